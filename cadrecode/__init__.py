@@ -1,0 +1,3 @@
+"""Point clouds to short, editable CadQuery programs. Nothing heavy is imported here."""
+
+__version__ = "0.1.0"
