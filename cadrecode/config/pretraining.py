@@ -1,0 +1,98 @@
+"""The settings of training the embedded base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from cadrecode.config.settings import Contradiction, MaybeCount, MaybeMinutes, Precision, Seed, Settings, Share, Text
+
+
+class PretrainConfig(Settings):
+    """Everything about training the embedded base from nothing, on invented parts."""
+
+    output_path: Text = "pretrained_base"
+    """Folder for the model and for what is needed to resume."""
+    seed: Seed = 42
+    """Same seed, same sequence of invented parts."""
+    family: Text = "general"
+    """Family of parts to invent (see program.invent)."""
+    minutes: MaybeMinutes = None
+    """Train for this long. Empty: until max_pairs."""
+    max_pairs: MaybeCount = None
+    """Train on this many pairs of cloud and program. Empty: until minutes are over."""
+    batch_size: PositiveInt = 32
+    """Pairs in one step."""
+    learning_rate: PositiveFloat = 2e-3
+    """Largest step size; falls along a cosine."""
+    warmup_steps: NonNegativeInt = 300
+    """Steps in which the learning rate rises from zero."""
+    weight_decay: NonNegativeFloat = 0.05
+    """Pull of the weights towards zero."""
+    grad_clip: PositiveFloat = 1.0
+    """Longer gradients are shortened to this length."""
+    noise_probability: Share = 0.5
+    """Share of clouds that get noise."""
+    noise_std: NonNegativeFloat = 0.01
+    """Size of that noise, in MODEL units (the part is 2 long)."""
+
+    n_points: PositiveInt = 256
+    """Points of each cloud."""
+    max_tokens: PositiveInt = 512
+    """Longer programs are left out."""
+    hidden_size: PositiveInt = 192
+    """Width of the language model."""
+    intermediate_size: PositiveInt = 576
+    """Width of its feed-forward layers."""
+    num_hidden_layers: PositiveInt = 6
+    """Its layers."""
+    num_attention_heads: PositiveInt = 3
+    """Its attention heads."""
+    num_key_value_heads: PositiveInt = 1
+    """Heads that hold keys and values; a divisor of num_attention_heads."""
+    head_dim: Annotated[int, Field(gt=0, multiple_of=2)] = 64
+    """Width of one head."""
+    max_position_embeddings: PositiveInt = 1024
+    """Longest sequence the model is made for."""
+    point_tokens: PositiveInt = 32
+    """Patches that a cloud is read as; each is one token."""
+    neighbours: PositiveInt = 12
+    """Points in one patch."""
+    encoder_width: PositiveInt = 192
+    """Width of the point encoder."""
+    encoder_layers: NonNegativeInt = 2
+    """Layers in which patches look at each other."""
+
+    workers: NonNegativeInt = 1
+    """Processes that invent parts. 0 invents in the training process."""
+    threads: PositiveInt = 1
+    """Threads that the training itself uses."""
+    mixed_precision: Precision = "no"
+    """bf16, fp16 or no."""
+    log_every: PositiveInt = 100
+    """Steps between entries of the loss."""
+    eval_every: PositiveInt = 2000
+    """Steps between evaluations on held-out parts."""
+    checkpoint_every: PositiveInt = 1000
+    """Steps between checkpoints to resume from."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        if self.minutes is None and self.max_pairs is None:
+            yield ("minutes", "max_pairs"), "say when to end: set minutes, max_pairs, or both."
+        if self.num_attention_heads % self.num_key_value_heads:
+            yield (
+                ("num_attention_heads", "num_key_value_heads"),
+                f"num_attention_heads ({self.num_attention_heads}) must be a multiple of num_key_value_heads "
+                f"({self.num_key_value_heads}).",
+            )
+        for name in ("point_tokens", "neighbours"):
+            if getattr(self, name) > self.n_points:
+                yield (name, "n_points"), f"{name} ({getattr(self, name)}) is more than n_points ({self.n_points})."
+        if self.point_tokens + self.max_tokens > self.max_position_embeddings:
+            yield (
+                ("point_tokens", "max_tokens", "max_position_embeddings"),
+                f"point_tokens + max_tokens ({self.point_tokens} + {self.max_tokens}) is more than "
+                f"max_position_embeddings ({self.max_position_embeddings}).",
+            )

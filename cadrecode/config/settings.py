@@ -1,0 +1,192 @@
+"""Settings: typed, explained, checked once, frozen.
+
+A YAML file, the app's form and the command line all build the same model, and the text under each field is its help in
+all three.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from cadrecode.errors import ConfigError
+
+Contradiction = tuple[tuple[str, ...], str]  # the settings that are at odds, and why in words
+
+
+def _empty_is_none(value: Any) -> Any:
+    """A form or a command line has no other way to say "nothing"."""
+    return None if isinstance(value, str) and value.strip().lower() in ("", "none", "null") else value
+
+
+def _split_names(value: Any) -> Any:
+    """The command line writes a list as q_proj,v_proj."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _no_is_a_word(value: Any) -> Any:
+    """YAML reads a bare `no` as false."""
+    return "no" if value is False else value
+
+
+Text = Annotated[str, Field(min_length=1)]
+MaybeText = Annotated[str | None, BeforeValidator(_empty_is_none)]
+MaybeCount = Annotated[PositiveInt | None, BeforeValidator(_empty_is_none)]
+MaybeMinutes = Annotated[PositiveFloat | None, BeforeValidator(_empty_is_none)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_names), Field(min_length=1)]
+Precision = Annotated[Literal["bf16", "fp16", "no"], BeforeValidator(_no_is_a_word)]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+Dtype = Literal["bfloat16", "float16", "float32"]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Settings(BaseModel):
+    """What both kinds of settings share: the ways in, the way out, and one report of everything that is wrong."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    other_spellings: ClassVar[dict[str, str]] = {}  # accepted name -> the setting it stands for
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Self:
+        """Read a YAML file and lay the command line's `overrides` over it; without a path, over the defaults.
+
+        Raises: ConfigError: no such file, not YAML, or settings that are unknown, impossible or at odds; all at once.
+        """
+        values = read_yaml(path) if path is not None else {}
+        source = str(path) if path is not None else "settings"
+        given, problems = cls._canonical(values)
+        over, more = cls._canonical(overrides or {})
+        return cls._build({**given, **over}, source, problems + more)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], source: str) -> Self:
+        """Build from names and values (numbers may be text). `source` names their origin in the error message."""
+        given, problems = cls._canonical(values)
+        return cls._build(given, source, problems)
+
+    @classmethod
+    def spellings(cls) -> list[str]:
+        """Every name that is accepted."""
+        return [*cls.model_fields, *cls.other_spellings]
+
+    @classmethod
+    def help(cls, name: str) -> str:
+        """The sentence that explains a setting."""
+        return " ".join((cls.model_fields[cls.other_spellings.get(name, name)].description or "").split())
+
+    @classmethod
+    def unknown(cls, name: str) -> str:
+        """What to say about a name that is no setting."""
+        close = difflib.get_close_matches(name, cls.spellings(), n=1, cutoff=0.5)
+        return f"unknown setting {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
+
+    def to_yaml(self) -> str:
+        """All settings, in the order of the class, such that `load` reads the same back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+    def changed(self, **values: Any) -> Self:
+        """A checked copy with other values."""
+        return type(self).from_values({**self.model_dump(), **values}, source="settings")
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Settings that are each possible but not together."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _check_together(self, info: ValidationInfo) -> Self:
+        doubtful = (info.context or {}).get("doubtful", set())
+        problems = [message for names, message in self.contradictions() if not doubtful & set(names)]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @classmethod
+    def _canonical(cls, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Other spellings replaced, unknown names taken out and reported."""
+        kept, problems = {}, []
+        for given, value in values.items():
+            name = cls.other_spellings.get(given, given)
+            if name not in cls.model_fields:
+                problems.append(cls.unknown(str(given)))
+            elif name in kept and kept[name] != value:
+                problems.append(f"{name} is given twice: {kept[name]!r}, and {value!r} as {given}.")
+            else:
+                kept[name] = value
+        return kept, problems
+
+    @classmethod
+    def _build(cls, values: dict[str, Any], source: str, problems: list[str]) -> Self:
+        try:
+            config = cls.model_validate(values)
+        except ValidationError as error:
+            found = [e for e in error.errors() if e["loc"]]
+            problems = problems + [_in_words(e) for e in found]
+            # pydantic checks settings together only when each is right by itself: check the good ones now.
+            bad = {str(e["loc"][0]) for e in found}
+            good = {name: value for name, value in values.items() if name not in bad}
+            try:
+                cls.model_validate(good, context={"doubtful": bad})
+            except ValidationError as together:
+                problems += together.errors()[0]["msg"].removeprefix("Value error, ").split("\n")
+        if problems:
+            raise ConfigError("\n".join(f"{source}: {problem}" for problem in problems))
+        return config
+
+
+def _in_words(error: Any) -> str:
+    name = str(error["loc"][0])
+    message = error["msg"].replace("Input should be", "should be").removeprefix("Value error, ")
+    if error["type"] == "string_pattern_mismatch":
+        message = "should be auto, cpu, cuda, cuda:<number> or mps"
+    return f"{name} {message}, not {error['input']!r}."
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The names and values of a YAML file.
+
+    Raises: ConfigError: missing, not YAML, a name twice, or not a list of `name: value` lines.
+    """
+    path = Path(path)
+    if not path.is_file():
+        near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+        raise ConfigError(f"{path}: no such file." + (f" Beside it there are: {', '.join(near)}." if near else ""))
+    try:
+        text = path.read_text(encoding="utf-8")
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not readable as YAML. {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: holds {type(values).__name__}, expected lines of `name: value`.")
+    names = [key.value for key, _ in tree.value]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:  # PyYAML keeps the last one without a word
+        raise ConfigError(f"{path}: {', '.join(twice)} stands there twice. Keep one line each.")
+    return values
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+def load_yaml(path: str | Path, model: type[AnySettings]) -> AnySettings:
+    """Read a settings file into `model`. Raises ConfigError as `Settings.load` does."""
+    return model.load(path)

@@ -1,0 +1,216 @@
+"""The settings of fine-tuning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from cadrecode.config.settings import (
+    Contradiction,
+    Device,
+    Dropout,
+    Dtype,
+    MaybeCount,
+    MaybeText,
+    Names,
+    Precision,
+    Seed,
+    Settings,
+    Share,
+    Text,
+)
+
+EMBEDDED = "embedded"  # the base model that ships with the package, in assets/base
+LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+class TrainConfig(Settings):
+    """Everything about fine-tuning an adapter. The keys and defaults are those of the guide."""
+
+    other_spellings: ClassVar[dict[str, str]] = {"batch_size": "per_device_train_batch_size"}
+
+    base_model_name: Text = "Qwen/Qwen3-1.7B-Base"
+    """The model to fine-tune: a name on the Hugging Face hub, a folder, or `embedded` for the one in this package."""
+    model_save_path: Text = "checkpoints_qwen3_lora"
+    """The run folder: settings, log, checkpoints, the adapter and the merged model are written here."""
+    train_data_path: Text = "data/train"
+    """A folder of .py programs, a .jsonl or .jsonl.gz of programs (key `code`), or invent:<family>[:count]."""
+    val_data_path: MaybeText = "data/val"
+    """Programs to evaluate on, in the same forms. Where it does not exist, a slice of the training data is held out."""
+    max_train_samples: MaybeCount = None
+    """Use at most this many training programs. Empty means all."""
+    max_eval_samples: MaybeCount = 256
+    """Evaluate on at most this many programs."""
+    max_seq_length: PositiveInt = 1024
+    """Points and program tokens together. Longer programs are left out, and listed."""
+    n_points: PositiveInt = 256
+    """Points of each cloud that the model sees."""
+    noise_probability: Share = 0.5
+    """Share of clouds that get noise in training."""
+    noise_std: NonNegativeFloat = 0.01
+    """Size of that noise, in MODEL units (the part is 2 long)."""
+
+    lora_r: PositiveInt = 16
+    """Width of the low-rank update. Higher learns more and takes more memory."""
+    lora_alpha: PositiveInt = 32
+    """Scale of the update; usually twice lora_r."""
+    lora_dropout: Dropout = 0.1
+    """Share of the update's inputs dropped in training, against overfitting."""
+    lora_target_modules: Names = LORA_TARGETS
+    """The linear layers that get an update."""
+
+    auto_merge_lora: bool = True
+    """Merge at each checkpoint during training."""
+    auto_merge_final: bool = True
+    """Merge at the end of training."""
+    keep_lora_only: bool = True
+    """Keep the adapter at checkpoints after a merge. Without it those checkpoints cannot be resumed."""
+    keep_lora_final: bool = True
+    """Keep the adapter at the end after a merge."""
+    merge_final_only: bool = False
+    """Merge at the end alone: saves time and disk."""
+
+    use_qlora: bool = False
+    """QLoRA: hold the base model in 4 bits. Turns on load_in_4bit."""
+    load_in_4bit: bool = False
+    """Hold the base model in 4 bits."""
+    load_in_8bit: bool = False
+    """Hold the base model in 8 bits."""
+    bnb_4bit_compute_dtype: Dtype = "bfloat16"
+    """Numbers that 4-bit layers compute with."""
+    bnb_4bit_quant_type: Literal["nf4", "fp4"] = "nf4"
+    """How 4-bit weights are spaced; nf4 suits weights that are normally distributed."""
+    bnb_4bit_use_double_quant: bool = True
+    """Quantise the scales of the 4-bit weights too."""
+
+    per_device_train_batch_size: PositiveInt = 10
+    """Programs in one forward pass. Out of memory: 4, with gradient_accumulation_steps 8."""
+    gradient_accumulation_steps: PositiveInt = 2
+    """Forward passes that make one step."""
+    learning_rate: PositiveFloat = 4e-4
+    """Largest step size. 2e-4 to 5e-4 suits LoRA; 1e-4 when training does not converge."""
+    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
+    """How the learning rate falls after the warm-up."""
+    weight_decay: NonNegativeFloat = 0.01
+    """Pull of the weights towards zero."""
+    max_grad_norm: PositiveFloat = 1.0
+    """Longer gradients are shortened to this length."""
+    warmup_steps: NonNegativeInt = 1000
+    """Steps in which the learning rate rises from zero."""
+    max_steps: PositiveInt = 50_000
+    """Steps of training."""
+    do_eval: bool = False
+    """Evaluate every eval_steps: loss on the validation data, and three sample programs."""
+    eval_steps: PositiveInt = 5000
+    """Steps between evaluations."""
+    load_best_model_at_end: bool = True
+    """With do_eval: end with the weights of the lowest evaluation loss. save_steps must be a multiple of eval_steps."""
+    save_steps: PositiveInt = 10_000
+    """Steps between checkpoints."""
+    save_total_limit: MaybeCount = 5
+    """Checkpoints that are kept; older ones are deleted. Empty keeps all."""
+    logging_steps: PositiveInt = 50
+    """Steps between entries of the loss."""
+    resume_from_checkpoint: MaybeText = None
+    """A checkpoint folder to go on from, or `last` for the newest complete one in model_save_path."""
+
+    seed: Seed = 42
+    """Same seed, same machine, same run."""
+    mixed_precision: Precision = "bf16"
+    """bf16, fp16 or no. On a CPU training runs in float32 whatever is said here."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice instead of storing them: less memory, about a third slower."""
+    num_workers: NonNegativeInt = 4
+    """Processes that prepare batches."""
+    device: Device = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+
+    experiment_name: MaybeText = None
+    """Name of this run in the tracker."""
+    report_to: Literal["none", "tensorboard", "trackio", "swanlab", "wandb"] = "none"
+    """A tracker to send the figures to, in addition to the run folder."""
+    use_swanlab: bool = False
+    """The guide's spelling of report_to: swanlab."""
+
+    @property
+    def quantization(self) -> Literal["4bit", "8bit"] | None:
+        """How the base model is held while training."""
+        if self.use_qlora or self.load_in_4bit:
+            return "4bit"
+        return "8bit" if self.load_in_8bit else None
+
+    @property
+    def merge_at_checkpoints(self) -> bool:
+        """Whether each checkpoint gets a merged_model/ of its own."""
+        return self.auto_merge_lora and not self.merge_final_only
+
+    @property
+    def keep_best(self) -> bool:
+        """Whether the weights of the best evaluation are restored at the end."""
+        return self.do_eval and self.load_best_model_at_end
+
+    @property
+    def tracker(self) -> str:
+        """Where figures go besides the run folder, or `none`."""
+        return "swanlab" if self.use_swanlab else self.report_to
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        if self.load_in_8bit and (self.load_in_4bit or self.use_qlora):
+            four = "use_qlora" if self.use_qlora else "load_in_4bit"
+            yield (
+                (four, "load_in_8bit"),
+                f"{four} holds the base in 4 bits, load_in_8bit in 8: turn one off.",
+            )
+        if self.max_seq_length <= self.n_points:
+            yield (
+                ("max_seq_length", "n_points"),
+                f"max_seq_length ({self.max_seq_length}) has no room for a program after n_points ({self.n_points}): "
+                f"the guide uses {self.n_points + 768}.",
+            )
+        if self.keep_best and self.save_steps % self.eval_steps:
+            multiple = self.eval_steps * math.ceil(self.save_steps / self.eval_steps)
+            yield (
+                ("do_eval", "load_best_model_at_end", "save_steps", "eval_steps"),
+                f"save_steps ({self.save_steps}) must be a multiple of eval_steps ({self.eval_steps}), so that "
+                f"the best evaluation has a checkpoint: use save_steps {multiple}, or no load_best_model_at_end.",
+            )
+        if self.merge_final_only and not self.auto_merge_final:
+            yield (
+                ("merge_final_only", "auto_merge_final"),
+                "merge_final_only asks for a merge at the end and auto_merge_final forbids it: change one of them.",
+            )
+        if not self.keep_lora_final and not self.auto_merge_final:
+            yield (
+                ("keep_lora_final", "auto_merge_final"),
+                "with keep_lora_final and auto_merge_final both false nothing would be left at the end.",
+            )
+        if self.keep_best and self.merge_at_checkpoints and not self.keep_lora_only:
+            yield (
+                ("do_eval", "load_best_model_at_end", "keep_lora_only", "auto_merge_lora", "merge_final_only"),
+                "load_best_model_at_end needs the adapters that keep_lora_only=false deletes from the checkpoints.",
+            )
+        unknown = [name for name in self.lora_target_modules if name not in LORA_TARGETS]
+        if unknown:
+            yield (
+                ("lora_target_modules",),
+                f"lora_target_modules has {', '.join(unknown)}; the layers to choose from: {', '.join(LORA_TARGETS)}.",
+            )
+        if self.use_swanlab and self.report_to not in ("none", "swanlab"):
+            yield ("use_swanlab", "report_to"), f"use_swanlab and report_to: {self.report_to} name two trackers."
+
+    def advice(self) -> list[str]:
+        """Settings that are possible but rarely meant, in words; for the log and the form."""
+        words = []
+        if self.warmup_steps >= self.max_steps:
+            words.append(
+                f"The warm-up ({self.warmup_steps} steps) is not over when training ends ({self.max_steps} steps): "
+                f"try warmup_steps {max(1, self.max_steps // 20)}."
+            )
+        if self.learning_rate > 2e-3:
+            words.append(f"learning_rate {self.learning_rate:g} is far above the 2e-4 to 5e-4 that suit LoRA.")
+        if self.lora_alpha < self.lora_r:
+            words.append(f"lora_alpha ({self.lora_alpha}) is below lora_r ({self.lora_r}); twice lora_r is usual.")
+        return words
