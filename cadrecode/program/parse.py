@@ -1,0 +1,454 @@
+"""CadQuery text -> program tree. The text is read with `ast`; nothing in it is ever executed."""
+
+from __future__ import annotations
+
+import ast
+import math
+from dataclasses import dataclass, replace
+
+from cadrecode.errors import ProgramError
+from cadrecode.program.language import (
+    NAMED_PLANES,
+    ORIGIN,
+    Arc,
+    Box,
+    Circle,
+    Cylinder,
+    Extrusion,
+    Face,
+    Line,
+    Loop,
+    Mode,
+    Operation,
+    Plane,
+    Point2,
+    Program,
+    Rect,
+    Sketch,
+    SketchStep,
+    Step,
+)
+
+CLOSED_WITHIN = 1e-6  # the end of a loop that lies nearer than this to its start is its start
+LONGEST_PROGRAM = 100_000  # characters; a real one has under 2,000
+DEEPEST_NESTING = 150  # calls in one chain; keeps the recursion, here and in ast, far from Python's limit
+
+
+# What a chain of calls stands at, from left to right. Frozen, so that `w0` may be used many times.
+@dataclass(frozen=True, slots=True)
+class _OnPlane:
+    plane: Plane
+    offset: float = 0
+    center: Point2 | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _InSketch:
+    on: _OnPlane
+    steps: tuple[SketchStep, ...] = ()
+    places: tuple[Point2, ...] = ()
+    start: Point2 | None = None
+    edges: tuple[Line | Arc, ...] = ()
+    closed: bool = False
+    finalized: bool = False
+
+
+_State = _OnPlane | _InSketch | Program
+_STATE_WORDS = {_OnPlane: "a workplane", _InSketch: "a sketch", Program: "a solid"}
+
+
+def parse(text: str) -> Program:
+    """Read a program.
+
+    Args:    text: a CadQuery program in the language, which assigns its part to `r` (or `result`).
+    Returns: the tree.
+    Raises:  ProgramError: with line, column and what was expected there.
+    """
+    if len(text) > LONGEST_PROGRAM:
+        raise ProgramError(
+            f"The program has {len(text):,} characters.", expected=f"at most {LONGEST_PROGRAM:,} in this language"
+        )
+    try:
+        module = ast.parse(text)
+    except SyntaxError as error:
+        raise ProgramError(f"Not Python: {error.msg}.", error.lineno or 1, error.offset or 1) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ProgramError(f"Not readable as Python: {error or type(error).__name__}.", 1, 1) from None
+    names: dict[str, _State] = {}
+    for statement in module.body:
+        if _is_cadquery_import(statement):
+            continue
+        if not (
+            isinstance(statement, ast.Assign)
+            and len(statement.targets) == 1
+            and isinstance(statement.targets[0], ast.Name)
+        ):
+            raise _error(statement, "This statement is not in the language", "`name=...` or `import cadquery as cq`")
+        names[statement.targets[0].id] = _chain(statement.value, names)
+    result = names.get("r", names.get("result"))
+    if result is None:
+        raise ProgramError("The program does not assign r.", expected="`r=` with the finished part")
+    if not isinstance(result, Program):
+        raise ProgramError(f"r is {_STATE_WORDS[type(result)]}.", expected="a solid, for example by `.extrude(10)`")
+    return result
+
+
+def _is_cadquery_import(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Import)
+        and len(statement.names) == 1
+        and (statement.names[0].name, statement.names[0].asname) == ("cadquery", "cq")
+    )
+
+
+def _error(node: ast.AST, message: str, expected: str | None = None) -> ProgramError:
+    return ProgramError(f"{message}.", node.lineno, node.col_offset + 1, expected)
+
+
+def _chain(node: ast.expr, names: dict[str, _State]) -> _State:
+    """Evaluate `head.call(...).call(...)`, its calls collected first so that long chains do not recurse."""
+    calls: list[ast.Call] = []
+    head = node
+    while isinstance(head, ast.Call) and isinstance(head.func, ast.Attribute) and not _is_cq(head.func.value):
+        calls.append(head)
+        head = head.func.value
+    if len(calls) > DEEPEST_NESTING * 20:
+        raise _error(node, f"A chain of {len(calls)} calls", "fewer")
+    if isinstance(head, ast.Name):
+        if head.id not in names:
+            known = ", ".join(sorted(names)) or "none"
+            raise _error(head, f"The name {head.id} is not assigned", f"one of: {known}")
+        state = names[head.id]
+    elif isinstance(head, ast.Call):
+        state = _workplane(head)
+    else:
+        raise _error(head, "Not in the language", "a workplane, a sketch or a solid")
+    for call in reversed(calls):
+        state = _apply(state, call, names)
+    return state
+
+
+def _is_cq(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "cq"
+
+
+def _workplane(call: ast.Call) -> _OnPlane:
+    if not (isinstance(call.func, ast.Attribute) and call.func.attr == "Workplane"):
+        what = f"cq.{call.func.attr}" if isinstance(call.func, ast.Attribute) else "This call"
+        raise _error(call, f"{what} is not in the language", "cq.Workplane(...)")
+    arguments = _Arguments(call)
+    first = arguments.node("inPlane", 0)
+    origin = arguments.node("origin", 1)
+    arguments.done()
+    if isinstance(first, ast.Call) and isinstance(first.func, ast.Attribute) and first.func.attr == "Plane":
+        if origin is not None:
+            raise _error(origin, "A cq.Plane brings its own origin", "no second origin")
+        return _OnPlane(_plane(first))
+    name = "XY" if first is None else first.value if isinstance(first, ast.Constant) else None
+    if name not in NAMED_PLANES:
+        raise _error(first or call, "Unknown plane", f"one of {', '.join(NAMED_PLANES)} or cq.Plane(...)")
+    return _OnPlane(Plane.named(name, _tuple(origin, 3) if origin is not None else (0, 0, 0)))
+
+
+def _plane(call: ast.Call) -> Plane:
+    arguments = _Arguments(call)
+    origin, x_direction, normal = (
+        _tuple(arguments.need(name, index), 3) for index, name in enumerate(("origin", "xDir", "normal"))
+    )
+    arguments.done()
+    cross = [
+        x_direction[(i + 1) % 3] * normal[(i + 2) % 3] - x_direction[(i + 2) % 3] * normal[(i + 1) % 3]
+        for i in range(3)
+    ]
+    if math.hypot(*cross) < 1e-9:
+        raise _error(call, "xDir and normal are parallel or zero", "two different directions")
+    return Plane(origin, x_direction, normal, None)
+
+
+class _Arguments:
+    """The arguments of one call, by position or keyword, each taken at most once."""
+
+    def __init__(self, call: ast.Call):
+        self.call, self.positional = call, list(call.args)
+        self.keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+        self.used = 0
+
+    def node(self, name: str, position: int | None = None) -> ast.expr | None:
+        if name in self.keywords:
+            return self.keywords.pop(name)
+        if position is not None and position < len(self.positional):
+            self.used = max(self.used, position + 1)
+            return self.positional[position]
+        return None
+
+    def need(self, name: str, position: int) -> ast.expr:
+        found = self.node(name, position)
+        if found is None:
+            raise _error(self.call, f"`{self.call.func.attr}` lacks its argument {name}", f"a value for {name}")
+        return found
+
+    def number(self, name: str, position: int) -> float:
+        return _number(self.need(name, position))
+
+    def length(self, name: str, position: int) -> float:
+        """A number that must not be zero; its sign is dropped, as CadQuery's own shapes do."""
+        node = self.need(name, position)
+        value = _number(node)
+        if value == 0:
+            raise _error(node, f"{name} is zero", "a positive number")
+        return abs(value)
+
+    def mode(self) -> Mode:
+        node = self.node("mode")
+        if node is None:
+            return Mode.ADD
+        if not (isinstance(node, ast.Constant) and node.value in list(Mode)):
+            raise _error(node, "Unknown mode", "'a', 's' or 'i'")
+        return Mode(node.value)
+
+    def done(self) -> None:
+        """Raises: ProgramError: arguments are left over."""
+        if self.used < len(self.positional):
+            raise _error(self.positional[self.used], f"`{self.call.func.attr}` takes fewer arguments")
+        for name, value in self.keywords.items():
+            raise _error(value, f"`{self.call.func.attr}` has no argument {name} in this language")
+
+
+def _number(node: ast.expr) -> float:
+    """A number, or + - * / of numbers: `-15/2`. Whole numbers come back as int."""
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        value = node.value
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        value = _number(node.operand)
+        value = -value if isinstance(node.op, ast.USub) else value
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.Div):
+        left, right = _number(node.left), _number(node.right)
+        if isinstance(node.op, ast.Div) and right == 0:
+            raise _error(node, "Division by zero")
+        match node.op:
+            case ast.Add():
+                value = left + right
+            case ast.Sub():
+                value = left - right
+            case ast.Mult():
+                value = left * right
+            case _:
+                value = left / right
+    else:
+        raise _error(node, "Not a number", "a number")
+    if not abs(value) < 1e9:
+        raise _error(node, f"{value:.3g} is too large", "a number below 1e9")
+    return int(value) if value == int(value) else value
+
+
+def _tuple(node: ast.expr, length: int) -> tuple[float, ...]:
+    if not isinstance(node, ast.Tuple | ast.List) or len(node.elts) != length:
+        raise _error(node, "Not a point", f"{length} numbers in parentheses")
+    return tuple(_number(element) for element in node.elts)
+
+
+def _apply(state: _State, call: ast.Call, names: dict[str, _State]) -> _State:
+    methods = _METHODS[type(state)]
+    name = call.func.attr
+    if name not in methods:
+        raise ProgramError(
+            f"`{name}` is not in the language here, after {_STATE_WORDS[type(state)]}.",
+            call.func.end_lineno,
+            call.func.end_col_offset - len(name) + 1,
+            f"one of {', '.join(methods)}",
+        )
+    arguments = _Arguments(call)
+    after = methods[name](state, arguments, names)
+    arguments.done()
+    return after
+
+
+# --- on a workplane
+
+
+def _workplane_offset(on: _OnPlane, arguments: _Arguments, _) -> _OnPlane:
+    return replace(on, offset=on.offset + arguments.number("offset", 0))
+
+
+def _move_to(on: _OnPlane, arguments: _Arguments, _) -> _OnPlane:
+    return replace(on, center=(arguments.number("x", 0), arguments.number("y", 1)))
+
+
+def _box(on: _OnPlane, arguments: _Arguments, _) -> Program:
+    sizes = (arguments.length(name, position) for position, name in enumerate(("length", "width", "height")))
+    return _body(Box(on.plane, on.offset, on.center or (0, 0), *sizes))
+
+
+def _cylinder(on: _OnPlane, arguments: _Arguments, _) -> Program:
+    height, radius = arguments.length("height", 0), arguments.length("radius", 1)
+    return _body(Cylinder(on.plane, on.offset, on.center or (0, 0), height, radius))
+
+
+def _sketch(on: _OnPlane, arguments: _Arguments, _) -> _InSketch:
+    return _InSketch(on)
+
+
+def _body(solid: Extrusion | Box | Cylinder) -> Program:
+    return Program((Step(Operation.UNION, solid),))
+
+
+# --- in a sketch
+
+
+def _segment(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+    return _edge(sketch, arguments, 1)
+
+
+def _arc(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+    return _edge(sketch, arguments, 2)
+
+
+def _edge(sketch: _InSketch, arguments: _Arguments, needed: int) -> _InSketch:
+    """A segment takes one point more, an arc two; one further in front starts a loop."""
+    points = [_tuple(node, 2) for node in arguments.positional]
+    arguments.used = len(points)
+    name = arguments.call.func.attr
+    if len(points) == needed + 1:
+        if sketch.edges and (sketch.closed or math.dist(_end(sketch), points[0]) > CLOSED_WITHIN):
+            raise _error(arguments.call, "A second loop begins before the first one is assembled", "`.assemble()`")
+        if not sketch.edges:
+            sketch = replace(sketch, start=points[0])
+        points = points[1:]
+    elif sketch.closed:
+        raise _error(arguments.call, "The loop is closed already", "`.assemble()`")
+    if len(points) != needed or sketch.start is None:
+        first = f"{needed + 1} points to begin a loop"
+        wanted = first if sketch.start is None else f"{needed} or {needed + 1} points"
+        raise _error(arguments.call, f"`{name}` has {len(arguments.positional)} points", wanted)
+    if math.dist(_end(sketch), points[-1]) <= CLOSED_WITHIN:
+        raise _error(arguments.call, f"`{name}` ends where it begins", "two different points")
+    edge = Line(points[0]) if needed == 1 else Arc(points[0], points[1])
+    return replace(sketch, edges=(*sketch.edges, edge))
+
+
+def _end(sketch: _InSketch) -> Point2:
+    return sketch.edges[-1].end if sketch.edges else sketch.start
+
+
+def _close(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+    if not sketch.edges or sketch.closed:
+        raise _error(arguments.call, "There is no open loop to close", "`.segment(...)` or `.arc(...)` before it")
+    return replace(sketch, closed=True)
+
+
+def _assemble(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+    if not sketch.edges:
+        raise _error(arguments.call, "There are no edges to assemble", "`.segment(...)` or `.arc(...)` before it")
+    if not sketch.closed and math.dist(_end(sketch), sketch.start) > CLOSED_WITHIN:
+        raise _error(arguments.call, "The loop is open", "`.close()` before `.assemble()`")
+    edges = sketch.edges
+    if len(edges) > 1 and isinstance(edges[-1], Line) and math.dist(edges[-1].end, sketch.start) <= CLOSED_WITHIN:
+        edges = edges[:-1]  # the straight edge back to the start goes without saying
+    if len(edges) < 2 and not isinstance(edges[0], Arc):
+        raise _error(arguments.call, "The loop is a single line", "three straight edges or an arc")
+    return _with_step(sketch, Loop(sketch.start, edges), arguments, start=None, edges=(), closed=False)
+
+
+def _with_step(sketch: _InSketch, shape, arguments: _Arguments, **changes) -> _InSketch:
+    step = SketchStep(shape, arguments.mode(), sketch.places or ORIGIN)
+    return replace(sketch, steps=(*sketch.steps, step), **changes)
+
+
+def _push(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+    node = arguments.need("locs", 0)
+    if not isinstance(node, ast.List | ast.Tuple) or not node.elts:
+        raise _error(node, "Not a list of points", "[(x,y),...]")
+    return replace(sketch, places=tuple(_tuple(element, 2) for element in node.elts))
+
+
+def _reset(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+    return replace(sketch, places=())
+
+
+def _circle(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+    return _with_step(sketch, Circle(arguments.length("r", 0)), arguments)
+
+
+def _rect(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+    return _with_step(sketch, Rect(arguments.length("w", 0), arguments.length("h", 1)), arguments)
+
+
+def _face(sketch: _InSketch, arguments: _Arguments, names: dict[str, _State]) -> _InSketch:
+    node = arguments.need("b", 0)
+    inner = _chain(node, names)
+    if not isinstance(inner, _InSketch) or inner.finalized or not inner.steps or inner.edges:
+        raise _error(node, "Not a finished sketch", "a sketch that ends in `.assemble()`, `.circle(...)` or `.rect(...)`")
+    return _with_step(sketch, Face(Sketch(inner.steps)), arguments)
+
+
+def _finalize(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+    if sketch.edges:
+        raise _error(arguments.call, "The loop is not assembled", "`.assemble()` before `.finalize()`")
+    if not sketch.steps:
+        raise _error(arguments.call, "The sketch is empty", "a loop, circle or rectangle")
+    return replace(sketch, finalized=True)
+
+
+def _extrude(sketch: _InSketch, arguments: _Arguments, _) -> Program:
+    if not sketch.finalized:
+        raise _error(arguments.call, "The sketch is not finalized", "`.finalize()` before `.extrude(...)`")
+    node = arguments.need("until", 0)
+    distance = _number(node)
+    if distance == 0:
+        raise _error(node, "The extrusion's distance is zero", "any other number")
+    both = arguments.node("both")
+    if both is not None and not (isinstance(both, ast.Constant) and isinstance(both.value, bool)):
+        raise _error(both, "both is neither True nor False", "True or False")
+    plane = _lifted(sketch.on, arguments.call)
+    return _body(Extrusion(plane, Sketch(sketch.steps), distance, both is not None and both.value))
+
+
+def _lifted(on: _OnPlane, call: ast.Call) -> Plane:
+    """The plane of a sketch: an offset workplane is written as a plane whose origin is moved along the normal."""
+    if on.center is not None:
+        raise _error(call, "A sketch after moveTo is not in the language", "`.sketch()` on the workplane itself")
+    if on.offset == 0:
+        return on.plane
+    length = math.hypot(*on.plane.normal)
+    origin = tuple(o + on.offset * n / length for o, n in zip(on.plane.origin, on.plane.normal))
+    return replace(on.plane, origin=origin)
+
+
+# --- on solids
+
+
+def _join(operation: Operation):
+    def join(body: Program, arguments: _Arguments, names: dict[str, _State]) -> Program:
+        node = arguments.need("toUnion", 0)
+        other = _chain(node, names)
+        if not isinstance(other, Program):
+            raise _error(node, f"`{operation}` takes a solid, this is {_STATE_WORDS[type(other)]}", "a solid")
+        inner = other.steps[0].solid if len(other.steps) == 1 else other
+        return Program((*body.steps, Step(operation, inner)))
+
+    return join
+
+
+_METHODS = {
+    _OnPlane: {
+        "workplane": _workplane_offset,
+        "moveTo": _move_to,
+        "box": _box,
+        "cylinder": _cylinder,
+        "sketch": _sketch,
+    },
+    _InSketch: {
+        "segment": _segment,
+        "arc": _arc,
+        "close": _close,
+        "assemble": _assemble,
+        "push": _push,
+        "reset": _reset,
+        "circle": _circle,
+        "rect": _rect,
+        "face": _face,
+        "finalize": _finalize,
+        "extrude": _extrude,
+    },
+    Program: {str(operation): _join(operation) for operation in Operation},
+}

@@ -1,0 +1,120 @@
+"""Program tree -> CadQuery text, always in the same order and spelling: that of the CAD-Recode programs.
+
+Workplanes first (w0, w1, ... in the order in which solids stand on them), then `r=` with all solids in one expression.
+"""
+
+from __future__ import annotations
+
+import math
+
+from cadrecode.program.language import (
+    ORIGIN,
+    Box,
+    Circle,
+    Cylinder,
+    Face,
+    Line,
+    Loop,
+    Mode,
+    Operation,
+    Plane,
+    Point2,
+    Program,
+    Rect,
+    Sketch,
+    Solid,
+)
+
+DECIMALS = 6  # finer than any cloud, coarser than float noise
+
+
+def write(program: Program) -> str:
+    """The canonical text of a program. `parse(write(p))` builds the same solid; no line break at the end."""
+    planes: dict[Plane, str] = {}
+    for solid in program.solids():
+        planes.setdefault(solid.plane, f"w{len(planes)}")
+    lines = ["import cadquery as cq"]
+    lines += [f"{name}={_plane(plane)}" for plane, name in planes.items()]
+    lines.append(f"r={_body(program, planes)}")
+    return "\n".join(lines)
+
+
+def number(value: float) -> str:
+    """A number as a person would write it: 3, -0.5, 12.25."""
+    rounded = round(float(value), DECIMALS)
+    if rounded == int(rounded):
+        return str(int(rounded))
+    return f"{rounded:.{DECIMALS}f}".rstrip("0")
+
+
+def _numbers(values) -> str:
+    return f"({','.join(number(value) for value in values)})"
+
+
+def _plane(plane: Plane) -> str:
+    if plane.name is not None:
+        return f"cq.Workplane('{plane.name}',origin={_numbers(plane.origin)})"
+    directions = ",".join(_numbers(vector) for vector in (plane.origin, plane.x_direction, plane.normal))
+    return f"cq.Workplane(cq.Plane({directions}))"
+
+
+def _body(program: Program, planes: dict[Plane, str]) -> str:
+    text = ""
+    for step in program.steps:
+        inner = _body(step.solid, planes) if isinstance(step.solid, Program) else _solid(step.solid, planes)
+        text = f"{text}.{step.operation}({inner})" if text else inner
+        assert text != inner or step.operation is Operation.UNION, "the first step of a program is a union"
+    return text
+
+
+def _solid(solid: Solid, planes: dict[Plane, str]) -> str:
+    name = planes[solid.plane]
+    if isinstance(solid, Box | Cylinder):
+        place = f"{name}.workplane(offset={_half(solid.offset)}).moveTo{_numbers(solid.center)}"
+        if isinstance(solid, Box):
+            return f"{place}.box{_numbers((solid.width, solid.height, solid.depth))}"
+        return f"{place}.cylinder{_numbers((solid.height, solid.radius))}"
+    both = ",both=True" if solid.both else ""
+    return f"{_sketch(solid.sketch, name)}.finalize().extrude({number(solid.distance)}{both})"
+
+
+def _half(offset: float) -> str:
+    """Half of a whole number is written as such, so that a box's offset shows its depth: 15/2."""
+    twice = 2 * offset
+    return f"{number(twice)}/2" if math.isclose(twice, round(twice), abs_tol=10**-DECIMALS) else number(offset)
+
+
+def _sketch(sketch: Sketch, plane_name: str) -> str:
+    text, places = f"{plane_name}.sketch()", None
+    for step in sketch.steps:
+        mode = "" if step.mode is Mode.ADD else f"mode='{step.mode}'"
+        if isinstance(step.shape, Circle | Rect) or step.places != ORIGIN:
+            text, places = f"{text}.push([{_points(step.places)}])", step.places
+        elif places is not None:
+            text, places = f"{text}.reset()", None
+        match step.shape:
+            case Circle(radius):
+                text += f".circle({_comma(number(radius), mode)})"
+            case Rect(width, height):
+                text += f".rect({_comma(number(width), number(height), mode)})"
+            case Face(inner):
+                text += f".face({_comma(_sketch(inner, plane_name), mode)})"
+            case Loop():
+                text += f"{_loop(step.shape)}.assemble({mode})"
+    return text
+
+
+def _comma(*parts: str) -> str:
+    return ",".join(part for part in parts if part)
+
+
+def _points(points: tuple[Point2, ...]) -> str:
+    return ",".join(_numbers(point) for point in points)
+
+
+def _loop(loop: Loop) -> str:
+    text = ""
+    for index, edge in enumerate(loop.edges):
+        method, points = ("segment", (edge.end,)) if isinstance(edge, Line) else ("arc", (edge.middle, edge.end))
+        text += f".{method}({_points((loop.start, *points) if index == 0 else points)})"
+    return text if loop.edges[-1].end == loop.start else f"{text}.close()"
