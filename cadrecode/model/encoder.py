@@ -1,0 +1,243 @@
+"""From a point cloud to tokens that a language model can read.
+
+Two encoders. `fourier` is CAD-Recode's, one token a point, so that its published checkpoints load. `patch` gathers
+the cloud into a few local patches and lets them look at each other: a short prompt, which is what a CPU can afford.
+Neither keeps buffers: a non-persistent buffer is garbage after `from_pretrained` on transformers 5.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from cadrecode.errors import ModelError
+
+NUM_FREQUENCIES = 8
+POINT_FEATURES = 3 * (1 + 2 * NUM_FREQUENCIES)  # xyz, a sine and a cosine per frequency: 51
+POINT_FEATURES_WITH_NORMALS = POINT_FEATURES + 3  # CAD-Recode v1: 54
+RELATIVE_SCALE = 4.0  # a patch of 16 of 256 points is about a quarter of the cloud wide; this brings it to -1..1
+HEAD_WIDTH = 32
+TOKEN_STD = 0.25  # of a fresh patch token. Far below 1 it would drown in the first layers' output, far above it would
+# drown them; word embeddings are 0.02 when fresh and grow to about this in a small model.
+FOURIER_STD = 0.02  # of the fresh published projection, as the rest of a Qwen model
+
+
+@dataclass(frozen=True)
+class PointEncoderSettings:
+    """What `config.point_encoder` may hold.
+
+    Args:
+        kind: "fourier" (CAD-Recode's, a token a point) or "patch".
+        n_points: points the encoder is trained with, and so the points to sample.
+        n_tokens: tokens it makes; for "fourier" always n_points.
+        inputs: "fourier" only: features a point, 51, or 54 where the checkpoint was trained with normals (v1).
+        neighbours: "patch" only: points in a patch.
+        width: "patch" only: inner width; 0 means the language model's.
+        layers: "patch" only: transformer layers over the patches.
+    """
+
+    kind: str = "fourier"
+    n_points: int = 256
+    n_tokens: int = 0
+    inputs: int = POINT_FEATURES
+    neighbours: int = 16
+    width: int = 0
+    layers: int = 2
+
+    def __post_init__(self):
+        if self.kind not in ("fourier", "patch"):
+            raise ModelError(f"point_encoder.kind is {self.kind!r}; it can be 'fourier' or 'patch'.")
+        if self.inputs not in (POINT_FEATURES, POINT_FEATURES_WITH_NORMALS):
+            raise ModelError(
+                f"point_encoder.inputs is {self.inputs}; it can be {POINT_FEATURES}, or "
+                f"{POINT_FEATURES_WITH_NORMALS} for a checkpoint with normals."
+            )
+        if self.kind == "fourier":
+            if self.n_tokens not in (0, self.n_points):
+                raise ModelError(
+                    f"A fourier encoder makes one token a point, so n_tokens ({self.n_tokens}) must be "
+                    f"n_points ({self.n_points})."
+                )
+            object.__setattr__(self, "n_tokens", self.n_points)
+        elif self.n_tokens == 0:
+            object.__setattr__(self, "n_tokens", 32)
+        low = [n for n in ("n_points", "n_tokens", "neighbours") if getattr(self, n) < 1]
+        low += [n for n in ("width", "layers") if getattr(self, n) < 0]
+        if low:
+            raise ModelError(f"point_encoder.{low[0]} is {getattr(self, low[0])}, which is too small.")
+
+    @classmethod
+    def of(cls, values: dict | None) -> PointEncoderSettings:
+        """The settings in a config's `point_encoder`; CAD-Recode's where there are none.
+
+        Raises: ModelError: an unknown name or an impossible value.
+        """
+        values = dict(values or {})
+        known = [field.name for field in fields(cls)]
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            raise ModelError(f"point_encoder has no setting {unknown[0]!r}; it has {', '.join(known)}.")
+        return cls(**values)
+
+    def to_dict(self) -> dict:
+        """The same, for config.json."""
+        return asdict(self)
+
+
+def fourier_features(points: torch.Tensor, unit: float) -> torch.Tensor:
+    """(..., 3) float32 -> (..., 51): the coordinates, their sines, their cosines, at frequencies unit * 2^0..2^7."""
+    frequencies = unit * 2.0 ** torch.arange(NUM_FREQUENCIES, dtype=points.dtype, device=points.device)
+    angles = (points.unsqueeze(-1) * frequencies).flatten(-2)  # (..., 24)
+    return torch.cat((points, angles.sin(), angles.cos()), dim=-1)  # (..., 51)
+
+
+def linear(inputs: int, outputs: int, std: float | None = None) -> nn.Linear:
+    """A float32 layer that knows how it wants to be drawn: normal of this deviation (1 / sqrt(inputs)), no bias.
+
+    The network draws it in `_init_weights`, which transformers calls layer by layer for whatever a checkpoint lacks.
+    (It would not call it for a module without weights of its own, like the encoder as a whole.) float32 is said,
+    because from_pretrained builds the model under the dtype of the language model.
+    """
+    layer = nn.Linear(inputs, outputs, dtype=torch.float32)
+    layer.fresh_std = inputs**-0.5 if std is None else std
+    return layer
+
+
+class FourierPointEncoder(nn.Module):
+    """CAD-Recode's encoder: Fourier features of each point through one linear layer, in float32.
+
+    Args:
+        hidden_size: width of the language model.
+        inputs: 51, or 54 for v1 checkpoints, whose points carry a normal.
+    """
+
+    def __init__(self, hidden_size: int, inputs: int = POINT_FEATURES):
+        super().__init__()
+        self.projection = linear(inputs, hidden_size, FOURIER_STD)
+
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        """(B, N, 3) MODEL -> (B, N, hidden). With 54 inputs (B, N, 6): xyz and unit normal.
+
+        Raises: ModelError: the cloud lacks the normals that the checkpoint was trained with, or has others.
+        """
+        columns = 3 + self.projection.in_features - POINT_FEATURES
+        if points.shape[-1] != columns:
+            wanted = "(x, y, z, nx, ny, nz): this checkpoint was trained with normals" if columns == 6 else "(x, y, z)"
+            raise ModelError(f"The point cloud has {points.shape[-1]} columns; the encoder needs {columns} {wanted}.")
+        with torch.autocast(points.device.type, enabled=False):
+            points = points.float()
+            features = fourier_features(points[..., :3], unit=1.0)  # (B, N, 51)
+            features = torch.cat((features, points[..., 3:]), dim=-1)  # (B, N, 51 or 54)
+            return self.projection(features.to(self.projection.weight.dtype))
+
+
+class PatchPointEncoder(nn.Module):
+    """A few tokens that each describe a patch of the surface, and have looked at the others.
+
+    Centres are chosen by farthest-point sampling from the point farthest from the origin, so the tokens do not depend
+    on the order of the points. A patch is its centre's nearest neighbours: where they are, absolutely (Fourier
+    features resolve 1 CODE unit) and around the centre, through a small MLP and a max over the patch.
+
+    Args:
+        hidden_size: width of the language model.
+        settings: kind "patch".
+    """
+
+    def __init__(self, hidden_size: int, settings: PointEncoderSettings):
+        super().__init__()
+        width = settings.width or hidden_size
+        self.n_tokens, self.neighbours = settings.n_tokens, settings.neighbours
+        self.local_in = linear(3 + POINT_FEATURES, width)
+        self.local_out = linear(width, width)
+        self.mix_in = linear(width, width)
+        self.mix_out = linear(width, width)
+        self.place = linear(POINT_FEATURES, width)
+        self.blocks = nn.ModuleList(PatchBlock(width, settings.layers) for _ in range(settings.layers))
+        self.norm = nn.LayerNorm(width, dtype=torch.float32)
+        self.projection = linear(width, hidden_size, TOKEN_STD * width**-0.5)
+
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        """(B, N, 3) MODEL -> (B, n_tokens, hidden).
+
+        Raises: ModelError: other columns than x, y, z, or fewer points than tokens.
+        """
+        if points.shape[-1] != 3:
+            raise ModelError(f"The point cloud has {points.shape[-1]} columns; the encoder needs 3 (x, y, z).")
+        if points.shape[1] < self.n_tokens:
+            raise ModelError(f"The cloud has {points.shape[1]} points; the encoder needs {self.n_tokens} or more.")
+        with torch.autocast(points.device.type, enabled=False):
+            dtype = self.place.weight.dtype
+            with torch.no_grad():
+                points = points.float()
+                centre, patch = patches(points, self.n_tokens, self.neighbours)  # (B, T), (B, T, K)
+                where = fourier_features(points, unit=math.pi / 2)  # (B, N, 51), each point once
+                row = torch.arange(len(points), device=points.device)[:, None]
+                centres = where[row, centre]  # (B, T, 51)
+                around = where[row.unsqueeze(-1), patch]  # (B, T, K, 51)
+                relative = (around[..., :3] - centres[..., None, :3]) * RELATIVE_SCALE
+                around = torch.cat((relative, around), dim=-1).to(dtype)  # (B, T, K, 54)
+                centres = centres.to(dtype)
+            local = self.local_out(functional.gelu(self.local_in(around))).amax(dim=2)  # (B, T, width)
+            tokens = self.mix_out(functional.gelu(self.mix_in(local))) + self.place(centres)
+            for block in self.blocks:
+                tokens = block(tokens)
+            return self.projection(self.norm(tokens))  # (B, T, hidden)
+
+
+class PatchBlock(nn.Module):
+    """One pre-norm transformer layer over the patches of a cloud; every patch sees every other."""
+
+    def __init__(self, width: int, depth: int):
+        super().__init__()
+        small = (2 * depth) ** -0.5  # residual branches start small, so that depth does not inflate the tokens
+        self.heads = max(h for h in range(1, max(1, width // HEAD_WIDTH) + 1) if width % h == 0)
+        self.attention_norm = nn.LayerNorm(width, dtype=torch.float32)
+        self.attention_in = linear(width, 3 * width)
+        self.attention_out = linear(width, width, small * width**-0.5)
+        self.mlp_norm = nn.LayerNorm(width, dtype=torch.float32)
+        self.mlp_in = linear(width, 2 * width)
+        self.mlp_out = linear(2 * width, width, small * (2 * width) ** -0.5)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """(B, T, width) -> (B, T, width)."""
+        joint = self.attention_in(self.attention_norm(tokens)).unflatten(-1, (3, self.heads, -1))
+        query, key, value = joint.permute(2, 0, 3, 1, 4)  # each (B, heads, T, width / heads)
+        seen = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        tokens = tokens + self.attention_out(seen)
+        return tokens + self.mlp_out(functional.gelu(self.mlp_in(self.mlp_norm(tokens))))
+
+
+@torch.no_grad()
+def patches(points: torch.Tensor, n_patches: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Spread centres over each cloud, and find the points around them.
+
+    Args:    points: (B, N, 3) float32; n_patches <= N; size: points a patch, cut to N.
+    Returns: (B, n_patches) int64 centres, (B, n_patches, size) int64 members (the centre among them, in no order).
+    """
+    row = torch.arange(len(points), device=points.device)
+    nearest = torch.full(points.shape[:2], torch.inf, device=points.device)  # squared, to the centres so far
+    chosen = points.square().sum(-1).argmax(dim=1)  # (B,)
+    centres, distances = [], []
+    for _ in range(n_patches):
+        distance = (points - points[row, chosen].unsqueeze(1)).square().sum(-1)  # (B, N)
+        centres.append(chosen)
+        distances.append(distance)
+        nearest = torch.minimum(nearest, distance)
+        chosen = nearest.argmax(dim=1)
+    members = torch.stack(distances, dim=1).topk(min(size, points.shape[1]), dim=-1, largest=False, sorted=False)
+    return torch.stack(centres, dim=1), members.indices
+
+
+def build_point_encoder(values: dict | PointEncoderSettings | None, hidden_size: int) -> nn.Module:
+    """The encoder that a config's `point_encoder` describes.
+
+    Raises: ModelError: an unknown name or an impossible value in it.
+    """
+    settings = values if isinstance(values, PointEncoderSettings) else PointEncoderSettings.of(values)
+    if settings.kind == "patch":
+        return PatchPointEncoder(hidden_size, settings)
+    return FourierPointEncoder(hidden_size, settings.inputs)
