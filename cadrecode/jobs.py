@@ -1,0 +1,227 @@
+"""Background runs: a queue on disk, one child process at a time.
+
+The queue is the run folders themselves: those that say `queued`, oldest first. So it survives a restart of the app, and
+two apps that look at the same folder see the same queue; a lock file keeps them from starting a run twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from cadrecode.config import TrainConfig
+from cadrecode.errors import RunError
+from cadrecode.runs import Run, State, checkpoint_problems
+
+log = logging.getLogger(__name__)
+
+PARALLEL = 1  # runs at a time: one fills the machine
+LOOK_SECONDS = 0.5
+PACKAGE_PARENT = Path(__file__).resolve().parents[1]
+
+_watchers: dict[Path, threading.Thread] = {}
+_children: list[subprocess.Popen] = []  # started here; polled, so that they do not stay behind as zombies
+_guard = threading.Lock()
+
+
+def start(config: TrainConfig, runs_dir: str | Path, name: str | None = None) -> Run:
+    """Queue a run in a folder of its own below `runs_dir`, and see to it that the queue moves.
+
+    Args: name: of the folder; otherwise the experiment's name, otherwise the date. A number is added where it is taken.
+    """
+    runs_dir = Path(runs_dir).resolve()
+    with _locked(runs_dir):
+        folder = _free_folder(runs_dir, name or config.experiment_name or time.strftime("%Y-%m-%d-%H%M"))
+        run = Run.create(folder, config.changed(model_save_path=str(folder)).to_yaml())
+        run.set_status(State.QUEUED, queued_at=time.time(), step=0, total=config.max_steps)
+    watch(runs_dir)
+    return run
+
+
+def list_runs(runs_dir: str | Path) -> list[Run]:
+    """All runs of a folder, newest first."""
+    runs = [Run(path.parent) for path in Path(runs_dir).resolve().glob("*/status.json")]
+    return sorted(runs, key=lambda run: run.status().get("created_at", 0), reverse=True)
+
+
+def queue(runs_dir: str | Path) -> list[Run]:
+    """Runs that wait, the next one first."""
+    waiting = [(run.status(), run) for run in list_runs(runs_dir)]
+    waiting = [(s.get("queued_at", 0), run.name, run) for s, run in waiting if s["state"] == State.QUEUED]
+    return [run for _, _, run in sorted(waiting, key=lambda entry: entry[:2])]
+
+
+def stop(run: Run) -> None:
+    """Ask a run to save a resumable checkpoint and end; a waiting one leaves the queue."""
+    with _locked(run.folder.parent):
+        if run.state == State.QUEUED:
+            run.set_status(State.STOPPED, error=None)
+            return
+        if not run.alive():
+            raise RunError(f"{run.name} is not running (it is {run.state}).")
+        run.request_stop()
+    if sys.platform != "win32":  # there, SIGTERM ends a process without a word
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself in between
+            os.kill(run.status()["pid"], signal.SIGTERM)
+
+
+def kill(run: Run) -> None:
+    """End a run and all of its processes at once. What it did since its last checkpoint is lost."""
+    with _locked(run.folder.parent):
+        if run.state == State.QUEUED:
+            run.set_status(State.STOPPED, error=None)
+            return
+        if not run.alive():
+            raise RunError(f"{run.name} is not running (it is {run.state}).")
+        pid = run.status()["pid"]
+        with contextlib.suppress(ProcessLookupError):
+            if hasattr(os, "killpg") and os.getpgid(pid) == pid:
+                os.killpg(pid, signal.SIGKILL)
+            else:
+                os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        _wait_until_gone(run)
+        run.set_status(State.FAILED, error="Killed on request.")
+
+
+def resume(run: Run, checkpoint: str | Path | None = None) -> Run:
+    """Queue an ended run again, from `checkpoint` or its newest one; from the start where it had not saved any yet.
+
+    Raises: RunError: it is running or waiting, or its checkpoints are not complete (and why).
+    """
+    runs_dir = run.folder.parent
+    with _locked(runs_dir):
+        state = run.state
+        if not state.final:
+            raise RunError(f"{run.name} is {state}; only a run that has ended can be resumed.")
+        if checkpoint is not None:
+            problems = checkpoint_problems(checkpoint)
+            if problems:
+                raise RunError(f"{checkpoint} cannot be resumed from: {'; '.join(problems)}.")
+        elif run.all_checkpoints():
+            checkpoint = run.latest_checkpoint()
+        run.clear_stop()
+        resume_from = str(checkpoint) if checkpoint else None
+        run.set_status(State.QUEUED, queued_at=time.time(), resume_from=resume_from, error=None, ended_at=None)
+    watch(runs_dir)
+    return run
+
+
+def delete(run: Run) -> None:
+    """Remove a run and everything it made. Raises RunError: it is still running, or no run."""
+    with _locked(run.folder.parent):
+        if not run.exists():
+            raise RunError(f"{run.folder} holds no run; it is left alone.")
+        if run.alive():
+            raise RunError(f"{run.name} is still running. Stop it first.")
+        shutil.rmtree(run.folder)
+
+
+def watch(runs_dir: str | Path) -> None:
+    """Keep the queue of this folder moving, from a background thread. Call it as often as you like."""
+    runs_dir = Path(runs_dir).resolve()
+    with _guard:
+        watcher = _watchers.get(runs_dir)
+        if watcher is None or not watcher.is_alive():
+            _watchers[runs_dir] = threading.Thread(
+                target=_watch, args=(runs_dir,), daemon=True, name=f"jobs {runs_dir}"
+            )
+            _watchers[runs_dir].start()
+
+
+def tick(runs_dir: str | Path, parallel: int = PARALLEL) -> list[Run]:
+    """Start as many waiting runs as there is room for. Returns those that were started.
+
+    Runs that another app, or this one before a restart, has started count as well: their process is alive.
+    """
+    runs_dir = Path(runs_dir)
+    for child in _children[:]:
+        if child.poll() is not None:
+            _children.remove(child)
+    started = []
+    with _locked(runs_dir):
+        room = parallel - sum(run.alive() and run.state.active for run in list_runs(runs_dir))
+        for run in queue(runs_dir)[: max(0, room)]:
+            _launch(run)
+            started.append(run)
+    return started
+
+
+def command(run: Run) -> list[str]:
+    """The command that trains this run; what a person would type to get the same."""
+    words = [sys.executable, "-m", "cadrecode", "train", "--config", str(run.folder / "config.yaml")]
+    resume_from = run.status().get("resume_from")
+    return [*words, "--resume_from_checkpoint", resume_from] if resume_from else words
+
+
+def _launch(run: Run) -> None:
+    paths = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    with (run.folder / "log.txt").open("ab") as log_file:  # never a pipe: it fills up once nobody reads
+        child = subprocess.Popen(
+            command(run),
+            stdin=subprocess.DEVNULL,
+            stdout=log_file,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,  # a Ctrl-C for the app is none for its runs
+        )
+    _children.append(child)
+    run.claim(child.pid, started_at=time.time())  # within the lock: nobody else takes it for waiting any more
+
+
+def _watch(runs_dir: Path) -> None:
+    while runs_dir.is_dir():
+        try:
+            tick(runs_dir)
+        except Exception:  # the queue must outlive one bad folder; the reason goes to the app's log
+            log.exception("The queue of %s stumbled; trying again", runs_dir)
+            time.sleep(5)
+        time.sleep(LOOK_SECONDS)
+
+
+def _wait_until_gone(run: Run, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while run.alive():
+        if time.monotonic() > deadline:
+            raise RunError(f"{run.name} did not end within {seconds:g} s of being killed.")
+        time.sleep(0.02)
+
+
+def _free_folder(runs_dir: Path, wanted: str) -> Path:
+    name = re.sub(r"[^\w.-]+", "-", wanted).strip("-.") or "run"
+    folder, n = runs_dir / name, 2
+    while folder.exists():
+        folder, n = runs_dir / f"{name}-{n}", n + 1
+    return folder
+
+
+@contextlib.contextmanager
+def _locked(runs_dir: Path) -> Iterator[None]:
+    """Hold the folder's lock: one process or thread at a time decides what runs."""
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    with (runs_dir / ".lock").open("a+b") as file:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+            try:
+                yield
+            finally:
+                file.seek(0)
+                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)  # let go when the file closes, or when the process dies
+            yield

@@ -1,0 +1,331 @@
+"""The run folder: where a run and its watchers meet.
+
+The run writes only into its folder; whoever watches only reads it. So a page can be closed, reloaded or opened twice,
+and the app restarted, without a run noticing. The layout is in the README.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from cadrecode.errors import RunError
+
+SEAL = "complete.json"  # written last into a checkpoint: what it holds, so that a half-written or cut one is recognised
+RESUMABLE = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "adapter_model.safetensors")
+DIED = "The process ended without saying why. The log may show it; out of memory is the usual reason."
+TAIL_BYTES = 256 * 1024
+
+
+class State(StrEnum):
+    """What a run is doing."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    TRAINING = "training"
+    EVALUATING = "evaluating"
+    SAVING = "saving"
+    MERGING = "merging"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def active(self) -> bool:
+        """A process is at work."""
+        return self in (State.PREPARING, State.TRAINING, State.EVALUATING, State.SAVING, State.MERGING)
+
+    @property
+    def final(self) -> bool:
+        """Nothing happens any more unless someone resumes it."""
+        return self in (State.DONE, State.STOPPED, State.FAILED)
+
+
+class Run:
+    """One run folder, from either side."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and other.folder == self.folder
+
+    def __hash__(self) -> int:
+        return hash(self.folder)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @classmethod
+    def create(cls, folder: str | Path, config_yaml: str, state: State = State.QUEUED) -> Run:
+        """Start a run folder. What an earlier run left there is moved to a folder beside it: nothing is overwritten.
+
+        Raises: RunError: a living process works in that folder.
+        """
+        run = cls(folder)
+        if run.exists():
+            if run.alive():
+                pid = run._read_status().get("pid")
+                raise RunError(
+                    f"{run.folder} is in use by process {pid}. Stop that run, or set another model_save_path."
+                )
+            run._set_aside()
+        run.folder.mkdir(parents=True, exist_ok=True)
+        run.clear_stop()
+        run.write_config(config_yaml)
+        _replace(run.folder / "status.json", json.dumps({"state": state, "created_at": time.time()}))
+        return run
+
+    def exists(self) -> bool:
+        """Whether the folder holds a run at all."""
+        return (self.folder / "status.json").is_file()
+
+    def write_config(self, config_yaml: str) -> None:
+        _replace(self.folder / "config.yaml", config_yaml)
+
+    def config_yaml(self) -> str:
+        """The settings of this run. Raises RunError where there are none."""
+        try:
+            return (self.folder / "config.yaml").read_text(encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"{self.folder} holds no config.yaml: it is not a run folder.") from error
+
+    # --- the state
+
+    def claim(self, pid: int | None = None, **fields: Any) -> None:
+        """Note which process works here (this one, unless `pid` says otherwise)."""
+        pid = pid or os.getpid()
+        self.set_status(State.PREPARING, pid=pid, process_start=process_start(pid), error=None, **fields)
+
+    def set_status(self, state: State, **fields: Any) -> None:
+        """Replace status.json in one go; fields that are not named keep their value."""
+        now = time.time()
+        if State(state).final:
+            fields.setdefault("ended_at", now)
+            fields.setdefault("eta_seconds", None)
+        status = {**self._read_status(), **fields, "state": State(state), "updated_at": now}
+        _replace(self.folder / "status.json", json.dumps(_plain(status)))
+
+    def status(self) -> dict[str, Any]:
+        """The state and its figures. A run whose process is gone is not believed when it says that it is training."""
+        status = self._read_status()
+        if not State(status["state"]).active or self._is_alive(status):
+            return status
+        status = self._read_status()  # it may have written its last word and ended between the two looks
+        if not State(status["state"]).active:
+            return status
+        if self.stop_requested():
+            return {**status, "state": State.STOPPED, "error": "Stopped before there was anything to save."}
+        return {**status, "state": State.FAILED, "error": DIED}
+
+    @property
+    def state(self) -> State:
+        return State(self.status()["state"])
+
+    def alive(self) -> bool:
+        """Whether the process that claimed this run still exists (and is not another one with the same number)."""
+        return self._is_alive(self._read_status())
+
+    def _is_alive(self, status: dict[str, Any]) -> bool:
+        pid = status.get("pid")
+        return pid is not None and process_start(pid) == status.get("process_start") is not None
+
+    def _read_status(self) -> dict[str, Any]:
+        try:
+            return json.loads((self.folder / "status.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {"state": State.FAILED, "error": "There is no run in this folder."}
+
+    # --- the figures
+
+    def log_metrics(self, step: int, **values: float | None) -> None:
+        """Append one line to metrics.jsonl. Values that are no number (nan, inf) are written as null."""
+        path = self.folder / "metrics.jsonl"
+        with path.open("ab+") as file:
+            if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                file.write(b"\n")  # an earlier process died within a line
+            file.write((json.dumps(_plain({"step": step, **values})) + "\n").encode())
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Every entry so far, oldest first. Lines that a writer has not finished are left out."""
+        path = self.folder / "metrics.jsonl"
+        if not path.is_file():
+            return []
+        entries = []
+        for line in path.read_bytes().splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # half a line: the writer is in the middle of it, or died there
+                continue
+            if isinstance(entry, dict) and "step" in entry:
+                entries.append(entry)
+        return entries
+
+    def forget_metrics_after(self, step: int) -> None:
+        """Drop entries beyond a checkpoint that is resumed from, so that each step appears once."""
+        kept = [json.dumps(entry) + "\n" for entry in self.metrics() if entry["step"] <= step]
+        _replace(self.folder / "metrics.jsonl", "".join(kept))
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The last lines of log.txt; of a progress bar that redraws itself, the last drawing."""
+        path = self.folder / "log.txt"
+        if not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+        shown = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n")]
+        return "\n".join(shown[-lines - 1 :] if shown[-1] == "" else shown[-lines:]).rstrip("\n")
+
+    # --- samples
+
+    def write_samples(self, step: int, samples: Iterable[dict[str, Any]]) -> None:
+        """Note the samples of one evaluation; files that they name lie in `samples_folder(step)`."""
+        _replace(
+            self.samples_folder(step) / "samples.json", json.dumps({"step": step, "samples": _plain(list(samples))})
+        )
+
+    def samples_folder(self, step: int) -> Path:
+        folder = self.folder / "samples" / f"step-{step:06d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def samples(self) -> list[dict[str, Any]]:
+        """One entry an evaluation, oldest first: step, folder, and the list that `write_samples` got."""
+        found = sorted((self.folder / "samples").glob("step-*/samples.json"))
+        return [{**json.loads(path.read_text(encoding="utf-8")), "folder": str(path.parent)} for path in found]
+
+    # --- stop
+
+    def request_stop(self) -> None:
+        """Ask the run to save and end. A file, because that works on every system."""
+        (self.folder / "stop").touch()
+
+    def stop_requested(self) -> bool:
+        return (self.folder / "stop").exists()
+
+    def clear_stop(self) -> None:
+        (self.folder / "stop").unlink(missing_ok=True)
+
+    # --- checkpoints
+
+    def checkpoints(self) -> list[Path]:
+        """Checkpoints that can be resumed from, oldest first."""
+        return [folder for folder in self.all_checkpoints() if not checkpoint_problems(folder)]
+
+    def all_checkpoints(self) -> list[Path]:
+        """Complete or not, oldest first."""
+        found = [p for p in self.folder.glob("checkpoint-*") if p.is_dir() and p.name.split("-")[-1].isdigit()]
+        return sorted(found, key=checkpoint_step)
+
+    def latest_checkpoint(self) -> Path:
+        """The newest that can be resumed from. Raises RunError that says what is wrong with each one there is."""
+        complete = self.checkpoints()
+        if complete:
+            return complete[-1]
+        broken = [f"{p.name}: {'; '.join(checkpoint_problems(p))}" for p in self.all_checkpoints()]
+        reason = " ".join(broken) if broken else "No checkpoint was saved there."
+        raise RunError(f"Nothing to resume from in {self.folder}. {reason}")
+
+    def _set_aside(self) -> None:
+        """Move the earlier run of this folder to <folder>-earlier-<n>."""
+        n = 1
+        while (other := self.folder.with_name(f"{self.folder.name}-earlier-{n}")).exists():
+            n += 1
+        self.folder.rename(other)
+
+
+def checkpoint_step(folder: Path) -> int:
+    return int(folder.name.rsplit("-", 1)[1])
+
+
+def seal_checkpoint(folder: Path) -> None:
+    """Note the files of a checkpoint that has been written to its end."""
+    sizes = {p.name: p.stat().st_size for p in sorted(folder.iterdir()) if p.is_file() and p.name != SEAL}
+    _replace(folder / SEAL, json.dumps(sizes, indent=1))
+
+
+def checkpoint_problems(folder: str | Path) -> list[str]:
+    """Why a checkpoint cannot be resumed from, in words; nothing when it can."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        return [f"there is no folder {folder}"]
+    if not (folder / SEAL).is_file():
+        return ["it was not written to its end"]
+    sizes = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+    problems = [f"{name} is missing" for name in RESUMABLE if not (folder / name).is_file()]
+    for name, size in sizes.items():
+        path = folder / name
+        if path.is_file() and path.stat().st_size != size:
+            problems.append(f"{name} has {path.stat().st_size} bytes instead of {size}")
+    return problems
+
+
+def process_start(pid: int) -> float | None:
+    """When a living process started, in a unit of the system's own; None when there is none (a zombie is none).
+
+    Together with the number it names a process for good: numbers are given out again, starts are not.
+    """
+    if sys.platform == "win32":
+        return _process_start_windows(pid)
+    if Path("/proc/self/stat").exists():
+        try:
+            # The name in brackets may hold spaces and brackets itself: count the fields from its end.
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        return None if fields[0] in "ZX" else float(fields[19])
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # it lives, and belongs to someone else
+    return 0.0  # no start time to be had: the number alone has to do
+
+
+def _process_start_windows(pid: int) -> float | None:
+    # os.kill(pid, 0) would send Ctrl-C here.
+    import ctypes
+    from ctypes import wintypes
+
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel.OpenProcess.restype = wintypes.HANDLE
+    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+    if not handle:
+        return None
+    try:
+        code, times = wintypes.DWORD(), [wintypes.FILETIME() for _ in range(4)]
+        if not kernel.GetExitCodeProcess(wintypes.HANDLE(handle), ctypes.byref(code)) or code.value != 259:
+            return None
+        kernel.GetProcessTimes(wintypes.HANDLE(handle), *(ctypes.byref(t) for t in times))
+        return float((times[0].dwHighDateTime << 32) + times[0].dwLowDateTime)
+    finally:
+        kernel.CloseHandle(wintypes.HANDLE(handle))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file such that a reader sees the old one or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no nan and no infinity."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,211 @@
+"""The queue: order, one at a time, restart, stop, kill, resume. Children are small scripts instead of trainings."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cadrecode import jobs
+from cadrecode.config import TrainConfig
+from cadrecode.errors import RunError
+from cadrecode.runs import RESUMABLE, Run, State, process_start, seal_checkpoint
+
+ROOT = Path(__file__).resolve().parents[1]
+
+CHILD = """
+import signal, sys, time
+from cadrecode.runs import Run, State
+run = Run(sys.argv[1])
+signal.signal(signal.SIGTERM, lambda *_: None)   # as a training does: it looks at the flag
+run.claim()
+run.set_status(State.TRAINING, step=0)
+print("hello from the child", flush=True)
+while not run.stop_requested() and not (run.folder / "finish").exists():
+    time.sleep(0.02)
+run.set_status(State.STOPPED if run.stop_requested() else State.DONE)
+"""
+
+
+@pytest.fixture
+def runs_dir(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setattr(jobs, "command", lambda run: [sys.executable, "-c", CHILD, str(run.folder)])
+    monkeypatch.setattr(jobs, "watch", lambda runs_dir: None)  # each test moves the queue by hand
+    yield tmp_path
+    for run in jobs.list_runs(tmp_path):
+        if run.alive():
+            os.kill(run.status()["pid"], signal.SIGKILL)
+
+
+def wait(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def state_of(run: Run, state: State):
+    wait(lambda: run.state == state)
+
+
+def test_one_at_a_time_in_order(runs_dir):
+    first, second, third = (jobs.start(TrainConfig(), runs_dir, name) for name in "cab")
+    assert jobs.queue(runs_dir) == [first, second, third]
+    assert jobs.tick(runs_dir) == [first]
+    assert jobs.tick(runs_dir) == []
+    assert jobs.queue(runs_dir) == [second, third]
+    state_of(first, State.TRAINING)
+    (first.folder / "finish").touch()
+    state_of(first, State.DONE)
+    assert jobs.tick(runs_dir) == [second]
+    assert "hello from the child" in first.log_tail()
+
+
+def test_the_folder_is_the_runs_and_names_do_not_clash(runs_dir):
+    config = TrainConfig(experiment_name="My parts / v1")
+    first, second = jobs.start(config, runs_dir), jobs.start(config, runs_dir)
+    assert (first.name, second.name) == ("My-parts-v1", "My-parts-v1-2")
+    assert TrainConfig.load(second.folder / "config.yaml").model_save_path == str(second.folder)
+    assert {run.name for run in jobs.list_runs(runs_dir)} == {first.name, second.name}
+
+
+def test_stop_asks_and_a_waiting_run_leaves_the_queue(runs_dir):
+    first, second = jobs.start(TrainConfig(), runs_dir, "a"), jobs.start(TrainConfig(), runs_dir, "b")
+    jobs.tick(runs_dir)
+    state_of(first, State.TRAINING)
+    jobs.stop(first)
+    jobs.stop(second)
+    assert second.state == State.STOPPED
+    state_of(first, State.STOPPED)
+    assert first.status()["error"] is None  # it ended by itself
+    wait(lambda: not first.alive())
+    with pytest.raises(RunError, match="not running"):
+        jobs.stop(first)
+
+
+def test_stop_before_the_child_can_listen_reads_as_stopped(runs_dir, monkeypatch):
+    monkeypatch.setattr(jobs, "command", lambda run: [sys.executable, "-c", "import time; time.sleep(60)"])
+    run = jobs.start(TrainConfig(), runs_dir)
+    jobs.tick(runs_dir)
+    jobs.stop(run)
+    state_of(run, State.STOPPED)
+
+
+def test_kill_ends_the_whole_group(runs_dir, monkeypatch):
+    script = "import subprocess,sys,time; print(subprocess.Popen(['sleep','60']).pid, flush=True); time.sleep(60)"
+    monkeypatch.setattr(jobs, "command", lambda run: [sys.executable, "-c", script])
+    run = jobs.start(TrainConfig(), runs_dir)
+    jobs.tick(runs_dir)
+    wait(lambda: run.log_tail().strip())
+    grandchild = int(run.log_tail())
+    jobs.kill(run)
+    assert (run.state, run.status()["error"]) == (State.FAILED, "Killed on request.")
+    wait(lambda: process_start(grandchild) is None)
+
+
+def test_a_child_that_dies_reads_as_failed_and_the_queue_moves_on(runs_dir):
+    first, second = jobs.start(TrainConfig(), runs_dir, "a"), jobs.start(TrainConfig(), runs_dir, "b")
+    jobs.tick(runs_dir)
+    state_of(first, State.TRAINING)
+    os.kill(first.status()["pid"], signal.SIGKILL)
+    state_of(first, State.FAILED)
+    assert "without saying why" in first.status()["error"]
+    assert jobs.tick(runs_dir) == [second]
+
+
+def test_a_restarted_app_adopts_what_still_runs(runs_dir):
+    """Another process starts the run and ends; this one neither starts it again nor a second beside it."""
+    script = f"""
+import sys; sys.path.insert(0, {str(ROOT)!r})
+from cadrecode import jobs; from cadrecode.config import TrainConfig
+jobs.command = lambda run: [sys.executable, "-c", {CHILD!r}, str(run.folder)]
+jobs.watch = lambda runs_dir: None
+jobs.start(TrainConfig(), {str(runs_dir)!r}, "a"); jobs.start(TrainConfig(), {str(runs_dir)!r}, "b")
+assert len(jobs.tick({str(runs_dir)!r})) == 1
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    first = Run(runs_dir / "a")
+    state_of(first, State.TRAINING)
+    assert jobs.tick(runs_dir) == []
+    assert [run.name for run in jobs.queue(runs_dir)] == ["b"]
+    jobs.stop(first)
+    state_of(first, State.STOPPED)
+    assert [run.name for run in jobs.tick(runs_dir)] == ["b"]
+
+
+def test_two_processes_do_not_start_a_run_twice(runs_dir):
+    for n in range(4):
+        jobs.start(TrainConfig(), runs_dir, f"run{n}")
+    script = f"""
+import sys; sys.path.insert(0, {str(ROOT)!r})
+from cadrecode import jobs
+jobs.command = lambda run: [sys.executable, "-c", {CHILD!r}, str(run.folder)]
+sys.stdin.readline()
+print(len(jobs.tick({str(runs_dir)!r}, parallel=3)))
+"""
+    racers = [
+        subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    for racer in racers:
+        racer.stdin.write(b"go\n")
+        racer.stdin.flush()
+    assert sum(int(racer.communicate(timeout=60)[0]) for racer in racers) == 3
+    assert len(jobs.queue(runs_dir)) == 1
+
+
+def test_resume_takes_the_newest_complete_checkpoint(runs_dir, monkeypatch):
+    run = jobs.start(TrainConfig(), runs_dir)
+    jobs.tick(runs_dir)
+    state_of(run, State.TRAINING)
+    with pytest.raises(RunError, match="only a run that has ended"):
+        jobs.resume(run)
+    with pytest.raises(RunError, match="still running"):
+        jobs.delete(run)
+    for step in (10, 20):
+        folder = run.folder / f"checkpoint-{step}"
+        folder.mkdir()
+        for name in RESUMABLE:
+            (folder / name).write_text("{}")
+        seal_checkpoint(folder)
+    (run.folder / "checkpoint-30").mkdir()  # half written
+    jobs.stop(run)
+    state_of(run, State.STOPPED)
+    jobs.resume(run)
+    assert run.state == State.QUEUED
+    assert not run.stop_requested()
+    assert jobs.queue(runs_dir) == [run]
+    monkeypatch.undo()
+    assert jobs.command(run)[-2:] == ["--resume_from_checkpoint", str(run.folder / "checkpoint-20")]
+
+
+def test_resume_refuses_what_is_incomplete(runs_dir):
+    run = jobs.start(TrainConfig(), runs_dir)
+    jobs.stop(run)
+    (run.folder / "checkpoint-30").mkdir()
+    with pytest.raises(RunError, match="checkpoint-30: it was not written to its end"):
+        jobs.resume(run)
+
+
+def test_delete_removes_runs_only(runs_dir):
+    run = jobs.start(TrainConfig(), runs_dir)
+    jobs.delete(run)
+    assert not run.folder.exists()
+    (runs_dir / "precious").mkdir()
+    with pytest.raises(RunError, match="holds no run"):
+        jobs.delete(Run(runs_dir / "precious"))
+    assert (runs_dir / "precious").is_dir()
+
+
+def test_the_background_thread_moves_the_queue(tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "command", lambda run: [sys.executable, "-c", CHILD, str(run.folder)])
+    runs = [jobs.start(TrainConfig(), tmp_path, name) for name in "ab"]
+    for run in runs:
+        (run.folder / "finish").touch()
+    for run in runs:
+        state_of(run, State.DONE)
+    jobs.watch(tmp_path)  # a second look at the same folder needs no second thread
+    assert [thread for path, thread in jobs._watchers.items() if path == tmp_path.resolve() and thread.is_alive()]
