@@ -45,9 +45,7 @@ def test_status_keeps_what_is_not_named(run):
 
 def test_readers_never_see_half_a_status(run):
     """A thousand replacements, read all the while from another process."""
-    reader = (
-        "import json,sys,time\nend=time.time()+1\nwhile time.time()<end: json.load(open(sys.argv[1]))\nprint('fine')"
-    )
+    reader = "import json,sys,time\nend=time.time()+1\nwhile time.time()<end: json.load(open(sys.argv[1]))\nprint(7)"
     path = str(run.folder / "status.json")
     child = subprocess.Popen([sys.executable, "-c", reader, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     while child.poll() is None:
