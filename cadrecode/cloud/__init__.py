@@ -1,0 +1,20 @@
+"""Files, meshes and named shapes to (N, 3) points; surfaces to samples; clouds to the MODEL frame."""
+
+from cadrecode.cloud.read import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, Cloud, read_cloud, read_mesh
+from cadrecode.cloud.sample import farthest_point_sample, farthest_point_sample_batch, normalise, sample_surface
+from cadrecode.cloud.shapes import SHAPES, make_shape
+
+__all__ = [
+    "BREP_SUFFIXES",
+    "CLOUD_SUFFIXES",
+    "MESH_SUFFIXES",
+    "SHAPES",
+    "Cloud",
+    "farthest_point_sample",
+    "farthest_point_sample_batch",
+    "make_shape",
+    "normalise",
+    "read_cloud",
+    "read_mesh",
+    "sample_surface",
+]

@@ -1,0 +1,189 @@
+"""Any file to a cloud: find the reader, judge what it found, sample surfaces."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cadrecode.cloud.arrays import read_npy, read_npz
+from cadrecode.cloud.check import flatness_warnings, require_distinct, require_points_array
+from cadrecode.cloud.columns import usable_normals
+from cadrecode.cloud.content import wrong_content
+from cadrecode.cloud.las import read_las
+from cadrecode.cloud.meshes import read_obj, read_off, read_stl
+from cadrecode.cloud.pcd import read_pcd
+from cadrecode.cloud.ply import read_ply
+from cadrecode.cloud.rows import Found, RowCollector, require_finite
+from cadrecode.cloud.sample import sample_surface
+from cadrecode.cloud.scenes import read_3mf, read_glb
+from cadrecode.cloud.table import read_table
+from cadrecode.errors import PointCloudError
+
+SURFACE_POINTS = 8192  # as the published model was trained
+MAX_POINTS = 20_000_000  # about a gigabyte while reading
+
+Tessellate = Callable[[Path], tuple[np.ndarray, np.ndarray]]
+
+_CLOUD_READERS = {
+    ".npy": read_npy, ".npz": read_npz, ".txt": read_table, ".xyz": read_table, ".pts": read_table, ".csv": read_table,
+    ".ply": read_ply, ".pcd": read_pcd, ".las": read_las,
+}  # fmt: skip
+_MESH_READERS = {".stl": read_stl, ".obj": read_obj, ".off": read_off, ".glb": read_glb, ".3mf": read_3mf}
+
+CLOUD_SUFFIXES = tuple(_CLOUD_READERS)  # .ply is here and holds a mesh where it has faces
+MESH_SUFFIXES = tuple(_MESH_READERS)
+BREP_SUFFIXES = (".step", ".stp", ".brep")
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Points of one part.
+
+    Args:
+        points: (N, 3) float64, RAW.
+        normals: (N, 3) float64 of length 1, or None.
+        name: of the file, or of the shape.
+        kind: "cloud" (points in the file), "mesh" or "brep" (sampled on its surface), "shape" (made here).
+        warnings: what the person should know, in words.
+        announced: points in the file, before any were left out; None where points were sampled.
+    """
+
+    points: np.ndarray
+    normals: np.ndarray | None
+    name: str
+    kind: str
+    warnings: tuple[str, ...] = ()
+    announced: int | None = None
+
+
+def read_cloud(
+    path: str | Path,
+    *,
+    n_surface: int = SURFACE_POINTS,
+    seed: int = 0,
+    max_points: int = MAX_POINTS,
+    tessellate: Tessellate | None = None,
+) -> Cloud:
+    """Read a cloud, or sample the surface of a mesh or a STEP or BREP model.
+
+    Args:
+        path: a file; its suffix, in any case, says what it is.
+        n_surface: points to sample where the file holds a surface.
+        seed: for the sampling, and for which points stay when there are too many.
+        max_points: a larger cloud is thinned to this many while it is read.
+        tessellate: path -> vertices (V, 3), faces (F, 3) for STEP and BREP; by default the sandboxed kernel.
+    Raises: PointCloudError: nothing usable there, and what to do about it.
+    """
+    path = _existing_file(path)
+    suffix = _known_suffix(path)
+    found = _read(path, suffix, max_points, seed, tessellate)
+    warnings = list(found.warnings)
+    if found.faces is not None and len(found.faces):
+        kind = "brep" if suffix in BREP_SUFFIXES else "mesh"
+        _require_surface(found, path.name)
+        points, normals = sample_surface(found.points, found.faces, n_surface, seed)
+        announced = None
+    elif found.faces is not None and suffix in (*BREP_SUFFIXES, ".stl"):
+        raise PointCloudError(f"{path.name} holds no triangles. A surface is needed: export the part again.")
+    else:
+        kind, points, announced = "cloud", require_points_array(found.points, path.name), found.announced
+        normals, more = usable_normals(found.normals, path.name)
+        warnings += more
+        announced = len(points) if announced is None else announced
+    require_distinct(points, path.name)
+    warnings += flatness_warnings(points, path.name)
+    return Cloud(points, normals, path.name, kind, tuple(warnings), announced)
+
+
+def read_mesh(path: str | Path, *, tessellate: Tessellate | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Read the surface in a mesh file, a .ply with faces, or a STEP or BREP model.
+
+    Returns: vertices (V, 3) float64, RAW, and faces (F, 3) int64. A scene of several parts comes as one mesh.
+    Raises:  PointCloudError: no surface there, or a damaged one.
+    """
+    path = _existing_file(path)
+    suffix = _known_suffix(path)
+    if suffix not in (*MESH_SUFFIXES, *BREP_SUFFIXES, ".ply"):
+        raise PointCloudError(
+            f"{path.name} holds points; a surface is needed: {', '.join(MESH_SUFFIXES + BREP_SUFFIXES)}."
+        )
+    found = _read(path, suffix, MAX_POINTS, 0, tessellate)
+    if found.faces is None or not len(found.faces):
+        raise PointCloudError(f"{path.name} holds points but no faces; a surface is needed.")
+    _require_surface(found, path.name)
+    return found.points, found.faces
+
+
+def _existing_file(path: str | Path) -> Path:
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise PointCloudError(f"{path} is a folder. Name one file in it.")
+        if not path.exists():
+            raise PointCloudError(f"{path} does not exist.{_close_name(path)}")
+        if path.stat().st_size == 0:
+            raise PointCloudError(f"{path.name} is empty (0 bytes). Export or download it again.")
+    except (OSError, ValueError) as error:  # no permission, a name that no file can have
+        raise PointCloudError(f"{path} cannot be read: {error}.") from error
+    return path
+
+
+def _close_name(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f" There is no folder {path.parent} either."
+    close = difflib.get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _known_suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in CLOUD_SUFFIXES + MESH_SUFFIXES + BREP_SUFFIXES:
+        found = f"the extension {path.suffix}" if path.suffix else "no extension"
+        raise PointCloudError(
+            f"{path.name} has {found}, which is not known. Clouds: {' '.join(CLOUD_SUFFIXES)}; "
+            f"meshes: {' '.join(MESH_SUFFIXES)}; CAD: {' '.join(BREP_SUFFIXES)}."
+        )
+    return suffix
+
+
+def _read(path: Path, suffix: str, max_points: int, seed: int, tessellate: Tessellate | None) -> Found:
+    try:
+        if suffix in _CLOUD_READERS:
+            return _CLOUD_READERS[suffix](path, RowCollector(path.name, max_points, seed))
+        if suffix in _MESH_READERS:
+            return _MESH_READERS[suffix](path)
+        return _read_brep(path, suffix, tessellate)
+    except OSError as error:
+        raise PointCloudError(f"{path} cannot be read: {error}.") from error
+
+
+def _read_brep(path: Path, suffix: str, tessellate: Tessellate | None) -> Found:
+    """STEP and BREP through the kernel, after the checks that need no kernel."""
+    data = path.read_bytes()
+    if suffix == ".brep":
+        if b"CASCADE Topology" not in data[:4096] and b"Open CASCADE" not in data[:4096]:
+            raise wrong_content(path, "an OpenCASCADE BREP model", "its first lines do not name CASCADE Topology")
+    elif not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"ISO-10303-21"):
+        raise wrong_content(path, "a STEP model", "it does not begin with ISO-10303-21")
+    elif b"END-ISO-10303-21" not in data[-4096:]:
+        raise PointCloudError(
+            f"{path.name} ends without END-ISO-10303-21. The file is cut short: copy or export it again."
+        )
+    if tessellate is None:
+        from cadrecode.kernel.sandbox import shared_sandbox  # starts the kernel: only where a file needs it
+
+        tessellate = shared_sandbox().tessellate
+    vertices, faces = tessellate(path)
+    return Found(np.asarray(vertices, np.float64), faces=np.asarray(faces, np.int64))
+
+
+def _require_surface(found: Found, name: str) -> None:
+    finite = np.isfinite(found.points).all(axis=1)
+    require_finite(name, int(np.count_nonzero(~finite)), int(np.argmin(finite)) + 1, len(finite), "vertices")
+    corners = found.points[found.faces]
+    if not np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1).sum() > 0:
+        raise PointCloudError(f"{name} has {len(found.faces):,} triangles, all without area. A surface is needed.")

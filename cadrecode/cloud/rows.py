@@ -1,0 +1,99 @@
+"""What every reader hands back, and the one place where rows of numbers are checked, counted and thinned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cadrecode.errors import PointCloudError
+
+ROWS_PER_BLOCK = 1 << 18  # rows read at a time, so that a huge file is never in memory as a whole
+
+
+@dataclass
+class Found:
+    """What a file holds, before it is judged.
+
+    Args:
+        points: (N, 3) float64, RAW.
+        normals: (N, 3) float64 as written in the file, or None.
+        faces: (M, 3) int64 into points, or None for a file that can only hold points.
+        announced: points the file says it has (or that were counted), before thinning.
+        warnings: what the person should know.
+    """
+
+    points: np.ndarray
+    normals: np.ndarray | None = None
+    faces: np.ndarray | None = None
+    announced: int | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+class RowCollector:
+    """Takes a file block by block, in one pass, and keeps at most `max_points` rows of it.
+
+    Every row draws a random key; the rows with the smallest keys stay. So the choice is uniform over a file whose
+    length nobody knows, and the same for the same seed.
+    """
+
+    def __init__(self, name: str, max_points: int, seed: int):
+        self.name, self.max_points = name, max_points
+        self.seen = 0
+        self._rng = np.random.default_rng(seed)
+        self._rows: list[np.ndarray] = []
+        self._keys: list[np.ndarray] = []
+        self._held = 0
+        self._bad, self._first_bad = 0, 0
+
+    def add(self, rows: np.ndarray) -> None:
+        """Take (k, C) numbers, of which the first three columns are coordinates."""
+        rows = np.array(rows, np.float64)  # a copy: the caller's block may be a view of a mapped file
+        finite = np.isfinite(rows[:, :3]).all(axis=1)
+        if not finite.all():
+            if not self._bad:
+                self._first_bad = self.seen + int(np.argmin(finite)) + 1
+            self._bad += int(np.count_nonzero(~finite))
+        self.seen += len(rows)
+        self._rows.append(rows)
+        self._keys.append(self._rng.random(len(rows)))
+        self._held += len(rows)
+        if self._held > 1.25 * self.max_points + ROWS_PER_BLOCK:  # thin now and then, not at every block
+            self._thin()
+
+    def _thin(self) -> None:
+        rows, keys = np.concatenate(self._rows), np.concatenate(self._keys)
+        kept = np.sort(np.argpartition(keys, self.max_points - 1)[: self.max_points])
+        self._rows, self._keys, self._held = [rows[kept]], [keys[kept]], len(kept)
+
+    def finish(self) -> tuple[np.ndarray, list[str]]:
+        """The rows kept, (N, C) float64 in file order, and a warning if some were left out.
+
+        Raises: PointCloudError: no rows, or NaN or infinite coordinates.
+        """
+        if not self.seen:
+            raise PointCloudError(f"{self.name} holds no points. A cloud needs at least 32.")
+        require_finite(self.name, self._bad, self._first_bad, self.seen, "points")
+        if self.seen <= self.max_points:
+            return np.concatenate(self._rows), []
+        self._thin()
+        return self._rows[0], [
+            f"{self.name} holds {self.seen:,} points; {self.max_points:,} of them, drawn at random with a fixed seed, "
+            "are used."
+        ]
+
+
+def require_finite(name: str, bad: int, first_row: int, total: int, what: str) -> None:
+    """Refuse NaN and infinite coordinates. Rows count from 1."""
+    if bad:
+        raise PointCloudError(
+            f"{name} has NaN or infinite coordinates in {bad:,} of its {total:,} {what}, first in row {first_row:,}. "
+            "Remove those rows, then try again."
+        )
+
+
+def cut_short(name: str, announced: int, held: int, what: str = "points") -> PointCloudError:
+    """The error for a file that holds less than it announces."""
+    return PointCloudError(
+        f"{name} announces {announced:,} {what} but holds {held:,}. The file is cut short: copy or download it again."
+    )
