@@ -1,0 +1,72 @@
+"""Several answers for one cloud: different points to look at, and an order among what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cadrecode.cloud import farthest_point_sample
+from cadrecode.scoring.built import Built
+from cadrecode.scoring.distance import CloudRuler
+
+TRAINING_POINTS = 8192  # what the network's points were chosen from in training; a denser cloud is thinned to it first
+ODD_SHELLS_FACTOR = 1.5  # a part is one body without closed cavities: anything else must be clearly nearer to win
+
+
+def point_subsets(points: np.ndarray, count: int, n_points: int, seed: int) -> np.ndarray:
+    """Different views of one cloud for `count` candidates.
+
+    The first looks at the whole cloud; each other one at a random half of it. All are spread out by farthest-point sampling
+    from a random start, as in training. Clouds of fewer than n_points points repeat points.
+
+    Args:    points: (N, 3), MODEL.
+    Returns: (count, n_points, 3) float32, MODEL. The same seed gives the same points, and candidate i does not depend on count.
+    """
+    points = np.asarray(points, np.float64)
+    views = np.empty((count, n_points, 3), np.float32)
+    for i in range(count):
+        rng = np.random.default_rng([seed, i])
+        size = len(points) if i == 0 else len(points) // 2
+        size = min(max(size, n_points), TRAINING_POINTS, len(points))
+        seen = points if size == len(points) else points[rng.permutation(len(points))[:size]]
+        order = farthest_point_sample(seen, min(n_points, len(seen)), seed=int(rng.integers(2**31)))
+        views[i] = seen[np.resize(order, n_points)]
+    return views
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate and how well it explains the cloud.
+
+    Args:
+        index: its place in the batch; 0 is the greedy one.
+        built: what became of its text.
+        distance: `CloudRuler.distance` in the cloud's unit; None for a failure.
+    """
+
+    index: int
+    built: Built
+    distance: float | None
+
+    @property
+    def key(self) -> tuple:
+        """Sorts best first: those with a solid by distance (more than one shell counts as farther), then the failures."""
+        if self.distance is None:
+            return (1, 0.0, self.index)
+        odd = self.built.shells != (1, 0)
+        return (0, self.distance * (ODD_SHELLS_FACTOR if odd else 1.0), self.index)
+
+
+def rank(built: Sequence[Built], ruler: CloudRuler, *, on_each: Callable[[int], None] | None = None) -> list[Judged]:
+    """All candidates, best first, by distance to the input cloud alone.
+
+    Args: built: in batch order, in the ruler's frame; on_each: told how many are measured.
+    """
+    judged = []
+    for index, one in enumerate(built):
+        judged.append(Judged(index, one, ruler.distance(*one.mesh) if one.ok else None))
+        if on_each:
+            on_each(index + 1)
+    return sorted(judged, key=lambda one: one.key)

@@ -1,0 +1,114 @@
+"""Program against truth. These numbers are reported and choose nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from cadrecode.cloud import sample_surface
+from cadrecode.errors import ProgramError
+from cadrecode.frames import MODEL_SIDE, Frame
+from cadrecode.program import from_mesh, iou, mesh_of
+from cadrecode.scoring.built import Built, build_text
+
+if TYPE_CHECKING:
+    from cadrecode.kernel.sandbox import Sandbox
+    from cadrecode.program.solid import Manifold
+
+SCORE_POINTS = 8192  # on each surface, as the field reports Chamfer distance
+CHAMFER_SCALE = 1000.0  # and as it prints it
+
+
+def chamfer(a_points: np.ndarray, b_points: np.ndarray) -> float:
+    """The field's Chamfer distance: both mean squared nearest distances, added, times 1,000.
+
+    Args: a_points, b_points: (n, 3) and (m, 3), in one frame in which the target's longest side is 1.
+    """
+    a_to_b = cKDTree(b_points).query(a_points)[0]
+    b_to_a = cKDTree(a_points).query(b_points)[0]
+    return float(CHAMFER_SCALE * (np.mean(a_to_b**2) + np.mean(b_to_a**2)))
+
+
+@dataclass(frozen=True)
+class Target:
+    """A true solid, in the CODE frame in which programs for it are written.
+
+    Args:
+        id: its name in reports.
+        solid: CODE.
+        frame: CODE <-> RAW.
+        surface: (8192, 3) points on it, unit cube (longest side 1).
+        unit_per_code: unit-cube lengths in one CODE unit.
+        seed: of the samples.
+    """
+
+    id: str
+    solid: Manifold = field(repr=False)
+    frame: Frame
+    surface: np.ndarray = field(repr=False)
+    unit_per_code: float
+    seed: int
+
+    @classmethod
+    def of(
+        cls, id: str, vertices: np.ndarray, faces: np.ndarray, *, frame: Frame | None = None, seed: int = 0
+    ) -> Target:
+        """A target from a closed mesh.
+
+        Args:
+            vertices: (n, 3) RAW; faces: (m, 3).
+            frame: the frame of the cloud that the model saw. Default: the mesh's own.
+        Raises: ProgramError: the mesh is not a closed solid.
+        """
+        vertices = np.asarray(vertices, np.float64)
+        if (
+            len(vertices) == 0
+            or len(faces) == 0
+            or not np.isfinite(vertices).all()
+            or not np.ptp(vertices, axis=0).any()
+        ):
+            raise ProgramError("The mesh is empty, a single point, or has coordinates that are not numbers.")
+        own = Frame.of(vertices)
+        frame = frame or own
+        solid = from_mesh(frame.to_code(vertices), faces)
+        if not solid.volume() > 0:
+            raise ProgramError("The mesh is flat: it encloses no volume.")
+        unit_per_code = frame.raw_per_code / (own.raw_per_model * MODEL_SIDE)
+        surface, _ = sample_surface(*mesh_of(solid), SCORE_POINTS, seed)
+        return cls(id, solid, frame, surface * unit_per_code, unit_per_code, seed)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One program against one target. A failure has IoU 0 and no Chamfer distance.
+
+    Args: outcome: an `Outcome` or OUTSIDE; iou: in [0, 1]; cd: Chamfer distance x 1,000; detail: why it failed.
+    """
+
+    outcome: str
+    iou: float
+    cd: float | None
+    detail: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.cd is not None
+
+
+def score(program_text: str | Built, target: Target, sandbox: Sandbox | None = None) -> Score:
+    """Boolean IoU and Chamfer distance of a program's solid and the target's.
+
+    Args:
+        program_text: in the CODE frame of the target; or what `build_text` made of it.
+        sandbox: for text outside of the language; see `build_text`.
+    """
+    built = program_text if isinstance(program_text, Built) else build_text(program_text, sandbox)
+    if not built.ok:
+        return Score(built.outcome, 0.0, None, built.detail)
+    surface, _ = sample_surface(
+        *built.mesh, SCORE_POINTS, target.seed + 1
+    )  # not the target's own samples, even for equal meshes
+    return Score(built.outcome, iou(built.solid, target.solid), chamfer(surface * target.unit_per_code, target.surface))

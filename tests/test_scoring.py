@@ -1,0 +1,224 @@
+"""Scores and distances by what must be true of them, and every way a text can fail by its name."""
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import sample_surface
+from cadrecode.errors import ProgramError
+from cadrecode.frames import Frame
+from cadrecode.kernel import Outcome, Sandbox
+from cadrecode.program import build, mesh_of, parse
+from cadrecode.scoring import (
+    OUTSIDE,
+    CloudRuler,
+    Target,
+    build_text,
+    chamfer,
+    cloud_distance,
+    point_subsets,
+    point_to_surface,
+    rank,
+    score,
+)
+
+HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
+BLOCK = HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,40)"
+HALF_BLOCK = HEAD + "r=w0.workplane(offset=0/2).moveTo(-50,0).box(100,100,40)"
+PLATE = HEAD + "r=w0.sketch().rect(200,100).push([(60,0)]).circle(20,mode='s').finalize().extrude(20,both=True)"
+FILLETED = HEAD + "r=w0.box(200,100,40).edges('|Z').fillet(10)"
+
+
+def mesh(text):
+    return mesh_of(build(parse(text)))
+
+
+def surface(text, n=4096, seed=3):
+    return sample_surface(*mesh(text), n, seed)[0]
+
+
+# --- distances
+
+
+def test_point_to_surface_is_exact_over_faces_edges_corners_and_from_inside():
+    points = [(0, 0, 25), (103, 4, 0), (103, 54, 0), (101, 52, 22), (0, 0, 0), (100, 0, 0)]
+    np.testing.assert_allclose(point_to_surface(np.array(points), *mesh(BLOCK)), [5, 3, 5, 3, 20, 0], atol=1e-9)
+
+
+def test_a_mesh_without_faces_is_an_error_not_a_distance():
+    with pytest.raises(ValueError, match="without faces"):
+        point_to_surface(np.zeros((1, 3)), np.zeros((3, 3)), np.zeros((0, 3), int))
+
+
+def test_the_surface_that_made_the_cloud_is_at_distance_zero():
+    assert cloud_distance(surface(PLATE), *mesh(PLATE)) < 0.01
+
+
+def test_a_surface_moved_off_the_cloud_is_farther_the_more_it_moves():
+    points, (vertices, faces) = surface(BLOCK), mesh(BLOCK)
+    ruler = CloudRuler(points)
+    distances = [ruler.distance(vertices + (0, 0, shift), faces) for shift in (0, 1, 2, 4, 8)]
+    assert distances == sorted(distances)
+    assert distances[-1] > 10 * distances[0] + 1
+
+
+def test_surface_that_no_point_supports_counts():
+    points, (vertices, faces) = surface(HALF_BLOCK), mesh(BLOCK)
+    assert point_to_surface(points[points[:, 0] < -1], vertices, faces).max() < 1e-9  # every point lies on the block,
+    assert cloud_distance(points, vertices, faces) > 15  # half of which has no points
+
+
+def test_distance_has_the_unit_of_the_cloud():
+    points, (vertices, faces) = surface(BLOCK), mesh(PLATE)
+    in_mm = cloud_distance(points, vertices, faces)
+    assert cloud_distance(points / 1000, vertices / 1000, faces) == pytest.approx(in_mm / 1000)
+
+
+def test_repeated_and_many_points_change_little():
+    few, (vertices, faces) = surface(BLOCK), mesh(PLATE)
+    distance = cloud_distance(few, vertices, faces)
+    assert cloud_distance(np.repeat(few, 3, axis=0), vertices, faces) == pytest.approx(distance, rel=0.1)
+    assert cloud_distance(surface(BLOCK, 50_000), vertices, faces) == pytest.approx(distance, rel=0.2)
+
+
+def test_chamfer_is_both_mean_squares_times_a_thousand():
+    a, b = np.zeros((1, 3)), np.array([[0.1, 0, 0], [0, 0.3, 0]])
+    assert chamfer(a, b) == pytest.approx(1000 * (0.01 + (0.01 + 0.09) / 2))
+    assert chamfer(a, b) == pytest.approx(chamfer(b, a))
+    assert chamfer(b, b) == 0
+
+
+# --- texts
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "detail"),
+    [
+        (BLOCK, Outcome.OK, ""),
+        (" \n", Outcome.NO_SHAPE, "empty"),
+        ("import cadquery as cq\nr=cq.Workplane('XY'", Outcome.SYNTAX, "line 2"),
+        ("r\0", Outcome.SYNTAX, ""),
+        (HEAD + "r=w0.sketch().rect(10,10).rect(20,20,mode='s').finalize().extrude(5)", Outcome.EMPTY, "no area"),
+        (FILLETED, OUTSIDE, "line 3"),
+        ("q=1", OUTSIDE, ""),
+    ],
+)
+def test_each_way_a_text_can_end_has_its_name(text, outcome, detail):
+    built = build_text(text)
+    assert (built.outcome, built.ok) == (outcome, outcome == Outcome.OK)
+    assert detail in built.detail
+
+
+def test_shells_tell_bodies_from_cavities():
+    apart = (
+        HEAD
+        + "r=w0.workplane(offset=0/2).moveTo(-80,0).box(20,20,20)"
+        + ".union(w0.workplane(offset=0/2).moveTo(80,0).box(20,20,20))"
+    )
+    hollow = BLOCK + ".cut(w0.workplane(offset=0/2).moveTo(0,0).box(50,50,10))"
+    assert build_text(PLATE).shells == (1, 0)
+    assert build_text(apart).shells == (2, 0)
+    assert build_text(hollow).shells == (1, 1)
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+def test_text_outside_of_the_language_is_built_by_opencascade(sandbox):
+    built = build_text(FILLETED, sandbox)
+    assert built.outcome == Outcome.OK
+    assert built.solid.volume() == pytest.approx((200 * 100 - (4 - np.pi) * 100) * 40, rel=1e-3)
+    assert 0.98 < score(FILLETED, Target.of("block", *mesh(BLOCK)), sandbox).iou < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"), [("q=1", Outcome.NO_SHAPE), ("import os", Outcome.FORBIDDEN), ("r=1/0", Outcome.RAISED)]
+)
+def test_the_sandbox_names_its_failures(sandbox, text, outcome):
+    assert build_text(text, sandbox).outcome == outcome
+
+
+# --- scores
+
+
+def test_a_program_scores_full_marks_against_itself():
+    scored = score(PLATE, Target.of("plate", *mesh(PLATE)))
+    assert scored.iou == pytest.approx(1, abs=1e-6)
+    assert 0 < scored.cd < 0.2  # what two samplings of one surface differ by
+
+
+def test_half_of_a_block_has_half_of_its_iou():
+    assert score(HALF_BLOCK, Target.of("block", *mesh(BLOCK))).iou == pytest.approx(0.5)
+
+
+def test_scores_do_not_depend_on_units_and_place():
+    vertices, faces = mesh(BLOCK)
+    here, there = Target.of("a", vertices, faces), Target.of("a", vertices * 0.0254 + (7, -3, 900), faces)
+    a, b = score(PLATE, here), score(PLATE, there)
+    assert a.iou == pytest.approx(b.iou)
+    assert a.cd == pytest.approx(b.cd, rel=1e-6)
+
+
+def test_a_program_is_read_in_the_frame_of_the_cloud_that_the_model_saw():
+    vertices, faces = mesh(BLOCK)
+    half_as_large = Frame((0, 0, 0), 2.0)  # CODE 100 is RAW 2: the program's block is 4 long, the target 2
+    target = Target.of("block", vertices / 100, faces, frame=half_as_large)
+    assert score(BLOCK, target).iou == pytest.approx(1 / 8)
+    in_code = surface(BLOCK) / 200  # unit cube: the target's longest side is 1, so the program's block is 2 long
+    assert score(BLOCK, target).cd == pytest.approx(chamfer(in_code, 2 * in_code), rel=0.1)
+
+
+def test_a_failure_scores_nothing_and_keeps_its_name():
+    scored = score("r=(", Target.of("block", *mesh(BLOCK)))
+    assert (scored.outcome, scored.iou, scored.cd, scored.ok) == (Outcome.SYNTAX, 0.0, None, False)
+
+
+@pytest.mark.parametrize("spoil", ["open", "inside out", "flat", "empty", "nan"])
+def test_what_is_not_a_closed_solid_is_no_target(spoil):
+    vertices, faces = mesh(BLOCK)
+    spoilt = {
+        "open": (vertices, faces[1:]),
+        "inside out": (vertices, faces[:, ::-1]),
+        "flat": (vertices * (1, 1, 0), faces),
+        "empty": (vertices, faces[:0]),
+        "nan": (np.where(vertices == vertices[0], np.nan, vertices), faces),
+    }[spoil]
+    with pytest.raises(ProgramError):
+        Target.of("x", *spoilt)
+
+
+# --- candidates
+
+
+def test_the_nearest_comes_first_and_failures_last():
+    texts = ["r=(", HALF_BLOCK, PLATE, BLOCK]
+    ranked = rank([build_text(text) for text in texts], CloudRuler(surface(PLATE)))
+    assert [one.index for one in ranked] == [2, 3, 1, 0]
+    assert ranked[-1].distance is None
+
+
+def test_of_two_at_one_distance_a_single_body_without_cavity_wins():
+    hollow = BLOCK + ".cut(w0.workplane(offset=0/2).moveTo(0,0).box(4,4,4))"
+    ranked = rank([build_text(hollow), build_text(BLOCK)], CloudRuler(surface(BLOCK) + 1))
+    assert [one.index for one in ranked] == [1, 0]
+
+
+def test_subsets_differ_repeat_by_seed_and_do_not_depend_on_their_number():
+    points = surface(PLATE, 8192) / 100
+    views = point_subsets(points, 4, 256, seed=5)
+    assert (views.shape, views.dtype) == ((4, 256, 3), np.float32)
+    np.testing.assert_array_equal(views[:2], point_subsets(points, 2, 256, seed=5))
+    assert not np.array_equal(views[0], point_subsets(points, 1, 256, seed=6)[0])
+    cloud = {tuple(point) for point in points.astype(np.float32)}
+    chosen = [{tuple(point) for point in view} for view in views]
+    assert all(view <= cloud and len(view) == 256 for view in chosen)
+    assert len(chosen[0] & chosen[1]) < 64
+
+
+def test_a_small_cloud_repeats_its_points():
+    points = surface(BLOCK, 40) / 100
+    views = point_subsets(points, 3, 256, seed=0)
+    assert views.shape == (3, 256, 3)
+    assert all(len(np.unique(view, axis=0)) == 40 for view in views)
