@@ -377,7 +377,9 @@ def _face(sketch: _InSketch, arguments: _Arguments, names: dict[str, _State]) ->
     node = arguments.need("b", 0)
     inner = _chain(node, names)
     if not isinstance(inner, _InSketch) or inner.finalized or not inner.steps or inner.edges:
-        raise _error(node, "Not a finished sketch", "a sketch that ends in `.assemble()`, `.circle(...)` or `.rect(...)`")
+        raise _error(
+            node, "Not a finished sketch", "a sketch that ends in `.assemble()`, `.circle(...)` or `.rect(...)`"
+        )
     return _with_step(sketch, Face(Sketch(inner.steps)), arguments)
 
 

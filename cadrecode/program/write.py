@@ -70,7 +70,9 @@ def _body(program: Program, planes: dict[Plane, str]) -> str:
 def _solid(solid: Solid, planes: dict[Plane, str]) -> str:
     name = planes[solid.plane]
     if isinstance(solid, Box | Cylinder):
-        place = f"{name}.workplane(offset={_half(solid.offset)}).moveTo{_numbers(solid.center)}"
+        place = f"{name}.workplane(offset={_half(solid.offset)})"
+        if solid.center != (0, 0):
+            place += f".moveTo{_numbers(solid.center)}"
         if isinstance(solid, Box):
             return f"{place}.box{_numbers((solid.width, solid.height, solid.depth))}"
         return f"{place}.cylinder{_numbers((solid.height, solid.radius))}"
@@ -85,13 +87,12 @@ def _half(offset: float) -> str:
 
 
 def _sketch(sketch: Sketch, plane_name: str) -> str:
-    text, places = f"{plane_name}.sketch()", None
+    text, places = f"{plane_name}.sketch()", ORIGIN
     for step in sketch.steps:
         mode = "" if step.mode is Mode.ADD else f"mode='{step.mode}'"
-        if isinstance(step.shape, Circle | Rect) or step.places != ORIGIN:
-            text, places = f"{text}.push([{_points(step.places)}])", step.places
-        elif places is not None:
-            text, places = f"{text}.reset()", None
+        if step.places != places:
+            text += ".reset()" if step.places == ORIGIN else f".push([{_points(step.places)}])"
+            places = step.places
         match step.shape:
             case Circle(radius):
                 text += f".circle({_comma(number(radius), mode)})"
