@@ -56,7 +56,7 @@ def test_the_surface_that_made_the_cloud_is_at_distance_zero():
 def test_a_surface_moved_off_the_cloud_is_farther_the_more_it_moves():
     points, (vertices, faces) = surface(BLOCK), mesh(BLOCK)
     ruler = CloudRuler(points)
-    distances = [ruler.distance(vertices + (0, 0, shift), faces) for shift in (0, 1, 2, 4, 8)]
+    distances = [ruler.distance(vertices + np.array([0, 0, shift]), faces) for shift in (0, 1, 2, 4, 8)]
     assert distances == sorted(distances)
     assert distances[-1] > 10 * distances[0] + 1
 

@@ -1,6 +1,7 @@
 """Judging programs: against the cloud they were made from (ranking) and against the true solid (scores).
 
-Two kinds of number that must never be mixed: `rank` sees the input cloud alone and chooses; `score` sees the truth and only reports.
+Two kinds of number that must never be mixed: `rank` sees the input cloud alone and chooses; `score` sees the truth and
+only reports.
 """
 
 from cadrecode.scoring.built import OUTSIDE, Built, build_text

@@ -58,7 +58,7 @@ class Built:
 
 
 def build_text(text: str, sandbox: Sandbox | None = None) -> Built:
-    """Read a program and build its solid with Manifold; nothing is executed, except text outside of the language, in the sandbox.
+    """Read a program and build its solid with Manifold. Only text outside of the language is executed, in the sandbox.
 
     Args:
         text: the program, its numbers in any frame.

@@ -18,11 +18,11 @@ ODD_SHELLS_FACTOR = 1.5  # a part is one body without closed cavities: anything 
 def point_subsets(points: np.ndarray, count: int, n_points: int, seed: int) -> np.ndarray:
     """Different views of one cloud for `count` candidates.
 
-    The first looks at the whole cloud; each other one at a random half of it. All are spread out by farthest-point sampling
-    from a random start, as in training. Clouds of fewer than n_points points repeat points.
+    The first looks at the whole cloud; each other one at a random half of it. All are spread out by farthest-point
+    sampling from a random start, as in training. Clouds of fewer than n_points points repeat points.
 
     Args:    points: (N, 3), MODEL.
-    Returns: (count, n_points, 3) float32, MODEL. The same seed gives the same points, and candidate i does not depend on count.
+    Returns: (count, n_points, 3) float32, MODEL. The same seed gives the same points, whatever the count.
     """
     points = np.asarray(points, np.float64)
     views = np.empty((count, n_points, 3), np.float32)
@@ -52,7 +52,7 @@ class Judged:
 
     @property
     def key(self) -> tuple:
-        """Sorts best first: those with a solid by distance (more than one shell counts as farther), then the failures."""
+        """Sorts best first: those with a solid by distance (more than one shell makes it longer), then the failures."""
         if self.distance is None:
             return (1, 0.0, self.index)
         odd = self.built.shells != (1, 0)

@@ -1,7 +1,7 @@
 """How far a surface is from a cloud. The home of igl, whose point-to-triangle distances are exact.
 
-A sampled Chamfer distance has noise as large as the errors we rank by; exact distances have none on the cloud's side, and on the
-surface's side nothing counts that is closer to a point than the cloud's own points are to each other.
+A sampled Chamfer distance has noise as large as the errors we rank by. Exact distances have none on the cloud's side, and
+on the surface's side nothing counts that is closer to a point than the cloud's own points are to each other.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class CloudRuler:
     """Measures surfaces against one cloud. Made once for a cloud, used for each of its candidates.
 
     Args:
-        points: (N, 3) float, any frame; the surfaces must be in the same one. Larger clouds are thinned to 8,192 points.
+        points: (N, 3) float, any frame, the surfaces' too. Larger clouds are thinned to 8,192 points.
         seed: of the thinning and of the samples on the surfaces.
 
     Attributes:
-        spacing: how far apart neighbouring points of the cloud may lie; surface closer than that to a point counts as supported.
+        spacing: how far apart neighbours in the cloud may lie; surface closer than that to a point is supported.
     """
 
     def __init__(self, points: np.ndarray, *, seed: int = 0):
@@ -59,7 +59,7 @@ class CloudRuler:
         self.spacing = SPACING_FACTOR * float(np.quantile(apart, SPACING_QUANTILE)) if len(apart) else 0.0
 
     def distance(self, vertices: np.ndarray, faces: np.ndarray) -> float:
-        """Mean distance of the points to the surface, plus the mean distance of the surface to the points beyond their spacing.
+        """Mean distance of the points to the surface, plus that of the surface to the points, beyond their spacing.
 
         Args:    vertices: (n, 3), faces: (m, 3): a mesh in the cloud's frame.
         Returns: one length in the cloud's unit, 0 when the surface passes through all points and nothing sticks out.
