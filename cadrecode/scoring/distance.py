@@ -1,7 +1,7 @@
 """How far a surface is from a cloud. The home of igl, whose point-to-triangle distances are exact.
 
-A sampled Chamfer distance has noise as large as the errors we rank by. Exact distances have none on the cloud's side, and
-on the surface's side nothing counts that is closer to a point than the cloud's own points are to each other.
+A sampled Chamfer distance has noise as large as the errors we rank by. Exact distances have none on the cloud's side,
+and on the surface's side nothing counts that is closer to a point than the cloud's own points are to each other.
 """
 
 from __future__ import annotations
