@@ -1,0 +1,155 @@
+"""How a job ended: the names for it, and how they are read from what the job left behind."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from cadrecode.errors import KernelError
+
+LOST = None  # the status of a job whose worker died under it
+_MAX_RESULT_BYTES = 2**20
+_DUMP_LINE = re.compile(r'File "<program>", line (\d+)')
+_MEMORY_WORDS = ("bad_alloc", "MemoryError", "OutOfMemory")
+
+
+class Outcome(StrEnum):
+    """How a program ended. Everything but OK counts as invalid."""
+
+    OK = "ok"
+    SYNTAX = "syntax error"
+    FORBIDDEN = "forbidden"
+    RAISED = "raised"
+    NO_SHAPE = "no shape"
+    EMPTY = "empty"
+    INVALID = "invalid solid"
+    TIMEOUT = "timeout"
+    MEMORY = "out of memory"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """The end of one program.
+
+    Lengths are the program's own numbers: volume in units cubed, bounding_box (xmin, ymin, zmin, xmax, ymax, zmax),
+    which is tight. `line` is the program's line at fault, where one is known. `files` holds the exports of an ok program by their kind.
+    """
+
+    outcome: Outcome
+    detail: str = ""
+    line: int | None = None
+    seconds: float = 0.0
+    volume: float | None = None
+    bounding_box: tuple[float, float, float, float, float, float] | None = None
+    solids: int = 0
+    valid: bool = False
+    files: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome is Outcome.OK
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What a job left: its folder, and how its process ended. The program may have written any of it: trust none.
+
+    Args:
+        status: As in subprocess: an exit code, or minus a signal; LOST when its worker died.
+        late: It was killed for its time.
+        limit, seconds: The time it had, and took.
+    """
+
+    folder: Path
+    status: int | None
+    late: bool
+    limit: float
+    seconds: float
+
+    def execution(self) -> Execution:
+        if self.late:
+            line = self._line_of_dump()
+            return self._end(Outcome.TIMEOUT, f"{_place(line)}still running after {self.limit:g} s", line)
+        if self.status != 0:
+            return self._violent_end()
+        try:
+            said = json.loads(self._open("result.json").decode())
+            return Execution(
+                outcome=Outcome(said["outcome"]),
+                detail=str(said.get("detail", "")),
+                line=said.get("line"),
+                seconds=self.seconds,
+                volume=said.get("volume"),
+                bounding_box=tuple(map(float, said["bounding_box"])) if said.get("bounding_box") else None,
+                solids=int(said.get("solids", 0)),
+                valid=said.get("valid") is True,
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return self._end(Outcome.CRASHED, "it ended without a readable result")
+
+    def layers(self) -> list[str]:
+        """What a probe reports. Raises KernelError when it did not end well."""
+        execution = self.execution()
+        if not execution.ok:
+            raise KernelError(f"The sandbox could not be tried out: {execution.outcome}, {execution.detail}.")
+        return [str(layer) for layer in json.loads(self._open("result.json"))["layers"]]
+
+    def move(self, name: str, target: Path) -> Path:
+        """Take a file over. A link in its place, which could point anywhere, is refused."""
+        source = self.folder / name
+        if not stat.S_ISREG(os.lstat(source).st_mode):
+            raise KernelError(f"The job left something that is not a file as {name}.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        return Path(shutil.move(source, target))
+
+    def array(self, name: str) -> np.ndarray:
+        return np.load(self.folder / name, allow_pickle=False)
+
+    def _open(self, name: str) -> bytes:
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(self.folder / name, flags), "rb") as file:
+            return file.read(_MAX_RESULT_BYTES)
+
+    def _violent_end(self) -> Execution:
+        line, status = self._line_of_dump(), self.status
+        if status is LOST:
+            return self._end(Outcome.CRASHED, "the CAD kernel's process died; the next call starts another")
+        if status == -getattr(signal, "SIGXCPU", 24):
+            return self._end(Outcome.TIMEOUT, f"{_place(line)}all of its processor time is used up", line)
+        if status == -9:  # not by us: `late` is false
+            detail = "killed by the system, most likely for lack of memory"
+            return self._end(Outcome.MEMORY, _place(line) + detail, line)
+        if any(word in self._stderr() for word in _MEMORY_WORDS):
+            return self._end(Outcome.MEMORY, f"{_place(line)}the program needs more memory than it may have", line)
+        try:
+            how = signal.Signals(-status).name
+        except ValueError:
+            how = f"exit code {status}"
+        return self._end(Outcome.CRASHED, f"{_place(line)}OpenCASCADE crashed ({how})", line)
+
+    def _end(self, outcome: Outcome, detail: str, line: int | None = None) -> Execution:
+        return Execution(outcome, detail, line, self.seconds)
+
+    def _stderr(self) -> str:
+        try:
+            return self._open("stderr.txt").decode(errors="replace")
+        except OSError:
+            return ""
+
+    def _line_of_dump(self) -> int | None:
+        """The program's line in the last traceback of faulthandler, which puts the innermost call first."""
+        found = _DUMP_LINE.search(self._stderr().rpartition("most recent call first")[2])
+        return int(found[1]) if found else None
+
+
+def _place(line: int | None) -> str:
+    return f"line {line}: " if line else ""

@@ -1,0 +1,156 @@
+"""The parent's side of worker.py: start it, give it jobs, stop what runs too long, notice when it dies."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
+
+from cadrecode.errors import KernelError
+from cadrecode.kernel.outcome import LOST
+
+START_SECONDS = 120  # for importing CadQuery on a cold disk; 3 to 5 s is usual
+KILL_SECONDS = 5  # how long a killed job may take to be gone
+
+
+class Worker:
+    """A warm child process with CadQuery in it.
+
+    Args:
+        fork: False makes it behave as where the OS cannot fork: one job, then it ends.
+    Raises:
+        KernelError: it did not start, with what it said.
+    """
+
+    def __init__(self, fork: bool = True):
+        self.home = Path(tempfile.mkdtemp(prefix="cadrecode-")).resolve()
+        self._lock, self._jobs, self._next = threading.Lock(), {}, 0  # jobs: id -> (started, ended)
+        self._ready: Future = Future()
+        with (self.home / "log.txt").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "cadrecode.kernel.worker", *([] if fork else ["--no-fork"])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=self.home,
+                env=_environment(self.home),
+                start_new_session=True,  # Ctrl-C in the terminal is for the app
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        threading.Thread(target=self._listen, name="cadrecode-kernel", daemon=True).start()
+        try:
+            self.forks: bool = self._ready.result(START_SECONDS)
+        except FutureTimeoutError:
+            self.close()
+            raise KernelError(f"The CAD kernel was not ready after {START_SECONDS} s. Try again.") from None
+        except EOFError:
+            said = (self.home / "log.txt").read_text(errors="replace").strip().splitlines()
+            self.close()
+            reason = said[-1] if said else f"exit code {self._process.returncode}"
+            raise KernelError(
+                f"The CAD kernel did not start: {reason}. It needs cadquery: pip install -r requirements.txt"
+            ) from None
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def start(self, order: dict) -> int | None:
+        """Begin a job. Returns its id, or None when the worker is dead and the job did not begin."""
+        started, ended = Future(), Future()
+        with self._lock:
+            job_id = self._next = self._next + 1
+            self._jobs[job_id] = (started, ended)
+        try:
+            if self._send({"start": job_id, "order": order}) and started.result(START_SECONDS):
+                return job_id
+        except FutureTimeoutError:  # it hangs
+            self._process.kill()
+        del self._jobs[job_id]
+        return None
+
+    def wait(self, job_id: int, seconds: float) -> tuple[int | None, bool]:
+        """Wait for a job, at most so long, then kill it.
+
+        Returns: its status as in subprocess (LOST when the worker died) and whether it ran out of time.
+        """
+        ended = self._jobs[job_id][1]
+        try:
+            return ended.result(seconds), False
+        except FutureTimeoutError:
+            self._kill(job_id)
+            try:
+                return ended.result(KILL_SECONDS), True
+            except FutureTimeoutError:  # the worker itself hangs; its jobs die with it
+                self._process.kill()
+                return LOST, True
+        finally:
+            del self._jobs[job_id]
+
+    def close(self) -> None:
+        """End the worker and all of its jobs, and remove its files."""
+        with contextlib.suppress(OSError):  # an unsent line to a dead worker
+            self._process.stdin.close()
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def _kill(self, job_id: int) -> None:
+        if self.forks:
+            self._send({"kill": job_id})
+        else:
+            self._process.kill()
+
+    def _send(self, message: dict) -> bool:
+        try:
+            with self._lock:
+                self._process.stdin.write(json.dumps(message).encode() + b"\n")
+                self._process.stdin.flush()
+        except (OSError, ValueError):  # the pipe is broken, or closed
+            return False
+        return True
+
+    def _listen(self) -> None:
+        for line in self._process.stdout:
+            message = json.loads(line)
+            if "ready" in message:
+                self._ready.set_result(message["forks"])
+            elif "started" in message and message["started"] in self._jobs:
+                self._jobs[message["started"]][0].set_result(True)
+            elif "ended" in message and message["ended"] in self._jobs:
+                self._jobs[message["ended"]][1].set_result(message["status"])
+        status = self._process.wait()
+        if not self._ready.done():
+            self._ready.set_exception(EOFError())
+            return
+        with self._lock:
+            jobs = list(self._jobs.values())
+        for started, ended in jobs:
+            if not started.done():
+                started.set_result(False)
+            if not ended.done():
+                ended.set_result(LOST if self.forks else status)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """All that the child sees of ours: where Python finds its modules. One thread each, so that a fork is safe."""
+    packages = str(Path(__file__).resolve().parents[2])
+    system = {name: os.environ[name] for name in ("SYSTEMROOT", "SYSTEMDRIVE") if name in os.environ}  # Windows
+    return system | {
+        "PYTHONPATH": os.pathsep.join([packages, *(entry for entry in sys.path if os.path.isdir(entry))]),
+        "PYTHONUTF8": "1",
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",  # an arena reserves 64 MB of the address space that is limited
+    }

@@ -1,0 +1,217 @@
+"""Run CadQuery text where it can do no harm, and say how it ended. The app's side; the other side is worker.py."""
+
+import atexit
+import logging
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from cadrecode.errors import KernelError
+from cadrecode.kernel import rules
+from cadrecode.kernel.outcome import Execution, Outcome, Remains
+from cadrecode.kernel.process import Worker
+
+EXPORTS = ("step", "stl", "glb")
+UNITS = ("mm", "cm", "m", "inch")
+READABLE = (".step", ".stp", ".brep")
+CONCURRENT_JOBS = 2
+MESH_MEMORY_MB = 4096  # for reading files: an assembly takes more than a program
+MAX_FILE_MB = 512
+
+log = logging.getLogger(__name__)
+
+
+class Sandbox:
+    """A warm OpenCASCADE behind walls. Safe to use from several threads; two jobs run at a time, others wait.
+
+    Args:
+        seconds: Wall-clock limit of a program, its exports included.
+        memory_mb: What a program may take on top of the loaded libraries.
+        fork: False behaves as where the OS cannot fork: a fresh process for each job (3 to 5 s).
+    """
+
+    def __init__(self, *, seconds: float = 10.0, memory_mb: int = 2048, fork: bool = True):
+        self.seconds, self.memory_mb, self._fork = seconds, memory_mb, fork
+        self._worker: Worker | None = None
+        self._layers: list[str] | None = None
+        self._lock, self._slots = threading.Lock(), threading.BoundedSemaphore(CONCURRENT_JOBS)
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def warm(self) -> None:
+        """Begin to load CadQuery in the background, so that the first program need not wait. Returns at once."""
+
+        def load() -> None:
+            try:
+                self._warm_worker()
+            except KernelError as error:  # whoever runs a program next gets it as an error
+                log.warning("%s", error)
+
+        threading.Thread(target=load, name="cadrecode-kernel-warm", daemon=True).start()
+
+    def run(
+        self,
+        code: str,
+        folder: Path | None = None,
+        exports: Iterable[str] = (),
+        *,
+        seconds: float | None = None,
+        name: str = "part",
+        unit: str = "mm",
+    ) -> Execution:
+        """Check a program, run it, measure the solid that it leaves in `r` (or `result`), write the files asked for.
+
+        Args:
+            code: CadQuery text. Anything may be in it; how it ends is the outcome, never an exception.
+            folder: Where exports go, as <name>.step and so on; made if absent, files there are replaced.
+            exports: Of "step", "stl", "glb". STL and GLB hold the program's numbers; STEP also says their unit.
+            seconds: Wall-clock limit instead of the sandbox's own.
+            name: File name without suffix, and the part's name in STEP.
+            unit: What one unit of the program's numbers is: "mm", "cm", "m" or "inch".
+        Raises:
+            KernelError: CadQuery cannot be started, or the folder cannot be written.
+            ValueError: an export, a unit or a name that does not exist.
+        """
+        exports = list(exports)
+        _check_request(folder, exports, name, unit)
+        fault = rules.check(code)
+        if fault:
+            return Execution(Outcome.SYNTAX if fault.syntax else Outcome.FORBIDDEN, fault.detail, fault.line)
+        order = {"kind": "program", "code": code, "exports": exports, "unit": unit, "name": name}
+        with self._job(order, seconds or self.seconds, self.memory_mb) as ended:
+            execution = ended.execution()
+            if execution.ok and folder is not None:
+                files = {kind: ended.move(f"part.{kind}", Path(folder) / f"{name}.{kind}") for kind in exports}
+                execution = replace(execution, files=files)
+            return execution
+
+    def tessellate(self, path: Path, *, seconds: float = 60) -> tuple[np.ndarray, np.ndarray]:
+        """Read a STEP or BREP file and mesh it, to a thousandth of its diagonal. Closed solids give closed meshes.
+
+        Returns: vertices (n, 3) float64 (STEP: millimetres, whatever unit the file has; BREP: its numbers) and facets
+            (m, 3) int64, facing outwards.
+        Raises: KernelError: the file cannot be read, holds no surface, or takes too long.
+        """
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix not in READABLE:
+            raise KernelError(
+                f"{path.name}: this reads {', '.join(READABLE)}, not {suffix or 'files without a suffix'}."
+            )
+        if not path.is_file():
+            raise KernelError(f"{path.name}: there is no such file in {path.parent}.")
+        if path.stat().st_size > MAX_FILE_MB * 2**20:
+            raise KernelError(f"{path.name} has over {MAX_FILE_MB} MB. Export the one part that you need.")
+        source = "source.brep" if suffix == ".brep" else "source.step"
+        with self._job({"kind": "mesh", "source": source}, seconds, MESH_MEMORY_MB, {source: path}) as ended:
+            execution = ended.execution()
+            if not execution.ok:
+                raise KernelError(
+                    f"OpenCASCADE cannot read {path.name} ({execution.outcome}: {execution.detail}). "
+                    "Export it again as STEP (AP214 or AP242)."
+                )
+            vertices, facets = ended.array("vertices.npy"), ended.array("facets.npy")
+        if not len(facets):
+            raise KernelError(f"{path.name} holds no surface to sample, only curves or points.")
+        return vertices, facets
+
+    def layers(self) -> list[str]:
+        """The walls that stand on this machine, each tried out in a real job. Loads CadQuery if it is not warm yet."""
+        if self._layers is None:
+            with self._job({"kind": "probe"}, 20, self.memory_mb) as ended:
+                self._layers = ["attribute allow-list", "separate process", "time limit", *ended.layers()]
+        return list(self._layers)
+
+    def confined(self) -> bool:
+        """Whether the operating system itself holds a program: files by Landlock, network and processes by seccomp."""
+        return {"landlock", "seccomp"} <= set(self.layers())
+
+    def close(self) -> None:
+        """End the child. The next call starts another."""
+        with self._lock:
+            if self._worker is not None:
+                self._worker.close()
+                self._worker = None
+
+    def _warm_worker(self, take: bool = False) -> Worker:
+        """The living worker, started if need be. With `take`, one that can do a single job only is the caller's own."""
+        with self._lock:
+            if self._worker is not None and not self._worker.alive:
+                log.warning("The CAD kernel's process died; starting another.")
+                self._worker.close()
+                self._worker = None
+            worker = self._worker = self._worker or Worker(self._fork)
+            if take and not worker.forks:
+                self._worker = None
+        return worker
+
+    @contextmanager
+    def _job(
+        self, order: dict, seconds: float, memory_mb: int, inputs: dict[str, Path] | None = None
+    ) -> Iterator[Remains]:
+        """Do one job in a folder of its own, which lives as long as the `with` block. `inputs` are copied into it."""
+        order = order | {"seconds": seconds, "memory_mb": memory_mb}
+        with self._slots:
+            for _ in range(2):  # a worker may die between being looked at and being asked
+                worker = self._warm_worker(take=True)
+                try:
+                    folder = Path(tempfile.mkdtemp(prefix="job-", dir=worker.home))
+                    for name, path in (inputs or {}).items():
+                        shutil.copyfile(path, folder / name)
+                except OSError as error:
+                    raise KernelError(f"The sandbox cannot prepare its folder: {error}.") from error
+                begin = time.perf_counter()
+                job_id = worker.start(order | {"folder": str(folder)})
+                if job_id is not None:
+                    break
+            else:
+                raise KernelError("The CAD kernel's process dies as soon as it is asked for something. See the log.")
+            try:
+                status, late = worker.wait(job_id, seconds)
+                if not worker.forks:
+                    self.warm()  # the next job's process
+                yield Remains(folder, status, late, seconds, time.perf_counter() - begin)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+                if not worker.forks:
+                    worker.close()
+
+
+def _check_request(folder: Path | None, exports: list[str], name: str, unit: str) -> None:
+    unknown = sorted(set(exports) - set(EXPORTS))
+    if unknown:
+        raise ValueError(f"unknown export {unknown[0]!r}; there are {', '.join(EXPORTS)}")
+    if exports and folder is None:
+        raise ValueError("exports need a folder to go to")
+    if unit not in UNITS:
+        raise ValueError(f"unknown unit {unit!r}; there are {', '.join(UNITS)}")
+    if not name.strip(". ") or re.search(r'[/\\<>:"|?*\x00-\x1f]', name):
+        raise ValueError(f"{name!r} cannot be a file name")
+
+
+_shared: Sandbox | None = None
+_shared_owner = 0
+_shared_lock = threading.Lock()
+
+
+def shared_sandbox() -> Sandbox:
+    """The process's one warm sandbox, made at first use and closed at exit. Safe to call from several threads."""
+    global _shared, _shared_owner
+    with _shared_lock:
+        if _shared is None or _shared_owner != os.getpid():  # a fork of ours must not talk into the same pipe
+            _shared, _shared_owner = Sandbox(), os.getpid()
+            atexit.register(_shared.close)
+        return _shared

@@ -1,0 +1,174 @@
+"""What is done with a finished shape: find it, measure it, mesh it, write it. Imported in the sandbox's child only."""
+
+import json
+import struct
+from pathlib import Path
+
+import cadquery as cq
+import numpy as np
+from OCP.Bnd import Bnd_Box
+from OCP.BRep import BRep_Builder, BRep_Tool
+from OCP.BRepBndLib import BRepBndLib
+from OCP.BRepMesh import BRepMesh_IncrementalMesh
+from OCP.BRepTools import BRepTools
+from OCP.IFSelect import IFSelect_ReturnStatus
+from OCP.Interface import Interface_Static
+from OCP.STEPControl import STEPControl_AsIs, STEPControl_Reader, STEPControl_Writer
+from OCP.TopAbs import TopAbs_Orientation
+from OCP.TopLoc import TopLoc_Location
+from OCP.TopoDS import TopoDS_Shape
+
+MESH_TOLERANCE = 1e-3  # largest distance between mesh and surface, as a part of the bounding box's diagonal
+MESH_ANGLE = 0.2  # radians between neighbouring facets of a curved face
+STEP_UNITS = {"mm": "MM", "cm": "CM", "m": "M", "inch": "INCH"}
+
+
+def shapes_in(value: object) -> list[cq.Shape] | None:
+    """The shapes that a variable holds: all objects of a Workplane's stack, or one Shape. None when it is neither."""
+    if isinstance(value, cq.Workplane):
+        return [item for item in value.vals() if isinstance(item, cq.Shape)]
+    return [value] if isinstance(value, cq.Shape) else None
+
+
+def as_one(shapes: list[cq.Shape]) -> tuple[cq.Shape | None, int]:
+    """All solids in the shapes, as one shape (a compound when there are several), and how many they are."""
+    solids = [solid for shape in shapes if not shape.isNull() for solid in shape.Solids()]
+    if len(solids) > 1:
+        return cq.Compound.makeCompound(solids), len(solids)
+    return (solids[0] if solids else None), len(solids)
+
+
+def tight_bounding_box(shape: cq.Shape) -> tuple[float, ...]:
+    """(xmin, ymin, zmin, xmax, ymax, zmax) of the geometry itself: the usual box grows by its edges' tolerances."""
+    box = Bnd_Box()
+    BRepBndLib.AddOptimal_s(shape.wrapped, box, False, False)
+    if box.IsVoid():
+        raise ValueError("the shape has no extent")
+    box.SetGap(0.0)
+    return box.Get()
+
+
+def triangles(shape: cq.Shape) -> tuple[np.ndarray, np.ndarray]:
+    """Mesh a shape face by face, with outward facets. Vertices on an edge appear once for each face that meets there.
+
+    Returns: vertices (n, 3) float64 and facets (m, 3) int64, in the shape's own numbers.
+    """
+    low, high = np.array(tight_bounding_box(shape)).reshape(2, 3)
+    tolerance = MESH_TOLERANCE * float(np.linalg.norm(high - low))
+    BRepTools.Clean_s(shape.wrapped)
+    BRepMesh_IncrementalMesh(shape.wrapped, tolerance, False, MESH_ANGLE, True)
+    vertices, facets, count = [], [], 0
+    for face in shape.Faces():
+        location = TopLoc_Location()
+        mesh = BRep_Tool.Triangulation_s(face.wrapped, location)
+        if mesh is None:  # a face too small for the tolerance
+            continue
+        place = location.Transformation()
+        points = (mesh.Node(i).Transformed(place) for i in range(1, mesh.NbNodes() + 1))
+        vertices.append(np.array([(point.X(), point.Y(), point.Z()) for point in points]))
+        corners = np.array([mesh.Triangle(i).Get() for i in range(1, mesh.NbTriangles() + 1)], dtype=np.int64)
+        if face.wrapped.Orientation() == TopAbs_Orientation.TopAbs_REVERSED:
+            corners = corners[:, ::-1]
+        facets.append(corners + (count - 1))
+        count += mesh.NbNodes()
+    if not facets:
+        return np.empty((0, 3)), np.empty((0, 3), dtype=np.int64)
+    return np.concatenate(vertices), np.concatenate(facets)
+
+
+def weld(vertices: np.ndarray, facets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Join vertices that lie in one place, so that a closed shape is a closed mesh; drop facets that vanish thereby."""
+    if not len(vertices):
+        return vertices, facets
+    grid = np.ptp(vertices, axis=0).max() * 1e-7
+    cells = np.round((vertices - vertices.min(axis=0)) / grid).astype(np.int64)
+    _, first, places = np.unique(cells, axis=0, return_index=True, return_inverse=True)
+    facets = places.reshape(-1)[facets]
+    a, b, c = facets.T
+    return vertices[first], facets[(a != b) & (b != c) & (c != a)]
+
+
+def write_step(shape: cq.Shape, path: Path, unit: str, name: str) -> None:
+    """Write STEP whose lengths are the shape's numbers in `unit` (OpenCASCADE would convert from millimetres)."""
+    writer = STEPControl_Writer()
+    Interface_Static.SetCVal_s("xstep.cascade.unit", STEP_UNITS[unit])
+    Interface_Static.SetCVal_s("write.step.unit", STEP_UNITS[unit])
+    Interface_Static.SetCVal_s("write.step.product.name", name)
+    done = IFSelect_ReturnStatus.IFSelect_RetDone
+    if writer.Transfer(shape.wrapped, STEPControl_AsIs) != done or writer.Write(str(path)) != done:
+        raise OSError("OpenCASCADE could not write the STEP file")
+
+
+def write_stl(vertices: np.ndarray, facets: np.ndarray, path: Path) -> None:
+    """Binary STL, in the shape's own numbers."""
+    corners = vertices[facets]  # (m, 3 corners, 3)
+    normals = _unit(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
+    records = np.zeros(len(facets), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+    records["normal"], records["corners"] = normals, corners
+    path.write_bytes(b"cadrecode".ljust(80, b" ") + struct.pack("<I", len(facets)) + records.tobytes())
+
+
+def write_glb(vertices: np.ndarray, facets: np.ndarray, path: Path, name: str) -> None:
+    """glTF 2 in one file. The data keep the shape's numbers and its Z; the node turns Z up into glTF's Y up.
+
+    Faces share no vertices (see `triangles`), so normals averaged per vertex are smooth on a face and sharp at its edges.
+    """
+    corners = vertices[facets]
+    facet_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])  # length: twice the area
+    normals = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(normals, facets[:, corner], facet_normals)
+    normals = _unit(normals)
+    normals[~normals.any(axis=1)] = (0.0, 0.0, 1.0)
+    positions = vertices.astype("<f4")
+    blocks = [positions.tobytes(), normals.astype("<f4").tobytes(), facets.astype("<u4").tobytes()]
+    offsets = np.cumsum([0, *(len(block) for block in blocks)]).tolist()
+    views = [
+        {"buffer": 0, "byteOffset": offset, "byteLength": len(block), "target": target}
+        for offset, block, target in zip(offsets, blocks, (34962, 34962, 34963))  # vertex, vertex, index data
+    ]
+    vector = {"componentType": 5126, "type": "VEC3", "count": len(vertices)}
+    box = {"min": positions.min(axis=0).tolist(), "max": positions.max(axis=0).tolist()}
+    scene = {
+        "asset": {"version": "2.0", "generator": "cadrecode"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "name": name, "rotation": [-(0.5**0.5), 0.0, 0.0, 0.5**0.5]}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "NORMAL": 1}, "indices": 2, "material": 0}]}],
+        "materials": [{"pbrMetallicRoughness": {"metallicFactor": 0.1, "roughnessFactor": 0.6}}],
+        "accessors": [
+            {"bufferView": 0, **vector, **box},
+            {"bufferView": 1, **vector},
+            {"bufferView": 2, "componentType": 5125, "type": "SCALAR", "count": int(facets.size)},
+        ],
+        "bufferViews": views,
+        "buffers": [{"byteLength": offsets[-1]}],
+    }
+    text = json.dumps(scene).encode()
+    text += b" " * (-len(text) % 4)
+    data = b"".join(blocks)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(data), b"BIN\0") + data
+    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
+
+
+def read(path: Path) -> cq.Shape:
+    """Read STEP (in millimetres, whatever unit the file has) or BREP.
+
+    Raises: ValueError: it is not such a file, or holds no shape.
+    """
+    if path.suffix == ".brep":
+        shape = TopoDS_Shape()
+        if not BRepTools.Read_s(shape, str(path), BRep_Builder()) or shape.IsNull():
+            raise ValueError("it is not a BREP file, or it is cut short")
+        return cq.Shape.cast(shape)
+    reader = STEPControl_Reader()
+    if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
+        raise ValueError("it is not a STEP file, or it is cut short")
+    if not reader.TransferRoots() or reader.OneShape().IsNull():
+        raise ValueError("it holds no shape")
+    return cq.Shape.cast(reader.OneShape())
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)

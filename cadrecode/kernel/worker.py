@@ -1,0 +1,139 @@
+"""The sandbox's child: `python -m cadrecode.kernel.worker`. Imports CadQuery once, then forks a process for each job.
+
+It talks in lines of JSON. In (stdin): {"start": id, "order": {...}} and {"kill": id}. Out (its first stdout):
+{"ready": true, "forks": bool}, {"started": id}, {"ended": id, "status": n}, with n as in subprocess: an exit code,
+or minus a signal. Where the OS cannot fork (Windows) it does one job in this very process and ends with it.
+It ends when stdin closes.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import selectors
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from cadrecode.kernel import isolation
+
+
+def main() -> None:
+    """Serve until stdin closes. The working directory is the worker's home: it is removed at the end."""
+    channel = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever the libraries print goes to the log, not between the lines of the protocol
+    from cadrecode.kernel import job  # 3 to 5 s: CadQuery
+
+    forks = hasattr(os, "fork") and "--no-fork" not in sys.argv
+    home = Path.cwd()
+    job.warm_up(home)
+    gc.collect()
+    gc.freeze()  # what is loaded now is garbage never: keeps its pages shared with every fork
+    _say(channel, ready=True, forks=forks)
+    if forks:
+        _Server(channel).serve()
+        shutil.rmtree(home, ignore_errors=True)
+    else:
+        message = json.loads(sys.stdin.readline() or "null")
+        if message:
+            _say(channel, started=message["start"])
+            _do(message["order"])
+            os._exit(0)  # the libraries' own clean-up may crash
+
+
+def _say(channel, **message) -> None:
+    channel.write(json.dumps(message) + "\n")
+    channel.flush()
+
+
+def _do(order: dict) -> None:
+    """Confine this process, then run the job in it."""
+    from cadrecode.kernel import job
+
+    folder = Path(order["folder"])
+    os.chdir(folder)
+    null = os.open(os.devnull, os.O_RDWR)
+    log = os.open(folder / "stderr.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for descriptor, target in ((null, 0), (null, 1), (log, 2)):
+        os.dup2(descriptor, target)
+    os.closerange(3, 256)  # the parent's pipes are none of its business
+    isolation.confine(folder, order["seconds"], order["memory_mb"])
+    job.run(order, folder)
+
+
+class _Server:
+    """One thread, so that a fork is safe: waits for a line from the parent or the end of a job."""
+
+    def __init__(self, channel):
+        self.channel, self.jobs, self.pending = channel, {}, b""  # jobs: pid -> id
+        self.bell, bell_in = os.pipe()  # rung by SIGCHLD
+        os.set_blocking(self.bell, False)
+        os.set_blocking(bell_in, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(bell_in, warn_on_full_buffer=False)
+
+    def serve(self) -> None:
+        with selectors.DefaultSelector() as events:
+            events.register(0, selectors.EVENT_READ)
+            events.register(self.bell, selectors.EVENT_READ)
+            while True:
+                ready = {key.fd for key, _ in events.select()}
+                if self.bell in ready:
+                    os.read(self.bell, 4096)
+                    self._reap()
+                if 0 in ready:
+                    data = os.read(0, 2**20)
+                    if not data:
+                        break
+                    self._obey(data)
+        for pid in self.jobs:
+            _kill_group(pid)
+
+    def _obey(self, data: bytes) -> None:
+        *lines, self.pending = (self.pending + data).split(b"\n")
+        for message in map(json.loads, lines):
+            if "start" in message:
+                self._fork(message["start"], message["order"])
+            else:
+                for pid, job_id in self.jobs.items():
+                    if job_id == message["kill"]:
+                        _kill_group(pid)
+
+    def _fork(self, job_id: int, order: dict) -> None:
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                os.setpgid(0, 0)
+                isolation.die_with_parent()
+                _do(order)
+                status = 0
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+            finally:
+                os._exit(status)  # no clean-up of the parent's objects
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.setpgid(pid, pid)  # both sides do it: whichever comes first
+        self.jobs[pid] = job_id
+        _say(self.channel, started=job_id)
+
+    def _reap(self) -> None:
+        for pid, job_id in list(self.jobs.items()):
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                continue
+            _kill_group(pid)  # whatever it left behind; it still is our child, so the number is its own
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            del self.jobs[pid]
+            _say(self.channel, ended=job_id, status=status)
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # gone already, or (macOS) only a zombie is left
+        os.killpg(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()
