@@ -15,24 +15,27 @@ TRAINING_POINTS = 8192  # what the network's points were chosen from in training
 ODD_SHELLS_FACTOR = 1.5  # a part is one body without closed cavities: anything else must be clearly nearer to win
 
 
-def point_subsets(points: np.ndarray, count: int, n_points: int, seed: int) -> np.ndarray:
+def point_subsets(
+    points: np.ndarray, count: int, n_points: int, seed: int, normals: np.ndarray | None = None
+) -> np.ndarray:
     """Different views of one cloud for `count` candidates.
 
     The first looks at the whole cloud; each other one at a random half of it. All are spread out by farthest-point
     sampling from a random start, as in training. Clouds of fewer than n_points points repeat points.
 
-    Args:    points: (N, 3), MODEL.
-    Returns: (count, n_points, 3) float32, MODEL. The same seed gives the same points, whatever the count.
+    Args:    points: (N, 3), MODEL; normals: (N, 3), for a model that was trained with them.
+    Returns: (count, n_points, 3 or 6) float32, MODEL. The same seed gives the same points, whatever the count.
     """
     points = np.asarray(points, np.float64)
-    views = np.empty((count, n_points, 3), np.float32)
+    columns = points if normals is None else np.hstack((points, normals))
+    views = np.empty((count, n_points, columns.shape[1]), np.float32)
     for i in range(count):
         rng = np.random.default_rng([seed, i])
         size = len(points) if i == 0 else len(points) // 2
         size = min(max(size, n_points), TRAINING_POINTS, len(points))
-        seen = points if size == len(points) else points[rng.permutation(len(points))[:size]]
-        order = farthest_point_sample(seen, min(n_points, len(seen)), seed=int(rng.integers(2**31)))
-        views[i] = seen[np.resize(order, n_points)]
+        seen = rng.permutation(len(points))[:size]
+        order = farthest_point_sample(points[seen], min(n_points, size), seed=int(rng.integers(2**31)))
+        views[i] = columns[seen[np.resize(order, n_points)]]
     return views
 
 

@@ -1,0 +1,281 @@
+"""How good is a model, honestly? Targets in, one report out.
+
+The model sees a sampled cloud and nothing else; candidates are chosen by their distance to that cloud; failures count,
+with an IoU of 0.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, normalise, read_mesh, sample_surface
+from cadrecode.errors import DatasetError, KernelError, PointCloudError, ProgramError
+from cadrecode.frames import CODE_PER_MODEL
+from cadrecode.program import build, mesh_of, write
+from cadrecode.program.invent import FAMILIES, invent
+from cadrecode.scoring import Built, CloudRuler, Score, Target, build_text, point_subsets, rank, score
+
+if TYPE_CHECKING:
+    from cadrecode.kernel.sandbox import Sandbox
+
+log = logging.getLogger(__name__)
+
+CLOUD_POINTS = 8192  # sampled on each target's surface; all that the model and the ranking ever see of it
+ROWS_PER_BATCH = 32  # clouds decoded together: a tiny model is bound by the number of steps, not by the rows
+TEMPERATURE = 0.7
+
+# Invented targets are seeded by (this word, the family's checksum, the index). Training seeds its generators otherwise
+# (`data`, `pretrain`), so the targets are held out. They are the same for every --seed: reports can be compared.
+HELD_OUT = int.from_bytes(b"held-out", "big")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A mesh to rebuild: vertices (n, 3) float64 RAW, faces (m, 3) int64."""
+
+    id: str
+    vertices: np.ndarray
+    faces: np.ndarray
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A target that cannot be scored, and why."""
+
+    id: str
+    reason: str
+
+
+def load_targets(source: str | Path, *, limit: int | None = None, seed: int = 0) -> Iterator[Shape | Skipped]:
+    """Read targets one at a time, in the order of their names.
+
+    Args:
+        source: a folder of meshes or STEP files, one such file, an .npz of `<id>_v` and `<id>_f`, or
+            `invent:<family>[:<count>]` for held-out invented shapes.
+        limit: take this many, drawn at random with `seed`; invented shapes: the first ones.
+    Raises: DatasetError: there is nothing of the kind.
+    """
+    source = str(source)
+    if source.startswith("invent:"):
+        yield from _invented(source, limit)
+        return
+    path = Path(source)
+    if path.suffix.lower() == ".npz" and path.is_file():
+        yield from _from_npz(path, limit, seed)
+        return
+    suffixes = {*MESH_SUFFIXES, *BREP_SUFFIXES, ".ply"}
+    if path.is_dir():
+        files = sorted(one for one in path.iterdir() if one.suffix.lower() in suffixes)
+    elif path.is_file() and path.suffix.lower() in suffixes:
+        files = [path]
+    else:
+        raise DatasetError(
+            f"{source} is no folder, mesh file or .npz. Give a folder of meshes, an .npz of <id>_v and <id>_f arrays, "
+            "or invent:<family>:<count>."
+        )
+    if not files:
+        raise DatasetError(f"{path} holds no meshes. Readable: {', '.join(sorted(suffixes))}.")
+    for file in _draw(files, limit, seed):
+        try:
+            yield Shape(file.stem, *read_mesh(file))
+        except (PointCloudError, KernelError) as error:
+            yield Skipped(file.stem, str(error))
+
+
+def _draw(items: Sequence, limit: int | None, seed: int) -> list:
+    if limit is None or limit >= len(items):
+        return list(items)
+    chosen = np.random.default_rng(seed).permutation(len(items))[:limit]
+    return [items[i] for i in sorted(chosen)]
+
+
+def _from_npz(path: Path, limit: int | None, seed: int) -> Iterator[Shape | Skipped]:
+    with np.load(path, allow_pickle=False) as arrays:
+        names = set(arrays.files)
+        ids = sorted(name[:-2] for name in names if name.endswith("_v"))
+        if not ids:
+            raise DatasetError(f"{path.name} holds no arrays named <id>_v. Found: {', '.join(sorted(names)[:4])} ...")
+        for id in _draw(ids, limit, seed):
+            if f"{id}_f" in names:
+                yield Shape(id, arrays[f"{id}_v"].astype(np.float64), arrays[f"{id}_f"].astype(np.int64))
+            else:
+                yield Skipped(id, f"{id}_v has no {id}_f beside it")
+
+
+def _invented(source: str, limit: int | None) -> Iterator[Shape]:
+    match = re.fullmatch(r"invent:([\w-]+)(?::(\d+))?", source)
+    if not match or match[1] not in FAMILIES:
+        raise DatasetError(f"{source!r}: expected invent:<family>:<count> with one of {', '.join(FAMILIES)}.")
+    family, count = match[1], int(match[2] or 100)
+    for index in range(min(count, limit or count)):
+        yield Shape(f"{family}-{index:04d}", *mesh_of(build(held_out(family, index))))
+
+
+def held_out(family: str, index: int):
+    """The program of a held-out invented target: same family and index, same program, on every machine."""
+    return invent(np.random.default_rng([HELD_OUT, zlib.crc32(family.encode()), index]), family)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    target: Target
+    points_model: np.ndarray  # (8192, 3) MODEL
+    views: np.ndarray  # (candidates, n_points, 3 or 6) float32 MODEL
+
+
+def evaluate(
+    targets: str | Path,
+    model,
+    tokenizer,
+    *,
+    candidates: int = 1,
+    limit: int | None = None,
+    seed: int = 0,
+    temperature: float = TEMPERATURE,
+    sandbox: Sandbox | None = None,
+    on_progress: Callable[[int, int | None], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    generate: Callable[..., list[str]] | None = None,
+) -> dict:
+    """Rebuild every target from a cloud sampled on it, and score what comes out.
+
+    Candidate 0 is greedy and sees points of the whole cloud; it is the single sample. The others are drawn at
+    `temperature` from other points. Of several, the nearest to the cloud is reported, and the single sample apart.
+
+    Args:
+        targets: see `load_targets`.
+        sandbox: runs programs outside of the language; None counts them as failures.
+        on_progress: told the targets done, and of how many where that is known.
+    Returns: a report that JSON can hold, the same for the same seed but for the seconds; see the README.
+    Raises: DatasetError: no target can be scored.
+    """
+    started = time.monotonic()
+    shapes, skipped = [], []
+    settings = model.point_settings
+    per_batch = max(1, ROWS_PER_BATCH // candidates)
+    batch: list[_Prepared] = []
+    stopped = False
+
+    def flush() -> None:
+        rows = _evaluate_batch(batch, model, tokenizer, seed + len(shapes), temperature, sandbox, should_stop, generate)
+        shapes.extend(rows)
+        batch.clear()
+        if on_progress:
+            on_progress(len(shapes), limit)
+
+    for shape in load_targets(targets, limit=limit, seed=seed):
+        if should_stop and should_stop():
+            stopped = True
+            break
+        if isinstance(shape, Skipped):
+            skipped.append(shape)
+            continue
+        try:
+            batch.append(_prepare(shape, candidates, settings, seed))
+        except (ProgramError, PointCloudError) as error:
+            skipped.append(Skipped(shape.id, str(error)))
+        if len(batch) == per_batch:
+            flush()
+    if batch and not stopped:
+        flush()
+        stopped = bool(should_stop and should_stop())
+    if not shapes:
+        reasons = "; ".join(f"{one.id}: {one.reason}" for one in skipped[:3])
+        raise DatasetError(f"No target of {targets} could be scored. {reasons}".strip())
+
+    report = {"targets": str(targets), "candidates": candidates, "seed": seed, "temperature": temperature}
+    report |= summarise(shapes)
+    if candidates > 1:
+        report |= {f"single_{key}": value for key, value in summarise(shapes, prefix="single_").items() if key != "n"}
+    report["seconds"] = round(time.monotonic() - started, 2)
+    report["stopped"] = stopped
+    report["skipped"] = [{"id": one.id, "reason": one.reason} for one in skipped]
+    report["shapes"] = shapes
+    return report
+
+
+def _prepare(shape: Shape, candidates: int, settings, seed: int) -> _Prepared:
+    """Sample the only thing that the model will see. Raises: ProgramError: not a closed solid."""
+    own_seed = zlib.crc32(f"{seed}/{shape.id}".encode())  # does not depend on which other targets there are
+    points, normals = sample_surface(shape.vertices, shape.faces, CLOUD_POINTS, own_seed)
+    points_model, frame = normalise(points)
+    target = Target.of(shape.id, shape.vertices, shape.faces, frame=frame, seed=own_seed)
+    normals = normals if settings.columns > 3 else None  # a CAD-Recode v1 checkpoint was trained with them
+    return _Prepared(
+        target, points_model, point_subsets(points_model, candidates, settings.n_points, own_seed, normals)
+    )
+
+
+def _evaluate_batch(
+    batch: list[_Prepared], model, tokenizer, seed: int, temperature: float, sandbox, should_stop, generate
+) -> list[dict]:
+    """Decode all candidates of a few targets together, then rank and score each."""
+    if generate is None:
+        from cadrecode.model.decode import generate  # torch is imported only when a model is used
+
+    started = time.monotonic()
+    views = np.stack([one.views for one in batch])  # (targets, candidates, n_points, 3)
+    n_targets, n_candidates = views.shape[:2]
+    texts = [[text] for text in generate(model, tokenizer, views[:, 0], temperature=0.0, seed=seed, stop=should_stop)]
+    if n_candidates > 1:
+        rows = views[:, 1:].reshape(-1, *views.shape[2:])
+        sampled = generate(model, tokenizer, rows, temperature=temperature, seed=seed, stop=should_stop)
+        for i in range(n_targets):
+            texts[i] += sampled[i * (n_candidates - 1) : (i + 1) * (n_candidates - 1)]
+    if should_stop and should_stop():  # some of these texts end where the stop fell: not the model's fault
+        return []
+    decoding = (time.monotonic() - started) / n_targets
+    return [_evaluate_one(one, answers, decoding, sandbox) for one, answers in zip(batch, texts)]
+
+
+def _evaluate_one(prepared: _Prepared, texts: list[str], decoding_seconds: float, sandbox) -> dict:
+    started = time.monotonic()
+    built = [build_text(text, sandbox) for text in texts]
+    chosen = built[0]
+    if len(built) > 1:
+        chosen = rank(built, CloudRuler(prepared.points_model * CODE_PER_MODEL))[0].built
+    row = {"id": prepared.target.id, **_row(chosen, score(chosen, prepared.target))}
+    if len(built) > 1:
+        single = _row(built[0], score(built[0], prepared.target))
+        row |= {f"single_{key}": value for key, value in single.items()}
+        row["valid_candidates"] = sum(one.ok for one in built)
+    row["seconds"] = round(decoding_seconds + time.monotonic() - started, 3)
+    return row
+
+
+def _row(built: Built, scored: Score) -> dict:
+    program = built.text if built.program is None else write(built.program)
+    cd = None if scored.cd is None else round(scored.cd, 5)
+    row = {"outcome": str(scored.outcome), "iou": round(scored.iou, 6), "cd": cd, "program": program}
+    return row | {"detail": scored.detail} if scored.detail else row
+
+
+def summarise(shapes: Sequence[dict], prefix: str = "") -> dict:
+    """The means and medians over rows of a report: `median_iou` counts failures as 0, as `mean_iou_all` does;
+    `mean_iou_valid` and the Chamfer distances are of valid programs alone, and None where there are none.
+
+    Args: prefix: "single_" for the single samples of a report with several candidates.
+    """
+    ious = np.array([one[f"{prefix}iou"] for one in shapes], np.float64)
+    valid = np.array([one[f"{prefix}cd"] is not None for one in shapes], bool)
+    cds = np.array([one[f"{prefix}cd"] for one in shapes if one[f"{prefix}cd"] is not None], np.float64)
+    figures = {
+        "invalid_ratio": 1 - valid.mean(),
+        "mean_iou_all": ious.mean(),
+        "mean_iou_valid": ious[valid].mean() if valid.any() else None,
+        "median_iou": np.median(ious),
+        "mean_cd": cds.mean() if len(cds) else None,
+        "median_cd": np.median(cds) if len(cds) else None,
+    }
+    return {"n": len(shapes)} | {
+        key: None if value is None else round(float(value), 6) for key, value in figures.items()
+    }
