@@ -1,0 +1,193 @@
+"""From a cloud to ranked programs and files, with a generator that answers what the test wants it to."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import Cloud, normalise, read_mesh, sample_surface
+from cadrecode.errors import CadrecodeError
+from cadrecode.frames import CODE_PER_MODEL
+from cadrecode.kernel import Execution, Outcome, Sandbox
+from cadrecode.program import build, mesh_of, parse
+from cadrecode.reconstruct import Cancelled, reconstruct, write_files
+from cadrecode.scoring import point_to_surface
+
+HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
+PLATE = (
+    HEAD
+    + "r=w0.sketch().push([(0,0)]).rect(200,100).push([(60,0)]).circle(20,mode='s').finalize().extrude(20,both=True)"
+)
+BLOCK = HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,40)"
+HALF = HEAD + "r=w0.workplane(offset=0/2).moveTo(-50,0).box(100,100,40)"
+FILLETED = HEAD + "r=w0.box(200,100,40).edges('|Z').fillet(10)"
+BROKEN = "import cadquery as cq\nr=cq.Workplane('XY'"
+
+MODEL = SimpleNamespace(point_settings=SimpleNamespace(n_points=64, columns=3))
+SCALE, PLACE = 0.021, np.array([12.5, -300.0, 7.0])  # RAW units in a CODE unit; where the middle stands
+
+
+def answers(*texts):
+    """A generator that gives these texts in order, and remembers what it was shown."""
+    left, calls = list(texts), []
+
+    def generate(model, tokenizer, clouds, *, temperature, seed, stop, on_token=None):
+        calls.append((np.array(clouds), temperature))
+        return [left.pop(0) for _ in range(len(clouds))]
+
+    generate.calls = calls
+    return generate
+
+
+@pytest.fixture
+def cloud():
+    vertices, faces = mesh_of(build(parse(PLATE)))
+    points, _ = sample_surface(vertices * SCALE + PLACE, faces, 4096, 0)
+    return Cloud(points, None, "plate", "mesh")
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+def test_the_right_program_wins_and_the_others_are_listed_behind_it(cloud):
+    result = reconstruct(cloud, MODEL, None, candidates=4, generate=answers(HALF, BROKEN, PLATE, BLOCK))
+    assert [one.index for one in result.candidates] == [2, 3, 0, 1]
+    assert result.best is result.candidates[0]
+    assert result.candidates[-1].outcome == Outcome.SYNTAX
+    assert result.candidates[-1].distance is None
+    assert not result.stopped
+
+
+def test_distances_are_in_the_units_of_the_file(cloud):
+    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(BLOCK, PLATE))
+    assert result.best.distance < 0.2 * SCALE
+    assert max(result.deviation.mean, result.deviation.p95, result.deviation.max) < 0.5 * SCALE
+    block = result.candidates[1]
+    bore = np.hypot(*((cloud.points - PLACE)[:, :2] / SCALE - (60, 0)).T) < 20.5
+    to_block = point_to_surface(cloud.points, block.vertices, block.faces)
+    assert to_block[bore].max() == pytest.approx(20 * SCALE, rel=0.05)  # the middle of the bore, 20 deep in the block
+    assert block.distance > to_block.mean()  # and the caps that have no points count on top
+
+
+def test_the_final_program_stands_where_the_cloud_stands(cloud):
+    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(PLATE))
+    box = np.array(build(parse(result.best.raw_text)).bounding_box()).reshape(2, 3)
+    expected = np.array([cloud.points.min(0), cloud.points.max(0)])
+    np.testing.assert_allclose(box, expected, atol=0.005 * 200 * SCALE)
+    np.testing.assert_allclose([result.best.vertices.min(0), result.best.vertices.max(0)], box, atol=1e-4)
+
+
+@pytest.mark.parametrize(("scale", "place"), [(1e-5, 0.002), (0.025, 0), (1, 7e5), (300, -1e4)])
+def test_numbers_are_short_and_lose_nothing_that_can_be_seen(cloud, scale, place):
+    moved = Cloud((cloud.points - PLACE) / SCALE * scale + place, None, "plate", "mesh")
+    result = reconstruct(moved, MODEL, None, candidates=1, generate=answers(PLATE))
+    vertices, faces = mesh_of(build(parse(result.best.raw_text)))
+    assert point_to_surface(moved.points, vertices, faces).mean() < 0.2 * scale
+    assert "-0," not in result.best.raw_text
+    assert "-0)" not in result.best.raw_text
+    assert len(result.best.raw_text) < 2 * len(PLATE) + 20
+
+
+def test_candidate_0_is_greedy_and_the_others_see_other_points(cloud):
+    generate = answers(*[PLATE] * 5)
+    reconstruct(cloud, MODEL, None, candidates=5, temperature=0.9, generate=generate)
+    (first, cold), (others, warm) = generate.calls
+    assert (first.shape, cold) == ((1, 64, 3), 0.0)
+    assert (others.shape, warm) == ((4, 64, 3), 0.9)
+    views = np.concatenate([first, others])
+    assert np.abs(views).max() <= 1
+    assert len({view.tobytes() for view in views}) == 5
+
+
+def test_nothing_valid_is_a_result_without_a_best(cloud, tmp_path):
+    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(BROKEN, ""))
+    assert (result.best, result.deviation) == (None, None)
+    assert {one.outcome for one in result.candidates} == {Outcome.SYNTAX, Outcome.NO_SHAPE}
+    with pytest.raises(CadrecodeError, match="None of the 2 candidates"):
+        write_files(result, tmp_path, "part")
+
+
+def test_progress_counts_up_to_its_total_in_every_stage(cloud):
+    told = []
+    reconstruct(
+        cloud, MODEL, None, candidates=3, generate=answers(PLATE, BLOCK, HALF), on_progress=lambda *a: told.append(a)
+    )
+    for stage in ("sampling", "building", "ranking"):
+        done = [d for s, d, _ in told if s == stage]
+        assert done == sorted(done)
+        assert done[-1] == 3
+    assert list(dict.fromkeys(s for s, _, _ in told)) == ["sampling", "building", "ranking"]
+
+
+def test_a_stop_before_the_first_program_cancels(cloud):
+    with pytest.raises(Cancelled):
+        reconstruct(cloud, MODEL, None, candidates=3, generate=answers(PLATE, BLOCK, HALF), should_stop=lambda: True)
+
+
+def test_a_stop_after_it_returns_what_is_there(cloud):
+    generate = answers(PLATE, BLOCK, HALF)
+    result = reconstruct(
+        cloud, MODEL, None, candidates=3, generate=generate, should_stop=lambda: len(generate.calls) == 2
+    )
+    assert [one.index for one in result.candidates] == [0]
+    assert result.best
+    assert result.stopped
+
+
+def test_what_opencascade_refuses_is_passed_over_and_named(cloud):
+    class Refuses:
+        def run(self, code):
+            return Execution(Outcome.OK if ".box(" in code else Outcome.INVALID, "no good")
+
+    result = reconstruct(cloud, MODEL, None, candidates=3, generate=answers(HALF, PLATE, BLOCK), sandbox=Refuses())
+    assert [one.index for one in result.passed_over] == [1]
+    assert result.best.index == 2
+    assert [one.index for one in result.candidates] == [2, 0, 1]
+    assert result.candidates[-1].outcome == Outcome.INVALID
+    assert "OpenCASCADE does not: no good" in result.candidates[-1].detail
+
+
+def test_where_opencascade_refuses_all_the_nearest_is_still_shown(cloud):
+    class Refuses:
+        def run(self, code, *args, **options):
+            return Execution(Outcome.CRASHED, "signal 11")
+
+    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(HALF, PLATE), sandbox=Refuses())
+    assert result.best.index == 1
+    assert len(result.passed_over) == 2
+
+
+def test_files_stand_in_the_units_and_the_place_of_the_cloud(cloud, sandbox, tmp_path):
+    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(BLOCK, PLATE), sandbox=sandbox)
+    written = write_files(result, tmp_path / "out", "plate", sandbox, unit="cm")
+    assert sorted(written) == ["glb", "py", "step", "stl"]
+    assert written.note == ""
+    assert all(path.parent == tmp_path / "out" and path.stem == "plate" for path in written.values())
+    assert parse(written["py"].read_text(encoding="utf-8"))
+    expected = np.array([cloud.points.min(0), cloud.points.max(0)])
+    for kind, scale in (("stl", 1), ("step", 10)):  # STEP is read in mm, and says that these are cm
+        vertices, _ = read_mesh(written[kind])
+        np.testing.assert_allclose([vertices.min(0) / scale, vertices.max(0) / scale], expected, atol=0.02)
+
+
+def test_without_opencascade_the_stl_holds_the_preview_and_the_note_says_so(cloud, tmp_path):
+    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(PLATE))
+    written = write_files(result, tmp_path, "plate")
+    assert sorted(written) == ["py", "stl"]
+    assert "No STEP" in written.note
+    vertices, faces = read_mesh(written["stl"])
+    assert point_to_surface(cloud.points, vertices, faces).mean() < 0.2 * SCALE
+
+
+def test_text_outside_of_the_language_is_scaled_and_moved_as_a_whole(cloud, sandbox):
+    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(FILLETED), sandbox=sandbox)
+    assert result.best.program is None
+    assert result.passed_over == ()
+    execution = sandbox.run(result.best.raw_text)
+    _, frame = normalise(cloud.points)
+    low, high = np.array(execution.bounding_box).reshape(2, 3)
+    np.testing.assert_allclose((low + high) / 2, frame.center, atol=1e-3)
+    assert (high - low).max() == pytest.approx(2 * CODE_PER_MODEL * frame.raw_per_code, rel=1e-4)
