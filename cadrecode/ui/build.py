@@ -1,0 +1,92 @@
+"""The page: a head line, the tabs, and the server that shows them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported: nothing leaves the machine
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from cadrecode.ui import theme
+from cadrecode.ui.language import PAGES, LanguageMiddleware
+from cadrecode.ui.services import Services
+from cadrecode.ui.tabs import adapters, reconstruct, train
+from cadrecode.ui.text import LANGUAGES, Words
+
+CACHE_SECONDS = (1800, 24 * 3600)  # how often Gradio looks for old files of its own, and how old they may grow
+AT_ONCE = 16  # handlers of one kind; the engine and the sandbox take turns by themselves
+
+
+def build_app(services: Services) -> gr.Blocks:
+    """All pages, one a language."""
+    app = gr.Blocks(title="cadrecode", analytics_enabled=False, delete_cache=CACHE_SECONDS)
+    for language, path in PAGES.items():
+        words = Words(language)
+        with app if path == "/" else app.route(LANGUAGES[language], path, show_in_navbar=False):
+            _page(services, words, app)
+    return app.queue(default_concurrency_limit=AT_ONCE)
+
+
+def _page(services: Services, words: Words, app: gr.Blocks) -> None:
+    gr.HTML(_head(words))
+    with gr.Tabs():
+        with gr.Tab(words("tab.reconstruct"), id="reconstruct"):
+            reconstruct.build(services, words, app)
+        with gr.Tab(words("tab.train"), id="train"):
+            train.build(services, words, app)
+        with gr.Tab(words("tab.adapters"), id="adapters") as tab:
+            adapters.build(services, words, app, tab)
+
+
+def _head(words: Words) -> str:
+    current = 'aria-current="page"'
+    links = "".join(
+        f'<a href="./?lang={language}" lang="{language}" {current if language == words.language else ""}>{name}</a>'
+        for language, name in LANGUAGES.items()
+    )
+    return (
+        f'<div class="cr-head"><h1>cadrecode</h1><p>{words("head.claim")}</p>'
+        f'<nav aria-label="{words("head.language")}">{links}</nav></div>'
+    )
+
+
+def serve(
+    services: Services,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    share: bool = False,
+    auth: tuple[str, str] | None = None,
+    ready: Callable[[str], None] = print,
+) -> None:
+    """Open the app and stay until it is interrupted. `ready` is told the address."""
+    (services.runs_dir / adapters.DOWNLOADS).mkdir(parents=True, exist_ok=True)
+    gr.set_static_paths([services.runs_dir / adapters.DOWNLOADS])  # served from where they lie, never copied
+    app = build_app(services)
+    _, local, public = app.launch(
+        server_name=host,
+        server_port=port,
+        share=share,
+        auth=auth,
+        theme=theme.theme(),
+        css=theme.CSS,
+        app_kwargs={"middleware": [Middleware(LanguageMiddleware)]},
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        quiet=True,
+        prevent_thread_lock=True,
+        max_file_size="2gb",
+    )
+    ready(public or local)
+    services.warm()
+    try:
+        app.block_thread()
+    finally:
+        services.close()

@@ -1,0 +1,147 @@
+"""Small pieces of page: numbers with units, states, errors with their place, progress. What comes in is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from cadrecode.errors import ProgramError
+from cadrecode.ui.parts import Work
+
+if TYPE_CHECKING:
+    from cadrecode.cloud import Cloud
+    from cadrecode.ui.text import Words
+
+
+def length(value: float, unit: str = "") -> str:
+    """A length with three figures that count, and its unit."""
+    size = abs(value)
+    if size >= 1e6 or 0 < size < 1e-4:
+        number = f"{value:.2e}"
+    elif size >= 100:
+        number = f"{value:,.0f}"
+    elif size >= 10:
+        number = f"{value:.1f}"
+    elif size >= 1:
+        number = f"{value:.2f}"
+    elif size >= 0.1:
+        number = f"{value:.3f}"
+    else:
+        number = f"{value:.4f}".rstrip("0").rstrip(".")
+    return f"{number} {unit}".rstrip()
+
+
+def clock(seconds: float | None) -> str:
+    """m:ss, or h:mm:ss; a dash for no time at all."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def file_size(size: float) -> str:
+    """Bytes as a person reads them."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.2f} GB"
+
+
+def note(text: str) -> str:
+    return f'<div class="cr-note">{escape(text)}</div>'
+
+
+def empty(text: str) -> str:
+    return f'<div class="cr-empty">{escape(text)}</div>'
+
+
+def warning(text: str) -> str:
+    return f'<div class="cr-warn">{escape(text)}</div>'
+
+
+def bad(text: str) -> str:
+    return f'<div class="cr-bad" role="alert">{escape(text)}</div>'
+
+
+def progress(text: str, done: float, total: float) -> str:
+    """A line of words over a bar."""
+    share = 100 * min(max(done / total, 0), 1) if total else 0
+    bar = f'<div class="cr-bar"><i style="width:{share:.1f}%"></i></div>'
+    return f'<div class="cr-progress" role="status">{escape(text)}{bar}</div>'
+
+
+def idle(text: str = "") -> str:
+    """The room that progress takes, so that nothing jumps when it comes."""
+    return f'<div class="cr-progress" role="status">{escape(text)}</div>'
+
+
+def cloud_facts(cloud: Cloud | None, unit: str, words: Words) -> str:
+    """Count, size and warnings of a cloud."""
+    if cloud is None:
+        return note(words("cloud.none"))
+    low, high = cloud.points.min(0), cloud.points.max(0)
+    size = " × ".join(length(float(side)) for side in high - low)
+    lines = f"<b>{escape(cloud.name)}</b><br>{words('cloud.facts', n=f'{len(cloud.points):,}', size=size, unit=unit)}"
+    return f'<div class="cr-note">{lines}</div>' + "".join(warning(w) for w in cloud.warnings)
+
+
+def numbers(work: Work, words: Words, validity: str = "") -> str:
+    """The one number that leads, and the small print."""
+    part = work.shown
+    if part is None:
+        return f'<div class="cr-numbers">{note(words("result.none"))}</div>'
+    small = []
+    lead = ""
+    if part.deviation is not None:
+        mean = escape(length(part.deviation.mean, work.unit))
+        lead = f'<span class="cr-lead">{mean}<small>{words("result.mean")}</small></span>'
+        small += [
+            words("result.p95", x=f"<b>{length(part.deviation.p95, work.unit)}</b>"),
+            words("result.max", x=f"<b>{length(part.deviation.most, work.unit)}</b>"),
+        ]
+    if part.distance is not None:
+        small.append(words("result.distance", x=f"<b>{length(part.distance, work.unit)}</b>"))
+    size = " × ".join(length(float(side)) for side in part.size)
+    small.append(f"<b>{size} {work.unit}</b>")
+    if validity:
+        small.append(validity)
+    if work.edited is not None:
+        small.append(words("result.edited"))
+    elif work.failures:
+        total = len(work.parts) + len(work.failures)
+        small.append(words("result.failures", bad=len(work.failures), total=total, why=_why(work.failures, words)))
+    if work.stopped:
+        small.append(words("result.stopped"))
+    return f'<div class="cr-numbers">{lead}<span class="cr-small">{" · ".join(small)}</span></div>'
+
+
+def _why(failures: tuple[str, ...], words: Words) -> str:
+    return ", ".join(sorted({words.outcome(f) for f in failures}))
+
+
+def program_error(error: ProgramError, text: str, words: Words) -> str:
+    """Where the fault is, with the line and a mark below it, and what was expected."""
+    if error.line is None:
+        return bad(error.message)
+    lines = text.splitlines() or [""]
+    line = lines[min(error.line, len(lines)) - 1]
+    column = max(1, error.column or 1)
+    start = max(0, column - 1 - 40)
+    excerpt = ("…" if start else "") + line[start : start + 90] + ("…" if len(line) > start + 90 else "")
+    mark = " " * (column - 1 - start + (1 if start else 0)) + "^"
+    said = words("error.place", line=error.line, column=column) + " " + error.message
+    if error.expected:
+        said += " " + words("error.expected", what=error.expected)
+    return f'<div class="cr-bad" role="alert">{escape(said)}<pre>{escape(excerpt)}\n{escape(mark)}</pre></div>'
+
+
+def state_pill(state: str, words: Words) -> str:
+    kind = {"done": "done", "failed": "failed"}.get(state, "" if state in ("queued", "stopped") else "active")
+    return f'<span class="cr-pill {kind}">{escape(words.state(state))}</span>'
+
+
+def log(text: str, words: Words) -> str:
+    """The last lines of a log, the newest in sight."""
+    return f'<pre class="cr-log" tabindex="0" aria-label="{words("train.log")}">{escape(text)}</pre>'

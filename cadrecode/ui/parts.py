@@ -1,0 +1,148 @@
+"""What the Reconstruct tab holds in its hands: a cloud, parts that explain it, and which one is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cadrecode.errors import CadrecodeError, ProgramError
+from cadrecode.program import Program, parse
+
+if TYPE_CHECKING:
+    from cadrecode.cloud import Cloud
+    from cadrecode.kernel.sandbox import Sandbox
+    from cadrecode.reconstruct import Reconstruction
+
+UNITS = ("mm", "cm", "m", "inch")
+MEASURED_POINTS = 8192  # more tell nothing new, and take longer than a person waits for a number
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far the cloud's points are from a surface, RAW."""
+
+    mean: float
+    p95: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """A program, its surface, and how well it fits.
+
+    Args:
+        text: the program, RAW.
+        vertices, faces: (n, 3) float64 RAW, (m, 3) int64.
+        deviation: of the cloud's points from it; None without a cloud.
+        distance: both ways, as candidates are ranked by; None for a program that a person wrote.
+    """
+
+    text: str
+    vertices: np.ndarray = field(repr=False, compare=False)
+    faces: np.ndarray = field(repr=False, compare=False)
+    deviation: Deviation | None = None
+    distance: float | None = None
+
+    @property
+    def size(self) -> np.ndarray:
+        """(3,) extent along x, y, z, RAW."""
+        return np.ptp(self.vertices, axis=0)
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that one visitor's Reconstruct tab shows. Replaced, never changed.
+
+    Args:
+        cloud: the scan, RAW.
+        name: for the files.
+        unit: what the scan's numbers are.
+        parts: valid candidates, best first.
+        chosen: which of them is shown.
+        edited: the part that a person's program made, shown instead.
+        failures: how the others failed, one word each.
+        stopped: the person cancelled; fewer candidates than asked for.
+    """
+
+    cloud: Cloud | None = None
+    name: str = "part"
+    unit: str = "mm"
+    parts: tuple[Part, ...] = ()
+    chosen: int = 0
+    edited: Part | None = None
+    failures: tuple[str, ...] = ()
+    stopped: bool = False
+
+    @property
+    def shown(self) -> Part | None:
+        """The part on screen."""
+        if self.edited is not None:
+            return self.edited
+        return self.parts[self.chosen] if self.parts else None
+
+    def choosing(self, index: int) -> Work:
+        """Show another candidate, and drop what was edited."""
+        return replace(self, chosen=index, edited=None)
+
+
+def deviation(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> Deviation:
+    """Exact distances from (N, 3) points to a surface, all RAW."""
+    from cadrecode.scoring import point_to_surface
+
+    if len(points) > MEASURED_POINTS:
+        points = points[np.random.default_rng(0).choice(len(points), MEASURED_POINTS, replace=False)]
+    distances = point_to_surface(points, vertices, faces)
+    return Deviation(float(distances.mean()), float(np.quantile(distances, 0.95)), float(distances.max()))
+
+
+def of_program(text: str, cloud: Cloud | None, sandbox: Sandbox | None) -> Part:
+    """Build a program that a person wrote. Nothing is executed unless it is outside of the language.
+
+    Args: sandbox: runs such text; None where that is not allowed.
+    Raises: ProgramError: it makes no solid, and where the fault is.
+    """
+    from cadrecode.scoring import build_text
+
+    built = build_text(text, sandbox)
+    if not built.ok:
+        raise _fault(text, built.outcome, built.detail)
+    vertices, faces = built.mesh
+    return Part(text, vertices, faces, deviation(cloud.points, vertices, faces) if cloud is not None else None)
+
+
+def _fault(text: str, outcome: str, detail: str) -> ProgramError:
+    """The language's own reading of the fault, which has a place; the outcome's words where it reads well."""
+    try:
+        parse(text)
+    except ProgramError as error:
+        return error
+    return ProgramError(f"{outcome}: {detail}" if detail else str(outcome))
+
+
+def of_reconstruction(found: Reconstruction, work: Work) -> Work:
+    """Turn the model's candidates into parts.
+
+    Raises: CadrecodeError: none is a valid solid.
+    """
+    valid = [c for c in found.candidates if c.ok]
+    failures = tuple(str(c.outcome) for c in found.candidates if not c.ok)
+    if not valid:
+        raise CadrecodeError(
+            f"None of the {len(found.candidates)} candidates is a valid solid. "
+            "Try more candidates, another seed or a higher temperature."
+        )
+    points = found.cloud.points
+    parts = tuple(
+        Part(c.raw_text, c.vertices, c.faces, deviation(points, c.vertices, c.faces), c.distance) for c in valid
+    )
+    return replace(work, parts=parts, chosen=0, edited=None, failures=failures, stopped=found.stopped)
+
+
+def tree_of(part: Part) -> Program | None:
+    """The part's program as data; None for text outside of the language."""
+    try:
+        return parse(part.text)
+    except ProgramError:
+        return None

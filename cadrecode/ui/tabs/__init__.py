@@ -1,0 +1,1 @@
+"""One tab a file: its handlers, which know no widgets, and `build`, which only wires them."""

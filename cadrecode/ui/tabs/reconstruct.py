@@ -1,0 +1,316 @@
+"""Reconstruct: "what is this part?"."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import gradio as gr
+
+from cadrecode.errors import CadrecodeError, ProgramError
+from cadrecode.ui import html, models, parts, samples, show
+from cadrecode.ui.live import Progress, Report, Result, follow
+from cadrecode.ui.parts import UNITS, Work
+from cadrecode.ui.services import Services
+from cadrecode.ui.text import Words
+from cadrecode.ui.wire import hear
+
+SOLID, WITH_POINTS = "solid", "points"
+CAMERA = (55, 62, 3.6)  # from the front right, a little above
+KINDS = ("py", "step", "stl", "glb")
+
+
+# --- handlers: they know no widgets ---------------------------------------------------------------------------------
+
+
+def open_cloud(path: str | Path, services: Services, unit: str = "mm") -> Work:
+    """Read a file that was dropped. Raises PointCloudError, in words."""
+    from cadrecode.cloud import BREP_SUFFIXES, read_cloud
+
+    path = Path(path)
+    if path.suffix.lower() in BREP_SUFFIXES and not services.run_programs:
+        raise CadrecodeError("STEP and BREP files need the OpenCASCADE sandbox, which is off on this link.")
+    cloud = read_cloud(path)
+    return Work(cloud, re.sub(r"[^\w.-]+", "_", path.stem) or "part", unit)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to rebuild."""
+
+    candidates: int = 8
+    temperature: float = 0.7
+    seed: int = 0
+    base: str | None = None
+    adapter: str = models.PLAIN
+
+
+def rebuild(work: Work, options: Options, services: Services, report: Report, stop) -> Work:
+    """Ask the model for candidates. Raises CadrecodeError: no cloud, no model, nothing valid, cancelled."""
+    if work.cloud is None:
+        raise CadrecodeError("There is no cloud yet: drop a file or pick a sample.")
+    report("loading", 0, 1)
+    models.use(services, options.base, options.adapter)
+    found = services.engine.reconstruct(
+        work.cloud,
+        candidates=int(options.candidates),
+        temperature=float(options.temperature),
+        seed=int(options.seed),
+        sandbox=services.sandbox(),
+        on_progress=report,
+        should_stop=stop,
+    )
+    report("measuring", 0, 1)
+    return parts.of_reconstruction(found, work)
+
+
+def run_program(work: Work, text: str, services: Services) -> Work:
+    """Show what an edited program makes. Raises ProgramError with its place."""
+    shown = work.shown
+    if shown is not None and text.strip() == shown.text.strip():
+        return work
+    return replace(work, edited=parts.of_program(text, work.cloud, services.sandbox()))
+
+
+@dataclass(frozen=True)
+class Files:
+    """Downloads by kind, what OpenCASCADE said of the solid, and what could not be made."""
+
+    paths: dict[str, Path]
+    validity: str = ""
+    note: str = ""
+
+
+def write_files(work: Work, services: Services, words: Words) -> Files:
+    """The program, and its STEP, STL and GLB from the sandbox, where programs may run."""
+    part = work.shown
+    if part is None:
+        return Files({})
+    folder = services.folder_for("files", part.text, work.name, work.unit)
+    program = folder / f"{work.name}.py"
+    program.write_text(part.text.rstrip() + "\n", encoding="utf-8")
+    sandbox = services.sandbox()
+    if sandbox is None:
+        return Files({"py": program}, note=words("files.off"))
+    execution = sandbox.run(part.text, folder, ("step", "stl", "glb"), name=work.name, unit=work.unit)
+    if not execution.ok:
+        return Files({"py": program}, note=words("files.failed", why=words.outcome(execution.outcome)))
+    valid = words("result.valid") if execution.valid else words("result.invalid")
+    return Files({"py": program, **execution.files}, validity=valid)
+
+
+# --- views: work in, something to show out --------------------------------------------------------------------------
+
+
+def view(work: Work, mode: str, services: Services) -> str | None:
+    """A GLB of the part on screen, with the cloud over it if asked; of the cloud alone while there is no part."""
+    part, points = work.shown, None if work.cloud is None else work.cloud.points
+    if part is None:
+        return cloud_view(work, services)
+    folder = services.folder_for("view", part.text, mode, work.name, None if points is None else points.shape)
+    over = points if mode == WITH_POINTS else None
+    path = folder / f"{work.name}.glb"
+    extent = points if points is not None else part.vertices
+    return str(show.scene(path, mesh=(part.vertices, part.faces), points=over, extent=extent))
+
+
+def cloud_view(work: Work, services: Services) -> str | None:
+    """A GLB of the cloud."""
+    if work.cloud is None:
+        return None
+    points = work.cloud.points
+    folder = services.folder_for("cloud", work.name, points.shape, points[0].tolist(), points[-1].tolist())
+    return str(show.scene(folder / f"{work.name}-cloud.glb", points=points))
+
+
+def strip(work: Work) -> list[tuple]:
+    """A picture of each candidate with its distance, best first."""
+    return [
+        (show.small_picture((p.vertices, p.faces), pixels=140), html.length(p.distance, work.unit))
+        for p in work.parts
+        if p.distance is not None
+    ]
+
+
+def stage_words(progress: Progress, words: Words) -> str:
+    """ "sampling 3 / 8", as a bar with words."""
+    said = words.stage(progress.stage)
+    if progress.total > 1:
+        said += f" {progress.done} / {progress.total}"
+    return html.progress(said, progress.done, progress.total)
+
+
+# --- the tab ----------------------------------------------------------------------------------------------------------
+
+
+def build(services: Services, words: Words, page: gr.Blocks) -> None:
+    """Lay the tab out and wire it."""
+    work = gr.State(None)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            upload = gr.File(label=words("cloud.drop"), height=120, elem_id="cloud-file")
+            gallery = gr.Gallery(
+                label=words("cloud.samples"), columns=4, height=190, allow_preview=False, object_fit="contain",
+                interactive=False, buttons=[], elem_id="samples", visible=bool(samples.samples()),
+            )  # fmt: skip
+            preview = gr.Model3D(
+                label=words("cloud.preview"), height=230, camera_position=CAMERA, interactive=False, elem_id="cloud"
+            )
+            facts = gr.HTML(html.note(words("cloud.none")), min_height=44)
+            unit = gr.Dropdown(list(UNITS), value="mm", label=words("cloud.unit"), elem_id="unit")
+            with gr.Accordion(words("options.title"), open=False):
+                candidates = gr.Slider(
+                    1, 32, 8, step=1, label=words("options.candidates"), info=words("options.candidates.info")
+                )
+                temperature = gr.Slider(
+                    0.1, 1.5, 0.7, step=0.05, label=words("options.temperature"), info=words("options.temperature.info")
+                )
+                seed = gr.Number(0, precision=0, label=words("options.seed"), info=words("options.seed.info"))
+                base = gr.Dropdown([], label=words("options.base"), allow_custom_value=True)
+                adapter = gr.Dropdown([], label=words("options.adapter"))
+            with gr.Row():
+                go = gr.Button(words("rebuild.go"), variant="primary", elem_id="rebuild")
+                cancel = gr.Button(words("rebuild.cancel"), interactive=False, elem_id="cancel", min_width=90)
+            progress = gr.HTML(html.idle(), min_height=44)
+        with gr.Column(scale=3, min_width=340):
+            result = gr.Model3D(
+                label=words("result.title"), height=440, camera_position=CAMERA, interactive=False, elem_id="result"
+            )
+            modes = [(words("mode.points"), WITH_POINTS), (words("mode.solid"), SOLID)]
+            mode = gr.Radio(modes, value=WITH_POINTS, show_label=False, container=False, label=words("mode.title"))
+            numbers = gr.HTML(html.numbers(Work(), words), min_height=52, elem_id="numbers")
+            chosen = gr.Gallery(
+                label=words("candidates.title"), columns=8, height=170, allow_preview=False, object_fit="contain",
+                interactive=False, buttons=[], elem_id="candidates", elem_classes="cr-strip", visible=False,
+            )  # fmt: skip
+            with gr.Row(elem_classes="cr-files"):
+                files = [
+                    gr.DownloadButton(f".{kind}", interactive=False, size="sm", elem_id=f"download-{kind}")
+                    for kind in KINDS
+                ]
+            files_note = gr.HTML("")
+            code = gr.Code(label=words("program.title"), language="python", interactive=True, lines=8, wrap_lines=True)
+            run = gr.Button(words("program.run"), size="sm", elem_id="run-program")
+            fault = gr.HTML("", elem_id="program-error")
+
+    pictures = [result, numbers, code, fault]
+
+    def draw(now: Work, mode: str):
+        shown = now.shown
+        return (
+            view(now, mode, services),
+            html.numbers(now, words, words("result.checking")),
+            shown.text if shown else "",
+            "",
+        )
+
+    def draw_strip(now: Work):
+        small = strip(now)
+        return gr.update(value=small, visible=bool(small), selected_index=now.chosen if small else None)
+
+    def draw_cloud(now: Work):
+        return cloud_view(now, services), html.cloud_facts(now.cloud, now.unit, words)
+
+    def make_files(now: Work):
+        made = write_files(now, services, words)
+        buttons = [
+            gr.update(value=str(made.paths[kind]) if kind in made.paths else None, interactive=kind in made.paths)
+            for kind in KINDS
+        ]
+        return [html.numbers(now, words, made.validity), html.note(made.note) if made.note else "", *buttons]
+
+    def no_files():
+        return [gr.update(value=None, interactive=False) for _ in KINDS]
+
+    def show_part(event):
+        """Draw what is shown now, then make its files: the picture does not wait for OpenCASCADE."""
+        drawn = hear(event.success, draw, [work, mode], pictures, words)
+        return hear(drawn.success, make_files, work, [numbers, files_note, *files], words)
+
+    def show_cloud(event):
+        drawn = hear(event.success, draw_cloud, work, [preview, facts], words)
+        drawn = hear(drawn.success, draw, [work, mode], pictures, words)
+        return hear(drawn.success, lambda now: [draw_strip(now), *no_files()], work, [chosen, *files], words)
+
+    # the first look
+    def first():
+        bases, adapters = models.choices(services, words)
+        return (
+            samples.first_work(),
+            list(samples.thumbnails()),
+            gr.update(choices=bases, value=bases[0][1]),
+            gr.update(choices=adapters, value=models.PLAIN),
+        )
+
+    opened = hear(page.load, first, None, [work, gallery, base, adapter], words)
+    opened = hear(opened.success, draw_cloud, work, [preview, facts], words)
+    show_part(opened)
+
+    # a cloud
+    show_cloud(hear(upload.upload, lambda path, unit: open_cloud(path, services, unit), [upload, unit], work, words))
+
+    def pick(event: gr.SelectData):
+        sample = samples.samples()[event.index]
+        now = open_cloud(sample.path, services, sample.unit)
+        return now, sample.unit
+
+    show_cloud(hear(gallery.select, pick, None, [work, unit], words))
+    changed = hear(unit.input, lambda now, unit: replace(now, unit=unit), [work, unit], work, words)
+    changed = hear(changed.success, draw_cloud, work, [preview, facts], words)
+    hear(show_part(changed).success, draw_strip, work, chosen, words)
+
+    # rebuild
+    def rebuild_live(now: Work, *options, request: gr.Request) -> Iterator:
+        visitor = request.session_hash
+        busy = (gr.update(interactive=False), gr.update(interactive=True))
+        rested = (gr.update(interactive=True), gr.update(interactive=False))
+        began = time.monotonic()
+        with services.stoppable(visitor) as stop:
+            yield gr.skip(), html.progress(words.stage("loading"), 0, 1), *busy
+            try:
+                for item in follow(lambda report: rebuild(now, Options(*options), services, report, stop.is_set)):
+                    if isinstance(item, Result):
+                        yield (
+                            item.value,
+                            html.idle(words("rebuild.done", seconds=f"{time.monotonic() - began:.1f}")),
+                            *rested,
+                        )
+                    else:
+                        yield gr.skip(), stage_words(item, words), *busy
+            except CadrecodeError as error:
+                yield gr.skip(), html.bad(str(error)), *rested
+                raise
+
+    asked = hear(
+        go.click, rebuild_live, [work, candidates, temperature, seed, base, adapter], [work, progress, go, cancel],
+        words, concurrency_limit=8,
+    )  # fmt: skip
+    made = hear(asked.success, draw_strip, work, chosen, words)
+    show_part(made)
+
+    def cancel_now(request: gr.Request):
+        services.cancel(request.session_hash)
+
+    hear(cancel.click, cancel_now, None, None, words)
+
+    # looking around
+    hear(mode.input, lambda now, mode: view(now, mode, services), [work, mode], result, words)
+
+    def choose(now: Work, event: gr.SelectData):
+        return now.choosing(event.index)
+
+    show_part(hear(chosen.select, choose, work, work, words))
+
+    # the program
+    def run_now(now: Work, text: str, mode: str):
+        try:
+            after = run_program(now, text, services)
+        except ProgramError as error:
+            return now, gr.skip(), gr.skip(), html.program_error(error, text, words)
+        return after, view(after, mode, services), html.numbers(after, words, words("result.checking")), ""
+
+    ran = hear(run.click, run_now, [work, code, mode], [work, result, numbers, fault], words)
+    hear(ran.success, make_files, work, [numbers, files_note, *files], words)

@@ -1,0 +1,254 @@
+"""Every word the app shows, in English and Simplified Chinese. Nothing else in ui writes a sentence.
+
+Messages of errors come from the room that raises them and are shown as they are.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from cadrecode.config import TrainConfig
+from cadrecode.ui.text_settings import HELP_ZH
+
+LANGUAGES = {"en": "English", "zh": "简体中文"}
+ORDER = tuple(LANGUAGES)
+
+WORDS: dict[str, tuple[str, str]] = {
+    # head and tabs
+    "head.claim": ("Point clouds to editable CAD programs", "把点云变成可编辑的 CAD 程序"),
+    "head.language": ("Language", "语言"),
+    "tab.reconstruct": ("Reconstruct", "重建"),
+    "tab.train": ("Train", "训练"),
+    "tab.evaluate": ("Evaluate", "评估"),
+    "tab.adapters": ("Adapters", "适配器"),
+    # reconstruct: the cloud
+    "cloud.drop": ("Drop a point cloud, mesh or STEP file", "拖入点云、网格或 STEP 文件"),
+    "cloud.samples": ("Samples", "示例"),
+    "cloud.preview": ("The cloud", "点云"),
+    "cloud.none": ("No cloud yet: drop a file or pick a sample.", "还没有点云：拖入文件，或选一个示例。"),
+    "cloud.facts": ("{n} points · {size} {unit}", "{n} 个点 · {size} {unit}"),
+    "cloud.unit": ("Unit of the file", "文件的单位"),
+    # reconstruct: options
+    "options.title": ("Options", "选项"),
+    "options.candidates": ("Candidates", "候选数"),
+    "options.candidates.info": (
+        "Programs to draw; the one nearest to the cloud is shown first.",
+        "生成多少个程序；最接近点云的排在最前。",
+    ),
+    "options.temperature": ("Temperature", "温度"),
+    "options.temperature.info": (
+        "How far the candidates stray from the model's first choice.",
+        "候选程序偏离模型首选的程度。",
+    ),
+    "options.seed": ("Seed", "随机种子"),
+    "options.seed.info": ("Same seed, same candidates.", "种子相同，候选相同。"),
+    "options.base": ("Model", "模型"),
+    "options.adapter": ("Adapter", "适配器"),
+    "options.adapter.none": ("none", "不使用"),
+    "base.embedded": ("embedded base", "内置基础模型"),
+    "base.merged": ("{name}, merged", "{name}（已合并）"),
+    # reconstruct: rebuild
+    "rebuild.go": ("Rebuild", "重建"),
+    "rebuild.cancel": ("Cancel", "取消"),
+    "rebuild.done": ("Done in {seconds} s.", "完成，用时 {seconds} 秒。"),
+    "stage.loading": ("loading the model", "加载模型"),
+    "stage.sampling": ("writing programs", "生成程序"),
+    "stage.building": ("building solids", "构建实体"),
+    "stage.ranking": ("comparing with the cloud", "与点云比较"),
+    "stage.checking": ("checking in OpenCASCADE", "用 OpenCASCADE 检查"),
+    "stage.measuring": ("measuring", "测量"),
+    "stage.merging": ("merging the weights", "合并权重"),
+    "stage.verifying": ("comparing the two models' answers", "比较两个模型的输出"),
+    "stage.saving": ("saving", "保存"),
+    "stage.scoring": ("scoring", "评分"),
+    # reconstruct: the result
+    "result.title": ("The part", "零件"),
+    "result.none": ("Press Rebuild to turn the cloud into a part.", "点击“重建”，把点云变成零件。"),
+    "result.mean": ("mean deviation of the points", "点的平均偏差"),
+    "result.p95": ("95 % within {x}", "95 % 的点在 {x} 以内"),
+    "result.max": ("largest {x}", "最大 {x}"),
+    "result.distance": ("both ways {x}", "双向 {x}"),
+    "result.checking": ("checking the solid", "正在检查实体"),
+    "result.valid": ("valid solid", "有效实体"),
+    "result.invalid": ("not a valid solid", "不是有效实体"),
+    "result.edited": ("your program", "你的程序"),
+    "result.failures": ("{bad} of {total} candidates were invalid ({why})", "{total} 个候选中有 {bad} 个无效（{why}）"),
+    "result.stopped": ("stopped early", "提前停止"),
+    "mode.title": ("View", "视图"),
+    "mode.points": ("with points", "带点"),
+    "mode.solid": ("solid", "实体"),
+    "candidates.title": ("Candidates by distance, both ways", "候选，按双向距离排列"),
+    "outcome.ok": ("ok", "正常"),
+    "outcome.syntax error": ("syntax error", "语法错误"),
+    "outcome.forbidden": ("forbidden", "禁止的操作"),
+    "outcome.raised": ("raised an error", "运行出错"),
+    "outcome.no shape": ("no shape", "没有形状"),
+    "outcome.empty": ("empty", "空"),
+    "outcome.invalid solid": ("invalid solid", "无效实体"),
+    "outcome.timeout": ("too slow", "超时"),
+    "outcome.out of memory": ("out of memory", "内存不足"),
+    "outcome.crashed": ("crashed", "崩溃"),
+    "outcome.outside of the language": ("not in the language", "超出语言范围"),
+    # reconstruct: program and files
+    "program.title": ("Program, in the file's units", "程序（使用文件的单位）"),
+    "program.run": ("Run program", "运行程序"),
+    "files.off": (
+        "STEP, STL and GLB are off: programs do not run on a public link without an OS sandbox.",
+        "STEP、STL 和 GLB 不可用：没有操作系统沙箱时，公开链接上不运行程序。",
+    ),
+    "files.failed": (
+        "OpenCASCADE could not build this program ({why}), so there is only the program to download.",
+        "OpenCASCADE 无法构建此程序（{why}），只能下载程序本身。",
+    ),
+    # train: data and presets
+    "data.title": ("Parts to learn", "要学习的零件"),
+    "data.invented": ("an invented family", "生成的零件族"),
+    "data.own": ("my own programs", "我自己的程序"),
+    "data.family": ("Family", "零件族"),
+    "data.path": ("Folder or .jsonl", "文件夹或 .jsonl"),
+    "data.path.info": (
+        "A folder of .py programs, or a .jsonl of programs, on the machine that runs the app.",
+        "运行本应用的机器上的 .py 程序文件夹，或程序的 .jsonl 文件。",
+    ),
+    "family.general": ("one to four solids of every kind", "一到四个各种实体"),
+    "family.brackets": ("flanged brackets with bolt holes", "带螺栓孔的法兰支架"),
+    "family.plates": ("flat plates with bolt patterns", "带螺栓孔阵的平板"),
+    "family.shafts": ("stepped shafts and flanged hubs", "阶梯轴和法兰轮毂"),
+    "preset.title": ("Preset", "预设"),
+    "preset.quickstart": ("Quickstart: embedded base, minutes on a laptop", "快速开始：内置基础模型，笔记本几分钟"),
+    "preset.lora": ("LoRA: 16 GB of GPU memory and more", "LoRA：16 GB 及以上显存"),
+    "preset.qlora": ("QLoRA: 12 GB and less", "QLoRA：12 GB 及以下显存"),
+    "group.data": ("Data", "数据"),
+    "group.adapter": ("Adapter", "适配器"),
+    "group.merging": ("Merging", "合并"),
+    "group.training": ("Training", "训练"),
+    # train: form
+    "train.name": ("Name of the run", "运行名称"),
+    "train.name.info": ("Empty: chosen for you.", "留空则自动命名。"),
+    "train.more": ("All settings", "全部设置"),
+    "train.start": ("Start training", "开始训练"),
+    "train.command": ("The same in a terminal", "等价的终端命令"),
+    # train: runs
+    "runs.title": ("Runs", "运行"),
+    "runs.name": ("Name", "名称"),
+    "runs.state": ("State", "状态"),
+    "runs.step": ("Step", "步数"),
+    "runs.loss": ("Loss", "损失"),
+    "runs.eta": ("Left", "剩余"),
+    "runs.started": ("Started", "开始于"),
+    "runs.empty": (
+        "No run yet: Start training with nothing changed takes a few minutes.",
+        "还没有运行：不改任何设置，点“开始训练”，几分钟即可完成。",
+    ),
+    "train.step": ("step {step} / {total}", "第 {step} / {total} 步"),
+    "train.eta": ("{eta} left", "剩余 {eta}"),
+    "train.loss_now": ("loss {x}", "损失 {x}"),
+    "train.speed": ("{x} samples/s", "每秒 {x} 个样本"),
+    "train.stopping": ("saving, then it stops", "保存后停止"),
+    "train.stop": ("Save and stop", "保存并停止"),
+    "train.resume": ("Resume", "继续"),
+    "train.kill": ("Kill", "强制结束"),
+    "train.kill.sure": (
+        "This ends the run at once. What it learned since its last checkpoint is lost.",
+        "这会立即结束运行，上一个检查点之后学到的内容会丢失。",
+    ),
+    "train.kill.yes": ("Yes, kill it", "确定，强制结束"),
+    "train.kill.no": ("No", "取消"),
+    "train.curve": ("Loss", "损失"),
+    "train.log": ("Log, last 40 lines", "日志（最后 40 行）"),
+    "curve.raw": ("each entry", "原始"),
+    "curve.smooth": ("smoothed", "平滑"),
+    "curve.eval": ("held-out", "验证集"),
+    "curve.step": ("step", "步数"),
+    "curve.loss": ("loss", "损失"),
+    "state.queued": ("queued", "排队中"),
+    "state.preparing": ("preparing", "准备中"),
+    "state.training": ("training", "训练中"),
+    "state.evaluating": ("evaluating", "评估中"),
+    "state.saving": ("saving", "保存中"),
+    "state.merging": ("merging", "合并中"),
+    "state.done": ("done", "完成"),
+    "state.stopped": ("stopped", "已停止"),
+    "state.failed": ("failed", "失败"),
+    # adapters
+    "adapters.title": ("Adapters", "适配器"),
+    "adapters.name": ("Name", "名称"),
+    "adapters.base": ("Base", "基础模型"),
+    "adapters.data": ("Data", "数据"),
+    "adapters.rank": ("r / alpha", "r / alpha"),
+    "adapters.steps": ("Steps", "步数"),
+    "adapters.iou": ("IoU", "IoU"),
+    "adapters.size": ("Size", "大小"),
+    "adapters.merged": ("Merged", "合并后"),
+    "adapters.empty": (
+        "No adapter yet: a finished training run appears here.",
+        "还没有适配器：完成的训练会出现在这里。",
+    ),
+    "adapters.picked": ("Selected: {name}", "已选择：{name}"),
+    "adapters.none_loaded": ("No model is loaded yet.", "尚未加载模型。"),
+    "adapters.answering": ("In use for Reconstruct: {model}", "重建使用：{model}"),
+    "adapters.use": ("Use", "使用"),
+    "adapters.used": ("In use: {model}", "正在使用：{model}"),
+    "adapters.back": ("Back to the base", "改用基础模型"),
+    "adapters.merge": ("Merge", "合并"),
+    "merge.verified": (
+        "Merged and verified: {tensors} tensors, logits equal to {x}",
+        "已合并并验证：{tensors} 个张量，logits 相差不超过 {x}",
+    ),
+    "adapters.pack": ("Download adapter", "下载适配器"),
+    "adapters.pack_merged": ("Download merged model", "下载合并后的模型"),
+    "adapters.packed": ("Ready: {size}. Press the file to save it.", "已就绪：{size}。点击文件名保存。"),
+    "adapters.file": ("Download", "下载"),
+    "adapters.delete": ("Delete", "删除"),
+    "adapters.sure": (
+        "This deletes the adapter, its merged model, and its run with all checkpoints.",
+        "这会删除适配器、合并后的模型，以及该运行的全部检查点。",
+    ),
+    "adapters.delete.yes": ("Yes, delete it", "确定，删除"),
+    # errors
+    "error.title": ("That did not work", "没有成功"),
+    "error.place": ("Line {line}, column {column}:", "第 {line} 行，第 {column} 列："),
+    "error.expected": ("Expected {what}.", "应为 {what}。"),
+    "error.unexpected": (
+        "Something unforeseen went wrong ({kind}). The terminal that runs the app shows the details.",
+        "发生了意外错误（{kind}）。详情见运行本应用的终端。",
+    ),
+}
+
+
+class Words:
+    """The words of one language: words("train.step", step=3, total=9)."""
+
+    def __init__(self, language: str):
+        self.language = language
+        self._index = ORDER.index(language)
+
+    def __call__(self, key: str, **values) -> str:
+        """Raises KeyError: there is no such key."""
+        text = WORDS[key][self._index]
+        return text.format(**values) if values else text
+
+    def state(self, state: str) -> str:
+        """A run's state."""
+        return self(f"state.{state}")
+
+    def outcome(self, outcome: str) -> str:
+        """How a program ended."""
+        return self(f"outcome.{outcome}")
+
+    def stage(self, stage: str) -> str:
+        """What long work is doing; a stage without words of its own is shown by its name."""
+        key = f"stage.{stage}"
+        return self(key) if key in WORDS else stage
+
+    def family(self, key: str, described: str) -> str:
+        """A family of invented parts; one without words of its own is shown as it describes itself."""
+        return self(f"family.{key}") if f"family.{key}" in WORDS else described
+
+    def help(self, setting: str) -> str:
+        """What a training setting means."""
+        return TrainConfig.help(setting) if self.language == "en" else HELP_ZH[setting]
+
+    def curve(self) -> dict[str, str]:
+        """The words of a loss curve."""
+        return {key: escape(self(f"curve.{key}")) for key in ("raw", "smooth", "eval", "step", "loss")}

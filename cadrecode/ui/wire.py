@@ -1,0 +1,61 @@
+"""Between the page and the handlers: what goes wrong is told in words, never as a traceback."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from cadrecode.errors import CadrecodeError
+from cadrecode.ui.text import Words
+
+log = logging.getLogger(__name__)
+
+
+def hear(listener: Callable, handler: Callable, inputs: Any, outputs: Any, words: Words, **options: Any) -> Any:
+    """Wire `handler` to an event. Its own progress is shown in the page, so Gradio's spinner stays away.
+
+    Args:
+        listener: `button.click`, `event.success` and the like.
+        options: of Gradio's listener.
+    """
+    options = {"show_progress": "hidden", "api_visibility": "private", **options}
+    return listener(in_words(handler, words), inputs, outputs, **options)
+
+
+def in_words(handler: Callable, words: Words) -> Callable:
+    """The handler, with its errors as messages on the page. What we did not foresee goes to the terminal in full."""
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def speaking(*args, **kwargs):
+            try:
+                yield from handler(*args, **kwargs)
+            except Exception as error:
+                raise _message(error, words) from None
+
+    else:
+
+        @functools.wraps(handler)
+        def speaking(*args, **kwargs):
+            try:
+                return handler(*args, **kwargs)
+            except Exception as error:
+                raise _message(error, words) from None
+
+    return speaking
+
+
+def _message(error: Exception, words: Words) -> gr.Error:
+    if isinstance(error, gr.Error):
+        return error
+    if isinstance(error, CadrecodeError):
+        return gr.Error(str(error), title=words("error.title"), duration=12, print_exception=False)
+    log.error("A handler failed", exc_info=error)
+    return gr.Error(
+        words("error.unexpected", kind=type(error).__name__), title=words("error.title"), print_exception=False
+    )
