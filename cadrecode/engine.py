@@ -1,0 +1,338 @@
+"""One model, kept warm, for the app and the command line. torch is imported when a model is first needed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cadrecode.cloud import Cloud
+from cadrecode.config import EMBEDDED
+from cadrecode.errors import ModelError
+from cadrecode.kernel.sandbox import Execution, Sandbox, shared_sandbox
+from cadrecode.program import build, mesh_of, parse
+from cadrecode.reconstruct import EXPORTS, Reconstruction, reconstruct
+
+PACKAGE_PARENT = Path(__file__).resolve().parents[1]
+EMBEDDED_FOLDER = PACKAGE_PARENT / "assets" / "base"
+HUB_BASES = (
+    "filapro/cad-recode-v1.5",
+    "Qwen/Qwen3-1.7B-Base",
+    "Qwen/Qwen2-7B",
+)  # offered by name; the network is needed
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+MERGED = "merged_model"
+
+
+@dataclass(frozen=True)
+class AdapterInfo:
+    """An adapter on disk.
+
+    Args:
+        name: its folder's name.
+        folder: where adapter_config.json lies.
+        base: the model it was trained on, as it was named then.
+        r, alpha: width and scale of the update.
+        size_mb: of the adapter's weights.
+        settings: the run's config.yaml as text; empty where there is none.
+        merged: the merged model beside it, if there is one.
+    """
+
+    name: str
+    folder: Path
+    base: str
+    r: int
+    alpha: int
+    size_mb: float
+    settings: str = ""
+    merged: Path | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What `Engine.open` chose: the model that is loaded now, and why, in words."""
+
+    base: str
+    adapter: str | None
+    note: str
+
+
+def discover_adapters(runs_dir: str | Path) -> list[AdapterInfo]:
+    """Complete adapters in the folders of `runs_dir`, newest first. Broken ones are left out."""
+    found = []
+    for config in Path(runs_dir).glob(f"*/{ADAPTER_CONFIG}"):
+        with contextlib.suppress(ModelError):  # half-written by a run that is still saving
+            found.append((config.stat().st_mtime, adapter_info(config.parent)))
+    return [info for _, info in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+
+def adapter_info(folder: str | Path) -> AdapterInfo:
+    """What an adapter's folder says about it. Raises: ModelError: it is not an adapter, or not a whole one."""
+    folder = Path(folder)
+    weights = folder / ADAPTER_WEIGHTS
+    try:
+        config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise ModelError(f"{folder} is not an adapter: no readable {ADAPTER_CONFIG} ({error}).") from error
+    if not weights.is_file():
+        raise ModelError(f"{folder} has no {ADAPTER_WEIGHTS}: the adapter is not complete.")
+    settings = folder / "config.yaml"
+    return AdapterInfo(
+        name=folder.resolve().name,
+        folder=folder,
+        base=config.get("base_model_name_or_path") or EMBEDDED,
+        r=config.get("r", 0),
+        alpha=config.get("lora_alpha", 0),
+        size_mb=weights.stat().st_size / 1e6,
+        settings=settings.read_text(encoding="utf-8") if settings.is_file() else "",
+        merged=merged_model(folder),
+    )
+
+
+def merged_model(folder: str | Path) -> Path | None:
+    """`<folder>/merged_model`, where it holds weights."""
+    merged = Path(folder) / MERGED
+    return merged if (merged / "config.json").is_file() and any(merged.glob("*.safetensors")) else None
+
+
+def same_base(a: str | None, b: str | None) -> bool:
+    """Whether two names mean one model: the embedded one under any of its names, one folder, or one hub name."""
+    return _canonical(a) == _canonical(b)
+
+
+def _canonical(base: str | None) -> str:
+    if not base or base == EMBEDDED:
+        return EMBEDDED
+    path = Path(base)
+    if not path.exists():
+        # a checkout that was moved: the embedded base is still the embedded base
+        return EMBEDDED if path.parts[-2:] == EMBEDDED_FOLDER.parts[-2:] and path.is_absolute() else base
+    return EMBEDDED if path.resolve() == EMBEDDED_FOLDER.resolve() else str(path.resolve())
+
+
+class Engine:
+    """A base model and any number of adapters on it. Thread-safe: while it works, others wait their turn.
+
+    Args:
+        device: "auto", "cpu", "cuda", ...
+        load_model: in place of `model.load.load_model`; generate: in place of `model.decode.generate`.
+    """
+
+    def __init__(
+        self,
+        device: str = "auto",
+        *,
+        load_model: Callable[..., tuple] | None = None,
+        generate: Callable[..., list[str]] | None = None,
+    ):
+        self.device = device
+        self._load_model = load_model
+        self._generate = generate
+        self._lock = threading.RLock()
+        self._counter = threading.Lock()
+        self._waiting = 0
+        self._busy = ""
+        self._model: Any = None
+        self._tokenizer: Any = None
+        self._base: str | None = None
+        self._adapters: dict[str, AdapterInfo] = {}
+        self._active: str | None = None
+        self._switched_off: str | None = None
+
+    # --- what there is
+
+    def models(self, runs_dir: str | Path | None = None) -> list[str]:
+        """Bases to choose from: the embedded one, merged models of runs, and names on the hub."""
+        found = [EMBEDDED] if (EMBEDDED_FOLDER / "config.json").is_file() else []
+        if runs_dir is not None:
+            found += sorted(str(path) for one in Path(runs_dir).glob("*") if (path := merged_model(one)) is not None)
+        return [*found, *HUB_BASES]
+
+    @property
+    def base(self) -> str | None:
+        """The base that is loaded; None before the first use."""
+        return self._base
+
+    @property
+    def active(self) -> str | None:
+        """The adapter in use; None for the plain base."""
+        return self._active
+
+    def adapters(self) -> list[AdapterInfo]:
+        """Adapters that are loaded, with the names that were given to `load_adapter`."""
+        return list(self._adapters.values())
+
+    def offered(self, runs_dir: str | Path) -> list[AdapterInfo]:
+        """Adapters on disk that fit the base that is loaded (the embedded one before the first use)."""
+        return [one for one in discover_adapters(runs_dir) if same_base(one.base, self._base)]
+
+    def status(self) -> dict[str, Any]:
+        """What the engine is doing, at once, even while it is busy."""
+        return {
+            "base": self._base,
+            "active": self._active,
+            "adapters": list(self._adapters),
+            "device": str(self._model.device) if self._model is not None else self.device,
+            "loaded": self._model is not None,
+            "busy": self._busy,
+            "waiting": self._waiting,
+        }
+
+    @contextlib.contextmanager
+    def _turn(self, doing: str) -> Iterator[None]:
+        with self._counter:
+            self._waiting += 1
+        with self._lock:
+            with self._counter:
+                self._waiting -= 1
+            before, self._busy = self._busy, doing
+            try:
+                yield
+            finally:
+                self._busy = before
+
+    # --- which model
+
+    def load(self, base: str | Path | None = None) -> None:
+        """Load a base: "embedded" (or None), a folder or a hub name. Does nothing where it is loaded already.
+
+        Raises: ModelError: there is no such model, or it cannot be read. What was loaded stays.
+        """
+        base = str(base or EMBEDDED)
+        with self._turn(f"loading {base}"):
+            if self._model is not None and same_base(base, self._base):
+                return
+            load_model = self._load_model
+            if load_model is None:
+                from cadrecode.model.load import load_model  # imports torch
+            model, tokenizer = load_model(base, device=self.device)
+            self._model, self._tokenizer, self._base = model, tokenizer, base
+            self._adapters, self._active, self._switched_off = {}, None, None
+
+    def load_adapter(self, name: str, path: str | Path) -> AdapterInfo:
+        """Put an adapter on the base under a name, and use it.
+
+        Raises: ModelError: it is not an adapter, or one of another base, or the name is taken by another one.
+        """
+        info = replace(adapter_info(path), name=name)
+        with self._turn(f"loading adapter {name}"):
+            self.load(self._base or info.base)
+            if not same_base(info.base, self._base):
+                raise ModelError(
+                    f"The adapter in {path} was trained on {info.base}; {self._base} is loaded. "
+                    f"Load {info.base} first: an adapter fits its own base alone."
+                )
+            known = self._adapters.get(name)
+            if known is not None and known.folder.resolve() != info.folder.resolve():
+                raise ModelError(f"The name {name!r} is taken by the adapter in {known.folder}. Choose another name.")
+            if known is None:
+                from cadrecode.model import adapters  # imports torch
+
+                self._model = adapters.load_adapter(self._model, Path(path), name)
+                self._adapters[name] = info
+                if self._switched_off not in (None, name):
+                    adapters.unload_adapter(self._model, self._switched_off)
+                self._switched_off = None
+            self.set_adapter(name)
+            return info
+
+    def set_adapter(self, name: str | None) -> None:
+        """Use a loaded adapter; None for the plain base. Raises: ModelError: no such adapter."""
+        with self._turn("switching"):
+            self._require(name)
+            if self._adapters:
+                from cadrecode.model import adapters
+
+                adapters.set_adapter(self._model, name)
+            self._active = name
+
+    def unload_adapter(self, name: str) -> None:
+        """Forget an adapter; the plain base is used when it was the active one. Raises: ModelError: no such adapter."""
+        with self._turn(f"unloading adapter {name}"):
+            self._require(name)
+            from cadrecode.model import adapters
+
+            del self._adapters[name]
+            if self._active == name:
+                self._active = None
+            if self._adapters:
+                adapters.unload_adapter(self._model, name)
+                adapters.set_adapter(self._model, self._active)
+            else:  # PEFT cannot be without any: the last one stays, switched off, until another is there
+                adapters.set_adapter(self._model, None)
+                self._switched_off = name
+
+    def _require(self, name: str | None) -> None:
+        if name is not None and name not in self._adapters:
+            known = ", ".join(self._adapters) or "none"
+            raise ModelError(f"There is no adapter named {name!r}. Loaded: {known}.")
+
+    def open(self, base: str | None = None, lora_path: str | Path | None = None) -> Opened:
+        """Load what the guide's `--base_model` and `--lora_path` mean.
+
+        A merged model in `lora_path` is preferred: it answers the same and faster. Without `lora_path`, the base alone.
+        Raises: ModelError: nothing usable there, or the adapter belongs to another base.
+        """
+        with self._turn("opening"):
+            if lora_path is None:
+                self.load(base)
+                self.set_adapter(None)
+                return Opened(self._base, None, f"base model {self._base}")
+            merged = merged_model(lora_path)
+            if merged is not None:
+                self.load(str(merged))
+                self.set_adapter(None)
+                return Opened(self._base, None, f"merged model {merged} (preferred to the adapter beside it)")
+            info = adapter_info(lora_path)
+            if base is not None and not same_base(base, info.base):
+                raise ModelError(
+                    f"The adapter in {lora_path} was trained on {info.base}, but --base_model says {base}. "
+                    f"Use --base_model {info.base}."
+                )
+            self.load(base or info.base)
+            name = info.name.replace(".", "-")  # torch modules may not have dots in their names
+            self.load_adapter(name, lora_path)
+            return Opened(self._base, name, f"adapter {lora_path} on {self._base}")
+
+    @contextlib.contextmanager
+    def ready(self) -> Iterator[tuple[Any, Any]]:
+        """The model as it is set now, and its tokenizer, for one user at a time; the embedded base if none is."""
+        with self._turn("working"):
+            self.load(self._base)
+            yield self._model, self._tokenizer
+
+    # --- what it does
+
+    def reconstruct(self, cloud: Cloud, **options: Any) -> Reconstruction:
+        """`reconstruct.reconstruct` with the model as it is set now."""
+        if self._generate is not None:
+            options.setdefault("generate", self._generate)
+        with self.ready() as (model, tokenizer):
+            return reconstruct(cloud, model, tokenizer, **options)
+
+    def preview(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """The surface of a program, in milliseconds: vertices (n, 3) float64, faces (m, 3) int64, in its own numbers.
+
+        Raises: ProgramError: with line, column and what was expected.
+        """
+        return mesh_of(build(parse(text)))
+
+    def run_text(
+        self,
+        text: str,
+        folder: str | Path,
+        *,
+        name: str = "part",
+        unit: str = "mm",
+        sandbox: Sandbox | None = None,
+    ) -> Execution:
+        """Run any CadQuery text in the sandbox and write STEP, STL and GLB into `folder`. Needs no model."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        return (sandbox or shared_sandbox()).run(text, folder, EXPORTS, name=name, unit=unit)

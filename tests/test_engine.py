@@ -1,0 +1,225 @@
+"""One warm model: which base, which adapter, and who may use it when."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import make_shape
+from cadrecode.engine import Engine, adapter_info, discover_adapters, merged_model, same_base
+from cadrecode.errors import ModelError, ProgramError
+from cadrecode.kernel import Outcome
+
+BLOCK = "import cadquery as cq\nw0=cq.Workplane('XY')\nr=w0.workplane(offset=0/2).moveTo(0,0).box(200,200,200)"
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory):
+    """Two tiny random bases, `one` and `two`, and two adapters for `one` that answer differently, in `runs`."""
+    import torch
+
+    from cadrecode.model import adapters, load, network, tokens
+
+    folder = tmp_path_factory.mktemp("bases")
+    tokenizer = tokens.build_tokenizer([BLOCK], least_count=1)
+    encoder = {"kind": "patch", "n_points": 32, "n_tokens": 8, "neighbours": 4, "layers": 1}
+    for seed, name in enumerate(("one", "two")):
+        torch.manual_seed(seed)
+        model = network.new_model(
+            tokenizer, hidden_size=32, num_hidden_layers=1, max_position_embeddings=64, point_encoder=encoder
+        )
+        load.save_model(model, tokenizer, folder / name)
+    for seed, name in enumerate(("plates", "shafts")):
+        torch.manual_seed(seed)
+        wrapped = adapters.attach_lora(load.load_model(folder / "one", device="cpu")[0], r=4)
+        with torch.no_grad():
+            for key, value in wrapped.named_parameters():
+                if "lora_B" in key:
+                    value.normal_(0, 1)
+        adapters.save_adapter(wrapped, tokenizer, folder / "runs" / name)
+    return folder
+
+
+@pytest.fixture
+def engine():
+    return Engine("cpu")
+
+
+def says(engine):
+    """What the engine's model writes for a cube, greedily: the same model says the same."""
+    return engine.reconstruct(make_shape("cube", n=256), candidates=1, seed=0).candidates[0].text
+
+
+def test_importing_the_engine_imports_neither_torch_nor_cadquery():
+    heavy = "('torch', 'cadquery', 'gradio', 'transformers')"
+    code = f"import sys, cadrecode.engine; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_switching_adapters_switches_the_answers_and_back(engine, bases):
+    engine.load(bases / "one")
+    plain = says(engine)
+    engine.load_adapter("p", bases / "runs" / "plates")
+    plates = says(engine)
+    engine.load_adapter("s", bases / "runs" / "shafts")
+    shafts = says(engine)
+    assert len({plain, plates, shafts}) == 3
+    assert (engine.active, [one.name for one in engine.adapters()]) == ("s", ["p", "s"])
+    engine.set_adapter("p")
+    assert says(engine) == plates
+    engine.set_adapter(None)
+    assert says(engine) == plain
+    engine.set_adapter("s")
+    assert says(engine) == shafts
+    engine.unload_adapter("s")
+    assert (engine.active, [one.name for one in engine.adapters()]) == (None, ["p"])
+    assert says(engine) == plain
+    engine.unload_adapter("p")
+    assert says(engine) == plain
+    engine.load_adapter("again", bases / "runs" / "plates")
+    assert says(engine) == plates
+
+
+def test_an_adapter_of_another_base_is_refused_with_the_name_of_its_own(engine, bases):
+    engine.load(bases / "two")
+    with pytest.raises(ModelError, match=r"was trained on .*one"):
+        engine.load_adapter("p", bases / "runs" / "plates")
+    assert engine.offered(bases / "runs") == []
+    engine.load(bases / "one")
+    assert {one.name for one in engine.offered(bases / "runs")} == {"plates", "shafts"}
+
+
+def test_a_name_means_one_adapter(engine, bases):
+    engine.load_adapter("p", bases / "runs" / "plates")
+    engine.load_adapter("p", bases / "runs" / "plates")
+    with pytest.raises(ModelError, match="is taken"):
+        engine.load_adapter("p", bases / "runs" / "shafts")
+    with pytest.raises(ModelError, match="Loaded: p"):
+        engine.set_adapter("q")
+    with pytest.raises(ModelError, match="Loaded: p"):
+        engine.unload_adapter("q")
+
+
+def test_another_base_forgets_the_adapters_and_the_same_keeps_them(engine, bases):
+    engine.load_adapter("p", bases / "runs" / "plates")
+    engine.load(bases / "one")
+    assert engine.active == "p"
+    engine.load(bases / "two")
+    assert (engine.active, engine.adapters()) == (None, [])
+
+
+def test_a_base_that_cannot_be_loaded_leaves_the_old_one(engine, bases, tmp_path):
+    engine.load(bases / "one")
+    plain = says(engine)
+    with pytest.raises(ModelError):
+        engine.load(tmp_path / "nothing")
+    assert engine.base == str(bases / "one")
+    assert says(engine) == plain
+    assert engine.status()["busy"] == ""
+
+
+def test_open_prefers_the_merged_model_and_says_so(engine, bases, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(bases / "runs" / "plates", run)
+    opened = engine.open(None, run)
+    assert (opened.base, opened.adapter) == (str(bases / "one"), "run")
+    shutil.copytree(bases / "two", run / "merged_model")
+    opened = engine.open(str(bases / "one"), run)
+    assert (opened.base, opened.adapter) == (str(run / "merged_model"), None)
+    assert "merged model" in opened.note
+
+
+def test_open_refuses_another_base_and_what_is_no_adapter(engine, bases, tmp_path):
+    with pytest.raises(ModelError, match="--base_model says"):
+        engine.open(str(bases / "two"), bases / "runs" / "plates")
+    with pytest.raises(ModelError, match="is not an adapter"):
+        engine.open(None, tmp_path)
+
+
+def test_adapters_are_found_with_what_matters_about_them(bases, tmp_path):
+    runs = tmp_path / "runs"
+    shutil.copytree(bases / "runs", runs)
+    (runs / "plates" / "config.yaml").write_text("lora_r: 4\n")
+    shutil.copytree(bases / "two", runs / "plates" / "merged_model")
+    (runs / "half").mkdir()
+    (runs / "half" / "adapter_config.json").write_text("{")
+    found = {one.name: one for one in discover_adapters(runs)}
+    assert sorted(found) == ["plates", "shafts"]
+    plates = found["plates"]
+    assert (plates.base, plates.r, plates.settings) == (str(bases / "one"), 4, "lora_r: 4\n")
+    assert plates.size_mb == pytest.approx((runs / "plates" / "adapter_model.safetensors").stat().st_size / 1e6)
+    assert (plates.merged, found["shafts"].merged) == (runs / "plates" / "merged_model", None)
+    assert str(runs / "plates" / "merged_model") in Engine("cpu").models(runs)
+
+
+def test_an_incomplete_adapter_says_what_is_missing(bases, tmp_path):
+    shutil.copy(bases / "runs" / "plates" / "adapter_config.json", tmp_path)
+    with pytest.raises(ModelError, match=r"no adapter_model\.safetensors"):
+        adapter_info(tmp_path)
+    (tmp_path / "merged_model").mkdir()
+    (tmp_path / "merged_model" / "config.json").write_text(json.dumps({}))
+    assert merged_model(tmp_path) is None
+
+
+def test_one_base_has_many_spellings(bases, monkeypatch):
+    monkeypatch.chdir(bases)
+    assert same_base(None, "embedded")
+    assert same_base("one", str(bases / "one"))
+    assert same_base("./one/", "one")
+    assert same_base("Qwen/Qwen3-1.7B-Base", "Qwen/Qwen3-1.7B-Base")
+    assert not same_base("one", "two")
+    assert not same_base("embedded", "one")
+
+
+def test_a_busy_engine_lets_others_wait_and_says_what_it_does():
+    inside, leave = threading.Event(), threading.Event()
+    running = []
+
+    def generate(model, tokenizer, clouds, **options):
+        running.append(1)
+        assert len(running) == 1, "two at a time"
+        inside.set()
+        assert leave.wait(10)
+        running.pop()
+        return [BLOCK] * len(clouds)
+
+    model = SimpleNamespace(point_settings=SimpleNamespace(n_points=32, columns=3), device="cpu")
+    engine = Engine(load_model=lambda base, device: (model, None), generate=generate)
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(engine.reconstruct(make_shape("cube", n=256), candidates=1)))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    assert inside.wait(10)
+    assert engine.status()["busy"] == "working"
+    leave.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(results) == 3
+    assert all(one.best for one in results)
+    assert (engine.status()["busy"], engine.status()["waiting"]) == ("", 0)
+
+
+def test_preview_needs_no_model_and_names_the_place_of_an_error(engine):
+    vertices, faces = engine.preview(BLOCK)
+    np.testing.assert_allclose([vertices.min(0), vertices.max(0)], [[-100] * 3, [100] * 3])
+    assert len(faces) == 12
+    with pytest.raises(ProgramError) as caught:
+        engine.preview(BLOCK.replace(".box(200,200,200)", ".bxo(200,200,200)"))
+    assert caught.value.line == 3
+    assert not engine.status()["loaded"]
+
+
+def test_run_text_writes_every_kind_of_file(engine, tmp_path):
+    execution = engine.run_text(BLOCK.replace("box(200", "box(100"), tmp_path / "out", name="block")
+    assert execution.outcome == Outcome.OK
+    assert execution.volume == pytest.approx(100 * 200 * 200)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"block.step", "block.stl", "block.glb"}
