@@ -40,6 +40,7 @@ class AdapterInfo:
         base: the model it was trained on, as it was named then.
         r, alpha: width and scale of the update.
         size_mb: of the adapter's weights.
+        written_at: when the weights were written, in seconds since 1970.
         settings: the run's config.yaml as text; empty where there is none.
         merged: the merged model beside it, if there is one.
     """
@@ -50,6 +51,7 @@ class AdapterInfo:
     r: int
     alpha: int
     size_mb: float
+    written_at: float
     settings: str = ""
     merged: Path | None = None
 
@@ -90,6 +92,7 @@ def adapter_info(folder: str | Path) -> AdapterInfo:
         r=config.get("r", 0),
         alpha=config.get("lora_alpha", 0),
         size_mb=weights.stat().st_size / 1e6,
+        written_at=weights.stat().st_mtime,
         settings=settings.read_text(encoding="utf-8") if settings.is_file() else "",
         merged=merged_model(folder),
     )
@@ -231,7 +234,7 @@ class Engine:
             known = self._adapters.get(name)
             if known is not None and known.folder.resolve() != info.folder.resolve():
                 raise ModelError(f"The name {name!r} is taken by the adapter in {known.folder}. Choose another name.")
-            if known is None:
+            if known is None or known.written_at != info.written_at:  # the run has saved again since
                 from cadrecode.model import adapters  # imports torch
 
                 self._model = adapters.load_adapter(self._model, Path(path), name)

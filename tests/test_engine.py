@@ -1,6 +1,7 @@
 """One warm model: which base, which adapter, and who may use it when."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,17 @@ def test_a_name_means_one_adapter(engine, bases):
         engine.set_adapter("q")
     with pytest.raises(ModelError, match="Loaded: p"):
         engine.unload_adapter("q")
+
+
+def test_an_adapter_that_was_trained_further_is_read_again(engine, bases, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(bases / "runs" / "plates", run)
+    engine.load_adapter("run", run)
+    before = says(engine)
+    shutil.copy(bases / "runs" / "shafts" / "adapter_model.safetensors", run)
+    os.utime(run / "adapter_model.safetensors", (1, 1))
+    engine.load_adapter("run", run)
+    assert says(engine) != before
 
 
 def test_another_base_forgets_the_adapters_and_the_same_keeps_them(engine, bases):
