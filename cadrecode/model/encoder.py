@@ -56,6 +56,8 @@ class PointEncoderSettings:
                 f"point_encoder.inputs is {self.inputs}; it can be {POINT_FEATURES}, or "
                 f"{POINT_FEATURES_WITH_NORMALS} for a checkpoint with normals."
             )
+        if self.kind == "patch" and self.inputs != POINT_FEATURES:
+            raise ModelError("A patch encoder reads x, y, z alone: point_encoder.inputs must be 51.")
         if self.kind == "fourier":
             if self.n_tokens not in (0, self.n_points):
                 raise ModelError(
@@ -82,6 +84,11 @@ class PointEncoderSettings:
         if unknown:
             raise ModelError(f"point_encoder has no setting {unknown[0]!r}; it has {', '.join(known)}.")
         return cls(**values)
+
+    @property
+    def columns(self) -> int:
+        """Numbers a point must bring: x, y, z, and a normal where the checkpoint was trained with them."""
+        return 3 + self.inputs - POINT_FEATURES
 
     def to_dict(self) -> dict:
         """The same, for config.json."""

@@ -1,0 +1,351 @@
+"""LoRA adapters: attach, save, load, switch, merge. Everything is counted before it is reported as done.
+
+An adapter carries the point encoder with it (`modules_to_save`): one saved without is worthless, since the layers
+were trained on tokens that nobody can make any more.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.utils import get_peft_model_state_dict
+from safetensors.torch import load_file
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from cadrecode.errors import ModelError
+from cadrecode.model.load import find_folder, load_model, read_weights
+
+logger = logging.getLogger(__name__)
+
+TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+ENCODER = "point_encoder"
+CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
+MERGE_TOLERANCE = 1e-3  # largest logit difference, relative to the largest logit; float32 rounding makes about 1e-6
+
+
+@dataclass(frozen=True)
+class AdapterCounts:
+    """What an adapter holds: tensors of LoRA, tensors of the point encoder, and numbers in all."""
+
+    lora_tensors: int
+    encoder_tensors: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class MergeCheck:
+    """What was seen when an adapter was merged.
+
+    Args:
+        base: the base's name. base_dtype: the precision its folder stores it in.
+        adapter: what went in.
+        tensors: tensors of the merged model, as many as the base has.
+        max_logit_difference: over all positions of seeded inputs, before and after; largest_logit gives the scale.
+    """
+
+    base: str
+    base_dtype: torch.dtype
+    adapter: AdapterCounts
+    tensors: int
+    max_logit_difference: float
+    largest_logit: float
+
+
+def attach_lora(
+    model: PreTrainedModel,
+    *,
+    r: int = 16,
+    alpha: int = 32,
+    dropout: float = 0.1,
+    target_modules: Sequence[str] = TARGETS,
+    use_rslora: bool = False,
+) -> PeftModel:
+    """Freeze the model and give it a fresh adapter, together with its point encoder.
+
+    Args:    r, alpha, dropout: width, scale (divided by r, or by sqrt(r) with use_rslora) and dropout of the update.
+    Returns: the wrapped model; the adapter (float32) and the encoder are what trains.
+    Raises:  ModelError: a target that the model has not.
+    """
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    layers = {name.rpartition(".")[2] for name in linear if not name.startswith(ENCODER)}
+    unknown = [target for target in target_modules if target not in layers]
+    if unknown:
+        raise ModelError(
+            f"LoRA cannot target {unknown[0]!r}: the model's linear layers are {', '.join(sorted(layers))}."
+        )
+    config = LoraConfig(
+        r=r,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=sorted(target_modules),
+        use_rslora=use_rslora,
+        modules_to_save=[ENCODER],
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, config)
+
+
+def prepare_for_kbit(model: PreTrainedModel, *, gradient_checkpointing: bool = True) -> PreTrainedModel:
+    """Make a 4-bit or 8-bit model ready for an adapter: frozen, and saving memory.
+
+    PEFT's own function also turns everything that is not quantised into float32, embeddings included (1.2 GB for
+    Qwen3-1.7B), and checkpoints in the reentrant way. Nothing needs that: Qwen's norms compute in float32 whatever
+    their weights are, and the loss takes its logits to float32.
+    """
+    model.requires_grad_(False)
+    if gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return model
+
+
+def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: Path | str) -> AdapterCounts:
+    """Write the active adapter and the tokenizer, read it back, and say what is there.
+
+    Raises: ModelError: the adapter is empty (as every adapter is after merge_and_unload on its model), lacks the
+        encoder, holds NaN, or was not written whole.
+    """
+    folder = Path(folder)
+    name = model.active_adapter
+    state = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
+    expected = 2 * sum(name in getattr(module, "lora_A", ()) for module in model.modules())
+    counts = _count(state)
+    if counts.lora_tensors == 0 or counts.lora_tensors != expected:
+        raise ModelError(f"The adapter holds {counts.lora_tensors} LoRA tensors of {expected}: nothing was saved.")
+    if counts.encoder_tensors == 0:
+        raise ModelError("The adapter does not hold the point encoder, without which it is worthless: not saved.")
+    broken = [key for key, value in state.items() if not value.isfinite().all()]
+    if broken:
+        raise ModelError(f"The adapter holds NaN or infinite numbers, in {broken[0]} for one: not saved.")
+    model.save_pretrained(folder, selected_adapters=[name], save_embedding_layers=False)
+    if name != "default":  # PEFT puts any other name into a folder of its own
+        for path in (folder / name).iterdir():
+            path.replace(folder / path.name)
+        (folder / name).rmdir()
+    tokenizer.save_pretrained(folder)
+    written = read_adapter(folder)
+    differing = [key for key, value in state.items() if not _same(written.get(key), value)]
+    if differing or len(written) != len(state):
+        raise ModelError(f"{folder} does not hold the adapter after saving ({len(differing)} of {len(state)} differ).")
+    return counts
+
+
+def read_adapter(folder: Path | str) -> dict[str, torch.Tensor]:
+    """The tensors of an adapter folder, on the CPU.
+
+    Raises: ModelError: not an adapter, not safetensors, damaged, without LoRA or without the point encoder.
+    """
+    folder = Path(folder)
+    adapter_base(folder)
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        pickled = (folder / "adapter_model.bin").is_file()
+        reason = " (adapter_model.bin is a pickle, which is not opened)" if pickled else ""
+        raise ModelError(f"{folder} has no {WEIGHTS_FILE}{reason}.")
+    try:
+        state = load_file(path)
+    except Exception as error:  # safetensors raises its own class, which is an Exception and no more
+        raise ModelError(f"{path} is damaged or cut short ({error}).") from error
+    counts = _count(state)
+    if counts.lora_tensors == 0:
+        raise ModelError(f"{path} holds no LoRA tensors. The run that wrote it saved an empty adapter.")
+    if counts.encoder_tensors == 0:
+        raise ModelError(f"{path} does not hold the point encoder, without which the adapter cannot be used.")
+    return state
+
+
+def adapter_base(folder: Path | str) -> str:
+    """The name of the base that an adapter was trained on.
+
+    Raises: ModelError: not an adapter folder.
+    """
+    path = Path(folder) / CONFIG_FILE
+    if not path.is_file():
+        raise ModelError(f"{folder} is not an adapter folder: it has no {CONFIG_FILE}.")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} cannot be read ({error}).") from error
+    return str(values.get("base_model_name_or_path") or "")
+
+
+def load_adapter(
+    model: PreTrainedModel | PeftModel, folder: Path | str, name: str = "default", *, trainable: bool = False
+) -> PeftModel:
+    """Load an adapter beside those already there, and make it the active one. A name in use is replaced.
+
+    Returns: the wrapped model; `model` itself where it was wrapped already.
+    Raises:  ModelError: not a sound adapter, or one of a model of another shape.
+    """
+    if not name or "." in name or name == "base":
+        raise ModelError(f"{name!r} cannot name an adapter: use letters, digits, - and _ (and not 'base').")
+    state = read_adapter(folder)
+    base, own = adapter_base(folder), getattr(model.config, "_name_or_path", "")
+    if base and base != own:
+        logger.warning("%s was trained on %s; it is loaded on %s.", folder, base, own)
+    misfit = _misfit(model, state)  # before anything is touched: PEFT changes the model and then finds out
+    if misfit:
+        raise ModelError(f"{folder} does not fit {own}: it was trained on {base or 'another model'} ({misfit}).")
+    try:
+        if not isinstance(model, PeftModel):
+            model = PeftModel.from_pretrained(model, str(folder), adapter_name=name, is_trainable=trainable)
+        else:
+            if name in model.peft_config:
+                unload_adapter(model, name)
+            model.load_adapter(str(folder), adapter_name=name, is_trainable=trainable)
+    except (RuntimeError, ValueError, TypeError) as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise ModelError(f"{folder}: {CONFIG_FILE} and {WEIGHTS_FILE} do not belong together ({reason}).") from error
+    set_adapter(model, name, trainable=trainable)
+    loaded = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
+    astray = sorted(key for key in set(loaded) | set(state) if not _same(loaded.get(key), state.get(key)))
+    if astray:
+        unload_adapter(model, name)
+        raise ModelError(f"{folder} was not loaded whole: {len(astray)} tensors differ, {astray[0]} for one.")
+    return model
+
+
+def set_adapter(model: PeftModel, name: str | None, *, trainable: bool = False) -> None:
+    """Work with one of the loaded adapters, or with None: the base as it was, its own point encoder included.
+
+    Raises: ModelError: no adapter of that name.
+    """
+    if name is None:
+        model.base_model.disable_adapter_layers()
+        return
+    if name not in model.peft_config:
+        raise ModelError(f"No adapter {name!r} is loaded; there are {', '.join(model.peft_config) or 'none'}.")
+    model.base_model.enable_adapter_layers()
+    model.set_adapter(name, inference_mode=not trainable)
+
+
+def unload_adapter(model: PeftModel, name: str) -> None:
+    """Forget a loaded adapter. Where it was the active one, the base works alone until another is set.
+
+    Raises: ModelError: no adapter of that name.
+    """
+    if name not in model.peft_config:
+        raise ModelError(f"No adapter {name!r} is loaded; there are {', '.join(model.peft_config) or 'none'}.")
+    was_active = name in model.active_adapters
+    model.delete_adapter(name)
+    if was_active:
+        set_adapter(model, None)
+
+
+def count_parameters(model: nn.Module) -> tuple[int, int]:
+    """Measured, not looked up: trainable parameters and all of them. 4-bit weights count as what they stand for."""
+    trainable = total = 0
+    for parameter in model.parameters():
+        count = parameter.numel()
+        if type(parameter).__name__ == "Params4bit":
+            count *= 2 * parameter.element_size()
+        total += count
+        trainable += count if parameter.requires_grad else 0
+    return trainable, total
+
+
+def merge_into_fresh_base(
+    base_name: str | Path | None,
+    adapter_folder: Path | str,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, MergeCheck]:
+    """Fold an adapter into a base that is loaded for this alone, and prove that nothing changed.
+
+    Never into the model that trained it: that empties every adapter it saves later. Never into 4-bit layers: the sum
+    would be rounded away.
+
+    Args:    dtype: precision of the sum; store the result in check.base_dtype with load.save_model.
+    Returns: the merged model (no trace of PEFT), its tokenizer, and what was seen.
+    Raises:  ModelError: the adapter does not fit, or the merged model answers otherwise than base and adapter.
+    """
+    base, tokenizer = load_model(base_name, device=device, dtype=dtype)
+    tensors = set(base.state_dict())
+    wrapped = load_adapter(base, adapter_folder)
+    wrapped.eval()
+    before = _probe(wrapped.get_base_model(), seed)
+    encoder = {key: value.clone() for key, value in base.point_encoder.modules_to_save["default"].state_dict().items()}
+    merged = wrapped.merge_and_unload(safe_merge=True)
+    after = _probe(merged, seed)
+    if set(merged.state_dict()) != tensors:
+        astray = sorted(set(merged.state_dict()) ^ tensors)
+        raise ModelError(f"The merged model's tensors are not the base's: {len(astray)} differ, {astray[0]} for one.")
+    if not all(_same(value, encoder[key]) for key, value in merged.point_encoder.state_dict().items()):
+        raise ModelError("The merged model does not have the adapter's point encoder.")
+    difference, largest = (before - after).abs().max().item(), before.abs().max().item()
+    tolerance = MERGE_TOLERANCE * (1 if dtype == torch.float32 else 100)  # bf16 keeps 3 digits
+    if not difference <= tolerance * max(1.0, largest):
+        raise ModelError(
+            f"The merged model does not answer as base and adapter do: logits differ by {difference:.3g} "
+            f"(the largest is {largest:.3g}). Nothing is written."
+        )
+    merged.fresh_encoder = False
+    stored = read_weights(find_folder(merged.name_or_path), merged.name_or_path)
+    check = MergeCheck(
+        base=merged.name_or_path,
+        base_dtype=stored.main_dtype(),
+        adapter=_count(read_adapter(adapter_folder)),
+        tensors=len(tensors),
+        max_logit_difference=difference,
+        largest_logit=largest,
+    )
+    return merged, tokenizer, check
+
+
+def _count(state: dict[str, torch.Tensor]) -> AdapterCounts:
+    return AdapterCounts(
+        lora_tensors=sum(".lora_" in key for key in state),
+        encoder_tensors=sum(f".{ENCODER}." in key for key in state),
+        parameters=sum(value.numel() for value in state.values()),
+    )
+
+
+def _same(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+    """Equal in shape and numbers, wherever they lie and whatever their precision."""
+    if one is None or other is None or one.shape != other.shape:
+        return False
+    return torch.equal(one.detach().cpu().float(), other.detach().cpu().float())
+
+
+def _misfit(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor]) -> str | None:
+    """The first tensor of an adapter that has no place in the model, in words; None where all have one."""
+    network = model.get_base_model() if isinstance(model, PeftModel) else model
+    encoder = getattr(network.point_encoder, "original_module", network.point_encoder)
+    have = {f"{ENCODER}.{key}": value.shape for key, value in encoder.state_dict().items()}
+    lacking = [name for name in have if f"base_model.model.{name}" not in state]
+    if lacking:
+        return f"it lacks {lacking[0]}"
+    for name, module in network.named_modules():
+        if hasattr(module, "in_features") and hasattr(module, "out_features"):
+            have[name + ".lora_A.weight"] = (module.in_features,)
+            have[name + ".lora_B.weight"] = (module.out_features,)
+    for key, value in state.items():
+        place = key.removeprefix("base_model.model.")
+        if place not in have:
+            return f"the model has no place for {place}"
+        sizes = tuple(value.shape)
+        if ".lora_" in place:  # one side is the rank, the other the layer's
+            sizes = sizes[1:] if ".lora_A." in place else sizes[:1]
+        if sizes != tuple(have[place]):
+            return f"{place} is for a size of {sizes}, the model has {tuple(have[place])}"
+    return None
+
+
+@torch.inference_mode()
+def _probe(network: PreTrainedModel, seed: int) -> torch.Tensor:
+    """(2, T, V) float32 logits of seeded clouds and words."""
+    settings, generator = network.point_settings, torch.Generator().manual_seed(seed)
+    clouds = torch.rand(2, settings.n_points, settings.columns, generator=generator) * 2 - 1
+    words = torch.randint(network.config.vocab_size, (2, 16), generator=generator)
+    prompt = network.prompt_embeds(clouds, network.config.bos_token_id)
+    embeds = torch.cat((prompt, network.get_input_embeddings()(words.to(network.device)).to(prompt.dtype)), dim=1)
+    return network(inputs_embeds=embeds, use_cache=False).logits.float()

@@ -1,0 +1,113 @@
+"""From point clouds to program texts: one pass over the prompts, then a token at a time with a cache.
+
+A small loop of our own. All prompts are equally long (points, then START), so no row needs padding or a mask; rows
+that have ended are dropped; a stop is seen after every token. `generate` of transformers does none of the three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from transformers import DynamicCache, PreTrainedTokenizerBase
+
+from cadrecode.model.tokens import END, START, decode_program
+
+MAX_NEW_TOKENS = 768  # CAD-Recode's
+
+
+@torch.inference_mode()
+def generate(
+    model,
+    tokenizer: PreTrainedTokenizerBase,
+    clouds: torch.Tensor | np.ndarray,
+    *,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+    seed: int = 0,
+    stop: Callable[[], bool] | None = None,
+    on_token: Callable[[int, int], None] | None = None,
+) -> list[str]:
+    """Write a program for each cloud.
+
+    Args:
+        model: a network of ours, or one wrapped by PEFT; put into eval mode while it writes.
+        clouds: (B, N, 3) float, MODEL; the same cloud B times, or B draws from it, for B candidates.
+        temperature: 0 takes the likeliest token; higher is bolder. top_p: keep the likeliest tokens that hold this
+            share of the probability.
+        max_new_tokens: cut longer programs here, and where the model's positions end.
+        seed: the same seed, clouds and settings give the same programs.
+        stop: asked after every token; once it says True, what has been written so far is returned.
+        on_token: told after every token how many there are and how many rows still go on.
+    Returns: B texts, without special tokens.
+    """
+    network = model.get_base_model() if hasattr(model, "get_base_model") else model
+    training = model.training
+    model.eval()
+    try:
+        rows = _decode(
+            network,
+            torch.as_tensor(clouds, dtype=torch.float32),
+            start_id=tokenizer.convert_tokens_to_ids(START),
+            end_id=tokenizer.convert_tokens_to_ids(END),
+            pick=_picker(temperature, top_p, seed, len(clouds)),
+            max_new_tokens=max_new_tokens,
+            stop=stop,
+            on_token=on_token,
+        )
+    finally:
+        model.train(training)
+    return [decode_program(tokenizer, row) for row in rows]
+
+
+def _decode(network, clouds, *, start_id, end_id, pick, max_new_tokens, stop, on_token) -> list[list[int]]:
+    """The tokens of each row, END left out."""
+    embeds = network.prompt_embeds(clouds, start_id)  # (B, n_tokens + 1, hidden)
+    max_new_tokens = min(max_new_tokens, network.config.max_position_embeddings - embeds.shape[1])
+    embed, cache = network.get_input_embeddings(), DynamicCache(config=network.config)
+    rows: list[list[int]] = [[] for _ in range(len(clouds))]
+    alive = torch.arange(len(clouds))  # on the CPU: which row of the batch each row of the cache is
+    for count in range(1, max_new_tokens + 1):
+        logits = network(inputs_embeds=embeds, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
+        tokens = pick(logits, alive)  # (rows alive,)
+        going = tokens.cpu() != end_id
+        for row, token in zip(alive[going].tolist(), tokens.cpu()[going].tolist()):
+            rows[row].append(token)
+        if not going.all():
+            alive = alive[going]
+            kept = going.nonzero().squeeze(-1).to(tokens.device)
+            cache.batch_select_indices(kept)
+            tokens = tokens[kept]
+        if on_token is not None:
+            on_token(count, len(alive))
+        if len(alive) == 0 or (stop is not None and stop()):
+            break
+        embeds = embed(tokens.unsqueeze(1))
+    return rows
+
+
+def _picker(temperature: float, top_p: float, seed: int, n_rows: int):
+    """How the next tokens are chosen: (rows, V) logits and the rows' numbers in, (rows,) int64 out."""
+    if temperature <= 0:
+        return lambda logits, alive: logits.argmax(dim=-1)
+    generator = torch.Generator().manual_seed(seed)
+
+    def pick(logits: torch.Tensor, alive: torch.Tensor) -> torch.Tensor:
+        # One draw for every row of the batch, ended or not, made on the CPU: what a row writes depends neither on
+        # when the others end nor on the device.
+        draw = torch.rand(n_rows, generator=generator)[alive].to(logits.device)
+        chances = (logits.float() / temperature).softmax(dim=-1)
+        order = None
+        if top_p < 1:  # sorting a large vocabulary costs more than the rest
+            chances, order = chances.sort(dim=-1, descending=True)
+        reached = chances.cumsum(dim=-1)  # (rows, V)
+        # The token that reaches top_p is the last one kept; the first one always is.
+        last = (reached < top_p).sum(dim=-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
+        share = reached.gather(-1, last)
+        place = torch.searchsorted(reached, draw.unsqueeze(-1) * share, right=True)
+        place = torch.minimum(place, last)  # (rows, 1)
+        return (place if order is None else order.gather(-1, place)).squeeze(-1)
+
+    return pick

@@ -1,0 +1,106 @@
+"""The encoders against the published formula and against geometry."""
+
+import pytest
+import torch
+
+from cadrecode.errors import ModelError
+from cadrecode.model.encoder import FourierPointEncoder, PatchPointEncoder, PointEncoderSettings, patches
+
+from .tiny import FOURIER, PATCH, make_model
+
+
+def published(points: torch.Tensor, projection: torch.nn.Linear) -> torch.Tensor:
+    """CAD-Recode's encoder as its authors publish it, frequencies as a tensor of its own."""
+    frequencies = 2.0 ** torch.arange(8, dtype=torch.float32)
+    x = points[..., :3]
+    x = (x.unsqueeze(-1) * frequencies).view(*x.shape[:-1], -1)
+    x = torch.cat((points[..., :3], x.sin(), x.cos()), dim=-1)
+    return projection(torch.cat((x, points[..., 3:]), dim=-1))
+
+
+@pytest.mark.parametrize(("inputs", "columns"), [(51, 3), (54, 6)])
+def test_fourier_is_the_published_encoder(inputs, columns):
+    encoder = FourierPointEncoder(32, inputs)
+    points = torch.rand(2, 20, columns) * 2 - 1
+    torch.testing.assert_close(encoder(points), published(points, encoder.projection))
+    assert set(encoder.state_dict()) == {"projection.weight", "projection.bias"}
+
+
+def test_fourier_keeps_coordinates_apart_under_autocast():
+    encoder = FourierPointEncoder(32)
+    near = torch.tensor([[[0.501, 0, 0]], [[0.502, 0, 0]]])  # the same number in bfloat16
+    with torch.autocast("cpu", torch.bfloat16):
+        one, other = encoder(near)
+    assert (one - other).abs().max() > 1e-3
+
+
+def test_a_checkpoint_with_normals_asks_for_them():
+    with pytest.raises(ModelError, match=r"3 columns.*needs 6 .*normals"):
+        FourierPointEncoder(32, 54)(torch.zeros(1, 4, 3))
+    with pytest.raises(ModelError, match=r"6 columns.*needs 3"):
+        FourierPointEncoder(32)(torch.zeros(1, 4, 6))
+
+
+@pytest.mark.parametrize("settings", [FOURIER, PATCH])
+def test_no_buffers(tokenizer, settings):
+    """A buffer that is not saved is garbage after from_pretrained on transformers 5."""
+    assert not list(make_model(tokenizer, encoder=settings).point_encoder.buffers())
+
+
+def test_patches_are_spread_and_nearest():
+    points = torch.rand(3, 50, 3) * 2 - 1
+    centres, members = patches(points, 8, 5)
+    for cloud, chosen, groups in zip(points, centres, members):
+        assert chosen[0] == cloud.norm(dim=1).argmax()
+        for k in range(1, 8):  # each next centre is the point farthest from those before it
+            gaps = torch.cdist(cloud, cloud[chosen[:k]]).amin(dim=1)
+            assert chosen[k] == gaps.argmax()
+        for centre, group in zip(chosen, groups):
+            nearest = (cloud - cloud[centre]).norm(dim=1).argsort()[:5]
+            assert set(group.tolist()) == set(nearest.tolist())
+
+
+def test_patch_tokens_do_not_depend_on_the_order_of_points():
+    encoder = PatchPointEncoder(32, PointEncoderSettings.of(PATCH))
+    points = torch.rand(2, 40, 3) * 2 - 1
+    shuffled = points[:, torch.randperm(40)]
+    torch.testing.assert_close(encoder(points), encoder(shuffled))
+
+
+def test_every_weight_of_the_patch_encoder_learns(tokenizer):
+    model = make_model(tokenizer, encoder=PATCH)
+    model.point_encoder(torch.rand(2, 40, 3)).square().sum().backward()
+    idle = [n for n, p in model.point_encoder.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert not idle
+
+
+def test_fresh_patch_tokens_are_as_large_as_meant(tokenizer):
+    model = make_model(tokenizer, encoder={**PATCH, "width": 64})
+    assert model.point_encoder(torch.rand(8, 40, 3) * 2 - 1).std().item() == pytest.approx(0.25, rel=0.25)
+
+
+def test_too_few_points():
+    with pytest.raises(ModelError, match="has 4 points.*needs 6 or more"):
+        PatchPointEncoder(32, PointEncoderSettings.of(PATCH))(torch.zeros(1, 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"kind": "voxel"}, "'voxel'.*'fourier' or 'patch'"),
+        ({"kind": "fourier", "n_tokens": 32}, "one token a point"),
+        ({"inputs": 60}, "60.*51"),
+        ({"kind": "patch", "inputs": 54}, "x, y, z alone"),
+        ({"kind": "patch", "neighbors": 8}, "no setting 'neighbors'.*neighbours"),
+        ({"kind": "patch", "neighbours": 0}, "neighbours is 0"),
+    ],
+)
+def test_impossible_settings_are_named(values, message):
+    with pytest.raises(ModelError, match=message):
+        PointEncoderSettings.of(values)
+
+
+def test_settings_default_to_cad_recodes():
+    settings = PointEncoderSettings.of(None)
+    assert (settings.kind, settings.n_points, settings.n_tokens, settings.columns) == ("fourier", 256, 256, 3)
+    assert PointEncoderSettings.of(settings.to_dict()) == settings
