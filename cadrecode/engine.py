@@ -146,7 +146,9 @@ class Engine:
         self._base: str | None = None
         self._adapters: dict[str, AdapterInfo] = {}
         self._active: str | None = None
+        self._slots: dict[str, str] = {}  # the names that PEFT knows the adapters by
         self._switched_off: str | None = None
+        self._count = 0
 
     # --- what there is
 
@@ -216,7 +218,7 @@ class Engine:
                 from cadrecode.model.load import load_model  # imports torch
             model, tokenizer = load_model(base, device=self.device)
             self._model, self._tokenizer, self._base = model, tokenizer, base
-            self._adapters, self._active, self._switched_off = {}, None, None
+            self._adapters, self._slots, self._active, self._switched_off = {}, {}, None, None
 
     def load_adapter(self, name: str, path: str | Path) -> AdapterInfo:
         """Put an adapter on the base under a name, and use it.
@@ -237,10 +239,14 @@ class Engine:
             if known is None or known.written_at != info.written_at:  # the run has saved again since
                 from cadrecode.model import adapters  # imports torch
 
-                self._model = adapters.load_adapter(self._model, Path(path), name)
-                self._adapters[name] = info
-                if self._switched_off not in (None, name):
-                    adapters.unload_adapter(self._model, self._switched_off)
+                # Under a fresh name each time, and the old one dropped afterwards: PEFT cannot be without any adapter.
+                self._count += 1
+                slot = f"slot-{self._count}"
+                self._model = adapters.load_adapter(self._model, Path(path), slot)
+                old = self._slots.pop(name, None)
+                self._adapters[name], self._slots[name] = info, slot
+                for unused in filter(None, (old, self._switched_off)):
+                    adapters.unload_adapter(self._model, unused)
                 self._switched_off = None
             self.set_adapter(name)
             return info
@@ -252,7 +258,7 @@ class Engine:
             if self._adapters:
                 from cadrecode.model import adapters
 
-                adapters.set_adapter(self._model, name)
+                adapters.set_adapter(self._model, None if name is None else self._slots[name])
             self._active = name
 
     def unload_adapter(self, name: str) -> None:
@@ -262,14 +268,14 @@ class Engine:
             from cadrecode.model import adapters
 
             del self._adapters[name]
-            if self._active == name:
-                self._active = None
+            slot = self._slots.pop(name)
+            active = None if self._active == name else self._active
             if self._adapters:
-                adapters.unload_adapter(self._model, name)
-                adapters.set_adapter(self._model, self._active)
-            else:  # PEFT cannot be without any: the last one stays, switched off, until another is there
-                adapters.set_adapter(self._model, None)
-                self._switched_off = name
+                adapters.unload_adapter(self._model, slot)
+            else:  # the last one stays, switched off, until another is there
+                self._switched_off = slot
+            adapters.set_adapter(self._model, None if active is None else self._slots[active])
+            self._active = active
 
     def _require(self, name: str | None) -> None:
         if name is not None and name not in self._adapters:
@@ -299,9 +305,8 @@ class Engine:
                     f"Use --base_model {info.base}."
                 )
             self.load(base or info.base)
-            name = info.name.replace(".", "-")  # torch modules may not have dots in their names
-            self.load_adapter(name, lora_path)
-            return Opened(self._base, name, f"adapter {lora_path} on {self._base}")
+            self.load_adapter(info.name, lora_path)
+            return Opened(self._base, info.name, f"adapter {lora_path} on {self._base}")
 
     @contextlib.contextmanager
     def ready(self) -> Iterator[tuple[Any, Any]]:
