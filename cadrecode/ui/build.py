@@ -11,7 +11,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 from starlette.middleware import Middleware
 
-from cadrecode.ui import theme
+from cadrecode.ui import samples, theme
 from cadrecode.ui.language import PAGES, LanguageMiddleware
 from cadrecode.ui.services import Services
 from cadrecode.ui.tabs import adapters, reconstruct, train
@@ -23,7 +23,7 @@ AT_ONCE = 16  # handlers of one kind; the engine and the sandbox take turns by t
 
 def build_app(services: Services) -> gr.Blocks:
     """All pages, one a language."""
-    app = gr.Blocks(title="cadrecode", analytics_enabled=False, delete_cache=CACHE_SECONDS)
+    app = gr.Blocks(title="cadrecode", analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS)
     for language, path in PAGES.items():
         words = Words(language)
         with app if path == "/" else app.route(LANGUAGES[language], path, show_in_navbar=False):
@@ -33,13 +33,13 @@ def build_app(services: Services) -> gr.Blocks:
 
 def _page(services: Services, words: Words, app: gr.Blocks) -> None:
     gr.HTML(_head(words))
-    with gr.Tabs():
+    with gr.Tabs(elem_id="tabs") as tabs:
         with gr.Tab(words("tab.reconstruct"), id="reconstruct"):
             reconstruct.build(services, words, app)
         with gr.Tab(words("tab.train"), id="train"):
             train.build(services, words, app)
         with gr.Tab(words("tab.adapters"), id="adapters") as tab:
-            adapters.build(services, words, app, tab)
+            adapters.build(services, words, app, tabs, tab)
 
 
 def _head(words: Words) -> str:
@@ -85,7 +85,7 @@ def serve(
         max_file_size="2gb",
     )
     ready(public or local)
-    services.warm()
+    services.warm(samples.prepare)
     try:
         app.block_thread()
     finally:

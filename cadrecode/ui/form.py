@@ -38,7 +38,8 @@ def grouped() -> dict[str, list[str]]:
 
 def field(name: str, value: Any, words: Words) -> gr.components.Component:
     """The widget for one setting. Numbers are text fields, so that 2e-4 stays 2e-4."""
-    shape = {"label": name, "info": words.help(name), "elem_id": f"set-{name}"}
+    label = words(f"set.{name}") if name in FIRST else name
+    shape = {"label": label, "info": None if name in FIRST else words.help(name), "elem_id": f"set-{name}"}
     annotation = TrainConfig.model_fields[name].annotation
     if annotation is bool:
         return gr.Checkbox(bool(value), **shape)

@@ -1,7 +1,7 @@
 """Triangles, lines and points as one binary glTF file, the format that a browser draws at once.
 
 glTF is Y up and parts are Z up, so everything is turned on its way out. It is also scaled, because the viewer's nearest
-distance is fixed: a part of any size becomes 2 long.
+distances are its own: a part of any size fills the same sphere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-VIEW_SIDE = 2.0  # the longest side of what is drawn
+VIEW_DIAGONAL = 3.0  # of the box around what is drawn
 TRIANGLES, LINES = 4, 1  # glTF primitive modes
 FLOAT, UINT = 5126, 5125  # glTF component types
 VERTICES, INDICES = 34962, 34963  # glTF buffer targets
@@ -36,8 +36,8 @@ class Layer:
     normals: np.ndarray | None = None
 
 
-def write_glb(path: Path, layers: list[Layer], center: np.ndarray, side: float) -> Path:
-    """Write layers, centred on `center` (RAW) and scaled so that `side` (RAW) becomes VIEW_SIDE."""
+def write_glb(path: Path, layers: list[Layer], center: np.ndarray, diagonal: float) -> Path:
+    """Write layers, centred on `center` (RAW) and scaled so that `diagonal` (RAW) becomes VIEW_DIAGONAL."""
     blob, views, accessors, meshes, materials = bytearray(), [], [], [], []
 
     def add(array: np.ndarray, kind: str, component: int, target: int) -> int:
@@ -53,7 +53,7 @@ def write_glb(path: Path, layers: list[Layer], center: np.ndarray, side: float) 
         if not len(layer.indices):
             continue
         lit = layer.normals is not None
-        scaled = (np.asarray(layer.vertices, np.float64) - center) * (VIEW_SIDE / side)
+        scaled = (np.asarray(layer.vertices, np.float64) - center) * (VIEW_DIAGONAL / diagonal)
         attributes = {"POSITION": add(_y_up(scaled), "VEC3", FLOAT, VERTICES)}
         if lit:
             attributes["NORMAL"] = add(_y_up(layer.normals), "VEC3", FLOAT, VERTICES)

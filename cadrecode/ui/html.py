@@ -137,6 +137,18 @@ def program_error(error: ProgramError, text: str, words: Words) -> str:
     return f'<div class="cr-bad" role="alert">{escape(said)}<pre>{escape(excerpt)}\n{escape(mark)}</pre></div>'
 
 
+def explained(settings: dict[str, tuple[str, str]]) -> str:
+    """Settings with their names and help.
+
+    Args: settings: shown label -> (name in the file, help).
+    """
+    rows = "".join(
+        f"<dt>{escape(label)} <code>{name}</code></dt><dd>{escape(said)}</dd>"
+        for label, (name, said) in settings.items()
+    )
+    return f'<dl class="cr-help">{rows}</dl>'
+
+
 def state_pill(state: str, words: Words) -> str:
     kind = {"done": "done", "failed": "failed"}.get(state, "" if state in ("queued", "stopped") else "active")
     return f'<span class="cr-pill {kind}">{escape(words.state(state))}</span>'

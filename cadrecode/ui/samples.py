@@ -6,11 +6,15 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cadrecode.ui import parts, show
 from cadrecode.ui.services import REPOSITORY
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 CLOUDS = REPOSITORY / "assets" / "clouds"
 FIRST_PART = REPOSITORY / "assets" / "sample" / "bracket.py"  # a program in mm
@@ -21,11 +25,11 @@ FIRST_POINTS, FIRST_NOISE_MM = 4000, 0.05
 class Sample:
     """A cloud that ships with the app.
 
-    Args: name, source: as shown; unit: of its numbers.
+    Args: title: by language; source: where it comes from; unit: of its numbers.
     """
 
     path: Path
-    name: str
+    title: dict[str, str]
     source: str
     unit: str
 
@@ -38,17 +42,28 @@ def samples() -> tuple[Sample, ...]:
         return ()
     entries = json.loads(index.read_text(encoding="utf-8"))
     return tuple(
-        Sample(CLOUDS / e["file"], e.get("name", Path(e["file"]).stem), e.get("source", ""), e.get("unit", "mm"))
-        for e in entries
+        Sample(CLOUDS / e["file"], {"en": e["title_en"], "zh": e["title_zh"]}, e["source"], e["units"]) for e in entries
     )
 
 
 @cache
-def thumbnails() -> tuple:
-    """A small picture of each sample, with its name."""
+def thumbnails(language: str) -> tuple:
+    """A small picture of each sample, with its title."""
+    return tuple((_picture(s.path), s.title[language]) for s in samples())
+
+
+@cache
+def _picture(path: Path) -> Image:
     from cadrecode.cloud import read_cloud
 
-    return tuple((show.small_picture(None, read_cloud(s.path).points, pixels=160), s.name) for s in samples())
+    return show.small_picture(None, read_cloud(path).points, pixels=160)
+
+
+def prepare() -> None:
+    """Make both before the first visitor asks."""
+    first_work()
+    for sample in samples():
+        _picture(sample.path)
 
 
 @cache

@@ -79,9 +79,9 @@ class Services:
         if visitor in self.stops:
             self.stops[visitor].set()
 
-    def warm(self) -> None:
+    def warm(self, *also: Callable[[], None]) -> None:
         """Start what is slow to start, in the background, so that the first click does not wait for it."""
-        for work in (self._warm_sandbox, self._warm_engine):
+        for work in (*also, self._warm_sandbox, self._warm_engine):
             threading.Thread(target=self._quietly, args=(work,), daemon=True, name=work.__name__).start()
 
     def _warm_sandbox(self) -> None:

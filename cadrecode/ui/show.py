@@ -20,7 +20,7 @@ CLOUD = (0.86, 0.40, 0.09)  # burnt orange: apart from the part's blue for colou
 CURVE, CURVE_RAW, CURVE_EVAL = "#1f5fbf", "#b9c9e4", "#c2570c"
 
 MAX_POINTS_SHOWN = 4000  # a browser on a laptop still turns this many octahedra without a stutter
-POINT_RADIUS = 0.0045  # of the longest side
+POINT_RADIUS = 0.0035  # of the diagonal
 SHARP_DEGREES = 25.0  # two faces that meet at more than this have an edge between them
 
 OCTAHEDRON = np.array([(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)], float)
@@ -48,29 +48,29 @@ def scene(
     drawn = [a for a in (mesh[0] if mesh else None, points) if a is not None]
     extent = np.concatenate(drawn) if extent is None else extent
     low, high = extent.min(0), extent.max(0)
-    side = float((high - low).max()) or 1.0
+    diagonal = float(np.linalg.norm(high - low)) or 1.0
     layers = []
     if mesh:
-        layers += _part_layers(*mesh, side)
+        layers += _part_layers(*mesh, diagonal)
     if points is not None:
-        layers.append(_cloud_layer(points, side))
-    return write_glb(path, layers, (low + high) / 2, side)
+        layers.append(_cloud_layer(points, diagonal))
+    return write_glb(path, layers, (low + high) / 2, diagonal)
 
 
-def _part_layers(vertices: np.ndarray, faces: np.ndarray, side: float) -> list[Layer]:
+def _part_layers(vertices: np.ndarray, faces: np.ndarray, diagonal: float) -> list[Layer]:
     """Faces with flat normals, and the sharp edges a little in front of them so that they do not flicker."""
     normals = face_normals(vertices, faces)
     corners = vertices[faces].reshape(-1, 3)
     solid = Layer(corners, np.arange(len(corners)).reshape(-1, 3), PART, np.repeat(normals, 3, axis=0))
     edges, outward = sharp_edges(vertices, faces, normals)
-    ends = vertices[edges].reshape(-1, 3) + np.repeat(outward, 2, axis=0) * (0.002 * side)
+    ends = vertices[edges].reshape(-1, 3) + np.repeat(outward, 2, axis=0) * (0.0015 * diagonal)
     return [solid, Layer(ends, np.arange(len(ends)).reshape(-1, 2), EDGE)]
 
 
-def _cloud_layer(points: np.ndarray, side: float) -> Layer:
+def _cloud_layer(points: np.ndarray, diagonal: float) -> Layer:
     """Each point an octahedron: points proper are one pixel in the viewer, and hardly seen."""
     shown = points[np.linspace(0, len(points) - 1, min(len(points), MAX_POINTS_SHOWN)).astype(int)]
-    vertices = shown[:, None] + OCTAHEDRON * (POINT_RADIUS * side)  # (N, 6, 3)
+    vertices = shown[:, None] + OCTAHEDRON * (POINT_RADIUS * diagonal)  # (N, 6, 3)
     faces = OCTAHEDRON_FACES + 6 * np.arange(len(shown))[:, None, None]  # (N, 8, 3)
     return Layer(vertices.reshape(-1, 3), faces.reshape(-1, 3), CLOUD)
 
@@ -218,12 +218,14 @@ def loss_curve(metrics: list[dict], names: dict[str, str]) -> plotly.graph_objec
         dots = {"color": CURVE_EVAL, "size": 8}
         figure.add_scatter(x=steps, y=losses, name=names["eval"], mode="markers", marker=dots)
     axis = {"gridcolor": "#eceff3", "zeroline": False, "linecolor": "#c9d0da"}
+    if not train and not held_out:
+        figure.update_layout(xaxis_range=[0, 100], yaxis_range=[0, 4])
     figure.update_layout(
         template="plotly_white",
         height=260,
-        margin={"l": 48, "r": 12, "t": 8, "b": 40},
+        margin={"l": 48, "r": 12, "t": 34, "b": 40},
         font={"family": "system-ui, sans-serif", "size": 12, "color": "#3a4454"},
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
         xaxis={"title": names["step"], "rangemode": "tozero", **axis},
         yaxis={"title": names["loss"], **axis},
     )

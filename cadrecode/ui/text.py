@@ -89,6 +89,29 @@ WORDS: dict[str, tuple[str, str]] = {
     "outcome.out of memory": ("out of memory", "内存不足"),
     "outcome.crashed": ("crashed", "崩溃"),
     "outcome.outside of the language": ("not in the language", "超出语言范围"),
+    # reconstruct: dimensions
+    "dimensions.title": ("Dimensions", "尺寸"),
+    "dimensions.places": ("Positions", "位置"),
+    "dimensions.none": ("This program has no numbers to slide.", "此程序没有可调的数值。"),
+    "dimensions.reset": ("Reset", "复位"),
+    "dim.box": ("box", "长方体"),
+    "dim.cylinder": ("cylinder", "圆柱"),
+    "dim.extrusion": ("extrusion", "拉伸体"),
+    "dim.circle": ("circle", "圆"),
+    "dim.hole": ("hole", "孔"),
+    "dim.rectangle": ("rectangle", "矩形"),
+    "dim.window": ("window", "方孔"),
+    "dim.profile": ("profile", "轮廓"),
+    "dim.cutout": ("cutout", "切口"),
+    "dim.point": ("point", "点"),
+    "dim.arc": ("arc", "弧"),
+    "dim.place": ("place", "位置"),
+    "dim.plane": ("plane", "平面"),
+    "dim.width": ("width", "宽"),
+    "dim.height": ("height", "高"),
+    "dim.depth": ("depth", "深"),
+    "dim.radius": ("radius", "半径"),
+    "dim.offset": ("offset", "偏移"),
     # reconstruct: program and files
     "program.title": ("Program, in the file's units", "程序（使用文件的单位）"),
     "program.run": ("Run program", "运行程序"),
@@ -123,6 +146,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "group.merging": ("Merging", "合并"),
     "group.training": ("Training", "训练"),
     # train: form
+    "set.base_model_name": ("Base model", "基础模型"),
+    "set.max_steps": ("Steps", "训练步数"),
+    "set.learning_rate": ("Learning rate", "学习率"),
+    "set.lora_r": ("Rank", "秩"),
+    "set.lora_alpha": ("Alpha", "Alpha"),
+    "set.per_device_train_batch_size": ("Batch size", "批大小"),
     "train.name": ("Name of the run", "运行名称"),
     "train.name.info": ("Empty: chosen for you.", "留空则自动命名。"),
     "train.more": ("All settings", "全部设置"),
@@ -184,6 +213,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "No adapter yet: a finished training run appears here.",
         "还没有适配器：完成的训练会出现在这里。",
     ),
+    "adapters.go": ("Go to Train", "前往训练"),
     "adapters.picked": ("Selected: {name}", "已选择：{name}"),
     "adapters.none_loaded": ("No model is loaded yet.", "尚未加载模型。"),
     "adapters.answering": ("In use for Reconstruct: {model}", "重建使用：{model}"),
@@ -245,9 +275,14 @@ class Words:
         """A family of invented parts; one without words of its own is shown as it describes itself."""
         return self(f"family.{key}") if f"family.{key}" in WORDS else described
 
+    def dimension(self, name: str) -> str:
+        """A named number of a program, word by word: "hole 2 radius"."""
+        return " ".join(self(f"dim.{word}") if f"dim.{word}" in WORDS else word for word in name.split())
+
     def help(self, setting: str) -> str:
         """What a training setting means."""
-        return TrainConfig.help(setting) if self.language == "en" else HELP_ZH[setting]
+        said = TrainConfig.help(setting)
+        return said if self.language == "en" else HELP_ZH.get(setting, said)
 
     def curve(self) -> dict[str, str]:
         """The words of a loss curve."""

@@ -36,6 +36,7 @@ HELP_ZH = {
     "max_steps": "训练步数。",
     "do_eval": "每隔 eval_steps 评估一次：验证集损失和三个示例程序。",
     "eval_steps": "两次评估之间的步数。",
+    "eval_programs": "每次评估时生成并打分多少个程序（IoU、无效比例）。",
     "load_best_model_at_end": "配合 do_eval：以验证损失最低的权重结束。save_steps 必须是 eval_steps 的倍数。",
     "save_steps": "两个检查点之间的步数。",
     "save_total_limit": "保留的检查点数；更早的会被删除。留空表示全部保留。",

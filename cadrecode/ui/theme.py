@@ -43,13 +43,17 @@ def theme() -> gr.themes.Base:
         button_border_width="1px",
         input_background_fill="white",
         input_border_color="#ccd4df",
+        input_border_width="1px",
+        input_shadow="none",
+        section_header_text_weight="500",
         link_text_color="#1f5fbf",
         slider_color="#1f5fbf",
     )
 
 
 CSS = """
-.gradio-container { max-width: 1500px !important; margin: 0 auto; }
+.gradio-container { max-width: 1480px !important; margin: 0 auto !important; padding: 0 18px !important; }
+.gradio-container .app.app { padding: 10px 4px 24px; }
 footer, .gradio-container .nav-holder { display: none !important; }
 .cr-head { display: flex; align-items: baseline; gap: 14px; padding: 2px 2px 0; flex-wrap: wrap; }
 .cr-head h1 { font-size: 20px; margin: 0; letter-spacing: -0.01em; color: var(--body-text-color); }
@@ -85,9 +89,21 @@ footer, .gradio-container .nav-holder { display: none !important; }
 .cr-cmd textarea { font-family: var(--font-mono) !important; font-size: 12.5px !important; }
 .cr-files { gap: 8px !important; }
 .cr-files button { min-width: 88px !important; }
-.cr-table td, .cr-table th { font-variant-numeric: tabular-nums; }
+.cr-table th, .cr-table th * { font-family: var(--font) !important; font-weight: 500 !important; color: #5b6675; }
+.cr-table td, .cr-table td * { font-variant-numeric: tabular-nums; font-family: var(--font) !important; }
+.cr-table tbody tr { cursor: pointer; }
 .cr-strip .caption-label { font-size: 12px; font-variant-numeric: tabular-nums; }
-.cr-danger button, button.cr-danger { color: #b3261e; }
-@media (max-width: 700px) { .cr-lead { font-size: 22px; } .gradio-container { padding: 8px !important; } }
+#samples .grid-wrap { padding: 6px; overflow: hidden auto; min-height: 0; }
+#samples .grid-container { gap: 6px; grid-template-columns: repeat(4, minmax(0, 1fr)); }
+#samples .caption-label { display: none; }
+.cr-help { margin: 0 0 8px; font-size: 13px; color: #5b6675; }
+.cr-help dt { color: #3a4454; margin-top: 6px; } .cr-help dd { margin: 0; }
+.cr-danger button, button#samples .grid-wrap { padding: 6px; overflow: hidden auto; min-height: 0; }
+#samples .grid-container { gap: 6px; grid-template-columns: repeat(4, minmax(0, 1fr)); }
+#samples .caption-label { display: none; }
+.cr-help { margin: 0 0 8px; font-size: 13px; color: #5b6675; }
+.cr-help dt { color: #3a4454; margin-top: 6px; } .cr-help dd { margin: 0; }
+.cr-danger { color: #b3261e; }
+@media (max-width: 700px) { .cr-lead { font-size: 22px; } .gradio-container { padding: 0 8px !important; } }
 @media (prefers-reduced-motion: reduce) { .cr-bar i { transition: none; } }
 """

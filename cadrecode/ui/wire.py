@@ -29,9 +29,10 @@ def hear(listener: Callable, handler: Callable, inputs: Any, outputs: Any, words
 
 def in_words(handler: Callable, words: Words) -> Callable:
     """The handler, with its errors as messages on the page. What we did not foresee goes to the terminal in full."""
+    wraps = functools.wraps(handler, assigned=[n for n in functools.WRAPPER_ASSIGNMENTS if hasattr(handler, n)])
     if inspect.isgeneratorfunction(handler):
 
-        @functools.wraps(handler)
+        @wraps
         def speaking(*args, **kwargs):
             try:
                 yield from handler(*args, **kwargs)
@@ -40,7 +41,7 @@ def in_words(handler: Callable, words: Words) -> Callable:
 
     else:
 
-        @functools.wraps(handler)
+        @wraps
         def speaking(*args, **kwargs):
             try:
                 return handler(*args, **kwargs)

@@ -131,7 +131,7 @@ def answering(services: Services, words: Words) -> str:
 # --- the tab ----------------------------------------------------------------------------------------------------------
 
 
-def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> None:
+def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """Lay the tab out and wire it."""
     chosen = gr.State(None)
     keys = ("name", "base", "data", "rank", "steps", "iou", "size", "merged")
@@ -141,14 +141,31 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         column_widths=["20%", "16%", "18%", "10%", "9%", "8%", "9%", "10%"],
     )  # fmt: skip
     status = gr.HTML(min_height=24)
-    picked = gr.HTML(html.empty(words("adapters.empty")), elem_id="adapter-picked", min_height=40)
-    with gr.Row():
-        use = gr.Button(words("adapters.use"), variant="primary", interactive=False, elem_id="adapter-use")
-        back = gr.Button(words("adapters.back"), elem_id="adapter-back")
-        fold = gr.Button(words("adapters.merge"), interactive=False, elem_id="merge")
-        small = gr.Button(words("adapters.pack"), interactive=False, elem_id="pack-adapter")
-        large = gr.Button(words("adapters.pack_merged"), interactive=False, elem_id="pack-merged")
-        remove = gr.Button(words("adapters.delete"), variant="stop", interactive=False, elem_id="adapter-delete")
+    with gr.Column(visible=False) as nothing:
+        gr.HTML(html.empty(words("adapters.empty")))
+        with gr.Row():
+            gr.HTML("")
+            to_train = gr.Button(words("adapters.go"), min_width=160, scale=0)
+            gr.HTML("")
+    picked = gr.HTML(elem_id="adapter-picked", min_height=24)
+    with gr.Row(elem_classes="cr-files"):
+        use = gr.Button(
+            words("adapters.use"), size="sm", min_width=120, variant="primary", interactive=False, elem_id="adapter-use"
+        )
+        back = gr.Button(words("adapters.back"), size="sm", min_width=120, elem_id="adapter-back")
+        fold = gr.Button(words("adapters.merge"), size="sm", min_width=120, interactive=False, elem_id="merge")
+        small = gr.Button(words("adapters.pack"), size="sm", min_width=120, interactive=False, elem_id="pack-adapter")
+        large = gr.Button(
+            words("adapters.pack_merged"), size="sm", min_width=120, interactive=False, elem_id="pack-merged"
+        )
+        remove = gr.Button(
+            words("adapters.delete"),
+            size="sm",
+            min_width=120,
+            variant="stop",
+            interactive=False,
+            elem_id="adapter-delete",
+        )
     with gr.Row(visible=False) as sure:
         gr.HTML(html.warning(words("adapters.sure")))
         remove_yes = gr.Button(words("adapters.delete.yes"), variant="stop", size="sm", elem_id="adapter-delete-yes")
@@ -161,24 +178,25 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         known = [row[0].removeprefix("● ") for row in table_now]
         name = name if name in known else (known[0] if known else None)
         merged = name is not None and models.find(services, name).merged is not None
-        said = words("adapters.picked", name=name) if name else words("adapters.empty")
         return [
             table_now,
             name,
-            html.note(said) if name else html.empty(said),
+            html.note(words("adapters.picked", name=name)) if name else "",
+            gr.update(visible=not name),
             answering(services, words),
             *[gr.update(interactive=bool(name))] * 3,
             gr.update(interactive=merged),
             gr.update(interactive=bool(name)),
         ]
 
-    looks = [table, chosen, picked, status, use, fold, small, large, remove]
+    looks = [table, chosen, picked, nothing, status, use, fold, small, large, remove]
 
     def look(event):
         return hear(event, refresh, chosen, looks, words)
 
     look(page.load)
     look(tab.select)
+    hear(to_train.click, lambda: gr.update(selected="train"), None, tabs, words)
 
     def pick(event: gr.SelectData):
         return event.row_value[0].removeprefix("● ")

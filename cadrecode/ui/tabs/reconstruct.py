@@ -6,20 +6,22 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
 
 from cadrecode.errors import CadrecodeError, ProgramError
-from cadrecode.ui import html, models, parts, samples, show
+from cadrecode.ui import dimensions, html, models, parts, samples, show
 from cadrecode.ui.live import Progress, Report, Result, follow
-from cadrecode.ui.parts import UNITS, Work
+from cadrecode.ui.parts import UNITS, Part, Work
 from cadrecode.ui.services import Services
 from cadrecode.ui.text import Words
 from cadrecode.ui.wire import hear
 
 SOLID, WITH_POINTS = "solid", "points"
-CAMERA = (55, 62, 3.6)  # from the front right, a little above
+CAMERA = (55, 62, 3.7)  # degrees and distance: from the front right, a little above
+HEIGHT = "clamp(280px, 42vw, 440px)"
 KINDS = ("py", "step", "stl", "glb")
 
 
@@ -149,12 +151,13 @@ def stage_words(progress: Progress, words: Words) -> str:
 def build(services: Services, words: Words, page: gr.Blocks) -> None:
     """Lay the tab out and wire it."""
     work = gr.State(None)
+    turned = gr.State(None)  # the part that the sliders are made for
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             upload = gr.File(label=words("cloud.drop"), height=120, elem_id="cloud-file")
             gallery = gr.Gallery(
-                label=words("cloud.samples"), columns=4, height=190, allow_preview=False, object_fit="contain",
-                interactive=False, buttons=[], elem_id="samples", visible=bool(samples.samples()),
+                label=words("cloud.samples"), show_label=False, columns=4, height=170, allow_preview=False,
+                object_fit="contain", interactive=False, buttons=[], elem_id="samples", visible=bool(samples.samples()),
             )  # fmt: skip
             preview = gr.Model3D(
                 label=words("cloud.preview"), height=230, camera_position=CAMERA, interactive=False, elem_id="cloud"
@@ -177,7 +180,11 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
             progress = gr.HTML(html.idle(), min_height=44)
         with gr.Column(scale=3, min_width=340):
             result = gr.Model3D(
-                label=words("result.title"), height=440, camera_position=CAMERA, interactive=False, elem_id="result"
+                label=words("result.title"),
+                height=HEIGHT,
+                camera_position=CAMERA,
+                interactive=False,
+                elem_id="result",
             )
             modes = [(words("mode.points"), WITH_POINTS), (words("mode.solid"), SOLID)]
             mode = gr.Radio(modes, value=WITH_POINTS, show_label=False, container=False, label=words("mode.title"))
@@ -191,10 +198,16 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
                     gr.DownloadButton(f".{kind}", interactive=False, size="sm", elem_id=f"download-{kind}")
                     for kind in KINDS
                 ]
-            files_note = gr.HTML("")
-            code = gr.Code(label=words("program.title"), language="python", interactive=True, lines=8, wrap_lines=True)
-            run = gr.Button(words("program.run"), size="sm", elem_id="run-program")
-            fault = gr.HTML("", elem_id="program-error")
+            files_note = gr.HTML("", padding=False)
+            with gr.Row(equal_height=False):
+                with gr.Column(scale=2, min_width=300, elem_id="dimensions") as sliders:
+                    pass
+                with gr.Column(scale=3, min_width=300):
+                    code = gr.Code(
+                        label=words("program.title"), language="python", interactive=True, lines=8, wrap_lines=True
+                    )
+                    run = gr.Button(words("program.run"), size="sm", elem_id="run-program")
+                    fault = gr.HTML("", elem_id="program-error")
 
     pictures = [result, numbers, code, fault]
 
@@ -228,24 +241,26 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
     def show_part(event):
         """Draw what is shown now, then make its files: the picture does not wait for OpenCASCADE."""
         drawn = hear(event.success, draw, [work, mode], pictures, words)
+        hear(drawn.success, lambda now: now.shown, work, turned, words)
         return hear(drawn.success, make_files, work, [numbers, files_note, *files], words)
 
     def show_cloud(event):
         drawn = hear(event.success, draw_cloud, work, [preview, facts], words)
         drawn = hear(drawn.success, draw, [work, mode], pictures, words)
-        return hear(drawn.success, lambda now: [draw_strip(now), *no_files()], work, [chosen, *files], words)
+        fresh = [chosen, turned, *files]
+        return hear(drawn.success, lambda now: [draw_strip(now), now.shown, *no_files()], work, fresh, words)
 
     # the first look
     def first():
         bases, adapters = models.choices(services, words)
         return (
             samples.first_work(),
-            list(samples.thumbnails()),
             gr.update(choices=bases, value=bases[0][1]),
             gr.update(choices=adapters, value=models.PLAIN),
         )
 
-    opened = hear(page.load, first, None, [work, gallery, base, adapter], words)
+    opened = hear(page.load, first, None, [work, base, adapter], words)
+    hear(page.load, lambda: list(samples.thumbnails(words.language)), None, gallery, words)
     opened = hear(opened.success, draw_cloud, work, [preview, facts], words)
     show_part(opened)
 
@@ -314,3 +329,38 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
 
     ran = hear(run.click, run_now, [work, code, mode], [work, result, numbers, fault], words)
     hear(ran.success, make_files, work, [numbers, files_note, *files], words)
+    hear(ran.success, lambda now: now.shown, work, turned, words)
+
+    # its dimensions
+    def move(names: tuple[str, ...], now: Work, base: Part, mode: str, *values):
+        try:
+            after = dimensions.moved(now, base, dict(zip(names, values)))
+        except ProgramError as error:
+            return now, gr.skip(), gr.skip(), gr.skip(), html.bad(str(error))
+        checking = html.numbers(after, words, words("result.checking"))
+        return after, view(after, mode, services), checking, after.shown.text, ""
+
+    with sliders:
+
+        @gr.render(inputs=[turned, unit], triggers=[turned.change, unit.input], show_progress="hidden")
+        def show_sliders(base: Part | None, unit: str):
+            sizes, places = dimensions.named(base)
+            gr.Markdown(f"**{words('dimensions.title')}**")
+            if not sizes:
+                gr.HTML(html.note(words("dimensions.none")))
+                return
+            made = [dimensions.slider(p, words.dimension(p.name), unit) for p in sizes]
+            if places:
+                with gr.Accordion(words("dimensions.places"), open=False):
+                    made += [dimensions.slider(p, words.dimension(p.name), unit) for p in places]
+            reset = gr.Button(words("dimensions.reset"), size="sm")
+            names = tuple(p.name for p in (*sizes, *places))
+            after_move = [work, result, numbers, code, fault]
+            slid = hear(
+                partial(gr.on, [one.input for one in made]), partial(move, names), [work, turned, mode, *made],
+                after_move, words, trigger_mode="always_last",
+            )  # fmt: skip
+            hear(slid.success, make_files, work, [numbers, files_note, *files], words, trigger_mode="always_last")
+            put_back = hear(reset.click, lambda: [p.value for p in (*sizes, *places)], None, made, words)
+            put_back = hear(put_back.success, partial(move, ()), [work, turned, mode], after_move, words)
+            hear(put_back.success, make_files, work, [numbers, files_note, *files], words)

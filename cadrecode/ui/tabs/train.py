@@ -176,11 +176,14 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
             which = gr.Dropdown(presets, value="quickstart", label=words("preset.title"), elem_id="preset")
             name = gr.Textbox(label=words("train.name"), info=words("train.name.info"), max_lines=1, elem_id="run-name")
             fields: dict[str, gr.components.Component] = {}
-            with gr.Row():
-                for setting in form.names(first=True):
-                    fields[setting] = form.field(setting, getattr(config, setting), words)
-                    fields[setting].min_width = 140
+            few = form.names(first=True)
+            for three in (few[:3], few[3:]):
+                with gr.Row():
+                    for setting in three:
+                        with gr.Column(min_width=100):
+                            fields[setting] = form.field(setting, getattr(config, setting), words)
             with gr.Accordion(words("train.more"), open=False):
+                gr.HTML(html.explained({words(f"set.{s}"): (s, words.help(s)) for s in few}))
                 for title, settings in form.grouped().items():
                     gr.Markdown(f"**{words(f'group.{title}')}**")
                     for setting in settings:
