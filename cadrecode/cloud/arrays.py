@@ -1,4 +1,4 @@
-"""NumPy files: .npy and .npz. Never unpickled; read block by block, so that a huge array is never in memory as a whole."""
+"""NumPy files: .npy and .npz. Never unpickled; read block by block, so that a huge array is never in memory at once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import BinaryIO
 import numpy as np
 
 from cadrecode.cloud.columns import split_unnamed
-from cadrecode.cloud.content import wrong_content
-from cadrecode.cloud.rows import ROWS_PER_BLOCK, Found, RowCollector, cut_short
+from cadrecode.cloud.content import read_head, wrong_content
+from cadrecode.cloud.rows import ROWS_PER_BLOCK, ZIP_ERRORS, Found, RowCollector, cut_short
 from cadrecode.errors import PointCloudError
 
 NPZ_KEYS = ("points", "xyz", "vertices")  # looked for in this order
@@ -25,7 +25,7 @@ def read_npy(path: Path, collector: RowCollector) -> Found:
     with path.open("rb") as file:
         if not file.peek(6).startswith(b"\x93NUMPY"):
             raise wrong_content(path, "a NumPy array", "it does not begin with NumPy's signature")
-        _stream(file, path.name, collector)
+        _stream(file, path.stat().st_size, path.name, collector)
     return _found(collector)
 
 
@@ -35,7 +35,7 @@ def read_npz(path: Path, collector: RowCollector) -> Found:
     Raises: PointCloudError: not an .npz, no such array or several, or as read_npy.
     """
     if not zipfile.is_zipfile(path):
-        if path.open("rb").read(2) == b"PK":
+        if read_head(path).startswith(b"PK"):
             raise PointCloudError(
                 f"{path.name} is a zip archive without its end. The file is cut short: copy it again."
             )
@@ -44,11 +44,11 @@ def read_npz(path: Path, collector: RowCollector) -> Found:
         with zipfile.ZipFile(path) as archive:
             key = _choose_key(archive, path.name)
             with archive.open(f"{key}.npy") as file:
-                _stream(file, f"{path.name}[{key}]", collector)
+                _stream(file, archive.getinfo(f"{key}.npy").file_size, f"{path.name}[{key}]", collector)
             found = _found(collector)
             if found.normals is None and "normals.npy" in archive.namelist() and found.announced == len(found.points):
                 found.normals = _normals(archive, path.name, len(found.points))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except ZIP_ERRORS as error:
         raise PointCloudError(f"{path.name} is a damaged archive ({error}). Copy or save it again.") from error
     return found
 
@@ -66,7 +66,7 @@ def _normals(archive: zipfile.ZipFile, name: str, count: int) -> np.ndarray | No
         return None
     rows = RowCollector(f"{name}[normals]", max_points=count, seed=0)
     with archive.open("normals.npy") as file:
-        _stream(file, f"{name}[normals]", rows)
+        _stream(file, archive.getinfo("normals.npy").file_size, f"{name}[normals]", rows)
     return rows.finish()[0]
 
 
@@ -85,7 +85,7 @@ def _choose_key(archive: zipfile.ZipFile, name: str) -> str:
     listed = ", ".join(f"{key} {shape}" for key, shape in shapes.items()) or "no arrays"
     several = f" {len(fitting)} of them could be the cloud." if fitting else ""
     raise PointCloudError(
-        f"{name} holds {listed}.{several} Name the cloud points, xyz or vertices, or keep just one array of shape (N, 3)."
+        f"{name} holds {listed}.{several} Name the cloud points, xyz or vertices, or keep one array of shape (N, 3)."
     )
 
 
@@ -95,7 +95,7 @@ def _array_header(file: BinaryIO, name: str, strict: bool = True) -> tuple[tuple
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
-    except (ValueError, EOFError) as error:
+    except Exception as error:  # numpy reads the header as Python text, which can be wrong in many ways
         raise PointCloudError(f"{name} has a damaged NumPy header ({error}). The file may be cut short.") from error
     if strict:
         _require_cloud(shape, dtype, name)
@@ -130,22 +130,16 @@ def _require_cloud(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
         raise PointCloudError(f"{name} has shape {shape}; (N, 3) is needed, a row x, y, z for each point.")
 
 
-def _stream(file: BinaryIO, name: str, collector: RowCollector) -> None:
-    """Hand the array in an open .npy over to the collector, block by block."""
+def _stream(file: BinaryIO, size: int, name: str, collector: RowCollector) -> None:
+    """Hand the array in an open .npy of `size` bytes over to the collector, block by block."""
     (count, columns), fortran, dtype = _array_header(file, name)
-    if fortran:  # column after column: no row is whole before the end
+    held = max(0, size - file.tell()) // dtype.itemsize
+    if held < count * columns:  # in Fortran order, column after column, no row is whole before the last column begins
+        raise cut_short(name, count, max(0, held - (columns - 1) * count) if fortran else held // columns)
+    if fortran:
         raw = file.read(count * columns * dtype.itemsize)
-        if len(raw) < count * columns * dtype.itemsize:
-            raise cut_short(name, count, max(0, len(raw) // dtype.itemsize - (columns - 1) * count))
         collector.add(np.frombuffer(raw, dtype).reshape(columns, count).T)
         return
-    row_bytes = columns * dtype.itemsize
-    done = 0
-    while done < count:
-        want = min(ROWS_PER_BLOCK, count - done)
-        raw = file.read(want * row_bytes)
-        whole = len(raw) // row_bytes
-        if whole < want:
-            raise cut_short(name, count, done + whole)
-        collector.add(np.frombuffer(raw, dtype).reshape(whole, columns))
-        done += want
+    for start in range(0, count, ROWS_PER_BLOCK):
+        rows = min(ROWS_PER_BLOCK, count - start)
+        collector.add(np.frombuffer(file.read(rows * columns * dtype.itemsize), dtype).reshape(rows, columns))

@@ -40,7 +40,8 @@ def require_distinct(points: np.ndarray, name: str) -> None:
     if len(distinct) == 1 and len(points) > 1:
         where = ", ".join(f"{c:g}" for c in distinct[0])
         raise PointCloudError(
-            f"{name} repeats one point, ({where}), {len(points):,} times. At least {MIN_DISTINCT} different points are needed."
+            f"{name} repeats one point, ({where}), {len(points):,} times. "
+            f"At least {MIN_DISTINCT} different points are needed."
         )
     repeated = f" among {len(points):,}" if len(points) > len(distinct) else ""
     raise PointCloudError(

@@ -80,8 +80,11 @@ def _are_normals(points: np.ndarray, vectors: np.ndarray) -> bool:
 
 
 def usable_normals(normals: np.ndarray | None, file: str) -> tuple[np.ndarray | None, list[str]]:
-    """Normals scaled to length 1, or None with a warning where some have no direction."""
-    if normals is None:
+    """Normals scaled to length 1, or None with a warning where some have no direction.
+
+    Programs that know no normals write zeros for all of them: that is a cloud without normals, and no news.
+    """
+    if normals is None or not normals.any():
         return None, []
     with np.errstate(over="ignore", invalid="ignore"):
         length = np.linalg.norm(normals, axis=1)

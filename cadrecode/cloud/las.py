@@ -33,7 +33,9 @@ def read_las(path: Path, collector: RowCollector) -> Found:
                 raise cut_short(path.name, header.point_count, max(0, held))
             for block in file.chunk_iterator(ROWS_PER_BLOCK):
                 collector.add(np.column_stack([block.x, block.y, block.z]))
-    except (laspy.LaspyException, ValueError, OverflowError, EOFError) as error:
+    except PointCloudError:
+        raise
+    except Exception as error:  # a foreign parser on a damaged file: anything may come
         raise PointCloudError(f"{path.name} has a damaged LAS header ({error}). The file may be cut short.") from error
     rows, warnings = collector.finish()
     return Found(rows, announced=collector.seen, warnings=warnings)

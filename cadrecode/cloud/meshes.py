@@ -1,4 +1,4 @@
-"""Mesh files that are plain lists of corners and faces: .stl .obj .off. Read here, strictly; .glb and .3mf: scenes.py."""
+"""Meshes that are plain lists of corners and faces: .stl .obj .off, read strictly. For .glb and .3mf see scenes.py."""
 
 from __future__ import annotations
 

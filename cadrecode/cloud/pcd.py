@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from cadrecode.cloud.rows import ROWS_PER_BLOCK, Found, RowCollector, cut_short
 from cadrecode.errors import PointCloudError
 
 _KEYS = ("version", "fields", "columns", "size", "type", "count", "width", "height", "viewpoint", "points", "data")
+_COUNT_LIMIT = 1 << 20  # numbers in one field of one point
 _CODES = {"F": "f", "I": "i", "U": "u"}
 
 
@@ -60,7 +62,7 @@ def _header(path: Path, file: BinaryIO) -> Header:
         if raw and (not words or words[0].startswith("#")):
             continue
         key = words[0].lower() if words else ""
-        if not raw and values:
+        if not raw.endswith(b"\n") and lines > 1 and key != "data":
             raise PointCloudError(f"{path.name} ends inside its header, before DATA. The file is cut short.")
         if key not in _KEYS:
             raise wrong_content(path, "a PCD cloud", f"line {lines} of its header is {' '.join(words)[:40]!r}")
@@ -73,8 +75,10 @@ def _header(path: Path, file: BinaryIO) -> Header:
         points = int(values["points"][0]) if "points" in values else -1
         area = int(values["width"][0]) * int(values["height"][0]) if "width" in values else points
         data = values["data"][0].lower()
-        if not len(names) == len(types) == len(counts) or min(counts, default=0) < 1:
+        if not len(names) == len(types) == len(counts):
             raise ValueError("FIELDS, SIZE, TYPE and COUNT differ in length")
+        if not 0 < min(counts) <= max(counts) < _COUNT_LIMIT:
+            raise ValueError("COUNT is out of range")
     except (KeyError, ValueError, IndexError, TypeError) as error:
         raise PointCloudError(f"{path.name} has a damaged PCD header ({error}). Export the file again.") from error
     points = area if points < 0 else points
@@ -112,16 +116,14 @@ def _read_ascii(name: str, file: BinaryIO, header: Header, wanted: list[int], co
 def _read_binary(name: str, file: BinaryIO, header: Header, wanted: list[int], collector: RowCollector) -> None:
     # names are positions: files repeat a name for padding
     row = np.dtype([(str(i), t, (c,)) for i, (t, c) in enumerate(zip(header.types, header.counts))])
-    done = 0
-    while done < header.points:
-        want = min(ROWS_PER_BLOCK, header.points - done)
-        raw = file.read(want * row.itemsize)
-        whole = len(raw) // row.itemsize
-        if whole < want:
-            raise cut_short(name, header.points, done + whole)
-        block = np.frombuffer(raw, row)
+    start = file.tell()
+    held = (file.seek(0, io.SEEK_END) - start) // row.itemsize
+    if held < header.points:
+        raise cut_short(name, header.points, held)
+    file.seek(start)
+    for done in range(0, header.points, ROWS_PER_BLOCK):
+        block = np.fromfile(file, row, min(ROWS_PER_BLOCK, header.points - done))
         collector.add(np.column_stack([block[str(i)][:, 0] for i in wanted]))
-        done += want
 
 
 def _read_compressed(name: str, file: BinaryIO, header: Header, wanted: list[int], collector: RowCollector) -> None:
@@ -131,10 +133,10 @@ def _read_compressed(name: str, file: BinaryIO, header: Header, wanted: list[int
         raise cut_short(name, header.points, 0)
     packed, unpacked = struct.unpack("<II", sizes)
     expected = header.points * sum(t.itemsize * c for t, c in zip(header.types, header.counts))
-    raw = file.read(packed)
+    raw = file.read()[:packed]  # not read(packed): a damaged header may announce gigabytes
     if len(raw) < packed:
         raise PointCloudError(
-            f"{name} announces {packed:,} compressed bytes but holds {len(raw):,}. The file is cut short: copy it again."
+            f"{name} announces {packed:,} compressed bytes but holds {len(raw):,}. The file is cut short."
         )
     if unpacked != expected:
         raise PointCloudError(
@@ -187,7 +189,7 @@ def unpack_lzf(packed: bytes, size: int) -> bytes:
         length += 2
         if len(out) + length > size:
             raise ValueError(f"it is longer than the {size:,} bytes it announces")
-        piece = out[start : start + length]
+        piece = bytes(out[start : start + length])
         while len(piece) < length:  # the piece may reach into what it writes: it repeats
             piece += piece
         out += piece[:length]

@@ -20,7 +20,8 @@ from cadrecode.cloud.rows import ROWS_PER_BLOCK, Found, RowCollector, cut_short
 from cadrecode.errors import PointCloudError
 
 _TYPES = {
-    "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4", "double": "f8",
+    "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4",
+    "float": "f4", "double": "f8",
     "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4",
     "float32": "f4", "float64": "f8",
 }  # fmt: skip
@@ -30,7 +31,7 @@ _HEADER_LIMIT = 1 << 20  # a header longer than this is not a header
 
 @dataclass
 class Property:
-    """One number of an element, or a list of them when `count_type` is set. Types are numpy codes without byte order."""
+    """One number of an element, or a list of them when `count_type` is set. Types are numpy's, without byte order."""
 
     name: str
     type: str
@@ -226,7 +227,7 @@ class _Binary:
 
     def _take(self, kind: str, count: int, element: Element, done: int, announced: int | None) -> np.ndarray:
         kind_of = np.dtype(self.order + kind)
-        raw = self.file.read(kind_of.itemsize * max(count, 0))
+        raw = self.file.read(min(kind_of.itemsize * max(count, 0), self.size))
         if count < 0 or len(raw) < kind_of.itemsize * count:
             raise cut_short(self.name, announced or element.count, done, _plural(element))
         return np.frombuffer(raw, kind_of)
@@ -298,7 +299,7 @@ class _Ascii:
                         raise IndexError
                     return found
                 at += count
-        except (IndexError, ValueError) as error:
+        except (IndexError, ValueError, OverflowError) as error:
             if done == element.count - 1 or not self.file.read(1):
                 raise cut_short(self.name, element.count, done, "faces") from error
             raise PointCloudError(

@@ -10,7 +10,7 @@ from cadrecode.errors import PointCloudError
 
 
 def fan_rows(rows: np.ndarray) -> np.ndarray:
-    """(M, K) corner numbers of M faces with K corners each -> (M * (K - 2), 3) int64 triangles around the first corner."""
+    """(M, K) corner numbers of M faces -> (M * (K - 2), 3) int64 triangles around each first corner."""
     rows = rows.astype(np.int64)
     corners = rows.shape[1]
     if corners < 3:
@@ -37,6 +37,22 @@ def require_indices(faces: np.ndarray, n_vertices: int, name: str) -> None:
             f"{name}: triangle {first + 1:,} names vertices {', '.join(map(str, faces[first]))}, but there are "
             f"{n_vertices:,} (0 to {n_vertices - 1:,}). The file is damaged: export it again."
         )
+
+
+def area_vectors(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Vectors along the normals of triangles, as long as their shares of the area.
+
+    In units of the size of the whole, so that neither nanometres nor light years leave the range of numbers.
+
+    Args:    vertices: (V, 3) float; faces: (F, 3) int.
+    Returns: (F, 3) float64; all zero where the surface has no size.
+    """
+    corners = vertices[faces]  # (F, 3, 3)
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = np.ptp(corners.reshape(-1, 3), axis=0).max(initial=0)
+        if not 0 < size < np.inf:
+            return np.zeros((len(faces), 3))
+        return np.cross((corners[:, 1] - corners[:, 0]) / size, (corners[:, 2] - corners[:, 0]) / size)
 
 
 def merge_vertices(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

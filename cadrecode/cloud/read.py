@@ -17,6 +17,7 @@ from cadrecode.cloud.las import read_las
 from cadrecode.cloud.meshes import read_obj, read_off, read_stl
 from cadrecode.cloud.pcd import read_pcd
 from cadrecode.cloud.ply import read_ply
+from cadrecode.cloud.polygons import area_vectors
 from cadrecode.cloud.rows import Found, RowCollector, require_finite
 from cadrecode.cloud.sample import sample_surface
 from cadrecode.cloud.scenes import read_3mf, read_glb
@@ -37,6 +38,7 @@ _MESH_READERS = {".stl": read_stl, ".obj": read_obj, ".off": read_off, ".glb": r
 CLOUD_SUFFIXES = tuple(_CLOUD_READERS)  # .ply is here and holds a mesh where it has faces
 MESH_SUFFIXES = tuple(_MESH_READERS)
 BREP_SUFFIXES = (".step", ".stp", ".brep")
+_ALL_SUFFIXES = CLOUD_SUFFIXES + MESH_SUFFIXES + BREP_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -135,13 +137,14 @@ def _existing_file(path: str | Path) -> Path:
 def _close_name(path: Path) -> str:
     if not path.parent.is_dir():
         return f" There is no folder {path.parent} either."
-    close = difflib.get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1)
+    readable = [other.name for other in path.parent.iterdir() if other.suffix.lower() in _ALL_SUFFIXES]
+    close = difflib.get_close_matches(path.name, readable, n=1)
     return f" Did you mean {close[0]}?" if close else ""
 
 
 def _known_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
-    if suffix not in CLOUD_SUFFIXES + MESH_SUFFIXES + BREP_SUFFIXES:
+    if suffix not in _ALL_SUFFIXES:
         found = f"the extension {path.suffix}" if path.suffix else "no extension"
         raise PointCloudError(
             f"{path.name} has {found}, which is not known. Clouds: {' '.join(CLOUD_SUFFIXES)}; "
@@ -184,6 +187,5 @@ def _read_brep(path: Path, suffix: str, tessellate: Tessellate | None) -> Found:
 def _require_surface(found: Found, name: str) -> None:
     finite = np.isfinite(found.points).all(axis=1)
     require_finite(name, int(np.count_nonzero(~finite)), int(np.argmin(finite)) + 1, len(finite), "vertices")
-    corners = found.points[found.faces]
-    if not np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1).sum() > 0:
+    if not area_vectors(found.points, found.faces).any():
         raise PointCloudError(f"{name} has {len(found.faces):,} triangles, all without area. A surface is needed.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +11,9 @@ import numpy as np
 from cadrecode.errors import PointCloudError
 
 ROWS_PER_BLOCK = 1 << 18  # rows read at a time, so that a huge file is never in memory as a whole
+
+# what Python's zipfile raises on damaged archives
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, KeyError)
 
 
 @dataclass

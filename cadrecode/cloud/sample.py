@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cadrecode.cloud.check import require_points_array
+from cadrecode.cloud.polygons import area_vectors
 from cadrecode.errors import PointCloudError
 from cadrecode.frames import Frame
 
@@ -41,25 +42,22 @@ def sample_surface(
     Raises:  PointCloudError: no faces, or no area.
     """
     rng = np.random.default_rng(seed)
-    corners = np.asarray(vertices, np.float64)[np.asarray(faces, np.int64).reshape(-1, 3)]  # (F, 3, 3)
-    a, ab, ac = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    cross = np.cross(ab, ac)
-    double_areas = np.linalg.norm(cross, axis=1)
-    total = double_areas.sum()
-    if not 0 < total < np.inf:
-        raise PointCloudError(
-            f"The surface has {len(corners):,} triangles and no area, so no points can be drawn on it."
-        )
+    vertices, faces = np.asarray(vertices, np.float64), np.asarray(faces, np.int64).reshape(-1, 3)
+    along_normals = area_vectors(vertices, faces) if len(faces) else np.zeros((0, 3))
+    areas = np.linalg.norm(along_normals, axis=1)
+    if not areas.sum() > 0:
+        raise PointCloudError(f"The surface has {len(faces):,} triangles and no area, so no points can be drawn on it.")
     # one draw in each of n equal strips of the area: steadier than n free draws
     strips = (rng.permutation(n) + rng.random(n)) / n
-    area_up_to = np.cumsum(double_areas)
-    chosen = np.searchsorted(area_up_to, strips * area_up_to[-1], side="right").clip(0, len(corners) - 1)
-    chosen = np.where(double_areas[chosen] > 0, chosen, int(np.argmax(double_areas)))
+    area_up_to = np.cumsum(areas)
+    chosen = np.searchsorted(area_up_to, strips * area_up_to[-1], side="right").clip(0, len(faces) - 1)
+    chosen = np.where(areas[chosen] > 0, chosen, int(np.argmax(areas)))
     u, v = rng.random((2, n))
     over = u + v > 1  # the other half of the parallelogram folds back onto the triangle
     u[over], v[over] = 1 - u[over], 1 - v[over]
-    points = a[chosen] + u[:, None] * ab[chosen] + v[:, None] * ac[chosen]
-    return points, cross[chosen] / double_areas[chosen, None]
+    a, b, c = vertices[faces[chosen]].transpose(1, 0, 2)
+    points = a + u[:, None] * (b - a) + v[:, None] * (c - a)
+    return points, along_normals[chosen] / areas[chosen, None]
 
 
 def farthest_point_sample(points: np.ndarray, n: int, seed: int = 0) -> np.ndarray:

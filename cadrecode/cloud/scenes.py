@@ -12,7 +12,7 @@ import numpy as np
 
 from cadrecode.cloud.content import wrong_content
 from cadrecode.cloud.polygons import require_indices
-from cadrecode.cloud.rows import Found
+from cadrecode.cloud.rows import ZIP_ERRORS, Found
 from cadrecode.errors import PointCloudError
 
 _GLTF_TRIANGLES = (4, 5, 6)  # triangles, strips, fans
@@ -98,7 +98,7 @@ def read_3mf(path: Path) -> Found:
                     f"{path.name} unpacks to {unpacked / 1e9:.1f} GB; at most {_UNPACKED_LIMIT / 1e9:.1f} are read."
                 )
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except ZIP_ERRORS as error:
         raise PointCloudError(f"{path.name} is a damaged package ({error}). Copy or export it again.") from error
     if damaged is not None:
         raise PointCloudError(

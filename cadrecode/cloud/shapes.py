@@ -68,7 +68,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Cone:
-    """A truncated cone along an axis: radius `bottom` to `top` over `height`, around a centre. Equal radii: a cylinder."""
+    """A truncated cone along an axis, around a centre: radius `bottom` to `top` over `height`."""
 
     bottom: float
     top: float
@@ -81,7 +81,7 @@ class Cone:
         slant = math.hypot(h, r0 - r1)
         n = _count(math.pi * (r0 + r1) * slant, density, rng)
         # a ring's area grows with its radius, so its square is what is drawn evenly
-        t = rng.random(n) if r0 == r1 else (np.sqrt(rng.uniform(r0 * r0, r1 * r1, n)) - r0) / (r1 - r0)
+        t = rng.random(n) if r0 == r1 else (np.sqrt(r0 * r0 + rng.random(n) * (r1 * r1 - r0 * r0)) - r0) / (r1 - r0)
         angle = rng.uniform(0, 2 * math.pi, n)
         around = np.column_stack([np.cos(angle), np.sin(angle)])
         points = [np.column_stack([around * (r0 + t * (r1 - r0))[:, None], (t - 0.5) * h])]

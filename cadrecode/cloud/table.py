@@ -124,10 +124,17 @@ def _look(path: Path, lines: list[str]) -> Layout:
             if names is not None and len(cells) >= len(names):
                 return Layout(i, len(names), delimiter, names, announced, comma)  # words in columns we do not need
             raise PointCloudError(
-                f"{path.name}, line {i + 1} starts with {text[:40]!r}. Each line needs the numbers of one point, x, y, z "
-                "and maybe more, after an optional first line that names the columns."
+                f"{path.name}, line {i + 1} starts with {text[:40]!r}. Each line needs the numbers of one point, "
+                "x, y, z and maybe more, after an optional first line that names the columns."
             )
-        if len(cells) == 1 and cells[0].isdigit() and announced is None and names is None and _wider(lines[i + 1 :]):
+        if (
+            len(cells) == 1
+            and cells[0].isdigit()
+            and len(cells[0]) < 13
+            and announced is None
+            and names is None
+            and _wider(lines[i + 1 :])
+        ):
             announced = int(cells[0])
             continue
         if names is None and commented is not None and len(commented) == len(cells):
