@@ -19,7 +19,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "head.language": ("Language", "语言"),
     "tab.reconstruct": ("Reconstruct", "重建"),
     "tab.train": ("Train", "训练"),
-    "tab.evaluate": ("Evaluate", "评估"),
     "tab.adapters": ("Adapters", "适配器"),
     # reconstruct: the cloud
     "cloud.drop": ("Drop a point cloud, mesh or STEP file", "拖入点云、网格或 STEP 文件"),
@@ -57,10 +56,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "stage.ranking": ("comparing with the cloud", "与点云比较"),
     "stage.checking": ("checking in OpenCASCADE", "用 OpenCASCADE 检查"),
     "stage.measuring": ("measuring", "测量"),
-    "stage.merging": ("merging the weights", "合并权重"),
-    "stage.verifying": ("comparing the two models' answers", "比较两个模型的输出"),
-    "stage.saving": ("saving", "保存"),
-    "stage.scoring": ("scoring", "评分"),
+    "stage.merging": ("merging the weights and comparing both models' answers", "合并权重，并比较两个模型的输出"),
+    "stage.saving": ("verified: the answers are equal; saving", "已验证：输出相同；正在保存"),
+    "stage.done": ("done", "完成"),
     # reconstruct: the result
     "result.title": ("The part", "零件"),
     "result.none": ("Press Rebuild to turn the cloud into a part.", "点击“重建”，把点云变成零件。"),

@@ -46,7 +46,7 @@ HELP_ZH = {
     "mixed_precision": "bf16、fp16 或 no。在 CPU 上总是用 float32 训练。",
     "gradient_checkpointing": "重算激活值而不保存：占用内存更少，约慢三分之一。",
     "num_workers": "准备数据的进程数。",
-    "device": "auto、cpu、cuda、cuda:1、mps。",
+    "device": "在哪里训练：auto、cpu、cuda、cuda:1、mps。",
     "experiment_name": "此运行在跟踪器中的名称。",
     "report_to": "除运行文件夹外，把数据发送到哪个跟踪器。",
     "use_swanlab": "教程中的写法，等同于 report_to: swanlab。",

@@ -95,12 +95,16 @@ footer, .gradio-container .nav-holder { display: none !important; }
 .cr-strip .caption-label { font-size: 12px; font-variant-numeric: tabular-nums; }
 #samples .grid-wrap { padding: 6px; overflow: hidden auto; min-height: 0; }
 #samples .grid-container { gap: 6px; grid-template-columns: repeat(4, minmax(0, 1fr)); }
+#samples .thumbnail-item { aspect-ratio: 1; height: auto; }
 #samples .caption-label { display: none; }
+#cloud-file .icon-wrap { display: none; }
 .cr-help { margin: 0 0 8px; font-size: 13px; color: #5b6675; }
 .cr-help dt { color: #3a4454; margin-top: 6px; } .cr-help dd { margin: 0; }
 .cr-danger button, button#samples .grid-wrap { padding: 6px; overflow: hidden auto; min-height: 0; }
 #samples .grid-container { gap: 6px; grid-template-columns: repeat(4, minmax(0, 1fr)); }
+#samples .thumbnail-item { aspect-ratio: 1; height: auto; }
 #samples .caption-label { display: none; }
+#cloud-file .icon-wrap { display: none; }
 .cr-help { margin: 0 0 8px; font-size: 13px; color: #5b6675; }
 .cr-help dt { color: #3a4454; margin-top: 6px; } .cr-help dd { margin: 0; }
 .cr-danger { color: #b3261e; }

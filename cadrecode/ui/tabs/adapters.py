@@ -101,7 +101,9 @@ def merge(name: str | None, services: Services, report: Report):
     from cadrecode.merge import merge as merge_weights
 
     info = models.find(services, name)
-    return merge_weights(info.base, str(info.folder), str(info.folder / "merged_model"), on_progress=report)
+    return merge_weights(
+        info.base, info.folder, info.folder / "merged_model", on_progress=lambda stage, share: report(stage, share, 1)
+    )
 
 
 def delete(name: str | None, services: Services) -> None:

@@ -156,7 +156,7 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
         with gr.Column(scale=1, min_width=300):
             upload = gr.File(label=words("cloud.drop"), height=120, elem_id="cloud-file")
             gallery = gr.Gallery(
-                label=words("cloud.samples"), show_label=False, columns=4, height=170, allow_preview=False,
+                label=words("cloud.samples"), show_label=False, columns=4, height=160, allow_preview=False,
                 object_fit="contain", interactive=False, buttons=[], elem_id="samples", visible=bool(samples.samples()),
             )  # fmt: skip
             preview = gr.Model3D(

@@ -1,0 +1,187 @@
+"""The Reconstruct tab's handlers, called as what they are: functions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import read_cloud
+from cadrecode.errors import CadrecodeError, PointCloudError, ProgramError
+from cadrecode.ui import dimensions, html, parts, samples
+from cadrecode.ui.tabs import reconstruct as tab
+from cadrecode.ui.text import Words
+
+EN, ZH = Words("en"), Words("zh")
+
+
+@pytest.fixture
+def plate(tmp_path, services):
+    """A plate of 80 x 40 x 8, far from the origin, as a dropped file."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform(-0.5, 0.5, (3000, 3))
+    side = rng.integers(0, 3, 3000)
+    points[np.arange(3000), side] = np.sign(points[np.arange(3000), side]) / 2
+    path = tmp_path / "my plate.xyz"
+    np.savetxt(path, points * (80, 40, 8) + (500, 0, -20))
+    return tab.open_cloud(path, services)
+
+
+def rebuilt(work, services, candidates=3):
+    said = []
+    options = tab.Options(candidates=candidates)
+    after = tab.rebuild(work, options, services, lambda *progress: said.append(progress), lambda: False)
+    return after, said
+
+
+def test_a_dropped_file_becomes_a_cloud_with_a_safe_name(plate):
+    assert plate.name == "my_plate"
+    facts = html.cloud_facts(plate.cloud, "inch", EN)
+    assert "3,000 points" in facts
+    assert "80.0 × 40.0 × 8.00 inch" in facts
+
+
+def test_a_broken_file_is_told_in_words(tmp_path, services):
+    path = tmp_path / "a.xyz"
+    path.write_text("1 2 3\n" * 40)
+    with pytest.raises(PointCloudError):
+        tab.open_cloud(path, services)
+
+
+def test_rebuilding_puts_the_nearest_first_and_names_the_failures(plate, services, typist):
+    after, said = rebuilt(plate, services)
+    assert typist.asked == [(1, 0.0), (2, 0.7)]
+    np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=1e-3)
+    assert [round(float(p.size[2])) for p in after.parts] == [8, 24]
+    assert after.parts[0].distance < after.parts[1].distance
+    assert after.shown.deviation.mean < 0.05 < after.parts[1].deviation.most
+    low = after.shown.vertices.min(0)
+    np.testing.assert_allclose(low, (460, -20, -24), atol=0.05)  # in the file's own place
+    assert {stage for stage, _, _ in said} >= {"loading", "sampling", "building", "ranking"}
+    numbers = html.numbers(after, EN)
+    assert "1 of 3 candidates were invalid (syntax error)" in numbers
+    assert "语法错误" in html.numbers(after, ZH)
+
+
+def test_without_a_cloud_or_a_valid_candidate_it_says_what_to_do(plate, services, typist):
+    with pytest.raises(CadrecodeError, match="drop a file"):
+        rebuilt(parts.Work(), services)
+    typist.programs = ["r=("]
+    with pytest.raises(CadrecodeError, match="None of the 3 candidates"):
+        rebuilt(plate, services)
+
+
+def test_choosing_another_candidate_shows_it_and_drops_the_edit(plate, services):
+    after, _ = rebuilt(plate, services)
+    edited = tab.run_program(after, "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)", services)
+    np.testing.assert_allclose(edited.shown.size, (1, 2, 3))
+    assert edited.choosing(1).shown == after.parts[1]
+    assert tab.strip(edited)[0][1].endswith(" mm")
+
+
+def test_a_fault_in_a_program_has_a_place_an_excerpt_and_an_expectation(plate, services):
+    text = "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,'wide')"
+    with pytest.raises(ProgramError) as caught:
+        tab.run_program(plate, text, replace(services, run_programs=False))
+    shown = html.program_error(caught.value, text, EN)
+    assert "Line 2, column" in shown
+    assert "^" in shown.split("<pre>")[1]
+    assert "第 2 行" in html.program_error(caught.value, text, ZH)
+
+
+def test_the_mark_stands_below_the_fault_in_a_long_line():
+    text = "x" * 200
+    shown = html.program_error(ProgramError("wrong", 1, 151), text, EN)
+    excerpt, mark = shown.split("<pre>")[1].split("</pre>")[0].split("\n")
+    assert len(mark) == len("…") + 40 + 1
+    assert excerpt.startswith("…")
+
+
+def test_markup_in_names_and_errors_is_shown_not_obeyed(plate):
+    evil = replace(plate.cloud, name="<script>x</script>", warnings=("<b>",))
+    assert "<script>" not in html.cloud_facts(evil, "mm", EN)
+    assert "<b>x" not in html.bad("<b>x")
+
+
+def test_views_are_files_and_the_same_view_is_made_once(plate, services):
+    after, _ = rebuilt(plate, services)
+    with_points = tab.view(after, tab.WITH_POINTS, services)
+    assert with_points == tab.view(after, tab.WITH_POINTS, services)
+    assert with_points != tab.view(after, tab.SOLID, services)
+    assert tab.view(plate, tab.SOLID, services) == tab.cloud_view(plate, services)
+
+
+def test_without_permission_only_the_program_is_offered(plate, services):
+    after, _ = rebuilt(plate, replace(services, run_programs=False))
+    files = tab.write_files(after, replace(services, run_programs=False), EN)
+    assert list(files.paths) == ["py"]
+    assert "public link" in files.note
+    assert files.paths["py"].name == "my_plate.py"
+
+
+def test_files_are_written_in_the_units_of_the_scan(plate, services):
+    after, _ = rebuilt(replace(plate, unit="cm"), services)
+    files = tab.write_files(after, services, EN)
+    assert set(files.paths) == {"py", "step", "stl", "glb"}
+    assert files.validity == "valid solid"
+    from_step = read_cloud(files.paths["step"])  # STEP is read in millimetres
+    np.testing.assert_allclose(np.ptp(from_step.points, axis=0), (800, 400, 80), rtol=0.01)
+    assert np.ptp(read_cloud(files.paths["stl"]).points, axis=0)[0] == pytest.approx(80, rel=0.01)
+
+
+def test_a_step_file_is_refused_where_programs_must_not_run(tmp_path, services):
+    with pytest.raises(CadrecodeError, match="off on this link"):
+        tab.open_cloud(tmp_path / "a.step", replace(services, run_programs=False))
+
+
+def test_sliders_change_the_part_and_nothing_else(plate, services, typist):
+    after, _ = rebuilt(plate, services)
+    asked = list(typist.asked)
+    base = after.shown
+    sizes, places = dimensions.named(base)
+    assert [p.name for p in sizes] == ["box 1 width", "box 1 height", "box 1 depth"]
+    thick = dimensions.moved(after, base, {p.name: p.value for p in (*sizes, *places)} | {"box 1 depth": 16.0})
+    np.testing.assert_allclose(thick.shown.size, (80, 40, 16), rtol=1e-3)
+    assert thick.shown.deviation.mean > base.deviation.mean
+    assert typist.asked == asked
+    back = dimensions.moved(thick, base, {p.name: p.value for p in (*sizes, *places)})
+    assert back.shown == base
+
+
+def test_slider_ends_hold_the_value_and_keep_sizes_off_zero(plate, services):
+    after, _ = rebuilt(plate, services)
+    for parameter in (p for group in dimensions.named(after.shown) for p in group):
+        made = dimensions.slider(parameter, parameter.name, "mm")
+        assert made.minimum <= parameter.value <= made.maximum
+        assert not parameter.is_length or made.minimum * made.maximum > 0
+
+
+def test_a_program_that_is_no_tree_has_no_sliders():
+    part = parts.Part("import math", np.zeros((3, 3)), np.array([[0, 1, 2]]))
+    assert dimensions.named(part) == ([], [])
+
+
+def test_something_useful_is_there_before_the_first_click(services):
+    work = samples.first_work()
+    assert work.shown.deviation.mean < 2 * samples.FIRST_NOISE_MM
+    assert len(dimensions.named(work.shown)[0]) >= 4
+    assert tab.view(work, tab.WITH_POINTS, services)
+    assert len(samples.samples()) == len(samples.thumbnails("zh")) >= 8
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "0 mm"),
+        (0.04123, "0.0412 mm"),
+        (0.5, "0.500 mm"),
+        (1234.5, "1,234 mm"),
+        (42.04, "42.0 mm"),
+        (3e-6, "3.00e-06 mm"),
+    ],
+)
+def test_lengths_show_three_figures(value, shown):
+    assert html.length(value, "mm") == shown
+
+
+def test_times_are_minutes_and_seconds():
+    assert [html.clock(s) for s in (None, 0, 59.6, 125, 3725)] == ["–", "0:00", "1:00", "2:05", "1:02:05"]

@@ -1,0 +1,87 @@
+"""Every word exists in both languages with the same gaps to fill, and only words of the dictionary are shown."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from cadrecode import ui
+from cadrecode.config import TrainConfig
+from cadrecode.kernel import Outcome
+from cadrecode.program.invent import FAMILIES
+from cadrecode.runs import State
+from cadrecode.scoring import OUTSIDE
+from cadrecode.ui.form import FIRST, grouped
+from cadrecode.ui.tabs.train import PRESETS
+from cadrecode.ui.text import LANGUAGES, WORDS, Words
+from cadrecode.ui.text_settings import HELP_ZH
+
+SOURCES = sorted(Path(ui.__file__).parent.rglob("*.py"))
+HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+def _gaps(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("key", WORDS)
+def test_each_word_is_there_in_every_language_with_the_same_gaps(key):
+    assert len(WORDS[key]) == len(LANGUAGES)
+    assert all(text.strip() for text in WORDS[key])
+    assert len({frozenset(_gaps(text)) for text in WORDS[key]}) == 1, WORDS[key]
+
+
+def test_chinese_is_chinese():
+    same_in_both = {"adapters.rank", "adapters.iou", "set.lora_alpha"}
+    assert {key for key, (_, chinese) in WORDS.items() if not HAN.search(chinese)} == same_in_both
+
+
+def test_every_key_in_the_source_exists():
+    used = {
+        key
+        for path in SOURCES
+        for key in re.findall(r"""words\(\s*["']([\w. ]+)["']""", path.read_text(encoding="utf-8"))
+    }
+    assert len(used) > 80
+    assert used - set(WORDS) == set()
+
+
+def test_no_key_is_left_over():
+    source = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES if path.name != "text.py")
+    prefixes = ("outcome.", "state.", "stage.", "dim.", "family.", "group.", "preset.", "runs.", "adapters.", "set.")
+    left = {
+        key
+        for key in WORDS
+        if not re.search(rf"""["']{re.escape(key)}["']""", source) and not key.startswith((*prefixes, "curve."))
+    }
+    assert left == set()
+
+
+def test_what_other_rooms_say_has_words():
+    words = Words("zh")
+    for state in State:
+        assert HAN.search(words.state(state))
+    for outcome in (*Outcome, OUTSIDE):
+        assert HAN.search(words.outcome(outcome))
+    for family in FAMILIES:
+        assert HAN.search(words.family(family, ""))
+    for group in grouped():
+        assert HAN.search(words(f"group.{group}"))
+    for name in PRESETS:
+        assert HAN.search(words(f"preset.{name}"))
+    for stage in ("loading", "sampling", "building", "ranking", "checking", "measuring", "merging", "saving", "done"):
+        assert HAN.search(words.stage(stage))
+
+
+def test_every_setting_is_explained_in_both_languages():
+    assert set(HELP_ZH) == set(TrainConfig.model_fields)
+    for name in TrainConfig.model_fields:
+        assert HAN.search(Words("zh").help(name))
+        assert Words("en").help(name)
+    assert all(f"set.{name}" in WORDS for name in FIRST)
+
+
+def test_numbers_of_programs_are_named_in_chinese():
+    assert Words("zh").dimension("hole 2 radius") == "孔 2 半径"
+    assert Words("en").dimension("hole 2 radius") == "hole 2 radius"
