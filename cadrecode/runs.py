@@ -7,8 +7,11 @@ and the app restarted, without a run noticing. The layout is in the README.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
+import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -17,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from cadrecode.errors import RunError
+
+log = logging.getLogger(__name__)
 
 SEAL = "complete.json"  # written last into a checkpoint: what it holds, so that a half-written or cut one is recognised
 RESUMABLE = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "adapter_model.safetensors")
@@ -69,7 +74,7 @@ class Run:
 
     @classmethod
     def create(cls, folder: str | Path, config_yaml: str, state: State = State.QUEUED) -> Run:
-        """Start a run folder. What an earlier run left there is moved to a folder beside it: nothing is overwritten.
+        """Start a run folder. What an earlier run made there is moved to a folder beside it: nothing is overwritten.
 
         Raises: RunError: a living process works in that folder.
         """
@@ -80,7 +85,7 @@ class Run:
                 raise RunError(
                     f"{run.folder} is in use by process {pid}. Stop that run, or set another model_save_path."
                 )
-            run._set_aside()
+            run._clear()
         run.folder.mkdir(parents=True, exist_ok=True)
         run.clear_stop()
         run.write_config(config_yaml)
@@ -218,6 +223,19 @@ class Run:
     def clear_stop(self) -> None:
         (self.folder / "stop").unlink(missing_ok=True)
 
+    def stop_on_signals(self) -> None:
+        """Let SIGTERM and a first Ctrl-C ask this process to save and end; a second Ctrl-C interrupts at once."""
+        owner = os.getpid()
+
+        def ask(number: int, frame: object) -> None:
+            if os.getpid() != owner:  # a worker process that inherited this: nothing there is worth saving
+                os._exit(128 + number)
+            self.request_stop()
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        signal.signal(signal.SIGTERM, ask)
+        signal.signal(signal.SIGINT, ask)
+
     # --- checkpoints
 
     def checkpoints(self) -> list[Path]:
@@ -238,11 +256,18 @@ class Run:
         reason = " ".join(broken) if broken else "No checkpoint was saved there."
         raise RunError(f"Nothing to resume from in {self.folder}. {reason}")
 
-    def _set_aside(self) -> None:
-        """Move the earlier run of this folder to <folder>-earlier-<n>."""
+    def _clear(self) -> None:
+        """Make room: move what an earlier run made to <folder>-earlier-<n>, drop one that made nothing."""
+        results = ("metrics.jsonl", "adapter_model.safetensors", "merged_model")
+        if not self.all_checkpoints() and not any((self.folder / name).exists() for name in results):
+            for name in ("status.json", "log.txt", "stop"):
+                (self.folder / name).unlink(missing_ok=True)
+            shutil.rmtree(self.folder / "samples", ignore_errors=True)
+            return
         n = 1
         while (other := self.folder.with_name(f"{self.folder.name}-earlier-{n}")).exists():
             n += 1
+        log.info("%s holds an earlier run; it is moved to %s.", self.folder, other)
         self.folder.rename(other)
 
 

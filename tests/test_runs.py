@@ -137,6 +137,12 @@ def test_an_earlier_run_is_moved_aside_not_overwritten(run):
     assert earlier.config_yaml() == "seed: 1\n"
 
 
+def test_an_earlier_run_that_made_nothing_is_replaced(run):
+    run.set_status(State.FAILED, error="no data")
+    assert Run.create(run.folder, "seed: 2\n").status().get("error") is None
+    assert [path.name for path in run.folder.parent.iterdir()] == ["brackets"]
+
+
 def test_a_folder_in_use_is_refused(run):
     run.claim()
     with pytest.raises(RunError, match=f"in use by process {os.getpid()}"):

@@ -103,9 +103,11 @@ class TrainConfig(Settings):
     max_steps: PositiveInt = 50_000
     """Steps of training."""
     do_eval: bool = False
-    """Evaluate every eval_steps: loss on the validation data, and three sample programs."""
+    """Evaluate every eval_steps: loss on the validation data, and programs written for some of its clouds."""
     eval_steps: PositiveInt = 5000
     """Steps between evaluations."""
+    eval_programs: NonNegativeInt = 8
+    """Programs written at each evaluation, for the invalid ratio and the median IoU; the first three are kept."""
     load_best_model_at_end: bool = True
     """With do_eval: end with the weights of the lowest evaluation loss. save_steps must be a multiple of eval_steps."""
     save_steps: PositiveInt = 10_000

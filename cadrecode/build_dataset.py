@@ -1,0 +1,32 @@
+"""Make a data set once, so that training starts at once: programs checked and canonical, surface points beside them."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from cadrecode.data.dataset import Programs, exists, load_programs, write_built
+from cadrecode.errors import DatasetError
+
+log = logging.getLogger(__name__)
+
+
+def build_dataset(source: str | Path, out: str | Path, n: int | None = None, seed: int = 0) -> Programs:
+    """Read `source` (any format of `load_programs`) and write the folder `out`, which training reads directly.
+
+    Args:    n: at most this many pairs.
+    Returns: what was written, and what was skipped.
+    Raises:  DatasetError: the source is not usable, or `out` holds something already.
+    """
+    out = Path(out)
+    if exists(out) and any(out.iterdir()):
+        raise DatasetError(f"{out} is not empty. Choose another folder, or empty it.")
+    programs = load_programs(
+        source,
+        limit=n,
+        seed=seed,
+        on_progress=lambda done, total: log.info("%s of %s programs", f"{done:,}", f"{total:,}"),
+    )
+    write_built(out, programs)
+    log.info("%s: %s pairs, %s skipped", out, f"{len(programs.pairs):,}", f"{len(programs.skipped):,}")
+    return programs

@@ -1,0 +1,327 @@
+"""From programs to training pairs: read, check, bring into one frame and one spelling, sample the surface.
+
+Nothing is executed: programs are parsed and built by `cadrecode.program`. One that fails is skipped and listed with its
+reason; never replaced by something else.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import statistics
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cadrecode.cloud import CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud
+from cadrecode.errors import DatasetError, PointCloudError, ProgramError
+from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
+from cadrecode.program import build, edit, iou, parse, write
+from cadrecode.program import invent as inventing
+from cadrecode.program.language import Program
+from cadrecode.program.solid import bounds, sample
+
+log = logging.getLogger(__name__)
+
+FORMATS = (
+    "a folder of .py programs (sub-folders too, so CAD-Recode's batch_*/*.py; a cloud or mesh of the same name beside "
+    "a program is used as its input), a .jsonl or .jsonl.gz file with a program under `code` in each line, a folder "
+    "made by `python -m cadrecode build-dataset`, or invent:<family>[:count] for invented parts"
+)
+INVENTED = 2000  # parts of invent:<family> where no count is given
+POOL_POINTS = 4096  # surface points kept for each part; what the model sees is drawn from them anew in each epoch
+CODE_SIDE = MODEL_SIDE * CODE_PER_MODEL
+SIDE_SLACK, CENTER_SLACK = 0.03 * CODE_SIDE, 3.0  # programs of whole numbers miss the CODE frame by a little
+STEPS_PER_CODE = 2  # numbers brought into the CODE frame are rounded to halves, which CAD-Recode's programs have too
+LEAST_IOU_ROUNDED = 0.8
+BOX_SLACK = 0.1  # of the longest side: a scan's box and its program's box agree at least this well
+POINTS_FILE, PROGRAMS_FILE = "points.npy", "programs.jsonl.gz"  # what build-dataset writes
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A part: its program in canonical text, CODE frame, and points of its surface, (P, 3) float16, MODEL frame."""
+
+    name: str
+    text: str
+    points: np.ndarray = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A program that is not used, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Programs:
+    """What a source holds."""
+
+    source: str
+    pairs: list[Pair]
+    skipped: list[Skipped]
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """What became of a source: how many pairs are used, what is skipped, how long the programs are in tokens."""
+
+    source: str
+    used: int
+    skipped: list[Skipped]
+    too_long: list[Skipped]
+    token_lengths: list[int] = field(repr=False)
+
+    def summary(self, examples: int = 5) -> str:
+        """A few lines for the log."""
+        lengths = self.token_lengths
+        lines = [f"{self.source}: {self.used:,} pairs"]
+        if lengths:
+            lines[0] += f", {min(lengths)} to {max(lengths)} tokens, median {statistics.median(lengths):g}"
+        for what, entries in (("skipped", self.skipped), ("too long", self.too_long)):
+            if entries:
+                lines.append(f"  {len(entries):,} {what}:")
+                lines += [f"    {entry.name}: {entry.reason}" for entry in entries[:examples]]
+                lines += [f"    and {len(entries) - examples:,} more"] * (len(entries) > examples)
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; of the lengths the least, the median and the greatest."""
+        lengths = self.token_lengths
+        return {
+            "source": self.source,
+            "used": self.used,
+            "skipped": [[entry.name, entry.reason] for entry in self.skipped],
+            "too_long": [[entry.name, entry.reason] for entry in self.too_long],
+            "tokens": {"min": min(lengths), "median": statistics.median(lengths), "max": max(lengths)}
+            if lengths
+            else None,
+        }
+
+
+def load_programs(
+    source: str | Path,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Programs:
+    """Read a source of programs and make pairs of what is good.
+
+    Args:
+        source: see FORMATS.
+        limit: at most this many pairs, drawn at random from the whole source.
+        seed: of the draw, the surface points and the invented parts.
+        on_progress: called with (programs looked at, programs in all) now and then.
+        should_stop: looked at between programs; True ends the reading early.
+    Raises: DatasetError: no such source, not one of the formats, or nothing in it is usable.
+    """
+    source = str(source)
+    path = Path(source)
+    if (path / POINTS_FILE).is_file() and (path / PROGRAMS_FILE).is_file():
+        return _read_built(path, limit, seed)
+    entries, total = _entries(source, seed, limit)
+    pairs: list[Pair] = []
+    skipped: list[Skipped] = []
+    for number, entry in enumerate(entries):
+        if should_stop() or (limit is not None and len(pairs) >= limit):
+            break
+        try:
+            pairs.append(make_pair(entry.name, entry.text(), entry.cloud, seed=seed))
+        except (ProgramError, PointCloudError, UnicodeDecodeError) as error:
+            skipped.append(Skipped(entry.name, str(error)))
+        if on_progress and (number + 1) % 100 == 0:
+            on_progress(number + 1, total)
+    if not pairs and not should_stop():
+        reasons = "".join(f"\n  {entry.name}: {entry.reason}" for entry in skipped[:3])
+        raise DatasetError(f"None of the {len(skipped)} programs of {source} is usable.{reasons}")
+    return Programs(source, pairs, skipped)
+
+
+def exists(source: str | Path) -> bool:
+    """Whether a source is there to be read (an invented one always is)."""
+    return str(source).startswith("invent:") or Path(source).exists()
+
+
+def make_pair(name: str, text: str, cloud: Path | None = None, *, seed: int = 0) -> Pair:
+    """One program as a training pair; its points from the cloud or mesh beside it, or else from its own surface.
+
+    Raises: ProgramError, PointCloudError: it cannot be used, and why.
+    """
+    program = parse(text)
+    solid = build(program)
+    low, high = bounds(solid)
+    fits = in_code_frame(low, high)
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    if cloud is None:
+        program = program if fits else to_code_frame(program, Frame.of(np.stack((low, high))))
+        solid = solid if fits else build(program)
+        points, _ = sample(solid, POOL_POINTS, rng)
+        frame = Frame.of(np.stack(bounds(solid)))
+    else:
+        raw = read_cloud(cloud, seed=seed).points
+        frame = Frame.of(raw)
+        if not fits:
+            corners = frame.to_code(np.stack((low, high)))
+            scanned = frame.to_code(np.stack((raw.min(0), raw.max(0))))
+            if np.abs(corners - scanned).max() > BOX_SLACK * CODE_SIDE:
+                raise ProgramError(f"its box and that of {cloud.name} differ by more than {BOX_SLACK:.0%}")
+            program = to_code_frame(program, frame)
+        points = raw[rng.choice(len(raw), POOL_POINTS, replace=len(raw) < POOL_POINTS)]
+    return Pair(name, write(program), frame.to_model(points).astype(np.float16))
+
+
+def in_code_frame(low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether a box, (3,) and (3,), is centred and its longest side 200, as programs of whole numbers manage it."""
+    centred = np.abs(low + high).max() / 2 <= CENTER_SLACK
+    return bool(centred and abs((high - low).max() - CODE_SIDE) <= SIDE_SLACK)
+
+
+def to_code_frame(program: Program, frame: Frame) -> Program:
+    """A program in RAW numbers, in the CODE frame, its numbers rounded to halves.
+
+    Raises: ProgramError: it is so fine that the rounding would make another part of it.
+    """
+    exact = edit.transform(program, 1 / frame.raw_per_code, tuple(-c / frame.raw_per_code for c in frame.center))
+    rounded = edit.transform(edit.rounded(edit.transform(exact, STEPS_PER_CODE), 0), 1 / STEPS_PER_CODE)
+    agreement = iou(build(exact), build(rounded))
+    if agreement < LEAST_IOU_ROUNDED:
+        raise ProgramError(
+            f"Rounded to {1 / (STEPS_PER_CODE * CODE_SIDE):.2%} of its longest side it is another part "
+            f"(IoU {agreement:.2f})."
+        )
+    return rounded
+
+
+# --- sources
+
+
+@dataclass(frozen=True)
+class _Entry:
+    name: str
+    text: Callable[[], str]
+    cloud: Path | None = None
+
+
+def _entries(source: str, seed: int, limit: int | None) -> tuple[Iterable[_Entry], int]:
+    """The programs of a source, not yet read, and how many they are."""
+    path = Path(source)
+    if source.startswith("invent:"):
+        return _invented(source, seed, limit)
+    if not path.exists():
+        raise DatasetError(f"There is no training data at {source}. Give {FORMATS}.")
+    if path.is_dir():
+        entries = _files(path)
+        if not entries:
+            raise DatasetError(f"{source} holds no .py programs. Give {FORMATS}.")
+    elif path.name.endswith((".jsonl", ".jsonl.gz")):
+        entries = _lines(path)
+    elif path.suffix == ".py":
+        entries = [_Entry(path.stem, path.read_text, _cloud_beside(path))]
+    else:
+        raise DatasetError(f"{source} is not a format that is known. Give {FORMATS}.")
+    if limit is not None and limit < len(entries):
+        order = np.random.default_rng(seed).permutation(len(entries))
+        entries = [entries[i] for i in order]
+    return entries, len(entries)
+
+
+def _files(folder: Path) -> list[_Entry]:
+    found = sorted(folder.rglob("*.py"))
+    return [
+        _Entry(str(path.relative_to(folder).with_suffix("")), lambda p=path: p.read_text("utf-8"), _cloud_beside(path))
+        for path in found
+    ]
+
+
+def _cloud_beside(program: Path) -> Path | None:
+    for suffix in (*CLOUD_SUFFIXES, *MESH_SUFFIXES):
+        if (candidate := program.with_suffix(suffix)).is_file():
+            return candidate
+    return None
+
+
+def _lines(path: Path) -> list[_Entry]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    entries = []
+    try:
+        with opened(path, "rt", encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    entries.append(_line_entry(number, line))
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}") from error
+    return entries
+
+
+def _line_entry(number: int, line: str) -> _Entry:
+    name = f"line {number}"
+    try:
+        values = json.loads(line)
+    except ValueError:
+        return _Entry(name, _refusal("not JSON"))
+    if not isinstance(values, dict) or not isinstance(values.get("code"), str):
+        return _Entry(name, _refusal("has no program under `code`"))
+    return _Entry(str(values.get("id") or values.get("name") or name), lambda: values["code"])
+
+
+def _refusal(reason: str) -> Callable[[], str]:
+    def refuse() -> str:
+        raise ProgramError(reason)
+
+    return refuse
+
+
+def _invented(source: str, seed: int, limit: int | None) -> tuple[Iterator[_Entry], int]:
+    _, family, *rest = source.split(":")
+    if family not in inventing.FAMILIES:
+        raise DatasetError(f"{source}: no family {family!r}. There are {', '.join(sorted(inventing.FAMILIES))}.")
+    if len(rest) > 1 or (rest and not rest[0].isdigit()):
+        raise DatasetError(f"{source}: expected invent:<family> or invent:<family>:<count>.")
+    count = min(int(rest[0]) if rest else INVENTED, limit or 10**9)
+    rng = np.random.default_rng(seed)
+
+    def made() -> Iterator[_Entry]:
+        for i in range(count):
+            program = inventing.invent(rng, family)
+            yield _Entry(f"{family}-{i:06d}", lambda program=program: write(program))
+
+    return made(), count
+
+
+# --- built data sets
+
+
+def write_built(folder: Path, programs: Programs) -> None:
+    """Write pairs such that `load_programs(folder)` reads them back without building anything."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / POINTS_FILE, np.stack([pair.points for pair in programs.pairs]))
+    with gzip.open(folder / PROGRAMS_FILE, "wt", encoding="utf-8") as file:
+        for pair in programs.pairs:
+            file.write(json.dumps({"name": pair.name, "code": pair.text}) + "\n")
+    skipped = [[entry.name, entry.reason] for entry in programs.skipped]
+    report = {"source": programs.source, "used": len(programs.pairs), "skipped": skipped}
+    (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+
+
+def _read_built(folder: Path, limit: int | None, seed: int) -> Programs:
+    try:
+        points = np.load(folder / POINTS_FILE, mmap_mode="r", allow_pickle=False)  # stays on disk until it is used
+        with gzip.open(folder / PROGRAMS_FILE, "rt", encoding="utf-8") as file:
+            rows = [json.loads(line) for line in file]
+    except (OSError, ValueError, EOFError) as error:
+        raise DatasetError(f"{folder} cannot be read: {error}. Build it again.") from error
+    if len(rows) != len(points) or points.ndim != 3 or points.shape[2] != 3:
+        raise DatasetError(f"{folder}: {len(rows)} programs and points of shape {points.shape}. Build it again.")
+    chosen = np.arange(len(rows))
+    if limit is not None and limit < len(rows):
+        chosen = np.random.default_rng(seed).permutation(len(rows))[:limit]
+    return Programs(str(folder), [Pair(rows[i]["name"], rows[i]["code"], points[i]) for i in chosen], [])

@@ -1,0 +1,346 @@
+"""Fine-tune an adapter: LoRA on a base in full precision, or QLoRA on one held in 4 bits.
+
+The loop is transformers' Trainer; ours are the data, the run folder and the merging. This file is the table of contents:
+read programs, load the base, attach the adapter, fit, save and check, merge into a fresh base.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import logging
+import os
+import traceback
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import TrainingArguments, set_seed
+from transformers.utils.logging import disable_progress_bar
+
+from cadrecode.config import TrainConfig
+from cadrecode.data.batches import Collate, EncodedPair, Views, encode
+from cadrecode.data.dataset import FORMATS, DatasetReport, Programs, exists, load_programs
+from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, ModelError, RunError
+from cadrecode.model import adapters
+from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
+from cadrecode.train.base import Precision, free_memory, load_base, loss_of
+from cadrecode.train.loop import AdapterTrainer
+from cadrecode.train.saving import check_saved, merge_beside, size_mb
+from cadrecode.train.watch import RunFolder
+
+log = logging.getLogger(__name__)
+
+HELD_OUT_SHARE = 0.05  # of the training programs, where there is no validation data
+CHECKED_PAIRS = 4  # pairs on which a saved adapter must have the loss of the one in memory
+ADAPTER_FILES = (adapters.CONFIG_FILE, adapters.WEIGHTS_FILE)
+OUT_OF_MEMORY = (
+    "Out of memory. Set per_device_train_batch_size to 4 and gradient_accumulation_steps to 8, turn on "
+    "gradient_checkpointing, use --use_qlora, or take a smaller base."
+)
+
+
+def train(config: TrainConfig, run: Run) -> Path:
+    """Fine-tune an adapter; everything is written into the run's folder, whose layout is the guide's.
+
+    Returns: the folder of the adapter; of the merged model where the settings do not keep the adapter; of the newest
+        checkpoint where the run was stopped.
+    Raises:  ConfigError, DatasetError, ModelError, RunError: in words, and also noted in the run's status.
+    """
+    disable_progress_bar()  # log.txt is read as text
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")  # PEFT asks transformers by its old name
+    with _outcome_noted(run):
+        checkpoint = _checkpoint_to_resume(config, run)
+        _check_possible(config)
+        set_seed(config.seed)
+        programs, validation = read_programs(config, run)
+        if run.stop_requested():
+            return _stopped(run)
+        fitted = fit(config, run, programs, validation, checkpoint)
+        free_memory()  # of the live model: from here on everything is loaded afresh from what was saved
+        if fitted.stopped:
+            return _stopped(run)
+        check_saved(config, run.folder, fitted.batch, fitted.loss)
+        folder = finish(config, run)
+        run.set_status(State.DONE, step=config.max_steps, total=config.max_steps)
+        return folder
+
+
+# --- reading
+
+
+def read_programs(config: TrainConfig, run: Run) -> tuple[Programs, Programs | None]:
+    """Training and validation programs; the latter held out of the former where there are none and they are needed."""
+    log.info("Reading programs from %s", config.train_data_path)
+    programs = load_programs(
+        config.train_data_path,
+        limit=config.max_train_samples,
+        seed=config.seed,
+        on_progress=lambda done, total: log.info("  %s of %s", f"{done:,}", f"{total:,}"),
+        should_stop=run.stop_requested,
+    )
+    if not config.do_eval or run.stop_requested():
+        return programs, None
+    if config.val_data_path is None or not exists(config.val_data_path):
+        programs, validation = hold_out(programs, config)
+        log.info(
+            "There is no validation data at %s: %d of the training programs are held out instead.",
+            config.val_data_path,
+            len(validation.pairs),
+        )
+        return programs, validation
+    validation = load_programs(config.val_data_path, limit=config.max_eval_samples, seed=config.seed + 1)
+    known = {pair.text for pair in programs.pairs}
+    seen = sum(pair.text in known for pair in validation.pairs)
+    if seen:
+        log.warning("%d of %d validation programs are training programs too.", seen, len(validation.pairs))
+    return programs, validation
+
+
+def hold_out(programs: Programs, config: TrainConfig) -> tuple[Programs, Programs]:
+    """Split at random, such that no program is on both sides.
+
+    Raises: DatasetError: there are not two different ones.
+    """
+    texts = sorted({pair.text for pair in programs.pairs})
+    if len(texts) < 2:
+        raise DatasetError("There is one program only, so none can be held out. Set val_data_path, or do_eval false.")
+    count = min(max(1, round(len(texts) * HELD_OUT_SHARE)), config.max_eval_samples or len(texts))
+    held = {texts[i] for i in np.random.default_rng(config.seed).permutation(len(texts))[:count]}
+    kept = [pair for pair in programs.pairs if pair.text not in held]
+    others = {pair.text: pair for pair in programs.pairs if pair.text in held}
+    source = f"{programs.source} (held out)"
+    return Programs(programs.source, kept, programs.skipped), Programs(source, list(others.values()), [])
+
+
+# --- fitting
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What is left of the live model: whether it was stopped, and its loss on a batch, to check what was saved."""
+
+    stopped: bool
+    batch: dict[str, torch.Tensor] | None = None
+    loss: float = 0.0
+
+
+def fit(config: TrainConfig, run: Run, programs: Programs, validation: Programs | None, checkpoint: Path | None) -> Fitted:
+    """Train, and save the adapter into the run's folder unless the run was stopped."""
+    precision = Precision.of(config)
+    model, tokenizer = load_base(config, precision)
+    fresh_encoder = model.fresh_encoder
+    room = _room_for_tokens(config, model)
+    pairs, report = encode(programs, tokenizer, room)
+    log.info("%s", report.summary())
+    held, reports = [], {"train": report.to_dict()}
+    if validation is not None:
+        held, val_report = encode(validation, tokenizer, room)
+        log.info("%s", val_report.summary())
+        reports["validation"] = val_report.to_dict()
+    (run.folder / "data.json").write_text(json.dumps(reports, indent=1), encoding="utf-8")
+    model = _attach(config, model)
+    views = Views(
+        pairs,
+        config.n_points,
+        seed=config.seed,
+        noise_probability=config.noise_probability,
+        noise_std=config.noise_std,
+    )
+    held_views = Views(held, config.n_points, seed=config.seed) if held else None
+    trainer = AdapterTrainer(
+        model=model,
+        args=_arguments(config, run, precision, evaluate_first=checkpoint is None and not fresh_encoder),
+        processing_class=tokenizer,
+        data_collator=Collate(tokenizer.pad_token_id, model.get_base_model().n_point_tokens),
+        train_dataset=views,
+        eval_dataset=held_views,
+    )
+    longest = max(report.token_lengths)
+    watch = RunFolder(run, config, lambda folder: merge_beside(config, folder, run), tokenizer, held_views, longest)
+    trainer.add_callback(watch)
+    if checkpoint is not None:
+        run.forget_metrics_after(checkpoint_step(checkpoint))
+        log.info("Going on from %s", checkpoint)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if watch.stopped:
+        return Fitted(stopped=True)
+    if config.keep_best:
+        log.info("Kept: the weights of step %s, with eval_loss %s", trainer.state.best_global_step, trainer.state.best_metric)
+    run.set_status(State.SAVING)
+    batch = trainer._prepare_inputs(_check_batch(trainer, pairs, config))
+    loss = loss_of(model, batch)
+    counts = adapters.save_adapter(model, tokenizer, run.folder)
+    log.info(
+        "Adapter saved: %d LoRA and %d encoder tensors, %s numbers, %.1f MB",
+        counts.lora_tensors,
+        counts.encoder_tensors,
+        f"{counts.parameters:,}",
+        size_mb(run.folder / adapters.WEIGHTS_FILE),
+    )
+    return Fitted(stopped=False, batch={key: value.cpu() for key, value in batch.items()}, loss=loss)
+
+
+def _attach(config: TrainConfig, model):
+    """The fresh adapter, and what it takes, measured."""
+    if config.quantization is not None:
+        adapters.prepare_for_kbit(model, gradient_checkpointing=config.gradient_checkpointing)
+    elif config.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    held_mb = model.get_memory_footprint() / 2**20
+    model = adapters.attach_lora(
+        model,
+        r=config.lora_r,
+        alpha=config.lora_alpha,
+        dropout=config.lora_dropout,
+        target_modules=config.lora_target_modules,
+    )
+    trainable, total = adapters.count_parameters(model)
+    log.info(
+        "%s: held in %.0f MB (%s); trainable %s of %s parameters (%.2f %%)",
+        config.base_model_name,
+        held_mb,
+        config.quantization or str(model.dtype).removeprefix("torch."),
+        f"{trainable:,}",
+        f"{total:,}",
+        100 * trainable / total,
+    )
+    return model
+
+
+def _arguments(config: TrainConfig, run: Run, precision: Precision, evaluate_first: bool) -> TrainingArguments:
+    arguments = TrainingArguments(
+        output_dir=str(run.folder),
+        per_device_train_batch_size=config.per_device_train_batch_size,
+        per_device_eval_batch_size=config.per_device_train_batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type=config.lr_scheduler_type,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        warmup_steps=config.warmup_steps,
+        max_steps=config.max_steps,
+        eval_strategy="steps" if config.do_eval else "no",
+        eval_steps=config.eval_steps if config.do_eval else None,
+        eval_on_start=config.do_eval and evaluate_first,
+        save_strategy="steps",
+        save_steps=config.save_steps,
+        save_total_limit=config.save_total_limit,
+        load_best_model_at_end=config.keep_best,
+        metric_for_best_model="eval_loss" if config.keep_best else None,
+        greater_is_better=False if config.keep_best else None,
+        logging_steps=config.logging_steps,
+        logging_first_step=True,
+        logging_nan_inf_filter=False,  # it would report the average in place of a loss that is no number
+        seed=config.seed,
+        bf16=precision.bf16,
+        fp16=precision.fp16,
+        use_cpu=precision.device.type == "cpu",
+        dataloader_num_workers=min(config.num_workers, max(0, (os.cpu_count() or 1) - 1)),
+        remove_unused_columns=False,
+        prediction_loss_only=True,
+        label_names=["labels"],
+        report_to=config.tracker,
+        run_name=config.experiment_name,
+        disable_tqdm=True,
+    )
+    if precision.device.type == "cuda":
+        arguments._n_gpu = 1  # else Trainer wraps the model in DataParallel wherever it sees two GPUs
+    return arguments
+
+
+def _room_for_tokens(config: TrainConfig, model) -> int:
+    """Longest program, in tokens with START and END, that fits the settings and the model."""
+    room = min(config.max_seq_length - config.n_points, model.config.max_position_embeddings - model.n_point_tokens)
+    wanted = model.point_settings.n_points
+    if config.n_points < model.n_point_tokens or (wanted != config.n_points and model.point_settings.kind == "fourier"):
+        raise ConfigError(f"n_points is {config.n_points}; {config.base_model_name} reads {wanted} points.")
+    return room
+
+
+# --- the end
+
+
+def finish(config: TrainConfig, run: Run) -> Path:
+    """Merge at the end, where asked for, and keep or drop the adapter. Returns the folder to use."""
+    free_memory()
+    if not config.auto_merge_final:
+        return run.folder
+    merged = merge_beside(config, run.folder, run)
+    if config.keep_lora_final:
+        return run.folder
+    for name in (*ADAPTER_FILES, "README.md"):
+        (run.folder / name).unlink(missing_ok=True)
+    return merged
+
+
+# --- small steps
+
+
+def _check_possible(config: TrainConfig) -> None:
+    """What can be known to fail before anything heavy is loaded."""
+    if not exists(config.train_data_path):
+        raise DatasetError(f"There is no training data at {config.train_data_path}. Give {FORMATS}.")
+    if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
+        raise ConfigError(f"report_to is {config.tracker}, which is not installed: pip install {config.tracker}")
+    for advice in config.advice():
+        log.warning("%s", advice)
+
+
+def _checkpoint_to_resume(config: TrainConfig, run: Run) -> Path | None:
+    """The checkpoint that the settings name, checked. Raises: RunError: why it cannot be resumed from."""
+    wanted = config.resume_from_checkpoint
+    if wanted is None:
+        return None
+    folder = run.latest_checkpoint() if wanted in ("last", "true", "True") else Path(wanted)
+    problems = checkpoint_problems(folder)
+    if problems:
+        raise RunError(f"{folder} cannot be resumed from: {'; '.join(problems)}.")
+    if checkpoint_step(folder) >= config.max_steps:
+        raise RunError(f"{folder} has all of max_steps ({config.max_steps}) behind it. Raise max_steps to go on.")
+    saved = json.loads((folder / adapters.CONFIG_FILE).read_text(encoding="utf-8"))
+    for name, then, now in (
+        ("lora_r", saved["r"], config.lora_r),
+        ("lora_alpha", saved["lora_alpha"], config.lora_alpha),
+        ("lora_target_modules", sorted(saved["target_modules"]), sorted(config.lora_target_modules)),
+    ):
+        if then != now:
+            raise RunError(f"{folder} was trained with {name} {then}, and the settings say {now}.")
+    return folder
+
+
+def _check_batch(trainer: AdapterTrainer, pairs: list[EncodedPair], config: TrainConfig) -> dict[str, torch.Tensor]:
+    views = Views(pairs[:CHECKED_PAIRS], config.n_points, seed=config.seed)
+    return trainer.data_collator([views[i] for i in range(len(views))])
+
+
+def _stopped(run: Run) -> Path:
+    checkpoints = run.checkpoints()
+    run.set_status(State.STOPPED)
+    if not checkpoints:
+        log.info("Stopped before there was anything to save.")
+        return run.folder
+    log.info("Stopped. Go on with --resume_from_checkpoint %s", checkpoints[-1])
+    return checkpoints[-1]
+
+
+@contextlib.contextmanager
+def _outcome_noted(run: Run) -> Iterator[None]:
+    """Whatever ends the run early is written into its status before it is raised."""
+    run.claim()
+    try:
+        yield
+    except CadrecodeError as error:
+        run.set_status(State.FAILED, error=str(error))
+        raise
+    except torch.OutOfMemoryError as error:
+        run.set_status(State.FAILED, error=OUT_OF_MEMORY)
+        raise RunError(OUT_OF_MEMORY) from error
+    except BaseException as error:
+        log.error("%s", traceback.format_exc())
+        run.set_status(State.FAILED, error=f"{type(error).__name__}: {error}")
+        raise

@@ -1,0 +1,72 @@
+"""Where a training computes, in what numbers, and the base it loads for that."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+from dataclasses import dataclass
+
+import torch
+
+from cadrecode.config import TrainConfig
+from cadrecode.errors import ConfigError
+from cadrecode.model.load import load_model, pick_device
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Where to compute, and in what numbers."""
+
+    device: torch.device
+    dtype: torch.dtype
+    bf16: bool = False
+    fp16: bool = False
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> Precision:
+        """What the settings ask for, as far as the machine has it."""
+        if config.device.startswith("cuda:"):
+            os.environ["CUDA_VISIBLE_DEVICES"] = config.device.removeprefix("cuda:")  # Trainer takes the first it sees
+        device = pick_device("cuda" if config.device.startswith("cuda") else config.device)
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise ConfigError(f"device is {config.device}, and torch finds no CUDA here. Set device to auto or cpu.")
+        if device.type != "cuda":
+            return cls(device, torch.float32)
+        kind = config.mixed_precision
+        if kind == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+            log.warning("This GPU has no bf16; training in fp16 instead.")
+            kind = "fp16"
+        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "no": torch.float32}[kind]
+        if config.quantization == "4bit":
+            dtype = getattr(torch, config.bnb_4bit_compute_dtype)
+            if dtype == torch.bfloat16 and kind == "fp16":
+                dtype = torch.float16
+        return cls(device, dtype, bf16=kind == "bf16", fp16=kind == "fp16")
+
+
+def load_base(config: TrainConfig, precision: Precision):
+    return load_model(
+        config.base_model_name,
+        device=precision.device,
+        dtype=precision.dtype,
+        quantization=config.quantization,
+        quant_type=config.bnb_4bit_quant_type,
+        double_quant=config.bnb_4bit_use_double_quant,
+    )
+
+
+@torch.no_grad()
+def loss_of(model, batch: dict[str, torch.Tensor]) -> float:
+    """The mean loss of a batch, without dropout."""
+    model.eval()
+    return float(model(**batch).loss)
+
+
+def free_memory() -> None:
+    """Give back what nothing refers to any more, on the GPU too."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,57 @@
+"""transformers' Trainer with our batches, our order, and our way of saving an adapter."""
+
+from __future__ import annotations
+
+import torch
+from torch.utils.data import DataLoader
+from transformers import Trainer
+from transformers.trainer_callback import PrinterCallback
+
+from cadrecode.data.batches import LikeLengths, Views
+from cadrecode.model.adapters import save_adapter
+
+
+class AdapterTrainer(Trainer):
+    """Trains the adapter of a PEFT model on `Views`.
+
+    One "epoch" of the Trainer is the whole run: `LikeLengths` goes over the pairs as often as the steps need, always the
+    same way for a seed. So a run resumed at step n continues with exactly the batches that were still to come.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.remove_callback(PrinterCallback)
+
+    def get_train_dataloader(self) -> DataLoader:
+        views: Views = self.train_dataset
+        order = LikeLengths(
+            [len(entry.tokens) for entry in views.encoded],
+            self._train_batch_size,
+            self.args.max_steps * self.args.gradient_accumulation_steps,
+            self.args.seed,
+        )
+        return self.accelerator.prepare(DataLoader(views, batch_sampler=order, **self._loading()))
+
+    def get_eval_dataloader(self, eval_dataset=None) -> DataLoader:
+        views: Views = eval_dataset if eval_dataset is not None else self.eval_dataset
+        by_length = sorted(range(len(views)), key=lambda i: len(views.encoded[i].tokens))
+        size = self.args.eval_batch_size
+        batches = [by_length[i : i + size] for i in range(0, len(by_length), size)]
+        return self.accelerator.prepare(DataLoader(views, batch_sampler=batches, collate_fn=self.data_collator))
+
+    def _loading(self) -> dict:
+        workers = self.args.dataloader_num_workers
+        return {
+            "collate_fn": self.data_collator,
+            "num_workers": workers,
+            "pin_memory": self.args.device.type == "cuda",
+            "worker_init_fn": _one_thread if workers else None,
+        }
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        save_adapter(self.model, self.processing_class, output_dir or self.args.output_dir)
+
+
+def _one_thread(worker: int) -> None:
+    """Workers run beside the training: threads of their own would only get in its way."""
+    torch.set_num_threads(1)

@@ -1,0 +1,64 @@
+"""What a training leaves: an adapter that was checked, and a merged model that was verified."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from pathlib import Path
+
+import torch
+
+from cadrecode.config import TrainConfig
+from cadrecode.errors import ModelError
+from cadrecode.model import adapters
+from cadrecode.model.load import save_model
+from cadrecode.runs import Run, State
+from cadrecode.train.base import Precision, load_base, loss_of
+
+log = logging.getLogger(__name__)
+
+LOSS_TOLERANCE, LOSS_TOLERANCE_HALF = 1e-4, 2e-2  # relative; float32, and 16 bits or quantised
+
+
+def check_saved(config: TrainConfig, folder: Path, batch: dict[str, torch.Tensor], expected: float) -> None:
+    """Load the saved adapter onto a fresh base: it must have the loss that the live model had.
+
+    Raises: ModelError: it has another one, so what was saved is not what was trained.
+    """
+    precision = Precision.of(config)
+    base, _ = load_base(config, precision)
+    model = adapters.load_adapter(base, folder)
+    loss = loss_of(model, {key: value.to(precision.device) for key, value in batch.items()})
+    exact = precision.dtype == torch.float32 and config.quantization is None
+    if not abs(loss - expected) <= (LOSS_TOLERANCE if exact else LOSS_TOLERANCE_HALF) * max(1.0, expected):
+        raise ModelError(
+            f"The saved adapter has loss {loss:.4f} where the trained model had {expected:.4f}: it is not what was "
+            f"trained. The last checkpoint in {folder} may be sound."
+        )
+    log.info("Checked: the saved adapter on a fresh base has the live model's loss (%.6f, %.6f)", expected, loss)
+
+
+def merge_beside(config: TrainConfig, folder: Path, run: Run) -> Path:
+    """Merge the adapter in `folder` into a fresh full-precision base and write `folder`/merged_model."""
+    run.set_status(State.MERGING)
+    started = time.monotonic()
+    merged, tokenizer, check = adapters.merge_into_fresh_base(config.base_model_name, folder)
+    target, partial = folder / "merged_model", folder / "merged_model.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    save_model(merged, tokenizer, partial, dtype=check.base_dtype)
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)  # whoever looks for merged_model finds all of it or none
+    log.info(
+        "Merged: %d tensors, logits equal to base and adapter within %.2g, %.1f MB, %.1f s: %s",
+        check.tensors,
+        check.max_logit_difference,
+        size_mb(target / "model.safetensors"),
+        time.monotonic() - started,
+        target,
+    )
+    return target
+
+
+def size_mb(path: Path) -> float:
+    return path.stat().st_size / 2**20

@@ -1,0 +1,194 @@
+"""What a run tells its watchers: state, figures, sample programs; and what it hears from them: stop."""
+
+from __future__ import annotations
+
+import logging
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import TrainerCallback
+
+from cadrecode.config import TrainConfig
+from cadrecode.data.batches import Views
+from cadrecode.errors import ProgramError, RunError
+from cadrecode.model.decode import generate
+from cadrecode.program import build, iou, mesh_of, parse
+from cadrecode.runs import RESUMABLE, Run, State, seal_checkpoint
+
+log = logging.getLogger(__name__)
+
+STATUS_SECONDS = 0.5  # between rewrites of status.json
+KEPT_SAMPLES = 3
+MORE_TOKENS = 1.25  # a sample may be this much longer than the longest training program, before it is cut
+
+
+class RunFolder(TrainerCallback):
+    """Keeps status.json, metrics.jsonl, samples/ and the checkpoints' seals, and looks for the stop flag.
+
+    Args:
+        merge: merges the adapter of a checkpoint folder.
+        held_views: clouds to write programs for at each evaluation; None where there are none.
+        longest: tokens of the longest training program.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        config: TrainConfig,
+        merge: Callable[[Path], Path],
+        tokenizer,
+        held_views: Views | None,
+        longest: int,
+    ):
+        self.run, self.config, self.merge, self.tokenizer = run, config, merge, tokenizer
+        self.held_views, self.longest = held_views, longest
+        self.stopped = False
+        self.first_step = 0
+        self.pairs_per_step = config.per_device_train_batch_size * config.gradient_accumulation_steps
+        self.started = self.last_status = self.last_log = time.monotonic()
+        self.logged_step = 0
+        self.paused = 0.0  # seconds of evaluating, saving and merging, which are no part of the speed
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.first_step = self.logged_step = state.global_step
+        self.started = self.last_log = time.monotonic()
+        evaluating = args.eval_on_start
+        self._tell(State.EVALUATING if evaluating else State.TRAINING, state)
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if self.run.stop_requested() and state.global_step < state.max_steps:
+            self.stopped = True
+            control.should_save = control.should_training_stop = True
+            control.should_evaluate = False
+        now = time.monotonic()
+        if control.should_evaluate:
+            self._tell(State.EVALUATING, state)
+        elif control.should_save:
+            self._tell(State.SAVING, state)
+        elif now - self.last_status > STATUS_SECONDS:
+            self._tell(State.TRAINING, state)
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if not logs or "loss" not in logs:
+            return
+        step, loss = state.global_step, logs["loss"]
+        if not math.isfinite(loss):
+            raise RunError(f"The loss is no number any more at step {step}. Lower learning_rate, or use bf16, not fp16.")
+        now = time.monotonic()
+        seconds = max(1e-9, now - self.last_log - self.paused)
+        speed = (step - self.logged_step) * self.pairs_per_step / seconds
+        self.last_log, self.logged_step, self.paused = now, step, 0.0
+        figures = {
+            "loss": loss,
+            "learning_rate": logs.get("learning_rate"),
+            "grad_norm": logs.get("grad_norm"),
+            "samples_per_second": speed,
+            "peak_memory_mb": peak_memory_mb(),
+            "eta_seconds": self._eta(state),
+        }
+        self.run.log_metrics(step, **figures)
+        log.info(
+            "step %d of %d  loss %.4f  learning rate %.2e  %.1f pairs/s  %s left",
+            step,
+            state.max_steps,
+            loss,
+            logs.get("learning_rate") or 0.0,
+            speed,
+            _minutes(figures["eta_seconds"]),
+        )
+
+    def on_evaluate(self, args, state, control, metrics=None, model=None, **kwargs):
+        started = time.monotonic()
+        figures = {"eval_loss": metrics["eval_loss"]} | self._write_programs(model, state.global_step)
+        self.run.log_metrics(state.global_step, **figures)
+        words = "  ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)
+        log.info("step %d evaluated  %s", state.global_step, words)
+        self.paused += time.monotonic() - started + metrics.get("eval_runtime", 0.0)
+        self._tell(State.SAVING if control.should_save else State.TRAINING, state)
+
+    def on_save(self, args, state, control, **kwargs):
+        started = time.monotonic()
+        folder = self.run.folder / f"checkpoint-{state.global_step}"
+        seal_checkpoint(folder)
+        at_end = state.global_step >= state.max_steps and self.config.auto_merge_final and not self.config.keep_best
+        if self.config.merge_at_checkpoints and not self.stopped and not at_end:  # at the end it would be made twice
+            self.merge(folder)
+            if not self.config.keep_lora_only:
+                for name in (*RESUMABLE, "adapter_config.json", "README.md"):
+                    (folder / name).unlink(missing_ok=True)
+                log.info("keep_lora_only is false: %s keeps its merged model alone.", folder.name)
+        self.paused += time.monotonic() - started
+        self._tell(State.SAVING if control.should_training_stop else State.TRAINING, state)
+
+    # ---
+
+    def _tell(self, state: State, trainer) -> None:
+        self.last_status = time.monotonic()
+        self.run.set_status(state, step=trainer.global_step, total=trainer.max_steps, eta_seconds=self._eta(trainer))
+
+    def _eta(self, trainer) -> float | None:
+        done = trainer.global_step - self.first_step
+        return (time.monotonic() - self.started) / done * (trainer.max_steps - trainer.global_step) if done else None
+
+    def _write_programs(self, model, step: int) -> dict[str, float | None]:
+        """Programs for the first validation clouds: how many are invalid, how well the others fit."""
+        count = min(self.config.eval_programs, len(self.held_views or ()))
+        if count == 0:
+            return {}
+        clouds = np.stack([self.held_views[i]["point_cloud"] for i in range(count)])
+        texts = generate(
+            model,
+            self.tokenizer,
+            torch.from_numpy(clouds),
+            max_new_tokens=math.ceil(self.longest * MORE_TOKENS),
+            stop=self.run.stop_requested,
+        )
+        folder, samples, ious = self.run.samples_folder(step), [], []
+        for i, text in enumerate(texts):
+            pair = self.held_views.encoded[i].pair
+            sample = {"name": pair.name, "program": text, "target": pair.text, "outcome": "ok", "iou": None}
+            try:
+                solid = build(parse(text))
+                sample["iou"] = iou(solid, build(parse(pair.text)))
+                ious.append(sample["iou"])
+            except ProgramError as error:
+                solid, sample["outcome"] = None, str(error)
+            if i < KEPT_SAMPLES:
+                samples.append({**sample, **_write_sample(folder, i + 1, text, pair.text, clouds[i], solid)})
+        self.run.write_samples(step, samples)
+        return {"invalid_ratio": 1 - len(ious) / count, "median_iou": statistics.median(ious) if ious else None}
+
+
+def _write_sample(folder: Path, number: int, text: str, target: str, cloud: np.ndarray, solid) -> dict[str, str]:
+    """A sample's files: the cloud (N, 3) float32 MODEL, both programs, and the mesh in CODE units where there is one."""
+    (folder / f"{number}.py").write_text(text, encoding="utf-8")
+    (folder / f"{number}_target.py").write_text(target, encoding="utf-8")
+    np.save(folder / f"{number}_cloud.npy", cloud)
+    files = {"cloud": f"{number}_cloud.npy"}
+    if solid is not None:
+        vertices, faces = mesh_of(solid)
+        np.savez(folder / f"{number}_mesh.npz", vertices=vertices, faces=faces)
+        files["mesh"] = f"{number}_mesh.npz"
+    return files
+
+
+def peak_memory_mb() -> float | None:
+    """Most memory used so far: the GPU's where there is one, else the process's; None where the system does not tell."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated() / 2**20
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / 2**20 if sys.platform == "darwin" else used / 2**10  # bytes there, KB elsewhere
+
+
+def _minutes(seconds: float | None) -> str:
+    return "?" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
