@@ -124,8 +124,9 @@ def _restrict_files(libc: ctypes.CDLL, folder: Path) -> bool:
         return False
     write = _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_FILE | _REMOVE_DIR | _MAKE_DIR | _MAKE_REG | _TRUNCATE
     rules = {str(folder): write & handled}
-    # Python and CadQuery load parts of themselves late
-    libraries = {sys.prefix, sys.base_prefix, *(entry for entry in sys.path if os.path.isdir(entry))}
+    # Python and CadQuery load parts of themselves late. Not all of sys.path: the checkout, with one's runs, is in it
+    packages = (entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages"))
+    libraries = {sys.prefix, sys.base_prefix, os.path.dirname(__file__), *packages}
     rules |= {path: _READ_FILE | _READ_DIR for path in (*libraries, *FONT_FOLDERS) if os.path.isdir(path)}
     for path, rights in rules.items():
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)

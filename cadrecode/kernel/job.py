@@ -76,7 +76,7 @@ def _judge(shapes: list[cq.Shape], name: str, order: dict, folder: Path) -> dict
     if volume == 0 or not all(map(math.isfinite, (volume, *box))):
         return {"outcome": "empty", "detail": f"{name} has no finite volume"}
     if not measured["valid"]:
-        why = "its volume is negative" if volume <= 0 else "its faces and edges do not fit together (BRepCheck)"
+        why = "its volume is not above zero" if volume <= 0 else "its faces and edges do not fit together (BRepCheck)"
         return {"outcome": "invalid solid", "detail": why, **measured}
     return {"outcome": "ok", "detail": "", **measured, "files": _export(shape, order, folder)}
 

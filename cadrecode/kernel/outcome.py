@@ -17,7 +17,7 @@ from cadrecode.errors import KernelError
 LOST = None  # the status of a job whose worker died under it
 _MAX_RESULT_BYTES = 2**20
 _DUMP_LINE = re.compile(r'File "<program>", line (\d+)')
-_MEMORY_WORDS = ("bad_alloc", "MemoryError", "OutOfMemory")
+_MEMORY_WORDS = ("bad_alloc", "MemoryError", "OutOfMemory", "cannot allocate memory")
 
 
 class Outcome(StrEnum):
@@ -39,8 +39,8 @@ class Outcome(StrEnum):
 class Execution:
     """The end of one program.
 
-    Lengths are the program's own numbers: volume in units cubed, bounding_box (xmin, ymin, zmin, xmax, ymax, zmax),
-    which is tight. `line` is the program's line at fault, where one is known. `files` holds the exports of an ok program by their kind.
+    Lengths are the program's own numbers: `volume` in units cubed, `bounding_box` tight, three minima, three maxima.
+    `line` is the program's line at fault, where one is known; `files` holds an ok program's exports by kind.
     """
 
     outcome: Outcome
@@ -131,10 +131,10 @@ class Remains:
         if any(word in self._stderr() for word in _MEMORY_WORDS):
             return self._end(Outcome.MEMORY, f"{_place(line)}the program needs more memory than it may have", line)
         try:
-            how = signal.Signals(-status).name
+            how = f"OpenCASCADE crashed ({signal.Signals(-status).name})"
         except ValueError:
-            how = f"exit code {status}"
-        return self._end(Outcome.CRASHED, f"{_place(line)}OpenCASCADE crashed ({how})", line)
+            how = f"the process ended itself with exit code {status}"
+        return self._end(Outcome.CRASHED, _place(line) + how, line)
 
     def _end(self, outcome: Outcome, detail: str, line: int | None = None) -> Execution:
         return Execution(outcome, detail, line, self.seconds)

@@ -38,7 +38,8 @@ _CADQUERY_TYPES = _words(
 )
 
 # Everything that builds, selects or measures. Left out on purpose: whatever reads or writes files (export*, import*,
-# save, load), leaves CadQuery (wrapped, toVtkPolyData, toOCC, occ_impl), or looks attributes up by name (format, format_map).
+# save, load), leaves CadQuery (wrapped, toVtkPolyData, toOCC, occ_impl), or looks attributes up by name (format,
+# format_map).
 ATTRIBUTES = (
     _CADQUERY_TYPES
     | {name for name in vars(math) if not name.startswith("_")}

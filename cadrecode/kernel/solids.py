@@ -13,7 +13,9 @@ from OCP.BRepMesh import BRepMesh_IncrementalMesh
 from OCP.BRepTools import BRepTools
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.Interface import Interface_Static
+from OCP.StepBasic import StepBasic_Product
 from OCP.STEPControl import STEPControl_AsIs, STEPControl_Reader, STEPControl_Writer
+from OCP.TCollection import TCollection_HAsciiString
 from OCP.TopAbs import TopAbs_Orientation
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
@@ -93,10 +95,21 @@ def write_step(shape: cq.Shape, path: Path, unit: str, name: str) -> None:
     writer = STEPControl_Writer()
     Interface_Static.SetCVal_s("xstep.cascade.unit", STEP_UNITS[unit])
     Interface_Static.SetCVal_s("write.step.unit", STEP_UNITS[unit])
-    Interface_Static.SetCVal_s("write.step.product.name", name)
     done = IFSelect_ReturnStatus.IFSelect_RetDone
-    if writer.Transfer(shape.wrapped, STEPControl_AsIs) != done or writer.Write(str(path)) != done:
+    if writer.Transfer(shape.wrapped, STEPControl_AsIs) != done:
+        raise OSError("OpenCASCADE could not turn the shape into STEP")
+    model = writer.Model()
+    for entity in map(model.Entity, range(1, model.NbEntities() + 1)):
+        if isinstance(entity, StepBasic_Product):  # named here, because OpenCASCADE numbers the names it is given
+            entity.SetId(TCollection_HAsciiString(_step_text(name)))
+            entity.SetName(TCollection_HAsciiString(_step_text(name)))
+    if writer.Write(str(path)) != done:
         raise OSError("OpenCASCADE could not write the STEP file")
+
+
+def _step_text(text: str) -> str:
+    """STEP is ASCII: other letters are written as \\X2\\ and their UTF-16 in hexadecimal (ISO 10303-21)."""
+    return "".join(c if c.isascii() else f"\\X2\\{c.encode('utf-16-be').hex().upper()}\\X0\\" for c in text)
 
 
 def write_stl(vertices: np.ndarray, facets: np.ndarray, path: Path) -> None:
@@ -111,7 +124,7 @@ def write_stl(vertices: np.ndarray, facets: np.ndarray, path: Path) -> None:
 def write_glb(vertices: np.ndarray, facets: np.ndarray, path: Path, name: str) -> None:
     """glTF 2 in one file. The data keep the shape's numbers and its Z; the node turns Z up into glTF's Y up.
 
-    Faces share no vertices (see `triangles`), so normals averaged per vertex are smooth on a face and sharp at its edges.
+    Faces share no vertices (see `triangles`), so normals averaged per vertex are smooth on a face, sharp at its edges.
     """
     corners = vertices[facets]
     facet_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])  # length: twice the area

@@ -34,12 +34,13 @@ def main() -> None:
     if forks:
         _Server(channel).serve()
         shutil.rmtree(home, ignore_errors=True)
+        os._exit(0)  # the libraries' own clean-up is slow, and may crash
     else:
         message = json.loads(sys.stdin.readline() or "null")
         if message:
             _say(channel, started=message["start"])
             _do(message["order"])
-            os._exit(0)  # the libraries' own clean-up may crash
+            os._exit(0)
 
 
 def _say(channel, **message) -> None:
