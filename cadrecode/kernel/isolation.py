@@ -85,6 +85,14 @@ def _limit_resources(seconds: float, memory_mb: int) -> None:
             continue
 
 
+def resident_mb(pid: int) -> float | None:
+    """Memory that a process holds, or None where the OS does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * mmap.PAGESIZE / 2**20
+    except OSError:
+        return None
+
+
 def _mapped_bytes() -> int:
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])

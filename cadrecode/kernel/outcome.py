@@ -17,6 +17,7 @@ from cadrecode.errors import KernelError
 LOST = None  # the status of a job whose worker died under it
 _MAX_RESULT_BYTES = 2**20
 _DUMP_LINE = re.compile(r'File "<program>", line (\d+)')
+_STARVED = 0.6  # a crash with more than this part of the allowed memory in use is put down to memory
 _MEMORY_WORDS = ("bad_alloc", "MemoryError", "OutOfMemory", "cannot allocate memory")
 
 
@@ -59,26 +60,36 @@ class Execution:
 
 
 @dataclass(frozen=True)
-class Remains:
-    """What a job left: its folder, and how its process ended. The program may have written any of it: trust none.
+class End:
+    """How a job's process ended, as its parent saw it.
 
-    Args:
-        status: As in subprocess: an exit code, or minus a signal; LOST when its worker died.
-        late: It was killed for its time.
-        limit, seconds: The time it had, and took.
+    `status` is an exit code or minus a signal, or LOST when its worker died; `late`: it was killed for its time;
+    `grown_mb`: the most memory that it took on top of what it was born with, 0 where the OS does not tell.
+    """
+
+    status: int | None
+    late: bool = False
+    grown_mb: float = 0.0
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What a job left in its folder. The program may have written any of it: trust none.
+
+    `limit_seconds` and `limit_mb` are what it had, `seconds` what it took.
     """
 
     folder: Path
-    status: int | None
-    late: bool
-    limit: float
+    end: End
+    limit_seconds: float
+    limit_mb: float
     seconds: float
 
     def execution(self) -> Execution:
-        if self.late:
+        if self.end.late:
             line = self._line_of_dump()
-            return self._end(Outcome.TIMEOUT, f"{_place(line)}still running after {self.limit:g} s", line)
-        if self.status != 0:
+            return self._end(Outcome.TIMEOUT, f"{_place(line)}still running after {self.limit_seconds:g} s", line)
+        if self.end.status != 0:
             return self._violent_end()
         try:
             said = json.loads(self._open("result.json").decode())
@@ -120,7 +131,7 @@ class Remains:
             return file.read(_MAX_RESULT_BYTES)
 
     def _violent_end(self) -> Execution:
-        line, status = self._line_of_dump(), self.status
+        line, status = self._line_of_dump(), self.end.status
         if status is LOST:
             return self._end(Outcome.CRASHED, "the CAD kernel's process died; the next call starts another")
         if status == -getattr(signal, "SIGXCPU", 24):
@@ -128,7 +139,9 @@ class Remains:
         if status == -9:  # not by us: `late` is false
             detail = "killed by the system, most likely for lack of memory"
             return self._end(Outcome.MEMORY, _place(line) + detail, line)
-        if any(word in self._stderr() for word in _MEMORY_WORDS):
+        # OpenCASCADE often writes to the memory that it did not get: a segmentation fault
+        starved = self.end.grown_mb > _STARVED * self.limit_mb
+        if starved or any(word in self._stderr() for word in _MEMORY_WORDS):
             return self._end(Outcome.MEMORY, f"{_place(line)}the program needs more memory than it may have", line)
         try:
             how = f"OpenCASCADE crashed ({signal.Signals(-status).name})"

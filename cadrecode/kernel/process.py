@@ -10,10 +10,11 @@ import tempfile
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import replace
 from pathlib import Path
 
 from cadrecode.errors import KernelError
-from cadrecode.kernel.outcome import LOST
+from cadrecode.kernel.outcome import LOST, End
 
 START_SECONDS = 120  # for importing CadQuery on a cold disk; 3 to 5 s is usual
 KILL_SECONDS = 5  # how long a killed job may take to be gone
@@ -75,21 +76,18 @@ class Worker:
         del self._jobs[job_id]
         return None
 
-    def wait(self, job_id: int, seconds: float) -> tuple[int | None, bool]:
-        """Wait for a job, at most so long, then kill it.
-
-        Returns: its status as in subprocess (LOST when the worker died) and whether it ran out of time.
-        """
+    def wait(self, job_id: int, seconds: float) -> End:
+        """Wait for a job, at most so long, then kill it."""
         ended = self._jobs[job_id][1]
         try:
-            return ended.result(seconds), False
+            return ended.result(seconds)
         except FutureTimeoutError:
             self._kill(job_id)
             try:
-                return ended.result(KILL_SECONDS), True
+                return replace(ended.result(KILL_SECONDS), late=True)
             except FutureTimeoutError:  # the worker itself hangs; its jobs die with it
                 self._process.kill()
-                return LOST, True
+                return End(LOST, late=True)
         finally:
             del self._jobs[job_id]
 
@@ -127,7 +125,7 @@ class Worker:
             elif "started" in message and message["started"] in self._jobs:
                 self._jobs[message["started"]][0].set_result(True)
             elif "ended" in message and message["ended"] in self._jobs:
-                self._jobs[message["ended"]][1].set_result(message["status"])
+                self._jobs[message["ended"]][1].set_result(End(message["status"], grown_mb=message["grown_mb"]))
         status = self._process.wait()
         if not self._ready.done():
             self._ready.set_exception(EOFError())
@@ -138,7 +136,7 @@ class Worker:
             if not started.done():
                 started.set_result(False)
             if not ended.done():
-                ended.set_result(LOST if self.forks else status)
+                ended.set_result(End(LOST if self.forks else status))
 
 
 def _environment(home: Path) -> dict[str, str]:

@@ -180,10 +180,10 @@ class Sandbox:
             else:
                 raise KernelError("The CAD kernel's process dies as soon as it is asked for something. See the log.")
             try:
-                status, late = worker.wait(job_id, seconds)
+                end = worker.wait(job_id, seconds)
                 if not worker.forks:
                     self.warm()  # the next job's process
-                yield Remains(folder, status, late, seconds, time.perf_counter() - begin)
+                yield Remains(folder, end, seconds, memory_mb, time.perf_counter() - begin)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
                 if not worker.forks:

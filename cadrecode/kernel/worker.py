@@ -1,9 +1,9 @@
 """The sandbox's child: `python -m cadrecode.kernel.worker`. Imports CadQuery once, then forks a process for each job.
 
 It talks in lines of JSON. In (stdin): {"start": id, "order": {...}} and {"kill": id}. Out (its first stdout):
-{"ready": true, "forks": bool}, {"started": id}, {"ended": id, "status": n}, with n as in subprocess: an exit code,
-or minus a signal. Where the OS cannot fork (Windows) it does one job in this very process and ends with it.
-It ends when stdin closes.
+{"ready": true, "forks": bool}, {"started": id}, {"ended": id, "status": n, "grown_mb": m}, with n as in subprocess:
+an exit code, or minus a signal. Where the OS cannot fork (Windows) it does one job in this very process and ends
+with it. It ends when stdin closes.
 """
 
 import contextlib
@@ -67,7 +67,7 @@ class _Server:
     """One thread, so that a fork is safe: waits for a line from the parent or the end of a job."""
 
     def __init__(self, channel):
-        self.channel, self.jobs, self.pending = channel, {}, b""  # jobs: pid -> id
+        self.channel, self.jobs, self.pending = channel, {}, b""  # jobs: pid -> (id, its memory at birth)
         self.bell, bell_in = os.pipe()  # rung by SIGCHLD
         os.set_blocking(self.bell, False)
         os.set_blocking(bell_in, False)
@@ -97,7 +97,7 @@ class _Server:
             if "start" in message:
                 self._fork(message["start"], message["order"])
             else:
-                for pid, job_id in self.jobs.items():
+                for pid, (job_id, _) in self.jobs.items():
                     if job_id == message["kill"]:
                         _kill_group(pid)
 
@@ -118,17 +118,18 @@ class _Server:
                 os._exit(status)  # no clean-up of the parent's objects
         with contextlib.suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)  # both sides do it: whichever comes first
-        self.jobs[pid] = job_id
+        self.jobs[pid] = (job_id, isolation.resident_mb(pid))
         _say(self.channel, started=job_id)
 
     def _reap(self) -> None:
-        for pid, job_id in list(self.jobs.items()):
+        for pid, (job_id, born_mb) in list(self.jobs.items()):
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 continue
             _kill_group(pid)  # whatever it left behind; it still is our child, so the number is its own
-            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            _, status, usage = os.wait4(pid, 0)
+            grown_mb = usage.ru_maxrss / 1024 - born_mb if born_mb else 0.0  # kilobytes where born_mb is known: Linux
             del self.jobs[pid]
-            _say(self.channel, ended=job_id, status=status)
+            _say(self.channel, ended=job_id, status=os.waitstatus_to_exitcode(status), grown_mb=grown_mb)
 
 
 def _kill_group(pid: int) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from cadrecode.errors import KernelError
 from cadrecode.kernel import Outcome, rules
-from cadrecode.kernel.outcome import Remains
+from cadrecode.kernel.outcome import End, Remains
 
 OUT = (
     "import cadquery as cq\nos = cq.exporters.os\n"
@@ -118,14 +118,14 @@ def test_a_job_that_ends_itself_is_a_crash(attack, code, detail):
 @pytest.mark.parametrize("result", ["", "[]", "{}", '{"outcome": "fine"}', '{"outcome": "ok", "bounding_box": ["x"]}'])
 def test_a_forged_result_is_only_data(tmp_path, result):
     (tmp_path / "result.json").write_text(result)
-    assert Remains(tmp_path, 0, False, 10, 1).execution().outcome == Outcome.CRASHED
+    assert Remains(tmp_path, End(0), 10, 100, 1).execution().outcome == Outcome.CRASHED
 
 
 def test_a_link_instead_of_a_file_is_refused(tmp_path):
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "part.step").symlink_to(tmp_path / "secret")
     (tmp_path / "result.json").symlink_to(tmp_path / "secret")
-    remains = Remains(tmp_path, 0, False, 10, 1)
+    remains = Remains(tmp_path, End(0), 10, 100, 1)
     with pytest.raises(KernelError, match="not a file"):
         remains.move("part.step", tmp_path / "out.step")
     assert remains.execution().outcome == Outcome.CRASHED
@@ -134,4 +134,4 @@ def test_a_link_instead_of_a_file_is_refused(tmp_path):
 def test_an_array_with_objects_in_it_is_refused(tmp_path):
     np.save(tmp_path / "vertices.npy", np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
-        Remains(tmp_path, 0, False, 10, 1).array("vertices.npy")
+        Remains(tmp_path, End(0), 10, 100, 1).array("vertices.npy")

@@ -120,7 +120,7 @@ def test_opencascade_that_never_returns_is_an_outcome(sandbox):
 
 
 def test_memory_that_cpp_cannot_get(sandbox, monkeypatch):
-    monkeypatch.setattr(sandbox, "memory_mb", 40)
+    monkeypatch.setattr(sandbox, "memory_mb", 100)
     execution = sandbox.run(
         HEAD + "r = cq.Workplane().box(1, 1, 1)\nx = [cq.Solid.makeSphere(i) for i in range(1, 10**6)]"
     )
