@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import math
@@ -335,13 +336,21 @@ def _log_to(run: Run | None, stream) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler(stream)]
     if run is not None:
         path = run.folder / "log.txt"
-        if not (path.exists() and os.path.samestat(os.fstat(stream.fileno()), path.stat())):
+        if not _is(stream, path):
             handlers.append(logging.FileHandler(path, encoding="utf-8"))
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers, force=True
     )
     for noisy in ("httpx", "httpcore", "urllib3", "filelock", "accelerate"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _is(stream, path: Path) -> bool:
+    """Whether a stream writes into that very file, as in a child of the app's queue."""
+    try:
+        return path.exists() and os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except io.UnsupportedOperation:  # not a file of the system at all
+        return False
 
 
 def _told(work: Callable[[], None], failure: int = 1) -> int:

@@ -1,0 +1,146 @@
+"""Programs to pairs: every source, every way of failing by name, frames."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from cadrecode.build_dataset import build_dataset
+from cadrecode.data import load_programs
+from cadrecode.data.dataset import POOL_POINTS, make_pair
+from cadrecode.errors import DatasetError, ProgramError
+from cadrecode.program import build, iou, parse
+
+PLATE = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-20))\nr=w0.workplane(offset=40/2).box(200,100,40)"
+ROD = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-100))\nr=w0.workplane(offset=200/2).cylinder(200,30)"
+# the plate in millimetres, somewhere else
+PLATE_MM = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(50,10,0))\nr=w0.workplane(offset=8/2).box(40,20,8)"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, text in {
+        "batch_00/a.py": PLATE,
+        "batch_01/b.py": ROD,
+        "batch_01/broken.py": "r = (",
+        "c.py": "import os",
+    }.items():
+        path = tmp_path / "parts" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "parts"
+
+
+def test_a_folder_with_sub_folders(folder):
+    programs = load_programs(folder)
+    assert [pair.name for pair in programs.pairs] == ["batch_00/a", "batch_01/b"]
+    assert {entry.name for entry in programs.skipped} == {"batch_01/broken", "c"}
+    assert all(entry.reason for entry in programs.skipped)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_lines_of_programs(tmp_path, suffix):
+    path = tmp_path / f"parts{suffix}"
+    lines = [
+        json.dumps({"id": "plate", "code": PLATE}),
+        "",
+        "{broken",
+        json.dumps({"text": ROD}),
+        json.dumps({"code": "r=1"}),
+    ]
+    with (gzip.open if suffix.endswith("gz") else open)(path, "wt") as file:
+        file.write("\n".join(lines))
+    programs = load_programs(path)
+    assert [pair.name for pair in programs.pairs] == ["plate"]
+    reasons = {entry.name: entry.reason for entry in programs.skipped}
+    assert reasons["line 3"] == "not JSON"
+    assert reasons["line 4"] == "has no program under `code`"
+    assert "line 5" in reasons
+
+
+def test_invented_parts_are_the_same_for_a_seed():
+    first, again, other = (load_programs("invent:general:4", seed=seed) for seed in (1, 1, 2))
+    assert [p.text for p in first.pairs] == [p.text for p in again.pairs]
+    assert [p.text for p in first.pairs] != [p.text for p in other.pairs]
+    np.testing.assert_array_equal(first.pairs[0].points, again.pairs[0].points)
+
+
+def test_points_lie_on_the_surface_of_the_part_in_the_model_frame():
+    points = make_pair("plate", PLATE).points.astype(float)
+    assert points.shape == (POOL_POINTS, 3)
+    half = np.array([1.0, 0.5, 0.2])
+    distance_inside = (half - np.abs(points)).min(axis=1)  # 0 on the surface
+    assert np.abs(distance_inside).max() < 2e-3  # float16 keeps 3 digits
+
+
+def test_text_is_canonical():
+    assert make_pair("plate", PLATE.replace("w0", "base").replace("40/2", "20")).text == PLATE
+
+
+def test_programs_in_other_units_are_brought_into_the_code_frame():
+    pair = make_pair("plate", PLATE_MM)
+    assert iou(build(parse(pair.text)), build(parse(PLATE))) == pytest.approx(1.0)
+    assert np.abs(pair.points).max() == pytest.approx(1.0, abs=2e-3)
+
+
+def test_what_rounding_would_destroy_is_refused():
+    foil = (
+        "import cadquery as cq\nw0=cq.Workplane('XY',origin=(500,0,0))\nr=w0.workplane(offset=0.25/2).box(400,400,0.25)"
+    )
+    with pytest.raises(ProgramError, match=r"another part|no area|empty"):
+        make_pair("foil", foil)
+
+
+def test_a_cloud_beside_the_program_is_used(tmp_path):
+    rng = np.random.default_rng(0)
+    scan = (rng.random((500, 3)) - 0.5) * (40, 20, 8) + (50, 10, 4)
+    (tmp_path / "plate.py").write_text(PLATE_MM)
+    np.save(tmp_path / "plate.npy", scan)
+    (tmp_path / "moved.py").write_text(PLATE_MM)
+    np.save(tmp_path / "moved.npy", scan + np.array((30, 0, 0)))
+    programs = load_programs(tmp_path)
+    assert [pair.name for pair in programs.pairs] == ["plate"]
+    inside = np.abs(programs.pairs[0].points.astype(float)) < (0.9, 0.4, 0.15)
+    assert inside.all(axis=1).any()  # the scan has points within the part, which its surface has not
+    assert "differ by more than" in programs.skipped[0].reason
+
+
+def test_a_limit_draws_from_the_whole_source(folder):
+    names = {load_programs(folder, limit=1, seed=seed).pairs[0].name for seed in range(8)}
+    assert names == {"batch_00/a", "batch_01/b"}
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("nowhere", r"no training data at .*nowhere\. Give a folder of .py programs"),
+        ("empty", "holds no .py programs"),
+        ("notes.txt", "not a format that is known"),
+        ("bad", "None of the 1 programs"),
+        ("invent:castles", "no family 'castles'. There are .*general"),
+        ("invent:general:many", "expected invent:<family>"),
+    ],
+)
+def test_sources_that_are_none(tmp_path, source, words):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "x.py").write_text("r=1")
+    with pytest.raises(DatasetError, match=words):
+        load_programs(source if source.startswith("invent:") else tmp_path / source)
+
+
+def test_a_built_data_set_reads_back_the_same(folder, tmp_path):
+    made = build_dataset(folder, tmp_path / "built")
+    read = load_programs(tmp_path / "built")
+    assert [(p.name, p.text) for p in read.pairs] == [(p.name, p.text) for p in made.pairs]
+    np.testing.assert_array_equal(read.pairs[1].points, made.pairs[1].points)
+    assert len(load_programs(tmp_path / "built", limit=1).pairs) == 1
+    with pytest.raises(DatasetError, match="not empty"):
+        build_dataset(folder, tmp_path / "built")
+
+
+def test_real_programs_are_all_usable(shared_data):
+    programs = load_programs(shared_data / "cad_recode" / "programs.jsonl.gz", limit=100)
+    assert (len(programs.pairs), programs.skipped) == (100, [])
