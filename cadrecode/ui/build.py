@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from cadrecode.ui import samples, theme
 from cadrecode.ui.language import PAGES, LanguageMiddleware
 from cadrecode.ui.services import Services
-from cadrecode.ui.tabs import adapters, reconstruct, train
+from cadrecode.ui.tabs import adapters, evaluate, reconstruct, train
 from cadrecode.ui.text import LANGUAGES, Words
 
 CACHE_SECONDS = (1800, 24 * 3600)  # how often Gradio looks for old files of its own, and how old they may grow
@@ -34,10 +34,12 @@ def build_app(services: Services) -> gr.Blocks:
 def _page(services: Services, words: Words, app: gr.Blocks) -> None:
     gr.HTML(_head(words))
     with gr.Tabs(elem_id="tabs") as tabs:
-        with gr.Tab(words("tab.reconstruct"), id="reconstruct"):
-            reconstruct.build(services, words, app)
+        with gr.Tab(words("tab.reconstruct"), id="reconstruct") as tab:
+            reconstruct.build(services, words, app, tab)
         with gr.Tab(words("tab.train"), id="train"):
             train.build(services, words, app)
+        with gr.Tab(words("tab.evaluate"), id="evaluate") as tab:
+            evaluate.build(services, words, app, tab)
         with gr.Tab(words("tab.adapters"), id="adapters") as tab:
             adapters.build(services, words, app, tabs, tab)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from cadrecode.config import EMBEDDED
 from cadrecode.errors import ModelError
 from cadrecode.ui.services import Services
 from cadrecode.ui.text import Words
@@ -21,12 +24,48 @@ def choices(services: Services, words: Words) -> tuple[list[tuple[str, str]], li
 
 
 def base_words(base: str, words: Words) -> str:
-    from cadrecode.config import EMBEDDED
-
     if base == EMBEDDED:
         return words("base.embedded")
     path = Path(base)
     return words("base.merged", name=path.parent.name) if path.is_dir() else base
+
+
+def is_here(base: str) -> bool:
+    """Whether a base is on this machine; the others are names on the hub."""
+    return base == EMBEDDED or Path(base).is_dir()
+
+
+def in_use(services: Services) -> tuple[str, str]:
+    """Base and adapter as `choices` lists them; the embedded base before the first use."""
+    active = services.engine.active
+    names = {_loaded_as(info.name): info.name for info in services.engine.adapters()}
+    return services.engine.base or EMBEDDED, names.get(active, PLAIN)
+
+
+@contextmanager
+def kept(services: Services) -> Iterator[None]:
+    """Whatever is switched to within, what was in use before is in use again afterwards."""
+    before = in_use(services) if services.engine.base is not None else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            use(services, *before)
+
+
+def _loaded_as(name: str) -> str:
+    """An adapter's name in the engine: torch modules may not have dots in theirs."""
+    return name.replace(".", "-")
+
+
+def is_active(services: Services, name: str) -> bool:
+    return services.engine.active == _loaded_as(name)
+
+
+def forget(services: Services, name: str) -> None:
+    """Unload an adapter if it is loaded, before its files go."""
+    if name in [info.name for info in services.engine.adapters()]:
+        services.engine.unload_adapter(_loaded_as(name))
 
 
 def use(services: Services, base: str | None, adapter: str | None) -> str:
@@ -41,8 +80,7 @@ def use(services: Services, base: str | None, adapter: str | None) -> str:
         return engine.base
     info = find(services, adapter)
     engine.load(info.base)
-    name = info.name.replace(".", "-")  # torch modules may not have dots in their names
-    engine.load_adapter(name, info.folder)
+    engine.load_adapter(_loaded_as(info.name), info.folder)
     return f"{engine.base} + {info.name}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -185,8 +186,8 @@ def png(image: Image) -> bytes:
 # --- curves ---------------------------------------------------------------------------------------------------------
 
 
-def smooth(values: np.ndarray, weight: float = 0.85) -> np.ndarray:
-    """Exponential moving average, corrected for its start. (N,) -> (N,) float64."""
+def smooth(values: Sequence[float], weight: float = 0.85) -> np.ndarray:
+    """Exponential moving average, corrected for its start. N values -> (N,) float64."""
     out, mean = np.empty(len(values)), 0.0
     for i, value in enumerate(values):
         mean = weight * mean + (1 - weight) * value
@@ -207,14 +208,14 @@ def loss_curve(metrics: list[dict], names: dict[str, str]) -> plotly.graph_objec
     train = [(m["step"], m["loss"]) for m in metrics if m.get("loss") is not None]
     held_out = [(m["step"], m["eval_loss"]) for m in metrics if m.get("eval_loss") is not None]
     if train:
-        steps, losses = np.array(train, float).T
+        steps, losses = (list(column) for column in zip(*train))  # lists: plotly packs arrays into bytes
         thin = {"color": CURVE_RAW, "width": 1}
         figure.add_scatter(x=steps, y=losses, name=names["raw"], mode="lines", line=thin)
         thick = {"color": CURVE, "width": 2.5}
         mode = "lines" if len(steps) > 1 else "markers"
-        figure.add_scatter(x=steps, y=smooth(losses), name=names["smooth"], mode=mode, line=thick)
+        figure.add_scatter(x=steps, y=smooth(losses).tolist(), name=names["smooth"], mode=mode, line=thick)
     if held_out:
-        steps, losses = np.array(held_out, float).T
+        steps, losses = (list(column) for column in zip(*held_out))
         dots = {"color": CURVE_EVAL, "size": 8}
         figure.add_scatter(x=steps, y=losses, name=names["eval"], mode="markers", marker=dots)
     axis = {"gridcolor": "#eceff3", "zeroline": False, "linecolor": "#c9d0da"}

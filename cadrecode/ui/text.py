@@ -19,6 +19,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "head.language": ("Language", "语言"),
     "tab.reconstruct": ("Reconstruct", "重建"),
     "tab.train": ("Train", "训练"),
+    "tab.evaluate": ("Evaluate", "评估"),
     "tab.adapters": ("Adapters", "适配器"),
     # reconstruct: the cloud
     "cloud.drop": ("Drop a point cloud, mesh or STEP file", "拖入点云、网格或 STEP 文件"),
@@ -233,6 +234,34 @@ WORDS: dict[str, tuple[str, str]] = {
         "这会删除适配器、合并后的模型，以及该运行的全部检查点。",
     ),
     "adapters.delete.yes": ("Yes, delete it", "确定，删除"),
+    # evaluate
+    "evaluate.title": ("Scores", "得分"),
+    "evaluate.targets": ("Parts to rebuild", "要重建的零件"),
+    "evaluate.invented": ("held-out invented parts", "未参与训练的生成零件"),
+    "evaluate.own": ("my own meshes", "我自己的网格"),
+    "evaluate.path": ("Folder, STEP file or .npz", "文件夹、STEP 文件或 .npz"),
+    "evaluate.path.info": (
+        "Closed meshes or STEP files, on the machine that runs the app.",
+        "运行本应用的机器上的封闭网格或 STEP 文件。",
+    ),
+    "evaluate.models": ("Models", "模型"),
+    "evaluate.limit": ("How many", "数量"),
+    "evaluate.go": ("Evaluate", "评估"),
+    "evaluate.model": ("Model", "模型"),
+    "evaluate.n": ("Parts", "零件数"),
+    "evaluate.invalid": ("Invalid", "无效"),
+    "evaluate.single": ("IoU, single", "IoU，单次"),
+    "evaluate.best": ("IoU, best of N", "IoU，N 选最佳"),
+    "evaluate.mean": ("Mean IoU", "平均 IoU"),
+    "evaluate.cd": ("Chamfer", "Chamfer 距离"),
+    "evaluate.seconds": ("Time", "用时"),
+    "evaluate.how": (
+        "Medians; a failed program counts as IoU 0. The model sees only points sampled on each part, and the best of N "
+        "is chosen by its distance to those points. Chamfer distance: unit cube, x 1000, of valid programs alone.",
+        "均为中位数；失败的程序按 IoU 0 计。模型只看到零件表面的采样点，N 个候选按到这些点的距离选择。"
+        "Chamfer 距离：单位立方体，×1000，仅计有效程序。",
+    ),
+    "evaluate.export": ("Report as JSON", "JSON 报告"),
     # errors
     "error.title": ("That did not work", "没有成功"),
     "error.place": ("Line {line}, column {column}:", "第 {line} 行，第 {column} 列："),

@@ -19,7 +19,7 @@ from cadrecode.ui.services import Services
 from cadrecode.ui.text import Words
 from cadrecode.ui.wire import hear
 
-ADAPTER_FILES = ("*.json", "*.safetensors", "*.yaml", "*.txt", "*.jinja", "*.model", "*.md")
+ADAPTER_FILES = ("*.json", "*.safetensors", "*.yaml", "*.jinja", "*.model", "merges.txt")
 DOWNLOADS = ".downloads"  # below the runs folder: zips of models are large, and are served from where they lie
 
 
@@ -36,10 +36,9 @@ def rows(services: Services, words: Words) -> list[list[str]]:
         status = run.status() if run.exists() else {}
         scores = [m["median_iou"] for m in run.metrics() if m.get("median_iou") is not None]
         merged = html.file_size(folder_size(info.merged)) if info.merged else "–"
-        active = services.engine.active == info.name.replace(".", "-")
         table.append(
             [
-                f"● {info.name}" if active else info.name,
+                f"● {info.name}" if models.is_active(services, info.name) else info.name,
                 Path(info.base).name,
                 _data(info.folder),
                 f"{info.r} / {info.alpha}",
@@ -83,7 +82,7 @@ def pack_adapter(name: str | None, services: Services) -> Path:
     """The adapter's own files as a zip. Raises ModelError: there is no such adapter."""
     info = models.find(services, name)
     files = sorted(p for pattern in ADAPTER_FILES for p in info.folder.glob(pattern))
-    files = [p for p in files if p.name not in ("status.json", "complete.json")]
+    files = [p for p in files if p.name not in ("status.json", "complete.json", "trainer_state.json")]
     return pack(files, services.runs_dir / DOWNLOADS / f"{info.name}-adapter.zip")
 
 
@@ -109,9 +108,7 @@ def merge(name: str | None, services: Services, report: Report):
 def delete(name: str | None, services: Services) -> None:
     """Remove an adapter and its run folder. Raises: it is in use by a run, or gone."""
     info = models.find(services, name)
-    loaded = info.name.replace(".", "-")
-    if loaded in [a.name.replace(".", "-") for a in services.engine.adapters()]:
-        services.engine.unload_adapter(loaded)
+    models.forget(services, info.name)
     run = Run(info.folder)
     if run.exists():
         jobs.delete(run)

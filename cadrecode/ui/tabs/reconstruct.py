@@ -148,7 +148,7 @@ def stage_words(progress: Progress, words: Words) -> str:
 # --- the tab ----------------------------------------------------------------------------------------------------------
 
 
-def build(services: Services, words: Words, page: gr.Blocks) -> None:
+def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> None:
     """Lay the tab out and wire it."""
     work = gr.State(None)
     turned = gr.State(None)  # the part that the sliders are made for
@@ -252,17 +252,20 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
 
     # the first look
     def first():
-        bases, adapters = models.choices(services, words)
-        return (
-            samples.first_work(),
-            gr.update(choices=bases, value=bases[0][1]),
-            gr.update(choices=adapters, value=models.PLAIN),
-        )
+        return samples.first_work()
 
-    opened = hear(page.load, first, None, [work, base, adapter], words)
+    opened = hear(page.load, first, None, work, words)
     hear(page.load, lambda: list(samples.thumbnails(words.language)), None, gallery, words)
     opened = hear(opened.success, draw_cloud, work, [preview, facts], words)
     show_part(opened)
+
+    def offer_models():
+        bases, adapters = models.choices(services, words)
+        base_now, adapter_now = models.in_use(services)
+        return gr.update(choices=bases, value=base_now), gr.update(choices=adapters, value=adapter_now)
+
+    for event in (page.load, tab.select):
+        hear(event, offer_models, None, [base, adapter], words)
 
     # a cloud
     show_cloud(hear(upload.upload, lambda path, unit: open_cloud(path, services, unit), [upload, unit], work, words))

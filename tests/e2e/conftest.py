@@ -1,0 +1,126 @@
+"""A real browser and the real app, as a person has them."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--use-gl=angle",  # WebGL in software: the parts are really drawn
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+]
+OPEN_WITHIN_SECONDS = 60
+
+
+def find_browser() -> str | None:
+    """The system's Chromium."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+@dataclass
+class App:
+    """`python app.py` in a process of its own."""
+
+    runs_dir: Path
+    port: int
+    process: subprocess.Popen | None = None
+    opened_in: float = 0.0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> "App":
+        """Open the app; returns once its page answers."""
+        began = time.monotonic()
+        command = [sys.executable, "app.py", "--port", str(self.port), "--runs_dir", str(self.runs_dir)]
+        self.log = (self.runs_dir.parent / "app.log").open("ab")
+        self.process = subprocess.Popen(
+            command, cwd=REPOSITORY, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                break
+            except OSError:
+                assert self.process.poll() is None, self.said()
+                assert time.monotonic() - began < OPEN_WITHIN_SECONDS, self.said()
+                time.sleep(0.05)
+        self.opened_in = time.monotonic() - began
+        return self
+
+    def said(self) -> str:
+        """What it wrote to its terminal."""
+        return (self.runs_dir.parent / "app.log").read_text(encoding="utf-8", errors="replace")
+
+    def stop(self) -> None:
+        """Close it as a person does, with Ctrl-C."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.log.close()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, driven by Playwright."""
+    path = find_browser()
+    if path is None:
+        assert not os.environ.get("CI"), f"CI installs a browser, yet none of {BROWSERS} is there"
+        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is installed (Debian: apt install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """The app on a free port, with an empty folder of runs."""
+    runs_dir = tmp_path_factory.mktemp("app") / "runs"
+    running = App(runs_dir, free_port()).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def page(browser, app):
+    """A fresh visitor at a wide screen. Requests that leave the machine and errors of the page fail the test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US", accept_downloads=True)
+    one = context.new_page()
+    outside, broken = [], []
+    one.on("request", lambda r: outside.append(r.url) if _leaves(r.url) else None)
+    one.on("pageerror", lambda error: broken.append(str(error)))
+    yield one
+    context.close()
+    assert outside == []
+    assert broken == []
+    assert "Traceback" not in app.said(), app.said()
+
+
+def _leaves(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
