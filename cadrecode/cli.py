@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import get_args
 
 from cadrecode.config import PretrainConfig, Settings, TrainConfig
+from cadrecode.data.dataset import require
 from cadrecode.errors import CadrecodeError, ConfigError
 from cadrecode.runs import Run, State
 
@@ -34,6 +35,7 @@ def train_main(argv: Arguments = None) -> int:
 
 
 def _train(config: TrainConfig, _: argparse.Namespace) -> None:
+    require(config.train_data_path)
     run, by_queue = _open_run(config)
     _log_to(run, sys.stdout)
     if not by_queue:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cadrecode.config import TrainConfig
+from cadrecode.data.dataset import require
 from cadrecode.errors import RunError
 from cadrecode.runs import Run, State, checkpoint_problems
 
@@ -37,8 +38,10 @@ _guard = threading.Lock()
 def start(config: TrainConfig, runs_dir: str | Path, name: str | None = None) -> Run:
     """Queue a run in a folder of its own below `runs_dir`, and see to it that the queue moves.
 
-    Args: name: of the folder; otherwise the experiment's name, otherwise the date. A number is added where it is taken.
+    Args:   name: of the folder; otherwise the experiment's name, otherwise the date. A number is added to a taken one.
+    Raises: DatasetError: there is no such training data.
     """
+    require(config.train_data_path)
     runs_dir = Path(runs_dir).resolve()
     with _locked(runs_dir):
         folder = _free_folder(runs_dir, name or config.experiment_name or time.strftime("%Y-%m-%d-%H%M"))

@@ -11,10 +11,12 @@ import pytest
 
 from cadrecode import jobs
 from cadrecode.config import TrainConfig
-from cadrecode.errors import RunError
+from cadrecode.errors import DatasetError, RunError
 from cadrecode.runs import RESUMABLE, Run, State, process_start, seal_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
+
+CONFIG = TrainConfig(train_data_path="invent:general")
 
 CHILD = """
 import signal, sys, time
@@ -52,7 +54,7 @@ def state_of(run: Run, state: State):
 
 
 def test_one_at_a_time_in_order(runs_dir):
-    first, second, third = (jobs.start(TrainConfig(), runs_dir, name) for name in "cab")
+    first, second, third = (jobs.start(CONFIG, runs_dir, name) for name in "cab")
     assert jobs.queue(runs_dir) == [first, second, third]
     assert jobs.tick(runs_dir) == [first]
     assert jobs.tick(runs_dir) == []
@@ -65,15 +67,21 @@ def test_one_at_a_time_in_order(runs_dir):
 
 
 def test_the_folder_is_the_runs_and_names_do_not_clash(runs_dir):
-    config = TrainConfig(experiment_name="My parts / v1")
+    config = TrainConfig(train_data_path="invent:general", experiment_name="My parts / v1")
     first, second = jobs.start(config, runs_dir), jobs.start(config, runs_dir)
     assert (first.name, second.name) == ("My-parts-v1", "My-parts-v1-2")
     assert TrainConfig.load(second.folder / "config.yaml").model_save_path == str(second.folder)
     assert {run.name for run in jobs.list_runs(runs_dir)} == {first.name, second.name}
 
 
+def test_data_that_is_not_there_is_refused_at_once(runs_dir):
+    with pytest.raises(DatasetError, match="no training data at data/nowhere"):
+        jobs.start(TrainConfig(train_data_path="data/nowhere"), runs_dir)
+    assert jobs.list_runs(runs_dir) == []
+
+
 def test_stop_asks_and_a_waiting_run_leaves_the_queue(runs_dir):
-    first, second = jobs.start(TrainConfig(), runs_dir, "a"), jobs.start(TrainConfig(), runs_dir, "b")
+    first, second = jobs.start(CONFIG, runs_dir, "a"), jobs.start(CONFIG, runs_dir, "b")
     jobs.tick(runs_dir)
     state_of(first, State.TRAINING)
     jobs.stop(first)
@@ -88,7 +96,7 @@ def test_stop_asks_and_a_waiting_run_leaves_the_queue(runs_dir):
 
 def test_stop_before_the_child_can_listen_reads_as_stopped(runs_dir, monkeypatch):
     monkeypatch.setattr(jobs, "command", lambda run: [sys.executable, "-c", "import time; time.sleep(60)"])
-    run = jobs.start(TrainConfig(), runs_dir)
+    run = jobs.start(CONFIG, runs_dir)
     jobs.tick(runs_dir)
     jobs.stop(run)
     state_of(run, State.STOPPED)
@@ -97,7 +105,7 @@ def test_stop_before_the_child_can_listen_reads_as_stopped(runs_dir, monkeypatch
 def test_kill_ends_the_whole_group(runs_dir, monkeypatch):
     script = "import subprocess,sys,time; print(subprocess.Popen(['sleep','60']).pid, flush=True); time.sleep(60)"
     monkeypatch.setattr(jobs, "command", lambda run: [sys.executable, "-c", script])
-    run = jobs.start(TrainConfig(), runs_dir)
+    run = jobs.start(CONFIG, runs_dir)
     jobs.tick(runs_dir)
     wait(lambda: run.log_tail().strip())
     grandchild = int(run.log_tail())
@@ -107,7 +115,7 @@ def test_kill_ends_the_whole_group(runs_dir, monkeypatch):
 
 
 def test_a_child_that_dies_reads_as_failed_and_the_queue_moves_on(runs_dir):
-    first, second = jobs.start(TrainConfig(), runs_dir, "a"), jobs.start(TrainConfig(), runs_dir, "b")
+    first, second = jobs.start(CONFIG, runs_dir, "a"), jobs.start(CONFIG, runs_dir, "b")
     jobs.tick(runs_dir)
     state_of(first, State.TRAINING)
     os.kill(first.status()["pid"], signal.SIGKILL)
@@ -121,9 +129,10 @@ def test_a_restarted_app_adopts_what_still_runs(runs_dir):
     script = f"""
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from cadrecode import jobs; from cadrecode.config import TrainConfig
+CONFIG = TrainConfig(train_data_path="invent:general")
 jobs.command = lambda run: [sys.executable, "-c", {CHILD!r}, str(run.folder)]
 jobs.watch = lambda runs_dir: None
-jobs.start(TrainConfig(), {str(runs_dir)!r}, "a"); jobs.start(TrainConfig(), {str(runs_dir)!r}, "b")
+jobs.start(CONFIG, {str(runs_dir)!r}, "a"); jobs.start(CONFIG, {str(runs_dir)!r}, "b")
 assert len(jobs.tick({str(runs_dir)!r})) == 1
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
@@ -138,7 +147,7 @@ assert len(jobs.tick({str(runs_dir)!r})) == 1
 
 def test_two_processes_do_not_start_a_run_twice(runs_dir):
     for n in range(4):
-        jobs.start(TrainConfig(), runs_dir, f"run{n}")
+        jobs.start(CONFIG, runs_dir, f"run{n}")
     script = f"""
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from cadrecode import jobs
@@ -158,7 +167,7 @@ print(len(jobs.tick({str(runs_dir)!r}, parallel=3)))
 
 
 def test_resume_takes_the_newest_complete_checkpoint(runs_dir, monkeypatch):
-    run = jobs.start(TrainConfig(), runs_dir)
+    run = jobs.start(CONFIG, runs_dir)
     jobs.tick(runs_dir)
     state_of(run, State.TRAINING)
     with pytest.raises(RunError, match="only a run that has ended"):
@@ -183,7 +192,7 @@ def test_resume_takes_the_newest_complete_checkpoint(runs_dir, monkeypatch):
 
 
 def test_resume_refuses_what_is_incomplete(runs_dir):
-    run = jobs.start(TrainConfig(), runs_dir)
+    run = jobs.start(CONFIG, runs_dir)
     jobs.stop(run)
     (run.folder / "checkpoint-30").mkdir()
     with pytest.raises(RunError, match="checkpoint-30: it was not written to its end"):
@@ -191,7 +200,7 @@ def test_resume_refuses_what_is_incomplete(runs_dir):
 
 
 def test_delete_removes_runs_only(runs_dir):
-    run = jobs.start(TrainConfig(), runs_dir)
+    run = jobs.start(CONFIG, runs_dir)
     jobs.delete(run)
     assert not run.folder.exists()
     (runs_dir / "precious").mkdir()
@@ -202,7 +211,7 @@ def test_delete_removes_runs_only(runs_dir):
 
 def test_the_background_thread_moves_the_queue(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "command", lambda run: [sys.executable, "-c", CHILD, str(run.folder)])
-    runs = [jobs.start(TrainConfig(), tmp_path, name) for name in "ab"]
+    runs = [jobs.start(CONFIG, tmp_path, name) for name in "ab"]
     for run in runs:
         (run.folder / "finish").touch()
     for run in runs:

@@ -151,6 +151,12 @@ def exists(source: str | Path) -> bool:
     return str(source).startswith("invent:") or Path(source).exists()
 
 
+def require(source: str | Path) -> None:
+    """Look whether a source is there, before anything heavy is loaded for it. Raises: DatasetError: it is not."""
+    if not exists(source):
+        raise DatasetError(f"There is no training data at {source}. Give {FORMATS}.")
+
+
 def make_pair(name: str, text: str, cloud: Path | None = None, *, seed: int = 0) -> Pair:
     """One program as a training pair; its points from the cloud or mesh beside it, or else from its own surface.
 
@@ -216,8 +222,7 @@ def _entries(source: str, seed: int, limit: int | None) -> tuple[Iterable[_Entry
     path = Path(source)
     if source.startswith("invent:"):
         return _invented(source, seed, limit)
-    if not path.exists():
-        raise DatasetError(f"There is no training data at {source}. Give {FORMATS}.")
+    require(source)
     if path.is_dir():
         entries = _files(path)
         if not entries:

@@ -24,7 +24,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
-from cadrecode.data.dataset import FORMATS, DatasetReport, Programs, exists, load_programs
+from cadrecode.data.dataset import Programs, exists, load_programs, require
 from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, ModelError, RunError
 from cadrecode.model import adapters
 from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
@@ -283,8 +283,7 @@ def finish(config: TrainConfig, run: Run) -> Path:
 
 def _check_possible(config: TrainConfig) -> None:
     """What can be known to fail before anything heavy is loaded."""
-    if not exists(config.train_data_path):
-        raise DatasetError(f"There is no training data at {config.train_data_path}. Give {FORMATS}.")
+    require(config.train_data_path)
     if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
         raise ConfigError(f"report_to is {config.tracker}, which is not installed: pip install {config.tracker}")
     for advice in config.advice():

@@ -67,6 +67,12 @@ def test_what_is_wrong_is_said_before_anything_loads(config_file, tmp_path, caps
     assert not (tmp_path / "run").exists()
 
 
+def test_missing_data_is_said_before_anything_loads(config_file, tmp_path, capsys):
+    assert cli.train_main(["--config", str(config_file), "--train_data_path", "data/train"]) == 1
+    assert "no training data at data/train. Give a folder of .py programs" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_help_explains_every_setting(capsys):
     with pytest.raises(SystemExit):
         cli.train_main(["--help"])

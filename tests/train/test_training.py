@@ -110,6 +110,13 @@ def test_training_learns(settings, trained):
     assert losses(run)[20] < losses(run)[1] - 0.25  # much for a random base whose words stay as they are
 
 
+@pytest.mark.parametrize("changes", [{"gradient_checkpointing": True}, {"num_workers": 1}])
+def test_how_it_is_computed_changes_no_loss(changes, settings, trained, tmp_path):
+    plain = trained(settings(auto_merge_final=False, model_save_path=str(tmp_path / "plain")))
+    other = trained(settings(auto_merge_final=False, **changes))
+    assert list(losses(other).values()) == pytest.approx(list(losses(plain).values()), rel=1e-6)
+
+
 def test_a_stopped_and_resumed_run_equals_the_uninterrupted_one(settings, trained, tmp_path, monkeypatch):
     common = {"max_steps": 6, "save_steps": 4, "gradient_accumulation_steps": 2, "auto_merge_final": False}
     whole = trained(settings(model_save_path=str(tmp_path / "whole"), **common))
