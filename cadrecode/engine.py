@@ -169,6 +169,11 @@ class Engine:
         """The adapter in use; None for the plain base."""
         return self._active
 
+    @property
+    def fresh_encoder(self) -> bool:
+        """The model answers at random: its point encoder has never been trained, and no adapter brings one."""
+        return self._active is None and bool(getattr(self._model, "fresh_encoder", False))
+
     def adapters(self) -> list[AdapterInfo]:
         """Adapters that are loaded, with the names that were given to `load_adapter`."""
         return list(self._adapters.values())
