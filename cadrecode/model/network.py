@@ -16,6 +16,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from cadrecode.errors import ModelError
 from cadrecode.model.encoder import PointEncoderSettings, build_point_encoder
+from cadrecode.model.tokens import END, PAD, START
 
 IGNORED = -100  # a label that asks for nothing
 LOGITS_BYTES = 256 * 2**20  # float32 logits held at once by the loss; 151,936 words make 0.6 MB a position
@@ -29,6 +30,7 @@ class PointCloudMixin:
     """
 
     _keep_in_fp32_modules_strict = frozenset({"point_encoder"})  # in bf16 a coordinate would have 3 digits
+    _keys_to_ignore_on_load_unexpected = frozenset({r"point_encoder\.frequencies"})  # some checkpoints saved the buffer
 
     def __init__(self, config, *args, **kwargs):
         super().__init__(config, *args, **kwargs)
@@ -174,9 +176,6 @@ def new_model(
     num_key_value_heads: int | None = None,
     max_position_embeddings: int = 1024,
     point_encoder: dict | None = None,
-    start: str = "<|im_start|>",
-    end: str = "<|endoftext|>",
-    pad: str = "<|im_end|>",
 ) -> Qwen3WithPoints:
     """A fresh model to pretrain: Qwen3 architecture, tied embeddings. Deterministic under torch.manual_seed.
 
@@ -199,9 +198,9 @@ def new_model(
         tie_word_embeddings=True,
         max_position_embeddings=max_position_embeddings,
         rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
-        bos_token_id=tokenizer.convert_tokens_to_ids(start),
-        eos_token_id=tokenizer.convert_tokens_to_ids(end),
-        pad_token_id=tokenizer.convert_tokens_to_ids(pad),
+        bos_token_id=tokenizer.convert_tokens_to_ids(START),
+        eos_token_id=tokenizer.convert_tokens_to_ids(END),
+        pad_token_id=tokenizer.convert_tokens_to_ids(PAD),
         point_encoder=PointEncoderSettings.of(point_encoder or {"kind": "patch"}).to_dict(),
     )
     return Qwen3WithPoints(config)

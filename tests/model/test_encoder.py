@@ -80,7 +80,7 @@ def test_fresh_patch_tokens_are_as_large_as_meant(tokenizer):
 
 
 def test_too_few_points():
-    with pytest.raises(ModelError, match="has 4 points.*needs 6 or more"):
+    with pytest.raises(ModelError, match=r"has 4 points.*needs 6 or more"):
         PatchPointEncoder(32, PointEncoderSettings.of(PATCH))(torch.zeros(1, 4, 3))
 
 

@@ -56,7 +56,7 @@ def make_batch(model, tokenizer, texts: list[str], *, left: bool = True, seed: i
     }
 
 
-def learn(model, batch: dict, steps: int = 120, lr: float = 2e-2) -> float:
+def learn(model, batch: dict, steps: int = 60, lr: float = 3e-2) -> float:
     """Train whatever asks for gradients on one batch; the loss at the end."""
     model.train()
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=lr)
