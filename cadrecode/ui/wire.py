@@ -54,9 +54,11 @@ def in_words(handler: Callable, words: Words) -> Callable:
 def _message(error: Exception, words: Words) -> gr.Error:
     if isinstance(error, gr.Error):
         return error
-    if isinstance(error, CadrecodeError):
-        return gr.Error(str(error), title=words("error.title"), duration=12, print_exception=False)
-    log.error("A handler failed", exc_info=error)
-    return gr.Error(
-        words("error.unexpected", kind=type(error).__name__), title=words("error.title"), print_exception=False
-    )
+    if not isinstance(error, CadrecodeError):
+        log.error("A handler failed", exc_info=error)
+    return gr.Error(told(error, words), title=words("error.title"), duration=12, print_exception=False)
+
+
+def told(error: Exception, words: Words) -> str:
+    """What to say of an error: our own errors speak for themselves, of others only the kind is shown."""
+    return str(error) if isinstance(error, CadrecodeError) else words("error.unexpected", kind=type(error).__name__)

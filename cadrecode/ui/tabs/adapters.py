@@ -11,13 +11,13 @@ import gradio as gr
 
 from cadrecode import jobs
 from cadrecode.config import TrainConfig, load_yaml
-from cadrecode.errors import CadrecodeError, ConfigError, ModelError
+from cadrecode.errors import ConfigError, ModelError
 from cadrecode.runs import Run
 from cadrecode.ui import html, models
 from cadrecode.ui.live import Report, Result, follow
 from cadrecode.ui.services import Services
 from cadrecode.ui.text import Words
-from cadrecode.ui.wire import hear
+from cadrecode.ui.wire import hear, told
 
 ADAPTER_FILES = ("*.json", "*.safetensors", "*.yaml", "*.jinja", "*.model", "merges.txt")
 DOWNLOADS = ".downloads"  # below the runs folder: zips of models are large, and are served from where they lie
@@ -223,8 +223,8 @@ def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab:
                     yield html.progress(said, 1, 1), gr.update(interactive=True)
                 else:
                     yield html.progress(words.stage(item.stage), item.done, item.total), gr.update(interactive=False)
-        except CadrecodeError as error:
-            yield html.bad(str(error)), gr.update(interactive=True)
+        except Exception as error:
+            yield html.bad(told(error, words)), gr.update(interactive=True)
             raise
 
     look(hear(fold.click, merge_live, chosen, [progress, fold], words).success)

@@ -15,7 +15,7 @@ from cadrecode.ui import html, models
 from cadrecode.ui.live import Report, Result, follow
 from cadrecode.ui.services import Services
 from cadrecode.ui.text import Words
-from cadrecode.ui.wire import hear
+from cadrecode.ui.wire import hear, told
 
 INVENTED, OWN = "invented", "own"
 BASE = "base:"  # choices are base:<name> or adapter:<name>
@@ -179,8 +179,8 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                     else:
                         said = f"{models.base_words(words.stage(item.stage), words)} {item.done} / {item.total}"
                         yield gr.skip(), html.progress(said, item.done, item.total), *busy
-            except CadrecodeError as error:
-                yield gr.skip(), html.bad(str(error)), *rested, gr.skip()
+            except Exception as error:
+                yield gr.skip(), html.bad(told(error, words)), *rested, gr.skip()
                 raise
 
     asked = [source, family, path, chosen, limit, candidates, seed]

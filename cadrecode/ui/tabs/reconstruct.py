@@ -17,7 +17,7 @@ from cadrecode.ui.live import Progress, Report, Result, follow
 from cadrecode.ui.parts import UNITS, Part, Work
 from cadrecode.ui.services import Services
 from cadrecode.ui.text import Words
-from cadrecode.ui.wire import hear
+from cadrecode.ui.wire import hear, told
 
 SOLID, WITH_POINTS = "solid", "points"
 CAMERA = (55, 62, 3.7)  # degrees and distance: from the front right, a little above
@@ -281,7 +281,10 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     hear(show_part(changed).success, draw_strip, work, chosen, words)
 
     # rebuild
-    def rebuild_live(now: Work, *options, request: gr.Request) -> Iterator:
+    def rebuild_live(
+        now: Work, candidates: int, temperature: float, seed: int, base: str, adapter: str, request: gr.Request
+    ) -> Iterator:
+        options = Options(candidates, temperature, seed, base, adapter)
         visitor = request.session_hash
         busy = (gr.update(interactive=False), gr.update(interactive=True))
         rested = (gr.update(interactive=True), gr.update(interactive=False))
@@ -289,7 +292,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         with services.stoppable(visitor) as stop:
             yield gr.skip(), html.progress(words.stage("loading"), 0, 1), *busy
             try:
-                for item in follow(lambda report: rebuild(now, Options(*options), services, report, stop.is_set)):
+                for item in follow(lambda report: rebuild(now, options, services, report, stop.is_set)):
                     if isinstance(item, Result):
                         yield (
                             item.value,
@@ -298,8 +301,8 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                         )
                     else:
                         yield gr.skip(), stage_words(item, words), *busy
-            except CadrecodeError as error:
-                yield gr.skip(), html.bad(str(error)), *rested
+            except Exception as error:
+                yield gr.skip(), html.bad(told(error, words)), *rested
                 raise
 
     asked = hear(
