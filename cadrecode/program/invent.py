@@ -38,11 +38,12 @@ from cadrecode.program.language import (
     Step,
 )
 from cadrecode.program.outlines import Degenerate, RectOutline, as_step, whole
-from cadrecode.program.solid import bounds, build_solid, cross_section, is_single_body, loop_points
+from cadrecode.program.solid import SAGITTA, bounds, build_solid, cross_section, half_side, is_single_body, loop_points
 from cadrecode.program.write import write
 
 HALF_SIDE = MODEL_SIDE * CODE_PER_MODEL / 2  # a normalised part reaches from -100 to 100 along its longest side
 PLANE_OF_AXIS = {2: "XY", 0: "YZ", 1: "ZX"}  # the plane whose normal is that axis
+GRID_SAGITTA = SAGITTA * HALF_SIDE  # for circles on the grid
 THINNEST_SIDE = 3  # CODE; thinner parts are within what rounding destroys
 LEAST_GAIN = 0.012  # of the part's volume: what each step must add or remove to be seen in 256 points
 LEAST_HOLE = 12  # CODE squared: a circle of radius 2
@@ -153,13 +154,13 @@ def _seen(outers: list[SketchStep], holes: list[SketchStep]) -> list[SketchStep]
     """The holes that lie inside of the material. Raises: Degenerate: a loop crosses itself, or holes overlap."""
     for step in (*outers, *holes):
         if isinstance(step.shape, Loop):
-            points = np.array(loop_points(step.shape))
+            points = np.array(loop_points(step.shape, GRID_SAGITTA))
             x, y = points.T
             enclosed = abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2  # by the shoelace formula
-            if abs(cross_section(Sketch((SketchStep(step.shape),))).area() - enclosed) > 1e-3 * enclosed:
+            if abs(cross_section(Sketch((SketchStep(step.shape),)), GRID_SAGITTA).area() - enclosed) > 1e-3 * enclosed:
                 raise Degenerate
-    material = cross_section(Sketch(tuple(outers)))
-    areas = [(step, cross_section(Sketch((replace(step, mode=Mode.ADD),)))) for step in holes]
+    material = cross_section(Sketch(tuple(outers)), GRID_SAGITTA)
+    areas = [(step, cross_section(Sketch((replace(step, mode=Mode.ADD),)), GRID_SAGITTA)) for step in holes]
     inside = [(step, area) for step, area in areas if (area - material).is_empty() and area.area() >= LEAST_HOLE]
     if len(inside) > 1:
         together = CrossSection.batch_boolean([area for _, area in inside], OpType.Add).area()
@@ -218,7 +219,8 @@ def _first_bare(steps: list[SketchStep]) -> list[SketchStep]:
 def _checked(steps: list[tuple[bool, Solid]]) -> Invention | None:
     """The part in canonical order, or None where it is not one that can be learned from."""
     try:
-        built = [(cut, solid, build_solid(solid)) for cut, solid in steps]
+        sagitta = SAGITTA * max(half_side(solid) for _, solid in steps)
+        built = [(cut, solid, build_solid(solid, sagitta)) for cut, solid in steps]
     except ProgramError:
         return None
     built.sort(key=lambda step: (step[0], -round(step[2].volume()), step[1].plane.origin))

@@ -1,6 +1,7 @@
 """Program tree -> closed triangle mesh with Manifold, in a millisecond or two; and what such solids can tell.
 
-Circles become inscribed polygons of CIRCLE_SEGMENTS sides; the area they lose is 0.16 %.
+Circles become inscribed polygons, with as many sides as the size of the whole part asks for: SAGITTA is how far a side
+may cut into its circle. A circle as large as the part gets 96 sides and loses 0.07 % of its area; a screw hole gets 24.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from cadrecode.program.language import (
     Box,
     Circle,
     Cylinder,
+    Extrusion,
     Face,
     Loop,
     Mode,
@@ -31,18 +33,24 @@ from cadrecode.program.language import (
     Solid,
 )
 
-CIRCLE_SEGMENTS = 64
+SAGITTA = 5.4e-4  # of the part's half side
+FEWEST_SEGMENTS, MOST_SEGMENTS = 16, 128  # of a full circle
 LEAST_VOLUME = 1e-9  # of the cube on the longest side; less is nothing
 
 
 def build(program: Program) -> Manifold:
     """The solid of a program, in the frame of its numbers.
 
-    Raises: ProgramError: a sketch without area, a step or a result without volume.
+    Raises: ProgramError: a sketch without area, a result (of the program or of a body within it) without volume.
     """
+    return _build(program, SAGITTA * max(map(half_side, program.solids())))
+
+
+def _build(program: Program, sagitta: float) -> Manifold:
     body: Manifold | None = None
-    for index, step in enumerate(program.steps):
-        solid = build(step.solid) if isinstance(step.solid, Program) else build_solid(step.solid)
+    for step in program.steps:
+        nested = isinstance(step.solid, Program)
+        solid = _build(step.solid, sagitta) if nested else build_solid(step.solid, sagitta)
         if body is None:
             body = solid
         elif step.operation is Operation.UNION:
@@ -51,23 +59,65 @@ def build(program: Program) -> Manifold:
             body = body - solid
         else:
             body = body ^ solid
-        if index + 1 < len(program.steps):
-            continue
-        low, high = bounds(body)
-        if body.is_empty() or body.volume() <= LEAST_VOLUME * float((high - low).max()) ** 3:
-            raise ProgramError("Nothing is left: the program's solid is empty.", expected="some volume")
+    low, high = bounds(body)
+    if body.is_empty() or body.volume() <= LEAST_VOLUME * float((high - low).max()) ** 3:
+        raise ProgramError("Nothing is left: the program's solid is empty.", expected="some volume")
     return body
 
 
-def build_solid(solid: Solid) -> Manifold:
-    """One extrusion, box or cylinder. Raises: ProgramError: the sketch has no area."""
+def half_side(solid: Solid) -> float:
+    """About half of a solid's longest side, from its numbers alone; where it stands does not matter."""
+    match solid:
+        case Box():
+            return max(solid.width, solid.height, solid.depth) / 2
+        case Cylinder():
+            return max(solid.radius, solid.height / 2)
+        case Extrusion():
+            depth = abs(solid.distance) * (1 if solid.both else 0.5)
+            x, y = np.array(_corners(solid.sketch)).T
+            return float(max(depth, np.ptp(x) / 2, np.ptp(y) / 2))
+
+
+def _corners(sketch: Sketch) -> list[Point2]:
+    """Points that span about as much as the sketch."""
+    found: list[Point2] = []
+    for step in sketch.steps:
+        match step.shape:
+            case Circle(radius):
+                local = [(-radius, -radius), (radius, radius)]
+            case Rect(width, height):
+                local = [(-width / 2, -height / 2), (width / 2, height / 2)]
+            case Face(inner):
+                local = _corners(inner)
+            case Loop(start, edges):
+                local = [start, *(edge.end for edge in edges), *(e.middle for e in edges if isinstance(e, Arc))]
+        found += local if step.places == ORIGIN else [(x + dx, y + dy) for x, y in local for dx, dy in step.places]
+    return found
+
+
+def segments_of(radius: float, sagitta: float) -> int:
+    """Sides of the polygon for a full circle: a multiple of 4, so that it touches the bounding box of its circle."""
+    if sagitta >= radius:
+        return FEWEST_SEGMENTS
+    wanted = math.pi / math.acos(1 - sagitta / radius)
+    return min(max(4 * math.ceil(wanted / 4), FEWEST_SEGMENTS), MOST_SEGMENTS)
+
+
+def build_solid(solid: Solid, sagitta: float | None = None) -> Manifold:
+    """One extrusion, box or cylinder.
+
+    Args:   sagitta: how far a side may cut into its circle; by the solid's own size when None.
+    Raises: ProgramError: the sketch has no area.
+    """
+    if sagitta is None:
+        sagitta = SAGITTA * half_side(solid)
     if isinstance(solid, Box):
         shape = Manifold.cube((solid.width, solid.height, solid.depth), True)
         return shape.transform(_matrix(solid.plane, (*solid.center, solid.offset)))
     if isinstance(solid, Cylinder):
-        shape = Manifold.cylinder(solid.height, solid.radius, solid.radius, CIRCLE_SEGMENTS, True)
+        shape = Manifold.cylinder(solid.height, solid.radius, solid.radius, segments_of(solid.radius, sagitta), True)
         return shape.transform(_matrix(solid.plane, (*solid.center, solid.offset)))
-    area = cross_section(solid.sketch)
+    area = cross_section(solid.sketch, sagitta)
     if area.is_empty():
         raise ProgramError("A sketch has no area.", expected="a loop, circle or rectangle that encloses some")
     depth = abs(solid.distance)
@@ -96,11 +146,11 @@ def _matrix(plane: Plane, local: tuple[float, float, float]) -> np.ndarray:
     return np.column_stack((rotation, rotation @ np.array(local, float) + plane.origin))
 
 
-def cross_section(sketch: Sketch) -> CrossSection:
+def cross_section(sketch: Sketch, sagitta: float) -> CrossSection:
     """The area of a sketch, on its plane."""
     area = CrossSection()
     for step in sketch.steps:
-        shape = _placed(_shape(step.shape), step.places)
+        shape = _placed(_shape(step.shape, sagitta), step.places)
         if step.mode is Mode.ADD:
             area = shape if area.is_empty() else area + shape
         elif step.mode is Mode.SUBTRACT:
@@ -117,31 +167,31 @@ def _placed(shape: CrossSection, places: tuple[Point2, ...]) -> CrossSection:
     return moved[0] if len(moved) == 1 else CrossSection.batch_boolean(moved, manifold3d.OpType.Add)
 
 
-def _shape(shape: Circle | Rect | Loop | Face) -> CrossSection:
+def _shape(shape: Circle | Rect | Loop | Face, sagitta: float) -> CrossSection:
     match shape:
         case Circle(radius):
-            return CrossSection.circle(float(radius), CIRCLE_SEGMENTS)
+            return CrossSection.circle(float(radius), segments_of(radius, sagitta))
         case Rect(width, height):
             return CrossSection.square((float(width), float(height)), True)
         case Face(sketch):
-            return cross_section(sketch)
+            return cross_section(sketch, sagitta)
         case Loop():
-            return CrossSection([np.array(loop_points(shape), np.float64)], FillRule.EvenOdd)
+            return CrossSection([np.array(loop_points(shape, sagitta), np.float64)], FillRule.EvenOdd)
 
 
-def loop_points(loop: Loop) -> list[Point2]:
+def loop_points(loop: Loop, sagitta: float) -> list[Point2]:
     """The corners of a loop, its arcs cut into straight pieces; the first point is not repeated."""
     points = [loop.start]
     for edge in loop.edges:
         if isinstance(edge, Arc):
-            points.extend(arc_points(points[-1], edge.middle, edge.end))
+            points.extend(arc_points(points[-1], edge.middle, edge.end, sagitta))
         points.append(edge.end)
     if math.dist(points[-1], points[0]) < 1e-9:
         points.pop()
     return points
 
 
-def arc_points(start: Point2, middle: Point2, end: Point2) -> list[Point2]:
+def arc_points(start: Point2, middle: Point2, end: Point2, sagitta: float) -> list[Point2]:
     """Points strictly between the ends of the circular arc through three points; one, `middle`, if they are in line."""
     (x1, y1), (x2, y2), (x3, y3) = start, middle, end
     twice_area = x1 * (y2 - y3) + x2 * (y3 - y1) + x3 * (y1 - y2)
@@ -157,7 +207,7 @@ def arc_points(start: Point2, middle: Point2, end: Point2) -> list[Point2]:
     turn = (last - first) % math.tau
     if twice_area < 0:  # the three points run clockwise
         turn -= math.tau
-    pieces = max(2, math.ceil(abs(turn) / math.tau * CIRCLE_SEGMENTS))
+    pieces = max(2, math.ceil(abs(turn) / math.tau * segments_of(radius, sagitta)))
     return [
         (cx + radius * math.cos(first + turn * k / pieces), cy + radius * math.sin(first + turn * k / pieces))
         for k in range(1, pieces)

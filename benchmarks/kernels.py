@@ -1,0 +1,91 @@
+"""Manifold against OpenCASCADE on the same programs: how fast, and how much they agree.
+
+    python benchmarks/kernels.py [--programs FILE.jsonl.gz] [--count 200] [--seed 0]
+
+Both run in this process, on one core, one program after the other; CadQuery's import is not counted. Without
+--programs, or where that file is absent, the programs are invented. The programs are executed: use trusted ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import time
+from pathlib import Path
+
+import cadquery
+import numpy as np
+
+from cadrecode.errors import ProgramError
+from cadrecode.program import build, from_mesh, iou, parse, write
+from cadrecode.program.invent import invent
+
+TOLERANCE, ANGLE = 0.1, 0.1  # of CadQuery's tessellation: CODE units (0.05 % of a part), radians
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--programs", type=Path, help="a .jsonl.gz with a program under `code` in each row")
+    arguments.add_argument("--count", type=int, default=200)
+    arguments.add_argument("--seed", type=int, default=0)
+    options = arguments.parse_args()
+    texts = _programs(options.programs, options.count, options.seed)
+
+    started = time.perf_counter()
+    ours = [build(parse(text)) for text in texts]
+    volumes = np.array([solid.volume() for solid in ours])  # Manifold computes when it is asked
+    our_seconds = time.perf_counter() - started
+
+    started = time.perf_counter()
+    theirs = [_run(text) for text in texts]
+    their_seconds = time.perf_counter() - started
+
+    valid = np.array([shape is not None and shape.isValid() and shape.Volume() > 0 for shape in theirs])
+    errors = np.array([abs(v / s.Volume() - 1) if ok else np.nan for v, s, ok in zip(volumes, theirs, valid)])
+    overlaps = np.array([_overlap(o, s) if ok else np.nan for o, s, ok in zip(ours, theirs, valid)])
+    meshed = ~np.isnan(overlaps)
+    print(f"programs                      {len(texts)}, of which {valid.sum()} are valid solids in CadQuery")
+    print(f"parse + build, ours           {len(texts) / our_seconds:.0f} programs/s")
+    print(f"CadQuery                      {len(texts) / their_seconds:.1f} programs/s")
+    print(f"ratio                         {their_seconds / our_seconds:.1f} x")
+    print(f"volume within 1 %             {100 * np.mean(errors[valid] <= 0.01):.1f} %, median {np.median(errors[valid]):.2%} off")
+    print(
+        f"IoU of the meshes >= 0.985    {100 * np.mean(overlaps[meshed] >= 0.985):.1f} % "
+        f"of {meshed.sum()} whose CadQuery mesh is closed, median {np.median(overlaps[meshed]):.4f}"
+    )
+    for index in np.flatnonzero(valid & ((errors > 0.01) | (overlaps < 0.985))):
+        print(f"  differs: volume {errors[index]:.2%}, IoU {overlaps[index]:.3f}: {texts[index].splitlines()[-1][:150]}")
+
+
+def _programs(path: Path | None, count: int, seed: int) -> list[str]:
+    rng = np.random.default_rng(seed)
+    if path is None or not path.exists():
+        return [write(invent(rng)) for _ in range(count)]
+    with gzip.open(path, "rt") as lines:
+        texts = [json.loads(line)["code"] for line in lines]
+    return [texts[i] for i in rng.permutation(len(texts))[:count]]
+
+
+def _run(text: str):
+    """The shape of a program in CadQuery, or None where OpenCASCADE refuses it."""
+    namespace: dict = {}
+    try:
+        exec(text, namespace)
+        return namespace["r"].combine().val()
+    except Exception as error:
+        print(f"  CadQuery refuses: {type(error).__name__}: {error}")
+        return None
+
+
+def _overlap(ours, shape: cadquery.Shape) -> float:
+    vertices, faces = shape.tessellate(TOLERANCE, ANGLE)
+    try:
+        theirs = from_mesh(np.array([v.toTuple() for v in vertices]), np.array(faces))
+    except ProgramError:
+        return float("nan")  # OpenCASCADE's tessellation has a gap
+    return iou(ours, theirs)
+
+
+if __name__ == "__main__":
+    main()
