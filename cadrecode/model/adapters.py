@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file
 from torch import nn
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 ENCODER = "point_encoder"
+PREFIX = "base_model.model."  # before every name in an adapter's file
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 MERGE_TOLERANCE = 1e-3  # largest logit difference, relative to the largest logit; float32 rounding makes about 1e-6
 
@@ -181,7 +182,7 @@ def load_adapter(
 ) -> PeftModel:
     """Load an adapter beside those already there, and make it the active one. A name in use is replaced.
 
-    Returns: the wrapped model; `model` itself where it was wrapped already.
+    Returns: the wrapped model. Use it in place of `model`, whose layers now lie inside of it.
     Raises:  ModelError: not a sound adapter, or one of a model of another shape.
     """
     if not name or "." in name or name == "base":
@@ -190,17 +191,19 @@ def load_adapter(
     base, own = adapter_base(folder), getattr(model.config, "_name_or_path", "")
     if base and base != own:
         logger.warning("%s was trained on %s; it is loaded on %s.", folder, base, own)
-    misfit = _misfit(model, state)  # before anything is touched: PEFT changes the model and then finds out
+    config = PeftConfig.from_pretrained(str(folder))
+    config.inference_mode = not trainable
+    misfit = _misfit(model, state, config)  # before anything is touched
     if misfit:
         raise ModelError(f"{folder} does not fit {own}: it was trained on {base or 'another model'} ({misfit}).")
+    if isinstance(model, PeftModel) and name in model.peft_config:
+        model = unload_adapter(model, name)
+    if not isinstance(model, PeftModel):
+        model = get_peft_model(model, config, adapter_name=name)
     try:
-        if not isinstance(model, PeftModel):
-            model = PeftModel.from_pretrained(model, str(folder), adapter_name=name, is_trainable=trainable)
-        else:
-            if name in model.peft_config:
-                unload_adapter(model, name)
-            model.load_adapter(str(folder), adapter_name=name, is_trainable=trainable)
+        model.load_adapter(str(folder), adapter_name=name, is_trainable=trainable)
     except (RuntimeError, ValueError, TypeError) as error:
+        unload_adapter(model, name)
         reason = str(error).strip().splitlines()[-1].strip()
         raise ModelError(f"{folder}: {CONFIG_FILE} and {WEIGHTS_FILE} do not belong together ({reason}).") from error
     set_adapter(model, name, trainable=trainable)
@@ -226,17 +229,25 @@ def set_adapter(model: PeftModel, name: str | None, *, trainable: bool = False) 
     model.set_adapter(name, inference_mode=not trainable)
 
 
-def unload_adapter(model: PeftModel, name: str) -> None:
+def unload_adapter(model: PeftModel, name: str) -> PreTrainedModel | PeftModel:
     """Forget a loaded adapter. Where it was the active one, the base works alone until another is set.
 
+    Returns: the model to go on with: unwrapped, the base as it was, where this was the last adapter (PEFT cannot be
+        without any).
     Raises: ModelError: no adapter of that name.
     """
     if name not in model.peft_config:
         raise ModelError(f"No adapter {name!r} is loaded; there are {', '.join(model.peft_config) or 'none'}.")
+    others = [other for other in model.peft_config if other != name]
     was_active = name in model.active_adapters
+    if others and was_active:
+        model.set_adapter(others[0], inference_mode=True)
     model.delete_adapter(name)
+    if not others:
+        return model.unload()
     if was_active:
         set_adapter(model, None)
+    return model
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:
@@ -316,28 +327,31 @@ def _same(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
     return torch.equal(one.detach().cpu().float(), other.detach().cpu().float())
 
 
-def _misfit(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor]) -> str | None:
-    """The first tensor of an adapter that has no place in the model, in words; None where all have one."""
+def _misfit(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], config: PeftConfig) -> str | None:
+    """What keeps an adapter from the model, in words; None where every tensor has its place."""
+    if config.peft_type != "LORA":
+        return f"it is of the kind {config.peft_type}, and only LORA is known here"
     network = model.get_base_model() if isinstance(model, PeftModel) else model
     encoder = getattr(network.point_encoder, "original_module", network.point_encoder)
     have = {f"{ENCODER}.{key}": value.shape for key, value in encoder.state_dict().items()}
-    lacking = [name for name in have if f"base_model.model.{name}" not in state]
-    if lacking:
-        return f"it lacks {lacking[0]}"
+    lacking = [name for name in have if PREFIX + name not in state]
     for name, module in network.named_modules():
         if hasattr(module, "in_features") and hasattr(module, "out_features"):
             have[name + ".lora_A.weight"] = (module.in_features,)
             have[name + ".lora_B.weight"] = (module.out_features,)
     for key, value in state.items():
-        place = key.removeprefix("base_model.model.")
+        place = key.removeprefix(PREFIX)
         if place not in have:
             return f"the model has no place for {place}"
         sizes = tuple(value.shape)
         if ".lora_" in place:  # one side is the rank, the other the layer's
             sizes = sizes[1:] if ".lora_A." in place else sizes[:1]
+            other = key.replace(".lora_A.", ".lora_*.").replace(".lora_B.", ".lora_A.").replace(".lora_*.", ".lora_B.")
+            if other not in state:
+                lacking.append(other.removeprefix(PREFIX))
         if sizes != tuple(have[place]):
             return f"{place} is for a size of {sizes}, the model has {tuple(have[place])}"
-    return None
+    return f"it lacks {lacking[0]}" if lacking else None
 
 
 @torch.inference_mode()

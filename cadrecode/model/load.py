@@ -20,6 +20,7 @@ from transformers import (
     BitsAndBytesConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen3Config,
 )
@@ -48,8 +49,9 @@ class Weights(NamedTuple):
     dtypes: dict[str, str]
 
     def main_dtype(self) -> torch.dtype:
-        """The dtype of the largest tensor: the precision the base was published in."""
-        name = max(self.shapes, key=lambda key: torch.Size(self.shapes[key]).numel())
+        """The dtype of the largest tensor, the encoder aside: the precision the base was published in."""
+        words = [key for key in self.shapes if not key.startswith(ENCODER_PREFIX)]
+        name = max(words, key=lambda key: torch.Size(self.shapes[key]).numel())
         known = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
         return known.get(self.dtypes[name], torch.float32)
 
@@ -130,7 +132,8 @@ def save_model(
     Raises:  ModelError: what was written does not hold every tensor.
     """
     folder = Path(folder)
-    state = model.state_dict()
+    # One copy of tied weights: converted, they would be told apart and be stored twice.
+    state = {key: value for key, value in model.state_dict().items() if key not in model.all_tied_weights_keys}
     if dtype is not None:
         kept = {key for key, value in state.items() if key.startswith(ENCODER_PREFIX) or not value.is_floating_point()}
         state = {key: value if key in kept else value.to(dtype) for key, value in state.items()}
@@ -141,8 +144,7 @@ def save_model(
         values["dtype"] = str(dtype).removeprefix("torch.")
         path.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     tokenizer.save_pretrained(folder)
-    tied = set(model.all_tied_weights_keys) if model.config.tie_word_embeddings else set()
-    lost = set(state) - tied - set(read_weights(folder, str(folder)).shapes)
+    lost = set(state) - set(read_weights(folder, str(folder)).shapes)
     if lost:
         raise ModelError(f"{folder} lacks {len(lost)} tensors after saving, {min(lost)} for one.")
     return folder
@@ -302,8 +304,11 @@ def load_tokenizer(folder: Path, model_type: str, name: str) -> PreTrainedTokeni
                 f"{name} brings no tokenizer; it is that of {home}. Copy tokenizer.json and tokenizer_config.json "
                 f"from there into the folder. ({error})"
             ) from error
+    # tokenizer.json is the whole truth. AutoTokenizer would put Qwen's way of splitting text in place of what it says,
+    # for every model of type qwen2, whatever the tokenizer.
+    loader = PreTrainedTokenizerFast if (folder / "tokenizer.json").is_file() else AutoTokenizer
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
+        tokenizer = loader.from_pretrained(folder, local_files_only=True, padding_side="left")
     except (OSError, ValueError) as error:
         raise ModelError(f"{name}: the tokenizer cannot be loaded ({error}).") from error
     known = tokenizer.get_vocab()
