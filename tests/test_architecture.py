@@ -1,0 +1,92 @@
+"""The house of DESIGN, held by test: imports go down only, and each heavy library keeps to its homes."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "cadrecode"
+FLOORS = [
+    {"errors", "frames"},
+    {"config", "runs", "kernel"},
+    {"cloud", "program"},
+    {"model"},
+    {"fit", "data", "scoring"},
+    {"reconstruct", "train", "pretrain", "evaluate", "merge", "build_dataset"},
+    {"engine", "jobs"},
+    {"ui", "cli"},
+    {"__main__"},
+]
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+HOMES = {  # library: rooms that may import it
+    "gradio": {"ui"},
+    "plotly": {"ui"},
+    "cadquery": {"kernel"},
+    "OCP": {"kernel"},
+    "manifold3d": {"program"},
+    "trimesh": {"cloud"},
+    "laspy": {"cloud"},
+    "igl": {"scoring", "fit"},
+    "peft": {"model"},
+    "bitsandbytes": {"model"},
+    "torch": {"model", "data", "train", "pretrain", "evaluate", "merge", "reconstruct"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> list[str]:
+    """Every dotted name that a file imports, also inside of functions."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the floors"
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
+
+
+def test_every_room_has_a_floor():
+    rooms = {room_of(path) for path in MODULES} - {"__init__"}
+    assert rooms <= set(FLOOR_OF), f"rooms without a floor: {rooms - set(FLOOR_OF)}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down_only(path):
+    here = room_of(path)
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "cadrecode" or len(parts) < 2 or parts[1] not in FLOOR_OF or here == "__init__":
+            continue
+        there = parts[1]
+        assert there == here or FLOOR_OF[there] < FLOOR_OF[here], f"{here} (floor {FLOOR_OF[here]}) imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_heavy_libraries_keep_to_their_homes(path):
+    for name in imports(path):
+        homes = HOMES.get(name.split(".")[0])
+        assert homes is None or room_of(path) in homes, f"{room_of(path)} imports {name}; its homes: {sorted(homes)}"
+
+
+def test_program_needs_numpy_and_manifold_alone():
+    allowed = {"numpy", "manifold3d", "cadrecode"} | set(sys.stdlib_module_names)
+    for path in (PACKAGE / "program").glob("*.py"):
+        assert {name.split(".")[0] for name in imports(path)} <= allowed, path
+
+
+def test_opening_the_app_imports_neither_torch_nor_cadquery():
+    code = (
+        "import sys, tempfile, pathlib\n"
+        "import cadrecode.ui.launch, cadrecode.ui.build, cadrecode.engine, cadrecode.jobs\n"
+        "print([name for name in ('torch', 'transformers', 'cadquery', 'OCP') if name in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert told.stdout.strip() == "[]", told.stdout + told.stderr
