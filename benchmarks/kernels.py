@@ -49,13 +49,16 @@ def main() -> None:
     print(f"parse + build, ours           {len(texts) / our_seconds:.0f} programs/s")
     print(f"CadQuery                      {len(texts) / their_seconds:.1f} programs/s")
     print(f"ratio                         {their_seconds / our_seconds:.1f} x")
-    print(f"volume within 1 %             {100 * np.mean(errors[valid] <= 0.01):.1f} %, median {np.median(errors[valid]):.2%} off")
+    within = np.mean(errors[valid] <= 0.01)
+    print(f"volume within 1 %             {within:.1%}, median {np.median(errors[valid]):.2%} off")
     print(
         f"IoU of the meshes >= 0.985    {100 * np.mean(overlaps[meshed] >= 0.985):.1f} % "
         f"of {meshed.sum()} whose CadQuery mesh is closed, median {np.median(overlaps[meshed]):.4f}"
     )
     for index in np.flatnonzero(valid & ((errors > 0.01) | (overlaps < 0.985))):
-        print(f"  differs: volume {errors[index]:.2%}, IoU {overlaps[index]:.3f}: {texts[index].splitlines()[-1][:150]}")
+        print(
+            f"  differs: volume {errors[index]:.2%}, IoU {overlaps[index]:.3f}: {texts[index].splitlines()[-1][:150]}"
+        )
 
 
 def _programs(path: Path | None, count: int, seed: int) -> list[str]:
