@@ -200,6 +200,16 @@ def test_one_base_has_many_spellings(bases, monkeypatch):
     assert not same_base("embedded", "one")
 
 
+def test_a_small_model_leaves_the_other_cores_alone(engine, bases, one_thread):
+    import torch
+
+    torch.set_num_threads(2)
+    engine.load(bases / "one")
+    with engine.ready():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+
+
 def test_a_busy_engine_lets_others_wait_and_says_what_it_does():
     inside, leave = threading.Event(), threading.Event()
     running = []
@@ -212,7 +222,7 @@ def test_a_busy_engine_lets_others_wait_and_says_what_it_does():
         running.pop()
         return [BLOCK] * len(clouds)
 
-    model = SimpleNamespace(point_settings=SimpleNamespace(n_points=32, columns=3), device="cpu")
+    model = SimpleNamespace(point_settings=SimpleNamespace(n_points=32, columns=3), device="fake")
     engine = Engine(load_model=lambda base, device: (model, None), generate=generate)
     results = []
     threads = [
