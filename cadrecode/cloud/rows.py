@@ -68,7 +68,8 @@ class RowCollector:
 
     def _thin(self) -> None:
         rows, keys = np.concatenate(self._rows), np.concatenate(self._keys)
-        kept = np.sort(np.argpartition(keys, self.max_points - 1)[: self.max_points])
+        largest_kept = np.partition(keys, self.max_points - 1)[self.max_points - 1]
+        kept = np.flatnonzero(keys <= largest_kept)[: self.max_points]
         self._rows, self._keys, self._held = [rows[kept]], [keys[kept]], len(kept)
 
     def finish(self) -> tuple[np.ndarray, list[str]]:

@@ -166,3 +166,15 @@ def test_a_text_row_that_is_no_point(write, points):
     whole[40] = b"1 2"
     with pytest.raises(PointCloudError, match=r"point 33 is not a row of 3 numbers"):
         read_cloud(write(b"\n".join(whole)))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_scan_that_announces_no_faces_is_a_cloud(write, points, kind):
+    whole = ply(kind, points).replace(
+        b"end_header", b"element face 0\nproperty list uchar int vertex_indices\nend_header"
+    )
+    cloud = read_cloud(write(whole))
+    np.testing.assert_array_equal(cloud.points, points)
+    assert (cloud.kind, cloud.warnings) == ("cloud", ())
+    with pytest.raises(PointCloudError, match="no faces"):
+        read_mesh(write(whole))
