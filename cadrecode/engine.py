@@ -17,7 +17,7 @@ from cadrecode.config import EMBEDDED
 from cadrecode.errors import ModelError
 from cadrecode.kernel.sandbox import Execution, Sandbox, shared_sandbox
 from cadrecode.program import build, mesh_of, parse
-from cadrecode.reconstruct import EXPORTS, Reconstruction, reconstruct
+from cadrecode.reconstruct import EXPORTS, Reconstruction, reconstruct, threads_for
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[1]
 EMBEDDED_FOLDER = PACKAGE_PARENT / "assets" / "base"
@@ -28,7 +28,6 @@ HUB_BASES = (
 )  # offered by name; the network is needed
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 MERGED = "merged_model"
-ONE_THREAD_PARAMETERS = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -118,24 +117,6 @@ def _canonical(base: str | None) -> str:
         # a checkout that was moved: the embedded base is still the embedded base
         return EMBEDDED if path.parts[-2:] == EMBEDDED_FOLDER.parts[-2:] and path.is_absolute() else base
     return EMBEDDED if path.resolve() == EMBEDDED_FOLDER.resolve() else str(path.resolve())
-
-
-@contextlib.contextmanager
-def _threads_for(model: Any) -> Iterator[None]:
-    """One thread for a small model on a CPU. Two are no faster for it, and beside a training run, which takes all
-    cores, they wait for each other at every layer: 8 candidates of the embedded base took 198 s instead of 2.4 s.
-    """
-    if str(model.device) != "cpu" or model.num_parameters() > ONE_THREAD_PARAMETERS:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Engine:
@@ -337,7 +318,7 @@ class Engine:
         """The model as it is set now, and its tokenizer, for one user at a time; the embedded base if none is."""
         with self._turn("working"):
             self.load(self._base)
-            with _threads_for(self._model):
+            with threads_for(self._model):
                 yield self._model, self._tokenizer
 
     # --- what it does
