@@ -147,7 +147,6 @@ class Engine:
         self._adapters: dict[str, AdapterInfo] = {}
         self._active: str | None = None
         self._slots: dict[str, str] = {}  # the names that PEFT knows the adapters by
-        self._switched_off: str | None = None
         self._count = 0
 
     # --- what there is
@@ -223,7 +222,7 @@ class Engine:
                 from cadrecode.model.load import load_model  # imports torch
             model, tokenizer = load_model(base, device=self.device)
             self._model, self._tokenizer, self._base = model, tokenizer, base
-            self._adapters, self._slots, self._active, self._switched_off = {}, {}, None, None
+            self._adapters, self._slots, self._active = {}, {}, None
 
     def load_adapter(self, name: str, path: str | Path) -> AdapterInfo:
         """Put an adapter on the base under a name, and use it.
@@ -244,15 +243,18 @@ class Engine:
             if known is None or known.written_at != info.written_at:  # the run has saved again since
                 from cadrecode.model import adapters  # imports torch
 
-                # Under a fresh name each time, and the old one dropped afterwards: PEFT cannot be without any adapter.
+                # Under a fresh name each time, so that the old one is there until the new one is.
                 self._count += 1
                 slot = f"slot-{self._count}"
-                self._model = adapters.load_adapter(self._model, Path(path), slot)
-                old = self._slots.pop(name, None)
+                try:
+                    self._model = adapters.load_adapter(self._model, Path(path), slot)
+                except ModelError:
+                    self.set_adapter(self._active)
+                    raise
+                old = self._slots.get(name)
                 self._adapters[name], self._slots[name] = info, slot
-                for unused in filter(None, (old, self._switched_off)):
-                    adapters.unload_adapter(self._model, unused)
-                self._switched_off = None
+                if old is not None:
+                    self._model = adapters.unload_adapter(self._model, old)
             self.set_adapter(name)
             return info
 
@@ -274,13 +276,8 @@ class Engine:
 
             del self._adapters[name]
             slot = self._slots.pop(name)
-            active = None if self._active == name else self._active
-            if self._adapters:
-                adapters.unload_adapter(self._model, slot)
-            else:  # the last one stays, switched off, until another is there
-                self._switched_off = slot
-            adapters.set_adapter(self._model, None if active is None else self._slots[active])
-            self._active = active
+            self._model = adapters.unload_adapter(self._model, slot)
+            self.set_adapter(None if self._active == name else self._active)
 
     def _require(self, name: str | None) -> None:
         if name is not None and name not in self._adapters:
