@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, normalise, read_mesh, sample_surface
-from cadrecode.errors import DatasetError, KernelError, PointCloudError, ProgramError
+from cadrecode.errors import CadrecodeError, DatasetError, KernelError, PointCloudError, ProgramError
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.program import build, mesh_of, write
 from cadrecode.program.invent import FAMILIES, invent
@@ -156,7 +156,7 @@ def evaluate(
         sandbox: runs programs outside of the language; None counts them as failures.
         on_progress: told the targets done, and of how many where that is known.
     Returns: a report that JSON can hold, the same for the same seed but for the seconds; see the README.
-    Raises: DatasetError: no target can be scored.
+    Raises: DatasetError: no target can be scored. CadrecodeError: stopped before any was.
     """
     started = time.monotonic()
     shapes, skipped = [], []
@@ -188,6 +188,8 @@ def evaluate(
     if batch and not stopped:
         flush()
         stopped = bool(should_stop and should_stop())
+    if stopped and not shapes:
+        raise CadrecodeError("Stopped before the first shapes were scored.")
     if not shapes:
         reasons = "; ".join(f"{one.id}: {one.reason}" for one in skipped[:3])
         raise DatasetError(f"No target of {targets} could be scored. {reasons}".strip())

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cadrecode.errors import DatasetError
+from cadrecode.errors import CadrecodeError, DatasetError
 from cadrecode.evaluate import Shape, Skipped, evaluate, held_out, load_targets, summarise
 from cadrecode.program import build, mesh_of, parse, write
 
@@ -189,6 +189,11 @@ def test_a_stop_keeps_whole_batches_alone(blocks, monkeypatch):
 
     report = run(blocks, generate, should_stop=lambda: len(calls) == 2)
     assert (report["n"], report["stopped"]) == (1, True)
+
+
+def test_a_stop_before_the_first_batch_is_no_report(blocks):
+    with pytest.raises(CadrecodeError, match="Stopped before"):
+        run(blocks, generator(BLOCK), should_stop=lambda: True)
 
 
 def test_real_designs_score_full_marks_with_their_own_programs(shared_data):
