@@ -89,6 +89,8 @@ def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
     progress = Progress()
     if resume:
         progress = _load_checkpoint(checkpoint, model, optimizer)
+        run.clear_stop()
+        run.forget_metrics_after(progress.step)  # what a killed run did after its last checkpoint is done again
         log.info("resumed at step %d, %d pairs", progress.step, progress.pairs)
     log.info("%.2f M parameters, %d words", sum(p.numel() for p in model.parameters()) / 1e6, len(tokenizer))
 

@@ -1,0 +1,80 @@
+import json
+
+import pytest
+
+from cadrecode import pretrain as verb
+from cadrecode.config import PretrainConfig
+from cadrecode.errors import RunError
+from cadrecode.model.load import load_model
+from cadrecode.pretrain import pretrain
+from cadrecode.runs import Run
+
+TINY = {
+    "max_pairs": 96,
+    "batch_size": 4,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 16,
+    "n_points": 32,
+    "point_tokens": 8,
+    "neighbours": 4,
+    "encoder_width": 32,
+    "encoder_layers": 1,
+    "family": "plates",
+    "workers": 0,
+    "warmup_steps": 4,
+    "log_every": 1,
+    "eval_every": 1000,
+    "checkpoint_every": 1000,
+}
+
+
+@pytest.fixture(autouse=True)
+def _few_programs(monkeypatch):
+    monkeypatch.setattr(verb, "TOKENIZER_PROGRAMS", {})
+    monkeypatch.setattr(verb, "OTHER_PROGRAMS", 20)
+    monkeypatch.setattr(verb, "EVALUATION_PARTS", 2)
+
+
+def losses(folder) -> list[float]:
+    return [row["loss"] for row in Run(folder).metrics()]
+
+
+def test_it_learns_and_leaves_a_model_that_loads(tmp_path):
+    folder = pretrain(PretrainConfig(output_path=str(tmp_path / "base"), **TINY))
+    curve = losses(folder)
+    assert len(curve) == 24
+    assert curve[-1] < curve[0] - 0.5
+    model, tokenizer = load_model(str(folder))
+    assert model.config.vocab_size == len(tokenizer)
+    assert json.loads((folder / "status.json").read_text())["state"] == "done"
+
+
+def test_a_stopped_run_resumes_to_the_same_losses(tmp_path, monkeypatch):
+    whole = pretrain(PretrainConfig(output_path=str(tmp_path / "whole"), **TINY))
+    config = PretrainConfig(output_path=str(tmp_path / "parts"), **TINY)
+    log_metrics = Run.log_metrics
+
+    def log_and_stop(run, step, **values):
+        log_metrics(run, step, **values)
+        if step == 11:  # in the middle of a chunk
+            run.request_stop()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "log_metrics", log_and_stop)
+        pretrain(config)
+    assert Run(tmp_path / "parts").state == "stopped"
+    parts = pretrain(config, resume=True)
+    assert losses(parts) == pytest.approx(losses(whole), abs=2e-3)
+
+
+def test_a_training_is_neither_overwritten_nor_resumed_from_nothing(tmp_path):
+    config = PretrainConfig(output_path=str(tmp_path / "base"), **TINY)
+    with pytest.raises(RunError, match="holds no"):
+        pretrain(config, resume=True)
+    pretrain(config)
+    with pytest.raises(RunError, match="--resume"):
+        pretrain(config)
