@@ -1,7 +1,7 @@
 """Fine-tune an adapter: LoRA on a base in full precision, or QLoRA on one held in 4 bits.
 
-The loop is transformers' Trainer; ours are the data, the run folder and the merging. This file is the table of contents:
-read programs, load the base, attach the adapter, fit, save and check, merge into a fresh base.
+The loop is transformers' Trainer; ours are the data, the run folder and the merging. This file is the table of
+contents: read programs, load the base, attach the adapter, fit, save and check, merge into a fresh base.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from transformers.utils.logging import disable_progress_bar
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
 from cadrecode.data.dataset import Programs, exists, load_programs, require
-from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, ModelError, RunError
+from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, RunError
 from cadrecode.model import adapters
 from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
 from cadrecode.train.base import Precision, free_memory, load_base, loss_of
@@ -49,7 +49,7 @@ def train(config: TrainConfig, run: Run) -> Path:
 
     Returns: the folder of the adapter; of the merged model where the settings do not keep the adapter; of the newest
         checkpoint where the run was stopped.
-    Raises:  ConfigError, DatasetError, ModelError, RunError: in words, and also noted in the run's status.
+    Raises:  ConfigError, DatasetError, RunError: in words, and also noted in the run's status.
     """
     disable_progress_bar()  # log.txt is read as text
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")  # PEFT asks transformers by its old name
@@ -129,7 +129,9 @@ class Fitted:
     loss: float = 0.0
 
 
-def fit(config: TrainConfig, run: Run, programs: Programs, validation: Programs | None, checkpoint: Path | None) -> Fitted:
+def fit(
+    config: TrainConfig, run: Run, programs: Programs, validation: Programs | None, checkpoint: Path | None
+) -> Fitted:
     """Train, and save the adapter into the run's folder unless the run was stopped."""
     precision = Precision.of(config)
     model, tokenizer = load_base(config, precision)
@@ -170,7 +172,8 @@ def fit(config: TrainConfig, run: Run, programs: Programs, validation: Programs 
     if watch.stopped:
         return Fitted(stopped=True)
     if config.keep_best:
-        log.info("Kept: the weights of step %s, with eval_loss %s", trainer.state.best_global_step, trainer.state.best_metric)
+        best = trainer.state
+        log.info("Kept: the weights of step %s, with eval_loss %s", best.best_global_step, best.best_metric)
     run.set_status(State.SAVING)
     batch = trainer._prepare_inputs(_check_batch(trainer, pairs, config))
     loss = loss_of(model, batch)

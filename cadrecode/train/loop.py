@@ -14,8 +14,8 @@ from cadrecode.model.adapters import save_adapter
 class AdapterTrainer(Trainer):
     """Trains the adapter of a PEFT model on `Views`.
 
-    One "epoch" of the Trainer is the whole run: `LikeLengths` goes over the pairs as often as the steps need, always the
-    same way for a seed. So a run resumed at step n continues with exactly the batches that were still to come.
+    One "epoch" of the Trainer is the whole run: `LikeLengths` goes over the pairs as often as the steps need, always
+    the same way for a seed. So a run resumed at step n continues with exactly the batches that were still to come.
     """
 
     def __init__(self, **kwargs):

@@ -79,7 +79,7 @@ class RunFolder(TrainerCallback):
             return
         step, loss = state.global_step, logs["loss"]
         if not math.isfinite(loss):
-            raise RunError(f"The loss is no number any more at step {step}. Lower learning_rate, or use bf16, not fp16.")
+            raise RunError(f"The loss at step {step} is no number. Lower learning_rate, or use bf16, not fp16.")
         now = time.monotonic()
         seconds = max(1e-9, now - self.last_log - self.paused)
         speed = (step - self.logged_step) * self.pairs_per_step / seconds
@@ -166,7 +166,7 @@ class RunFolder(TrainerCallback):
 
 
 def _write_sample(folder: Path, number: int, text: str, target: str, cloud: np.ndarray, solid) -> dict[str, str]:
-    """A sample's files: the cloud (N, 3) float32 MODEL, both programs, and the mesh in CODE units where there is one."""
+    """A sample's files: the cloud (N, 3) float32 MODEL, both programs, and the mesh, CODE, where there is one."""
     (folder / f"{number}.py").write_text(text, encoding="utf-8")
     (folder / f"{number}_target.py").write_text(target, encoding="utf-8")
     np.save(folder / f"{number}_cloud.npy", cloud)
@@ -179,7 +179,7 @@ def _write_sample(folder: Path, number: int, text: str, target: str, cloud: np.n
 
 
 def peak_memory_mb() -> float | None:
-    """Most memory used so far: the GPU's where there is one, else the process's; None where the system does not tell."""
+    """Most memory used so far: the GPU's where there is one, else the process's; None where it is not told."""
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return torch.cuda.max_memory_allocated() / 2**20
     if sys.platform == "win32":
