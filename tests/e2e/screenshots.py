@@ -1,4 +1,4 @@
-"""Pictures of every tab, wide and narrow, in both languages, empty and after work: python tests/e2e/screenshots.py FOLDER
+"""Pictures of every tab, wide and narrow, in both languages: python tests/e2e/screenshots.py FOLDER
 
 A person looks at them before handing over; the README takes its picture from here. With --url an app that is already
 open is photographed; otherwise one is opened with an empty folder of runs.

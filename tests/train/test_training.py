@@ -224,7 +224,7 @@ def test_an_adapter_that_is_not_what_was_trained_is_noticed(settings, trained, m
         ({"max_seq_length": 40}, DatasetError, "longer than 8 tokens"),
         ({"n_points": 4}, ConfigError, "n_points is 4"),
         ({"resume_from_checkpoint": "last"}, RunError, "No checkpoint was saved"),
-        ({"learning_rate": 1e30}, RunError, "no number any more"),
+        ({"learning_rate": 1e30}, RunError, "is no number"),
     ],
 )
 def test_what_cannot_work_is_said_and_noted(changes, error, words, settings, tmp_path, monkeypatch):
