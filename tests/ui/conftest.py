@@ -20,7 +20,9 @@ class Typist:
         self.programs, self.asked = programs, []
 
     def load(self, base, *, device="auto"):
-        model = SimpleNamespace(point_settings=SimpleNamespace(n_points=64, columns=3), device="cpu", num_parameters=lambda: 0)
+        model = SimpleNamespace(
+            point_settings=SimpleNamespace(n_points=64, columns=3), device="cpu", num_parameters=lambda: 0
+        )
         return model, SimpleNamespace()
 
     def generate(self, model, tokenizer, clouds, *, temperature=0.0, stop=None, **options):
