@@ -75,7 +75,7 @@ def serve(
         share=share,
         auth=auth,
         theme=theme.theme(),
-        css=theme.CSS,
+        css_paths=theme.STYLE,
         app_kwargs={"middleware": [Middleware(LanguageMiddleware)]},
         footer_links=[],
         run_history=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         run_programs = shared_sandbox().confined()
         if not run_programs:
             print("Programs will not run on the public link: no OS sandbox is active. STEP downloads are off.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what was made for pages is removed then, too
     services = Services(Engine(), given.runs_dir.resolve(), shared_sandbox, run_programs)
     try:
         serve(

@@ -218,14 +218,16 @@ def loss_curve(metrics: list[dict], names: dict[str, str]) -> plotly.graph_objec
         steps, losses = (list(column) for column in zip(*held_out))
         dots = {"color": CURVE_EVAL, "size": 8}
         figure.add_scatter(x=steps, y=losses, name=names["eval"], mode="markers", marker=dots)
-    axis = {"gridcolor": "#eceff3", "zeroline": False, "linecolor": "#c9d0da"}
+    axis = {"gridcolor": "rgba(128,140,155,0.2)", "zeroline": False, "linecolor": "rgba(128,140,155,0.5)"}
     if not train and not held_out:
         figure.update_layout(xaxis_range=[0, 100], yaxis_range=[0, 4])
     figure.update_layout(
         template="plotly_white",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
         height=260,
         margin={"l": 48, "r": 12, "t": 34, "b": 40},
-        font={"family": "system-ui, sans-serif", "size": 12, "color": "#3a4454"},
+        font={"family": "system-ui, sans-serif", "size": 12, "color": "#6f7b8b"},
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
         xaxis={"title": names["step"], "rangemode": "tozero", **axis},
         yaxis={"title": names["loss"], **axis},

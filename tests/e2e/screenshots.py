@@ -51,6 +51,7 @@ def photograph(browser, url: str, folder: Path, *, rebuild: bool) -> None:
                 page.wait_for_timeout(SETTLE_MS)
                 page.locator("#rebuild").click()
                 page.get_by_text(done).first.wait_for(timeout=120_000)
+                page.locator("#download-step:not([disabled])").wait_for(timeout=60_000)
                 take(page, folder / f"rebuilt-{size}-{language}.png")
             page.close()
 

@@ -107,22 +107,33 @@ def test_the_main_job(page, app, block, tmp_path):
     page.locator("#adapter-back").click()
     page.locator("#merge-progress").get_by_text("In use: embedded").wait_for(timeout=60_000)
     open_tab(page, "Reconstruct")
-    page.locator("#cloud-file input[type=file]").set_input_files(block)
-    page.get_by_text("10,000 points").wait_for(timeout=30_000)
+    rebuild_and_check(page, block, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["scans/061_foam_brick.ply", "parts/trimesh__models__plate_holes.stl"])
+def test_a_real_scan_and_a_real_mesh_become_steps_that_fit(page, app, shared_data, tmp_path, name):
+    page.goto(app.url)
+    page.locator("#numbers .cr-lead").wait_for(timeout=60_000)
+    rebuild_and_check(page, shared_data / name, tmp_path)
+
+
+def rebuild_and_check(page, file: Path, folder: Path) -> None:
+    """Upload, rebuild, see the part, download a STEP whose box is the upload's within 10 %."""
+    page.locator("#cloud-file input[type=file]").set_input_files(file)
+    page.locator("#cloud-facts").get_by_text(file.name).wait_for(timeout=30_000)
     page.locator("#rebuild").click()
     page.get_by_text(re.compile(r"^Done in")).wait_for(timeout=REBUILD_SECONDS * 1000)
     page.wait_for_function(IS_VALID, timeout=60_000)
     page.wait_for_timeout(1500)  # the viewer turns the file into triangles
     assert colours(page, "#result") > 200
 
-    # A STEP whose box is the scan's.
     with page.expect_download(timeout=60_000) as coming:
         page.locator("#download-step").click()
-    step = tmp_path / "part.step"
+    assert coming.value.suggested_filename == f"{file.stem.replace(' ', '_')}.step"
+    step = folder / "part.step"
     coming.value.save_as(step)
-    assert coming.value.suggested_filename == "stepped_block.step"
     vertices, _ = shared_sandbox().tessellate(step)
-    scanned = read_cloud(block).points
+    scanned = read_cloud(file).points
     size = np.ptp(scanned, axis=0)
     np.testing.assert_allclose(vertices.min(0), scanned.min(0), atol=0.1 * size.max())
     np.testing.assert_allclose(np.ptp(vertices, axis=0), size, rtol=0.1)

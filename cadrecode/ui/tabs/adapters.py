@@ -137,7 +137,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab:
     table = gr.Dataframe(
         headers=[words(f"adapters.{key}") for key in keys], interactive=False, label=words("adapters.title"),
         max_height=360, elem_id="adapters", elem_classes="cr-table", datatype="str", buttons=[],
-        column_widths=["20%", "16%", "18%", "10%", "9%", "8%", "9%", "10%"],
+        column_widths=[180, 150, 160, 100, 80, 80, 90, 100],
     )  # fmt: skip
     status = gr.HTML(min_height=24)
     with gr.Column(visible=False) as nothing:
@@ -149,18 +149,18 @@ def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab:
     picked = gr.HTML(elem_id="adapter-picked", min_height=24)
     with gr.Row(elem_classes="cr-files"):
         use = gr.Button(
-            words("adapters.use"), size="sm", min_width=120, variant="primary", interactive=False, elem_id="adapter-use"
+            words("adapters.use"), size="sm", min_width=150, variant="primary", interactive=False, elem_id="adapter-use"
         )
-        back = gr.Button(words("adapters.back"), size="sm", min_width=120, elem_id="adapter-back")
-        fold = gr.Button(words("adapters.merge"), size="sm", min_width=120, interactive=False, elem_id="merge")
-        small = gr.Button(words("adapters.pack"), size="sm", min_width=120, interactive=False, elem_id="pack-adapter")
+        back = gr.Button(words("adapters.back"), size="sm", min_width=150, elem_id="adapter-back")
+        fold = gr.Button(words("adapters.merge"), size="sm", min_width=150, interactive=False, elem_id="merge")
+        small = gr.Button(words("adapters.pack"), size="sm", min_width=150, interactive=False, elem_id="pack-adapter")
         large = gr.Button(
-            words("adapters.pack_merged"), size="sm", min_width=120, interactive=False, elem_id="pack-merged"
+            words("adapters.pack_merged"), size="sm", min_width=150, interactive=False, elem_id="pack-merged"
         )
         remove = gr.Button(
             words("adapters.delete"),
             size="sm",
-            min_width=120,
+            min_width=150,
             variant="stop",
             interactive=False,
             elem_id="adapter-delete",

@@ -156,13 +156,13 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         with gr.Column(scale=1, min_width=300):
             upload = gr.File(label=words("cloud.drop"), height=120, elem_id="cloud-file")
             gallery = gr.Gallery(
-                label=words("cloud.samples"), show_label=False, columns=4, height=160, allow_preview=False,
+                label=words("cloud.samples"), show_label=False, columns=4, height="auto", allow_preview=False,
                 object_fit="contain", interactive=False, buttons=[], elem_id="samples", visible=bool(samples.samples()),
             )  # fmt: skip
             preview = gr.Model3D(
                 label=words("cloud.preview"), height=230, camera_position=CAMERA, interactive=False, elem_id="cloud"
             )
-            facts = gr.HTML(html.note(words("cloud.none")), min_height=44)
+            facts = gr.HTML(html.note(words("cloud.none")), min_height=44, elem_id="cloud-facts")
             unit = gr.Dropdown(list(UNITS), value="mm", label=words("cloud.unit"), elem_id="unit")
             with gr.Accordion(words("options.title"), open=False):
                 candidates = gr.Slider(
@@ -190,7 +190,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             mode = gr.Radio(modes, value=WITH_POINTS, show_label=False, container=False, label=words("mode.title"))
             numbers = gr.HTML(html.numbers(Work(), words), min_height=52, elem_id="numbers")
             chosen = gr.Gallery(
-                label=words("candidates.title"), columns=8, height=170, allow_preview=False, object_fit="contain",
+                label=words("candidates.title"), columns=8, height="auto", allow_preview=False, object_fit="contain",
                 interactive=False, buttons=[], elem_id="candidates", elem_classes="cr-strip", visible=False,
             )  # fmt: skip
             with gr.Row(elem_classes="cr-files"):
@@ -309,8 +309,8 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         go.click, rebuild_live, [work, candidates, temperature, seed, base, adapter], [work, progress, go, cancel],
         words, concurrency_limit=8,
     )  # fmt: skip
-    made = hear(asked.success, draw_strip, work, chosen, words)
-    show_part(made)
+    show_part(asked)
+    hear(asked.success, draw_strip, work, chosen, words)
 
     def cancel_now(request: gr.Request):
         services.cancel(request.session_hash)
@@ -351,6 +351,8 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         @gr.render(inputs=[turned, unit], triggers=[turned.change, unit.input], show_progress="hidden")
         def show_sliders(base: Part | None, unit: str):
             sizes, places = dimensions.named(base)
+            if base is None:
+                return
             gr.Markdown(f"**{words('dimensions.title')}**")
             if not sizes:
                 gr.HTML(html.note(words("dimensions.none")))

@@ -196,7 +196,7 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
             headers = [words(f"runs.{key}") for key in ("name", "state", "step", "loss", "eta", "started")]
             table = gr.Dataframe(
                 headers=headers, interactive=False, label=words("runs.title"), max_height=240, elem_id="runs",
-                elem_classes="cr-table", datatype="str", column_widths=["26%", "16%", "18%", "12%", "10%", "18%"],
+                elem_classes="cr-table", datatype="str", column_widths=[180, 120, 120, 80, 80, 110],
                 buttons=[], value=rows(runs_dir, words),
             )  # fmt: skip
             status = gr.HTML(html.empty(words("runs.empty")), min_height=60, elem_id="run-status")
