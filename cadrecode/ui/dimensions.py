@@ -49,5 +49,5 @@ def slider(parameter: Parameter, label: str, unit: str) -> gr.Slider:
         low, high = (max(low, step), high) if parameter.value > 0 else (low, min(high, -step))
     low, high = min(low, parameter.value), max(high, parameter.value)
     return gr.Slider(
-        round(low, 9), round(high, 9), round(parameter.value, 9), step=step, label=f"{label} ({unit})", min_width=180
+        round(low, 9), round(high, 9), round(parameter.value, 9), step=step, label=f"{label} ({unit})", interactive=True
     )

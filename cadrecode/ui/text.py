@@ -152,7 +152,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "set.lora_alpha": ("Alpha", "Alpha"),
     "set.per_device_train_batch_size": ("Batch size", "批大小"),
     "train.name": ("Name of the run", "运行名称"),
-    "train.name.info": ("Empty: chosen for you.", "留空则自动命名。"),
+    "train.name.info": ("Empty: named after the data.", "留空则以数据命名。"),
     "train.more": ("All settings", "全部设置"),
     "train.start": ("Start training", "开始训练"),
     "train.command": ("The same in a terminal", "等价的终端命令"),

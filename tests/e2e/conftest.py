@@ -37,7 +37,7 @@ class App:
     runs_dir: Path
     port: int
     process: subprocess.Popen | None = None
-    opened_in: float = 0.0
+    opened_cpu_seconds: float = 0.0
 
     @property
     def url(self) -> str:
@@ -59,8 +59,16 @@ class App:
                 assert self.process.poll() is None, self.said()
                 assert time.monotonic() - began < OPEN_WITHIN_SECONDS, self.said()
                 time.sleep(0.05)
-        self.opened_in = time.monotonic() - began
+        self.opened_cpu_seconds = self._cpu_seconds()
         return self
+
+    def _cpu_seconds(self) -> float:
+        """Processor time of the process so far; only Linux tells."""
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        if not stat.is_file():
+            return 0.0
+        user, system = stat.read_text().rsplit(")", 1)[1].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def said(self) -> str:
         """What it wrote to its terminal."""

@@ -99,7 +99,7 @@ def test_the_command_says_what_differs_and_can_be_pasted(tmp_path):
 
 def test_data_comes_from_a_family_or_from_a_path_that_exists(tmp_path):
     config = tab.preset("quickstart")
-    own = tab._family(config)
+    own = tab._family(config.train_data_path)
     assert tab.data_path(tab.INVENTED, own, "", config) == config.train_data_path
     assert tab.data_path(tab.INVENTED, "shafts", "", config) == "invent:shafts"
     assert tab.data_path(tab.OWN, own, f' "{tmp_path}" ', config) == str(tmp_path)

@@ -137,7 +137,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab:
     table = gr.Dataframe(
         headers=[words(f"adapters.{key}") for key in keys], interactive=False, label=words("adapters.title"),
         max_height=360, elem_id="adapters", elem_classes="cr-table", datatype="str", buttons=[],
-        column_widths=[180, 150, 160, 100, 80, 80, 90, 100],
+        column_widths=["20%", "15%", "17%", "11%", "9%", "8%", "9%", "11%"],
     )  # fmt: skip
     status = gr.HTML(min_height=24)
     with gr.Column(visible=False) as nothing:

@@ -141,7 +141,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             table = gr.Dataframe(
                 headers=[words(f"evaluate.{key}") for key in COLUMNS], interactive=False, datatype="str", buttons=[],
                 label=words("evaluate.title"), elem_classes="cr-table", elem_id="evaluation",
-                column_widths=[180, 70, 80, 100, 120, 100, 100, 80],
+                column_widths=["22%", "9%", "10%", "12%", "15%", "12%", "11%", "9%"],
             )  # fmt: skip
             gr.HTML(html.note(words("evaluate.how")))
             export = gr.DownloadButton(words("evaluate.export"), size="sm", interactive=False)

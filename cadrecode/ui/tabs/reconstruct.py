@@ -204,8 +204,9 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                     pass
                 with gr.Column(scale=3, min_width=300):
                     code = gr.Code(
-                        label=words("program.title"), language="python", interactive=True, lines=8, wrap_lines=True
-                    )
+                        label=words("program.title"), language="python", interactive=True, lines=8, wrap_lines=True,
+                        elem_id="program",
+                    )  # fmt: skip
                     run = gr.Button(words("program.run"), size="sm", elem_id="run-program")
                     fault = gr.HTML("", elem_id="program-error")
 

@@ -42,7 +42,7 @@ def data_path(source: str, family: str, path: str, config: TrainConfig) -> str:
     Raises: ConfigError: no path was given, or there is nothing at it.
     """
     if source == INVENTED:
-        return config.train_data_path if _family(config) == family else f"invent:{family}"
+        return config.train_data_path if _family(config.train_data_path) == family else f"invent:{family}"
     path = (path or "").strip().strip("'\"")
     if not path:
         raise ConfigError("Give the folder of .py programs or the .jsonl file to train on.")
@@ -51,21 +51,27 @@ def data_path(source: str, family: str, path: str, config: TrainConfig) -> str:
     return str(Path(path).expanduser())
 
 
-def _family(config: TrainConfig) -> str | None:
-    """The family that a preset invents from."""
-    kind, _, rest = config.train_data_path.partition(":")
+def _family(data: str) -> str | None:
+    """The family in invent:<family>[:count]; None for a path."""
+    kind, _, rest = data.partition(":")
     return rest.split(":")[0] if kind == "invent" else None
 
 
 def start(values: Mapping[str, Any], runs_dir: Path, name: str | None = None) -> str:
     """Form values in, the run's name out. Raises ConfigError: settings that are impossible or at odds."""
-    return jobs.start(TrainConfig.from_values(values, source="form"), runs_dir, (name or "").strip() or None).name
+    config = TrainConfig.from_values(values, source="form")
+    return jobs.start(config, runs_dir, (name or "").strip() or name_of(config.train_data_path)).name
+
+
+def name_of(data: str) -> str:
+    """A run's name where none was given: what it learns from."""
+    return _family(data) or Path(data).name.split(".")[0]
 
 
 def command(values: Mapping[str, Any], preset_name: str, runs_dir: Path, name: str) -> str:
     """What to type in a terminal for the same run."""
     words = ["python", "train_cad_recode_lora.py", "--config", f"configs/{PRESETS[preset_name]}"]
-    folder = Path(runs_dir.name) / (name or preset_name)
+    folder = Path(runs_dir.name) / (name or name_of(values["train_data_path"]))
     for key, value in {**form.differences(values, preset(preset_name)), "model_save_path": str(folder)}.items():
         words += [f"--{key}", value]
     return shlex.join(words)
@@ -168,7 +174,9 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
             kinds = [(words("data.invented"), INVENTED), (words("data.own"), OWN)]
             source = gr.Radio(kinds, value=INVENTED, label=words("data.title"))
             families = [(f"{key}: {words.family(key, said)}", key) for key, said in FAMILIES.items()]
-            family = gr.Dropdown(families, value=_family(config), label=words("data.family"), elem_id="family")
+            family = gr.Dropdown(
+                families, value=_family(config.train_data_path), label=words("data.family"), elem_id="family"
+            )
             path = gr.Textbox(
                 label=words("data.path"), info=words("data.path.info"), visible=False, elem_id="data-path"
             )
@@ -196,7 +204,7 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
             headers = [words(f"runs.{key}") for key in ("name", "state", "step", "loss", "eta", "started")]
             table = gr.Dataframe(
                 headers=headers, interactive=False, label=words("runs.title"), max_height=240, elem_id="runs",
-                elem_classes="cr-table", datatype="str", column_widths=[180, 120, 120, 80, 80, 110],
+                elem_classes="cr-table", datatype="str", column_widths=["26%", "17%", "18%", "11%", "11%", "17%"],
                 buttons=[], value=rows(runs_dir, words),
             )  # fmt: skip
             status = gr.HTML(html.empty(words("runs.empty")), min_height=60, elem_id="run-status")
@@ -222,7 +230,7 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
     # the form
     def fill(which: str):
         chosen = preset(which)
-        family = _family(chosen)
+        family = _family(chosen.train_data_path)
         return [
             gr.update(value=INVENTED if family else OWN),
             gr.update(value=family or next(iter(FAMILIES)), visible=bool(family)),

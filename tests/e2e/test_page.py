@@ -1,0 +1,106 @@
+"""The page as a person meets it: languages, narrow screens, sliders, programs with faults, a restart of the app."""
+
+import re
+
+import pytest
+
+from cadrecode.config import TrainConfig
+from cadrecode.runs import Run, State
+
+pytestmark = pytest.mark.e2e
+
+OPEN_SECONDS = 6.0  # of processor time until the page answers; wall time says more about what else the machine does
+
+
+@pytest.fixture
+def opened(page, app):
+    """The Reconstruct tab with its sample part drawn."""
+    page.goto(app.url)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
+    return page
+
+
+def program(page) -> str:
+    return page.locator("#program .cm-content").inner_text()
+
+
+def test_the_app_opens_within_its_budget(app):
+    assert app.opened_cpu_seconds < OPEN_SECONDS
+
+
+def test_a_chinese_browser_reads_chinese_and_can_change_its_mind(browser, app):
+    context = browser.new_context(locale="zh-CN")
+    page = context.new_page()
+    page.goto(app.url)
+    page.get_by_role("tab", name="重建").wait_for(timeout=60_000)
+    assert page.url.endswith("/zh")
+    page.get_by_text("点击上传").wait_for()  # Gradio's own words
+    page.get_by_role("link", name="English").click()
+    page.get_by_role("tab", name="Reconstruct").wait_for(timeout=60_000)
+    page.get_by_text("Click to Upload").wait_for()
+    page.goto(app.url)  # remembered
+    page.get_by_role("tab", name="Reconstruct").wait_for(timeout=60_000)
+    context.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/zh"])
+def test_nothing_is_wider_than_a_phone(browser, app, path):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{app.url}{path}")
+    page.locator("#numbers .cr-lead").wait_for(timeout=60_000)
+    tabs = page.get_by_role("tab")
+    assert tabs.count() == 4
+    for index in range(4):
+        tabs.nth(index).click()
+        page.wait_for_timeout(500)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
+
+
+def test_a_slider_changes_the_part_and_reset_brings_it_back(opened):
+    before = program(opened)
+    assert "circle(4.5" in before
+    field = opened.get_by_label(re.compile("number input for hole 1 radius")).first
+    field.fill("6")
+    field.press("Enter")
+    opened.wait_for_function("() => document.querySelector('#program .cm-content').innerText.includes('circle(6,')")
+    opened.locator("#numbers").get_by_text("your program").wait_for()
+    opened.get_by_role("button", name="Reset", exact=True).click()
+    opened.wait_for_function("() => document.querySelector('#program .cm-content').innerText.includes('circle(4.5,')")
+
+
+def test_a_fault_in_a_program_is_shown_with_its_place(opened):
+    editor = opened.locator("#program .cm-content")
+    editor.click()
+    opened.keyboard.press("Control+a")
+    opened.keyboard.insert_text("import cadquery as cq\nr=cq.Workplane('XY').box(10,20,'wide')")
+    opened.locator("#run-program").click()
+    fault = opened.locator("#program-error .cr-bad")
+    fault.wait_for(timeout=30_000)
+    assert "Line 2, column" in fault.inner_text()
+    assert "^" in fault.locator("pre").inner_text()
+
+    editor.click()
+    opened.keyboard.press("Control+a")
+    opened.keyboard.insert_text("import cadquery as cq\nr=cq.Workplane('XY').box(10,20,30).edges('|Z').fillet(2)")
+    opened.locator("#run-program").click()  # outside of the language: OpenCASCADE builds it, in the sandbox
+    opened.locator("#numbers").get_by_text("10.0 × 20.0 × 30.0 mm").wait_for(timeout=60_000)
+    assert opened.locator("#program-error").inner_text().strip() == ""
+
+
+def test_a_restart_of_the_app_forgets_no_run(page, app):
+    run = Run.create(app.runs_dir / "yesterday", TrainConfig().to_yaml())
+    for step in (10, 20, 30):
+        run.log_metrics(step, loss=3.0 / step)
+    run.set_status(State.DONE, step=30, total=30)
+    page.goto(app.url)
+    page.get_by_role("tab", name="Train").click()
+    page.locator("#run-status").get_by_text("yesterday").wait_for(timeout=60_000)
+    page.wait_for_timeout(2000)  # let it fetch the rest of its code before the app goes
+    page.goto("about:blank")
+    app.stop()
+    app.start()
+    page.goto(app.url)
+    page.get_by_role("tab", name="Train").click()
+    page.locator("#run-status .cr-pill.done").wait_for(timeout=60_000)
+    page.get_by_test_id("cell-0-2").get_by_text("30 / 30").wait_for(timeout=30_000)
