@@ -127,7 +127,7 @@ def page(browser, app):
     context.close()
     assert outside == []
     assert broken == []
-    assert "Traceback" not in app.said(), app.said()
+    assert "A handler failed" not in app.said(), app.said()
 
 
 def _leaves(url: str) -> bool:
