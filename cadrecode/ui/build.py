@@ -11,6 +11,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 from starlette.middleware import Middleware
 
+from cadrecode import jobs
 from cadrecode.ui import samples, theme
 from cadrecode.ui.language import PAGES, LanguageMiddleware
 from cadrecode.ui.services import Services
@@ -87,6 +88,7 @@ def serve(
         max_file_size="2gb",
     )
     ready(public or local)
+    jobs.watch(services.runs_dir)  # runs that waited when the app was closed
     services.warm(samples.prepare)
     try:
         app.block_thread()
