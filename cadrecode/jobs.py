@@ -64,14 +64,24 @@ def queue(runs_dir: str | Path) -> list[Run]:
     return [run for _, _, run in sorted(waiting, key=lambda entry: entry[:2])]
 
 
+def _left_queue(run: Run) -> bool:
+    """Whether the run was waiting and has now left the queue; False where it is running.
+
+    Raises: RunError: it is neither waiting nor running.
+    """
+    if run.state == State.QUEUED:
+        run.set_status(State.STOPPED, error=None)
+        return True
+    if not run.alive():
+        raise RunError(f"{run.name} is not running (it is {run.state}).")
+    return False
+
+
 def stop(run: Run) -> None:
     """Ask a run to save a resumable checkpoint and end; a waiting one leaves the queue."""
     with _locked(run.folder.parent):
-        if run.state == State.QUEUED:
-            run.set_status(State.STOPPED, error=None)
+        if _left_queue(run):
             return
-        if not run.alive():
-            raise RunError(f"{run.name} is not running (it is {run.state}).")
         run.request_stop()
     if sys.platform != "win32":  # there, SIGTERM ends a process without a word
         with contextlib.suppress(ProcessLookupError):  # it may have ended by itself in between
@@ -81,11 +91,8 @@ def stop(run: Run) -> None:
 def kill(run: Run) -> None:
     """End a run and all of its processes at once. What it did since its last checkpoint is lost."""
     with _locked(run.folder.parent):
-        if run.state == State.QUEUED:
-            run.set_status(State.STOPPED, error=None)
+        if _left_queue(run):
             return
-        if not run.alive():
-            raise RunError(f"{run.name} is not running (it is {run.state}).")
         pid = run.status()["pid"]
         with contextlib.suppress(ProcessLookupError):
             if hasattr(os, "killpg") and os.getpgid(pid) == pid:
