@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from cadrecode.errors import ModelError
 from cadrecode.model.adapters import adapter_base, merge_into_fresh_base
-from cadrecode.model.load import save_model
+from cadrecode.model.load import replace_model
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,7 @@ def merge(
     tell("merging", 0.0)
     merged, tokenizer, check = merge_into_fresh_base(base_model, lora_path)
     tell("saving", 0.6)
-    partial = output.with_name(f"{output.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    save_model(merged, tokenizer, partial, dtype=check.base_dtype)
-    shutil.rmtree(output, ignore_errors=True)
-    partial.rename(output)  # whoever looks for it finds all of it or none
+    replace_model(merged, tokenizer, output, dtype=check.base_dtype)
     tell("done", 1.0)
     return MergeReport(
         output=output,

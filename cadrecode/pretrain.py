@@ -9,7 +9,6 @@ the learning rate follows the clock where `minutes` is set.
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import math
 import os
@@ -21,9 +20,11 @@ import numpy as np
 import torch
 
 from cadrecode.config import PretrainConfig
+from cadrecode.data.batches import Collate
 from cadrecode.data.stream import BATCHES_PER_CHUNK, ChunkStream, Pairs, held_out_pairs, make_pairs
 from cadrecode.errors import ProgramError, RunError
 from cadrecode.model.decode import generate
+from cadrecode.model.load import load_tokenizer, save_model
 from cadrecode.model.network import new_model
 from cadrecode.model.tokens import PAD, build_tokenizer, encode_program
 from cadrecode.program import build, iou, parse
@@ -97,20 +98,20 @@ def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
     held_out = held_out_pairs(EVALUATION_PARTS, family=config.family, n_points=config.n_points)
     make = functools.partial(_make_chunk, config=config, tokenizer_folder=str(folder))
     first, skipped = divmod(progress.step, BATCHES_PER_CHUNK)
-    pad = tokenizer.convert_tokens_to_ids(PAD)
+    collate = Collate(tokenizer.convert_tokens_to_ids(PAD), model.n_point_tokens)
     run.set_status(State.TRAINING, step=progress.step)
     with ChunkStream(make, config.workers, first) as chunks:
         batches = (batch for chunk in chunks for batch in chunk.batches)
         for _ in range(skipped):
             next(batches)
-        _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out, pad)
-    _save(folder, model, tokenizer)
+        _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out, collate)
+    save_model(model, tokenizer, folder, dtype=torch.bfloat16)
     _save_checkpoint(checkpoint, model, optimizer, progress)
     run.set_status(State.DONE if progress.share(config) >= 1 else State.STOPPED, step=progress.step)
     return folder
 
 
-def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out, pad) -> None:
+def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out, collate) -> None:
     """Steps until the time or the pairs are used up, or the run is asked to stop."""
     model.train()
     autocast = torch.autocast("cpu", torch.bfloat16, enabled=config.mixed_precision == "bf16")
@@ -119,10 +120,12 @@ def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out,
     clock = time.monotonic()
     while progress.share(config) < 1 and not run.stop_requested():
         rows, clouds = next(batches)
+        batch = collate([{"tokens": row, "point_cloud": cloud} for row, cloud in zip(rows, clouds)])
+        del batch["attention_mask"]  # attention is causal and padding comes last: a mask would only cost time
         for group in optimizer.param_groups:
             group["lr"] = _learning_rate(config, progress)
         with autocast:
-            loss = model(**collate(rows, clouds, pad, model.n_point_tokens)).loss
+            loss = model(**batch).loss
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip)
@@ -141,7 +144,7 @@ def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out,
             _save_checkpoint(Path(run.folder) / CHECKPOINT, model, optimizer, progress)
         if progress.step % config.eval_every == 0:
             run.log_metrics(progress.step, pairs=progress.pairs, **measure(model, tokenizer, held_out))
-            _save(Path(run.folder), model, tokenizer)
+            save_model(model, tokenizer, run.folder, dtype=torch.bfloat16)
             model.train()
 
 
@@ -178,9 +181,7 @@ def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str) -
 
 @functools.lru_cache(maxsize=1)
 def _load_tokenizer(folder: str):
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(folder)
+    return load_tokenizer(Path(folder), "qwen3", folder)
 
 
 def _tokenizer(folder: Path):
@@ -232,25 +233,6 @@ def _learning_rate(config: PretrainConfig, progress: Progress) -> float:
     return config.learning_rate * warm * (FINAL_LEARNING_RATE + (1 - FINAL_LEARNING_RATE) * cosine)
 
 
-def collate(rows: list[list[int]], clouds: np.ndarray, pad: int, n_point_tokens: int) -> dict[str, torch.Tensor]:
-    """Point slots, START, program, END, padding on the right -> the network's arguments, T = slots + longest row."""
-    longest = max(map(len, rows))
-    ids = torch.full((len(rows), n_point_tokens + longest), pad)
-    asked = torch.zeros_like(ids, dtype=torch.bool)
-    for index, row in enumerate(rows):
-        ids[index, n_point_tokens : n_point_tokens + len(row)] = torch.tensor(row)
-        asked[index, n_point_tokens + 1 : n_point_tokens + len(row)] = True
-    point_mask = torch.zeros_like(asked)
-    point_mask[:, :n_point_tokens] = True
-    # no attention mask: attention is causal and the padding comes last, so nothing that counts ever sees it
-    return {
-        "input_ids": ids,
-        "point_mask": point_mask,
-        "point_cloud": torch.from_numpy(clouds),
-        "labels": ids.where(asked, torch.tensor(-100)),
-    }
-
-
 def measure(model, tokenizer, pairs: Pairs) -> dict[str, float]:
     """Greedy samples for held-out parts: `invalid_ratio` and `median_iou` (an invalid program has IoU 0)."""
     model.eval()
@@ -263,16 +245,6 @@ def measure(model, tokenizer, pairs: Pairs) -> dict[str, float]:
             invalid += 1
             ious.append(0.0)
     return {"invalid_ratio": round(invalid / len(ious), 4), "median_iou": round(float(np.median(ious)), 4)}
-
-
-def _save(folder: Path, model, tokenizer) -> None:
-    """The model as it is shipped: bf16 safetensors beside its tokenizer."""
-    weights = {name: value.to(torch.bfloat16) for name, value in model.state_dict().items()}
-    model.save_pretrained(folder, state_dict=weights)
-    settings = json.loads((folder / "config.json").read_text())
-    settings["dtype"] = "bfloat16"
-    (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
-    tokenizer.save_pretrained(folder)
 
 
 def _save_checkpoint(path: Path, model, optimizer, progress: Progress) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -148,6 +149,20 @@ def save_model(
     if lost:
         raise ModelError(f"{folder} lacks {len(lost)} tensors after saving, {min(lost)} for one.")
     return folder
+
+
+def replace_model(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, *, dtype: torch.dtype | None = None
+) -> Path:
+    """`save_model` in the place of whatever `folder` holds: whoever looks for it finds all of the model or none.
+
+    Raises: ModelError: what was written does not hold every tensor; `folder` is then as it was.
+    """
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    save_model(model, tokenizer, partial, dtype=dtype)
+    shutil.rmtree(folder, ignore_errors=True)
+    return partial.rename(folder)
 
 
 def find_folder(name: str) -> Path:

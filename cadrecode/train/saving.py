@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import torch
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ModelError
 from cadrecode.model import adapters
-from cadrecode.model.load import save_model
+from cadrecode.model.load import replace_model
 from cadrecode.runs import Run, State
 from cadrecode.train.base import Precision, load_base, loss_of
 
@@ -44,11 +43,7 @@ def merge_beside(config: TrainConfig, folder: Path, run: Run) -> Path:
     run.set_status(State.MERGING)
     started = time.monotonic()
     merged, tokenizer, check = adapters.merge_into_fresh_base(config.base_model_name, folder)
-    target, partial = folder / "merged_model", folder / "merged_model.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    save_model(merged, tokenizer, partial, dtype=check.base_dtype)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)  # whoever looks for merged_model finds all of it or none
+    target = replace_model(merged, tokenizer, folder / "merged_model", dtype=check.base_dtype)
     log.info(
         "Merged: %d tensors, logits equal to base and adapter within %.2g, %.1f MB, %.1f s: %s",
         check.tensors,
