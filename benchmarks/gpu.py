@@ -1,0 +1,554 @@
+"""Our training and our decoding against what a plain script would do, at Qwen3-1.7B's shape, on one GPU.
+
+    python benchmarks/gpu.py [--device cuda] [--json FILE] [--parts lora,qlora,decode] [--shape qwen3-1.7b] [--steps 10]
+    python benchmarks/gpu.py --device cpu --shape tiny --steps 2        # the same lines, in a minute, without a GPU
+
+The weights are random: nothing is downloaded. `ours` runs the pieces that `cadrecode.train.fit` runs. `plain` is the
+script one would write with PEFT and transformers' Trainer: the same network, adapter, optimizer and pairs, and all else
+as it comes: programs padded to max_seq_length, logits of every position, PEFT's own preparation of 4-bit bases. Both
+see the same pairs in each step, so that their losses can be compared. Each row of the table is a process of its own,
+with memory figures of its own; one that fails is reported and the others still run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+WARM_UP = 3  # steps before the clock runs: kernels are chosen, workers start, the optimizer's state is made
+SEED = 0
+MAX_SEQ_LENGTH = 1024
+POINTS = 256
+# Tokens of 18 programs: evenly spaced quantiles of 500 programs of invent:general in Qwen's vocabulary (mean 139).
+TYPICAL = (48, 51, 62, 86, 89, 95, 102, 110, 120, 131, 143, 154, 162, 178, 202, 218, 247, 296)
+FULL = (MAX_SEQ_LENGTH - POINTS,) * 4  # the longest programs that the settings let through
+TAIL = 1500  # characters of a failed row's output that are shown
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A language model's sizes, as its config.json gives them."""
+
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    vocab_size: int
+
+
+SHAPES = {
+    "qwen3-1.7b": Shape(2048, 6144, 28, 16, 8, 128, 151_936),
+    "tiny": Shape(64, 128, 2, 4, 2, 16, 2048),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what is measured, by whose code, on which batch."""
+
+    part: str
+    side: str
+    lengths: tuple[int, ...] = FULL  # tokens of each program of a batch, START and END among them
+    checkpointing: bool = False  # `plain` 4-bit always has it, as PEFT's preparation turns it on
+    batch: int = 0  # decoding alone
+
+    @property
+    def name(self) -> str:
+        if self.part == "decode":
+            return f"decode, batch {self.batch}"
+        words = f"{len(self.lengths)} x 1,024 tokens" if self.lengths == FULL else f"batch {len(self.lengths)}, typical"
+        return f"{self.part}, {words}" + (", gradient checkpointing" if self.checkpointing else "")
+
+
+ROWS = (  # in the order of importance: time may run out
+    Row("lora", "ours"),
+    Row("lora", "plain"),
+    Row("qlora", "ours"),
+    Row("qlora", "plain", checkpointing=True),
+    Row("decode", "ours", batch=1),
+    Row("decode", "plain", batch=1),
+    Row("lora", "ours", TYPICAL),
+    Row("lora", "plain", TYPICAL),
+    Row("decode", "ours", batch=8),
+    Row("decode", "plain", batch=8),
+    Row("qlora", "ours", checkpointing=True),
+    Row("decode", "ours", batch=64),
+    Row("decode", "plain", batch=64),
+    Row("lora", "ours", TYPICAL, checkpointing=True),
+    Row("lora", "plain", TYPICAL, checkpointing=True),
+)
+
+
+# --- one process for each row
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
+    arguments.add_argument("--shape", default="qwen3-1.7b", choices=sorted(SHAPES))
+    arguments.add_argument("--parts", default="lora,qlora,decode", help="which parts, with commas [%(default)s]")
+    arguments.add_argument("--steps", type=int, default=10, help=f"timed steps, after {WARM_UP} others [%(default)s]")
+    arguments.add_argument("--new-tokens", type=int, default=256, help="tokens to decode [%(default)s]")
+    arguments.add_argument("--json", type=Path, help="rewritten after each row")
+    arguments.add_argument("--seconds", type=float, default=60, help="limit of each row [%(default)s]")
+    arguments.add_argument("--total-seconds", type=float, default=210, help="of all rows [%(default)s]")
+    arguments.add_argument(
+        "--ahead", type=int, help="processes begun early, to import; by default half the cores, up to 4"
+    )
+    arguments.add_argument("--row", type=int, help=argparse.SUPPRESS)
+    arguments.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = arguments.parse_args()
+    if options.row is not None:
+        return _be_a_row(options)
+    unknown = set(options.parts.split(",")) - {row.part for row in ROWS}
+    if unknown:
+        arguments.error(f"no part {min(unknown)!r}; there are lora, qlora and decode")
+    options.folder = Path(tempfile.mkdtemp(prefix="gpu-benchmark-"))
+    try:
+        _run_rows(options)
+    finally:
+        shutil.rmtree(options.folder, ignore_errors=True)
+
+
+def _run_rows(options: argparse.Namespace) -> None:
+    started = time.monotonic()
+    numbers = [i for i, row in enumerate(ROWS) if row.part in options.parts.split(",")]
+    ahead = options.ahead or min(4, max(1, (os.cpu_count() or 1) // 2))
+    report = {"about": {"shape": options.shape, **asdict(SHAPES[options.shape])}, "rows": []}
+    waiting = {}
+    for place, number in enumerate(numbers):
+        row = ROWS[number]
+        for other in numbers[place : place + ahead]:
+            if other not in waiting:
+                waiting[other] = _start(other, options)
+        process = waiting.pop(number)
+        left = options.total_seconds - (time.monotonic() - started)
+        if left <= 0:
+            process.kill()
+            process.wait()
+            result = {"error": "not run: the time was up"}
+        else:
+            result = _result(process, options.folder / str(number), min(options.seconds, left))
+        report["about"] |= result.pop("about", {})
+        report["rows"].append({"name": row.name, "side": row.side, **result})
+        print(f"[{time.monotonic() - started:5.1f} s] {row.name}, {row.side}: {json.dumps(result)}", flush=True)
+        if options.json:
+            report["seconds"] = round(time.monotonic() - started, 1)
+            options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    print(f"\n{json.dumps(report['about'])}\n")
+    print(table(report["rows"]))
+
+
+def _start(number: int, options: argparse.Namespace) -> subprocess.Popen:
+    """A process that imports, which takes as long as the measuring, and then waits for a line."""
+    # -P: this folder's kernels.py would be taken for the package `kernels` that transformers looks for.
+    command = [sys.executable, "-P", __file__, "--row", str(number), "--folder", str(options.folder)]
+    for name in ("device", "shape", "steps", "new_tokens"):
+        command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    root = str(Path(__file__).resolve().parents[1])
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    with open(options.folder / f"{number}.log", "w") as log:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment)
+
+
+def _result(process: subprocess.Popen, files: Path, seconds: float) -> dict:
+    """Tell a waiting process to go, and read what it measured."""
+    try:
+        process.communicate(b"go\n", timeout=seconds)
+        words = f"exit code {process.returncode}"
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        words = f"still running after {seconds:.0f} s"
+    written = files.with_suffix(".json")
+    if written.exists():
+        return json.loads(written.read_text(encoding="utf-8"))
+    log = files.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
+    return {"error": words, "log": log[-TAIL:]}
+
+
+def _be_a_row(options: argparse.Namespace) -> None:
+    """In the process of a row."""
+    import peft  # noqa: F401
+    import torch
+    import transformers
+
+    import cadrecode.model.decode
+    import cadrecode.train  # noqa: F401
+
+    if not sys.stdin.readline():
+        return  # whoever began this process is gone
+    row = ROWS[options.row]
+    try:
+        torch.manual_seed(SEED)
+        if options.device == "cpu":
+            torch.set_num_threads(min(2, torch.get_num_threads()))
+        measure = _decode if row.part == "decode" else _train
+        result = measure(row, options)
+        result["about"] = {
+            "device": torch.cuda.get_device_name() if options.device == "cuda" else platform.processor() or "cpu",
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            **{name: _version(name) for name in ("peft", "accelerate", "bitsandbytes")},
+        }
+    except torch.OutOfMemoryError as error:
+        result = {"error": "out of memory", "log": str(error)[:TAIL]}
+    except Exception as error:
+        traceback.print_exc()
+        trace = traceback.format_exc()
+        result = {"error": f"{type(error).__name__}: {error}"[:TAIL], "log": trace[-TAIL:]}
+    target = options.folder / f"{options.row}.json"
+    target.with_suffix(".half").write_text(json.dumps(result), encoding="utf-8")
+    target.with_suffix(".half").replace(target)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+# --- the network
+
+
+def _network(stock: bool) -> type:
+    """Our network, or the same with transformers' own forward: all logits, and its own loss."""
+    from transformers import Qwen3ForCausalLM
+
+    from cadrecode.model.network import Qwen3WithPoints
+
+    class StockQwen3ForCausalLM(Qwen3WithPoints):
+        def forward(
+            self, input_ids=None, attention_mask=None, point_cloud=None, point_mask=None, labels=None, **kwargs
+        ):
+            if kwargs.get("inputs_embeds") is None and point_cloud is not None:
+                kwargs["inputs_embeds"] = self._embed(input_ids, point_cloud, point_mask)
+                input_ids = None
+            return Qwen3ForCausalLM.forward(
+                self, input_ids=input_ids, attention_mask=attention_mask, labels=labels, **kwargs
+            )
+
+    return StockQwen3ForCausalLM if stock else Qwen3WithPoints
+
+
+def _config(shape: Shape):
+    """The public config of Qwen3-1.7B-Base, and our point encoder."""
+    from transformers import Qwen3Config
+
+    return Qwen3Config(
+        **asdict(shape),
+        max_position_embeddings=32_768,
+        rms_norm_eps=1e-6,
+        rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
+        tie_word_embeddings=True,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+        point_encoder={"kind": "fourier", "n_points": POINTS},
+    )
+
+
+def _random_model(shape: str, device, dtype, stock: bool):
+    """Made where it is used: a random number for each weight takes the CPU minutes."""
+    import torch
+
+    with torch.device(device):
+        return _network(stock)._from_config(_config(SHAPES[shape]), dtype=dtype)
+
+
+def _saved_model(options: argparse.Namespace, device, dtype) -> Path:
+    """The random model as a folder: quantising is a part of loading. Made by the first row that needs it."""
+    from cadrecode.model.load import save_model
+    from cadrecode.model.tokens import build_tokenizer
+
+    folder = options.folder / "base"
+    if not (folder / "tokenizer.json").exists():  # what save_model writes last
+        save_model(_random_model(options.shape, device, dtype, stock=False), build_tokenizer([]), folder)
+        gc.collect()
+    return folder
+
+
+# --- training
+
+
+def _train(row: Row, options: argparse.Namespace) -> dict:
+    """Peak memory, speed and last loss of a few steps."""
+    import torch
+
+    from cadrecode.config import TrainConfig
+    from cadrecode.train.base import Precision, free_memory, load_base
+    from cadrecode.train.watch import peak_memory_mb
+
+    config = TrainConfig(
+        device=options.device,
+        use_qlora=row.part == "qlora",
+        per_device_train_batch_size=len(row.lengths),
+        gradient_accumulation_steps=1,
+        gradient_checkpointing=row.checkpointing,
+        max_seq_length=MAX_SEQ_LENGTH,
+        n_points=POINTS,
+        noise_probability=0,
+        max_steps=WARM_UP + options.steps,
+        save_steps=WARM_UP + options.steps + 1,
+        warmup_steps=1,
+        logging_steps=1,
+        seed=SEED,
+    )
+    precision = Precision.of(config)
+    if row.part == "qlora":
+        config = config.changed(base_model_name=str(_saved_model(options, precision.device, precision.dtype)))
+        free_memory()
+        load = _load_plain_4bit if row.side == "plain" else lambda c, p: load_base(c, p)[0]
+        model = load(config, precision)
+    else:
+        model = _random_model(options.shape, precision.device, precision.dtype, stock=row.side == "plain")
+    free_memory()
+    gpu = options.device == "cuda"
+    if gpu:
+        torch.cuda.reset_peak_memory_stats()
+    held = model.get_memory_footprint() / 2**30
+    views = _same_pairs(row.lengths, SHAPES[options.shape].vocab_size)
+    clock = _clock(torch.cuda.synchronize if gpu else lambda: None)
+    torch.manual_seed(SEED)  # the same adapters on both sides
+    build = _plain_trainer if row.side == "plain" else _our_trainer
+    trainer = build(config, precision, model, views, options.folder / f"run-{options.row}")
+    trainer.add_callback(clock)
+    trainer.train()
+    seconds = clock.ended[-1] - clock.ended[WARM_UP - 1]
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    tokens = sum(row.lengths) + POINTS * len(row.lengths)  # padding is no work that was asked for
+    return {
+        "base_gib": round(held, 2),
+        "peak_gib": round(peak_memory_mb() / 2**10, 2),
+        "memory_is": "GPU, allocated" if gpu else "process",
+        "reserved_gib": round(torch.cuda.max_memory_reserved() / 2**30, 2) if gpu else None,
+        "step_ms": round(1000 * seconds / options.steps, 1),
+        "samples_per_second": round(options.steps * len(row.lengths) / seconds, 2),
+        "tokens_per_second": round(options.steps * tokens / seconds),
+        "first_loss": round(losses[0], 4),
+        "last_loss": round(losses[-1], 4),
+    }
+
+
+def _our_trainer(config, precision, model, views, folder: Path):
+    """As `cadrecode.train.fit` builds it: `_attach` and `_arguments` are its steps."""
+    from cadrecode.data.batches import Collate
+    from cadrecode.runs import Run
+    from cadrecode.train import AdapterTrainer, _arguments, _attach
+
+    model = _attach(config, model)
+    return AdapterTrainer(
+        model=model,
+        args=_arguments(config, Run(folder), precision, evaluate_first=False),
+        data_collator=Collate(model.get_base_model().config.pad_token_id, model.get_base_model().n_point_tokens),
+        train_dataset=views,
+    )
+
+
+def _plain_trainer(config, precision, model, views, folder: Path):
+    """What one writes by the manuals of PEFT and transformers, with the settings of `_our_trainer`."""
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+    from transformers import Trainer, TrainingArguments
+
+    if config.use_qlora:
+        model = prepare_model_for_kbit_training(model)
+    lora = LoraConfig(
+        r=config.lora_r,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=sorted(config.lora_target_modules),
+        modules_to_save=["point_encoder"],
+        task_type="CAUSAL_LM",
+    )
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=config.per_device_train_batch_size,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type=config.lr_scheduler_type,
+        weight_decay=config.weight_decay,
+        warmup_steps=config.warmup_steps,
+        max_steps=config.max_steps,
+        logging_steps=1,
+        save_strategy="no",
+        bf16=precision.bf16,
+        use_cpu=precision.device.type == "cpu",
+        seed=config.seed,
+        report_to="none",
+        disable_tqdm=True,
+        gradient_checkpointing=config.gradient_checkpointing and not config.use_qlora,  # done above
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+    )
+    rows = [_padded(views[i], model.config.pad_token_id) for i in range(len(views))]
+    return Trainer(
+        model=get_peft_model(model, lora),
+        args=arguments,
+        train_dataset=rows,
+    )
+
+
+def _load_plain_4bit(config, precision):
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    return _network(stock=True).from_pretrained(
+        config.base_model_name,
+        dtype=precision.dtype,
+        device_map={"": torch.device(precision.device)},
+        quantization_config=BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=precision.dtype,
+            llm_int8_skip_modules=["point_encoder", "lm_head"],
+        ),
+    )
+
+
+def _same_pairs(lengths: tuple[int, ...], vocab_size: int):
+    """A batch of clouds and random words that looks the same in every epoch: (256, 3) points, START words END."""
+    import numpy as np
+
+    from cadrecode.data.batches import EncodedPair, Views
+    from cadrecode.data.dataset import Pair
+
+    class SamePairs(Views):
+        def __getitem__(self, item: int) -> dict:
+            return super().__getitem__(item % len(self.encoded))
+
+    rng = np.random.default_rng(SEED)
+    pairs = []
+    for number, length in enumerate(lengths):
+        points = rng.uniform(-1, 1, (POINTS, 3)).astype(np.float16)
+        words = rng.integers(3, vocab_size, length - 2).tolist()
+        pairs.append(EncodedPair(Pair(f"pair {number}", "", points), [1, *words, 2]))
+    return SamePairs(pairs, POINTS, seed=SEED)
+
+
+def _padded(item: dict, pad: int) -> dict:
+    """A row as tensors of a fixed length, which the default collator then stacks."""
+    import torch
+
+    tokens = torch.tensor(item["tokens"])
+    end = POINTS + len(tokens)
+    input_ids, labels = torch.full((MAX_SEQ_LENGTH,), pad), torch.full((MAX_SEQ_LENGTH,), -100)
+    input_ids[POINTS:end] = tokens
+    labels[POINTS + 1 : end] = tokens[1:]
+    place = torch.arange(MAX_SEQ_LENGTH)
+    return {
+        "input_ids": input_ids,
+        "attention_mask": (place < end).long(),
+        "labels": labels,
+        "point_mask": place < POINTS,
+        "point_cloud": torch.from_numpy(item["point_cloud"]),
+    }
+
+
+def _clock(synchronise: Callable[[], None]):
+    """A callback that notes when each step ended, and keeps the Trainer from saving at the last one."""
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):
+        def __init__(self):
+            self.ended: list[float] = []
+
+        def on_step_end(self, args, state, control, **kwargs):
+            synchronise()
+            self.ended.append(time.perf_counter())
+            control.should_save = False
+
+    return Clock()
+
+
+# --- decoding
+
+
+def _decode(row: Row, options: argparse.Namespace) -> dict:
+    """Greedy tokens a second, the prompt included, after a short warm-up."""
+    import torch
+
+    from cadrecode.model.decode import generate
+    from cadrecode.model.load import pick_dtype
+    from cadrecode.model.tokens import START, build_tokenizer
+    from cadrecode.train.watch import peak_memory_mb
+
+    device = torch.device(options.device)
+    model = _random_model(options.shape, device, pick_dtype(None, device), stock=row.side == "plain").eval()
+    tokenizer = build_tokenizer([])
+    start = tokenizer.convert_tokens_to_ids(START)
+    clouds = torch.rand(row.batch, POINTS, 3, generator=torch.Generator().manual_seed(SEED)) * 2 - 1
+    synchronise = torch.cuda.synchronize if options.device == "cuda" else lambda: None
+
+    def ours(new_tokens: int) -> int:
+        written = []
+        generate(model, tokenizer, clouds, max_new_tokens=new_tokens, on_token=lambda _, going: written.append(going))
+        return sum(written)
+
+    @torch.inference_mode()
+    def plain(new_tokens: int) -> int:
+        embeds = model.prompt_embeds(clouds, start)
+        ones = torch.ones(embeds.shape[:2], dtype=torch.long, device=device)
+        # Without an end it writes all the tokens it is asked for.
+        words = model.generate(
+            inputs_embeds=embeds, attention_mask=ones, do_sample=False, max_new_tokens=new_tokens, eos_token_id=None
+        )
+        return words.numel()
+
+    run = plain if row.side == "plain" else ours
+    model.generation_config.eos_token_id = None
+    run(min(16, options.new_tokens))
+    synchronise()
+    if options.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    started = time.perf_counter()
+    count = run(options.new_tokens)
+    synchronise()
+    seconds = time.perf_counter() - started
+    return {
+        "peak_gib": round(peak_memory_mb() / 2**10, 2),
+        "memory_is": "GPU, allocated" if options.device == "cuda" else "process",
+        "tokens": count,
+        "samples_per_second": round(row.batch / seconds, 2),
+        "tokens_per_second": round(count / seconds, 1),
+    }
+
+
+# --- the table
+
+
+def table(rows: list[dict]) -> str:
+    """The rows as Markdown."""
+    lines = ["| | | peak memory | samples/s | tokens/s | loss, first and last |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        if "error" in row:
+            figures = [f"failed: {' '.join(row['error'].split())[:100]}", "", "", ""]
+        else:
+            losses = f"{row['first_loss']:.3f} {row['last_loss']:.3f}" if "last_loss" in row else ""
+            memory = f"{row['peak_gib']:.2f} GiB" + ("" if row["memory_is"].startswith("GPU") else " (process)")
+            figures = [memory, f"{row['samples_per_second']:.2f}", f"{row['tokens_per_second']:,.0f}", losses]
+        lines.append(f"| {' | '.join([row['name'], row['side'], *figures])} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
