@@ -3,12 +3,14 @@
     python -m cadrecode pretrain --config configs/pretrain_base.yaml [--resume]
 
 A loop of its own rather than transformers' Trainer: pairs are a stream without end, batches are sorted by length, and
-the learning rate follows the clock where `minutes` is set.
+the learning rate follows the clock where `minutes` is set. The same on a CPU and on a GPU, which
+configs/pretrain_base_gpu.yaml is for; there nothing but numpy, manifold3d, torch, transformers and pydantic is needed.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import math
 import os
@@ -20,12 +22,21 @@ import numpy as np
 import torch
 
 from cadrecode.config import PretrainConfig
-from cadrecode.data.batches import Collate
-from cadrecode.data.stream import BATCHES_PER_CHUNK, ChunkStream, Pairs, held_out_pairs, make_pairs
+from cadrecode.data.spread import spread
+from cadrecode.data.stream import (
+    BATCHES_PER_CHUNK,
+    CANDIDATES_PER_POINT,
+    ChunkStream,
+    Pairs,
+    held_out_pairs,
+    make_pairs,
+    oldest_needed,
+    revisit,
+)
 from cadrecode.errors import ProgramError, RunError
 from cadrecode.model.decode import generate
-from cadrecode.model.load import load_tokenizer, save_model
-from cadrecode.model.network import new_model
+from cadrecode.model.load import load_tokenizer, pick_device, save_model
+from cadrecode.model.network import IGNORED, new_model
 from cadrecode.model.tokens import PAD, build_tokenizer, encode_program
 from cadrecode.program import build, iou, parse
 from cadrecode.program.invent import FAMILIES
@@ -61,10 +72,16 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class EncodedChunk:
-    """Batches ready for the network: token ids a row, and clouds (B, n_points, 3) float32 MODEL."""
+class RawBatch:
+    """Pairs of like length as a worker sends them, small.
 
-    batches: list[tuple[list[list[int]], np.ndarray]]
+    Args:
+        tokens: (B, L) int32, START, program, END, then padding.
+        surfaces: (B, S, 3) float16, MODEL, samples of the surfaces in random order.
+    """
+
+    tokens: np.ndarray
+    surfaces: np.ndarray
 
 
 def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
@@ -81,12 +98,17 @@ def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
     if resume and not checkpoint.exists():
         raise RunError(f"{folder} holds no {CHECKPOINT} to resume from. Leave --resume out to begin.")
     run = Run(folder) if resume else Run.create(folder, config.to_yaml())
+    device = pick_device(config.device)
     torch.set_num_threads(config.threads)
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32, for the encoder, which autocast leaves in float32
     torch.manual_seed(config.seed)
 
     tokenizer = _tokenizer(folder)
-    model = _fresh_model(config, tokenizer)
-    optimizer = torch.optim.AdamW(_parameter_groups(model, config), lr=config.learning_rate, betas=ADAM_BETAS)
+    model = _fresh_model(config, tokenizer).to(device)
+    optimizer = torch.optim.AdamW(
+        _parameter_groups(model, config), lr=config.learning_rate, betas=ADAM_BETAS, fused=device.type == "cuda"
+    )
     progress = Progress()
     if resume:
         progress = _load_checkpoint(checkpoint, model, optimizer)
@@ -97,31 +119,32 @@ def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
 
     held_out = held_out_pairs(EVALUATION_PARTS, family=config.family, n_points=config.n_points)
     make = functools.partial(_make_chunk, config=config, tokenizer_folder=str(folder))
-    first, skipped = divmod(progress.step, BATCHES_PER_CHUNK)
-    collate = Collate(tokenizer.convert_tokens_to_ids(PAD), model.n_point_tokens)
+    visit, skipped = divmod(progress.step, BATCHES_PER_CHUNK)
+    first = oldest_needed(visit, config.repeats)
     run.set_status(State.TRAINING, step=progress.step)
-    with ChunkStream(make, config.workers, first) as chunks:
-        batches = (batch for chunk in chunks for batch in chunk.batches)
-        for _ in range(skipped):
-            next(batches)
-        _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out, collate)
+    with ChunkStream(make, config.workers, first) as stream:
+        chunks = revisit(iter(stream), first, visit, config.repeats)
+        batches = itertools.islice((batch for chunk in chunks for batch in chunk), skipped, None)
+        _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out)
     save_model(model, tokenizer, folder, dtype=torch.bfloat16)
     _save_checkpoint(checkpoint, model, optimizer, progress)
     run.set_status(State.DONE if progress.share(config) >= 1 else State.STOPPED, step=progress.step)
     return folder
 
 
-def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out, collate) -> None:
+def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out) -> None:
     """Steps until the time or the pairs are used up, or the run is asked to stop."""
     model.train()
-    autocast = torch.autocast("cpu", torch.bfloat16, enabled=config.mixed_precision == "bf16")
-    losses: list[float] = []
-    tokens, since = 0, time.monotonic()
-    clock = time.monotonic()
+    prepare = _Prepare(config, tokenizer.convert_tokens_to_ids(PAD), model.n_point_tokens, model.device)
+    autocast = torch.autocast(model.device.type, torch.bfloat16, enabled=config.mixed_precision == "bf16")
+    losses: list[torch.Tensor] = []  # on the device: looking at each would make the processor wait for it
+    tokens, waited = 0, 0.0
+    since = clock = time.monotonic()
     while progress.share(config) < 1 and not run.stop_requested():
-        rows, clouds = next(batches)
-        batch = collate([{"tokens": row, "point_cloud": cloud} for row, cloud in zip(rows, clouds)])
-        del batch["attention_mask"]  # attention is causal and padding comes last: a mask would only cost time
+        asked = time.monotonic()
+        raw = next(batches)
+        waited += time.monotonic() - asked
+        batch = prepare(raw, progress.step)
         for group in optimizer.param_groups:
             group["lr"] = _learning_rate(config, progress)
         with autocast:
@@ -132,14 +155,14 @@ def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out,
         optimizer.step()
 
         progress.step += 1
-        progress.pairs += len(rows)
+        progress.pairs += len(raw.tokens)
         now = time.monotonic()
         progress.seconds, clock = progress.seconds + now - clock, now
-        losses.append(float(loss.detach()))
-        tokens += sum(map(len, rows))
+        losses.append(loss.detach())
+        tokens += raw.tokens.size
         if progress.step % config.log_every == 0:
-            _log_step(run, config, progress, losses, tokens, now - since, optimizer)
-            losses, tokens, since = [], 0, now
+            _log_step(run, config, progress, losses, tokens, now - since, waited, optimizer)
+            losses, tokens, waited, since = [], 0, 0.0, now
         if progress.step % config.checkpoint_every == 0:
             _save_checkpoint(Path(run.folder) / CHECKPOINT, model, optimizer, progress)
         if progress.step % config.eval_every == 0:
@@ -148,35 +171,79 @@ def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out,
             model.train()
 
 
-def _log_step(run, config, progress, losses, tokens, seconds, optimizer) -> None:
+class _Prepare:
+    """From what a worker sends to what the network takes, on its device; the same for the same step."""
+
+    def __init__(self, config: PretrainConfig, pad_id: int, n_point_tokens: int, device: torch.device):
+        self.config, self.pad_id, self.n_point_tokens, self.device = config, pad_id, n_point_tokens, device
+        self.generator = torch.Generator(device)
+
+    def __call__(self, raw: RawBatch, step: int) -> dict[str, torch.Tensor]:
+        """input_ids, labels (B, T) int64; point_mask (B, T) bool; point_cloud (B, n_points, 3) float32."""
+        self.generator.manual_seed(self.config.seed * 2**32 + step)
+        cloud = spread(
+            self._to_device(raw.surfaces),
+            self.config.n_points,
+            self.generator,
+            noise_probability=self.config.noise_probability,
+            noise_std=self.config.noise_std,
+        )
+        tokens = self._to_device(raw.tokens).long()  # (B, L)
+        slots = torch.full((len(tokens), self.n_point_tokens), self.pad_id, device=self.device)
+        input_ids = torch.cat((slots, tokens), dim=1)
+        point_mask = torch.zeros_like(input_ids, dtype=torch.bool)
+        point_mask[:, : self.n_point_tokens] = True
+        labels = input_ids.masked_fill(input_ids == self.pad_id, IGNORED)
+        labels[:, self.n_point_tokens] = IGNORED  # START
+        # No attention mask: attention is causal and padding comes last.
+        return {"input_ids": input_ids, "labels": labels, "point_mask": point_mask, "point_cloud": cloud}
+
+    def _to_device(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device, non_blocking=True)
+
+
+def _log_step(run, config, progress, losses, tokens, seconds, waited, optimizer) -> None:
+    """Raises: RunError: the loss is not a number any more."""
     share = progress.share(config)
+    loss = float(torch.stack(losses).mean())
+    if not math.isfinite(loss):
+        message = f"The loss became {loss} near step {progress.step}. Resume with a lower learning_rate."
+        run.set_status(State.FAILED, step=progress.step, error=message)
+        raise RunError(message)
     run.log_metrics(
         progress.step,
         pairs=progress.pairs,
-        loss=round(float(np.mean(losses)), 4),
+        loss=round(loss, 4),
         learning_rate=optimizer.param_groups[0]["lr"],
         samples_per_second=round(config.batch_size * len(losses) / seconds, 1),
         tokens_per_second=round(tokens / seconds),
+        waiting_share=round(waited / seconds, 3),  # of the time, for pairs
     )
     eta = progress.seconds * (1 - share) / share if share > 0 else None
     run.set_status(State.TRAINING, step=progress.step, pairs=progress.pairs, eta_seconds=eta and round(eta))
 
 
-def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str) -> EncodedChunk:
+def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str) -> list[RawBatch]:
     tokenizer = _load_tokenizer(tokenizer_folder)
     pairs = make_pairs(
         (0, config.seed, number),
         BATCHES_PER_CHUNK * config.batch_size,
         family=config.family,
-        n_points=config.n_points,
-        noise_probability=config.noise_probability,
-        noise_std=config.noise_std,
+        n_points=CANDIDATES_PER_POINT * config.n_points,
         keep=lambda text: len(encode_program(tokenizer, text)) <= config.max_tokens,
     )
     rows = [encode_program(tokenizer, text) for text in pairs.texts]
     by_length = np.argsort([len(row) for row in rows], kind="stable").reshape(BATCHES_PER_CHUNK, config.batch_size)
     np.random.default_rng((1, config.seed, number)).shuffle(by_length)
-    return EncodedChunk([([rows[i] for i in batch], pairs.clouds[batch]) for batch in by_length])
+    surfaces, pad_id = pairs.clouds.astype(np.float16), tokenizer.convert_tokens_to_ids(PAD)
+    return [RawBatch(_padded([rows[i] for i in batch], pad_id), surfaces[batch]) for batch in by_length]
+
+
+def _padded(rows: list[list[int]], pad_id: int) -> np.ndarray:
+    tokens = np.full((len(rows), max(map(len, rows))), pad_id, np.int32)
+    for row, values in zip(tokens, rows):
+        row[: len(values)] = values
+    return tokens
 
 
 @functools.lru_cache(maxsize=1)
@@ -258,7 +325,7 @@ def _save_checkpoint(path: Path, model, optimizer, progress: Progress) -> None:
 
 
 def _load_checkpoint(path: Path, model, optimizer) -> Progress:
-    held = torch.load(path, weights_only=True)
+    held = torch.load(path, map_location=model.device, weights_only=True)
     model.load_state_dict(held["model"])
     optimizer.load_state_dict(held["optimizer"])
     return Progress(**held["progress"])

@@ -7,7 +7,17 @@ from typing import Annotated
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from cadrecode.config.settings import Contradiction, MaybeCount, MaybeMinutes, Precision, Seed, Settings, Share, Text
+from cadrecode.config.settings import (
+    Contradiction,
+    Device,
+    MaybeCount,
+    MaybeMinutes,
+    Precision,
+    Seed,
+    Settings,
+    Share,
+    Text,
+)
 
 
 class PretrainConfig(Settings):
@@ -23,6 +33,9 @@ class PretrainConfig(Settings):
     """Train for this long. Empty: until max_pairs."""
     max_pairs: MaybeCount = None
     """Train on this many pairs of cloud and program. Empty: until minutes are over."""
+    repeats: PositiveInt = 1
+    """How often each pair is used, each time with other points and other noise; more where making pairs is slower than
+    training on them."""
     batch_size: PositiveInt = 32
     """Pairs in one step."""
     learning_rate: PositiveFloat = 2e-3
@@ -65,6 +78,8 @@ class PretrainConfig(Settings):
     encoder_layers: NonNegativeInt = 2
     """Layers in which patches look at each other."""
 
+    device: Device = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
     workers: NonNegativeInt = 1
     """Processes that invent parts. 0 invents in the training process."""
     threads: PositiveInt = 1

@@ -6,7 +6,9 @@ and on i alone: a run that resumes at chunk i sees what it would have seen.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import os
 import queue
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,11 +21,12 @@ from cadrecode.program.invent import invent_solid
 from cadrecode.program.solid import sample
 from cadrecode.program.write import write
 
-CANDIDATES_PER_POINT = 4  # surface samples from which farthest-point sampling picks one; scans offer 32
+CANDIDATES_PER_POINT = 4  # surface samples from which farthest-point sampling picks one; scans offer 16 or more
 BATCHES_PER_CHUNK = 8
 CHUNKS_AHEAD = 3  # made and waiting, per worker
 PATIENCE_SECONDS = 300  # no chunk takes a hundredth of this; a worker that died is noticed after it
 HELD_OUT = 10**6  # seeds of held-out parts begin here in the first place of the seed; training uses 0
+CHUNKS_BETWEEN = 8  # how many new chunks pass before one is used again
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Pairs:
 
     Args:
         texts: canonical programs, CODE frame.
-        clouds: (n, n_points, 3) float32, MODEL, in farthest-point order.
+        clouds: (n, points, 3) float32, MODEL, on the parts' surfaces.
     """
 
     texts: list[str]
@@ -44,39 +47,62 @@ def make_pairs(
     count: int,
     *,
     family: str = "general",
-    n_points: int = 256,
-    noise_probability: float = 0.0,
-    noise_std: float = 0.0,
+    n_points: int = 1024,
     keep: Callable[[str], bool] = lambda text: True,
 ) -> Pairs:
-    """Invent parts and sample their surfaces.
+    """Invent parts and sample their surfaces, by area and in random order.
 
     Args:
         seed: any integers; the same ones make the same pairs.
-        noise_probability, noise_std: share of clouds that get Gaussian noise, and its deviation in MODEL units.
         keep: programs for which it is False are left out and replaced by further ones.
     Raises: ProgramError: unknown family.
     """
     rng = np.random.default_rng(seed)
     texts: list[str] = []
-    candidates = np.empty((count, CANDIDATES_PER_POINT * n_points, 3), np.float32)
+    clouds = np.empty((count, n_points, 3), np.float32)
     while len(texts) < count:
         invention = invent_solid(rng, family)
         text = write(invention.program)
-        if not keep(text):
-            continue
-        candidates[len(texts)] = sample(invention.solid, candidates.shape[1], rng)[0] / CODE_PER_MODEL
-        texts.append(text)
-    noisy = rng.random(count) < noise_probability
-    candidates += rng.normal(0, 1, candidates.shape) * (noise_std * noisy)[:, None, None]
-    starts = rng.integers(candidates.shape[1], size=count)
-    chosen = farthest_point_sample_batch(candidates, n_points, starts)
-    return Pairs(texts, np.take_along_axis(candidates, chosen[..., None], axis=1))
+        if keep(text):
+            clouds[len(texts)] = sample(invention.solid, n_points, rng)[0] / CODE_PER_MODEL
+            texts.append(text)
+    return Pairs(texts, clouds)
 
 
 def held_out_pairs(count: int, *, family: str = "general", n_points: int = 256, seed: int = 0) -> Pairs:
-    """Parts that no training has seen: their seeds are apart from those of `chunks`."""
-    return make_pairs((HELD_OUT, seed), count, family=family, n_points=n_points)
+    """Parts that no training has seen (their seeds are apart from those of `chunks`), in farthest-point order."""
+    pairs = make_pairs((HELD_OUT, seed), count, family=family, n_points=CANDIDATES_PER_POINT * n_points)
+    chosen = farthest_point_sample_batch(pairs.clouds, n_points, np.zeros(count, np.int64))
+    return Pairs(pairs.texts, np.take_along_axis(pairs.clouds, chosen[..., None], axis=1))
+
+
+def visits(repeats: int) -> Iterator[int]:
+    """The order in which chunks are used, each `repeats` times, CHUNKS_BETWEEN new ones apart: numbers without end."""
+    for newest in itertools.count():
+        for turn in range(repeats):
+            if newest >= turn * CHUNKS_BETWEEN:
+                yield newest - turn * CHUNKS_BETWEEN
+
+
+def oldest_needed(visit: int, repeats: int) -> int:
+    """The first chunk that a run needs which goes on at this place of `visits`."""
+    return min(itertools.islice(visits(repeats), visit, visit + repeats * (CHUNKS_BETWEEN + 1)))
+
+
+def revisit(chunks: Iterator, first: int, visit: int, repeats: int) -> Iterator:
+    """Chunks in the order of `visits`, from that place on.
+
+    Args: chunks: numbers `first`, `first` + 1, ...; first: at most `oldest_needed(visit, repeats)`.
+    """
+    held: dict[int, object] = {}
+    newest = first - 1
+    for number in itertools.islice(visits(repeats), visit, None):
+        while newest < number:
+            newest += 1
+            held[newest] = next(chunks)
+        yield held[number]
+        oldest = newest - (repeats - 1) * CHUNKS_BETWEEN
+        held = {number: chunk for number, chunk in held.items() if number >= oldest}
 
 
 class ChunkStream:
@@ -131,6 +157,9 @@ class ChunkStream:
 
 
 def _work(make: Callable[[int], object], waiting, first: int, stride: int) -> None:
+    if hasattr(os, "sched_setaffinity"):  # else Manifold keeps as many threads as there are cores, in every worker
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[-1 - first % len(cores)]})
     number = first
     while True:
         waiting.put(make(number))

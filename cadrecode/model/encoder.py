@@ -20,6 +20,8 @@ NUM_FREQUENCIES = 8
 POINT_FEATURES = 3 * (1 + 2 * NUM_FREQUENCIES)  # xyz, a sine and a cosine per frequency: 51
 POINT_FEATURES_WITH_NORMALS = POINT_FEATURES + 3  # CAD-Recode v1: 54
 RELATIVE_SCALE = 4.0  # a patch of 16 of 256 points is about a quarter of the cloud wide; this brings it to -1..1
+DECAY = 0.5**0.5  # a patch's features shrink by this from one frequency to the next: equally loud, the high ones,
+# which say little of the shape at large, drown the low ones
 HEAD_WIDTH = 32
 TOKEN_STD = 0.25  # of a fresh patch token. Far below 1 it would drown in the first layers' output, far above it would
 # drown them; word embeddings are 0.02 when fresh and grow to about this in a small model.
@@ -95,11 +97,17 @@ class PointEncoderSettings:
         return asdict(self)
 
 
-def fourier_features(points: torch.Tensor, unit: float) -> torch.Tensor:
-    """(..., 3) float32 -> (..., 51): the coordinates, their sines, their cosines, at frequencies unit * 2^0..2^7."""
-    frequencies = unit * 2.0 ** torch.arange(NUM_FREQUENCIES, dtype=points.dtype, device=points.device)
-    angles = (points.unsqueeze(-1) * frequencies).flatten(-2)  # (..., 24)
-    return torch.cat((points, angles.sin(), angles.cos()), dim=-1)  # (..., 51)
+def fourier_features(points: torch.Tensor, unit: float, decay: float = 1.0) -> torch.Tensor:
+    """(..., 3) float32 -> (..., 51): the coordinates, their sines, their cosines, at frequencies unit * 2^0..2^7.
+
+    Args: decay: sines and cosines of frequency k are multiplied by decay^k.
+    """
+    steps = torch.arange(NUM_FREQUENCIES, dtype=points.dtype, device=points.device)
+    angles = points.unsqueeze(-1) * (unit * 2.0**steps)  # (..., 3, 8)
+    waves = (angles.sin(), angles.cos())
+    if decay != 1:
+        waves = tuple(wave * decay**steps for wave in waves)
+    return torch.cat((points, *(wave.flatten(-2) for wave in waves)), dim=-1)  # (..., 51)
 
 
 def linear(inputs: int, outputs: int, std: float | None = None) -> nn.Linear:
@@ -146,8 +154,10 @@ class PatchPointEncoder(nn.Module):
     """A few tokens that each describe a patch of the surface, and have looked at the others.
 
     Centres are chosen by farthest-point sampling from the point farthest from the origin, so the tokens do not depend
-    on the order of the points. A patch is its centre's nearest neighbours: where they are, absolutely (Fourier
-    features resolve 1 CODE unit) and around the centre, through a small MLP and a max over the patch.
+    on the order of the points. A patch is its centre's nearest neighbours, seen from the centre, through a small MLP
+    and a max over the patch; then where the centre is (Fourier features resolve 1 CODE unit). Every token is also told
+    of the cloud as a whole, mean and max of an MLP over all of its points: without it, the model was slow to see even
+    along which axis a part is drawn.
 
     Args:
         hidden_size: width of the language model.
@@ -158,11 +168,13 @@ class PatchPointEncoder(nn.Module):
         super().__init__()
         width = settings.width or hidden_size
         self.n_tokens, self.neighbours = settings.n_tokens, settings.neighbours
-        self.local_in = linear(3 + POINT_FEATURES, width)
+        self.local_in = linear(POINT_FEATURES, width)
         self.local_out = linear(width, width)
         self.mix_in = linear(width, width)
         self.mix_out = linear(width, width)
         self.place = linear(POINT_FEATURES, width)
+        self.whole_in = linear(POINT_FEATURES, width)
+        self.whole_out = linear(width, width)
         self.blocks = nn.ModuleList(PatchBlock(width, settings.layers) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(width, dtype=torch.float32)
         self.projection = linear(width, hidden_size, TOKEN_STD * width**-0.5)
@@ -181,18 +193,21 @@ class PatchPointEncoder(nn.Module):
             with torch.no_grad():
                 points = points.float()
                 centre, patch = patches(points, self.n_tokens, self.neighbours)  # (B, T), (B, T, K)
-                where = fourier_features(points, unit=math.pi / 2)  # (B, N, 51), each point once
                 row = torch.arange(len(points), device=points.device)[:, None]
-                centres = where[row, centre]  # (B, T, 51)
-                around = where[row.unsqueeze(-1), patch]  # (B, T, K, 51)
-                relative = (around[..., :3] - centres[..., None, :3]) * RELATIVE_SCALE
-                around = torch.cat((relative, around), dim=-1).to(dtype)  # (B, T, K, 54)
-                centres = centres.to(dtype)
+                around = (points[row.unsqueeze(-1), patch] - points[row, centre].unsqueeze(2)) * RELATIVE_SCALE
+                around = self._features(around).to(dtype)  # (B, T, K, 51)
+                where = self._features(points).to(dtype)  # (B, N, 51)
             local = self.local_out(functional.gelu(self.local_in(around))).amax(dim=2)  # (B, T, width)
-            tokens = self.mix_out(functional.gelu(self.mix_in(local))) + self.place(centres)
+            tokens = self.mix_out(functional.gelu(self.mix_in(local))) + self.place(where[row, centre])
+            whole = self.whole_out(functional.gelu(self.whole_in(where)))  # (B, N, width)
+            tokens = tokens + whole.mean(dim=1, keepdim=True) + whole.amax(dim=1, keepdim=True)
             for block in self.blocks:
                 tokens = block(tokens)
             return self.projection(self.norm(tokens))  # (B, T, hidden)
+
+    @staticmethod
+    def _features(points: torch.Tensor) -> torch.Tensor:
+        return fourier_features(points, unit=math.pi / 2, decay=DECAY)
 
 
 class PatchBlock(nn.Module):
@@ -219,24 +234,37 @@ class PatchBlock(nn.Module):
 
 
 @torch.no_grad()
+def farthest_points(points: torch.Tensor, n: int, first: torch.Tensor) -> torch.Tensor:
+    """Farthest-point sampling, on the device of the points.
+
+    Args:    points: (B, N, 3) float32; n <= N; first: (B,) int64, the row that each cloud begins with.
+    Returns: (B, n) int64 rows, each the farthest from those before it.
+    """
+    axes = points.permute(2, 0, 1).contiguous()  # (3, B, N): sums over the first dimension are the fast ones
+    row = torch.arange(len(points), device=points.device)
+    nearest = torch.full(points.shape[:2], torch.inf, device=points.device)  # squared, to those chosen so far
+    chosen = torch.empty((len(points), n), dtype=torch.int64, device=points.device)
+    current = first
+    for i in range(n):
+        chosen[:, i] = current
+        distance = (axes - axes[:, row, current].unsqueeze(-1)).square_().sum(0)  # (B, N)
+        torch.minimum(nearest, distance, out=nearest)
+        current = nearest.argmax(dim=1)
+    return chosen
+
+
+@torch.no_grad()
 def patches(points: torch.Tensor, n_patches: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Spread centres over each cloud, and find the points around them.
 
     Args:    points: (B, N, 3) float32; n_patches <= N; size: points a patch, cut to N.
     Returns: (B, n_patches) int64 centres, (B, n_patches, size) int64 members (the centre among them, in no order).
     """
-    row = torch.arange(len(points), device=points.device)
-    nearest = torch.full(points.shape[:2], torch.inf, device=points.device)  # squared, to the centres so far
-    chosen = points.square().sum(-1).argmax(dim=1)  # (B,)
-    centres, distances = [], []
-    for _ in range(n_patches):
-        distance = (points - points[row, chosen].unsqueeze(1)).square().sum(-1)  # (B, N)
-        centres.append(chosen)
-        distances.append(distance)
-        nearest = torch.minimum(nearest, distance)
-        chosen = nearest.argmax(dim=1)
-    members = torch.stack(distances, dim=1).topk(min(size, points.shape[1]), dim=-1, largest=False, sorted=False)
-    return torch.stack(centres, dim=1), members.indices
+    centre = farthest_points(points, n_patches, points.square().sum(-1).argmax(dim=1))
+    where = points.gather(1, centre.unsqueeze(-1).expand(-1, -1, 3))  # (B, T, 3)
+    distance = torch.cdist(where, points, compute_mode="donot_use_mm_for_euclid_dist")  # (B, T, N)
+    members = distance.topk(min(size, points.shape[1]), dim=-1, largest=False, sorted=False)
+    return centre, members.indices
 
 
 def build_point_encoder(values: dict | PointEncoderSettings | None, hidden_size: int) -> nn.Module:

@@ -1,9 +1,17 @@
-import functools
+import itertools
 
 import numpy as np
 import pytest
 
-from cadrecode.data.stream import ChunkStream, held_out_pairs, make_pairs
+from cadrecode.data.stream import (
+    CHUNKS_BETWEEN,
+    ChunkStream,
+    held_out_pairs,
+    make_pairs,
+    oldest_needed,
+    revisit,
+    visits,
+)
 from cadrecode.program import build, parse
 from cadrecode.program.solid import bounds
 
@@ -29,12 +37,21 @@ def test_the_seed_decides_everything():
     assert held_out_pairs(4).texts != make_pairs((0, 0), 4).texts
 
 
-def test_noise_has_the_size_that_was_asked_for():
-    make = functools.partial(make_pairs, (0, 3), 30, n_points=64)
-    clean, noisy = make(), make(noise_probability=1.0, noise_std=0.01)
-    assert clean.texts == noisy.texts
-    beyond = np.abs(noisy.clouds).max(axis=(1, 2)) - 1  # the longest side reaches 1; noise reaches further
-    assert 0.005 < np.median(beyond) < 0.06
+def test_every_chunk_is_used_as_often_as_asked():
+    order = list(itertools.islice(visits(3), 3 * 200))
+    counts = np.bincount(order)
+    assert (counts[:180] == 3).all()
+    assert list(itertools.islice(visits(1), 5)) == [0, 1, 2, 3, 4]
+    places = [place for place, number in enumerate(order) if number == 100]
+    assert min(np.diff(places)) > CHUNKS_BETWEEN  # not the same pairs again at once
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+@pytest.mark.parametrize("visit", [0, 1, 9, 40, 100])
+def test_a_resumed_run_sees_the_chunks_it_would_have_seen(repeats, visit):
+    first = oldest_needed(visit, repeats)
+    resumed = revisit(itertools.count(first), first, visit, repeats)
+    assert list(itertools.islice(resumed, 60)) == list(itertools.islice(visits(repeats), visit, visit + 60))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
