@@ -125,6 +125,8 @@ def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
     with ChunkStream(make, config.workers, first) as stream:
         chunks = revisit(iter(stream), first, visit, config.repeats)
         batches = itertools.islice((batch for chunk in chunks for batch in chunk), skipped, None)
+        if config.compile:
+            _compile(model, config)
         _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out)
     save_model(model, tokenizer, folder, dtype=torch.bfloat16)
     _save_checkpoint(checkpoint, model, optimizer, progress)
@@ -136,7 +138,7 @@ def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out)
     """Steps until the time or the pairs are used up, or the run is asked to stop."""
     model.train()
     prepare = _Prepare(config, tokenizer.convert_tokens_to_ids(PAD), model.n_point_tokens, model.device)
-    autocast = torch.autocast(model.device.type, torch.bfloat16, enabled=config.mixed_precision == "bf16")
+    autocast = _autocast(config, model.device)
     losses: list[torch.Tensor] = []  # on the device: looking at each would make the processor wait for it
     tokens, waited = 0, 0.0
     since = clock = time.monotonic()
@@ -169,6 +171,23 @@ def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out)
             run.log_metrics(progress.step, pairs=progress.pairs, **measure(model, tokenizer, held_out))
             save_model(model, tokenizer, run.folder, dtype=torch.bfloat16)
             model.train()
+
+
+def _autocast(config: PretrainConfig, device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.mixed_precision == "bf16")
+
+
+def _compile(model, config: PretrainConfig) -> None:
+    """Compile the layers, one program for all of them and for all lengths, while the first pairs are being made."""
+    for layer in model.model.layers:
+        layer.compile(dynamic=True)
+    model.train()
+    usual = (config.batch_size, model.n_point_tokens + 77, config.hidden_size)  # what is compiled depends on the size
+    embeds = torch.zeros(usual, device=model.device, requires_grad=True)
+    with _autocast(config, model.device):
+        loss = model.model(inputs_embeds=embeds, use_cache=False).last_hidden_state.sum()
+    loss.backward()
+    model.zero_grad(set_to_none=True)
 
 
 class _Prepare:
@@ -225,14 +244,15 @@ def _log_step(run, config, progress, losses, tokens, seconds, waited, optimizer)
 
 def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str) -> list[RawBatch]:
     tokenizer = _load_tokenizer(tokenizer_folder)
+    encode = functools.cache(functools.partial(encode_program, tokenizer))
     pairs = make_pairs(
         (0, config.seed, number),
         BATCHES_PER_CHUNK * config.batch_size,
         family=config.family,
         n_points=CANDIDATES_PER_POINT * config.n_points,
-        keep=lambda text: len(encode_program(tokenizer, text)) <= config.max_tokens,
+        keep=lambda text: len(encode(text)) <= config.max_tokens,
     )
-    rows = [encode_program(tokenizer, text) for text in pairs.texts]
+    rows = [encode(text) for text in pairs.texts]
     by_length = np.argsort([len(row) for row in rows], kind="stable").reshape(BATCHES_PER_CHUNK, config.batch_size)
     np.random.default_rng((1, config.seed, number)).shuffle(by_length)
     surfaces, pad_id = pairs.clouds.astype(np.float16), tokenizer.convert_tokens_to_ids(PAD)
@@ -305,7 +325,9 @@ def measure(model, tokenizer, pairs: Pairs) -> dict[str, float]:
     model.eval()
     ious: list[float] = []
     invalid = 0
-    for text, truth in zip(generate(model, tokenizer, pairs.clouds), pairs.texts):
+    with torch.compiler.set_stance("force_eager"):  # decoding has another shape at every step
+        texts = generate(model, tokenizer, pairs.clouds)
+    for text, truth in zip(texts, pairs.texts):
         try:
             ious.append(iou(build(parse(text)), build(parse(truth))))
         except ProgramError:

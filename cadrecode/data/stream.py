@@ -21,7 +21,7 @@ from cadrecode.program.invent import invent_solid
 from cadrecode.program.solid import sample
 from cadrecode.program.write import write
 
-CANDIDATES_PER_POINT = 4  # surface samples from which farthest-point sampling picks one; scans offer 16 or more
+CANDIDATES_PER_POINT = 3  # surface samples from which farthest-point sampling picks one; scans offer 16 or more
 BATCHES_PER_CHUNK = 8
 CHUNKS_AHEAD = 3  # made and waiting, per worker
 PATIENCE_SECONDS = 300  # no chunk takes a hundredth of this; a worker that died is noticed after it

@@ -7,6 +7,7 @@ Neither keeps buffers: a non-persistent buffer is garbage after `from_pretrained
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import asdict, dataclass, fields
 
@@ -240,6 +241,12 @@ def farthest_points(points: torch.Tensor, n: int, first: torch.Tensor) -> torch.
     Args:    points: (B, N, 3) float32; n <= N; first: (B,) int64, the row that each cloud begins with.
     Returns: (B, n) int64 rows, each the farthest from those before it.
     """
+    if points.is_cuda:
+        return _captured(tuple(points.shape), n, points.device)(points, first)
+    return _farthest_points(points, n, first)
+
+
+def _farthest_points(points: torch.Tensor, n: int, first: torch.Tensor) -> torch.Tensor:
     axes = points.permute(2, 0, 1).contiguous()  # (3, B, N): sums over the first dimension are the fast ones
     row = torch.arange(len(points), device=points.device)
     nearest = torch.full(points.shape[:2], torch.inf, device=points.device)  # squared, to those chosen so far
@@ -253,6 +260,29 @@ def farthest_points(points: torch.Tensor, n: int, first: torch.Tensor) -> torch.
     return chosen
 
 
+@functools.lru_cache(maxsize=4)
+def _captured(shape: tuple[int, ...], n: int, device: torch.device):
+    """The same as a CUDA graph: its thousands of small kernels, launched one by one, would wait for Python."""
+    points = torch.zeros(shape, device=device)
+    first = torch.zeros(shape[0], dtype=torch.int64, device=device)
+    aside = torch.cuda.Stream(device)
+    aside.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(aside):
+        _farthest_points(points, min(n, 3), first)  # a capture must not be a kernel's first call
+    torch.cuda.current_stream(device).wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        chosen = _farthest_points(points, n, first)
+
+    def replay(of: torch.Tensor, beginning: torch.Tensor) -> torch.Tensor:
+        points.copy_(of)
+        first.copy_(beginning)
+        graph.replay()
+        return chosen.clone()
+
+    return replay
+
+
 @torch.no_grad()
 def patches(points: torch.Tensor, n_patches: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Spread centres over each cloud, and find the points around them.
@@ -261,8 +291,9 @@ def patches(points: torch.Tensor, n_patches: int, size: int) -> tuple[torch.Tens
     Returns: (B, n_patches) int64 centres, (B, n_patches, size) int64 members (the centre among them, in no order).
     """
     centre = farthest_points(points, n_patches, points.square().sum(-1).argmax(dim=1))
-    where = points.gather(1, centre.unsqueeze(-1).expand(-1, -1, 3))  # (B, T, 3)
-    distance = torch.cdist(where, points, compute_mode="donot_use_mm_for_euclid_dist")  # (B, T, N)
+    row = torch.arange(len(points), device=points.device)[:, None]
+    axes = points.permute(2, 0, 1)  # (3, B, N)
+    distance = sum((axis.unsqueeze(1) - axis[row, centre].unsqueeze(2)).square_() for axis in axes)  # (B, T, N)
     members = distance.topk(min(size, points.shape[1]), dim=-1, largest=False, sorted=False)
     return centre, members.indices
 
