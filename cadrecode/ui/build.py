@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 
@@ -17,6 +18,8 @@ from cadrecode.ui.language import PAGES, LanguageMiddleware
 from cadrecode.ui.services import Services
 from cadrecode.ui.tabs import adapters, evaluate, reconstruct, train
 from cadrecode.ui.text import LANGUAGES, Words
+
+log = logging.getLogger(__name__)
 
 CACHE_SECONDS = (1800, 24 * 3600)  # how often Gradio looks for old files of its own, and how old they may grow
 AT_ONCE = 16  # handlers of one kind; the engine and the sandbox take turns by themselves
@@ -87,6 +90,8 @@ def serve(
         prevent_thread_lock=True,
         max_file_size="2gb",
     )
+    if share and not public:
+        log.warning("No public link could be made (see above); the app goes on at the local address.")
     ready(public or local)
     jobs.watch(services.runs_dir)  # runs that waited when the app was closed
     services.warm(samples.prepare)

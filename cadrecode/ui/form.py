@@ -46,7 +46,7 @@ def field(name: str, value: Any, words: Words) -> gr.components.Component:
     choices = _choices(annotation)
     if choices:
         return gr.Dropdown(choices, value=value, **shape)
-    return gr.Textbox(as_text(value), **shape)
+    return gr.Textbox(as_text(value), max_lines=1, **shape)
 
 
 def _choices(annotation: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -143,10 +144,14 @@ def explained(settings: dict[str, tuple[str, str]]) -> str:
     Args: settings: shown label -> (name in the file, help).
     """
     rows = "".join(
-        f"<dt>{escape(label)} <code>{name}</code></dt><dd>{escape(said)}</dd>"
+        f"<dt>{escape(label)} <code>{name}</code></dt><dd>{_code(said)}</dd>"
         for label, (name, said) in settings.items()
     )
     return f'<dl class="cr-help">{rows}</dl>'
+
+
+def _code(text: str) -> str:
+    return re.sub("`(.+?)`", r"<code>\1</code>", escape(text))
 
 
 def state_pill(state: str, words: Words) -> str:

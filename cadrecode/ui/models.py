@@ -58,10 +58,6 @@ def _loaded_as(name: str) -> str:
     return name.replace(".", "-")
 
 
-def is_active(services: Services, name: str) -> bool:
-    return services.engine.active == _loaded_as(name)
-
-
 def forget(services: Services, name: str) -> None:
     """Unload an adapter if it is loaded, before its files go."""
     if name in [info.name for info in services.engine.adapters()]:

@@ -37,6 +37,7 @@ class App:
     runs_dir: Path
     port: int
     process: subprocess.Popen | None = None
+    arguments: tuple[str, ...] = ()
     opened_cpu_seconds: float = 0.0
 
     @property
@@ -47,6 +48,7 @@ class App:
         """Open the app; returns once its page answers."""
         began = time.monotonic()
         command = [sys.executable, "app.py", "--port", str(self.port), "--runs_dir", str(self.runs_dir)]
+        command += self.arguments
         self.log = (self.runs_dir.parent / "app.log").open("ab")
         self.process = subprocess.Popen(
             command, cwd=REPOSITORY, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True

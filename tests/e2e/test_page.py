@@ -1,15 +1,21 @@
 """The page as a person meets it: languages, narrow screens, sliders, programs with faults, a restart of the app."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
 from cadrecode.config import TrainConfig
 from cadrecode.runs import Run, State
 
+from .conftest import App, free_port
+
 pytestmark = pytest.mark.e2e
 
 OPEN_SECONDS = 6.0  # of processor time until the page answers; wall time says more about what else the machine does
+OPEN_IMPORTS = 2.2  # on a busy or slower machine: times what importing Gradio alone takes there at that moment
 
 
 @pytest.fixture
@@ -25,7 +31,11 @@ def program(page) -> str:
 
 
 def test_the_app_opens_within_its_budget(app):
-    assert app.opened_cpu_seconds < OPEN_SECONDS
+    before = os.times()
+    subprocess.run([sys.executable, "-c", "import gradio"], check=True)
+    after = os.times()
+    gradio = after.children_user + after.children_system - before.children_user - before.children_system
+    assert app.opened_cpu_seconds < max(OPEN_SECONDS, OPEN_IMPORTS * gradio)
 
 
 def test_a_chinese_browser_reads_chinese_and_can_change_its_mind(browser, app):
@@ -103,4 +113,34 @@ def test_a_restart_of_the_app_forgets_no_run(page, app):
     page.goto(app.url)
     page.get_by_role("tab", name="Train").click()
     page.locator("#run-status .cr-pill.done").wait_for(timeout=60_000)
-    page.get_by_test_id("cell-0-2").get_by_text("30 / 30").wait_for(timeout=30_000)
+    page.locator("#runs tr[aria-selected=true]").get_by_text("30 / 30").wait_for(timeout=30_000)
+
+
+def test_a_row_is_picked_by_mouse_and_by_keyboard(page, app):
+    for name in ("first", "second"):
+        run = Run.create(app.runs_dir / name, TrainConfig().to_yaml())
+        run.set_status(State.DONE, step=30, total=30)
+    page.goto(app.url)
+    page.get_by_role("tab", name="Train").click()
+    shown = page.locator("#run-status b")
+    page.locator("#runs tr[data-name=first]").click()
+    shown.get_by_text("first", exact=True).wait_for(timeout=30_000)
+    page.locator("#runs tr[data-name=first][aria-selected=true]").wait_for(timeout=30_000)
+    page.locator("#runs tr[data-name=second]").press("Enter")
+    shown.get_by_text("second", exact=True).wait_for(timeout=30_000)
+    assert page.locator("#runs tr[aria-selected=true]").count() == 1
+
+
+def test_a_login_is_asked_for_and_lets_its_owner_in(browser, tmp_path):
+    (tmp_path / "app").mkdir()
+    app = App(tmp_path / "app" / "runs", free_port(), arguments=("--auth", "me:secret:word")).start()
+    try:
+        page = browser.new_page(locale="en")
+        page.goto(app.url)
+        page.get_by_label("username").fill("me")
+        page.get_by_label("password").fill("secret:word")
+        page.get_by_role("button", name="Login").click()
+        page.get_by_role("tab", name="Reconstruct").wait_for(timeout=60_000)
+        page.close()
+    finally:
+        app.stop()

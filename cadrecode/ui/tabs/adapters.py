@@ -16,10 +16,13 @@ from cadrecode.runs import Run
 from cadrecode.ui import html, models
 from cadrecode.ui.live import Report, Result, follow
 from cadrecode.ui.services import Services
+from cadrecode.ui.table import empty_table, rows_html
 from cadrecode.ui.text import Words
 from cadrecode.ui.wire import hear, told
 
 ADAPTER_FILES = ("*.json", "*.safetensors", "*.yaml", "*.jinja", "*.model", "merges.txt")
+COLUMNS = ("name", "base", "data", "rank", "steps", "iou", "size", "merged")
+NUMBERS = ("rank", "steps", "iou", "size", "merged")
 DOWNLOADS = ".downloads"  # below the runs folder: zips of models are large, and are served from where they lie
 
 
@@ -38,7 +41,7 @@ def rows(services: Services, words: Words) -> list[list[str]]:
         merged = html.file_size(folder_size(info.merged)) if info.merged else "–"
         table.append(
             [
-                f"● {info.name}" if models.is_active(services, info.name) else info.name,
+                info.name,
                 Path(info.base).name,
                 _data(info.folder),
                 f"{info.r} / {info.alpha}",
@@ -133,12 +136,9 @@ def answering(services: Services, words: Words) -> str:
 def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """Lay the tab out and wire it."""
     chosen = gr.State(None)
-    keys = ("name", "base", "data", "rank", "steps", "iou", "size", "merged")
-    table = gr.Dataframe(
-        headers=[words(f"adapters.{key}") for key in keys], interactive=False, label=words("adapters.title"),
-        max_height=360, elem_id="adapters", elem_classes="cr-table", datatype="str", buttons=[],
-        column_widths=["20%", "15%", "17%", "11%", "9%", "8%", "9%", "11%"],
-    )  # fmt: skip
+    headers = [words(f"adapters.{key}") for key in COLUMNS]
+    shape = (words("adapters.title"), headers, [key in NUMBERS for key in COLUMNS])
+    table = empty_table(*shape, elem_id="adapters")
     status = gr.HTML(min_height=24)
     with gr.Column(visible=False) as nothing:
         gr.HTML(html.empty(words("adapters.empty")))
@@ -173,12 +173,12 @@ def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab:
     files = gr.File(label=words("adapters.file"), interactive=False, visible=False, elem_id="adapter-file")
 
     def refresh(name: str | None):
-        table_now = rows(services, words)
-        known = [row[0].removeprefix("● ") for row in table_now]
+        listed = rows(services, words)
+        known = [row[0] for row in listed]
         name = name if name in known else (known[0] if known else None)
         merged = name is not None and models.find(services, name).merged is not None
         return [
-            table_now,
+            rows_html(*shape, listed, name),
             name,
             html.note(words("adapters.picked", name=name)) if name else "",
             gr.update(visible=not name),
@@ -197,8 +197,8 @@ def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab:
     look(tab.select)
     hear(to_train.click, lambda: gr.update(selected="train"), None, tabs, words)
 
-    def pick(event: gr.SelectData):
-        return event.row_value[0].removeprefix("● ")
+    def pick(event: gr.EventData):
+        return event.name
 
     look(hear(table.select, pick, None, chosen, words).success)
 

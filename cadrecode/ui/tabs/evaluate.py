@@ -14,6 +14,7 @@ from cadrecode.program.invent import FAMILIES
 from cadrecode.ui import html, models
 from cadrecode.ui.live import Report, Result, follow
 from cadrecode.ui.services import Services
+from cadrecode.ui.table import empty_table, rows_html
 from cadrecode.ui.text import Words
 from cadrecode.ui.wire import hear, told
 
@@ -121,6 +122,11 @@ def write_report(reports: Sequence[tuple[str, dict]], services: Services) -> Pat
 
 def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> None:
     """Lay the tab out and wire it."""
+    shape = (
+        words("evaluate.title"),
+        [words(f"evaluate.{key}") for key in COLUMNS],
+        [key != "model" for key in COLUMNS],
+    )
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
             kinds = [(words("evaluate.invented"), INVENTED), (words("evaluate.own"), OWN)]
@@ -138,11 +144,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 cancel = gr.Button(words("rebuild.cancel"), interactive=False, min_width=90)
             progress = gr.HTML(html.idle(), min_height=44, elem_id="evaluate-progress")
         with gr.Column(scale=3, min_width=340):
-            table = gr.Dataframe(
-                headers=[words(f"evaluate.{key}") for key in COLUMNS], interactive=False, datatype="str", buttons=[],
-                label=words("evaluate.title"), elem_classes="cr-table", elem_id="evaluation",
-                column_widths=["22%", "9%", "10%", "12%", "15%", "12%", "11%", "9%"],
-            )  # fmt: skip
+            table = empty_table(*shape, elem_id="evaluation")
             gr.HTML(html.note(words("evaluate.how")))
             export = gr.DownloadButton(words("evaluate.export"), size="sm", interactive=False)
 
@@ -175,7 +177,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                     if isinstance(item, Result):
                         file = gr.update(value=str(write_report(item.value, services)), interactive=True)
                         said = words("result.stopped") if stop.is_set() else ""
-                        yield rows(item.value, words), html.idle(said), *rested, file
+                        yield rows_html(*shape, rows(item.value, words), pickable=False), html.idle(said), *rested, file
                     else:
                         said = f"{models.base_words(words.stage(item.stage), words)} {item.done} / {item.total}"
                         yield gr.skip(), html.progress(said, item.done, item.total), *busy

@@ -18,12 +18,15 @@ from cadrecode.errors import ConfigError, RunError
 from cadrecode.runs import Run, State
 from cadrecode.ui import form, html, show
 from cadrecode.ui.services import REPOSITORY, Services
+from cadrecode.ui.table import empty_table, rows_html
 from cadrecode.ui.text import Words
 from cadrecode.ui.wire import hear
 
 CONFIGS = REPOSITORY / "configs"
 PRESETS = {"quickstart": "quickstart.yaml", "lora": "train_config_lora.yaml", "qlora": "train_config_qlora.yaml"}
 INVENTED, OWN = "invented", "own"
+COLUMNS = ("name", "state", "step", "loss", "eta", "started")
+NUMBERS = ("step", "loss", "eta")
 LOG_LINES = 40
 LOOK_SECONDS = 2.0
 
@@ -169,6 +172,8 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
     runs_dir = services.runs_dir
     config = preset("quickstart")
     chosen, seen = gr.State(None), gr.State(None)
+    headers = [words(f"runs.{key}") for key in COLUMNS]
+    shape = (words("runs.title"), headers, [key in NUMBERS for key in COLUMNS])
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
             kinds = [(words("data.invented"), INVENTED), (words("data.own"), OWN)]
@@ -188,25 +193,27 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
             for three in (few[:3], few[3:]):
                 with gr.Row():
                     for setting in three:
-                        with gr.Column(min_width=100):
+                        with gr.Column(min_width=130):
                             fields[setting] = form.field(setting, getattr(config, setting), words)
-            with gr.Accordion(words("train.more"), open=False):
+            with gr.Accordion(words("train.more"), open=False, max_height=560):
                 gr.HTML(html.explained({words(f"set.{s}"): (s, words.help(s)) for s in few}))
                 for title, settings in form.grouped().items():
                     gr.Markdown(f"**{words(f'group.{title}')}**")
-                    for setting in settings:
-                        fields[setting] = form.field(setting, getattr(config, setting), words)
+                    with gr.Row():
+                        for setting in settings:
+                            with gr.Column(min_width=210):
+                                fields[setting] = form.field(setting, getattr(config, setting), words)
             go = gr.Button(words("train.start"), variant="primary", elem_id="start")
             shell = gr.Textbox(
-                label=words("train.command"), interactive=False, lines=2, buttons=["copy"], elem_classes="cr-cmd"
+                label=words("train.command"),
+                interactive=False,
+                lines=3,
+                max_lines=8,
+                buttons=["copy"],
+                elem_classes="cr-cmd",
             )
         with gr.Column(scale=3, min_width=340):
-            headers = [words(f"runs.{key}") for key in ("name", "state", "step", "loss", "eta", "started")]
-            table = gr.Dataframe(
-                headers=headers, interactive=False, label=words("runs.title"), max_height=240, elem_id="runs",
-                elem_classes="cr-table", datatype="str", column_widths=["26%", "17%", "18%", "11%", "11%", "17%"],
-                buttons=[], value=rows(runs_dir, words),
-            )  # fmt: skip
+            table = empty_table(*shape, elem_id="runs")
             status = gr.HTML(html.empty(words("runs.empty")), min_height=60, elem_id="run-status")
             with gr.Row():
                 stop = gr.Button(words("train.stop"), size="sm", interactive=False, elem_id="stop")
@@ -259,8 +266,8 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
     # looking
     def refresh(name: str | None, seen: Any, force: bool = False):
         """Everything that changed since the last look; nothing at all where nothing has."""
-        table_now = rows(runs_dir, words)
         run = find(runs_dir, name)
+        table_now = rows_html(*shape, rows(runs_dir, words), name)
         view = look(run, words) if run else None
         now = (table_now, view)
         if now == seen and not force:
@@ -290,8 +297,8 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
     follow(opened.success)
     hear(every.tick, refresh, [chosen, seen], looks, words)
 
-    def pick(event: gr.SelectData):
-        return event.row_value[0]
+    def pick(event: gr.EventData):
+        return event.name
 
     follow(hear(table.select, pick, None, chosen, words).success)
 

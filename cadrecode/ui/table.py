@@ -1,0 +1,54 @@
+"""A table whose rows can be picked, by mouse and keyboard. Gradio's own is a spreadsheet, broken on narrow screens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import gradio as gr
+
+# What the browser does: a picked row is told to Python as a `select` event with the row's name.
+PICK = """
+const pick = (target) => {
+  const row = target.closest('tr[data-name]');
+  if (row) trigger('select', {name: row.dataset.name});
+};
+element.addEventListener('click', (event) => pick(event.target));
+element.addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); pick(event.target); }
+});
+"""
+
+
+def empty_table(title: str, headers: Sequence[str], numbers: Sequence[bool], elem_id: str) -> gr.HTML:
+    """The component: a table without rows. Fill it with `rows_html`; listen to its `select`."""
+    return gr.HTML(rows_html(title, headers, numbers, []), js_on_load=PICK, elem_id=elem_id, padding=False)
+
+
+def rows_html(
+    title: str,
+    headers: Sequence[str],
+    numbers: Sequence[bool],
+    rows: Sequence[Sequence[str]],
+    chosen: str | None = None,
+    *,
+    pickable: bool = True,
+) -> str:
+    """The table.
+
+    Args:
+        numbers: which columns stand on the right.
+        rows: cells as plain text; the first is the row's name.
+        chosen: the name of the row that is picked now.
+    """
+    sides = ["cr-number" if number else "" for number in numbers]
+    head = "".join(f'<th scope="col" class="{side}">{escape(text)}</th>' for text, side in zip(headers, sides))
+    body = ""
+    for row in rows:
+        picks = f' data-name="{escape(row[0])}" tabindex="0" aria-selected="{str(row[0] == chosen).lower()}"'
+        cells = "".join(f'<td class="{side}">{escape(text)}</td>' for text, side in zip(row, sides))
+        body += f"<tr{picks if pickable else ''}>{cells}</tr>"
+    return (
+        f'<div class="cr-rows" role="region" aria-label="{escape(title)}" tabindex="-1"><table>'
+        f"<caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
