@@ -46,8 +46,9 @@ def cube_model(tmp_path_factory, one_thread):
         "point_mask": torch.arange(4 + ids.shape[1])[None] < 4,
     }
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    for _ in range(150):
-        loss = model(**batch, point_cloud=torch.rand(1, 32, 3) * 2 - 1).loss
+    for _ in range(200):
+        cloud = (torch.rand(1, 32, 3) * 4 - 2).clamp(-1, 1) * torch.rand(1, 1, 3)  # on boxes of any sides
+        loss = model(**batch, point_cloud=cloud).loss
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

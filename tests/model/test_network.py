@@ -198,7 +198,7 @@ def test_the_cloud_decides_the_program(tokenizer, kind, encoder):
     """Two clouds, two programs: only a model that sees can tell them apart."""
     model = make_model(tokenizer, kind, encoder)
     batch = make_batch(model, tokenizer, TEXTS)
-    assert learn(model, batch, steps=120, lr=2e-2) < 0.02
+    assert learn(model, batch, steps=120) < 0.02
     swapped = {**batch, "point_cloud": batch["point_cloud"].flip(0)}
     with torch.no_grad():
         assert model(**swapped).loss.item() > 0.2

@@ -30,7 +30,7 @@ def make_model(tokenizer, kind: str = "qwen3", encoder: dict = FOURIER, **more):
 
 
 def make_batch(model, tokenizer, texts: list[str], *, left: bool = True, seed: int = 0) -> dict:
-    """A training batch: [padding] points START code END [padding], with random clouds."""
+    """A training batch: [padding] points START code END [padding], with random points in blocks."""
     n_slots = model.config.point_encoder["n_tokens"]
     n_points = model.config.point_encoder["n_points"]
     start, end, pad = tokenizer.convert_tokens_to_ids([START, END, PAD])
@@ -46,7 +46,9 @@ def make_batch(model, tokenizer, texts: list[str], *, left: bool = True, seed: i
         slots[number, first : first + n_slots] = True
         code = slice(first + n_slots + 1, first + len(row))
         labels[number, code] = ids[number, code]
+    sides = torch.stack([torch.tensor([1.0, 0.6, 0.2]).roll(row) for row in range(len(rows))])  # as unlike as parts are
     clouds = torch.rand(len(rows), n_points, 3, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    clouds = clouds * sides.unsqueeze(1)
     return {
         "input_ids": ids,
         "attention_mask": attention,
@@ -56,7 +58,7 @@ def make_batch(model, tokenizer, texts: list[str], *, left: bool = True, seed: i
     }
 
 
-def learn(model, batch: dict, steps: int = 60, lr: float = 3e-2) -> float:
+def learn(model, batch: dict, steps: int = 80, lr: float = 1e-2) -> float:
     """Train whatever asks for gradients on one batch; the loss at the end."""
     model.train()
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=lr)
