@@ -1,7 +1,7 @@
 """Our training and our decoding against what a plain script would do, at Qwen3-1.7B's shape, on one GPU.
 
-    python benchmarks/gpu.py [--device cuda] [--json FILE] [--parts lora,qlora,decode] [--shape qwen3-1.7b] [--steps 10]
-    python benchmarks/gpu.py --device cpu --shape tiny --steps 2        # the same lines, in a minute, without a GPU
+    python -m benchmarks.gpu [--device cuda] [--json FILE] [--parts lora,qlora,decode] [--shape qwen3-1.7b] [--steps 10]
+    python -m benchmarks.gpu --device cpu --shape tiny --steps 2        # the same lines, in a minute, without a GPU
 
 The weights are random: nothing is downloaded. `ours` runs the pieces that `cadrecode.train.fit` runs. `plain` is the
 script one would write with PEFT and transformers' Trainer: the same network, adapter, optimizer and pairs, and all else

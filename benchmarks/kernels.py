@@ -1,6 +1,6 @@
 """Manifold against OpenCASCADE on the same programs: how fast, and how much they agree.
 
-    python benchmarks/kernels.py [--programs FILE.jsonl.gz] [--count 200] [--seed 0]
+    python -m benchmarks.kernels [--programs FILE.jsonl.gz] [--count 200] [--seed 0]
 
 Both run in this process, on one core, one program after the other; CadQuery's import is not counted. Without
 --programs, or where that file is absent, the programs are invented. The programs are executed: use trusted ones.
