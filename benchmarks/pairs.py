@@ -1,6 +1,6 @@
 """How fast pairs of cloud and program are invented, on one core.
 
-    python -m benchmarks.pairs [--family general] [--count 500] [--n_points 1024]
+python -m benchmarks.pairs [--family general] [--count 500] [--n_points 1024]
 """
 
 from __future__ import annotations
