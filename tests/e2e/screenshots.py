@@ -22,7 +22,7 @@ SETTLE_MS = 2500  # fonts, plots and 3D views
 WAIT_MS = 300_000  # for the model, on a machine that has other things to do
 ENABLED = ":not([disabled])"
 TRAIN_STEPS = 24
-EVALUATED_PARTS = 6
+EVALUATED_PARTS = 25
 
 
 def take(page: Page, path: Path) -> None:

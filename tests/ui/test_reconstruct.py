@@ -75,7 +75,7 @@ def test_choosing_another_candidate_shows_it_and_drops_the_edit(plate, services)
     edited = tab.run_program(after, "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)", services)
     np.testing.assert_allclose(edited.shown.size, (1, 2, 3))
     assert edited.choosing(1).shown == after.parts[1]
-    assert tab.strip(edited)[0][1].endswith(" mm")
+    assert float(tab.strip(edited)[0][1].replace(",", "")) >= 0  # without its unit: a caption has little room
 
 
 def test_a_fault_in_a_program_has_a_place_an_excerpt_and_an_expectation(plate, services):

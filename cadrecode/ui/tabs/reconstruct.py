@@ -20,7 +20,7 @@ from cadrecode.ui.text import Words
 from cadrecode.ui.wire import hear, told
 
 SOLID, WITH_POINTS = "solid", "points"
-CAMERA = (55, 62, 3.7)  # degrees and distance: from the front right, a little above
+CAMERA = (55, 62, 4.0)  # degrees and distance: from the front right, a little above
 HEIGHT = "clamp(280px, 42vw, 440px)"
 KINDS = ("py", "step", "stl", "glb")
 
@@ -129,9 +129,9 @@ def cloud_view(work: Work, services: Services) -> str | None:
 
 
 def strip(work: Work) -> list[tuple]:
-    """A picture of each candidate with its distance, best first."""
+    """A picture of each candidate with its distance, best first; its unit stands in the numbers above."""
     return [
-        (show.small_picture((p.vertices, p.faces), pixels=140), html.length(p.distance, work.unit))
+        (show.small_picture((p.vertices, p.faces), pixels=140), html.length(p.distance))
         for p in work.parts
         if p.distance is not None
     ]
@@ -154,13 +154,13 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     turned = gr.State(None)  # the part that the sliders are made for
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            upload = gr.File(label=words("cloud.drop"), height=120, elem_id="cloud-file")
+            upload = gr.File(label=words("cloud.drop"), height=100, elem_id="cloud-file")
             gallery = gr.Gallery(
                 label=words("cloud.samples"), show_label=False, columns=4, height="auto", allow_preview=False,
                 object_fit="contain", interactive=False, buttons=[], elem_id="samples", visible=bool(samples.samples()),
             )  # fmt: skip
             preview = gr.Model3D(
-                label=words("cloud.preview"), height=230, camera_position=CAMERA, interactive=False, elem_id="cloud"
+                label=words("cloud.preview"), height=150, camera_position=CAMERA, interactive=False, elem_id="cloud"
             )
             facts = gr.HTML(html.note(words("cloud.none")), min_height=44, elem_id="cloud-facts")
             unit = gr.Dropdown(list(UNITS), value="mm", label=words("cloud.unit"), elem_id="unit")

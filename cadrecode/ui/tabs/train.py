@@ -190,11 +190,10 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
             name = gr.Textbox(label=words("train.name"), info=words("train.name.info"), max_lines=1, elem_id="run-name")
             fields: dict[str, gr.components.Component] = {}
             few = form.names(first=True)
-            for three in (few[:3], few[3:]):
-                with gr.Row():
-                    for setting in three:
-                        with gr.Column(min_width=130):
-                            fields[setting] = form.field(setting, getattr(config, setting), words)
+            with gr.Row():  # three side by side, two on a phone
+                for setting in few:
+                    with gr.Column(min_width=130):
+                        fields[setting] = form.field(setting, getattr(config, setting), words)
             with gr.Accordion(words("train.more"), open=False, max_height=560):
                 gr.HTML(html.explained({words(f"set.{s}"): (s, words.help(s)) for s in few}))
                 for title, settings in form.grouped().items():
