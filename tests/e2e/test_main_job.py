@@ -21,6 +21,7 @@ FOLD = {"max_train_samples": 100, "max_eval_samples": 20, "warmup_steps": 5, "lo
 TRAIN_SECONDS = 240
 REBUILD_SECONDS = 120
 DRAW_SECONDS = 20
+POINTS_SHARE = 0.001  # of a picture, a few hundred pixels: how many points show depends on how much the part hides
 BUTTONS_PIXELS = 32  # the viewer's label and buttons lie over its picture
 HAS_LOSS = "() => document.querySelector('#loss .js-plotly-plot')?.data?.length"
 IS_VALID = "() => document.querySelector('#numbers').innerText.includes('valid solid')"
@@ -150,8 +151,10 @@ def rebuild_and_check(page, file: Path, folder: Path) -> None:
     page.get_by_text(re.compile(r"^Done in")).wait_for(timeout=REBUILD_SECONDS * 1000)
     page.wait_for_function(IS_VALID, timeout=60_000)
     after = picture_once(page, lambda shown: part_share(shown) > 0.05)
-    assert cloud_share(after) > 0.005  # the points lie over the part ...
-    assert cloud_share(after) < cloud_share(before)  # ... which hides those of its far side
+    assert cloud_share(after) < cloud_share(before)  # the part hides the points of its far side ...
+    page.get_by_role("radio", name="solid").check()
+    picture_once(page, lambda shown: cloud_share(shown) == 0 and part_share(shown) > 0.05)
+    assert cloud_share(after) > POINTS_SHARE  # ... and those in front were really over it
 
     with page.expect_download(timeout=60_000) as coming:
         page.locator("#download-step").click()
