@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, normalise, read_mesh, sample_surface
+from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, CloudRuler, normalise, read_mesh, sample_surface
 from cadrecode.errors import CadrecodeError, DatasetError, KernelError, PointCloudError, ProgramError
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.program import build, mesh_of, write
 from cadrecode.program.invent import FAMILIES, invent
-from cadrecode.scoring import Built, CloudRuler, Score, Target, build_text, point_subsets, rank, score
+from cadrecode.scoring import Built, Score, Target, build_text, point_subsets, rank, score
 
 if TYPE_CHECKING:
     from cadrecode.kernel.sandbox import Sandbox

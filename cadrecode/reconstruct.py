@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cadrecode.cloud import Cloud, normalise
+from cadrecode.cloud import Cloud, CloudRuler, normalise, point_to_surface
 from cadrecode.errors import CadrecodeError
 from cadrecode.frames import CODE_PER_MODEL, Frame
 from cadrecode.kernel.sandbox import Execution, Outcome
 from cadrecode.program import Program, write
 from cadrecode.program.edit import to_raw
-from cadrecode.scoring import CloudRuler, Judged, build_text, point_subsets, point_to_surface, rank
+from cadrecode.scoring import Judged, build_text, point_subsets, rank
 
 if TYPE_CHECKING:
     from cadrecode.kernel.sandbox import Sandbox

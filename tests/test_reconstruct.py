@@ -5,13 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cadrecode.cloud import Cloud, normalise, read_mesh, sample_surface
+from cadrecode.cloud import Cloud, normalise, point_to_surface, read_mesh, sample_surface
 from cadrecode.errors import CadrecodeError
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.kernel import Execution, Outcome, Sandbox
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.reconstruct import Cancelled, reconstruct, write_files
-from cadrecode.scoring import point_to_surface
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
 PLATE = (

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cadrecode.cloud import farthest_point_sample
+from cadrecode.cloud import CloudRuler, farthest_point_sample
 from cadrecode.scoring.built import Built
-from cadrecode.scoring.distance import CloudRuler
 
 TRAINING_POINTS = 8192  # what the network's points were chosen from in training; a denser cloud is thinned to it first
 ODD_SHELLS_FACTOR = 1.5  # a part is one body without closed cavities: anything else must be clearly nearer to win
