@@ -16,7 +16,7 @@ import numpy as np
 from cadrecode.cloud import CloudRuler, Normals, given_normals, outward_normals
 from cadrecode.errors import ProgramError
 from cadrecode.fit.numbers import coordinate_steps, fit_numbers, least_squares
-from cadrecode.fit.objective import Objective
+from cadrecode.fit.objective import Objective, weight
 from cadrecode.fit.structure import richer, simpler, turned_over
 from cadrecode.fit.tidy import tidied
 from cadrecode.frames import Frame
@@ -28,6 +28,7 @@ SEARCH_POINTS, SEARCH_SAMPLES = 768, 512  # while looking; a median program is m
 FINAL_POINTS, FINAL_SAMPLES = 4096, 2048  # when choosing between what was found and what was given
 FINAL_SHARE = 0.2  # of the time, for the last squares and for rounding
 TRIED_ALONE = 3  # changes of structure, the best at first sight, whose numbers are fitted
+ADDED = 1e-4  # of the cloud's size: what a feature that is added must gain
 FINE_STEPS = (2.0, 1.0)  # for a program whose numbers were fitted but for one feature
 
 
@@ -95,15 +96,16 @@ def fit(
     search_until = started + seconds * (1 - FINAL_SHARE)
     search = Objective(ruler.coarse(SEARCH_POINTS, SEARCH_SAMPLES, seed), program, search_until)
     search.should_stop = judge.should_stop = should_stop
-    found, cost = fit_numbers(program, search, rng)
-    if structure:
-        found = _restructured(found, cost, search, rng)
+    moved, cost = fit_numbers(program, search, rng)
+    found = (moved, _restructured(moved, cost, search, rng)) if structure else (moved,)
 
-    best, cost = _cheaper(program, given.cost, (found,), judge)
-    best, cost = least_squares(best, cost, judge, rounds=2)
+    polish = Objective(ruler.coarse(SEARCH_POINTS, SEARCH_SAMPLES, seed), program, started + seconds, fine=True)
+    polish.should_stop = should_stop
+    polished = [least_squares(one, polish.cost(one), polish, rounds=2)[0] for one in dict.fromkeys(found)]
+    best, cost = _cheaper(program, given.cost, (*found, *polished), judge)
     best, cost = tidied(best, cost, judge, frame)
     after = judge.evaluate(best).measured.distance
-    evaluations = search.evaluations + judge.evaluations
+    evaluations = search.evaluations + polish.evaluations + judge.evaluations
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
 
 
@@ -119,7 +121,8 @@ def _restructured(program: Program, cost: float, search: Objective, rng: np.rand
             if search.out_of_time:
                 break
             tried, now = fit_numbers(tried, search, rng, steps=FINE_STEPS)
-            if now < cost - search.noise:
+            more = weight(tried) > weight(program)
+            if now < cost - (ADDED * search.ruler.size if more else search.noise):
                 program, cost = tried, now
         if cost >= before - search.noise:
             break

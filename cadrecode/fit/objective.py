@@ -15,7 +15,7 @@ from cadrecode.program.solid import Manifold, sagitta_of
 
 COARSER = 3.0  # circles while searching, of the sagitta they are drawn with in the end
 CAVITY = 0.5  # of the cloud's size: what a hollow costs that no scanner sees; more than any distance
-BODY = 0.02  # of the cloud's size: what each further separate body costs
+BODY = 0.02  # of the cloud's size: what each separate body costs that the program did not begin with
 NUMBER = 5e-6  # of the cloud's size: what each number costs, so that the shorter of two equals wins
 LEAST_GAIN = 2e-5  # of the cloud's size: steps that gain less are within the noise of a clean cloud
 KEPT_SOLIDS = 512
@@ -50,7 +50,10 @@ class Objective:
         clean = LEAST_GAIN * ruler.size
         self.noise = max(clean, 0.05 * (ruler.normals.noise if ruler.normals else 0.0) / np.sqrt(len(ruler.points)))
         self.evaluations = 0
+        self._bodies = 1
         self._solids: dict = {}
+        given = self.evaluate(start)
+        self._bodies = 1 if given is None else shells(given.solid)[0]
 
     @property
     def out_of_time(self) -> bool:
@@ -67,7 +70,7 @@ class Objective:
             return None
         measured = self.ruler.measure(*mesh_of(solid))
         bodies, cavities = shells(solid)
-        odd = CAVITY * cavities + BODY * (bodies - 1) + NUMBER * weight(program)
+        odd = CAVITY * cavities + BODY * max(bodies - self._bodies, 0) + NUMBER * weight(program)
         return Evaluated(solid, measured, measured.distance + odd * self.ruler.size)
 
     def cost(self, program: Program) -> float:
