@@ -52,7 +52,7 @@ def sandbox():
 
 
 def test_the_right_program_wins_and_the_others_are_listed_behind_it(cloud):
-    result = reconstruct(cloud, MODEL, None, candidates=4, generate=answers(HALF, BROKEN, PLATE, BLOCK))
+    result = reconstruct(cloud, MODEL, None, candidates=4, generate=answers(HALF, BROKEN, PLATE, BLOCK), fit_seconds=0)
     assert [one.index for one in result.candidates] == [2, 3, 0, 1]
     assert result.best is result.candidates[0]
     assert result.candidates[-1].outcome == Outcome.SYNTAX
@@ -61,7 +61,7 @@ def test_the_right_program_wins_and_the_others_are_listed_behind_it(cloud):
 
 
 def test_distances_are_in_the_units_of_the_file(cloud):
-    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(BLOCK, PLATE))
+    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(BLOCK, PLATE), fit_seconds=0)
     assert result.best.distance < 0.2 * SCALE
     assert max(result.deviation.mean, result.deviation.p95, result.deviation.max) < 0.5 * SCALE
     block = result.candidates[1]
@@ -114,11 +114,20 @@ def test_progress_counts_up_to_its_total_in_every_stage(cloud):
     reconstruct(
         cloud, MODEL, None, candidates=3, generate=answers(PLATE, BLOCK, HALF), on_progress=lambda *a: told.append(a)
     )
-    for stage in ("sampling", "building", "ranking"):
+    for stage in ("sampling", "building", "ranking", "fitting"):
         done = [d for s, d, _ in told if s == stage]
         assert done == sorted(done)
         assert done[-1] == 3
-    assert list(dict.fromkeys(s for s, _, _ in told)) == ["sampling", "building", "ranking"]
+    assert list(dict.fromkeys(s for s, _, _ in told)) == ["sampling", "building", "ranking", "fitting"]
+
+
+def test_the_best_are_fitted_and_come_out_round_in_the_units_of_the_file(cloud):
+    off = PLATE.replace("200,100", "194,104").replace("(60,0)", "(55,3)")
+    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(off, HALF), fit_seconds=8)
+    assert result.best.index == 0
+    assert result.best.distance < 0.1 * SCALE < 2 * SCALE < result.best.distance_before
+    assert build(result.best.program).volume() == pytest.approx(build(parse(PLATE)).volume(), rel=2e-3)
+    assert "4.2" in result.best.raw_text  # 200 CODE units of the file
 
 
 def test_a_stop_before_the_first_program_cancels(cloud):
@@ -141,7 +150,9 @@ def test_what_opencascade_refuses_is_passed_over_and_named(cloud):
         def run(self, code):
             return Execution(Outcome.OK if ".box(" in code else Outcome.INVALID, "no good")
 
-    result = reconstruct(cloud, MODEL, None, candidates=3, generate=answers(HALF, PLATE, BLOCK), sandbox=Refuses())
+    result = reconstruct(
+        cloud, MODEL, None, candidates=3, generate=answers(HALF, PLATE, BLOCK), sandbox=Refuses(), fit_seconds=0
+    )
     assert [one.index for one in result.passed_over] == [1]
     assert result.best.index == 2
     assert [one.index for one in result.candidates] == [2, 0, 1]
@@ -154,7 +165,9 @@ def test_where_opencascade_refuses_all_the_nearest_is_still_shown(cloud):
         def run(self, code, *args, **options):
             return Execution(Outcome.CRASHED, "signal 11")
 
-    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(HALF, PLATE), sandbox=Refuses())
+    result = reconstruct(
+        cloud, MODEL, None, candidates=2, generate=answers(HALF, PLATE), sandbox=Refuses(), fit_seconds=0
+    )
     assert result.best.index == 1
     assert len(result.passed_over) == 2
 

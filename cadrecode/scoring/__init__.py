@@ -5,7 +5,7 @@ only reports.
 """
 
 from cadrecode.scoring.built import OUTSIDE, Built, build_text
-from cadrecode.scoring.candidates import Judged, point_subsets, rank
+from cadrecode.scoring.candidates import Judged, improve, point_subsets, rank
 from cadrecode.scoring.target import Score, Target, chamfer, score
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Target",
     "build_text",
     "chamfer",
+    "improve",
     "point_subsets",
     "rank",
     "score",
