@@ -51,7 +51,7 @@ def main() -> None:
 
 def _programs(options: argparse.Namespace) -> None:
     with gzip.open(options.programs, "rt") as lines:
-        rows = [json.loads(line) for line in lines]
+        rows = [row for row in map(json.loads, lines) if row["code"]]
     chosen = np.random.default_rng(options.seed).permutation(len(rows))[: options.count]
     figures = []
     for index in chosen:

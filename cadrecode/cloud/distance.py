@@ -19,6 +19,8 @@ MAX_RULER_POINTS = 8192  # more points cost time and tell nothing that changes a
 SURFACE_SAMPLES = 4096
 SPACING_QUANTILE, SPACING_FACTOR = 0.95, 1.5  # of evenly random points, 1 in 1,000 places is farther from a point
 SURE = 0.5  # normals less certain than this may point either way
+SUPPORTERS = 12  # points around a place of which one must face its way
+AWAY = -0.5  # cosine: a normal at an edge lies between those of its faces, and still supports both
 ROUNDING = 1.25e-3  # of the longest side: a quarter of a CODE unit, where a mean distance turns into a squared one
 WRONG_SIDE = 0.02  # of the longest side: what a point costs on a surface that faces the other way
 UNSUPPORTED_WEIGHT = 2.0  # surface that sticks out is seldom large, and always wrong
@@ -94,15 +96,7 @@ class CloudRuler:
         self.size = float(np.ptp(points, axis=0).max())
         self.spacing = _spacing(points)
         self.floor = max(ROUNDING * self.size, normals.noise if normals else 0.0)
-        if normals is None:
-            self._support, self._reach = points, self.spacing
-        else:
-            self._support = self._with_directions(points, normals.directions)
-            self._reach = _spacing(self._support)
-            either = normals.confidence < SURE
-            turned = self._with_directions(points[either], -normals.directions[either])
-            self._support = np.vstack((self._support, turned))
-        self._tree = cKDTree(self._support)
+        self._tree, self._all_normals = cKDTree(points), normals
         self._set_samples(n_samples)
 
     def coarse(self, n_points: int, n_samples: int, seed: int = 0) -> CloudRuler:
@@ -119,10 +113,6 @@ class CloudRuler:
         u, v = (np.outer(np.arange(1, count + 1), GOLDEN) % 1).T
         over = u + v > 1  # the other half of the parallelogram folds back onto the triangle
         self._in_triangle = np.column_stack((np.where(over, 1 - u, u), np.where(over, 1 - v, v)))
-
-    def _with_directions(self, points: np.ndarray, directions: np.ndarray) -> np.ndarray:
-        """(n, 6): places and, scaled to lengths, directions: surface that faces the other way is far away."""
-        return np.hstack((points, 2 * self.spacing * directions))
 
     def distance(self, vertices: np.ndarray, faces: np.ndarray) -> float:
         """Mean distance of the points to the surface, plus that of the surface to the points, beyond their spacing,
@@ -151,11 +141,23 @@ class CloudRuler:
             wrong = WRONG_SIDE * self.size * float((np.maximum(-agreement, 0) * self.normals.confidence).mean())
 
         samples, chosen = self._places_on(corners[:, 0], edges, others, areas)
-        looked_up = samples if self.normals is None else self._with_directions(samples, directions[chosen])
-        unsupported = np.maximum(self._tree.query(looked_up)[0] - self._reach, 0.0)
+        unsupported = self._unsupported(samples, directions[chosen])
         distance = self._softened(gaps) + UNSUPPORTED_WEIGHT * self._softened(unsupported) + wrong
         gaps = np.where(outside, gaps, -gaps)
         return Measured(gaps, agreement, samples, directions[chosen], unsupported, distance)
+
+    def _unsupported(self, samples: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """(M,): how much farther than the spacing each place is from the nearest point that may lie on it."""
+        if self._all_normals is None:
+            nearest = self._tree.query(samples)[0]
+        else:
+            count = min(SUPPORTERS, self._tree.n)
+            apart, near = (found.reshape(len(samples), -1) for found in self._tree.query(samples, k=count))
+            cosines = np.einsum("ij,ikj->ik", directions, self._all_normals.directions[near])
+            faces_away = (cosines < AWAY) & (self._all_normals.confidence[near] >= SURE)
+            none = np.maximum(apart[:, -1:], 2 * self.spacing)  # all that is near lies on the other side of a wall
+            nearest = np.where(faces_away, none, apart).min(axis=1)
+        return np.maximum(nearest - self.spacing, 0.0)
 
     def _softened(self, lengths: np.ndarray) -> float:
         """Their mean, but that of squares where they are shorter than the floor."""
