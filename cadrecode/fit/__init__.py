@@ -103,7 +103,7 @@ def fit(
     polish.should_stop = should_stop
     polished = [least_squares(one, polish.cost(one), polish, rounds=2)[0] for one in dict.fromkeys(found)]
     best, cost = _cheaper(program, given.cost, (*found, *polished), judge)
-    best, cost = tidied(best, cost, judge, frame)
+    best, cost = tidied(best, cost, program, judge, frame)
     after = judge.evaluate(best).measured.distance
     evaluations = search.evaluations + polish.evaluations + judge.evaluations
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)

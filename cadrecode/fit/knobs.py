@@ -68,6 +68,17 @@ def replaced(node, path: Path, value):
     return dataclasses.replace(node, **{first: replaced(getattr(node, first), rest, value)})
 
 
+def shape_of(node):
+    """What is left of a tree without its numbers: equal for programs that differ in numbers alone."""
+    if isinstance(node, bool | str) or node is None:
+        return node
+    if isinstance(node, int | float):
+        return "number"
+    if isinstance(node, tuple):
+        return tuple(map(shape_of, node))
+    return type(node), tuple(shape_of(getattr(node, field.name)) for field in dataclasses.fields(node))
+
+
 def knobs_of(program: Program, *, tied: bool = True) -> list[Knob]:
     """Every knob of a program. Not tied: each number of a loop and a pattern has its own."""
     knobs: list[Knob] = []

@@ -105,6 +105,7 @@ def _step(
     if not scale.any():
         return None
     ridge = np.where(scale > 0, scale, 1.0)
+    least = max(objective.clean, 0.25 * len(knobs) * objective.chance)  # so much is gained by following the noise
     for damping in DAMPINGS:
         damped = curvature + np.diag(ridge * damping + 1e-4 * scale.max())
         move = np.clip(-np.linalg.solve(damped, pull), -0.1 * objective.ruler.size, 0.1 * objective.ruler.size)
@@ -115,7 +116,7 @@ def _step(
         if moved is None or moved is program:
             continue
         cost = objective.cost(moved)
-        if cost < best - objective.noise:
+        if cost < best - least:
             return moved, cost
         if objective.out_of_time:
             return None

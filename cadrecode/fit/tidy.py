@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cadrecode.fit.knobs import Knob, knobs_of, number_at, replaced, solids_of
+from cadrecode.fit.knobs import Knob, knobs_of, number_at, replaced, shape_of, solids_of
 from cadrecode.fit.objective import Objective
 from cadrecode.frames import Frame
 from cadrecode.program import Program
@@ -13,11 +13,16 @@ NEAR = 0.012  # of the cloud's size: numbers nearer to each other than this may 
 GIVEN = 1.5  # times the noise: what a tidier number may cost
 
 
-def tidied(program: Program, cost: float, objective: Objective, frame: Frame | None) -> tuple[Program, float]:
+def tidied(
+    program: Program, cost: float, given: Program, objective: Objective, frame: Frame | None
+) -> tuple[Program, float]:
     """A tidier program that costs no more than the noise.
 
-    Args: frame: the numbers are to be round in its RAW units; in the program's own when None.
+    Args:
+        given: what the model wrote: its numbers are to be believed until the cloud says otherwise.
+        frame: the numbers are to be round in its RAW units; in the program's own when None.
     """
+    program, cost = _as_given(program, cost, given, objective)
     allowed = cost + GIVEN * objective.noise
     for change in (_squares, _equals):
         for tidier in change(program, NEAR * objective.ruler.size):
@@ -26,7 +31,24 @@ def tidied(program: Program, cost: float, objective: Objective, frame: Frame | N
             tried = tidier(program)
             if tried is not None and (now := objective.cost(tried)) <= allowed:
                 program, cost = tried, now
-    return _round(program, cost, objective, frame, allowed)
+    by_chance = 0.5 * objective.chance * len(knobs_of(program))
+    return _round(program, cost, objective, frame, allowed + by_chance)
+
+
+def _as_given(program: Program, cost: float, given: Program, objective: Objective) -> tuple[Program, float]:
+    """Numbers that moved within the noise, back to where they were; where the structure is still the given one."""
+    if shape_of(program) != shape_of(given):
+        return program, cost
+    for knob in knobs_of(given):
+        back = program
+        for path, _ in knob.moves:
+            back = replaced(back, path, number_at(given, path))
+        if back == program or objective.out_of_time:
+            continue
+        now = objective.cost(back)
+        if now <= cost + objective.noise:
+            program, cost = back, now
+    return program, cost
 
 
 def _squares(program: Program, near: float):
