@@ -97,6 +97,7 @@ def inference_main(argv: Arguments = None) -> int:
     parser.add_argument("--candidates", type=_count, default=8, help="programs to choose from [%(default)s]")
     parser.add_argument("--temperature", type=_positive, default=0.7, help="of all but the first [%(default)s]")
     parser.add_argument("--seed", type=_seed, default=0)
+    parser.add_argument("--fit_seconds", type=_seconds, default=6.0, help="on the cloud; 0: no fit [%(default)s]")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... [%(default)s]")
     parser.add_argument("--units", choices=("mm", "cm", "m", "inch"), default="mm", help="of the file [%(default)s]")
     arguments = parser.parse_args(argv)
@@ -131,6 +132,7 @@ def _inference(arguments: argparse.Namespace) -> None:
         candidates=arguments.candidates,
         temperature=arguments.temperature,
         seed=arguments.seed,
+        fit_seconds=arguments.fit_seconds,
         sandbox=sandbox,
     )
     failed = Counter(str(one.outcome) for one in found.candidates if not one.ok)
@@ -171,6 +173,7 @@ def evaluate_main(argv: Arguments = None) -> int:
     parser.add_argument("--lora_path", help="folder of an adapter for it; a merged_model in it is preferred")
     parser.add_argument("--candidates", type=_count, default=1, help="programs a shape; above 1, single is apart [1]")
     parser.add_argument("--temperature", type=_positive, default=0.7, help="of all but the greedy first [%(default)s]")
+    parser.add_argument("--fit", type=_seconds, default=0.0, metavar="SECONDS", help="fit to the cloud, a shape [none]")
     parser.add_argument("--limit", type=_count, help="this many targets, drawn with the seed")
     parser.add_argument("--seed", type=_seed, default=0)
     parser.add_argument("--device", default="auto")
@@ -196,6 +199,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             limit=arguments.limit,
             seed=arguments.seed,
             temperature=arguments.temperature,
+            fit_seconds=arguments.fit,
             sandbox=shared_sandbox(),
             on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
         )
@@ -205,10 +209,13 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     kinds = {f"best of {report['candidates']}": "", "single": "single_"} if report["candidates"] > 1 else {"single": ""}
+    if arguments.fit:
+        kinds[f"{next(iter(kinds))} + fit"] = "fit_"
+    width = max(map(len, kinds)) + 2
     _say(f"shapes      {report['n']} scored, {len(report['skipped'])} skipped, {report['seconds']:.1f} s")
     for entry in report["skipped"][:10]:
         _say(f"            {entry['id']}: {entry['reason']}")
-    _say("            median IoU   mean IoU (all)   mean IoU (valid)   median CD   mean CD   invalid")
+    _say(" " * width + "median IoU   mean IoU (all)   mean IoU (valid)   median CD   mean CD   invalid")
     for kind, prefix in kinds.items():
         figures = [
             report[prefix + key] for key in ("median_iou", "mean_iou_all", "mean_iou_valid", "median_cd", "mean_cd")
@@ -216,7 +223,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         cells = [
             f"{'-' if value is None else format(value, '.3f'):>{w}}" for value, w in zip(figures, (10, 17, 19, 12, 10))
         ]
-        _say(f"{kind:<12}{''.join(cells)}{report[prefix + 'invalid_ratio']:>9.1%}")
+        _say(f"{kind:<{width}}{''.join(cells)}{report[prefix + 'invalid_ratio']:>9.1%}")
 
 
 def pretrain_main(argv: Arguments = None) -> int:
@@ -304,6 +311,11 @@ def _positive(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value
+
+
+def _seconds(text: str) -> float:
+    """A number from 0."""
+    return 0.0 if text in ("0", "0.0") else _positive(text)
 
 
 def _parser(name: str, description: str) -> argparse.ArgumentParser:

@@ -19,10 +19,11 @@ import numpy as np
 
 from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, normalise, read_mesh, sample_surface
 from cadrecode.errors import CadrecodeError, DatasetError, KernelError, PointCloudError, ProgramError
+from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.program import build, mesh_of, write
 from cadrecode.program.invent import FAMILIES, invent
-from cadrecode.scoring import Built, CloudRuler, Score, Target, build_text, point_subsets, rank, score
+from cadrecode.scoring import Built, Score, Target, build_text, improve, point_subsets, rank, score
 
 if TYPE_CHECKING:
     from cadrecode.kernel.sandbox import Sandbox
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 CLOUD_POINTS = 8192  # sampled on each target's surface; all that the model and the ranking ever see of it
 ROWS_PER_BATCH = 32  # clouds decoded together: a tiny model is bound by the number of steps, not by the rows
 TEMPERATURE = 0.7
+FITTED = 3  # of the candidates, as in `reconstruct`
 
 # Invented targets are seeded by (this word, the family's checksum, the index). Training seeds its generators otherwise
 # (`data`, `pretrain`), so the targets are held out. They are the same for every --seed: reports can be compared.
@@ -141,6 +143,7 @@ def evaluate(
     limit: int | None = None,
     seed: int = 0,
     temperature: float = TEMPERATURE,
+    fit_seconds: float = 0.0,
     sandbox: Sandbox | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -153,6 +156,8 @@ def evaluate(
 
     Args:
         targets: see `load_targets`.
+        fit_seconds: a shape, for moving the best three onto the cloud; they are reported apart, under `fit_`. How far
+            that gets depends on the machine. 0: no fit.
         sandbox: runs programs outside of the language; None counts them as failures.
         on_progress: told the targets done, and of how many where that is known.
     Returns: a report that JSON can hold, the same for the same seed but for the seconds; see the README.
@@ -166,7 +171,9 @@ def evaluate(
     stopped = False
 
     def flush() -> None:
-        rows = _evaluate_batch(batch, model, tokenizer, seed + len(shapes), temperature, sandbox, should_stop, generate)
+        rows = _evaluate_batch(
+            batch, model, tokenizer, seed + len(shapes), temperature, fit_seconds, sandbox, should_stop, generate
+        )
         shapes.extend(rows)
         batch.clear()
         if on_progress:
@@ -198,6 +205,9 @@ def evaluate(
     report |= summarise(shapes)
     if candidates > 1:
         report |= {f"single_{key}": value for key, value in summarise(shapes, prefix="single_").items() if key != "n"}
+    if fit_seconds > 0:
+        report["fit_seconds"] = fit_seconds
+        report |= {f"fit_{key}": value for key, value in summarise(shapes, prefix="fit_").items() if key != "n"}
     report["seconds"] = round(time.monotonic() - started, 2)
     report["stopped"] = stopped
     report["skipped"] = [{"id": one.id, "reason": one.reason} for one in skipped]
@@ -218,7 +228,7 @@ def _prepare(shape: Shape, candidates: int, settings, seed: int) -> _Prepared:
 
 
 def _evaluate_batch(
-    batch: list[_Prepared], model, tokenizer, seed: int, temperature: float, sandbox, should_stop, generate
+    batch: list[_Prepared], model, tokenizer, seed: int, temperature: float, fit_seconds, sandbox, should_stop, generate
 ) -> list[dict]:
     """Decode all candidates of a few targets together, then rank and score each."""
     if generate is None:
@@ -236,20 +246,27 @@ def _evaluate_batch(
     if should_stop and should_stop():  # some of these texts end where the stop fell: not the model's fault
         return []
     decoding = (time.monotonic() - started) / n_targets
-    return [_evaluate_one(one, answers, decoding, sandbox) for one, answers in zip(batch, texts)]
+    return [_evaluate_one(one, answers, decoding, fit_seconds, sandbox) for one, answers in zip(batch, texts)]
 
 
-def _evaluate_one(prepared: _Prepared, texts: list[str], decoding_seconds: float, sandbox) -> dict:
+def _evaluate_one(prepared: _Prepared, texts: list[str], decoding_seconds: float, fit_seconds: float, sandbox) -> dict:
     started = time.monotonic()
     built = [build_text(text, sandbox) for text in texts]
     chosen = built[0]
-    if len(built) > 1:
-        chosen = rank(built, CloudRuler(prepared.points_model * CODE_PER_MODEL))[0].built
+    if len(built) > 1 or fit_seconds > 0:
+        ruler = ruler_for(prepared.points_model * CODE_PER_MODEL)
+        ranked = rank(built, ruler)
+        chosen = ranked[0].built
     row = {"id": prepared.target.id, **_row(chosen, score(chosen, prepared.target))}
     if len(built) > 1:
         single = _row(built[0], score(built[0], prepared.target))
         row |= {f"single_{key}": value for key, value in single.items()}
         row["valid_candidates"] = sum(one.ok for one in built)
+    if fit_seconds > 0:
+        share = fit_seconds / min(FITTED, len(built))
+        moved = improve(ranked, ruler, lambda program: fit(program, ruler, seconds=share).program, count=FITTED)
+        fitted = _row(moved[0].built, score(moved[0].built, prepared.target))
+        row |= {f"fit_{key}": value for key, value in fitted.items()}
     row["seconds"] = round(decoding_seconds + time.monotonic() - started, 3)
     return row
 

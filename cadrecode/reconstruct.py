@@ -11,22 +11,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cadrecode.cloud import Cloud, normalise
+from cadrecode.cloud import Cloud, normalise, point_to_surface
 from cadrecode.errors import CadrecodeError
+from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL, Frame
 from cadrecode.kernel.sandbox import Execution, Outcome
 from cadrecode.program import Program, write
 from cadrecode.program.edit import to_raw
-from cadrecode.scoring import CloudRuler, Judged, build_text, point_subsets, point_to_surface, rank
+from cadrecode.scoring import Judged, build_text, improve, point_subsets, rank
 
 if TYPE_CHECKING:
+    from cadrecode.cloud import CloudRuler
     from cadrecode.kernel.sandbox import Sandbox
 
 TEMPERATURE = 0.7  # of all candidates but the first, which is greedy
+FIT_SECONDS = 6.0  # for all that are fitted together
+FITTED = 3  # candidates; the fourth was hardly ever the best in the end
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
 EXPORTS = ("step", "stl", "glb")
 
-Progress = Callable[[str, int, int], None]  # stage ("sampling", "building", "ranking", "checking"), done, total
+# told the stage ("sampling", "building", "ranking", "fitting", "checking"), how much is done, and of how much
+Progress = Callable[[str, int, int], None]
 
 
 class Cancelled(CadrecodeError):
@@ -44,6 +49,7 @@ class Candidate:
         outcome: an `Outcome`, or OUTSIDE.
         detail: why it failed, in words.
         distance: how far cloud and surface are apart (`CloudRuler.distance`), RAW units; None for a failure.
+        distance_before: the same before its numbers were fitted to the cloud; None where they were not.
         raw_text: the program in the file's own units and place; None for a failure.
         vertices, faces: its surface, (n, 3) float64 RAW and (m, 3) int64; None for a failure.
         bodies, cavities: separate pieces, and hollows that no scanner can see. A part has 1 and 0.
@@ -60,6 +66,7 @@ class Candidate:
     faces: np.ndarray | None = field(default=None, repr=False, compare=False)
     bodies: int = 0
     cavities: int = 0
+    distance_before: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -118,18 +125,20 @@ def reconstruct(
     candidates: int = 8,
     temperature: float = TEMPERATURE,
     seed: int = 0,
+    fit_seconds: float = FIT_SECONDS,
     sandbox: Sandbox | None = None,
     on_progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
     generate: Callable[..., list[str]] | None = None,
 ) -> Reconstruction:
-    """Draw several programs for a cloud and rank them by their distance to it.
+    """Draw several programs for a cloud, rank them by their distance to it, and fit the best to it.
 
     Args:
         cloud: RAW.
         model, tokenizer: of `model.load.load_model`.
         candidates: how many; the first is greedy, each looks at different points.
         temperature: of the others.
+        fit_seconds: for moving the best three onto the cloud; 0 leaves them as the model wrote them.
         sandbox: checks the best in OpenCASCADE before calling it best, and runs text outside of the language.
         on_progress: told the stage, how much is done, and of how much.
         should_stop: asked often; once it says yes, what is there is ranked and returned.
@@ -156,8 +165,10 @@ def reconstruct(
         built.append(build_text(text, sandbox))
     progress("building", len(built), len(texts))
 
-    ruler = CloudRuler(points_model * CODE_PER_MODEL, seed=seed)
+    ruler = ruler_for(points_model * CODE_PER_MODEL, cloud.normals, seed=seed)
     judged = rank(built, ruler, on_each=lambda done: progress("ranking", done, len(built)))
+    if fit_seconds > 0 and not stopping():
+        judged = _fitted(judged, ruler, fit_seconds, frame, seed, progress, stopping)
     ranked = [_candidate(one, frame) for one in judged]
 
     passed_over: list[Candidate] = []
@@ -217,6 +228,28 @@ def _draw(views, model, tokenizer, temperature, seed, progress: Progress, stoppi
     return texts
 
 
+def _fitted(
+    judged: list[Judged],
+    ruler: CloudRuler,
+    seconds: float,
+    frame: Frame,
+    seed: int,
+    progress: Progress,
+    stopping: Callable[[], bool],
+) -> list[Judged]:
+    """The best few moved onto the cloud; each has an even share of what is left of the time."""
+    deadline = time.monotonic() + seconds
+    left = FITTED
+
+    def moved(program: Program) -> Program:
+        nonlocal left
+        share = max(deadline - time.monotonic(), 0.0) / left
+        left -= 1
+        return fit(program, ruler, seconds=share, seed=seed, frame=frame, should_stop=stopping).program
+
+    return improve(judged, ruler, moved, count=FITTED, on_each=lambda done, total: progress("fitting", done, total))
+
+
 def _candidate(judged: Judged, frame: Frame) -> Candidate:
     built = judged.built
     text = built.text if built.program is None else write(built.program)
@@ -236,6 +269,7 @@ def _candidate(judged: Judged, frame: Frame) -> Candidate:
         faces,
         bodies,
         cavities,
+        None if judged.distance_before is None else judged.distance_before * frame.raw_per_code,
     )
 
 

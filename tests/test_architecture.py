@@ -29,7 +29,7 @@ HOMES = {  # library: rooms that may import it
     "manifold3d": {"program"},
     "trimesh": {"cloud"},
     "laspy": {"cloud"},
-    "igl": {"scoring", "fit"},
+    "igl": {"cloud"},
     "peft": {"model"},
     "bitsandbytes": {"model"},
     "torch": {"model", "data", "train", "pretrain", "evaluate", "merge", "reconstruct"},

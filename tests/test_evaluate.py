@@ -216,3 +216,13 @@ def test_summaries_of_nothing_valid_and_of_all():
         "n": 3, "invalid_ratio": 0.333333, "mean_iou_all": 0.266667, "mean_iou_valid": 0.4, "median_iou": 0.2,
         "mean_cd": 1.5, "median_cd": 1.5,
     }  # fmt: skip
+
+
+def test_the_fit_is_reported_beside_the_choice_that_it_began_with(blocks):
+    off = BLOCK.replace("(200,", "(188,")
+    report = run(blocks, generator(off, off), candidates=2, fit_seconds=6)
+    assert report["fit_seconds"] == 6
+    assert report["median_iou"] < 0.95
+    assert report["fit_median_iou"] > 0.995
+    assert all(row["fit_iou"] > row["iou"] and row["fit_program"] != row["program"] for row in report["shapes"])
+    assert not any(key.startswith("fit") for key in run(blocks, generator(off)))

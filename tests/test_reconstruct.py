@@ -5,13 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cadrecode.cloud import Cloud, normalise, read_mesh, sample_surface
+from cadrecode.cloud import Cloud, normalise, point_to_surface, read_mesh, sample_surface
 from cadrecode.errors import CadrecodeError
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.kernel import Execution, Outcome, Sandbox
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.reconstruct import Cancelled, reconstruct, write_files
-from cadrecode.scoring import point_to_surface
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
 PLATE = (
@@ -53,7 +52,7 @@ def sandbox():
 
 
 def test_the_right_program_wins_and_the_others_are_listed_behind_it(cloud):
-    result = reconstruct(cloud, MODEL, None, candidates=4, generate=answers(HALF, BROKEN, PLATE, BLOCK))
+    result = reconstruct(cloud, MODEL, None, candidates=4, generate=answers(HALF, BROKEN, PLATE, BLOCK), fit_seconds=0)
     assert [one.index for one in result.candidates] == [2, 3, 0, 1]
     assert result.best is result.candidates[0]
     assert result.candidates[-1].outcome == Outcome.SYNTAX
@@ -62,7 +61,7 @@ def test_the_right_program_wins_and_the_others_are_listed_behind_it(cloud):
 
 
 def test_distances_are_in_the_units_of_the_file(cloud):
-    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(BLOCK, PLATE))
+    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(BLOCK, PLATE), fit_seconds=0)
     assert result.best.distance < 0.2 * SCALE
     assert max(result.deviation.mean, result.deviation.p95, result.deviation.max) < 0.5 * SCALE
     block = result.candidates[1]
@@ -115,11 +114,25 @@ def test_progress_counts_up_to_its_total_in_every_stage(cloud):
     reconstruct(
         cloud, MODEL, None, candidates=3, generate=answers(PLATE, BLOCK, HALF), on_progress=lambda *a: told.append(a)
     )
-    for stage in ("sampling", "building", "ranking"):
+    for stage in ("sampling", "building", "ranking", "fitting"):
         done = [d for s, d, _ in told if s == stage]
         assert done == sorted(done)
         assert done[-1] == 3
-    assert list(dict.fromkeys(s for s, _, _ in told)) == ["sampling", "building", "ranking"]
+    assert list(dict.fromkeys(s for s, _, _ in told)) == ["sampling", "building", "ranking", "fitting"]
+
+
+def test_the_best_are_fitted_and_come_out_round_in_the_units_of_the_file(cloud):
+    off = PLATE.replace("200,100", "194,104").replace("(60,0)", "(55,3)")
+    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(off), fit_seconds=8)
+    assert result.best.distance < 0.1 * SCALE < 0.9 * SCALE < result.best.distance_before
+    assert build(result.best.program).volume() == pytest.approx(build(parse(PLATE)).volume(), rel=2e-3)
+    assert "rect(4.2,2.1)" in result.best.raw_text  # 200 by 100 CODE units, in those of the file
+
+
+def test_of_two_that_the_fit_makes_equal_the_shorter_comes_first(cloud):
+    off = PLATE.replace("200,100", "194,104")
+    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(HALF, off), fit_seconds=10)
+    assert [one.index for one in result.candidates] == [1, 0]
 
 
 def test_a_stop_before_the_first_program_cancels(cloud):
@@ -142,7 +155,9 @@ def test_what_opencascade_refuses_is_passed_over_and_named(cloud):
         def run(self, code):
             return Execution(Outcome.OK if ".box(" in code else Outcome.INVALID, "no good")
 
-    result = reconstruct(cloud, MODEL, None, candidates=3, generate=answers(HALF, PLATE, BLOCK), sandbox=Refuses())
+    result = reconstruct(
+        cloud, MODEL, None, candidates=3, generate=answers(HALF, PLATE, BLOCK), sandbox=Refuses(), fit_seconds=0
+    )
     assert [one.index for one in result.passed_over] == [1]
     assert result.best.index == 2
     assert [one.index for one in result.candidates] == [2, 0, 1]
@@ -155,7 +170,9 @@ def test_where_opencascade_refuses_all_the_nearest_is_still_shown(cloud):
         def run(self, code, *args, **options):
             return Execution(Outcome.CRASHED, "signal 11")
 
-    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(HALF, PLATE), sandbox=Refuses())
+    result = reconstruct(
+        cloud, MODEL, None, candidates=2, generate=answers(HALF, PLATE), sandbox=Refuses(), fit_seconds=0
+    )
     assert result.best.index == 1
     assert len(result.passed_over) == 2
 

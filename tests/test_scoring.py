@@ -3,20 +3,17 @@
 import numpy as np
 import pytest
 
-from cadrecode.cloud import sample_surface
+from cadrecode.cloud import CloudRuler, outward_normals, sample_surface
 from cadrecode.errors import ProgramError
 from cadrecode.frames import Frame
 from cadrecode.kernel import Outcome, Sandbox
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.scoring import (
     OUTSIDE,
-    CloudRuler,
     Target,
     build_text,
     chamfer,
-    cloud_distance,
     point_subsets,
-    point_to_surface,
     rank,
     score,
 )
@@ -36,48 +33,7 @@ def surface(text, n=4096, seed=3):
     return sample_surface(*mesh(text), n, seed)[0]
 
 
-# --- distances
-
-
-def test_point_to_surface_is_exact_over_faces_edges_corners_and_from_inside():
-    points = [(0, 0, 25), (103, 4, 0), (103, 54, 0), (101, 52, 22), (0, 0, 0), (100, 0, 0)]
-    np.testing.assert_allclose(point_to_surface(np.array(points), *mesh(BLOCK)), [5, 3, 5, 3, 20, 0], atol=1e-9)
-
-
-def test_a_mesh_without_faces_is_an_error_not_a_distance():
-    with pytest.raises(ValueError, match="without faces"):
-        point_to_surface(np.zeros((1, 3)), np.zeros((3, 3)), np.zeros((0, 3), int))
-
-
-def test_the_surface_that_made_the_cloud_is_at_distance_zero():
-    assert cloud_distance(surface(PLATE), *mesh(PLATE)) < 0.01
-
-
-def test_a_surface_moved_off_the_cloud_is_farther_the_more_it_moves():
-    points, (vertices, faces) = surface(BLOCK), mesh(BLOCK)
-    ruler = CloudRuler(points)
-    distances = [ruler.distance(vertices + np.array([0, 0, shift]), faces) for shift in (0, 1, 2, 4, 8)]
-    assert distances == sorted(distances)
-    assert distances[-1] > 10 * distances[0] + 1
-
-
-def test_surface_that_no_point_supports_counts():
-    points, (vertices, faces) = surface(HALF_BLOCK), mesh(BLOCK)
-    assert point_to_surface(points[points[:, 0] < -1], vertices, faces).max() < 1e-9  # every point lies on the block,
-    assert cloud_distance(points, vertices, faces) > 15  # half of which has no points
-
-
-def test_distance_has_the_unit_of_the_cloud():
-    points, (vertices, faces) = surface(BLOCK), mesh(PLATE)
-    in_mm = cloud_distance(points, vertices, faces)
-    assert cloud_distance(points / 1000, vertices / 1000, faces) == pytest.approx(in_mm / 1000)
-
-
-def test_repeated_and_many_points_change_little():
-    few, (vertices, faces) = surface(BLOCK), mesh(PLATE)
-    distance = cloud_distance(few, vertices, faces)
-    assert cloud_distance(np.repeat(few, 3, axis=0), vertices, faces) == pytest.approx(distance, rel=0.1)
-    assert cloud_distance(surface(BLOCK, 50_000), vertices, faces) == pytest.approx(distance, rel=0.2)
+# --- Chamfer distance
 
 
 def test_chamfer_is_both_mean_squares_times_a_thousand():
@@ -190,6 +146,20 @@ def test_what_is_not_a_closed_solid_is_no_target(spoil):
 
 
 # --- candidates
+
+SHAFT = (
+    HEAD + "r=w0.sketch().circle(18).finalize().extrude(100).union(w0.sketch().circle(12.5).finalize().extrude(-100))"
+)
+TUBE = HEAD + "r=w0.sketch().circle(18).circle(12.5,mode='s').finalize().extrude(100,both=True)"
+
+
+def test_a_shaft_is_no_tube_of_its_radii():
+    points = surface(SHAFT, 8192)
+    worse_shaft = SHAFT.replace("circle(18)", "circle(17)")
+    built = [build_text(TUBE), build_text(worse_shaft)]
+    blind = CloudRuler(points[:256])
+    assert [one.index for one in rank(built, blind)] == [0, 1]  # what a thin cloud tells by distances alone
+    assert [one.index for one in rank(built, CloudRuler(points, outward_normals(points)))] == [1, 0]
 
 
 def test_the_nearest_comes_first_and_failures_last():

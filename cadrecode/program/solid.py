@@ -38,19 +38,35 @@ FEWEST_SEGMENTS, MOST_SEGMENTS = 16, 128  # of a full circle
 LEAST_VOLUME = 1e-9  # of the cube on the longest side; less is nothing
 
 
-def build(program: Program) -> Manifold:
+def build(program: Program, sagitta: float | None = None, solids: dict[Solid, Manifold] | None = None) -> Manifold:
     """The solid of a program, in the frame of its numbers.
 
+    Args:
+        sagitta: how far a side may cut into its circle; by the program's own size when None.
+        solids: those built so far, kept from call to call where many programs of one sagitta share most of theirs.
     Raises: ProgramError: a sketch without area, a result (of the program or of a body within it) without volume.
     """
-    return _build(program, SAGITTA * max(map(half_side, program.solids())))
+    if sagitta is None:
+        sagitta = sagitta_of(program)
+    return _build(program, sagitta, solids)
 
 
-def _build(program: Program, sagitta: float) -> Manifold:
+def sagitta_of(program: Program) -> float:
+    """How far a side may cut into its circle, for a program of this size."""
+    return SAGITTA * max(map(half_side, program.solids()))
+
+
+def _build(program: Program, sagitta: float, solids: dict[Solid, Manifold] | None) -> Manifold:
     body: Manifold | None = None
     for step in program.steps:
-        nested = isinstance(step.solid, Program)
-        solid = _build(step.solid, sagitta) if nested else build_solid(step.solid, sagitta)
+        if isinstance(step.solid, Program):
+            solid = _build(step.solid, sagitta, solids)
+        elif solids is None:
+            solid = build_solid(step.solid, sagitta)
+        else:
+            if step.solid not in solids:
+                solids[step.solid] = build_solid(step.solid, sagitta)
+            solid = solids[step.solid]
         if body is None:
             body = solid
         elif step.operation is Operation.UNION:

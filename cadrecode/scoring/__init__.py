@@ -5,22 +5,19 @@ only reports.
 """
 
 from cadrecode.scoring.built import OUTSIDE, Built, build_text
-from cadrecode.scoring.candidates import Judged, point_subsets, rank
-from cadrecode.scoring.distance import CloudRuler, cloud_distance, point_to_surface
+from cadrecode.scoring.candidates import Judged, improve, point_subsets, rank
 from cadrecode.scoring.target import Score, Target, chamfer, score
 
 __all__ = [
     "OUTSIDE",
     "Built",
-    "CloudRuler",
     "Judged",
     "Score",
     "Target",
     "build_text",
     "chamfer",
-    "cloud_distance",
+    "improve",
     "point_subsets",
-    "point_to_surface",
     "rank",
     "score",
 ]

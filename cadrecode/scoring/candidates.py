@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cadrecode.cloud import farthest_point_sample
-from cadrecode.scoring.built import Built
-from cadrecode.scoring.distance import CloudRuler
+from cadrecode.cloud import CloudRuler, farthest_point_sample
+from cadrecode.program import Program, write
+from cadrecode.program.edit import parameters
+from cadrecode.scoring.built import Built, build_text
 
 TRAINING_POINTS = 8192  # what the network's points were chosen from in training; a denser cloud is thinned to it first
+LONGER = 2e-5  # of the cloud's size: what a number costs among fitted programs, so that of two equals the shorter wins
 ODD_SHELLS_FACTOR = 1.5  # a part is one body without closed cavities: anything else must be clearly nearer to win
 
 
@@ -47,11 +49,13 @@ class Judged:
         index: its place in the batch; 0 is the greedy one.
         built: what became of its text.
         distance: `CloudRuler.distance` in the cloud's unit; None for a failure.
+        distance_before: the same, before `improve` changed the program; None where it did not.
     """
 
     index: int
     built: Built
     distance: float | None
+    distance_before: float | None = None
 
     @property
     def key(self) -> tuple:
@@ -73,3 +77,41 @@ def rank(built: Sequence[Built], ruler: CloudRuler, *, on_each: Callable[[int], 
         if on_each:
             on_each(index + 1)
     return sorted(judged, key=lambda one: one.key)
+
+
+def improve(
+    judged: Sequence[Judged],
+    ruler: CloudRuler,
+    change: Callable[[Program], Program],
+    *,
+    count: int,
+    on_each: Callable[[int, int], None] | None = None,
+) -> list[Judged]:
+    """The best few, changed, and all of them in order again; of two that are equally near, the shorter comes first.
+
+    Args:
+        change: makes another program of one, in the ruler's frame; a worse one is not taken.
+        count: how many; those outside of the language and equals of another are passed over.
+        on_each: told how many are done, and of how many.
+    """
+    programs: dict[Program, Judged] = {}
+    for one in judged:
+        if one.built.ok and one.built.program is not None and len(programs) < count:
+            programs.setdefault(one.built.program, one)
+    changed = {}
+    for done, (program, one) in enumerate(programs.items()):
+        if on_each:
+            on_each(done, len(programs))
+        built = build_text(write(change(program)))
+        after = replace(one, built=built, distance=ruler.distance(*built.mesh), distance_before=one.distance)
+        if after.key < one.key:
+            changed[one.index] = after
+    if on_each:
+        on_each(len(programs), len(programs))
+
+    def key(one: Judged) -> tuple:
+        failed, distance, index = one.key
+        numbers = 0 if one.built.program is None else len(parameters(one.built.program))
+        return failed, distance + LONGER * ruler.size * numbers, index
+
+    return sorted((changed.get(one.index, one) for one in judged), key=key)

@@ -28,7 +28,7 @@ def plate(tmp_path, services):
 
 def rebuilt(work, services, candidates=3):
     said = []
-    options = tab.Options(candidates=candidates)
+    options = tab.Options(candidates=candidates, fit_seconds=0)
     after = tab.rebuild(work, options, services, lambda *progress: said.append(progress), lambda: False)
     return after, said
 

@@ -48,6 +48,7 @@ class Options:
     seed: int = 0
     base: str | None = None
     adapter: str = models.PLAIN
+    fit_seconds: float = 6.0
 
 
 def rebuild(work: Work, options: Options, services: Services, report: Report, stop) -> Work:
@@ -61,6 +62,7 @@ def rebuild(work: Work, options: Options, services: Services, report: Report, st
         candidates=int(options.candidates),
         temperature=float(options.temperature),
         seed=int(options.seed),
+        fit_seconds=float(options.fit_seconds),
         sandbox=services.sandbox(),
         on_progress=report,
         should_stop=stop,
@@ -170,6 +172,9 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 )
                 temperature = gr.Slider(
                     0.1, 1.5, 0.7, step=0.05, label=words("options.temperature"), info=words("options.temperature.info")
+                )
+                fit_seconds = gr.Slider(
+                    0, 30, 6, step=1, label=words("options.fit"), info=words("options.fit.info"), elem_id="fit-seconds"
                 )
                 seed = gr.Number(0, precision=0, label=words("options.seed"), info=words("options.seed.info"))
                 base = gr.Dropdown([], label=words("options.base"), allow_custom_value=True)
@@ -283,9 +288,16 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
     # rebuild
     def rebuild_live(
-        now: Work, candidates: int, temperature: float, seed: int, base: str, adapter: str, request: gr.Request
+        now: Work,
+        candidates: int,
+        temperature: float,
+        seed: int,
+        base: str,
+        adapter: str,
+        fit_seconds: float,
+        request: gr.Request,
     ) -> Iterator:
-        options = Options(candidates, temperature, seed, base, adapter)
+        options = Options(candidates, temperature, seed, base, adapter, fit_seconds)
         visitor = request.session_hash
         busy = (gr.update(interactive=False), gr.update(interactive=True))
         rested = (gr.update(interactive=True), gr.update(interactive=False))
@@ -307,7 +319,8 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 raise
 
     asked = hear(
-        go.click, rebuild_live, [work, candidates, temperature, seed, base, adapter], [work, progress, go, cancel],
+        go.click, rebuild_live, [work, candidates, temperature, seed, base, adapter, fit_seconds],
+        [work, progress, go, cancel],
         words, concurrency_limit=8,
     )  # fmt: skip
     show_part(asked)

@@ -1,0 +1,122 @@
+"""What the fit is worth: programs before and after it, against the true solids that it never sees.
+
+    python benchmarks/fit.py mistakes --programs FILE.jsonl.gz [--start model_b] [--noise 0] [--count 200] [--seconds 3]
+    python benchmarks/fit.py disturbed --programs FILE.jsonl.gz [--by 10] [--count 200] [--seconds 3]
+    python benchmarks/fit.py model --targets MESHES [--count 202] [--candidates 8] [--seconds 10]
+
+`mistakes` begins with what another model wrote for each `code`; `disturbed` with `code`, each of its numbers moved by
+up to so many CODE units at random. Both give the fit 2,048 points without normals. `model` is `evaluate` with the
+embedded base: the cloud alone goes in. One core; `--numbers` leaves the structure alone in the first two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cadrecode.cloud import sample_surface
+from cadrecode.errors import ProgramError
+from cadrecode.fit import fit
+from cadrecode.fit.knobs import knobs_of
+from cadrecode.program import Program, build, iou, mesh_of, parse
+
+CLOUD_POINTS = 2048
+LOSS = 0.005  # of IoU: more than this is a loss
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("what", choices=("mistakes", "disturbed", "model"))
+    arguments.add_argument("--programs", type=Path, help=".jsonl.gz with `code` in each row")
+    arguments.add_argument("--targets", help="as `evaluate` takes them")
+    arguments.add_argument("--start", default="model_b", help="the column to begin with [%(default)s]")
+    arguments.add_argument("--noise", type=float, default=0.0, help="deviation of the points, CODE [%(default)s]")
+    arguments.add_argument("--by", type=float, default=10.0, help="CODE units [%(default)s]")
+    arguments.add_argument("--count", type=int, default=200)
+    arguments.add_argument("--candidates", type=int, default=8)
+    arguments.add_argument("--seconds", type=float, default=3.0, help="a program, or a shape [%(default)s]")
+    arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--numbers", action="store_true")
+    options = arguments.parse_args()
+    if options.what == "model":
+        _model(options)
+    else:
+        _programs(options)
+
+
+def _programs(options: argparse.Namespace) -> None:
+    with gzip.open(options.programs, "rt") as lines:
+        rows = [row for row in map(json.loads, lines) if row["code"]]
+    chosen = np.random.default_rng(options.seed).permutation(len(rows))[: options.count]
+    figures = []
+    for index in chosen:
+        row, rng = rows[index], np.random.default_rng([options.seed, index])
+        try:
+            true = build(parse(row["code"]))
+            given = (
+                parse(row[options.start]) if options.what == "mistakes" else _disturbed(row["code"], options.by, rng)
+            )
+            before = iou(build(given), true)
+        except ProgramError as error:
+            print(f"  left out: {row['id']}: {error}")
+            continue
+        points, _ = sample_surface(*mesh_of(true), CLOUD_POINTS, options.seed)
+        points += options.noise * rng.standard_normal(points.shape)
+        found = fit(given, points, seconds=options.seconds, seed=options.seed, structure=not options.numbers)
+        after = iou(build(found.program), true)
+        figures.append((before, after, found.seconds, found.evaluations / found.seconds))
+        if after < before - LOSS:
+            distances = f"{found.distance_before:.3f} -> {found.distance_after:.3f}"
+            print(f"  lost: {row['id']}: IoU {before:.4f} -> {after:.4f}, distance {distances}")
+    before, after, seconds, speed = np.array(figures).T
+    print(f"programs           {len(figures)}")
+    print(f"mean IoU           {before.mean():.4f} -> {after.mean():.4f}")
+    print(f"median IoU         {np.median(before):.4f} -> {np.median(after):.4f}")
+    print(f"lost over {LOSS}    {np.mean(after < before - LOSS):.1%}")
+    print(f"seconds            {seconds.mean():.2f} of {options.seconds:g}")
+    print(f"evaluations/s      {np.median(speed):.0f}, median, normals and rounding included")
+
+
+def _disturbed(text: str, by: float, rng: np.random.Generator) -> Program:
+    """A program with all of its numbers moved, as long as there is still a solid."""
+    program = parse(text)
+    for knob in knobs_of(program):
+        moved = knob.turned(program, rng.uniform(-by, by))
+        try:
+            program = program if moved is None or not build(moved) else moved
+        except ProgramError:
+            continue
+    return program
+
+
+def _model(options: argparse.Namespace) -> None:
+    from cadrecode.engine import Engine
+    from cadrecode.evaluate import evaluate
+
+    started = time.monotonic()
+    engine = Engine("cpu")
+    engine.open(None, None)
+    with engine.ready() as (model, tokenizer):
+        report = evaluate(
+            options.targets,
+            model,
+            tokenizer,
+            candidates=options.candidates,
+            limit=options.count,
+            seed=options.seed,
+            fit_seconds=options.seconds,
+        )
+    print(f"shapes {report['n']}, {time.monotonic() - started:.0f} s")
+    names = {"single_": "single", "": f"best of {options.candidates}", "fit_": f"best of {options.candidates} + fit"}
+    for prefix, name in names.items():
+        cells = [f"{key} {report[prefix + key]:.4f}" for key in ("mean_iou_all", "median_iou", "median_cd")]
+        print(f"{name:18}{'   '.join(cells)}   invalid {report[prefix + 'invalid_ratio']:.1%}")
+
+
+if __name__ == "__main__":
+    main()

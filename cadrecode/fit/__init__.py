@@ -1,0 +1,148 @@
+"""A program and a cloud in, the program whose surface lies on the points out.
+
+A language model guesses the structure well and the numbers roughly. Here numbers are moved first, singly and together;
+then features are dropped, turned over or added where the cloud asks for it; then the numbers are made round. No step is
+taken for a gain within the noise of the cloud.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from cadrecode.cloud import CloudRuler, Normals, given_normals, outward_normals
+from cadrecode.errors import ProgramError
+from cadrecode.fit.numbers import coordinate_steps, fit_numbers, least_squares
+from cadrecode.fit.objective import Objective, weight
+from cadrecode.fit.structure import richer, simpler, turned_over
+from cadrecode.fit.tidy import tidied
+from cadrecode.frames import Frame
+from cadrecode.program import Program
+
+__all__ = ["FitResult", "fit", "ruler_for"]
+
+SEARCH_POINTS, SEARCH_SAMPLES = 768, 512  # while looking; a median program is measured 250 times a second
+FINAL_POINTS, FINAL_SAMPLES = 4096, 2048  # when choosing between what was found and what was given
+FINAL_SHARE = 0.2  # of the time, for the last squares and for rounding
+TRIED_ALONE = 3  # changes of structure, the best at first sight, whose numbers are fitted
+ADDED = 1e-4  # of the cloud's size: what a feature that is added must gain
+FINE_STEPS = (2.0, 1.0)  # for a program whose numbers were fitted but for one feature
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What became of a program.
+
+    Args:
+        program: in the frame of the one that was given; the same when nothing better was found.
+        distance_before, distance_after: `CloudRuler.distance` in the cloud's unit.
+        evaluations: programs built and measured.
+        seconds: what it took; less than was given when it converged.
+    """
+
+    program: Program
+    distance_before: float
+    distance_after: float
+    evaluations: int
+    seconds: float
+
+
+def ruler_for(points: np.ndarray, normals: np.ndarray | Normals | None = None, *, seed: int = 0) -> CloudRuler:
+    """A ruler that sees the solid's side: by the cloud's own normals, else by estimated ones.
+
+    Args: points: (N, 3), any frame; normals: (N, 3) of them, where the file has any, or what was made of them.
+    """
+    if normals is None:
+        normals = outward_normals(points, seed=seed)
+    elif not isinstance(normals, Normals):
+        normals = given_normals(points, normals)
+    return CloudRuler(points, normals, seed=seed)
+
+
+def fit(
+    program: Program,
+    points: np.ndarray | CloudRuler,
+    *,
+    normals: np.ndarray | None = None,
+    seconds: float = 3.0,
+    seed: int = 0,
+    structure: bool = True,
+    frame: Frame | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> FitResult:
+    """Move a program onto a cloud.
+
+    Args:
+        program: CODE.
+        points: (N, 3) float, CODE; or a ruler of them, as `ruler_for` makes it, where several programs are fitted.
+        normals: (N, 3) of the points; estimated when None.
+        seconds: at most this long, and a moment more.
+        structure: False moves numbers alone.
+        frame: between CODE and the user's file, whose numbers are to be round; CODE's own are when None.
+        should_stop: asked between steps.
+    Raises: ProgramError: the program has no solid to begin with.
+    """
+    started = time.monotonic()
+    ruler = points if isinstance(points, CloudRuler) else ruler_for(points, normals, seed=seed)
+    rng = np.random.default_rng(seed)
+    judge = Objective(ruler.coarse(FINAL_POINTS, FINAL_SAMPLES, seed), program, started + seconds, fine=True)
+    given = judge.evaluate(program)
+    if given is None:
+        raise ProgramError("The program has no solid, so there is nothing to fit.", expected="a program that builds")
+
+    search_until = started + seconds * (1 - FINAL_SHARE)
+    search = Objective(ruler.coarse(SEARCH_POINTS, SEARCH_SAMPLES, seed), program, search_until)
+    search.should_stop = judge.should_stop = should_stop
+    moved, cost = fit_numbers(program, search, rng)
+    found = (moved, _restructured(moved, cost, search, rng)) if structure else (moved,)
+
+    polish = Objective(ruler.coarse(SEARCH_POINTS, SEARCH_SAMPLES, seed), program, started + seconds, fine=True)
+    polish.should_stop = should_stop
+    polished = [least_squares(one, polish.cost(one), polish, rounds=2)[0] for one in dict.fromkeys(found)]
+    best, cost = _cheaper(program, given.cost, (*found, *polished), judge)
+    best, cost = tidied(best, cost, program, judge, frame)
+    after = judge.evaluate(best).measured.distance
+    evaluations = search.evaluations + polish.evaluations + judge.evaluations
+    return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
+
+
+def _restructured(program: Program, cost: float, search: Objective, rng: np.random.Generator) -> Program:
+    """The program after as many changes of structure as pay and as there is time for."""
+    while not search.out_of_time:
+        here = search.evaluate(program)
+        changed = _best_at_first_sight(
+            (*simpler(program), *turned_over(program), *richer(program, here, search)), search
+        )
+        before = cost
+        for _, tried in changed[:TRIED_ALONE]:
+            if search.out_of_time:
+                break
+            tried, now = fit_numbers(tried, search, rng, steps=FINE_STEPS)
+            more = weight(tried) > weight(program)
+            if now < cost - (ADDED * search.ruler.size if more else search.noise):
+                program, cost = tried, now
+        if cost >= before - search.noise:
+            break
+    return coordinate_steps(program, cost, search, rng, FINE_STEPS)[0]
+
+
+def _best_at_first_sight(programs: Iterable[Program], search: Objective) -> list[tuple[float, Program]]:
+    costs = []
+    for program in programs:
+        if search.out_of_time:
+            break
+        cost = search.cost(program)
+        if np.isfinite(cost):
+            costs.append((cost, program))
+    return sorted(costs, key=lambda one: one[0])
+
+
+def _cheaper(program: Program, cost: float, others: Iterable[Program], judge: Objective) -> tuple[Program, float]:
+    for other in others:
+        now = judge.cost(other)
+        if now < cost - judge.noise:
+            program, cost = other, now
+    return program, cost

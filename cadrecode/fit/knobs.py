@@ -1,0 +1,159 @@
+"""What of a program can be turned: its numbers, those tied together that a person would tie.
+
+Corners of a loop that share an x or a y share a knob, so straight edges stay square; so do places of a pattern that are
+in line, and solids on one plane. Numbers that do the same as others (a plane's origin across its normal) have none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cadrecode.program.language import (
+    Arc,
+    Box,
+    Circle,
+    Cylinder,
+    Extrusion,
+    Face,
+    Line,
+    Loop,
+    Program,
+    Rect,
+    Sketch,
+)
+
+SAME = 1e-6  # numbers that are nearer to each other than this are one number
+Path = tuple[str | int, ...]  # to a number in the tree: ("steps", 0, "solid", "radius")
+
+
+@dataclass(frozen=True)
+class Knob:
+    """Numbers that move together.
+
+    Args:
+        moves: where they stand, and how far each moves when the knob moves by 1.
+        is_length: sizes, which must stay positive.
+    """
+
+    moves: tuple[tuple[Path, float], ...]
+    is_length: bool = False
+
+    def turned(self, program: Program, by: float) -> Program | None:
+        """The program with the knob moved; None where a size would become nothing or change its sign."""
+        for path, factor in self.moves:
+            before = number_at(program, path)
+            after = before + factor * by
+            if self.is_length and not after * before > 1e-3 * before * before:
+                return None
+            program = replaced(program, path, after)
+        return program
+
+
+def number_at(node, path: Path):
+    """The number, or whatever else stands there."""
+    for part in path:
+        node = node[part] if isinstance(part, int) else getattr(node, part)
+    return node
+
+
+def replaced(node, path: Path, value):
+    """The same tree with something else at one place."""
+    if not path:
+        return value
+    first, rest = path[0], path[1:]
+    if isinstance(first, int):
+        return (*node[:first], replaced(node[first], rest, value), *node[first + 1 :])
+    return dataclasses.replace(node, **{first: replaced(getattr(node, first), rest, value)})
+
+
+def shape_of(node):
+    """What is left of a tree without its numbers: equal for programs that differ in numbers alone."""
+    if isinstance(node, bool | str) or node is None:
+        return node
+    if isinstance(node, int | float):
+        return "number"
+    if isinstance(node, tuple):
+        return tuple(map(shape_of, node))
+    return type(node), tuple(shape_of(getattr(node, field.name)) for field in dataclasses.fields(node))
+
+
+def knobs_of(program: Program, *, tied: bool = True) -> list[Knob]:
+    """Every knob of a program. Not tied: each number of a loop and a pattern has its own."""
+    knobs: list[Knob] = []
+    lifts: dict = {}  # (plane, normal component) -> moves of the solids on it
+    for path, solid in solids_of(program):
+        match solid:
+            case Box():
+                knobs += [Knob((((*path, name), 1.0),), True) for name in ("width", "height", "depth")]
+                knobs += _positions(path)
+            case Cylinder():
+                knobs += [Knob((((*path, name), 1.0),), True) for name in ("height", "radius")]
+                knobs += _positions(path)
+            case Extrusion():
+                knobs.append(Knob((((*path, "distance"), 1.0),), True))
+                knobs += _sketch_knobs(solid.sketch, (*path, "sketch"), tied)
+                normal = solid.plane.normal
+                lift = [((*path, "plane", "origin", axis), float(n)) for axis, n in enumerate(normal) if n]
+                lifts.setdefault(solid.plane if tied else path, []).extend(lift)
+                if not solid.both:  # the far face stays where it is
+                    knobs.append(Knob((*lift, ((*path, "distance"), -1.0))))
+    return knobs + [Knob(tuple(moves)) for moves in lifts.values()]
+
+
+def solids_of(program: Program, path: Path = ()) -> Iterator[tuple[Path, Extrusion | Box | Cylinder]]:
+    """Every solid and where it stands, those of nested bodies too."""
+    for index, step in enumerate(program.steps):
+        here = (*path, "steps", index, "solid")
+        if isinstance(step.solid, Program):
+            yield from solids_of(step.solid, here)
+        else:
+            yield here, step.solid
+
+
+def _positions(path: Path) -> list[Knob]:
+    places = [(*path, "center", 0), (*path, "center", 1), (*path, "offset")]
+    return [Knob(((place, 1.0),)) for place in places]
+
+
+def _sketch_knobs(sketch: Sketch, path: Path, tied: bool) -> Iterator[Knob]:
+    for index, step in enumerate(sketch.steps):
+        here = (*path, "steps", index)
+        match step.shape:
+            case Circle():
+                yield Knob((((*here, "shape", "radius"), 1.0),), True)
+            case Rect():
+                for name in ("width", "height"):
+                    yield Knob((((*here, "shape", name), 1.0),), True)
+            case Face(inner):
+                yield from _sketch_knobs(inner, (*here, "shape", "sketch"), tied)
+                continue
+            case Loop():
+                yield from _tied(_corners(step.shape, (*here, "shape")), tied)
+        if not (isinstance(step.shape, Loop) and len(step.places) == 1):  # a loop's corners say where it is
+            yield from _tied([((*here, "places", i), place) for i, place in enumerate(step.places)], tied)
+
+
+def _corners(loop: Loop, path: Path) -> Iterator[tuple[Path, tuple[float, float]]]:
+    yield (*path, "start"), loop.start
+    for index, edge in enumerate(loop.edges):
+        here = (*path, "edges", index)
+        if isinstance(edge, Arc):
+            yield (*here, "middle"), edge.middle
+        if isinstance(edge, Line | Arc):
+            yield (*here, "end"), edge.end
+
+
+def _tied(points, tied: bool) -> Iterator[Knob]:
+    """A knob for each different x and each different y; for each point its own when not tied (a closed loop's first
+    and last point are one all the same).
+    """
+    points = list(points)
+    for axis in range(2):
+        groups: dict = {}
+        for path, point in points:
+            key = round(point[axis] / SAME) if tied else tuple(round(value / SAME) for value in point)
+            groups.setdefault(key, []).append(((*path, axis), 1.0))
+        for moves in groups.values():
+            yield Knob(tuple(moves))

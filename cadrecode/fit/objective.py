@@ -1,0 +1,100 @@
+"""What a program costs against a cloud: the distance, and shells that no part has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from cadrecode.cloud import CloudRuler, Measured
+from cadrecode.errors import ProgramError
+from cadrecode.program import Program, build, mesh_of
+from cadrecode.program.solid import Manifold, sagitta_of
+
+COARSER = 3.0  # circles while searching, of the sagitta they are drawn with in the end
+CAVITY = 0.5  # of the cloud's size: what a hollow costs that no scanner sees; more than any distance
+BODY = 0.02  # of the cloud's size: what each separate body costs that the program did not begin with
+NUMBER = 5e-6  # of the cloud's size: what each number costs, so that the shorter of two equals wins
+LEAST_GAIN = 2e-5  # of the cloud's size: steps that gain less are within the noise of a clean cloud
+CHANCE = 2.0  # noise of a point over their number: a number moved where it fits best gains as much 1 time in 20
+KEPT_SOLIDS = 512
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A program that builds: its solid, and what the ruler says."""
+
+    solid: Manifold
+    measured: Measured
+    cost: float
+
+
+class Objective:
+    """The cost of programs against one cloud, and the time that is left to look for cheaper ones.
+
+    Args:
+        ruler: of the cloud, in the programs' frame.
+        start: the program that the search begins with; its size decides how finely circles are drawn.
+        deadline: on time.monotonic().
+
+    Attributes:
+        noise: gains below it are none, for a number that moves.
+        clean, chance: what it is made of: for a cloud without noise, and for one with.
+        evaluations: how often a program was built and measured.
+    """
+
+    def __init__(self, ruler: CloudRuler, start: Program, deadline: float, *, fine: bool = False):
+        self.should_stop: Callable[[], bool] | None = None
+        self.ruler, self.deadline = ruler, deadline
+        self.sagitta = sagitta_of(start) * (1.0 if fine else COARSER)
+        noise = ruler.normals.noise if ruler.normals else 0.0
+        self.clean = LEAST_GAIN * ruler.size
+        self.chance = CHANCE * noise / len(ruler.points)
+        self.noise = max(self.clean, self.chance)
+        self.evaluations = 0
+        self._bodies = 1
+        self._solids: dict = {}
+        given = self.evaluate(start)
+        self._bodies = 1 if given is None else shells(given.solid)[0]
+
+    @property
+    def out_of_time(self) -> bool:
+        return time.monotonic() >= self.deadline or bool(self.should_stop and self.should_stop())
+
+    def evaluate(self, program: Program) -> Evaluated | None:
+        """None for a program that builds no solid."""
+        self.evaluations += 1
+        if len(self._solids) > KEPT_SOLIDS:
+            self._solids.clear()
+        try:
+            solid = build(program, self.sagitta, self._solids)
+        except (ProgramError, ValueError, ZeroDivisionError):  # no solid; an arc or a size that has become nothing
+            return None
+        measured = self.ruler.measure(*mesh_of(solid))
+        bodies, cavities = shells(solid)
+        odd = CAVITY * cavities + BODY * max(bodies - self._bodies, 0) + NUMBER * weight(program)
+        return Evaluated(solid, measured, measured.distance + odd * self.ruler.size)
+
+    def cost(self, program: Program) -> float:
+        """Infinite for a program that builds no solid."""
+        evaluated = self.evaluate(program)
+        return np.inf if evaluated is None else evaluated.cost
+
+
+def shells(solid: Manifold) -> tuple[int, int]:
+    """Separate bodies, and closed cavities inside of them."""
+    volumes = [part.volume() for part in solid.decompose()]
+    return sum(volume > 0 for volume in volumes), sum(volume < 0 for volume in volumes)
+
+
+def weight(node) -> int:
+    """How many numbers a program or a part of it has."""
+    if isinstance(node, bool | str) or node is None:
+        return 0
+    if isinstance(node, int | float):
+        return 1
+    if isinstance(node, tuple):
+        return sum(map(weight, node))
+    return sum(weight(getattr(node, name)) for name in type(node).__dataclass_fields__)

@@ -1,0 +1,183 @@
+"""Other programs to try in place of one: without a feature, with its other sign, with one that the cloud asks for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from cadrecode.fit.knobs import replaced, solids_of
+from cadrecode.fit.objective import Evaluated, Objective
+from cadrecode.program import Program
+from cadrecode.program.language import (
+    NAMED_PLANES,
+    Circle,
+    Extrusion,
+    Face,
+    Loop,
+    Mode,
+    Operation,
+    Plane,
+    Rect,
+    Sketch,
+    SketchStep,
+    Step,
+)
+from cadrecode.program.solid import cross_section
+
+FAR = 0.015  # of the cloud's size: points farther from the surface than this are unexplained
+LINKED = 0.06  # of the cloud's size, and at least twice the spacing: unexplained places that near are one feature
+FEWEST = 6  # places in a feature
+FEATURES = 3  # of each kind, the largest
+TRIM = 0.02  # of a feature's places, on each side of its box
+ROUND = 0.05  # of a radius: how far places on one circle stray from it
+THROUGH = 0.02  # of the cloud's size: how far a cut that goes through sticks out
+AXIS_PLANES = "YZ", "ZX", "XY"  # whose normals are x, y, z
+
+
+def simpler(program: Program) -> Iterator[Program]:
+    """Programs with one thing less: a solid, a shape of a sketch, a place of a pattern, a corner of a loop."""
+    if len(program.steps) > 1:
+        for index in range(len(program.steps)):
+            yield _without_step(program, index)
+    for path, solid in solids_of(program):
+        if isinstance(solid, Extrusion):
+            for sketch in _simpler_sketches(solid.sketch):
+                yield replaced(program, (*path, "sketch"), sketch)
+
+
+def _without_step(program: Program, index: int) -> Program:
+    steps = list(program.steps)
+    del steps[index]
+    first = dataclasses.replace(steps[0], operation=Operation.UNION)
+    return Program((first, *steps[1:]))
+
+
+def _simpler_sketches(sketch: Sketch) -> Iterator[Sketch]:
+    for index, step in enumerate(sketch.steps):
+        others = (*sketch.steps[:index], *sketch.steps[index + 1 :])
+        if others:
+            first = dataclasses.replace(others[0], mode=Mode.ADD)  # what was a hole in the shape that is gone stays
+            yield Sketch((first, *others[1:]))
+        for changed in _simpler_steps(step):
+            yield Sketch((*sketch.steps[:index], changed, *sketch.steps[index + 1 :]))
+
+
+def _simpler_steps(step: SketchStep) -> Iterator[SketchStep]:
+    if len(step.places) > 1:
+        for index in range(len(step.places)):
+            yield dataclasses.replace(step, places=(*step.places[:index], *step.places[index + 1 :]))
+    if isinstance(step.shape, Face):
+        for inner in _simpler_sketches(step.shape.sketch):
+            yield dataclasses.replace(step, shape=Face(inner))
+    if isinstance(step.shape, Loop) and len(step.shape.edges) > 3:
+        for index in range(len(step.shape.edges)):
+            edges = (*step.shape.edges[:index], *step.shape.edges[index + 1 :])
+            yield dataclasses.replace(step, shape=Loop(step.shape.start, edges))
+
+
+def turned_over(program: Program) -> Iterator[Program]:
+    """Programs in which one solid is cut instead of added, or a shape of a sketch; or the other way around; or
+    pulled the other way, or both ways; or a round shape is square.
+    """
+    for index, step in enumerate(program.steps):
+        if index:
+            other = Operation.CUT if step.operation is Operation.UNION else Operation.UNION
+            yield replaced(program, ("steps", index, "operation"), other)
+    for path, solid in solids_of(program):
+        if not isinstance(solid, Extrusion):
+            continue
+        if solid.both:
+            yield replaced(program, (*path, "both"), False)
+        else:
+            yield replaced(program, path, dataclasses.replace(solid, distance=solid.distance / 2, both=True))
+        yield replaced(program, (*path, "distance"), -solid.distance)
+        for index, step in enumerate(solid.sketch.steps):
+            here = (*path, "sketch", "steps", index)
+            if index:
+                mode = Mode.SUBTRACT if step.mode is Mode.ADD else Mode.ADD
+                yield replaced(program, (*here, "mode"), mode)
+            for shape, places in _plainer(step):
+                yield replaced(program, here, dataclasses.replace(step, shape=shape, places=places))
+
+
+def _plainer(step: SketchStep) -> Iterator[tuple[Circle | Rect, tuple]]:
+    """A circle for a rectangle, a rectangle for a circle, either for a loop."""
+    match step.shape:
+        case Circle(radius):
+            yield Rect(2 * radius, 2 * radius), step.places
+        case Rect(width, height):
+            yield Circle((width + height) / 4), step.places
+        case Loop() | Face():
+            x0, y0, x1, y1 = cross_section(Sketch((SketchStep(step.shape),)), np.inf).bounds()
+            if x1 > x0 and y1 > y0:
+                places = tuple((x + (x0 + x1) / 2, y + (y0 + y1) / 2) for x, y in step.places)
+                yield Rect(x1 - x0, y1 - y0), places
+                yield Circle((x1 - x0 + y1 - y0) / 4), places
+
+
+def richer(program: Program, here: Evaluated, objective: Objective) -> Iterator[Program]:
+    """Programs with a box or a cylinder more, where points lie off the surface or surface lies off the points."""
+    ruler, measured = objective.ruler, here.measured
+    far = max(FAR * ruler.size, 3 * ruler.floor)
+    wrong = measured.agreement < -0.5
+    outside = ruler.points[(measured.gaps > far) | wrong]
+    inside = ruler.points[(measured.gaps < -far) | wrong]
+    bare = measured.samples[measured.unsupported > far]
+    low, high = ruler.points.min(axis=0), ruler.points.max(axis=0)
+    for places, operation in ((outside, Operation.UNION), (inside, Operation.CUT), (bare, Operation.CUT)):
+        for feature in _clusters(places, max(LINKED * ruler.size, 2 * ruler.spacing)):
+            corner, opposite = np.quantile(feature, (TRIM, 1 - TRIM), axis=0)
+            for axis in range(3):
+                for start, end in _spans(axis, corner, opposite, low, high, operation, THROUGH * ruler.size):
+                    for sketch in _outlines(axis, feature, corner, opposite, ruler.size, operation):
+                        solid = Extrusion(_plane_at(axis, start), sketch, end - start)
+                        yield Program((*program.steps, Step(operation, solid)))
+
+
+def _clusters(places: np.ndarray, within: float) -> list[np.ndarray]:
+    """The largest groups of places that hang together, largest first."""
+    if len(places) < FEWEST:
+        return []
+    links = cKDTree(places).sparse_distance_matrix(cKDTree(places), within, output_type="coo_matrix")
+    _, labels = connected_components(links, directed=False)
+    sizes = np.bincount(labels)
+    largest = np.argsort(-sizes)[:FEATURES]
+    return [places[labels == label] for label in largest if sizes[label] >= FEWEST]
+
+
+def _spans(axis, corner, opposite, low, high, operation, margin) -> Iterator[tuple[float, float]]:
+    """From where to where along an axis: what the feature spans; for a cut also out to either side, and through."""
+    start, end = float(corner[axis]), float(opposite[axis])
+    if end - start > margin / 4:
+        yield start, end
+    if operation is Operation.CUT:
+        yield float(low[axis]) - margin, end
+        yield start, float(high[axis]) + margin
+        yield float(low[axis]) - margin, float(high[axis]) + margin
+
+
+def _outlines(axis, feature, corner, opposite, size, operation) -> Iterator[Sketch]:
+    """The rectangle around a feature; a circle if it is about as wide as high; a shoulder if it is round."""
+    across = [(axis + 1) % 3, (axis + 2) % 3]  # the local axes of AXIS_PLANES, in their order
+    width, height = (max(float(opposite[a] - corner[a]), 0.005 * size) for a in across)
+    place = tuple(float(corner[a] + opposite[a]) / 2 for a in across)
+    yield Sketch((SketchStep(Rect(width, height), places=(place,)),))
+    if not 0.5 < width / height < 2:
+        return
+    yield Sketch((SketchStep(Circle((width + height) / 4), places=(place,)),))
+    from_axis = np.linalg.norm(feature[:, across] - place, axis=1)
+    radius = float(np.median(from_axis))
+    if operation is Operation.CUT and np.median(np.abs(from_axis - radius)) < ROUND * radius:
+        around = SketchStep(Circle(size), places=(place,))
+        yield Sketch((around, SketchStep(Circle(radius), Mode.SUBTRACT, (place,))))
+
+
+def _plane_at(axis: int, height: float) -> Plane:
+    name = AXIS_PLANES[axis]
+    x_direction, normal = NAMED_PLANES[name]
+    origin = tuple(height if a == axis else 0.0 for a in range(3))
+    return Plane(origin, x_direction, normal, name)

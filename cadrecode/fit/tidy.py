@@ -1,0 +1,97 @@
+"""Numbers as a person would write them: equal where they nearly are, zero, and round, as far as the cloud allows."""
+
+from __future__ import annotations
+
+from cadrecode.fit.knobs import Knob, knobs_of, number_at, replaced, shape_of, solids_of
+from cadrecode.fit.objective import Objective
+from cadrecode.frames import Frame
+from cadrecode.program import Program
+from cadrecode.program.edit import raw_decimals, rounded, to_raw, transform
+from cadrecode.program.language import Extrusion, Rect
+
+NEAR = 0.012  # of the cloud's size: numbers nearer to each other than this may be meant to be one
+GIVEN = 1.5  # times the noise: what a tidier number may cost
+
+
+def tidied(
+    program: Program, cost: float, given: Program, objective: Objective, frame: Frame | None
+) -> tuple[Program, float]:
+    """A tidier program that costs no more than the noise.
+
+    Args:
+        given: what the model wrote: its numbers are to be believed until the cloud says otherwise.
+        frame: the numbers are to be round in its RAW units; in the program's own when None.
+    """
+    program, cost = _as_given(program, cost, given, objective)
+    allowed = cost + GIVEN * objective.noise
+    for change in (_squares, _equals):
+        for tidier in change(program, NEAR * objective.ruler.size):
+            if objective.out_of_time:
+                return program, cost
+            tried = tidier(program)
+            if tried is not None and (now := objective.cost(tried)) <= allowed:
+                program, cost = tried, now
+    by_chance = 0.5 * objective.chance * len(knobs_of(program))
+    return _round(program, cost, objective, frame, allowed + by_chance)
+
+
+def _as_given(program: Program, cost: float, given: Program, objective: Objective) -> tuple[Program, float]:
+    """Numbers that moved within the noise, back to where they were; where the structure is still the given one."""
+    if shape_of(program) != shape_of(given):
+        return program, cost
+    for knob in knobs_of(given):
+        back = program
+        for path, _ in knob.moves:
+            back = replaced(back, path, number_at(given, path))
+        if back == program or objective.out_of_time:
+            continue
+        now = objective.cost(back)
+        if now <= cost + objective.noise:
+            program, cost = back, now
+    return program, cost
+
+
+def _squares(program: Program, near: float):
+    """Rectangles that are nearly square."""
+    for path, solid in solids_of(program):
+        if isinstance(solid, Extrusion):
+            for index, step in enumerate(solid.sketch.steps):
+                if isinstance(step.shape, Rect) and 0 < abs(step.shape.width - step.shape.height) < near:
+                    side = (step.shape.width + step.shape.height) / 2
+                    here = (*path, "sketch", "steps", index, "shape")
+                    yield lambda tree, here=here, side=side: replaced(tree, here, Rect(side, side))
+
+
+def _equals(program: Program, near: float):
+    """Positions that are nearly zero, and those of one kind that are nearly equal."""
+    knobs = [knob for knob in knobs_of(program) if len({path[-1] for path, _ in knob.moves}) == 1]
+    values = [(number_at(program, knob.moves[0][0]), knob) for knob in knobs]
+    for value, knob in values:
+        if not knob.is_length and 0 < abs(value) < near:
+            yield lambda tree, knob=knob: _set(tree, knob, 0.0)
+    for index, (value, knob) in enumerate(values):
+        for other, same in values[:index]:
+            alike = knob.is_length == same.is_length and knob.moves[0][0][-1] == same.moves[0][0][-1]
+            if alike and 0 < abs(value - other) < near:
+                yield lambda tree, knob=knob, same=same: _set(tree, knob, number_at(tree, same.moves[0][0]))
+
+
+def _set(program: Program, knob: Knob, value: float) -> Program | None:
+    for path, _ in knob.moves:
+        program = replaced(program, path, value)
+    return program
+
+
+def _round(program: Program, cost: float, objective: Objective, frame: Frame | None, allowed: float):
+    """Every number with as few decimals as the cloud allows; one number of decimals for all."""
+    frame = frame or Frame((0.0, 0.0, 0.0), 100.0)  # CODE: 1 is 1
+    finest = raw_decimals(frame)
+    raw = to_raw(program, frame, decimals=12)
+    for decimals in range(finest - 4, finest):
+        scale = 1 / frame.raw_per_code
+        offset = tuple(-c * scale for c in frame.center)
+        tried = transform(rounded(raw, decimals), scale, offset)
+        now = objective.cost(tried)
+        if now <= allowed:
+            return tried, now
+    return program, cost

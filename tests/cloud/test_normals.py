@@ -1,0 +1,66 @@
+"""Estimated normals against those of the surface that the points were drawn from."""
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import given_normals, outward_normals, sample_surface
+from cadrecode.program import build, mesh_of, parse
+
+HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
+TUBE = HEAD + "r=w0.sketch().circle(60).circle(40,mode='s').finalize().extrude(200)"
+CHANNEL = HEAD + "r=w0.sketch().rect(120,80).push([(0,20)]).rect(60,60,mode='s').finalize().extrude(200)"
+PLATE = HEAD + "r=w0.workplane(offset=0/2).box(200,150,12)"
+
+
+def surface(text, n=4096):
+    return sample_surface(*mesh_of(build(parse(text))), n, 0)
+
+
+@pytest.mark.parametrize("text", [TUBE, CHANNEL, PLATE])
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_normals_point_outward_also_in_bores_and_on_both_sides_of_a_plate(text, noise):
+    points, true = surface(text)
+    points = points + noise * np.random.default_rng(0).standard_normal(points.shape)
+    found = outward_normals(points)
+    cosines = np.einsum("ij,ij->i", found.directions, true)
+    assert np.mean(cosines > 0) > (0.97 if noise == 0 else 0.93)
+    assert np.median(cosines) > (0.999 if noise == 0 else 0.9)
+    assert np.mean(cosines[found.confidence > 0.5] > 0) > 0.95
+
+
+def test_turning_and_moving_the_cloud_turns_the_normals():
+    points, _ = surface(TUBE, 1024)
+    turn = np.linalg.qr(np.random.default_rng(3).standard_normal((3, 3)))[0]
+    here, there = outward_normals(points), outward_normals(points @ turn.T * 0.01 + (5, 6, 7))
+    assert np.mean(np.einsum("ij,ij->i", here.directions @ turn.T, there.directions) > 0.99) > 0.93
+    assert there.noise == pytest.approx(0.01 * here.noise, abs=1e-6)
+
+
+def test_points_beyond_those_that_are_looked_at_follow_their_neighbours():
+    points, true = surface(TUBE, 9000)
+    found = outward_normals(points)
+    assert np.mean(np.einsum("ij,ij->i", found.directions, true) > 0) > 0.97
+    assert found.directions.shape == (9000, 3)
+
+
+def test_noise_is_seen_from_the_points_alone():
+    points, _ = surface(PLATE, 8192)
+    rng = np.random.default_rng(0)
+    assert outward_normals(points).noise < 0.05
+    assert 0.7 < outward_normals(points + rng.normal(0, 1, points.shape)).noise < 1.5
+
+
+def test_a_handful_of_points_and_a_flat_sheet_claim_nothing():
+    assert not outward_normals(np.eye(3)).confidence.any()
+    sheet = np.column_stack((np.random.default_rng(0).random((100, 2)), np.zeros(100)))
+    found = outward_normals(sheet)
+    assert found.confidence.max() < 0.5
+    np.testing.assert_allclose(np.abs(found.directions), np.tile((0, 0, 1), (100, 1)), atol=1e-9)
+
+
+def test_the_normals_of_a_file_are_believed_where_they_are_numbers():
+    points, true = surface(PLATE, 64)
+    true[0], true[1] = 0, np.nan
+    found = given_normals(points, 5 * true)
+    np.testing.assert_array_equal(found.confidence, [0, 0, *[1] * 62])
+    np.testing.assert_allclose(found.directions[2:], true[2:])

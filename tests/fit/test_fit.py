@@ -1,0 +1,104 @@
+"""Programs that are wrong in a known way, and the clouds that tell."""
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import sample_surface
+from cadrecode.errors import ProgramError
+from cadrecode.fit import fit, ruler_for
+from cadrecode.fit.knobs import knobs_of
+from cadrecode.fit.objective import Objective, shells
+from cadrecode.program import build, iou, mesh_of, parse, write
+
+HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
+PLATE = HEAD + "r=w0.sketch().rect(200,100).push([(60,0),(-60,0)]).circle(20,mode='s').finalize().extrude(30)"
+SHAFT = (
+    HEAD + "r=w0.sketch().circle(18).finalize().extrude(100).union(w0.sketch().circle(12.5).finalize().extrude(-100))"
+)
+TUBE = HEAD + "r=w0.sketch().circle(18).circle(12.5,mode='s').finalize().extrude(100,both=True)"
+ROD = HEAD + "r=w0.workplane(offset=0/2).cylinder(200,30)"
+HOLLOW = HEAD + "r=w0.workplane(offset=0/2).cylinder(200,31).cut(w0.workplane(offset=0/2).cylinder(180,24))"
+
+
+def cloud(text, n=4096, noise=0.0):
+    points, _ = sample_surface(*mesh_of(build(parse(text))), n, 0)
+    return points + noise * np.random.default_rng(1).standard_normal(points.shape)
+
+
+def overlap(program, text):
+    return iou(build(program), build(parse(text)))
+
+
+@pytest.mark.parametrize(("noise", "least"), [(0.0, 0.998), (2.0, 0.985)])
+def test_numbers_come_back(noise, least):
+    off = (
+        PLATE.replace("rect(200,100)", "rect(193,106)")
+        .replace("(60,0)", "(55,4)")
+        .replace("extrude(30)", "extrude(36)")
+    )
+    found = fit(parse(off), cloud(PLATE, noise=noise), seconds=4, structure=False)
+    assert overlap(parse(off), PLATE) < 0.8
+    assert overlap(found.program, PLATE) > least
+    assert found.distance_after < found.distance_before
+
+
+def test_round_numbers_where_the_cloud_allows_them():
+    off = PLATE.replace("rect(200,100)", "rect(198.5,101.3)").replace("extrude(30)", "extrude(30.8)")
+    found = fit(parse(off), cloud(PLATE), seconds=6)
+    assert write(found.program) == write(parse(PLATE))
+
+
+def test_a_right_program_is_left_alone_and_soon():
+    found = fit(parse(PLATE), cloud(PLATE, noise=1.0), seconds=20)
+    assert overlap(found.program, PLATE) > 0.99
+    assert found.seconds < 10
+
+
+def test_a_tube_becomes_the_stepped_shaft_that_it_is():
+    found = fit(parse(TUBE), cloud(SHAFT), seconds=6)
+    assert overlap(parse(TUBE), SHAFT) < 0.5
+    assert overlap(found.program, SHAFT) > 0.97
+
+
+def test_a_rod_loses_its_cavity():
+    found = fit(parse(HOLLOW), cloud(ROD), seconds=6)
+    assert shells(build(parse(HOLLOW))) == (1, 1)
+    assert shells(build(found.program)) == (1, 0)
+    assert overlap(found.program, ROD) > 0.99
+
+
+def test_a_hole_that_the_model_missed_is_cut_and_one_that_it_dreamt_is_filled():
+    solid = HEAD + "r=w0.sketch().rect(200,100).finalize().extrude(30)"
+    assert overlap(fit(parse(solid), cloud(PLATE), seconds=8).program, PLATE) > 0.98
+    assert overlap(fit(parse(PLATE), cloud(solid), seconds=8).program, solid) > 0.999
+
+
+def test_the_same_seed_gives_the_same_program_when_time_does_not_run_out():
+    off = parse(ROD.replace("30", "26"))
+    one, two = (fit(off, cloud(ROD), seconds=30) for _ in range(2))
+    assert write(one.program) == write(two.program)
+    assert one.evaluations == two.evaluations
+
+
+def test_what_builds_nothing_cannot_be_fitted():
+    nothing = parse(HEAD + "r=w0.sketch().rect(10,10).rect(20,20,mode='s').finalize().extrude(5)")
+    with pytest.raises(ProgramError, match="no solid"):
+        fit(nothing, cloud(ROD))
+
+
+def test_knobs_keep_a_rectangle_of_segments_square():
+    corners = ".segment((0,0),(50,0)).segment((50,20)).segment((0,20)).close().assemble()"
+    loop = parse(f"{HEAD}r=w0.sketch(){corners}.finalize().extrude(9)")
+    moved = knobs_of(loop)[2].turned(loop, 7.0).steps[0].solid.sketch.steps[0].shape
+    assert len({x for x, _ in (moved.start, *(edge.end for edge in moved.edges))}) == 2
+    assert len(knobs_of(loop, tied=False)) > len(knobs_of(loop))
+
+
+def test_no_size_becomes_nothing():
+    program = parse(ROD)
+    assert [knob.turned(program, -1000.0) for knob in knobs_of(program) if knob.is_length] == [None, None]
+
+
+def test_a_cavity_costs_more_than_any_distance():
+    objective = Objective(ruler_for(cloud(HOLLOW)), parse(ROD), np.inf)
+    assert objective.cost(parse(HOLLOW)) > objective.cost(parse(TUBE))
