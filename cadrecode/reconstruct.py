@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cadrecode.cloud import Cloud, normalise, point_to_surface
+from cadrecode.cloud import Cloud, normalise
+from cadrecode.cloud.distance import point_to_surface
 from cadrecode.errors import CadrecodeError
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL, Frame
@@ -21,7 +22,7 @@ from cadrecode.program.edit import to_raw
 from cadrecode.scoring import Judged, build_text, improve, point_subsets, rank
 
 if TYPE_CHECKING:
-    from cadrecode.cloud import CloudRuler
+    from cadrecode.cloud.distance import CloudRuler
     from cadrecode.kernel.sandbox import Sandbox
 
 TEMPERATURE = 0.7  # of all candidates but the first, which is greedy

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cadrecode.cloud import Cloud, normalise, point_to_surface, read_mesh, sample_surface
+from cadrecode.cloud import Cloud, normalise, read_mesh, sample_surface
+from cadrecode.cloud.distance import point_to_surface
 from cadrecode.errors import CadrecodeError
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.kernel import Execution, Outcome, Sandbox

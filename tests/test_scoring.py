@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from cadrecode.cloud import CloudRuler, outward_normals, sample_surface
+from cadrecode.cloud import sample_surface
+from cadrecode.cloud.distance import CloudRuler
+from cadrecode.cloud.normals import outward_normals
 from cadrecode.errors import ProgramError
 from cadrecode.frames import Frame
 from cadrecode.kernel import Outcome, Sandbox

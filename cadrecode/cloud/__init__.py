@@ -1,8 +1,8 @@
-"""Files, meshes and named shapes to (N, 3) points; surfaces to samples; clouds to the MODEL frame; surfaces
-held against clouds."""
+"""Files, meshes and named shapes to (N, 3) points; surfaces to samples; clouds to the MODEL frame.
 
-from cadrecode.cloud.distance import CloudRuler, Measured, cloud_distance, point_to_surface
-from cadrecode.cloud.normals import Normals, given_normals, outward_normals
+Surfaces held against clouds are in `cloud.distance`, normals in `cloud.normals`: reading a file waits for neither.
+"""
+
 from cadrecode.cloud.read import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, Cloud, read_cloud, read_mesh
 from cadrecode.cloud.sample import farthest_point_sample, farthest_point_sample_batch, normalise, sample_surface
 from cadrecode.cloud.shapes import SHAPES, make_shape
@@ -13,17 +13,10 @@ __all__ = [
     "MESH_SUFFIXES",
     "SHAPES",
     "Cloud",
-    "CloudRuler",
-    "Measured",
-    "Normals",
-    "cloud_distance",
     "farthest_point_sample",
     "farthest_point_sample_batch",
-    "given_normals",
     "make_shape",
     "normalise",
-    "outward_normals",
-    "point_to_surface",
     "read_cloud",
     "read_mesh",
     "sample_surface",

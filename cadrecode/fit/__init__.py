@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cadrecode.cloud import CloudRuler, Normals, given_normals, outward_normals
+from cadrecode.cloud.distance import CloudRuler
+from cadrecode.cloud.normals import Normals, given_normals, outward_normals
 from cadrecode.errors import ProgramError
 from cadrecode.fit.numbers import coordinate_steps, fit_numbers, least_squares
 from cadrecode.fit.objective import Objective, weight

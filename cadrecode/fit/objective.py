@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cadrecode.cloud import CloudRuler, Measured
+from cadrecode.cloud.distance import CloudRuler, Measured
 from cadrecode.errors import ProgramError
 from cadrecode.program import Program, build, mesh_of
 from cadrecode.program.solid import Manifold, sagitta_of

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cadrecode.cloud import CloudRuler, farthest_point_sample
+from cadrecode.cloud import farthest_point_sample
+from cadrecode.cloud.distance import CloudRuler
 from cadrecode.program import Program, write
 from cadrecode.program.edit import parameters
 from cadrecode.scoring.built import Built, build_text
@@ -103,6 +104,8 @@ def improve(
         if on_each:
             on_each(done, len(programs))
         built = build_text(write(change(program)))
+        if not built.ok:  # rounded for its text, it is no solid any more
+            continue
         after = replace(one, built=built, distance=ruler.distance(*built.mesh), distance_before=one.distance)
         if after.key < one.key:
             changed[one.index] = after

@@ -89,7 +89,7 @@ class Work:
 
 def deviation(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> Deviation:
     """Exact distances from (N, 3) points to a surface, all RAW."""
-    from cadrecode.cloud import point_to_surface
+    from cadrecode.cloud.distance import point_to_surface
 
     if len(points) > MEASURED_POINTS:
         points = points[np.random.default_rng(0).choice(len(points), MEASURED_POINTS, replace=False)]

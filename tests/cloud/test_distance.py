@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from cadrecode.cloud import CloudRuler, cloud_distance, outward_normals, point_to_surface, sample_surface
+from cadrecode.cloud import sample_surface
+from cadrecode.cloud.distance import CloudRuler, cloud_distance, point_to_surface
+from cadrecode.cloud.normals import outward_normals
 from cadrecode.program import build, mesh_of, parse
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"

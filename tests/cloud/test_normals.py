@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cadrecode.cloud import given_normals, outward_normals, sample_surface
+from cadrecode.cloud import sample_surface
+from cadrecode.cloud.normals import given_normals, outward_normals
 from cadrecode.program import build, mesh_of, parse
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
