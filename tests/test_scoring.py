@@ -5,7 +5,7 @@ import pytest
 
 from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import CloudRuler
-from cadrecode.cloud.normals import outward_normals
+from cadrecode.cloud.normals import given_normals, outward_normals
 from cadrecode.errors import ProgramError
 from cadrecode.frames import Frame
 from cadrecode.kernel import Outcome, Sandbox
@@ -15,6 +15,7 @@ from cadrecode.scoring import (
     Target,
     build_text,
     chamfer,
+    improve,
     point_subsets,
     rank,
     score,
@@ -194,3 +195,15 @@ def test_a_small_cloud_repeats_its_points():
     views = point_subsets(points, 3, 256, seed=0)
     assert views.shape == (3, 256, 3)
     assert all(len(np.unique(view, axis=0)) == 40 for view in views)
+
+
+def test_only_a_nearer_solid_replaces_a_candidate():
+    vertices, faces = mesh(BLOCK)
+    points, normals = sample_surface(vertices, faces, 4000, 0)
+    ruler = CloudRuler(points, given_normals(points, normals))
+    judged = rank([build_text(HALF_BLOCK)], ruler)
+    no_solid = parse(HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,0.0000001)")
+    assert improve(judged, ruler, lambda program: no_solid, count=3) == judged
+    (better,) = improve(judged, ruler, lambda program: parse(BLOCK), count=3)
+    assert better.distance < better.distance_before == judged[0].distance
+    assert improve([better], ruler, lambda program: parse(HALF_BLOCK), count=3) == [better]
