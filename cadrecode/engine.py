@@ -15,9 +15,9 @@ import numpy as np
 from cadrecode.cloud import Cloud
 from cadrecode.config import EMBEDDED
 from cadrecode.errors import ModelError
-from cadrecode.kernel.sandbox import Execution, Sandbox, shared_sandbox
+from cadrecode.kernel.sandbox import EXPORTS, Execution, Sandbox, shared_sandbox
 from cadrecode.program import build, mesh_of, parse
-from cadrecode.reconstruct import EXPORTS, Reconstruction, reconstruct, threads_for
+from cadrecode.reconstruct import Reconstruction, reconstruct, threads_for
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[1]
 EMBEDDED_FOLDER = PACKAGE_PARENT / "assets" / "base"

@@ -7,23 +7,21 @@ with an IoU of 0.
 from __future__ import annotations
 
 import logging
-import re
 import time
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, normalise, read_mesh, sample_surface
-from cadrecode.errors import CadrecodeError, DatasetError, KernelError, PointCloudError, ProgramError
+from cadrecode.cloud import normalise, sample_surface
+from cadrecode.errors import CadrecodeError, DatasetError, PointCloudError, ProgramError
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
-from cadrecode.program import build, mesh_of, write
-from cadrecode.program.invent import FAMILIES, invent
+from cadrecode.program import write
 from cadrecode.scoring import Built, Score, Target, build_text, improve, point_subsets, rank, score
+from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
     from cadrecode.kernel.sandbox import Sandbox
@@ -34,97 +32,6 @@ CLOUD_POINTS = 8192  # sampled on each target's surface; all that the model and 
 ROWS_PER_BATCH = 32  # clouds decoded together: a tiny model is bound by the number of steps, not by the rows
 TEMPERATURE = 0.7
 FITTED = 3  # of the candidates, as in `reconstruct`
-
-# Invented targets are seeded by (this word, the family's checksum, the index). Training seeds its generators otherwise
-# (`data`, `pretrain`), so the targets are held out. They are the same for every --seed: reports can be compared.
-HELD_OUT = int.from_bytes(b"held-out", "big")
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A mesh to rebuild: vertices (n, 3) float64 RAW, faces (m, 3) int64."""
-
-    id: str
-    vertices: np.ndarray
-    faces: np.ndarray
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A target that cannot be scored, and why."""
-
-    id: str
-    reason: str
-
-
-def load_targets(source: str | Path, *, limit: int | None = None, seed: int = 0) -> Iterator[Shape | Skipped]:
-    """Read targets one at a time, in the order of their names.
-
-    Args:
-        source: a folder of meshes or STEP files, one such file, an .npz of `<id>_v` and `<id>_f`, or
-            `invent:<family>[:<count>]` for held-out invented shapes.
-        limit: take this many, drawn at random with `seed`; invented shapes: the first ones.
-    Raises: DatasetError: there is nothing of the kind.
-    """
-    source = str(source)
-    if source.startswith("invent:"):
-        yield from _invented(source, limit)
-        return
-    path = Path(source)
-    if path.suffix.lower() == ".npz" and path.is_file():
-        yield from _from_npz(path, limit, seed)
-        return
-    suffixes = {*MESH_SUFFIXES, *BREP_SUFFIXES, ".ply"}
-    if path.is_dir():
-        files = sorted(one for one in path.iterdir() if one.suffix.lower() in suffixes)
-    elif path.is_file() and path.suffix.lower() in suffixes:
-        files = [path]
-    else:
-        raise DatasetError(
-            f"{source} is no folder, mesh file or .npz. Give a folder of meshes, an .npz of <id>_v and <id>_f arrays, "
-            "or invent:<family>:<count>."
-        )
-    if not files:
-        raise DatasetError(f"{path} holds no meshes. Readable: {', '.join(sorted(suffixes))}.")
-    for file in _draw(files, limit, seed):
-        try:
-            yield Shape(file.stem, *read_mesh(file))
-        except (PointCloudError, KernelError) as error:
-            yield Skipped(file.stem, str(error))
-
-
-def _draw(items: Sequence, limit: int | None, seed: int) -> list:
-    if limit is None or limit >= len(items):
-        return list(items)
-    chosen = np.random.default_rng(seed).permutation(len(items))[:limit]
-    return [items[i] for i in sorted(chosen)]
-
-
-def _from_npz(path: Path, limit: int | None, seed: int) -> Iterator[Shape | Skipped]:
-    with np.load(path, allow_pickle=False) as arrays:
-        names = set(arrays.files)
-        ids = sorted(name[:-2] for name in names if name.endswith("_v"))
-        if not ids:
-            raise DatasetError(f"{path.name} holds no arrays named <id>_v. Found: {', '.join(sorted(names)[:4])} ...")
-        for id in _draw(ids, limit, seed):
-            if f"{id}_f" in names:
-                yield Shape(id, arrays[f"{id}_v"].astype(np.float64), arrays[f"{id}_f"].astype(np.int64))
-            else:
-                yield Skipped(id, f"{id}_v has no {id}_f beside it")
-
-
-def _invented(source: str, limit: int | None) -> Iterator[Shape]:
-    match = re.fullmatch(r"invent:([\w-]+)(?::(\d+))?", source)
-    if not match or match[1] not in FAMILIES:
-        raise DatasetError(f"{source!r}: expected invent:<family>:<count> with one of {', '.join(FAMILIES)}.")
-    family, count = match[1], int(match[2] or 100)
-    for index in range(min(count, limit or count)):
-        yield Shape(f"{family}-{index:04d}", *mesh_of(build(held_out(family, index))))
-
-
-def held_out(family: str, index: int):
-    """The program of a held-out invented target: same family and index, same program, on every machine."""
-    return invent(np.random.default_rng([HELD_OUT, zlib.crc32(family.encode()), index]), family)
 
 
 @dataclass(frozen=True)
@@ -217,7 +124,7 @@ def evaluate(
 
 def _prepare(shape: Shape, candidates: int, settings, seed: int) -> _Prepared:
     """Sample the only thing that the model will see. Raises: ProgramError: not a closed solid."""
-    own_seed = zlib.crc32(f"{seed}/{shape.id}".encode())  # does not depend on which other targets there are
+    own_seed = seed_of(shape.id, seed)
     points, normals = sample_surface(shape.vertices, shape.faces, CLOUD_POINTS, own_seed)
     points_model, frame = normalise(points)
     target = Target.of(shape.id, shape.vertices, shape.faces, frame=frame, seed=own_seed)

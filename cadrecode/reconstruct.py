@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cadrecode.cloud import Cloud, normalise
-from cadrecode.cloud.distance import point_to_surface
 from cadrecode.errors import CadrecodeError
+from cadrecode.export import Written, write_part, write_report
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL, Frame
-from cadrecode.kernel.sandbox import Execution, Outcome
+from cadrecode.kernel.sandbox import Outcome
 from cadrecode.program import Program, write
-from cadrecode.program.edit import to_raw
-from cadrecode.scoring import Judged, build_text, improve, point_subsets, rank
+from cadrecode.program.edit import parameters, to_raw
+from cadrecode.scoring import Deviation, Judged, build_text, deviation_of, improve, part_report, point_subsets, rank
 
 if TYPE_CHECKING:
     from cadrecode.cloud.distance import CloudRuler
@@ -29,7 +29,6 @@ TEMPERATURE = 0.7  # of all candidates but the first, which is greedy
 FIT_SECONDS = 6.0  # for all that are fitted together
 FITTED = 3  # candidates; the fourth was hardly ever the best in the end
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
-EXPORTS = ("step", "stl", "glb")
 
 # told the stage ("sampling", "building", "ranking", "fitting", "checking"), how much is done, and of how much
 Progress = Callable[[str, int, int], None]
@@ -75,25 +74,17 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Deviation:
-    """Distances of the cloud's points to the best candidate's surface, RAW units."""
-
-    mean: float
-    p95: float
-    max: float
-
-
-@dataclass(frozen=True)
 class Reconstruction:
     """What was made of a cloud.
 
     Args:
         candidates: all of them, best first, failures last.
         best: the first that is valid; None when none is.
-        deviation: how well `best` explains the points (up to 8,192 of them).
+        deviation: of the cloud's points from `best`.
         frame: between the file (RAW) and the programs (CODE).
         passed_over: nearer to the cloud than `best`, but OpenCASCADE could not build them (only known with a sandbox).
         stopped: the person stopped it; candidates that were not reached are absent.
+        options: how it was asked for: candidates, temperature, seed, fit_seconds.
     """
 
     candidates: tuple[Candidate, ...]
@@ -104,18 +95,7 @@ class Reconstruction:
     seconds: float
     passed_over: tuple[Candidate, ...] = ()
     stopped: bool = False
-
-
-class Written(dict[str, Path]):
-    """The files that were written, by kind: "py", "step", "stl", "glb".
-
-    Attributes:
-        note: what is missing or second-best, and why; empty when everything is as it should be.
-        execution: what OpenCASCADE said; None when it was not asked.
-    """
-
-    note: str = ""
-    execution: Execution | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def reconstruct(
@@ -178,11 +158,11 @@ def reconstruct(
     best = next((one for one in ranked if one.ok), None)
     deviation = None
     if best is not None:
-        missed = point_to_surface(frame.code_to_raw(ruler.points), best.vertices, best.faces)
-        deviation = Deviation(float(missed.mean()), float(np.quantile(missed, 0.95)), float(missed.max()))
+        deviation = deviation_of(cloud.points, best.vertices, best.faces, seed=seed)
+    options = {"candidates": candidates, "temperature": temperature, "seed": seed, "fit_seconds": fit_seconds}
     seconds = time.monotonic() - started
     stopped = len(built) < candidates
-    return Reconstruction(tuple(ranked), best, deviation, frame, cloud, seconds, tuple(passed_over), stopped)
+    return Reconstruction(tuple(ranked), best, deviation, frame, cloud, seconds, tuple(passed_over), stopped, options)
 
 
 @contextlib.contextmanager
@@ -304,14 +284,21 @@ def _check_in_kernel(
 
 
 def write_files(
-    reconstruction: Reconstruction, folder: Path, name: str, sandbox: Sandbox | None = None, unit: str = "mm"
+    reconstruction: Reconstruction,
+    folder: Path,
+    name: str,
+    sandbox: Sandbox | None = None,
+    unit: str = "mm",
+    *,
+    model: str = "",
 ) -> Written:
-    """Write the best candidate as <name>.py, .step, .stl and .glb, in the file's own units and place.
+    """Write the best candidate as <name>.py, .step, .stl and .glb, in the file's own units and place; the cloud
+    coloured by its deviation, <name>_deviation.ply; and what there is to know, <name>_report.json.
 
     Args:
-        sandbox: makes all but the program. Without it, or where OpenCASCADE fails, there is only an STL of Manifold's
-            mesh beside the program, and `note` says so.
+        sandbox: makes STEP and GLB, see `export.write_part`.
         unit: what the numbers are ("mm", "cm", "m", "inch"); STEP carries it.
+        model: what answered, in words, for the report.
     Raises: CadrecodeError: there is no valid candidate.
     """
     best = reconstruction.best
@@ -320,34 +307,48 @@ def write_files(
             f"None of the {len(reconstruction.candidates)} candidates is a valid solid, so there is nothing to write. "
             "Try more candidates, another seed or a higher temperature."
         )
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = Written()
-    written["py"] = folder / f"{name}.py"
-    written["py"].write_text(best.raw_text.rstrip() + "\n", encoding="utf-8")
-    if sandbox is None:
-        written.note = "No STEP: it needs the OpenCASCADE sandbox."
-    else:
-        execution = sandbox.run(best.raw_text, folder, EXPORTS, name=name, unit=unit)
-        written.execution = execution
-        written.update(execution.files)
-        if not execution.ok:
-            reason = f"{execution.outcome}, {execution.detail}" if execution.detail else execution.outcome
-            written.note = f"No STEP: OpenCASCADE could not build the program ({reason})."
-    if "stl" not in written:
-        written["stl"] = folder / f"{name}.stl"
-        write_stl(written["stl"], best.vertices, best.faces)
-        written.note += " The STL holds Manifold's mesh, its circles as 64 straight pieces."
+    written = write_part(best.raw_text, (best.vertices, best.faces), folder, name, sandbox, unit)
+    folder = written["py"].parent
+    written["deviation"] = reconstruction.deviation.write_ply(folder / f"{name}_deviation.ply", unit)
+    report = report_of(reconstruction, unit, model)
+    report["warnings"] += [written.note.strip()] * bool(written.note)
+    write_report(written, report, folder / f"{name}_report.json")
     return written
 
 
-def write_stl(path: Path, vertices: np.ndarray, faces: np.ndarray) -> None:
-    """Binary STL of a mesh: (n, 3) float, (m, 3) int. STL knows no units and only float32."""
-    corners = np.asarray(vertices, np.float64)[faces]  # (m, 3 corners, 3)
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
-    records = np.zeros(len(corners), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-    records["normal"], records["corners"] = normals, corners
-    header = b"cadrecode".ljust(80, b" ")
-    path.write_bytes(header + np.uint32(len(records)).astype("<u4").tobytes() + records.tobytes())
+def report_of(found: Reconstruction, unit: str = "mm", model: str = "") -> dict[str, Any]:
+    """What there is to know of a reconstruction, as JSON can hold it; see `scoring.part_report` and the README.
+
+    Raises: CadrecodeError: there is no valid candidate.
+    """
+    best = found.best
+    warnings = [*found.cloud.warnings]
+    warnings += ["It was stopped early: not all candidates were drawn."] * found.stopped
+    warnings += [f"Candidate {one.index} is nearer, but was passed over. {one.detail}" for one in found.passed_over]
+    return part_report(found.cloud, unit, found.frame, best.vertices, found.deviation) | {
+        "model": model,
+        "options": found.options,
+        "best": best.index,
+        "distance_before": best.distance_before,
+        "distance": best.distance,
+        "program": best.raw_text,
+        "candidates": [_listed(one) for one in found.candidates],
+        "seconds": round(found.seconds, 2),
+        "warnings": warnings,
+    }
+
+
+def _listed(one: Candidate) -> dict[str, Any]:
+    """A candidate in a report. Lengths are in the file's units."""
+    told = {"index": one.index, "outcome": str(one.outcome), "detail": one.detail}
+    if one.distance is None:
+        return told | {"program": one.text}
+    numbers = None if one.program is None else len(parameters(one.program))
+    return told | {
+        "distance": one.distance,
+        "distance_before": one.distance_before,
+        "bodies": one.bodies,
+        "cavities": one.cavities,
+        "numbers": numbers,
+        "program": one.raw_text,
+    }

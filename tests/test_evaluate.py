@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from cadrecode.errors import CadrecodeError, DatasetError
-from cadrecode.evaluate import Shape, Skipped, evaluate, held_out, load_targets, summarise
+from cadrecode.evaluate import evaluate, summarise
 from cadrecode.program import build, mesh_of, parse, write
+from cadrecode.scoring.targets import Shape, Skipped, held_out, load_targets
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
 BLOCK = HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,40)"
@@ -141,6 +142,11 @@ def test_a_limit_draws_by_the_seed(blocks):
     assert [one.id for one in load_targets(blocks, limit=2, seed=1)] == [
         one.id for one in load_targets(blocks, limit=2, seed=1)
     ]
+
+
+def test_only_the_targets_that_are_asked_for_are_read(blocks):
+    assert [one.id for one in load_targets(blocks, ids={"b", "lonely", "nobody"})] == ["b", "lonely"]
+    assert [one.id for one in load_targets("invent:plates:9", ids={"plates-0004"})] == ["plates-0004"]
 
 
 def test_a_folder_of_meshes_is_read_by_name_and_bad_files_are_named(tmp_path):

@@ -77,8 +77,11 @@ def test_the_guides_command_writes_program_step_and_stl(cube_model, tmp_path, ca
     said = capsys.readouterr().out
     assert code == 0
     assert {path.name for path in output.parent.iterdir()} == {
-        f"generated_code.{kind}" for kind in ("py", "step", "stl", "glb")
+        *(f"generated_code.{kind}" for kind in ("py", "step", "stl", "glb")),
+        "generated_code_deviation.ply",
+        "generated_code_report.json",
     }
+    assert "generated_code_report.json" in said.split("written")[1]
     assert "3 of 3 valid" in said
     assert "40 x 40 x 40 cm" in said
     assert str(cube_model) in said

@@ -1,11 +1,12 @@
 """From a cloud to ranked programs and files, with a generator that answers what the test wants it to."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from cadrecode.cloud import Cloud, normalise, read_mesh, sample_surface
+from cadrecode.cloud import Cloud, normalise, read_cloud, read_mesh, sample_surface
 from cadrecode.cloud.distance import point_to_surface
 from cadrecode.errors import CadrecodeError
 from cadrecode.frames import CODE_PER_MODEL
@@ -181,9 +182,9 @@ def test_where_opencascade_refuses_all_the_nearest_is_still_shown(cloud):
 def test_files_stand_in_the_units_and_the_place_of_the_cloud(cloud, sandbox, tmp_path):
     result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(BLOCK, PLATE), sandbox=sandbox)
     written = write_files(result, tmp_path / "out", "plate", sandbox, unit="cm")
-    assert sorted(written) == ["glb", "py", "step", "stl"]
+    assert sorted(written) == ["deviation", "glb", "py", "report", "step", "stl"]
     assert written.note == ""
-    assert all(path.parent == tmp_path / "out" and path.stem == "plate" for path in written.values())
+    assert all(path.parent == tmp_path / "out" and path.stem.startswith("plate") for path in written.values())
     assert parse(written["py"].read_text(encoding="utf-8"))
     expected = np.array([cloud.points.min(0), cloud.points.max(0)])
     for kind, scale in (("stl", 1), ("step", 10)):  # STEP is read in mm, and says that these are cm
@@ -194,10 +195,41 @@ def test_files_stand_in_the_units_and_the_place_of_the_cloud(cloud, sandbox, tmp
 def test_without_opencascade_the_stl_holds_the_preview_and_the_note_says_so(cloud, tmp_path):
     result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(PLATE))
     written = write_files(result, tmp_path, "plate")
-    assert sorted(written) == ["py", "stl"]
+    assert sorted(written) == ["deviation", "py", "report", "stl"]
     assert "No STEP" in written.note
     vertices, faces = read_mesh(written["stl"])
     assert point_to_surface(cloud.points, vertices, faces).mean() < 0.2 * SCALE
+
+
+def test_the_report_holds_what_was_asked_what_came_and_what_was_written(cloud, tmp_path):
+    off = PLATE.replace("200,100", "196,100")
+    found = reconstruct(cloud, MODEL, None, candidates=3, seed=4, generate=answers(BROKEN, off, HALF), fit_seconds=4)
+    written = write_files(found, tmp_path, "plate", unit="cm", model="a typist")
+    report = json.loads(written["report"].read_text(encoding="utf-8"))
+    assert written["report"].name == "plate_report.json"
+    assert report["files"] == {kind: path.name for kind, path in written.items()}
+    assert report["source"]["points"] == 4096
+    assert report["options"] == {"candidates": 3, "temperature": 0.7, "seed": 4, "fit_seconds": 4}
+    assert (report["unit"], report["model"], report["best"]) == ("cm", "a typist", 1)
+    assert report["distance"] < report["distance_before"]
+    assert [one["outcome"] for one in report["candidates"]] == ["ok", "ok", "syntax error"]
+    assert [one["index"] for one in report["candidates"]] == [1, 2, 0]
+    assert report["deviation"]["mean"] == pytest.approx(found.deviation.mean, rel=1e-5)
+    assert np.abs(report["bounding_box"]["relative_difference"]).max() < 0.01
+    assert report["frame"]["raw_per_code"] == pytest.approx(SCALE, rel=1e-3)
+    assert report["program"].rstrip() == written["py"].read_text(encoding="utf-8").rstrip()
+    assert any("No STEP" in warning for warning in report["warnings"])
+
+
+def test_the_coloured_cloud_is_the_cloud_with_signed_distances(cloud, tmp_path):
+    small = BLOCK.replace("200,100,40", "200,100,30")  # 5 CODE units too thin above and below
+    found = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(small), fit_seconds=0)
+    written = write_files(found, tmp_path, "plate")
+    again = read_cloud(written["deviation"])
+    np.testing.assert_array_equal(again.points, cloud.points)
+    assert found.deviation.bias > 0  # the points lie outside
+    top = cloud.points[:, 2] > PLACE[2] + 19.9 * SCALE
+    np.testing.assert_allclose(found.deviation.signed[top], 5 * SCALE, rtol=0.05)
 
 
 def test_text_outside_of_the_language_is_scaled_and_moved_as_a_whole(cloud, sandbox):

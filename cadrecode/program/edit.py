@@ -50,6 +50,12 @@ def to_raw(program: Program, frame: Frame, decimals: int | None = None) -> Progr
     return rounded(moved, raw_decimals(frame) if decimals is None else decimals)
 
 
+def to_code(program: Program, frame: Frame) -> Program:
+    """From the units and the place of the user's file to the CODE frame: `to_raw` undone, but for its rounding."""
+    scale = 1 / frame.raw_per_code
+    return transform(program, scale, tuple(-c * scale for c in frame.center))
+
+
 def raw_decimals(frame: Frame) -> int:
     """Decimals that keep five significant digits of the longest side: 2 for a part of 100 mm, 5 for one of 0.1 m."""
     side = 2 * frame.raw_per_model

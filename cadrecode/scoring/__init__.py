@@ -1,22 +1,28 @@
 """Judging programs: against the cloud they were made from (ranking) and against the true solid (scores).
 
 Two kinds of number that must never be mixed: `rank` sees the input cloud alone and chooses; `score` sees the truth and
-only reports.
+only reports. `deviation_of` sees the input cloud too, and tells a person how far the chosen part is from it.
 """
 
 from cadrecode.scoring.built import OUTSIDE, Built, build_text
 from cadrecode.scoring.candidates import Judged, improve, point_subsets, rank
+from cadrecode.scoring.deviation import Deviation, deviation_of
+from cadrecode.scoring.report import bounding_boxes, part_report
 from cadrecode.scoring.target import Score, Target, chamfer, score
 
 __all__ = [
     "OUTSIDE",
     "Built",
+    "Deviation",
     "Judged",
     "Score",
     "Target",
+    "bounding_boxes",
     "build_text",
     "chamfer",
+    "deviation_of",
     "improve",
+    "part_report",
     "point_subsets",
     "rank",
     "score",

@@ -1,0 +1,144 @@
+"""`python -m cadrecode fit`: one program and its scan, or a file of programs and their true solids."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+from cadrecode.cli.shared import (
+    UNITS,
+    Arguments,
+    count,
+    not_negative,
+    output_of,
+    parser_of,
+    positive,
+    say,
+    say_deviation,
+    say_written,
+    seed,
+    size_of,
+    told,
+)
+
+log = logging.getLogger(__name__)
+
+ONE = ("program", "cloud", "output")
+MANY = ("programs", "targets", "json")
+ONLY_ONE = ("frame", "units")  # the options of one form alone
+ONLY_MANY = ("points", "noise", "limit")
+
+
+def fit_main(argv: Arguments = None) -> int:
+    """Move programs that are there already onto clouds."""
+    parser = parser_of("fit", "Move the numbers and features of a CadQuery program onto a cloud. No model is asked.")
+    one = parser.add_argument_group("one program and its cloud")
+    one.add_argument("--program", metavar="FILE", help=".py in the units and the place of the cloud's file")
+    one.add_argument("--cloud", metavar="FILE", help="cloud, mesh or STEP file")
+    one.add_argument("--output", metavar="FILE", help="the fitted program; .step, .stl, deviation and report beside it")
+    one.add_argument(
+        "--frame", choices=("raw", "code"), help="code: the program is centred, longest side 200, as models write [raw]"
+    )
+    one.add_argument("--units", choices=UNITS, help="of the cloud's file [mm]")
+    many = parser.add_argument_group("many programs and their true solids")
+    many.add_argument("--programs", metavar="FILE", help='.jsonl or .jsonl.gz of {"id": ..., "code": ...}')
+    many.add_argument("--targets", help="folder of <id>.stl, .ply, .step ..., or .npz of <id>_v and <id>_f")
+    many.add_argument("--json", metavar="FILE", help="where the rows and their means go")
+    many.add_argument("--points", type=count, help="sampled on a target, all that the fit sees of it [8192]")
+    many.add_argument("--noise", type=not_negative, help="of the points, as a share of the longest side [0]")
+    many.add_argument("--limit", type=count, help="this many programs, drawn with the seed")
+    parser.add_argument("--seconds", type=positive, default=3.0, help="a program, at most [%(default)s]")
+    parser.add_argument("--seed", type=seed, default=0)
+    arguments = parser.parse_args(argv)
+    work = {ONE: _fit_one, MANY: _fit_many}[_form(parser, arguments)]
+    return told(lambda: work(arguments), failure=2)
+
+
+def _form(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Which of the two is asked for; whatever is missing, or belongs to the other, is named."""
+    given = {name for name, value in vars(arguments).items() if value is not None}
+    form, others = (MANY, ONE + ONLY_ONE) if given & set(MANY) else (ONE, MANY + ONLY_MANY)
+    missing = [f"--{name}" for name in form if name not in given]
+    if missing:
+        parser.error(
+            f"{', '.join(missing)} missing: give --program, --cloud and --output, or --programs, --targets and --json"
+        )
+    stray = [f"--{name}" for name in others if name in given]
+    if stray:
+        parser.error(f"{', '.join(stray)} cannot be used together with --{form[0]}")
+    return form
+
+
+def _fit_one(arguments: argparse.Namespace) -> None:
+    from cadrecode.cloud import read_cloud
+    from cadrecode.errors import ConfigError
+    from cadrecode.kernel import shared_sandbox
+    from cadrecode.refine import refine, write_files
+
+    output, program = output_of(arguments.output), Path(arguments.program)
+    units = arguments.units or "mm"
+    try:
+        text = program.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--program {program} cannot be read: {error}.") from error
+    cloud = read_cloud(arguments.cloud, seed=arguments.seed)
+    say(f"cloud       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}")
+    refined = refine(
+        text,
+        cloud,
+        seconds=arguments.seconds,
+        seed=arguments.seed,
+        written_in=arguments.frame or "raw",
+        name=program.name,
+    )
+    for warning in refined.warnings:
+        say(f"            {warning}")
+    before, after = refined.deviation_before, refined.deviation
+    say(f"distance    {refined.distance_before:.4g} -> {refined.distance:.4g} {units}, {refined.seconds:.1f} s")
+    say(f"before      {before.mean:.3g} {units} mean, {before.p95:.3g} p95, {before.max:.3g} max, deviation")
+    say_deviation(after, units)
+    if refined.text == refined.text_before:
+        say("            nothing nearer was found: the program is as it was")
+    written = write_files(refined, output.parent, output.stem, shared_sandbox(), units)
+    say(f"part        {size_of(refined.vertices, units)}")
+    say_written(written)
+
+
+def _fit_many(arguments: argparse.Namespace) -> None:
+    from cadrecode.export import write_json
+    from cadrecode.refine import CLOUD_POINTS, refine_all
+
+    report = refine_all(
+        arguments.programs,
+        arguments.targets,
+        seconds=arguments.seconds,
+        points=arguments.points or CLOUD_POINTS,
+        noise=arguments.noise or 0.0,
+        limit=arguments.limit,
+        seed=arguments.seed,
+        on_progress=lambda done, total: log.info("%d of %d programs", done, total),
+    )
+    write_json(Path(arguments.json), report)
+    say(
+        f"programs    {report['n']} fitted or failed, {report['n_errors']} of them with an error, "
+        f"{report['n_skipped']} skipped, {report['seconds']:.1f} s"
+    )
+    for entry in report["skipped"][:10]:
+        say(f"            {entry['id']}: {entry['reason']}")
+    for row in [row for row in report["rows"] if "error" in row][:10]:
+        say(f"            {row['id']}: {row['error']}")
+    rows = {
+        "mean IoU (all)": "mean_iou_{}",
+        "mean IoU (valid)": "mean_iou_{}_valid",
+        "median IoU": "median_iou_{}",
+        "mean distance, model units": "mean_distance_{}",
+    }
+    for name, key in rows.items():
+        before, after = (report[key.format(when)] for when in ("before", "after"))
+        say(f"{name:28}{_figure(before)} -> {_figure(after)}")
+    say(f"written     {arguments.json}")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

@@ -1,0 +1,156 @@
+"""What the verbs of the command line share: kinds of arguments, settings, the log, and how errors are said."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from cadrecode.config import Settings
+from cadrecode.errors import CadrecodeError, ConfigError
+from cadrecode.runs import Run
+
+if TYPE_CHECKING:
+    from cadrecode.export import Written
+    from cadrecode.scoring import Deviation
+
+Arguments = Sequence[str] | None
+
+UNITS = ("mm", "cm", "m", "inch")
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A whole number from 0, below 2**32."""
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0, below 2**32")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def not_negative(text: str) -> float:
+    """A number from 0."""
+    return 0.0 if text in ("0", "0.0") else positive(text)
+
+
+def parser_of(name: str, description: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(prog=name, description=description, allow_abbrev=False)
+
+
+def settings_of(
+    parser: argparse.ArgumentParser, model: type[Settings], argv: Arguments
+) -> tuple[Settings, argparse.Namespace]:
+    """Read --config, and any setting as `--name value` (a switch also as `--name` alone).
+
+    Raises: ConfigError: everything that is wrong with them, at once.
+    """
+    group = parser.add_argument_group("settings", "Any setting of the file, as --name value.")
+    for name in model.spellings():
+        field = model.model_fields[model.other_spellings.get(name, name)]
+        switch = {"nargs": "?", "const": "true"} if bool in (field.annotation, *get_args(field.annotation)) else {}
+        default = "none" if field.default is None else str(field.default)
+        text = f"{model.help(name)} [{default}]".replace("%", "%%")
+        group.add_argument(f"--{name}", default=argparse.SUPPRESS, metavar="VALUE", help=text, **switch)
+    arguments, unknown = parser.parse_known_args(argv)
+    overrides = {name: value for name, value in vars(arguments).items() if name in model.spellings()}
+    stray = [word for word in unknown if word.startswith("--")]
+    if len(stray) == 0 and unknown:
+        parser.error(f"what is {' '.join(unknown)!r}? A setting is given as --name value.")
+    overrides |= {word.removeprefix("--").split("=")[0]: None for word in stray}  # refused by name, with the nearest
+    return model.load(arguments.config, overrides), arguments
+
+
+def log_to(run: Run | None, stream) -> None:
+    """What happens, on the screen; and in the run's log.txt, unless the screen is that file already."""
+    handlers: list[logging.Handler] = [logging.StreamHandler(stream)]
+    if run is not None:
+        path = run.folder / "log.txt"
+        if not _is(stream, path):
+            handlers.append(logging.FileHandler(path, encoding="utf-8"))
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers, force=True
+    )
+    for noisy in ("httpx", "httpcore", "urllib3", "filelock", "accelerate"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _is(stream, path: Path) -> bool:
+    """Whether a stream writes into that very file, as in a child of the app's queue."""
+    try:
+        return path.exists() and os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except io.UnsupportedOperation:  # not a file of the system at all
+        return False
+
+
+def told(work: Callable[[], None], failure: int = 1) -> int:
+    """Do it; an error that is meant for people is said in its own words. Returns the exit code."""
+    if not logging.getLogger().handlers:
+        log_to(None, sys.stderr)
+    try:
+        work()
+    except CadrecodeError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return failure
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr, flush=True)
+        return 130
+    return 0
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def output_of(text: str) -> Path:
+    """The --output of a program. Raises: ConfigError: it is not the name of one."""
+    output = Path(text)
+    if output.suffix not in ("", ".py"):
+        raise ConfigError(
+            f"--output {output} is for the program: its name ends with .py; .step and .stl stand beside it."
+        )
+    return output
+
+
+def size_of(points, unit: str) -> str:
+    """The bounding box in words."""
+    sides = points.max(axis=0) - points.min(axis=0)
+    return f"{' x '.join(f'{side:.4g}' for side in sides)} {unit}"
+
+
+def say_deviation(deviation: Deviation, unit: str) -> None:
+    """How far the cloud lies from the part; the sign tells on which side, on average."""
+    say(
+        f"deviation   {deviation.mean:.3g} {unit} mean, {deviation.p95:.3g} p95, {deviation.max:.3g} max, "
+        "from the points to the part"
+    )
+    side = "outside" if deviation.bias > 0 else "inside"
+    say(f"            {deviation.bias:+.3g} {unit} on average with the sign: the points lie {side} of it")
+
+
+def say_written(written: Written) -> None:
+    """Which files there are now, and what is missing."""
+    say(f"written     {', '.join(str(path) for path in written.values())}")
+    if written.note:
+        say(f"            {written.note.strip()}")

@@ -1,0 +1,63 @@
+"""What a report says of a part and the cloud it was made for, whoever made it. JSON can hold all of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from cadrecode.cloud import Cloud
+from cadrecode.frames import Frame
+from cadrecode.scoring.deviation import Deviation
+
+
+def part_report(
+    cloud: Cloud, unit: str, frame: Frame | None, vertices: np.ndarray, deviation: Deviation | None
+) -> dict[str, Any]:
+    """Source, unit, frame, deviation and bounding boxes.
+
+    Args:
+        unit: of the file's numbers, in which every length here is.
+        frame: between the file and the programs; None where there is none.
+        vertices: (n, 3) of the part, RAW.
+    """
+    return {
+        "source": {
+            "file": cloud.name,
+            "kind": cloud.kind,
+            "points": len(cloud.points),
+            "points_in_file": cloud.announced,
+            "normals": cloud.normals is not None,
+            "warnings": list(cloud.warnings),
+        },
+        "unit": unit,
+        "frame": frame and asdict(frame) | {"raw_per_code": frame.raw_per_code},
+        "deviation": deviation and deviation.figures() | {"unit": unit, "colours": deviation.legend(unit)},
+        "bounding_box": bounding_boxes(cloud.points, vertices),
+    }
+
+
+def bounding_boxes(points: np.ndarray, vertices: np.ndarray) -> dict[str, Any]:
+    """Both boxes, and how their sides differ: the part's less the cloud's, as a share of the cloud's."""
+    boxes = {"cloud": _box(points), "part": _box(vertices)}
+    sides = {name: high - low for name, (low, high) in boxes.items()}
+    return {
+        name: {"low": _short(low), "high": _short(high), "size": _short(high - low)}
+        for name, (low, high) in boxes.items()
+    } | {"relative_difference": _short(relative_difference(sides["cloud"], sides["part"]))}
+
+
+def relative_difference(cloud: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """(3,) sides of both boxes -> (3,): (part - cloud) / cloud; a flat cloud's missing side is held to its longest."""
+    floor = 1e-9 * cloud.max()
+    return (part - cloud) / np.where(cloud > floor, cloud, cloud.max())
+
+
+def _box(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return points.min(axis=0), points.max(axis=0)
+
+
+def _short(values: np.ndarray) -> list[float]:
+    """Eight digits: enough for 1 mm in 100 km."""
+    return [float(f"{value:.8g}") for value in values]

@@ -1,0 +1,117 @@
+"""True solids to measure against: from a folder, an archive, or invented."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, read_mesh
+from cadrecode.errors import DatasetError, KernelError, PointCloudError
+from cadrecode.program import Program, build, mesh_of
+from cadrecode.program.invent import FAMILIES, invent
+
+# Invented targets are seeded by (this word, the family's checksum, the index). Training seeds its generators otherwise
+# (`data`, `pretrain`), so the targets are held out. They are the same for every --seed: reports can be compared.
+HELD_OUT = int.from_bytes(b"held-out", "big")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A mesh to rebuild: vertices (n, 3) float64 RAW, faces (m, 3) int64."""
+
+    id: str
+    vertices: np.ndarray
+    faces: np.ndarray
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A target that cannot be scored, and why."""
+
+    id: str
+    reason: str
+
+
+def load_targets(
+    source: str | Path, *, limit: int | None = None, seed: int = 0, ids: Collection[str] | None = None
+) -> Iterator[Shape | Skipped]:
+    """Read targets one at a time, in the order of their names.
+
+    Args:
+        source: a folder of meshes or STEP files, one such file, an .npz of `<id>_v` and `<id>_f`, or
+            `invent:<family>[:<count>]` for held-out invented shapes.
+        limit: take this many, drawn at random with `seed`; invented shapes: the first ones.
+        ids: read these alone; those that are not there are passed over.
+    Raises: DatasetError: there is nothing of the kind.
+    """
+    source = str(source)
+    if source.startswith("invent:"):
+        yield from _invented(source, limit, ids)
+        return
+    path = Path(source)
+    if path.suffix.lower() == ".npz" and path.is_file():
+        yield from _from_npz(path, limit, seed, ids)
+        return
+    suffixes = {*MESH_SUFFIXES, *BREP_SUFFIXES, ".ply"}
+    if path.is_dir():
+        files = sorted(one for one in path.iterdir() if one.suffix.lower() in suffixes)
+    elif path.is_file() and path.suffix.lower() in suffixes:
+        files = [path]
+    else:
+        raise DatasetError(
+            f"{source} is no folder, mesh file or .npz. Give a folder of meshes, an .npz of <id>_v and <id>_f arrays, "
+            "or invent:<family>:<count>."
+        )
+    if not files:
+        raise DatasetError(f"{path} holds no meshes. Readable: {', '.join(sorted(suffixes))}.")
+    for file in _draw([file for file in files if ids is None or file.stem in ids], limit, seed):
+        try:
+            yield Shape(file.stem, *read_mesh(file))
+        except (PointCloudError, KernelError) as error:
+            yield Skipped(file.stem, str(error))
+
+
+def _draw(items: Sequence, limit: int | None, seed: int) -> list:
+    if limit is None or limit >= len(items):
+        return list(items)
+    chosen = np.random.default_rng(seed).permutation(len(items))[:limit]
+    return [items[i] for i in sorted(chosen)]
+
+
+def _from_npz(path: Path, limit: int | None, seed: int, wanted: Collection[str] | None) -> Iterator[Shape | Skipped]:
+    with np.load(path, allow_pickle=False) as arrays:
+        names = set(arrays.files)
+        ids = sorted(name[:-2] for name in names if name.endswith("_v"))
+        if not ids:
+            raise DatasetError(f"{path.name} holds no arrays named <id>_v. Found: {', '.join(sorted(names)[:4])} ...")
+        for id in _draw([id for id in ids if wanted is None or id in wanted], limit, seed):
+            if f"{id}_f" in names:
+                yield Shape(id, arrays[f"{id}_v"].astype(np.float64), arrays[f"{id}_f"].astype(np.int64))
+            else:
+                yield Skipped(id, f"{id}_v has no {id}_f beside it")
+
+
+def _invented(source: str, limit: int | None, ids: Collection[str] | None) -> Iterator[Shape]:
+    match = re.fullmatch(r"invent:([\w-]+)(?::(\d+))?", source)
+    if not match or match[1] not in FAMILIES:
+        raise DatasetError(f"{source!r}: expected invent:<family>:<count> with one of {', '.join(FAMILIES)}.")
+    family, count = match[1], int(match[2] or 100)
+    for index in range(min(count, limit or count)):
+        id = f"{family}-{index:04d}"
+        if ids is None or id in ids:
+            yield Shape(id, *mesh_of(build(held_out(family, index))))
+
+
+def held_out(family: str, index: int) -> Program:
+    """The program of a held-out invented target: same family and index, same program, on every machine."""
+    return invent(np.random.default_rng([HELD_OUT, zlib.crc32(family.encode()), index]), family)
+
+
+def seed_of(id: str, seed: int) -> int:
+    """A target's own seed, which does not depend on which other targets there are."""
+    return zlib.crc32(f"{seed}/{id}".encode())

@@ -1,0 +1,105 @@
+"""RAW in, RAW out, in place, and nearer."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import normalise, read_cloud
+from cadrecode.errors import ProgramError
+from cadrecode.program import build, mesh_of, parse, write
+from cadrecode.program.edit import parameters, to_code, to_raw
+from cadrecode.refine import CODE, refine, write_files
+
+HEAD = "import cadquery as cq\n"
+DISTURBED = (
+    HEAD + "w0=cq.Workplane('XY',origin=(501,-29.5,11))\n"
+    "r=w0.sketch().rect(77,42.5).push([(22,1)]).circle(7,mode='s').finalize().extrude(9.3)"
+)
+
+
+def test_a_disturbed_program_comes_back_within_a_tenth_of_a_millimetre(plate_cloud, plate_mesh):
+    found = refine(DISTURBED, plate_cloud, seconds=4)
+    vertices, _ = mesh_of(build(parse(found.text)))
+    true = plate_mesh[0]
+    np.testing.assert_allclose([vertices.min(0), vertices.max(0)], [true.min(0), true.max(0)], atol=0.1)
+    values = {p.name: p.value for p in parameters(parse(found.text))}
+    assert values["hole 1 radius"] == pytest.approx(8, abs=0.1)
+    assert found.distance < 0.1 < 0.5 < found.distance_before
+    assert found.deviation.mean < 0.05 < found.deviation_before.mean
+    np.testing.assert_allclose(found.vertices.min(0), true.min(0), atol=0.1)
+    assert found.text_before == DISTURBED
+    assert "rect(80,40)" in found.text  # round in the file's units
+    assert found.warnings == ()
+
+
+def test_a_program_in_the_models_own_units_is_put_in_place(plate_cloud):
+    _, frame = normalise(plate_cloud.points)
+    code = write(to_code(parse(DISTURBED), frame))
+    found = refine(code, plate_cloud, seconds=3, written_in=CODE)
+    assert found.distance < 0.1
+    np.testing.assert_allclose(found.vertices.min(0), plate_cloud.points.min(0), atol=0.1)
+    assert parse(found.text_before) == to_raw(parse(code), frame)
+
+
+def test_what_cannot_be_bettered_comes_back_word_for_word(plate_cloud, plate_text):
+    text = "# by hand\n" + plate_text
+    found = refine(text, plate_cloud, seconds=1)
+    assert found.text == found.text_before == text
+    assert found.distance == found.distance_before
+
+
+def test_to_code_undoes_to_raw(plate_cloud):
+    _, frame = normalise(plate_cloud.points)
+    program = parse(DISTURBED)
+    there = to_raw(to_code(program, frame), frame)
+    np.testing.assert_allclose([p.value for p in parameters(there)], [p.value for p in parameters(program)], atol=1e-2)
+
+
+def test_a_program_in_the_wrong_frame_is_told_where_it_belongs(plate_cloud):
+    _, frame = normalise(plate_cloud.points)
+    code = write(to_code(parse(DISTURBED), frame))
+    with pytest.raises(ProgramError, match=r"too far apart to be fitted.*use --frame code"):
+        refine(code, plate_cloud)
+    with pytest.raises(ProgramError, match=r"too far apart to be fitted.*use --frame raw"):
+        refine(DISTURBED, plate_cloud, written_in=CODE)
+
+
+def test_a_program_for_another_place_is_told_so(plate_cloud):
+    with pytest.raises(ProgramError, match=r"P\.py, .* from \(-40.*the cloud lies from \(460.*Scale and move"):
+        refine(HEAD + "r=cq.Workplane('XY').box(80,40,8)", plate_cloud, name="P.py")
+
+
+def test_a_program_that_may_be_in_the_models_units_is_fitted_with_a_warning(plate_cloud):
+    centred = replace(plate_cloud, points=(plate_cloud.points - (500, -30, 16)) * 1.5)  # 120 long, at the origin
+    found = refine(HEAD + "r=cq.Workplane('XY').box(200,100,20)", centred, seconds=1)
+    assert "use --frame code" in found.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (HEAD + "r=cq.Workplane('XY').box(1,2,3).edges().fillet(1)", r"line 2, column \d+: P\.py: .*`edges`"),
+        ("r = (", r"P\.py"),
+        ("", r"P\.py"),
+        (HEAD + "r=cq.Workplane('XY').box(1,2,3).cut(cq.Workplane('XY').box(5,5,5))", r"P\.py makes no solid"),
+    ],
+)
+def test_what_is_no_program_of_the_language_is_an_error_with_its_place(plate_cloud, text, words):
+    with pytest.raises(ProgramError, match=words):
+        refine(text, plate_cloud, name="P.py")
+
+
+def test_files_and_report_stand_beside_each_other(plate_cloud, tmp_path):
+    found = refine(DISTURBED, plate_cloud, seconds=2)
+    written = write_files(found, tmp_path / "new", "plate", None, "mm")
+    assert sorted(path.name for path in written.values()) == [
+        "plate.py", "plate.stl", "plate_deviation.ply", "plate_report.json",
+    ]  # fmt: skip
+    report = json.loads(written["report"].read_text(encoding="utf-8"))
+    assert report["distance"] < report["distance_before"]
+    assert report["deviation"]["mean"] < report["deviation_before"]["mean"]
+    assert report["program_before"] == DISTURBED
+    assert parse(written["py"].read_text(encoding="utf-8"))
+    np.testing.assert_array_equal(read_cloud(written["deviation"]).points, plate_cloud.points)
