@@ -44,9 +44,13 @@ class Deviation:
         names = ("mean", "bias", "rms", "p95", "max")
         return {"points": len(self.signed)} | {name: float(f"{getattr(self, name):.6g}") for name in names}
 
+    def colours(self) -> np.ndarray:
+        """(N, 3) uint8, of `points`."""
+        return colours(self.signed, self.limit)
+
     def write_ply(self, path: Path, unit: str = "mm") -> Path:
         """The points in their colours, with their distances as the property `deviation`. Binary PLY."""
-        red, green, blue = colours(self.signed, self.limit).T
+        red, green, blue = self.colours().T
         columns = {"red": red, "green": green, "blue": blue, "deviation": self.signed.astype(np.float32)}
         return write_ply(path, self.points, columns, [f"unit {unit}", f"deviation: {self.legend(unit)}"])
 

@@ -7,10 +7,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from cadrecode.errors import ProgramError
-from cadrecode.ui.parts import Work
+from cadrecode.ui.parts import Part, Work
 
 if TYPE_CHECKING:
     from cadrecode.cloud import Cloud
+    from cadrecode.scoring import Deviation
     from cadrecode.ui.text import Words
 
 
@@ -30,6 +31,12 @@ def length(value: float, unit: str = "") -> str:
     else:
         number = f"{value:.4f}".rstrip("0").rstrip(".")
     return f"{number} {unit}".rstrip()
+
+
+def distance(part: Part) -> str:
+    """Before and after the fit, without their unit; the one number there is where it was not fitted."""
+    after = length(part.distance)
+    return after if part.distance_before is None else f"{length(part.distance_before)} → {after}"
 
 
 def clock(seconds: float | None) -> str:
@@ -100,10 +107,17 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
         lead = f'<span class="cr-lead">{mean}<small>{words("result.mean")}</small></span>'
         small += [
             words("result.p95", x=f"<b>{length(part.deviation.p95, work.unit)}</b>"),
-            words("result.max", x=f"<b>{length(part.deviation.most, work.unit)}</b>"),
+            words("result.max", x=f"<b>{length(part.deviation.max, work.unit)}</b>"),
+            words(
+                "result.outside" if part.deviation.bias >= 0 else "result.inside",
+                x=f"<b>{length(abs(part.deviation.bias), work.unit)}</b>",
+            ),
         ]
     if part.distance is not None:
-        small.append(words("result.distance", x=f"<b>{length(part.distance, work.unit)}</b>"))
+        after = words("result.distance", x=f"<b>{length(part.distance, work.unit)}</b>")
+        if part.distance_before is not None:
+            after += words("result.before", x=f"<b>{length(part.distance_before, work.unit)}</b>")
+        small.append(after)
     size = " × ".join(length(float(side)) for side in part.size)
     small.append(f"<b>{size} {work.unit}</b>")
     if validity:
@@ -115,7 +129,17 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
         small.append(words("result.failures", bad=len(work.failures), total=total, why=_why(work.failures, words)))
     if work.stopped:
         small.append(words("result.stopped"))
-    return f'<div class="cr-numbers">{lead}<span class="cr-small">{" · ".join(small)}</span></div>'
+    small_print = f'<span class="cr-small">{" · ".join(small)}</span>'
+    return f'<div class="cr-numbers">{lead}{small_print}{_legend(part.deviation, work.unit, words)}</div>'
+
+
+def _legend(deviation: Deviation | None, unit: str, words: Words) -> str:
+    """What the colours of the deviation mean; the style sheet shows it while they are on screen."""
+    if deviation is None:
+        return ""
+    end = length(deviation.limit, unit)
+    inside, outside = words("legend.inside", x=end), words("legend.outside", x=end)
+    return f'<span class="cr-legend">{inside}<i></i>{outside}</span>'
 
 
 def _why(failures: tuple[str, ...], words: Words) -> str:

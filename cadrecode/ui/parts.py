@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,18 +14,9 @@ if TYPE_CHECKING:
     from cadrecode.cloud import Cloud
     from cadrecode.kernel.sandbox import Sandbox
     from cadrecode.reconstruct import Reconstruction
+    from cadrecode.scoring import Deviation
 
 UNITS = ("mm", "cm", "m", "inch")
-MEASURED_POINTS = 8192  # more tell nothing new, and take longer than a person waits for a number
-
-
-@dataclass(frozen=True)
-class Deviation:
-    """How far the cloud's points are from a surface, RAW."""
-
-    mean: float
-    p95: float
-    most: float
 
 
 @dataclass(frozen=True)
@@ -35,8 +26,10 @@ class Part:
     Args:
         text: the program, RAW.
         vertices, faces: (n, 3) float64 RAW, (m, 3) int64.
-        deviation: of the cloud's points from it; None without a cloud.
+        deviation: of the cloud's points from it, of up to 8,192 of them; None without a cloud.
         distance: both ways, as candidates are ranked by; None for a program that a person wrote.
+        distance_before: the same before its numbers were fitted to the cloud; None where they were not.
+        index: of its candidate, as the model wrote them; None for a program that a person wrote.
     """
 
     text: str
@@ -44,6 +37,8 @@ class Part:
     faces: np.ndarray = field(repr=False, compare=False)
     deviation: Deviation | None = None
     distance: float | None = None
+    distance_before: float | None = None
+    index: int | None = None
 
     @property
     def size(self) -> np.ndarray:
@@ -64,6 +59,8 @@ class Work:
         edited: the part that a person's program made, shown instead.
         failures: how the others failed, one word each.
         stopped: the person cancelled; fewer candidates than asked for.
+        found: what the parts were made of; None while the model has not been asked.
+        model: what answered, in words.
     """
 
     cloud: Cloud | None = None
@@ -74,6 +71,8 @@ class Work:
     edited: Part | None = None
     failures: tuple[str, ...] = ()
     stopped: bool = False
+    found: Reconstruction | None = field(default=None, repr=False, compare=False)
+    model: str = ""
 
     @property
     def shown(self) -> Part | None:
@@ -87,14 +86,25 @@ class Work:
         return replace(self, chosen=index, edited=None)
 
 
-def deviation(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> Deviation:
-    """Exact distances from (N, 3) points to a surface, all RAW."""
-    from cadrecode.cloud.distance import point_to_surface
+def deviation(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray, *, in_full: bool = False) -> Deviation:
+    """Of (N, 3) points from a surface, all RAW; of up to 8,192 of them, or in full for a file."""
+    from cadrecode.scoring.deviation import MOST_POINTS, QUICK_POINTS, deviation_of
 
-    if len(points) > MEASURED_POINTS:
-        points = points[np.random.default_rng(0).choice(len(points), MEASURED_POINTS, replace=False)]
-    distances = point_to_surface(points, vertices, faces)
-    return Deviation(float(distances.mean()), float(np.quantile(distances, 0.95)), float(distances.max()))
+    return deviation_of(points, vertices, faces, most=MOST_POINTS if in_full else QUICK_POINTS)
+
+
+def report(work: Work, measured: Deviation, note: str = "") -> dict[str, Any]:
+    """What there is to know of the part on screen; of a reconstruction, all of it. `note`: on its files."""
+    from cadrecode.reconstruct import report_of
+    from cadrecode.scoring import part_report
+
+    part = work.shown
+    told = (
+        {"warnings": list(work.cloud.warnings)} if work.found is None else report_of(work.found, work.unit, work.model)
+    )
+    told |= part_report(work.cloud, work.unit, work.found and work.found.frame, part.vertices, measured)
+    told |= {"shown": part.index, "distance_before": part.distance_before, "distance": part.distance}
+    return told | {"program": part.text, "warnings": told["warnings"] + [note] * bool(note)}
 
 
 def of_program(text: str, cloud: Cloud | None, sandbox: Sandbox | None) -> Part:
@@ -121,8 +131,8 @@ def _fault(text: str, outcome: str, detail: str) -> ProgramError:
     return ProgramError(f"{outcome}: {detail}" if detail else str(outcome))
 
 
-def of_reconstruction(found: Reconstruction, work: Work) -> Work:
-    """Turn the model's candidates into parts.
+def of_reconstruction(found: Reconstruction, work: Work, model: str = "") -> Work:
+    """Turn the model's candidates into parts. `model`: what answered, in words.
 
     Raises: CadrecodeError: none is a valid solid.
     """
@@ -135,9 +145,27 @@ def of_reconstruction(found: Reconstruction, work: Work) -> Work:
         )
     points = found.cloud.points
     parts = tuple(
-        Part(c.raw_text, c.vertices, c.faces, deviation(points, c.vertices, c.faces), c.distance) for c in valid
+        Part(
+            c.raw_text,
+            c.vertices,
+            c.faces,
+            found.deviation if c is found.best else deviation(points, c.vertices, c.faces),
+            c.distance,
+            c.distance_before,
+            c.index,
+        )
+        for c in valid
     )
-    return replace(work, parts=parts, chosen=0, edited=None, failures=failures, stopped=found.stopped)
+    return replace(
+        work,
+        parts=parts,
+        chosen=0,
+        edited=None,
+        failures=failures,
+        stopped=found.stopped,
+        found=found,
+        model=model,
+    )
 
 
 def tree_of(part: Part) -> Program | None:

@@ -22,6 +22,7 @@ CURVE, CURVE_RAW, CURVE_EVAL = "#1f5fbf", "#b9c9e4", "#c2570c"
 
 MAX_POINTS_SHOWN = 4000  # a browser on a laptop still turns this many octahedra without a stutter
 POINT_RADIUS = 0.0035  # of the diagonal
+SHADE = 16  # of 256: colours that differ by less are drawn as one, since each takes a layer
 SHARP_DEGREES = 25.0  # two faces that meet at more than this have an edge between them
 
 OCTAHEDRON = np.array([(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)], float)
@@ -35,6 +36,7 @@ def scene(
     *,
     mesh: tuple[np.ndarray, np.ndarray] | None = None,
     points: np.ndarray | None = None,
+    colours: np.ndarray | None = None,
     extent: np.ndarray | None = None,
 ) -> Path:
     """Write a GLB of a part, a cloud, or the cloud over the part.
@@ -43,6 +45,7 @@ def scene(
         path: The .glb to write.
         mesh: (V, 3) float RAW vertices and (F, 3) int faces.
         points: (N, 3) float RAW; at most MAX_POINTS_SHOWN of them are drawn, evenly picked.
+        colours: (N, 3) uint8 of them; all in one when None.
         extent: (M, 3) float RAW points that set the middle and the scale, so that views of one part stay in place when
             layers come and go. Default: what is drawn.
     """
@@ -54,7 +57,7 @@ def scene(
     if mesh:
         layers += _part_layers(*mesh, diagonal)
     if points is not None:
-        layers.append(_cloud_layer(points, diagonal))
+        layers += _cloud_layers(points, colours, diagonal)
     return write_glb(path, layers, (low + high) / 2, diagonal)
 
 
@@ -68,12 +71,22 @@ def _part_layers(vertices: np.ndarray, faces: np.ndarray, diagonal: float) -> li
     return [solid, Layer(ends, np.arange(len(ends)).reshape(-1, 2), EDGE)]
 
 
-def _cloud_layer(points: np.ndarray, diagonal: float) -> Layer:
-    """Each point an octahedron: points proper are one pixel in the viewer, and hardly seen."""
-    shown = points[np.linspace(0, len(points) - 1, min(len(points), MAX_POINTS_SHOWN)).astype(int)]
-    vertices = shown[:, None] + OCTAHEDRON * (POINT_RADIUS * diagonal)  # (N, 6, 3)
-    faces = OCTAHEDRON_FACES + 6 * np.arange(len(shown))[:, None, None]  # (N, 8, 3)
-    return Layer(vertices.reshape(-1, 3), faces.reshape(-1, 3), CLOUD)
+def _cloud_layers(points: np.ndarray, colours: np.ndarray | None, diagonal: float) -> list[Layer]:
+    """Each point an octahedron: points proper are one pixel in the viewer, and hardly seen. A layer for each shade."""
+    picked = np.linspace(0, len(points) - 1, min(len(points), MAX_POINTS_SHOWN)).astype(int)
+    shown = points[picked]
+    if colours is None:
+        return [_octahedra(shown, CLOUD, diagonal)]
+    steps = colours[picked].astype(int) // SHADE * SHADE + SHADE // 2
+    shades, of_point = np.unique(steps, axis=0, return_inverse=True)
+    of_point = of_point.reshape(-1)
+    return [_octahedra(shown[of_point == i], tuple(shade / 255), diagonal) for i, shade in enumerate(shades)]
+
+
+def _octahedra(points: np.ndarray, colour: tuple[float, float, float], diagonal: float) -> Layer:
+    vertices = points[:, None] + OCTAHEDRON * (POINT_RADIUS * diagonal)  # (N, 6, 3)
+    faces = OCTAHEDRON_FACES + 6 * np.arange(len(points))[:, None, None]  # (N, 8, 3)
+    return Layer(vertices.reshape(-1, 3), faces.reshape(-1, 3), colour)
 
 
 def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

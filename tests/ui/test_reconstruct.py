@@ -1,6 +1,9 @@
 """The Reconstruct tab's handlers, called as what they are: functions."""
 
+import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,7 +56,7 @@ def test_rebuilding_puts_the_nearest_first_and_names_the_failures(plate, service
     np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=1e-3)
     assert [round(float(p.size[2])) for p in after.parts] == [8, 24]
     assert after.parts[0].distance < after.parts[1].distance
-    assert after.shown.deviation.mean < 0.05 < after.parts[1].deviation.most
+    assert after.shown.deviation.mean < 0.05 < after.parts[1].deviation.max
     low = after.shown.vertices.min(0)
     np.testing.assert_allclose(low, (460, -20, -24), atol=0.05)  # in the file's own place
     assert {stage for stage, _, _ in said} >= {"loading", "sampling", "building", "ranking"}
@@ -113,7 +116,7 @@ def test_views_are_files_and_the_same_view_is_made_once(plate, services):
 def test_without_permission_only_the_program_is_offered(plate, services):
     after, _ = rebuilt(plate, replace(services, run_programs=False))
     files = tab.write_files(after, replace(services, run_programs=False), EN)
-    assert list(files.paths) == ["py"]
+    assert list(files.paths) == ["py", "deviation", "report"]  # made here, by nothing that runs a program
     assert "public link" in files.note
     assert files.paths["py"].name == "my_plate.py"
 
@@ -121,11 +124,79 @@ def test_without_permission_only_the_program_is_offered(plate, services):
 def test_files_are_written_in_the_units_of_the_scan(plate, services):
     after, _ = rebuilt(replace(plate, unit="cm"), services)
     files = tab.write_files(after, services, EN)
-    assert set(files.paths) == {"py", "step", "stl", "glb"}
+    assert set(files.paths) == {"py", "step", "stl", "glb", "deviation", "report"}
     assert files.validity == "valid solid"
     from_step = read_cloud(files.paths["step"])  # STEP is read in millimetres
     np.testing.assert_allclose(np.ptp(from_step.points, axis=0), (800, 400, 80), rtol=0.01)
     assert np.ptp(read_cloud(files.paths["stl"]).points, axis=0)[0] == pytest.approx(80, rel=0.01)
+
+
+def test_the_report_and_the_coloured_cloud_are_of_the_part_on_screen(plate, services):
+    after, _ = rebuilt(replace(plate, unit="cm"), services)
+    files = tab.write_files(after, services, EN)
+    report = json.loads(files.paths["report"].read_text(encoding="utf-8"))
+    assert (report["shown"], report["best"], report["unit"]) == (1, 1, "cm")
+    assert report["model"] == "embedded"
+    assert report["deviation"]["mean"] == pytest.approx(after.shown.deviation.mean, rel=1e-4)
+    assert len(report["candidates"]) == 3
+    assert set(report["files"]) == set(files.paths)
+    np.testing.assert_array_equal(read_cloud(files.paths["deviation"]).points, after.cloud.points)
+
+    other = after.choosing(1)
+    report = json.loads(tab.write_files(other, services, EN).paths["report"].read_text(encoding="utf-8"))
+    assert (report["shown"], report["best"]) == (0, 1)
+    assert report["deviation"]["mean"] == pytest.approx(other.shown.deviation.mean, rel=1e-4)
+    assert report["program"] == other.shown.text
+
+    edited = tab.run_program(after, "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)", services)
+    report = json.loads(tab.write_files(edited, services, EN).paths["report"].read_text(encoding="utf-8"))
+    assert (report["shown"], report["distance"]) == (None, None)
+    assert report["bounding_box"]["part"]["size"] == [1, 2, 3]
+
+    first = tab.write_files(samples.first_work(), services, EN)
+    report = json.loads(first.paths["report"].read_text(encoding="utf-8"))
+    assert report["deviation"]["mean"] < 2 * samples.FIRST_NOISE_MM
+    assert "candidates" not in report
+
+
+def test_before_and_after_the_fit_stand_side_by_side_where_there_was_a_fit(plate, services):
+    unfitted, _ = rebuilt(plate, services)
+    assert all("→" not in caption for _, caption in tab.strip(unfitted))
+    assert tab.strip_title(unfitted, EN) == "Candidates by distance, both ways"
+    assert "before the fit" not in html.numbers(unfitted, EN)
+
+    fitted = tab.rebuild(
+        plate, tab.Options(candidates=2, fit_seconds=2), services, lambda *progress: None, lambda: False
+    )
+    moved = next(part for part in fitted.parts if part.distance_before is not None)
+    assert moved.distance <= moved.distance_before
+    now = fitted.choosing(fitted.parts.index(moved))
+    assert "before the fit)" in html.numbers(now, EN)
+    assert "拟合前" in html.numbers(now, ZH)
+    before, after = tab.strip(fitted)[now.chosen][1].split(" → ")
+    assert float(after) <= float(before)
+    assert "before → after" in tab.strip_title(fitted, EN)
+
+
+def test_the_side_on_which_the_points_lie_is_told_in_words(plate, services):
+    block = "import cadquery as cq\nr=cq.Workplane('XY',origin=(500,0,-20)).box({},{},{})"
+    thin = tab.run_program(plate, block.format(78, 38, 6), services)  # 1 mm under the points on each side
+    assert re.search(r"on average <b>1\.0\d mm</b> outside of the part", html.numbers(thin, EN))
+    thick = tab.run_program(plate, block.format(82, 42, 10), services)
+    shown = html.numbers(thick, EN)
+    assert re.search(r"on average <b>(1\.00|0\.99\d) mm</b> inside of the part", shown)
+    assert "1.00 mm inside<i></i>1.00 mm outside" in shown  # the legend
+    assert "内侧" in html.numbers(thick, ZH)
+
+
+def test_the_deviation_view_draws_the_cloud_in_its_colours(plate, services):
+    after, _ = rebuilt(plate, services)
+    views = {mode: tab.view(after, mode, services) for mode in (tab.SOLID, tab.WITH_POINTS, tab.DEVIATION)}
+    sizes = {mode: Path(path).stat().st_size for mode, path in views.items()}
+    assert len(set(views.values())) == 3
+    assert sizes[tab.DEVIATION] > sizes[tab.SOLID]
+    nothing_yet = tab.view(plate, tab.DEVIATION, services)
+    assert nothing_yet == tab.cloud_view(plate, services)
 
 
 def test_a_step_file_is_refused_where_programs_must_not_run(tmp_path, services):

@@ -93,6 +93,20 @@ def test_at_most_so_many_points_are_drawn(tmp_path):
     assert len(cloud) == 6 * show.MAX_POINTS_SHOWN
 
 
+def test_each_point_has_its_colour(tmp_path):
+    points = np.array([(0.0, 0, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0)])
+    colours = np.array([(59, 76, 192), (180, 4, 38), (59, 76, 192), (240, 240, 240)], np.uint8)
+    path = show.scene(tmp_path / "a.glb", points=points, colours=colours)
+    document, _ = read_glb(path)
+    middles = {}
+    for mesh, layer in zip(document["meshes"], positions(path)):
+        factor = document["materials"][mesh["primitives"][0]["material"]]["pbrMetallicRoughness"]["baseColorFactor"]
+        middles[tuple(np.round(factor[:3], 2))] = len(layer) // 6
+    assert sorted(middles.values()) == [1, 1, 2]
+    blue = next(colour for colour, count in middles.items() if count == 2)
+    assert blue[2] > 0.4 > blue[0]
+
+
 def test_small_pictures_show_something_in_the_middle(box):
     part = np.asarray(show.small_picture(box, pixels=80).convert("L"))
     cloud = np.asarray(show.small_picture(None, box[0], pixels=80).convert("L"))

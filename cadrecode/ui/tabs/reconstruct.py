@@ -13,16 +13,16 @@ import gradio as gr
 
 from cadrecode.errors import CadrecodeError, ProgramError
 from cadrecode.ui import dimensions, html, models, parts, samples, show
+from cadrecode.ui.files import KINDS, write_files
 from cadrecode.ui.live import Progress, Report, Result, follow
 from cadrecode.ui.parts import UNITS, Part, Work
 from cadrecode.ui.services import Services
 from cadrecode.ui.text import Words
 from cadrecode.ui.wire import hear, told
 
-SOLID, WITH_POINTS = "solid", "points"
+SOLID, WITH_POINTS, DEVIATION = "solid", "points", "deviation"
 CAMERA = (55, 62, 4.0)  # degrees and distance: from the front right, a little above
 HEIGHT = "clamp(280px, 42vw, 440px)"
-KINDS = ("py", "step", "stl", "glb")
 
 
 # --- handlers: they know no widgets ---------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ def rebuild(work: Work, options: Options, services: Services, report: Report, st
     if work.cloud is None:
         raise CadrecodeError("There is no cloud yet: drop a file or pick a sample.")
     report("loading", 0, 1)
-    models.use(services, options.base, options.adapter)
+    model = models.use(services, options.base, options.adapter)
     found = services.engine.reconstruct(
         work.cloud,
         candidates=int(options.candidates),
@@ -68,7 +68,7 @@ def rebuild(work: Work, options: Options, services: Services, report: Report, st
         should_stop=stop,
     )
     report("measuring", 0, 1)
-    return parts.of_reconstruction(found, work)
+    return parts.of_reconstruction(found, work, model)
 
 
 def run_program(work: Work, text: str, services: Services) -> Work:
@@ -77,33 +77,6 @@ def run_program(work: Work, text: str, services: Services) -> Work:
     if shown is not None and text.strip() == shown.text.strip():
         return work
     return replace(work, edited=parts.of_program(text, work.cloud, services.sandbox()))
-
-
-@dataclass(frozen=True)
-class Files:
-    """Downloads by kind, what OpenCASCADE said of the solid, and what could not be made."""
-
-    paths: dict[str, Path]
-    validity: str = ""
-    note: str = ""
-
-
-def write_files(work: Work, services: Services, words: Words) -> Files:
-    """The program, and its STEP, STL and GLB from the sandbox, where programs may run."""
-    part = work.shown
-    if part is None:
-        return Files({})
-    folder = services.folder_for("files", part.text, work.name, work.unit)
-    program = folder / f"{work.name}.py"
-    program.write_text(part.text.rstrip() + "\n", encoding="utf-8")
-    sandbox = services.sandbox()
-    if sandbox is None:
-        return Files({"py": program}, note=words("files.off"))
-    execution = sandbox.run(part.text, folder, ("step", "stl", "glb"), name=work.name, unit=work.unit)
-    if not execution.ok:
-        return Files({"py": program}, note=words("files.failed", why=words.outcome(execution.outcome)))
-    valid = words("result.valid") if execution.valid else words("result.invalid")
-    return Files({"py": program, **execution.files}, validity=valid)
 
 
 # --- views: work in, something to show out --------------------------------------------------------------------------
@@ -115,10 +88,12 @@ def view(work: Work, mode: str, services: Services) -> str | None:
     if part is None:
         return cloud_view(work, services)
     folder = services.folder_for("view", part.text, mode, work.name, None if points is None else points.shape)
-    over = points if mode == WITH_POINTS else None
+    over, colours = (points if mode == WITH_POINTS else None), None
+    if mode == DEVIATION and part.deviation is not None:
+        over, colours = part.deviation.points, part.deviation.colours()
     path = folder / f"{work.name}.glb"
     extent = points if points is not None else part.vertices
-    return str(show.scene(path, mesh=(part.vertices, part.faces), points=over, extent=extent))
+    return str(show.scene(path, mesh=(part.vertices, part.faces), points=over, colours=colours, extent=extent))
 
 
 def cloud_view(work: Work, services: Services) -> str | None:
@@ -133,10 +108,16 @@ def cloud_view(work: Work, services: Services) -> str | None:
 def strip(work: Work) -> list[tuple]:
     """A picture of each candidate with its distance, best first; its unit stands in the numbers above."""
     return [
-        (show.small_picture((p.vertices, p.faces), pixels=140), html.length(p.distance))
+        (show.small_picture((p.vertices, p.faces), pixels=140), html.distance(p))
         for p in work.parts
         if p.distance is not None
     ]
+
+
+def strip_title(work: Work, words: Words) -> str:
+    """What the numbers below the candidates are."""
+    fitted = any(p.distance_before is not None for p in work.parts)
+    return words("candidates.title" if fitted else "candidates.unfitted")
 
 
 def stage_words(progress: Progress, words: Words) -> str:
@@ -191,18 +172,26 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 interactive=False,
                 elem_id="result",
             )
-            modes = [(words("mode.points"), WITH_POINTS), (words("mode.solid"), SOLID)]
-            mode = gr.Radio(modes, value=WITH_POINTS, show_label=False, container=False, label=words("mode.title"))
+            modes = [
+                (words("mode.points"), WITH_POINTS), (words("mode.deviation"), DEVIATION), (words("mode.solid"), SOLID),
+            ]  # fmt: skip
+            mode = gr.Radio(
+                modes, value=WITH_POINTS, show_label=False, container=False, label=words("mode.title"), elem_id="mode"
+            )
             numbers = gr.HTML(html.numbers(Work(), words), min_height=52, elem_id="numbers")
             chosen = gr.Gallery(
                 label=words("candidates.title"), columns=8, height="auto", allow_preview=False, object_fit="contain",
                 interactive=False, buttons=[], elem_id="candidates", elem_classes="cr-strip", visible=False,
             )  # fmt: skip
             with gr.Row(elem_classes="cr-files"):
+                named = {"deviation": words("files.deviation"), "report": words("files.report")}
                 files = [
-                    gr.DownloadButton(f".{kind}", interactive=False, size="sm", elem_id=f"download-{kind}")
+                    gr.DownloadButton(
+                        named.get(kind, f".{kind}"), interactive=False, size="sm", elem_id=f"download-{kind}",
+                        min_width=110,
+                    )
                     for kind in KINDS
-                ]
+                ]  # fmt: skip
             files_note = gr.HTML("", padding=False)
             with gr.Row(equal_height=False):
                 with gr.Column(scale=2, min_width=300, elem_id="dimensions") as sliders:
@@ -228,7 +217,12 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
     def draw_strip(now: Work):
         small = strip(now)
-        return gr.update(value=small, visible=bool(small), selected_index=now.chosen if small else None)
+        return gr.update(
+            value=small,
+            label=strip_title(now, words),
+            visible=bool(small),
+            selected_index=now.chosen if small else None,
+        )
 
     def draw_cloud(now: Work):
         return cloud_view(now, services), html.cloud_facts(now.cloud, now.unit, words)

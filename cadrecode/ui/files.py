@@ -1,0 +1,49 @@
+"""What can be downloaded of the part on screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cadrecode.export import EXPORTS, Written, write_report
+from cadrecode.ui import parts
+from cadrecode.ui.parts import Work
+from cadrecode.ui.services import Services
+from cadrecode.ui.text import Words
+
+KINDS = ("py", "step", "stl", "glb", "deviation", "report")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Downloads by kind, what OpenCASCADE said of the solid, and what could not be made."""
+
+    paths: dict[str, Path]
+    validity: str = ""
+    note: str = ""
+
+
+def write_files(work: Work, services: Services, words: Words) -> Files:
+    """The program; its STEP, STL and GLB from the sandbox, where programs may run; the coloured cloud and a report."""
+    part = work.shown
+    if part is None:
+        return Files({})
+    folder = services.folder_for("files", part.text, work.name, work.unit, work.chosen, work.edited is not None)
+    written = Written(py=folder / f"{work.name}.py")
+    written["py"].write_text(part.text.rstrip() + "\n", encoding="utf-8")
+    sandbox = services.sandbox()
+    validity = ""
+    if sandbox is None:
+        written.note = words("files.off")
+    else:
+        execution = sandbox.run(part.text, folder, EXPORTS, name=work.name, unit=work.unit)
+        if execution.ok:
+            written.update(execution.files)
+            validity = words("result.valid") if execution.valid else words("result.invalid")
+        else:
+            written.note = words("files.failed", why=words.outcome(execution.outcome))
+    if work.cloud is not None:
+        measured = parts.deviation(work.cloud.points, part.vertices, part.faces, in_full=True)
+        written["deviation"] = measured.write_ply(folder / f"{work.name}_deviation.ply", work.unit)
+        write_report(written, parts.report(work, measured, written.note), folder / f"{work.name}_report.json")
+    return Files(dict(written), validity, written.note)

@@ -1,0 +1,110 @@
+"""The fit as a person meets it: its slider, its progress, before and after, the coloured cloud and the report."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import read_cloud
+
+pytestmark = pytest.mark.e2e
+
+REBUILD_SECONDS = 120
+FITTED = re.compile(r"both ways ([\d.,e-]+) mm \(([\d.,e-]+) mm before the fit\)")
+SEEN = """() => { window.seen = new Set();
+  new MutationObserver(() => document.querySelectorAll('[role=status]').forEach(one => window.seen.add(one.innerText)))
+    .observe(document.body, {subtree: true, childList: true, characterData: true}); }"""
+
+
+@pytest.fixture(scope="module")
+def bar(tmp_path_factory):
+    """A scan of a bar of 90 x 30 x 17 mm, away from the origin."""
+    rng = np.random.default_rng(3)
+    points = rng.uniform(-0.5, 0.5, (5000, 3))
+    points[np.arange(5000), rng.integers(0, 3, 5000)] = rng.choice((-0.5, 0.5), 5000)
+    path = tmp_path_factory.mktemp("scan") / "bar.xyz"
+    np.savetxt(path, points * (90, 30, 17) + (40, 300, -8), fmt="%.4f")
+    return path
+
+
+@pytest.fixture
+def with_bar(page, app, bar):
+    page.goto(app.url)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
+    page.locator("#cloud-file input[type=file]").set_input_files(bar)
+    page.locator("#cloud-facts").get_by_text(bar.name).wait_for(timeout=30_000)
+    return page
+
+
+def slider(page):
+    """The number beside the slider of the fit; what lies in a fold is made when it opens."""
+    page.get_by_role("button", name="Options").click()
+    return page.locator("#fit-seconds input[type=number]")
+
+
+def rebuild(page, seconds: int | None) -> str:
+    """Set the slider, if at all, rebuild, and wait for the files. Returns the numbers below the part."""
+    if seconds is not None:
+        field = slider(page)
+        field.fill(str(seconds))
+        field.press("Tab")
+    page.evaluate(SEEN)
+    page.locator("#rebuild").click()
+    page.get_by_text(re.compile(r"^Done in")).wait_for(timeout=REBUILD_SECONDS * 1000)
+    page.locator("#download-report:not([disabled])").wait_for(timeout=60_000)
+    return page.locator("#numbers").inner_text()
+
+
+def captions(page) -> list[str]:
+    return page.locator("#candidates .caption-label").all_inner_texts()
+
+
+def test_without_a_fit_there_are_no_numbers_before_it(with_bar):
+    numbers = rebuild(with_bar, 0)
+    assert "both ways" in numbers
+    assert "before the fit" not in numbers
+    assert captions(with_bar)
+    assert all("→" not in caption for caption in captions(with_bar))
+
+
+def test_with_a_fit_the_numbers_before_and_after_are_told_and_do_not_grow(with_bar):
+    assert slider(with_bar).input_value() == "6"  # on by default
+    rebuild(with_bar, None)
+    stages = " ".join(with_bar.evaluate("() => [...window.seen]"))
+    for stage in ("writing programs", "fitting to the cloud", "checking in OpenCASCADE"):
+        assert stage in stages
+    pairs = [caption.split(" → ") for caption in captions(with_bar) if "→" in caption]
+    assert pairs
+    assert all(float(after) <= float(before) for before, after in pairs)
+    fitted = next(i for i, caption in enumerate(captions(with_bar)) if "→" in caption)
+    with_bar.locator("#candidates button.thumbnail-item").nth(fitted).click()
+    with_bar.wait_for_function("() => document.querySelector('#numbers').innerText.includes('before the fit')")
+    after, before = FITTED.search(with_bar.locator("#numbers").inner_text()).groups()
+    assert float(after) <= float(before)
+
+
+def test_the_coloured_cloud_and_the_report_are_downloads(with_bar, bar, tmp_path):
+    rebuild(with_bar, 2)
+    for kind, name in (("deviation", "bar_deviation.ply"), ("report", "bar_report.json")):
+        with with_bar.expect_download(timeout=60_000) as coming:
+            with_bar.locator(f"#download-{kind}").click()
+        assert coming.value.suggested_filename == name
+        coming.value.save_as(tmp_path / name)
+    np.testing.assert_allclose(read_cloud(tmp_path / "bar_deviation.ply").points, read_cloud(bar).points)
+    report = json.loads((tmp_path / "bar_report.json").read_text(encoding="utf-8"))
+    assert report["source"]["file"] == "bar.xyz"
+    assert report["options"]["fit_seconds"] == 2
+    assert report["deviation"]["mean"] < 1
+    assert np.abs(report["bounding_box"]["relative_difference"]).max() < 0.1
+
+
+def test_the_legend_is_there_while_the_colours_are(with_bar):
+    rebuild(with_bar, 0)
+    legend = with_bar.locator("#numbers .cr-legend")
+    assert not legend.is_visible()
+    with_bar.get_by_role("radio", name="deviation").check()
+    legend.wait_for()
+    assert re.fullmatch(r"[\d.]+ mm inside\s*[\d.]+ mm outside", legend.inner_text())
+    with_bar.get_by_role("radio", name="solid").check()
+    assert not legend.is_visible()
