@@ -93,6 +93,14 @@ def deviation(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray, *, in
     return deviation_of(points, vertices, faces, most=MOST_POINTS if in_full else QUICK_POINTS)
 
 
+def in_sight(part: Part) -> np.ndarray:
+    """(N, 3) RAW: the points that were measured, those inside of the part on its surface, where they can be seen."""
+    from cadrecode.cloud.signed import signed_nearest
+
+    signed, places = signed_nearest(part.deviation.points, part.vertices, part.faces)
+    return np.where(signed[:, None] < 0, places, part.deviation.points)
+
+
 def report(work: Work, measured: Deviation, note: str = "") -> dict[str, Any]:
     """What there is to know of the part on screen; of a reconstruction, all of it. `note`: on its files."""
     from cadrecode.reconstruct import report_of

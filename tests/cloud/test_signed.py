@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cadrecode.cloud.signed import signed_distance
+from cadrecode.cloud.signed import signed_distance, signed_nearest
 from cadrecode.program import build, mesh_of, parse
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
@@ -41,6 +41,14 @@ def test_a_point_in_a_bore_is_outside():
     plate = solid("r=w0.sketch().push([(0,0)]).rect(40,20).push([(5,0)]).circle(4,mode='s').finalize().extrude(5)")
     assert signed_distance(np.array([[5.0, 0, 2.5]]), *plate)[0] == pytest.approx(4, rel=0.01)
     assert signed_distance(np.array([[0.0, 0, 2.5]]), *plate)[0] == pytest.approx(-1, rel=0.02)
+
+
+def test_the_nearest_place_is_as_far_as_the_distance_says():
+    box = solid("r=w0.workplane(offset=0/2).moveTo(0,0).box(20,10,6)")
+    points = np.random.default_rng(0).uniform(-15, 15, (300, 3))
+    signed, places = signed_nearest(points, *box)
+    np.testing.assert_allclose(np.linalg.norm(points - places, axis=1), np.abs(signed))
+    np.testing.assert_allclose(signed_distance(places, *box), 0, atol=1e-9)
 
 
 def test_a_mesh_without_faces_is_refused():

@@ -90,7 +90,7 @@ def view(work: Work, mode: str, services: Services) -> str | None:
     folder = services.folder_for("view", part.text, mode, work.name, None if points is None else points.shape)
     over, colours = (points if mode == WITH_POINTS else None), None
     if mode == DEVIATION and part.deviation is not None:
-        over, colours = part.deviation.points, part.deviation.colours()
+        over, colours = parts.in_sight(part), part.deviation.colours()
     path = folder / f"{work.name}.glb"
     extent = points if points is not None else part.vertices
     return str(show.scene(path, mesh=(part.vertices, part.faces), points=over, colours=colours, extent=extent))
