@@ -1,0 +1,116 @@
+"""What the embedded base and the fit make of real files: a table of deviations, and a picture of each.
+
+    python -m benchmarks.scans --files FOLDER_OR_FILE ... --out FOLDER [--seconds 10] [--candidates 8]
+
+Each file is rebuilt as `inference_lora.py` does it. Lengths in the table are in the file's own units. FOLDER gets, of
+each file, a picture (cloud over part, coloured by deviation) and what `inference_lora.py` writes; and scans.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.picture import picture
+from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud
+from cadrecode.engine import Engine
+from cadrecode.errors import CadrecodeError
+from cadrecode.export import write_json
+from cadrecode.kernel import shared_sandbox
+from cadrecode.reconstruct import write_files
+from cadrecode.scoring import bounding_boxes
+
+HEAD = "| file | points | size | mean | p95 | max | mean, % of size | before the fit | box off by | valid | seconds |"
+READABLE = {*CLOUD_SUFFIXES, *MESH_SUFFIXES, *BREP_SUFFIXES}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", nargs="+", type=Path, required=True, help="files, or folders of them")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of fitting, a file; 0: no fit [%(default)s]")
+    parser.add_argument("--candidates", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, help="the first so many files")
+    parser.add_argument("--units", default="units", help="for words in pictures [%(default)s]")
+    given = parser.parse_args()
+    options = {"candidates": given.candidates, "fit_seconds": given.seconds, "seed": given.seed}  # of `reconstruct`
+    given.out.mkdir(parents=True, exist_ok=True)
+    engine = Engine("cpu")
+    engine.open()
+    files = files_of(given.files)[: given.limit]
+    print(HEAD)
+    print("|---" * HEAD.count(" | ") + "|---|", flush=True)
+    rows = []
+    for path in files:
+        try:
+            row = rebuilt(engine, path, given.out, given.units, options)
+        except CadrecodeError as error:
+            row = {"file": path.name, "error": str(error)}
+        rows.append(row)
+        print(line_of(row), flush=True)
+    write_json(given.out / "scans.json", {"options": options, "rows": rows})
+
+
+def files_of(places: list[Path]) -> list[Path]:
+    """Readable files, folder by folder, by name; what is not there is named and passed over."""
+    found = []
+    for place in places:
+        if place.is_dir():
+            found += sorted(path for path in place.iterdir() if path.suffix.lower() in READABLE)
+        elif place.is_file():
+            found.append(place)
+        else:
+            print(f"passed over: {place} is not there")
+    return found
+
+
+def rebuilt(engine: Engine, path: Path, out: Path, unit: str, options: dict) -> dict:
+    """One file: its row of the table. Raises: CadrecodeError: it cannot be read, or nothing valid came out."""
+    started = time.monotonic()
+    cloud = read_cloud(path)
+    found = engine.reconstruct(cloud, sandbox=shared_sandbox(), **options)
+    seconds = time.monotonic() - started
+    write_files(found, out / path.stem, path.stem, shared_sandbox(), model="embedded")
+    best, deviation = found.best, found.deviation
+    row = {
+        "file": path.name,
+        "points": len(cloud.points),
+        "size": float(np.ptp(cloud.points, axis=0).max()),
+        **{name: getattr(deviation, name) for name in ("mean", "p95", "max", "bias")},
+        "distance": best.distance,
+        "distance_before": best.distance_before,
+        "box_off": bounding_boxes(cloud.points, best.vertices)["relative_difference"],
+        "valid": sum(one.ok for one in found.candidates),
+        "candidates": len(found.candidates),
+        "seconds": round(seconds, 1),
+        "program": best.raw_text,
+    }
+    words = f"{path.name}: {deviation.mean:.3g} mean, {deviation.p95:.3g} p95, {deviation.max:.3g} max {unit}"
+    picture(out / f"{path.stem}.png", (best.vertices, best.faces), deviation, unit, words)
+    return row
+
+
+def line_of(row: dict) -> str:
+    """A row in Markdown."""
+    if "error" in row:
+        return f"| {row['file']} | {row['error']} |" + " |" * 9
+    fitted = row["distance_before"] is not None
+    cells = [
+        row["file"],
+        f"{row['points']:,}",
+        *(f"{row[name]:.3g}" for name in ("size", "mean", "p95", "max")),
+        f"{row['mean'] / row['size']:.2%}",
+        f"{row['distance_before']:.3g} -> {row['distance']:.3g}" if fitted else f"{row['distance']:.3g}",
+        f"{max(row['box_off'], key=abs):+.1%}",
+        f"{row['valid']} of {row['candidates']}",
+        f"{row['seconds']:.1f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()
