@@ -146,18 +146,30 @@ class CloudRuler:
         gaps = np.where(outside, gaps, -gaps)
         return Measured(gaps, agreement, samples, directions[chosen], unsupported, distance)
 
+    def mean_gap(self, points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> float:
+        """The first part of `distance`, for other points (N, 3) in the cloud's frame."""
+        return self._softened(_nearest(points, vertices, faces)[0])
+
     def _unsupported(self, samples: np.ndarray, directions: np.ndarray) -> np.ndarray:
         """(M,): how much farther than the spacing each place is from the nearest point that may lie on it."""
-        if self._all_normals is None:
-            nearest = self._tree.query(samples)[0]
-        else:
-            count = min(SUPPORTERS, self._tree.n)
-            apart, near = (found.reshape(len(samples), -1) for found in self._tree.query(samples, k=count))
-            cosines = np.einsum("ij,ikj->ik", directions, self._all_normals.directions[near])
-            faces_away = (cosines < AWAY) & (self._all_normals.confidence[near] >= SURE)
-            none = np.maximum(apart[:, -1:], 2 * self.spacing)  # all that is near lies on the other side of a wall
-            nearest = np.where(faces_away, none, apart).min(axis=1)
+        nearest, near = self._tree.query(samples)
+        if self._all_normals is not None:
+            asking = np.flatnonzero((nearest > self.spacing) | self._face_away(directions, near))
+            if len(asking):
+                nearest[asking] = self._supporters_of(samples[asking], directions[asking])
         return np.maximum(nearest - self.spacing, 0.0)
+
+    def _supporters_of(self, samples: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """(M,): to the nearest of some points that does not face away; at least twice the spacing where all do."""
+        apart, near = self._tree.query(samples, k=min(SUPPORTERS, self._tree.n))
+        apart, near = apart.reshape(len(samples), -1), near.reshape(len(samples), -1)
+        none = np.maximum(apart[:, -1:], 2 * self.spacing)  # all that is near lies on the other side of a wall
+        return np.where(self._face_away(directions[:, None], near), none, apart).min(axis=1)
+
+    def _face_away(self, directions: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Whether points, by number, surely lie on a surface that faces away from directions (..., 3)."""
+        cosines = np.einsum("...j,...j->...", directions, self._all_normals.directions[points])
+        return (cosines < AWAY) & (self._all_normals.confidence[points] >= SURE)
 
     def _softened(self, lengths: np.ndarray) -> float:
         """Their mean, but that of squares where they are shorter than the floor."""
