@@ -19,6 +19,8 @@ from cadrecode.program.language import (
     Line,
     Loop,
     Mode,
+    Operation,
+    Placement,
     Plane,
     Point2,
     Point3,
@@ -38,16 +40,30 @@ def transform(program: Program, scale: float, offset: Point3 = (0, 0, 0)) -> Pro
     """
     if not scale > 0:
         raise ProgramError(f"The scale is {scale:g}.", expected="a positive number")
-    return Program(tuple(Step(step.operation, _scaled_solid(step.solid, scale, offset)) for step in program.steps))
+    placement = program.placement
+    if placement is not None:
+        moved = tuple(o * scale + d for o, d in zip(placement.offset, offset))
+        placement, offset = dataclasses.replace(placement, offset=moved), (0, 0, 0)
+    steps = (Step(step.operation, _scaled_solid(step.solid, scale, offset)) for step in program.steps)
+    return Program(tuple(steps), placement)
 
 
 def to_raw(program: Program, frame: Frame, decimals: int | None = None) -> Program:
     """From the CODE frame to the units and the place of the user's file.
 
+    In a turned frame the part stays in its own axes, centred, and is placed as a whole.
     Args: decimals: round every number to so many; enough for 1/50,000 of the longest side when None.
     """
-    moved = transform(program, frame.raw_per_code, frame.center)
+    if frame.rotation is None:
+        moved = transform(program, frame.raw_per_code, frame.center)
+    else:
+        moved = _placed(transform(program, frame.raw_per_code), Placement(*frame.turn(), frame.center))
     return rounded(moved, raw_decimals(frame) if decimals is None else decimals)
+
+
+def _placed(program: Program, placement: Placement) -> Program:
+    steps = program.steps if program.placement is None else (Step(Operation.UNION, program),)
+    return Program(steps, placement)
 
 
 def raw_decimals(frame: Frame) -> int:
@@ -60,7 +76,7 @@ def raw_decimals(frame: Frame) -> int:
 
 
 def rounded(program: Program, decimals: int) -> Program:
-    """Every number rounded; directions of planes are left alone."""
+    """Every number rounded; directions of planes, and turns, are left alone."""
     return _map_numbers(program, lambda value: round(float(value), decimals))
 
 
@@ -73,9 +89,11 @@ def _scaled_solid(solid: Solid | Program, scale: float, offset: Point3) -> Solid
 
 
 def _map_numbers(node, function):
-    """The same tree with every number mapped, except in planes' directions."""
+    """The same tree with every number mapped, except in planes' directions and in turns."""
     if isinstance(node, Plane):
         return dataclasses.replace(node, origin=tuple(map(function, node.origin)))
+    if isinstance(node, Placement):
+        return dataclasses.replace(node, offset=tuple(map(function, node.offset)))
     if isinstance(node, bool | str) or node is None:
         return node
     if isinstance(node, int | float):
