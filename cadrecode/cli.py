@@ -98,6 +98,9 @@ def inference_main(argv: Arguments = None) -> int:
     parser.add_argument("--temperature", type=_positive, default=0.7, help="of all but the first [%(default)s]")
     parser.add_argument("--seed", type=_seed, default=0)
     parser.add_argument("--fit_seconds", type=_seconds, default=6.0, help="on the cloud; 0: no fit [%(default)s]")
+    parser.add_argument(
+        "--align", choices=("auto", "off"), default="auto", help="turn a part that stands askew upright [%(default)s]"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... [%(default)s]")
     parser.add_argument("--units", choices=("mm", "cm", "m", "inch"), default="mm", help="of the file [%(default)s]")
     arguments = parser.parse_args(argv)
@@ -133,8 +136,10 @@ def _inference(arguments: argparse.Namespace) -> None:
         temperature=arguments.temperature,
         seed=arguments.seed,
         fit_seconds=arguments.fit_seconds,
+        align=arguments.align == "auto",
         sandbox=sandbox,
     )
+    _say(f"align       {found.alignment}")
     failed = Counter(str(one.outcome) for one in found.candidates if not one.ok)
     how = f" ({', '.join(f'{count} {outcome}' for outcome, count in failed.items())})" if failed else ""
     valid = len(found.candidates) - failed.total()
