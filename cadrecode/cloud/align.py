@@ -18,18 +18,19 @@ from cadrecode.cloud.check import require_points_array
 from cadrecode.cloud.normals import FEWEST_POINTS, given_normals, local_noise, thinnest
 from cadrecode.cloud.revolution import axis_of_revolution, on_walls
 
-ALIGNED_DEGREES = 0.5  # a part that is upright within this stays as it is
+ALIGNED_DEGREES = 0.5  # a part that is upright within this, or within the noise of its cloud, stays as it is
 POINTS = 8192  # looked at; more make the answer no better than the scan is
 SEARCHED = 1500  # of their normals, for guesses
 TRIED = 6  # guesses that are made better
-LEAST_SCORE = 0.26  # of `axes.score`, which is 0.11 for a ball: about a fifth of the surface along three axes
+LEAST_SCORE = 0.2  # of `axes.score`, which is 0.11 for a ball: about a tenth of the surface along three axes
 ALIKE = 0.02  # guesses that differ by less in what they explain are told apart by their boxes, then by the turn
 BOX = 0.04  # what a box of twice the volume costs, of the score
 OWN = 0.2  # of what slanted faces gain: what the file's own axes must explain beside it to be kept
 OWN_LEAST = 0.03  # of the surface
+SPUN = 0.3  # of what the file's axes do not explain: what a mere spin about one of them must
 PATCH, WIDEST = 10.0, 150  # radius of the patch that gives a normal, of the noise; its points, at most
 FLAT = 0.8  # of the patches are believed, the flattest
-TIGHTER = 0.93  # of the footprint's area: where normals do not tell a turn, a tighter rectangle does
+TIGHTER = 0.85  # of the footprint's area: where normals do not tell a turn, a tighter rectangle does
 
 
 class Standing(StrEnum):
@@ -73,7 +74,8 @@ def align(points: np.ndarray, normals: np.ndarray | None = None, *, seed: int = 
         points: (N, 3) float, RAW.
         normals: (N, 3) of them, either way around, where the file has any; else they are estimated.
         seed: for which points are looked at.
-    Returns: the smallest rotation that aligns; none within 0.5 degrees, and where the cloud does not tell.
+    Returns: the smallest rotation that aligns. None within 0.5 degrees, or so small a turn that no point moves by more
+        than the noise; and none where the cloud does not tell.
     Raises:  PointCloudError: wrong shape, no points, NaN or infinite values.
     """
     points = require_points_array(points)
@@ -93,12 +95,12 @@ def align(points: np.ndarray, normals: np.ndarray | None = None, *, seed: int = 
         axis = axis_of_revolution(points, directions)
         if axis is None:
             return UNCLEAR
-        return _turned(axes.least_turn(axis))
+        return _turned(axes.least_turn(axis), noise)
     found = _sharpened(found, points, directions, few, noise)
     own = axes.on_faces(axes.refined(np.eye(3), directions, start=1.0, rounds=6), points, directions, noise)
     if np.degrees(axes.angle(own)) < ALIGNED_DEGREES and _own_axes_hold(found, directions):
         return UPRIGHT
-    return _turned(found)
+    return _turned(found, noise)
 
 
 def _normals(points: np.ndarray, normals: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, float]:
@@ -122,10 +124,10 @@ def _normals(points: np.ndarray, normals: np.ndarray | None) -> tuple[np.ndarray
     return points[flat], directions[flat], noise
 
 
-def _turned(rotation: np.ndarray) -> Alignment:
+def _turned(rotation: np.ndarray, noise: float) -> Alignment:
     rotation = axes.nearest_to_identity(rotation)
     degrees = float(np.degrees(axes.angle(rotation)))
-    if degrees < ALIGNED_DEGREES:
+    if degrees < max(ALIGNED_DEGREES, np.degrees(noise)):  # at the half side, 1, a turn moves points by its angle
         return UPRIGHT
     return Alignment(Standing.TURNED, rotation, degrees)
 
@@ -184,7 +186,12 @@ def _tightened(rotation: np.ndarray, points: np.ndarray, axis: np.ndarray) -> np
 
 
 def _own_axes_hold(found: np.ndarray, normals: np.ndarray) -> bool:
-    """Whether faces along the file's own axes, which another rotation gives up, are a fair share of what it gains."""
+    """Whether faces along the file's own axes, which another rotation gives up, are a fair share of what it gains.
+
+    A rotation that keeps one of the file's axes must gain a good part of all that stands askew about it: of a bent
+    lever, one arm is no reason to turn.
+    """
     own, others = axes.along(np.eye(3), normals), axes.along(found, normals)
     gained, lost = np.maximum(others - own, 0).mean(), np.maximum(own - others, 0).mean()
-    return bool(lost > max(OWN * gained, OWN_LEAST))
+    spin = np.abs(found).max() > np.cos(np.radians(2 * ALIGNED_DEGREES))
+    return bool(lost > max(OWN * gained, OWN_LEAST) or (spin and gained < SPUN * (1 - own).mean()))

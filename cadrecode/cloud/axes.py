@@ -23,6 +23,9 @@ _PLANE_SPREAD = np.radians(12.0)  # normals of one face, before the axes are kno
 _PLANE_FLAT, _FLAT_SPREAD = 0.55, np.radians(4.0)  # so many of them lie so near: a strip of a cylinder has a third
 _FEWEST_SHARE = 0.004  # of the points make a face
 _FACES = 8  # an axis
+_STEP = 0.01  # of the heights at which faces are looked for
+# Distances from a plane, first wide: the axes may lean. Then narrow: the two sides of a sheet are near each other.
+_WIDTHS = (0.02, 0.008, 0.004, 0.004), (0.004, 0.004, 0.004, 0.004)
 _PRIOR = np.radians(0.5)  # how far the normals' own answer may be off
 _DRAFT = np.radians((2.0, 1.0, 0.6, 0.4, 0.3))  # faces that lean more than this against the others count less
 
@@ -192,19 +195,13 @@ def on_faces(rotation: np.ndarray, points: np.ndarray, normals: np.ndarray, nois
         noise: how far points lie off their faces.
     """
     blur = max(noise, 1e-3)
-    faces = [
-        (i, scatter, normal)
-        for i in range(3)
-        for scatter, normal in _faces_along(rotation[:, i], points, normals, blur)
-    ]
+    faces = [(i, scatter) for i in range(3) for scatter in _faces_along(rotation[:, i], points, normals, blur)]
     prior = (blur / _PRIOR) ** 2
     for draft in _DRAFT:
         hessian, gradient = prior * np.eye(3), np.zeros(3)
-        for i, scatter, normal in faces:
+        for i, scatter in faces:
             axis = rotation[:, i]
-            lean = np.arccos(min(abs(float(axis @ normal)), 1.0))
-            told = blur / np.sqrt(max(np.linalg.eigvalsh(scatter)[1], 1e-12))  # how well a face tells its direction
-            weight = float(_near(lean, np.hypot(draft, told)))
+            weight = _upright_weight(axis, scatter, blur, draft)
             cross = _cross(axis)
             hessian += weight * cross.T @ scatter @ cross
             gradient += weight * cross.T @ scatter @ axis
@@ -212,8 +209,16 @@ def on_faces(rotation: np.ndarray, points: np.ndarray, normals: np.ndarray, nois
     return rotation
 
 
+def _upright_weight(axis: np.ndarray, scatter: np.ndarray, blur: float, draft: float) -> float:
+    """What a face's say is worth, in [0, 1]: little where it leans, by more than it cannot tell, from the axis."""
+    values, vectors = np.linalg.eigh(scatter)
+    leans = vectors[:, 1:].T @ axis  # sines, towards its two widths
+    told = blur / np.sqrt(np.maximum(values[1:], 1e-12))
+    return float(np.exp(-0.5 * (leans**2 / (draft**2 + told**2)).sum()))
+
+
 def _faces_along(axis: np.ndarray, points: np.ndarray, normals: np.ndarray, blur: float):
-    """Planes nearly square to an axis: the (3, 3) scatter of each one's points about their middle, and its normal."""
+    """Planes nearly square to an axis: the (3, 3) scatter of each one's points about their middle."""
     cosines = np.abs(normals @ axis)
     left = cosines > np.cos(_PLANE_SPREAD)
     fewest = max(_FEWEST_SHARE * len(points), 12)
@@ -221,24 +226,35 @@ def _faces_along(axis: np.ndarray, points: np.ndarray, normals: np.ndarray, blur
         if np.count_nonzero(left) < fewest:
             return
         heights = points[left] @ axis
-        bins = np.arange(heights.min(), heights.max() + 0.02, max(2 * blur, 0.01))
-        counts, edges = np.histogram(heights, bins) if len(bins) > 1 else (np.array([len(heights)]), heights[:1])
-        normal, level = axis, edges[int(counts.argmax())] + (bins[1] - bins[0] if len(bins) > 1 else 0) / 2
-        inside = np.zeros(len(points), bool)
-        for width in (max(4 * blur, 0.02), max(3 * blur, 0.008), max(3 * blur, 0.004)):
-            inside = left & (np.abs(points @ normal - level) < width)
-            if np.count_nonzero(inside) < fewest:
-                break
-            middle = points[inside].mean(axis=0)
-            centred = points[inside] - middle
-            scatter = centred.T @ centred
-            normal = np.linalg.eigh(scatter)[1][:, 0]
-            normal = normal * np.sign(normal @ axis)
-            level = middle @ normal
+        bins = np.arange(heights.min(), heights.max() + 3 * _STEP * blur, max(2 * blur, _STEP))
+        counts, edges = np.histogram(heights, np.append(bins, bins[-1] + max(2 * blur, _STEP)))
+        level = float(edges[int(counts.argmax())] + edges[int(counts.argmax()) + 1]) / 2
+        tried = [_plane(points, left, axis, level, blur, widths, fewest) for widths in _WIDTHS]
+        inside = max(tried, key=np.count_nonzero)
         if np.count_nonzero(inside) < fewest:
-            left &= ~(np.abs(points @ axis - level) < max(2 * blur, 0.01))
+            left &= np.abs(points @ axis - level) >= max(2 * blur, _STEP)
             continue
         left &= ~inside
+        scatter, normal = _scatter(points[inside])
         flat = np.mean(cosines[inside] > np.cos(_FLAT_SPREAD))
-        if flat > _PLANE_FLAT and normal @ axis > np.cos(np.radians(4)):
-            yield scatter, normal
+        if flat > _PLANE_FLAT and abs(normal @ axis) > np.cos(np.radians(4)):
+            yield scatter
+
+
+def _plane(points, left, normal, level: float, blur: float, widths: tuple[float, ...], fewest: float) -> np.ndarray:
+    """(N,) bool: points of one plane, found by fitting it to those within ever smaller distances."""
+    inside = np.zeros(len(points), bool)
+    for width in widths:
+        inside = left & (np.abs(points @ normal - level) < max(3 * blur, width))
+        if np.count_nonzero(inside) < fewest:
+            break
+        _, turned = _scatter(points[inside])
+        normal = turned * np.sign(turned @ normal)
+        level = float(points[inside].mean(axis=0) @ normal)
+    return inside
+
+
+def _scatter(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    centred = points - points.mean(axis=0)
+    scatter = centred.T @ centred
+    return scatter, np.linalg.eigh(scatter)[1][:, 0]

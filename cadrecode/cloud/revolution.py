@@ -12,6 +12,7 @@ MEETS = np.sin(np.radians(6.0))  # normals that miss the axis by less, seen from
 LEAST_SHARE = 0.75  # of the normals must meet it
 WALL_LEAN, FACING = 0.2, 0.9  # cosines: of a wall's normal with the axis; of it and the way out from the axis
 FARTHEST = np.cos(np.radians(2.0))  # the normals' own answer is not farther off
+MOST_OF = 0.6  # of what is square to the axis lies on walls about it
 FEWEST, MOST_WALLS = 40, 6  # points of a wall, and walls
 CLEAR = 4.0  # times as much must turns about other axes move the surface: those of a ball all move it as little
 
@@ -63,7 +64,7 @@ def on_walls(axis: np.ndarray, points: np.ndarray, normals: np.ndarray, noise: f
         wall = _clusters(radii, facing, blur)
         kept = (wall >= 0) & facing
         kept &= np.abs(radii - _centres(radii, wall, kept)[wall]) < width * blur
-        if np.count_nonzero(kept) < FEWEST:
+        if np.count_nonzero(kept) < max(FEWEST, MOST_OF * len(radii)):  # no cylinders of one axis after all
             return given
         one_of = np.eye(wall.max() + 1)[wall[kept]]  # (K, walls)
         first = np.cross(axis, np.eye(3)[int(np.abs(axis).argmin())])
@@ -74,7 +75,7 @@ def on_walls(axis: np.ndarray, points: np.ndarray, normals: np.ndarray, noise: f
         answer = np.linalg.lstsq(design, radii[kept], rcond=1e-6)[0]
         axis = axis + answer[0] * first + answer[1] * second
         axis /= np.linalg.norm(axis)
-        if axis @ given < FARTHEST:  # no cylinders after all
+        if axis @ given < FARTHEST:
             return given
         middle = middle + answer[2] * first + answer[3] * second
     return axis
