@@ -99,6 +99,12 @@ def inference_main(argv: Arguments = None) -> int:
     parser.add_argument("--seed", type=_seed, default=0)
     parser.add_argument("--fit_seconds", type=_seconds, default=6.0, help="on the cloud; 0: no fit [%(default)s]")
     parser.add_argument(
+        "--clean",
+        choices=("off", "outliers", "all"),
+        default="off",
+        help="take away lone points (outliers); also the table and crumbs beside the part (all) [%(default)s]",
+    )
+    parser.add_argument(
         "--align", choices=("auto", "off"), default="auto", help="turn a part that stands askew upright [%(default)s]"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... [%(default)s]")
@@ -110,6 +116,7 @@ def inference_main(argv: Arguments = None) -> int:
 def _inference(arguments: argparse.Namespace) -> None:
     from cadrecode import reconstruct
     from cadrecode.cloud import make_shape, read_cloud
+    from cadrecode.cloud.clean import clean
     from cadrecode.engine import Engine
     from cadrecode.kernel import shared_sandbox
 
@@ -126,6 +133,10 @@ def _inference(arguments: argparse.Namespace) -> None:
     _say(f"cloud       {cloud.name}: {len(cloud.points):,} points, {_size(cloud.points, units)}")
     for warning in cloud.warnings:
         _say(f"            {warning}")
+    if arguments.clean != "off":
+        cleaned = clean(cloud, surroundings=arguments.clean == "all", seed=arguments.seed)
+        cloud = cleaned.cloud
+        _say(f"clean       {cleaned}; {_size(cloud.points, units)} left")
     engine = Engine(arguments.device)
     opened = engine.open(arguments.base_model, arguments.lora_path)
     _say(f"model       {opened.note}{', its point encoder never trained: expect nonsense' * engine.fresh_encoder}")
@@ -150,7 +161,7 @@ def _inference(arguments: argparse.Namespace) -> None:
         f"deviation   {deviation.mean:.3g} {units} mean, {deviation.p95:.3g} p95, {deviation.max:.3g} max, "
         "from the points to the part"
     )
-    _say(f"part        {_size(best.vertices, units)}{_oddities(best)}")
+    _say(f"part        {_size(found.frame.to_own_axes(best.vertices), units)}{_oddities(best)}")
     _say(f"written     {', '.join(str(path) for path in written.values())}")
     if written.note:
         _say(f"            {written.note}")

@@ -19,6 +19,7 @@ from cadrecode.cloud.read import Cloud
 
 NEIGHBOURS = 12  # whose distance says how lonely a point is
 LONELY = 3.0  # times as far from them as they are from theirs
+CROWD = 0.9  # of the points are no strays: three times lonelier than the loneliest of them is alone too
 LOOKED_AT = 20_000  # points, for noise and for the table; a dense scan says the same more often
 PLANES_TRIED = 600  # triples of points, as in RANSAC (Fischler & Bolles 1981)
 TABLE_SHARE = 0.1  # of the points, at least
@@ -26,8 +27,12 @@ BEYOND = 0.01  # of the points may lie behind a table: a part stands on it
 UNCOVERED = 0.3  # of its points, at least, have nothing above them; a closed part's own face has something everywhere
 AROUND = 0.65  # of all directions, at least, in which it goes on; the top of a box seen from a corner has half
 DIRECTIONS = 36
-LINK = 4.0  # times the spacing: points nearer than this are of one piece
-PIECE = 0.25  # of the largest piece: another one as large as this is not thrown away
+FEWEST_ABOVE, ONE_SIDED = (
+    6,
+    0.5,
+)  # cells of the part near a place under it; length of their mean direction: 2/pi at an edge
+LINK = 2.0  # times the distance to the fourth neighbour: points nearer than this are of one piece
+PIECE = 0.03  # of the largest piece: a larger one may be a face whose surroundings the scanner did not see
 APART = 0.5  # of a piece's points, at least, lie outside of the largest one's hull: walls of a bore do not
 
 
@@ -74,32 +79,34 @@ def clean(cloud: Cloud, *, surroundings: bool = True, seed: int = 0) -> Cleaned:
     outliers = len(points) - np.count_nonzero(kept)
     table = pieces = 0
     if surroundings:
-        for find in (_on_a_table, _in_other_pieces):
-            inside = np.flatnonzero(kept)
-            taken = find(points[inside], seed)
-            if len(inside) - np.count_nonzero(taken) < MIN_DISTINCT:
-                continue
-            kept[inside[taken]] = False
-            if find is _on_a_table:
-                table = np.count_nonzero(taken)
-            else:
-                pieces = np.count_nonzero(taken)
+        table = _take(kept, _on_a_table(points[kept], seed))
+        pieces = _take(kept, _in_other_pieces(points[kept]))
     normals = None if cloud.normals is None else cloud.normals[kept]
     left = cloud if kept.all() else replace(cloud, points=points[kept], normals=normals)
-    return Cleaned(left, int(outliers), int(table), int(pieces), kept)
+    return Cleaned(left, int(outliers), table, pieces, kept)
+
+
+def _take(kept: np.ndarray, taken: np.ndarray) -> int:
+    """Drop some of what is kept, in place, unless hardly anything would be left. Returns how many."""
+    count = int(np.count_nonzero(taken))
+    if np.count_nonzero(kept) - count < MIN_DISTINCT:
+        return 0
+    kept[np.flatnonzero(kept)[taken]] = False
+    return count
 
 
 def lonely(points: np.ndarray) -> np.ndarray:
     """(N,) bool: points much farther from their neighbours than those are from theirs.
 
     A local outlier factor (Breunig et al. 2000) in its simplest form: a scan that is sparse in places is left alone.
+    Strays that have only each other are found by the whole cloud instead.
     """
     if len(points) <= NEIGHBOURS:
         return np.zeros(len(points), bool)
     distances, near = cKDTree(points).query(points, k=NEIGHBOURS + 1)
     own = distances[:, 1:].mean(axis=1)
     usual = np.median(own[near[:, 1:]], axis=1)
-    return own > LONELY * np.maximum(usual, np.median(own) / LONELY)
+    return own > np.minimum(LONELY * np.maximum(usual, np.median(own) / LONELY), LONELY * np.quantile(own, CROWD))
 
 
 # --- the table
@@ -127,9 +134,8 @@ def _on_a_table(points: np.ndarray, seed: int) -> np.ndarray:
             above, beyond = side * heights > thickness, side * heights < -thickness
             if beyond.mean() > BEYOND or above.mean() < BEYOND:
                 continue
-            taken = _open_part(few[on], few[above], normal, reach)
-            if taken is not None:
-                return _like(points, few[on][taken], side * normal, side * level, thickness, reach)
+            if _goes_on_around(_flat(few[on], normal), _flat(few[above], normal), reach):
+                return _on_or_behind(points, side * normal, side * level, thickness, reach)
         left &= ~on
     return np.zeros(len(points), bool)
 
@@ -166,58 +172,75 @@ def _flat(points: np.ndarray, normal: np.ndarray) -> np.ndarray:
     return points @ np.column_stack((first, np.cross(normal, first)))
 
 
-def _open_part(on: np.ndarray, above: np.ndarray, normal: np.ndarray, reach: float) -> np.ndarray | None:
-    """(K,) bool: the points of a plane that have nothing above them; None where it is a face of the part, no table."""
-    plane, part = _flat(on, normal), _flat(above, normal)
+def _goes_on_around(plane: np.ndarray, part: np.ndarray, reach: float) -> bool:
+    """Whether a plane is a table and no face of the part: much of it has nothing above it, in most directions.
+
+    Args: plane, part: (K, 2) and (M, 2), its points and those above it, seen along its normal.
+    """
     uncovered = cKDTree(part).query(plane)[0] > reach
     if uncovered.mean() < UNCOVERED:
-        return None
+        return False
     try:
         hull = ConvexHull(part)
     except QhullError:  # all in line: a wall, at whose foot no table goes on all around
-        return None
+        return False
     outside = (plane @ hull.equations[:, :2].T + hull.equations[:, 2]).max(axis=1) > reach
     away = plane[outside] - part[hull.vertices].mean(axis=0)
     seen = np.unique(np.floor(np.arctan2(away[:, 1], away[:, 0]) / (2 * np.pi) * DIRECTIONS))
-    return uncovered if len(seen) >= AROUND * DIRECTIONS else None
+    return len(seen) >= AROUND * DIRECTIONS
 
 
-def _like(points, table: np.ndarray, normal: np.ndarray, level: float, thickness: float, reach: float) -> np.ndarray:
-    """All points on the plane, or behind it, that lie by those known to be table: the part keeps its own bottom."""
+def _on_or_behind(points: np.ndarray, normal: np.ndarray, level: float, thickness: float, reach: float) -> np.ndarray:
+    """(N,) bool: points on a table or behind it, but for the part's own bottom, which lies under the part.
+
+    A part that does not reach down to the plane stands before it, and has no bottom there.
+    """
     heights = points @ normal - level
     taken = heights < thickness
-    near = cKDTree(_flat(table, normal)).query(_flat(points[taken], normal))[0] < 0.9 * reach
-    taken[taken] = near | (heights[taken] < -thickness)
+    if np.quantile(heights[~taken], 0.005) < thickness + reach:
+        seen = _flat(points, normal)
+        taken[taken] = ~_under(seen[taken], seen[~taken], reach) | (heights[taken] < -thickness)
     return taken
+
+
+def _under(places: np.ndarray, part: np.ndarray, reach: float) -> np.ndarray:
+    """(K,) bool: places with some of the part on all sides; beside the part it lies on one side only."""
+    cells = np.unique(np.round(part / (reach / 2)), axis=0) * (reach / 2)  # a wall seen from above counts once
+    many = min(60, len(cells))
+    distances, near = cKDTree(cells).query(places, k=many, distance_upper_bound=2 * reach)
+    found = np.isfinite(distances) & (distances > 0)
+    steps = cells[np.minimum(near, len(cells) - 1)] - places[:, None]
+    directions = np.where(found[..., None], steps / np.where(found, distances, 1)[..., None], 0)
+    counts = found.sum(axis=1)
+    one_sided = np.linalg.norm(directions.sum(axis=1), axis=1) / np.maximum(counts, 1)
+    return (counts >= FEWEST_ABOVE) & (one_sided < ONE_SIDED)
 
 
 # --- other pieces
 
 
-def _in_other_pieces(points: np.ndarray, seed: int) -> np.ndarray:
+def _in_other_pieces(points: np.ndarray) -> np.ndarray:
     """(N,) bool: points of small pieces that lie apart from the largest one and outside of its hull."""
     tree = cKDTree(points)
     spacing = float(np.quantile(tree.query(points, k=5)[0][:, -1], 0.9))
-    pairs = tree.query_pairs(LINK / 2 * spacing, output_type="ndarray")
+    pairs = tree.query_pairs(LINK * spacing, output_type="ndarray")
     links = coo_matrix((np.ones(len(pairs), bool), pairs.T), shape=(len(points), len(points)))
-    count, piece = connected_components(links, directed=False)
-    taken = np.zeros(len(points), bool)
+    _, piece = connected_components(links, directed=False)
     sizes = np.bincount(piece)
     largest = int(sizes.argmax())
-    if count == 1 or sizes[largest] < 4:
-        return taken
+    outside = _outside(points, points[piece == largest], spacing)
+    share = np.bincount(piece, weights=outside) / sizes
+    apart = (sizes < PIECE * sizes[largest]) & (share > APART)
+    return apart[piece]
+
+
+def _outside(points: np.ndarray, of: np.ndarray, margin: float) -> np.ndarray:
+    """(N,) bool: points outside of the convex hull of others, by more than the margin."""
     try:
-        hull = ConvexHull(points[piece == largest])
-    except QhullError:  # flat: everything else is outside
-        hull = None
-    outside = np.ones(len(points), bool)
-    if hull is not None:
-        corners = hull.equations
-        outside = np.array(
-            [(corners[:, :3] @ block.T + corners[:, 3:]).max(axis=0) > spacing for block in [points]]
-        ).reshape(-1)
-    for other in np.flatnonzero(sizes < PIECE * sizes[largest]):
-        mine = piece == other
-        if outside[mine].mean() > APART:
-            taken |= mine
-    return taken
+        planes = ConvexHull(of).equations
+    except QhullError:  # flat: there is no inside
+        return np.ones(len(points), bool)
+    outside = np.zeros(len(points), bool)
+    for normal_and_level in planes:
+        outside |= points @ normal_and_level[:3] + normal_and_level[3] > margin
+    return outside

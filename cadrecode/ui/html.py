@@ -11,6 +11,7 @@ from cadrecode.ui.parts import Work
 
 if TYPE_CHECKING:
     from cadrecode.cloud import Cloud
+    from cadrecode.cloud.align import Alignment
     from cadrecode.ui.text import Words
 
 
@@ -104,7 +105,7 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
         ]
     if part.distance is not None:
         small.append(words("result.distance", x=f"<b>{length(part.distance, work.unit)}</b>"))
-    size = " × ".join(length(float(side)) for side in part.size)
+    size = " × ".join(length(float(side)) for side in work.size_of(part))
     small.append(f"<b>{size} {work.unit}</b>")
     if validity:
         small.append(validity)
@@ -113,9 +114,21 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
     elif work.failures:
         total = len(work.parts) + len(work.failures)
         small.append(words("result.failures", bad=len(work.failures), total=total, why=_why(work.failures, words)))
+    if work.alignment is not None:
+        small += _standing(work.alignment, words)
+    if work.cloud is not None and work.cleaned is not None:
+        whole = len(work.cloud.points)
+        small.append(words("result.cleaned", x=f"{whole - len(work.cleaned.points):,}", n=f"{whole:,}"))
     if work.stopped:
         small.append(words("result.stopped"))
     return f'<div class="cr-numbers">{lead}<span class="cr-small">{" · ".join(small)}</span></div>'
+
+
+def _standing(alignment: Alignment, words: Words) -> list[str]:
+    """What was done about a part that stood askew; nothing where there was nothing to do."""
+    if alignment.rotation is not None:
+        return [words("result.turned", x=f"{alignment.degrees:.1f}")]
+    return [words("result.unclear")] if alignment.standing == "unclear" else []
 
 
 def _why(failures: tuple[str, ...], words: Words) -> str:

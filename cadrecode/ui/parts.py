@@ -12,6 +12,7 @@ from cadrecode.program import Program, parse
 
 if TYPE_CHECKING:
     from cadrecode.cloud import Cloud
+    from cadrecode.cloud.align import Alignment
     from cadrecode.kernel.sandbox import Sandbox
     from cadrecode.reconstruct import Reconstruction
 
@@ -64,6 +65,8 @@ class Work:
         edited: the part that a person's program made, shown instead.
         failures: how the others failed, one word each.
         stopped: the person cancelled; fewer candidates than asked for.
+        cleaned: the scan without what did not belong to the part; None where it was not cleaned.
+        alignment: how the part was found to be turned; None before it was rebuilt.
     """
 
     cloud: Cloud | None = None
@@ -74,6 +77,13 @@ class Work:
     edited: Part | None = None
     failures: tuple[str, ...] = ()
     stopped: bool = False
+    cleaned: Cloud | None = None
+    alignment: Alignment | None = None
+
+    @property
+    def scan(self) -> Cloud | None:
+        """What the parts are held against: the scan, cleaned where that was asked for."""
+        return self.cleaned or self.cloud
 
     @property
     def shown(self) -> Part | None:
@@ -81,6 +91,12 @@ class Work:
         if self.edited is not None:
             return self.edited
         return self.parts[self.chosen] if self.parts else None
+
+    def size_of(self, part: Part) -> np.ndarray:
+        """(3,) extent of a part along its own axes where it was turned, RAW units; else along x, y, z."""
+        if self.alignment is None or self.alignment.rotation is None:
+            return part.size
+        return np.ptp(part.vertices @ self.alignment.rotation, axis=0)
 
     def choosing(self, index: int) -> Work:
         """Show another candidate, and drop what was edited."""
@@ -137,7 +153,16 @@ def of_reconstruction(found: Reconstruction, work: Work) -> Work:
     parts = tuple(
         Part(c.raw_text, c.vertices, c.faces, deviation(points, c.vertices, c.faces), c.distance) for c in valid
     )
-    return replace(work, parts=parts, chosen=0, edited=None, failures=failures, stopped=found.stopped)
+    return replace(
+        work,
+        parts=parts,
+        chosen=0,
+        edited=None,
+        failures=failures,
+        stopped=found.stopped,
+        cleaned=None if found.cloud is work.cloud else found.cloud,
+        alignment=found.alignment,
+    )
 
 
 def tree_of(part: Part) -> Program | None:
