@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from cadrecode.cloud import axes
 from cadrecode.cloud.check import require_points_array
@@ -28,9 +29,12 @@ BOX = 0.04  # what a box of twice the volume costs, of the score
 OWN = 0.2  # of what slanted faces gain: what the file's own axes must explain beside it to be kept
 OWN_LEAST = 0.03  # of the surface
 SPUN = 0.3  # of what the file's axes do not explain: what a mere spin about one of them must
+DOUBTFUL, AS_GOOD = 3.0, 0.97  # a turn of up to 3 times the noise must explain more normals than no turn does
 PATCH, WIDEST = 10.0, 150  # radius of the patch that gives a normal, of the noise; its points, at most
-FLAT = 0.8  # of the patches are believed, the flattest
-TIGHTER = 0.85  # of the footprint's area: where normals do not tell a turn, a tighter rectangle does
+FLAT, FEWEST_FLAT = 0.8, 0.4  # of the patches are believed, at most and at least: the flattest
+BENT = 1.25  # times the noise: a patch that is thicker is no plane
+TIGHTER = 0.85  # of the largest footprint: where normals do not tell a turn, the smallest rectangle does if it is below
+KEPT = 0.9  # of the present footprint: a part that stands upright is not turned for less
 
 
 class Standing(StrEnum):
@@ -100,6 +104,9 @@ def align(points: np.ndarray, normals: np.ndarray | None = None, *, seed: int = 
     own = axes.on_faces(axes.refined(np.eye(3), directions, start=1.0, rounds=6), points, directions, noise)
     if np.degrees(axes.angle(own)) < ALIGNED_DEGREES and _own_axes_hold(found, directions):
         return UPRIGHT
+    turn = axes.angle(axes.nearest_to_identity(found))
+    if turn < DOUBTFUL * noise and axes.score(np.eye(3), directions) > AS_GOOD * axes.score(found, directions):
+        return UPRIGHT
     return _turned(found, noise)
 
 
@@ -120,7 +127,12 @@ def _normals(points: np.ndarray, normals: np.ndarray | None) -> tuple[np.ndarray
     count = int(np.clip(wanted, FEWEST_POINTS, min(WIDEST, len(points))))
     _, near = tree.query(points, k=count)
     directions, thickness = thinnest(points[near])
-    flat = thickness <= np.quantile(thickness, FLAT)
+    if count > 2 * FEWEST_POINTS:  # a narrow wall has room for a small patch only
+        closer, thinner = thinnest(points[near[:, : max(count // 2, FEWEST_POINTS)]])
+        bent = thickness > BENT * noise
+        directions[bent], thickness[bent] = closer[bent], thinner[bent]
+    fewest, most = np.quantile(thickness, (FEWEST_FLAT, FLAT))
+    flat = thickness <= np.clip(BENT * noise, fewest, most)
     return points[flat], directions[flat], noise
 
 
@@ -168,21 +180,28 @@ def _sharpened(
 
 
 def _tightened(rotation: np.ndarray, points: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """Turned about the axis to the smallest footprint, where that is much smaller than the present one."""
+    """Turned about the axis to the smallest footprint, where one is much smaller than another."""
     which = int(np.abs(rotation.T @ axis).argmax())
-    flat = points @ np.delete(rotation, which, axis=1)  # (N, 2)
-    angles = np.radians(np.arange(-45, 45))
-    turns = np.stack((np.stack((np.cos(angles), np.sin(angles)), -1), np.stack((-np.sin(angles), np.cos(angles)), -1)))
-    areas = np.prod(np.ptp(flat @ turns.transpose(0, 2, 1), axis=1), axis=0)
-    best = int(areas.argmin())
-    if areas[best] > TIGHTER * areas[45]:
+    others = [(which + 1) % 3, (which + 2) % 3]
+    flat = points @ rotation[:, others]  # (N, 2)
+    degrees = np.arange(-45, 45)
+    areas = _footprints(flat, degrees)
+    if areas.min() > TIGHTER * areas.max():  # as good as round
         return rotation
-    side = np.delete(rotation, which, axis=1)
-    first, second = side @ turns[0, best], side @ turns[1, best]
-    turned = np.empty((3, 3))
-    turned[:, which] = rotation[:, which]
-    turned[:, [i for i in range(3) if i != which]] = np.column_stack((first, second))
-    return axes.nearest_to_identity(turned)
+    upright = axes.angle(rotation) < np.radians(ALIGNED_DEGREES)
+    if upright and areas.min() > KEPT * areas[degrees == 0][0]:
+        return rotation
+    closer = degrees[areas.argmin()] + np.linspace(-1, 1, 21)
+    best = np.radians(closer[_footprints(flat, closer).argmin()])
+    return axes.nearest_to_identity(Rotation.from_rotvec(best * rotation[:, which]).as_matrix() @ rotation)
+
+
+def _footprints(flat: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+    """(K,) areas of the rectangles around (N, 2) points, along axes turned by so many degrees."""
+    angles = np.radians(degrees)
+    along = flat @ np.stack((np.cos(angles), np.sin(angles)))
+    across = flat @ np.stack((-np.sin(angles), np.cos(angles)))
+    return np.ptp(along, axis=0) * np.ptp(across, axis=0)
 
 
 def _own_axes_hold(found: np.ndarray, normals: np.ndarray) -> bool:
