@@ -146,6 +146,10 @@ class CloudRuler:
         gaps = np.where(outside, gaps, -gaps)
         return Measured(gaps, agreement, samples, directions[chosen], unsupported, distance)
 
+    def mean_gap(self, points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> float:
+        """The first part of `distance`, for other points (N, 3) in the cloud's frame."""
+        return self._softened(_nearest(points, vertices, faces)[0])
+
     def _unsupported(self, samples: np.ndarray, directions: np.ndarray) -> np.ndarray:
         """(M,): how much farther than the spacing each place is from the nearest point that may lie on it."""
         if self._all_normals is None:

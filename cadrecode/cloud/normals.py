@@ -18,7 +18,8 @@ NOISY = 0.25  # noise, of the distance to the nearest neighbour
 VIEWS = 40  # twice as many are right for 0.1 % of points more, in twice the time
 VIEW_DISTANCE = 4.0  # of the cloud's radius
 HIDING_RADIUS = 100.0  # of the largest distance from the eye: more sees deeper into hollows, and through thin walls
-SEEN_POINTS = 4096  # looked at from all sides; the others follow their neighbours
+SEEN_POINTS = 8192  # looked at from all sides; the others follow their neighbours
+CERTAIN_VOTES = 0.2  # of the views: a point that fewer agree on may be seen through a wall, as in a deep hole
 FEWEST_POINTS = 16  # fewer have no surface to speak of
 
 
@@ -28,7 +29,7 @@ class Normals:
 
     Args:
         directions: (N, 3) float64, unit length.
-        confidence: (N,) float64 in [0, 1]: how far the views agree on the side. 0 where nothing is known.
+        confidence: (N,) float64 in [0, 1]: how many views agree on the side. 0 where nothing is known.
         noise: how far points lie off their local planes, in the cloud's unit.
     """
 
@@ -67,9 +68,9 @@ def outward_normals(points: np.ndarray, *, views: int = VIEWS, seed: int = 0) ->
     chosen = np.sort(np.random.default_rng(seed).permutation(len(points))[:SEEN_POINTS])
     votes, cast = _votes(points[chosen], directions[chosen], views)
     if len(chosen) < len(points) or (cast == 0).any():
-        side, confidence = _from_neighbours(points, directions, chosen, votes, cast)
+        side, confidence = _from_neighbours(points, directions, chosen, votes, cast, views)
     else:
-        side, confidence = np.sign(votes), np.abs(votes) / cast
+        side, confidence = np.sign(votes), _confidence(votes, views)
     return Normals(directions * np.where(side < 0, -1.0, 1.0)[:, None], confidence, noise)
 
 
@@ -125,6 +126,13 @@ def _votes(points: np.ndarray, directions: np.ndarray, views: int) -> tuple[np.n
     return votes, cast
 
 
+def _confidence(votes: np.ndarray, views: int) -> np.ndarray:
+    """(n,) in [0, 1]: 0.5 where the votes of a tenth of the views agree. Half of the views see a point of a convex
+    part, at a mean cosine of 0.5: it gets a quarter of the votes.
+    """
+    return np.minimum(np.abs(votes) / (CERTAIN_VOTES * views), 1.0)
+
+
 def _spread(count: int) -> np.ndarray:
     """(count, 3) directions, evenly over the sphere: a Fibonacci spiral."""
     index = np.arange(count) + 0.5
@@ -133,14 +141,16 @@ def _spread(count: int) -> np.ndarray:
 
 
 def _from_neighbours(
-    points: np.ndarray, directions: np.ndarray, chosen: np.ndarray, votes: np.ndarray, cast: np.ndarray
+    points: np.ndarray, directions: np.ndarray, chosen: np.ndarray, votes: np.ndarray, cast: np.ndarray, views: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points that no eye looked at, or saw, ask the nearest that were seen and lie on a like plane."""
+    """Points that no eye looked at, or saw, ask the nearest that were seen and lie on a like plane. What those say
+    that lie where no eye sees is a guess: of no confidence.
+    """
     seen = np.flatnonzero(cast > 0)
     side, confidence = np.zeros(len(points)), np.zeros(len(points))
     if not len(seen):
         return side, confidence
-    own = np.divide(votes, cast, out=np.zeros_like(votes), where=cast > 0)
+    own = np.sign(votes) * _confidence(votes, views)
     side[chosen], confidence[chosen] = np.sign(own), np.abs(own)
     asking = np.setdiff1d(np.arange(len(points)), chosen[seen], assume_unique=True)
     if len(asking):
@@ -151,4 +161,5 @@ def _from_neighbours(
         told = (cosines * own[seen[near]]).sum(axis=1)
         side[asking] = np.sign(told)
         confidence[asking] = np.abs(told) / near.shape[1]
+        confidence[chosen[cast == 0]] = 0.0
     return side, confidence

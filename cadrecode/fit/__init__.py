@@ -27,7 +27,7 @@ __all__ = ["FitResult", "fit", "ruler_for"]
 
 SEARCH_POINTS, SEARCH_SAMPLES = 768, 512  # while looking; a median program is measured 250 times a second
 FINAL_POINTS, FINAL_SAMPLES = 4096, 2048  # when choosing between what was found and what was given
-FINAL_SHARE = 0.2  # of the time, for the last squares and for rounding
+FINAL_SHARE, FINAL_SHARE_NOISY = 0.2, 0.35  # of the time, for the last squares, for what was chance, and for rounding
 TRIED_ALONE = 3  # changes of structure, the best at first sight, whose numbers are fitted
 ADDED = 1e-4  # of the cloud's size: what a feature that is added must gain
 FINE_STEPS = (2.0, 1.0)  # for a program whose numbers were fitted but for one feature
@@ -94,7 +94,7 @@ def fit(
     if given is None:
         raise ProgramError("The program has no solid, so there is nothing to fit.", expected="a program that builds")
 
-    search_until = started + seconds * (1 - FINAL_SHARE)
+    search_until = started + seconds * (1 - (FINAL_SHARE_NOISY if judge.is_noisy else FINAL_SHARE))
     search = Objective(ruler.coarse(SEARCH_POINTS, SEARCH_SAMPLES, seed), program, search_until)
     search.should_stop = judge.should_stop = should_stop
     moved, cost = fit_numbers(program, search, rng)
@@ -104,6 +104,8 @@ def fit(
     polish.should_stop = should_stop
     polished = [least_squares(one, polish.cost(one), polish, rounds=2)[0] for one in dict.fromkeys(found)]
     best, cost = _cheaper(program, given.cost, (*found, *polished), judge)
+    if not judge.told_apart(program, given.cost, best, cost):
+        best, cost = program, given.cost
     best, cost = tidied(best, cost, program, judge, frame)
     after = judge.evaluate(best).measured.distance
     evaluations = search.evaluations + polish.evaluations + judge.evaluations
@@ -123,7 +125,9 @@ def _restructured(program: Program, cost: float, search: Objective, rng: np.rand
                 break
             tried, now = fit_numbers(tried, search, rng, steps=FINE_STEPS)
             more = weight(tried) > weight(program)
-            if now < cost - (ADDED * search.ruler.size if more else search.noise):
+            if more and now > cost - ADDED * search.ruler.size:
+                continue
+            if search.told_apart(program, cost, tried, now):
                 program, cost = tried, now
         if cost >= before - search.noise:
             break

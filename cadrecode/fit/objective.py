@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cadrecode.cloud.distance import CloudRuler, Measured
+from cadrecode.cloud import sample_surface
+from cadrecode.cloud.distance import ROUNDING, CloudRuler, Measured
 from cadrecode.errors import ProgramError
 from cadrecode.program import Program, build, mesh_of
 from cadrecode.program.solid import Manifold, sagitta_of
@@ -20,6 +21,7 @@ NUMBER = 5e-6  # of the cloud's size: what each number costs, so that the shorte
 LEAST_GAIN = 2e-5  # of the cloud's size: steps that gain less are within the noise of a clean cloud
 CHANCE = 2.0  # noise of a point over their number: a number moved where it fits best gains as much 1 time in 20
 KEPT_SOLIDS = 512
+OWN_CLOUD, OWN_NOISE = 7, 1.2  # clouds drawn from programs: their seed, and of the noise, which is estimated low at times
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Objective:
     Attributes:
         noise: gains below it are none, for a number that moves.
         clean, chance: what it is made of: for a cloud without noise, and for one with.
+        is_noisy: whether the noise is more than what rounded numbers leave.
         evaluations: how often a program was built and measured.
     """
 
@@ -53,6 +56,7 @@ class Objective:
         self.clean = LEAST_GAIN * ruler.size
         self.chance = CHANCE * noise / len(ruler.points)
         self.noise = max(self.clean, self.chance)
+        self.is_noisy = noise > ROUNDING * ruler.size
         self.evaluations = 0
         self._bodies = 1
         self._solids: dict = {}
@@ -76,6 +80,23 @@ class Objective:
         bodies, cavities = shells(solid)
         odd = CAVITY * cavities + BODY * max(bodies - self._bodies, 0) + NUMBER * weight(program)
         return Evaluated(solid, measured, measured.distance + odd * self.ruler.size)
+
+    def told_apart(self, plain: Program, cost_plain: float, other: Program, cost_other: float) -> bool:
+        """Whether the cloud says that it is of `other` and not of `plain`, by more than chance.
+
+        Noise makes thin walls thicker and draws rims outward: on a noisy cloud of `plain` itself a wrong program can be
+        nearer. So what is gained on such a cloud, drawn here, has to be gained too (a parametric bootstrap of the
+        difference; Efron and Tibshirani 1993, chapter 6).
+        """
+        gain = cost_plain - cost_other - self.noise
+        return gain > 0 and (not self.is_noisy or gain > self._gain_on_own_cloud(plain, other))
+
+    def _gain_on_own_cloud(self, plain: Program, other: Program) -> float:
+        meshes = [mesh_of(build(program, self.sagitta, self._solids)) for program in (plain, other)]
+        points, _ = sample_surface(*meshes[0], len(self.ruler.points), OWN_CLOUD)
+        points += OWN_NOISE * self.ruler.normals.noise * np.random.default_rng(OWN_CLOUD).standard_normal(points.shape)
+        to_plain, to_other = (self.ruler.mean_gap(points, *mesh) for mesh in meshes)
+        return to_plain - to_other
 
     def cost(self, program: Program) -> float:
         """Infinite for a program that builds no solid."""

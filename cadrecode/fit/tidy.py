@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from cadrecode.fit.knobs import Knob, knobs_of, number_at, replaced, shape_of, solids_of
 from cadrecode.fit.objective import Objective
 from cadrecode.frames import Frame
@@ -10,7 +12,8 @@ from cadrecode.program.edit import raw_decimals, rounded, to_raw, transform
 from cadrecode.program.language import Extrusion, Rect
 
 NEAR = 0.012  # of the cloud's size: numbers nearer to each other than this may be meant to be one
-GIVEN = 1.5  # times the noise: what a tidier number may cost
+BY_CHANCE = 0.15  # of the chance, a number: what true numbers lose to those that were fitted to the noise
+GIVEN = 1.0  # times the noise: what a tidier number may cost
 
 
 def tidied(
@@ -31,7 +34,7 @@ def tidied(
             tried = tidier(program)
             if tried is not None and (now := objective.cost(tried)) <= allowed:
                 program, cost = tried, now
-    by_chance = 0.5 * objective.chance * len(knobs_of(program))
+    by_chance = BY_CHANCE * objective.chance * len(knobs_of(program))
     return _round(program, cost, objective, frame, allowed + by_chance)
 
 
@@ -46,7 +49,7 @@ def _as_given(program: Program, cost: float, given: Program, objective: Objectiv
         if back == program or objective.out_of_time:
             continue
         now = objective.cost(back)
-        if now <= cost + objective.noise:
+        if np.isfinite(now) and not objective.told_apart(back, now, program, cost):
             program, cost = back, now
     return program, cost
 
@@ -83,16 +86,16 @@ def _set(program: Program, knob: Knob, value: float) -> Program | None:
 
 
 def _round(program: Program, cost: float, objective: Objective, frame: Frame | None, allowed: float):
-    """Every number with as few decimals as the cloud allows; one number of decimals for all."""
+    """Every number with as few decimals as the cloud allows, one number of decimals for all; halves may stay."""
     frame = frame or Frame((0.0, 0.0, 0.0), 100.0)  # CODE: 1 is 1
     if frame.rotation is not None:  # a turned part is written in its own axes, from its own middle
         frame = Frame((0.0, 0.0, 0.0), frame.raw_per_model)
     finest = raw_decimals(frame)
     raw = to_raw(program, frame, decimals=12)
-    for decimals in range(finest - 4, finest):
+    for decimals in range(finest - 3, finest):
         scale = 1 / frame.raw_per_code
         offset = tuple(-c * scale for c in frame.center)
-        tried = transform(rounded(raw, decimals), scale, offset)
+        tried = transform(rounded(raw, decimals, halves=True), scale, offset)
         now = objective.cost(tried)
         if now <= allowed:
             return tried, now

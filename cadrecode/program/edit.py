@@ -33,6 +33,9 @@ from cadrecode.program.language import (
 )
 
 
+HALF = 1e-9  # what computing with floats may add to a half
+
+
 def transform(program: Program, scale: float, offset: Point3 = (0, 0, 0)) -> Program:
     """Every length times `scale`, then everything moved by `offset` (in the new units).
 
@@ -75,9 +78,18 @@ def raw_decimals(frame: Frame) -> int:
     return decimals
 
 
-def rounded(program: Program, decimals: int) -> Program:
-    """Every number rounded; directions of planes, and turns, are left alone."""
-    return _map_numbers(program, lambda value: round(float(value), decimals))
+def rounded(program: Program, decimals: int, *, halves: bool = False) -> Program:
+    """Every number rounded; directions of planes, and turns, are left alone.
+
+    Args: halves: a number that is half of a round one stays, such as the middle of a length.
+    """
+
+    def round_one(value: float) -> float:
+        if halves and abs(2 * value - round(2 * float(value), decimals)) < HALF:
+            return round(2 * float(value), decimals) / 2
+        return round(float(value), decimals)
+
+    return _map_numbers(program, round_one)
 
 
 def _scaled_solid(solid: Solid | Program, scale: float, offset: Point3) -> Solid | Program:
