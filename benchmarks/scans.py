@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.picture import picture
 from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud
+from cadrecode.cloud.clean import clean
 from cadrecode.engine import Engine
 from cadrecode.errors import CadrecodeError
 from cadrecode.export import write_json
@@ -35,9 +36,12 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="the first so many files")
+    parser.add_argument("--align", choices=("auto", "off"), default="auto")
+    parser.add_argument("--clean", choices=("off", "outliers", "all"), default="off")
     parser.add_argument("--units", default="units", help="for words in pictures [%(default)s]")
     given = parser.parse_args()
     options = {"candidates": given.candidates, "fit_seconds": given.seconds, "seed": given.seed}  # of `reconstruct`
+    options["align"] = given.align == "auto"
     given.out.mkdir(parents=True, exist_ok=True)
     engine = Engine("cpu")
     engine.open()
@@ -47,12 +51,12 @@ def main() -> None:
     rows = []
     for path in files:
         try:
-            row = rebuilt(engine, path, given.out, given.units, options)
+            row = rebuilt(engine, path, given.out, given.units, given.clean, options)
         except CadrecodeError as error:
             row = {"file": path.name, "error": str(error)}
         rows.append(row)
         print(line_of(row), flush=True)
-    write_json(given.out / "scans.json", {"options": options, "rows": rows})
+    write_json(given.out / "scans.json", {"options": options | {"clean": given.clean}, "rows": rows})
 
 
 def files_of(places: list[Path]) -> list[Path]:
@@ -68,10 +72,12 @@ def files_of(places: list[Path]) -> list[Path]:
     return found
 
 
-def rebuilt(engine: Engine, path: Path, out: Path, unit: str, options: dict) -> dict:
+def rebuilt(engine: Engine, path: Path, out: Path, unit: str, cleaning: str, options: dict) -> dict:
     """One file: its row of the table. Raises: CadrecodeError: it cannot be read, or nothing valid came out."""
     started = time.monotonic()
     cloud = read_cloud(path)
+    if cleaning != "off":
+        cloud = clean(cloud, surroundings=cleaning == "all", seed=options["seed"]).cloud
     found = engine.reconstruct(cloud, sandbox=shared_sandbox(), **options)
     seconds = time.monotonic() - started
     write_files(found, out / path.stem, path.stem, shared_sandbox(), model="embedded")
@@ -83,10 +89,13 @@ def rebuilt(engine: Engine, path: Path, out: Path, unit: str, options: dict) -> 
         **{name: getattr(deviation, name) for name in ("mean", "p95", "max", "bias")},
         "distance": best.distance,
         "distance_before": best.distance_before,
-        "box_off": bounding_boxes(cloud.points, best.vertices)["relative_difference"],
+        "box_off": bounding_boxes(*map(found.frame.to_own_axes, (found.cloud.points, best.vertices)))[
+            "relative_difference"
+        ],
         "valid": sum(one.ok for one in found.candidates),
         "candidates": len(found.candidates),
         "seconds": round(seconds, 1),
+        "alignment": str(found.alignment),
         "program": best.raw_text,
     }
     words = f"{path.name}: {deviation.mean:.3g} mean, {deviation.p95:.3g} p95, {deviation.max:.3g} max {unit}"

@@ -60,6 +60,7 @@ def evaluate(
 
     Candidate 0 is greedy and sees points of the whole cloud; it is the single sample. The others are drawn at
     `temperature` from other points. Of several, the nearest to the cloud is reported, and the single sample apart.
+    Clouds are not aligned: targets come in their designers' axes.
 
     Args:
         targets: see `load_targets`.

@@ -1,12 +1,13 @@
 """The three frames, and the way between them.
 
 RAW   the user's file, in the user's units.
-MODEL centred on the bounding box, longest side 2: what the network sees.
+MODEL centred on the bounding box, longest side 2: what the network sees. Where the part stood askew, turned upright.
 CODE  MODEL x 100: what programs are written in, so that their numbers are mostly integers in -100..100.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,42 +16,66 @@ MODEL_SIDE = 2.0  # longest bounding-box side in the MODEL frame
 CODE_PER_MODEL = 100.0  # one MODEL unit is 100 CODE units
 
 
+Rotation = tuple[tuple[float, float, float], ...]  # (3, 3), rows; hashable, so that frames are
+
+
 @dataclass(frozen=True)
 class Frame:
-    """Where a cloud stood and how large it was.
+    """Where a cloud stood, how large it was, and how it was turned: RAW = rotation @ MODEL * raw_per_model + center.
 
     Args:
-        center: middle of the bounding box, RAW.
+        center: middle of the bounding box along the part's own axes, RAW.
         raw_per_model: RAW units in one MODEL unit; half of the longest side.
+        rotation: (3, 3) whose columns are the part's own axes, RAW; None where they are the file's.
     """
 
     center: tuple[float, float, float]
     raw_per_model: float
+    rotation: Rotation | None = None
 
     @classmethod
-    def of(cls, points: np.ndarray) -> Frame:
-        """The frame that centres (N, 3) RAW points and makes their longest side 2.
+    def of(cls, points: np.ndarray, rotation: np.ndarray | None = None) -> Frame:
+        """The frame that centres (N, 3) RAW points and makes their longest side, along its own axes, 2.
 
-        Raises: ValueError: the points have no extent.
+        Args:   rotation: (3, 3) whose columns are the part's own axes; None: the file's.
+        Raises: ValueError: the points have no extent, or `rotation` is no rotation.
         """
+        if rotation is not None:
+            rotation = np.asarray(rotation, np.float64)
+            if not np.allclose(rotation.T @ rotation, np.eye(3), atol=1e-9) or np.linalg.det(rotation) < 0:
+                raise ValueError("The rotation's columns are not three right-handed unit vectors square to each other.")
+            points = points @ rotation
         low, high = np.min(points, axis=0), np.max(points, axis=0)
         side = float((high - low).max())
         if not side > 0:
             raise ValueError("All points are the same; a frame needs an extent.")
-        return cls(center=tuple(float(c) for c in (low + high) / 2), raw_per_model=side / MODEL_SIDE)
+        center, rows = (low + high) / 2, None
+        if rotation is not None:
+            center, rows = rotation @ center, tuple(tuple(row) for row in rotation.tolist())
+        return cls(tuple(float(c) for c in center), side / MODEL_SIDE, rows)
 
     @property
     def raw_per_code(self) -> float:
         """RAW units in one CODE unit."""
         return self.raw_per_model / CODE_PER_MODEL
 
+    def to_own_axes(self, directions: np.ndarray) -> np.ndarray:
+        """(N, 3) directions, normals say: RAW -> along the part's own axes, of the same length."""
+        return directions if self.rotation is None else directions @ np.array(self.rotation)
+
+    def turn(self) -> tuple[tuple[float, float, float], float]:
+        """The rotation as a unit axis and a right-handed angle about it, 0 to 180 degrees."""
+        return turn_of(np.eye(3) if self.rotation is None else np.array(self.rotation))
+
     def to_model(self, raw: np.ndarray) -> np.ndarray:
         """(N, 3) RAW -> (N, 3) float64 MODEL."""
-        return (np.asarray(raw, np.float64) - self.center) / self.raw_per_model
+        centred = np.asarray(raw, np.float64) - self.center
+        return self.to_own_axes(centred) / self.raw_per_model
 
     def to_raw(self, model: np.ndarray) -> np.ndarray:
         """(N, 3) MODEL -> (N, 3) float64 RAW."""
-        return np.asarray(model, np.float64) * self.raw_per_model + self.center
+        scaled = np.asarray(model, np.float64) * self.raw_per_model
+        return (scaled if self.rotation is None else scaled @ np.array(self.rotation).T) + self.center
 
     def to_code(self, raw: np.ndarray) -> np.ndarray:
         """(N, 3) RAW -> (N, 3) float64 CODE."""
@@ -59,3 +84,25 @@ class Frame:
     def code_to_raw(self, code: np.ndarray) -> np.ndarray:
         """(N, 3) CODE -> (N, 3) float64 RAW."""
         return self.to_raw(np.asarray(code, np.float64) / CODE_PER_MODEL)
+
+
+def turn_of(rotation: np.ndarray) -> tuple[tuple[float, float, float], float]:
+    """A (3, 3) rotation as a unit axis and a right-handed angle about it, 0 to 180 degrees.
+
+    By way of the quaternion whose largest part is computed first, which is exact at every angle (Shepperd 1978).
+    """
+    r = rotation
+    squares = np.array([r.trace(), *np.diag(r)])
+    largest = int(squares.argmax())
+    if largest == 0:
+        q = np.array([1 + r.trace(), r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])
+    else:
+        i = largest - 1
+        j, k = (i + 1) % 3, (i + 2) % 3
+        q = np.zeros(4)
+        q[0], q[1 + i] = r[k, j] - r[j, k], 1 + r[i, i] - r[j, j] - r[k, k]
+        q[1 + j], q[1 + k] = r[j, i] + r[i, j], r[k, i] + r[i, k]
+    q *= math.copysign(1 / np.linalg.norm(q), q[0])
+    sine = float(np.linalg.norm(q[1:]))
+    axis = q[1:] / sine if sine > 1e-12 else np.array([0.0, 0.0, 1.0])
+    return tuple(float(a) for a in axis), math.degrees(2 * math.atan2(sine, float(q[0])))

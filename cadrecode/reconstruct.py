@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cadrecode.cloud import Cloud, normalise
+from cadrecode.cloud.align import UNASKED, Alignment
+from cadrecode.cloud.align import align as aligned
 from cadrecode.errors import CadrecodeError
 from cadrecode.export import Written, write_part, write_report
 from cadrecode.fit import fit, ruler_for
@@ -82,9 +84,10 @@ class Reconstruction:
         best: the first that is valid; None when none is.
         deviation: of the cloud's points from `best`.
         frame: between the file (RAW) and the programs (CODE).
+        alignment: how the cloud was found to be turned; the candidates' CODE programs stand upright.
         passed_over: nearer to the cloud than `best`, but OpenCASCADE could not build them (only known with a sandbox).
         stopped: the person stopped it; candidates that were not reached are absent.
-        options: how it was asked for: candidates, temperature, seed, fit_seconds.
+        options: how it was asked for: candidates, temperature, seed, fit_seconds, align.
     """
 
     candidates: tuple[Candidate, ...]
@@ -95,6 +98,7 @@ class Reconstruction:
     seconds: float
     passed_over: tuple[Candidate, ...] = ()
     stopped: bool = False
+    alignment: Alignment = UNASKED
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -107,6 +111,7 @@ def reconstruct(
     temperature: float = TEMPERATURE,
     seed: int = 0,
     fit_seconds: float = FIT_SECONDS,
+    align: bool = True,
     sandbox: Sandbox | None = None,
     on_progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -120,6 +125,7 @@ def reconstruct(
         candidates: how many; the first is greedy, each looks at different points.
         temperature: of the others.
         fit_seconds: for moving the best three onto the cloud; 0 leaves them as the model wrote them.
+        align: find how the part is turned, and rebuild it along its own axes; False: along those of the file.
         sandbox: checks the best in OpenCASCADE before calling it best, and runs text outside of the language.
         on_progress: told the stage, how much is done, and of how much.
         should_stop: asked often; once it says yes, what is there is ranked and returned.
@@ -130,10 +136,12 @@ def reconstruct(
     started = time.monotonic()
     progress = on_progress or (lambda stage, done, total: None)
     stopping = should_stop or (lambda: False)
-    points_model, frame = normalise(cloud.points)
+    alignment = aligned(cloud.points, cloud.normals, seed=seed) if align else UNASKED
+    points_model, frame = normalise(cloud.points, alignment.rotation)
+    normals = None if cloud.normals is None else frame.to_own_axes(cloud.normals)
     settings = model.point_settings
-    normals = cloud.normals if settings.columns > 3 else None
-    views = point_subsets(points_model, candidates, settings.n_points, seed, normals)
+    shown = normals if settings.columns > 3 else None
+    views = point_subsets(points_model, candidates, settings.n_points, seed, shown)
     texts = _draw(views, model, tokenizer, temperature, seed, progress, stopping, generate)
     if not texts:
         raise Cancelled("Stopped before the model had written a program.")
@@ -146,7 +154,7 @@ def reconstruct(
         built.append(build_text(text, sandbox))
     progress("building", len(built), len(texts))
 
-    ruler = ruler_for(points_model * CODE_PER_MODEL, cloud.normals, seed=seed)
+    ruler = ruler_for(points_model * CODE_PER_MODEL, normals, seed=seed)
     judged = rank(built, ruler, on_each=lambda done: progress("ranking", done, len(built)))
     if fit_seconds > 0 and not stopping():
         judged = _fitted(judged, ruler, fit_seconds, frame, seed, progress, stopping)
@@ -159,10 +167,14 @@ def reconstruct(
     deviation = None
     if best is not None:
         deviation = deviation_of(cloud.points, best.vertices, best.faces, seed=seed)
-    options = {"candidates": candidates, "temperature": temperature, "seed": seed, "fit_seconds": fit_seconds}
+    options = {
+        "candidates": candidates, "temperature": temperature, "seed": seed, "fit_seconds": fit_seconds, "align": align,
+    }  # fmt: skip
     seconds = time.monotonic() - started
     stopped = len(built) < candidates
-    return Reconstruction(tuple(ranked), best, deviation, frame, cloud, seconds, tuple(passed_over), stopped, options)
+    return Reconstruction(
+        tuple(ranked), best, deviation, frame, cloud, seconds, tuple(passed_over), stopped, alignment, options
+    )
 
 
 @contextlib.contextmanager
@@ -255,12 +267,16 @@ def _candidate(judged: Judged, frame: Frame) -> Candidate:
 
 
 def _raw_text(program: Program | None, text: str, frame: Frame) -> str:
-    """The program in the file's units and place. One that is not a tree gets its finished part scaled and moved."""
+    """The program in the file's units and place. One that is not a tree gets its finished part placed instead."""
     if program is not None:
         return write(to_raw(program, frame))
     scale = f"{frame.raw_per_code:.8g}"
     place = ",".join(f"{value:.8g}" for value in frame.center)
-    return f"{text.rstrip()}\nr=cq.Workplane(r.combine().val().scale({scale}).translate(({place})))\n"
+    turn = ""
+    if frame.rotation is not None:
+        axis, degrees = frame.turn()
+        turn = f".rotate((0,0,0),({','.join(f'{value:.9g}' for value in axis)}),{degrees:.9g})"
+    return f"{text.rstrip()}\nr=cq.Workplane(r.combine().val().scale({scale}){turn}.translate(({place})))\n"
 
 
 def _check_in_kernel(
@@ -328,6 +344,7 @@ def report_of(found: Reconstruction, unit: str = "mm", model: str = "") -> dict[
     return part_report(found.cloud, unit, found.frame, best.vertices, found.deviation) | {
         "model": model,
         "options": found.options,
+        "alignment": str(found.alignment),
         "best": best.index,
         "distance_before": best.distance_before,
         "distance": best.distance,

@@ -1,10 +1,12 @@
 """The guide's inference command and `evaluate`, word for word, with a tiny model that knows one program by heart."""
 
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from cadrecode.cli import evaluate_main, inference_main
 from cadrecode.cloud import read_mesh
@@ -102,6 +104,34 @@ def test_a_file_is_rebuilt_in_its_own_units_and_place(cube_model, tmp_path, caps
     assert code == 0, capsys.readouterr().err
     vertices, _ = read_mesh(tmp_path / "cube.stl")
     np.testing.assert_allclose([vertices.min(0), vertices.max(0)], [corner, corner + 2], atol=0.01)
+
+
+def test_a_dirty_scan_of_a_turned_cube_is_cleaned_and_aligned(cube_model, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    points = rng.random((6000, 3))
+    points[np.arange(6000), np.arange(6000) % 3] = np.arange(6000) // 3 % 2  # onto the six faces
+    around = rng.uniform((-2, -2, 0), (3, 3, 0), (6000, 3))
+    around = around[(np.abs(around[:, :2] - 0.5) > 0.5).any(axis=1)]
+    turn = Rotation.from_euler("zyx", (20, 15, 10), degrees=True).as_matrix()
+    np.save(tmp_path / "scan.npy", np.vstack((points, around, [(0.5, 0.5, 4)])) @ turn.T * 30)
+    arguments = [
+        "--base_model", str(cube_model), "--point_cloud_file", str(tmp_path / "scan.npy"), "--candidates", "1",
+        "--output", str(tmp_path / "cube.py"),
+    ]  # fmt: skip
+    assert inference_main([*arguments, "--clean", "all"]) == 0
+    said = capsys.readouterr().out
+    assert "lone points" in said
+    assert "on the plane that the part stands on" in said
+    degrees = np.degrees(Rotation.from_matrix(turn).magnitude())
+    assert float(re.search(r"align +turned by ([\d.]+) degrees", said)[1]) == pytest.approx(degrees, abs=0.3)
+    solid = build(parse((tmp_path / "cube.py").read_text()))
+    assert solid.volume() == pytest.approx(30**3, rel=0.05)
+    vertices, _ = read_mesh(tmp_path / "cube.step")
+    np.testing.assert_allclose(np.ravel(solid.bounding_box()), np.ravel((vertices.min(0), vertices.max(0))), atol=0.01)
+    assert inference_main([*arguments, "--align", "off"]) == 0
+    said = capsys.readouterr().out
+    assert "align       off" in said
+    assert "clean" not in said
 
 
 def test_the_merged_model_is_preferred_and_named(cube_model, tmp_path, capsys):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from cadrecode.cloud import Cloud, normalise, read_cloud, read_mesh, sample_surface
 from cadrecode.cloud.distance import point_to_surface
@@ -12,6 +13,7 @@ from cadrecode.errors import CadrecodeError
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.kernel import Execution, Outcome, Sandbox
 from cadrecode.program import build, mesh_of, parse
+from cadrecode.program.solid import from_mesh, iou
 from cadrecode.reconstruct import Cancelled, reconstruct, write_files
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
@@ -209,7 +211,7 @@ def test_the_report_holds_what_was_asked_what_came_and_what_was_written(cloud, t
     assert written["report"].name == "plate_report.json"
     assert report["files"] == {kind: path.name for kind, path in written.items()}
     assert report["source"]["points"] == 4096
-    assert report["options"] == {"candidates": 3, "temperature": 0.7, "seed": 4, "fit_seconds": 4}
+    assert report["options"] == {"candidates": 3, "temperature": 0.7, "seed": 4, "fit_seconds": 4, "align": True}
     assert (report["unit"], report["model"], report["best"]) == ("cm", "a typist", 1)
     assert report["distance"] < report["distance_before"]
     assert [one["outcome"] for one in report["candidates"]] == ["ok", "ok", "syntax error"]
@@ -241,3 +243,71 @@ def test_text_outside_of_the_language_is_scaled_and_moved_as_a_whole(cloud, sand
     low, high = np.array(execution.bounding_box).reshape(2, 3)
     np.testing.assert_allclose((low + high) / 2, frame.center, atol=1e-3)
     assert (high - low).max() == pytest.approx(2 * CODE_PER_MODEL * frame.raw_per_code, rel=1e-4)
+
+
+# --- parts that stand askew
+
+TURN = Rotation.from_euler("zyx", (34, -21, 12.5), degrees=True).as_matrix()
+
+
+def askew(text, *, noise=0.0, normals=False):
+    """A cloud of a turned program, and the true solid that it was scanned from, RAW."""
+    vertices, faces = mesh_of(build(parse(text)))
+    vertices = vertices @ TURN.T * SCALE + PLACE
+    points, outward = sample_surface(vertices, faces, 4096, 0)
+    points = points + np.random.default_rng(0).normal(size=points.shape) * noise * 200 * SCALE
+    return Cloud(points, outward if normals else None, "plate", "mesh"), from_mesh(vertices, faces)
+
+
+@pytest.mark.parametrize("normals", [False, True])
+def test_a_part_that_stands_askew_is_rebuilt_upright_and_put_back(normals, sandbox, tmp_path):
+    cloud, solid = askew(PLATE, normals=normals)
+    generate = answers(PLATE, BLOCK)
+    result = reconstruct(cloud, MODEL, None, candidates=2, generate=generate, sandbox=sandbox, fit_seconds=0)
+    assert result.alignment.degrees == pytest.approx(np.degrees(Rotation.from_matrix(TURN).magnitude()), abs=0.2)
+    sides = np.ptp(generate.calls[0][0][0], axis=0)  # what the model saw
+    np.testing.assert_allclose(sides, (2, 1, 0.4), atol=0.05)
+    best = result.best
+    assert best.index == 0
+    assert best.distance < 0.5 * SCALE
+    assert result.deviation.max < 0.7 * SCALE
+    rebuilt = build(parse(best.raw_text))
+    assert iou(rebuilt, solid) > 0.99
+    assert rebuilt.volume() == pytest.approx(solid.volume(), rel=0.005)
+    box, expected = (np.array(one.bounding_box()) for one in (rebuilt, solid))
+    np.testing.assert_allclose(box, expected, atol=0.005 * 200 * SCALE)
+    np.testing.assert_allclose([best.vertices.min(0), best.vertices.max(0)], box.reshape(2, 3), atol=1e-3)
+    written = write_files(result, tmp_path, "plate", sandbox)
+    for kind in ("stl", "step"):
+        vertices, _ = read_mesh(written[kind])
+        np.testing.assert_allclose([vertices.min(0), vertices.max(0)], expected.reshape(2, 3), atol=0.02)
+
+
+def test_a_noisy_part_that_stands_askew_is_fitted_in_its_own_axes():
+    cloud, solid = askew(PLATE, noise=0.005)
+    off = PLATE.replace("200,100", "194,104").replace("(60,0)", "(55,3)")
+    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(off), fit_seconds=8)
+    assert iou(build(parse(result.best.raw_text)), solid) > 0.97
+    sketch = result.best.raw_text.split("r=w0")[1].split(".extrude")[0]
+    assert len(sketch) < 100, "numbers are round in the part's own axes"
+
+
+def test_text_outside_of_the_language_is_turned_too(sandbox):
+    cloud, _ = askew(PLATE)
+    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(FILLETED), sandbox=sandbox)
+    execution = sandbox.run(result.best.raw_text)
+    low, high = np.array(execution.bounding_box).reshape(2, 3)
+    np.testing.assert_allclose([low, high], [cloud.points.min(0), cloud.points.max(0)], atol=8 * SCALE)
+    np.testing.assert_allclose((low + high) / 2, PLACE, atol=0.5 * SCALE)
+
+
+def test_without_alignment_and_when_upright_the_program_is_the_same_text(cloud):
+    texts = [
+        reconstruct(cloud, MODEL, None, candidates=1, generate=answers(PLATE), fit_seconds=0, align=align).best.raw_text
+        for align in (True, False)
+    ]
+    assert texts[0] == texts[1]
+    assert "rotate" not in texts[0]
+    turned, _ = askew(PLATE)
+    off = reconstruct(turned, MODEL, None, candidates=1, generate=answers(PLATE), fit_seconds=0, align=False)
+    assert (off.frame.rotation, off.alignment.rotation) == (None, None)

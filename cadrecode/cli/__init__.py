@@ -109,6 +109,15 @@ def inference_main(argv: Arguments = None) -> int:
     parser.add_argument("--temperature", type=positive, default=0.7, help="of all but the first [%(default)s]")
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--fit_seconds", type=not_negative, default=6.0, help="on the cloud; 0: no fit [%(default)s]")
+    parser.add_argument(
+        "--clean",
+        choices=("off", "outliers", "all"),
+        default="off",
+        help="take away lone points (outliers); also the table and crumbs beside the part (all) [%(default)s]",
+    )
+    parser.add_argument(
+        "--align", choices=("auto", "off"), default="auto", help="turn a part that stands askew upright [%(default)s]"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... [%(default)s]")
     parser.add_argument("--units", choices=UNITS, default="mm", help="of the file [%(default)s]")
     arguments = parser.parse_args(argv)
@@ -118,6 +127,7 @@ def inference_main(argv: Arguments = None) -> int:
 def _inference(arguments: argparse.Namespace) -> None:
     from cadrecode import reconstruct
     from cadrecode.cloud import make_shape, read_cloud
+    from cadrecode.cloud.clean import clean
     from cadrecode.engine import Engine
     from cadrecode.kernel import shared_sandbox
 
@@ -130,6 +140,10 @@ def _inference(arguments: argparse.Namespace) -> None:
     say(f"cloud       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}")
     for warning in cloud.warnings:
         say(f"            {warning}")
+    if arguments.clean != "off":
+        cleaned = clean(cloud, surroundings=arguments.clean == "all", seed=arguments.seed)
+        cloud = cleaned.cloud
+        say(f"clean       {cleaned}; {size_of(cloud.points, units)} left")
     engine = Engine(arguments.device)
     opened = engine.open(arguments.base_model, arguments.lora_path)
     say(f"model       {opened.note}{', its point encoder never trained: expect nonsense' * engine.fresh_encoder}")
@@ -140,8 +154,10 @@ def _inference(arguments: argparse.Namespace) -> None:
         temperature=arguments.temperature,
         seed=arguments.seed,
         fit_seconds=arguments.fit_seconds,
+        align=arguments.align == "auto",
         sandbox=sandbox,
     )
+    say(f"align       {found.alignment}")
     failed = Counter(str(one.outcome) for one in found.candidates if not one.ok)
     how = f" ({', '.join(f'{count} {outcome}' for outcome, count in failed.items())})" if failed else ""
     valid = len(found.candidates) - failed.total()
@@ -151,7 +167,7 @@ def _inference(arguments: argparse.Namespace) -> None:
     if best.distance_before is not None:
         say(f"fit         distance {best.distance_before:.3g} -> {best.distance:.3g} {units}, candidate {best.index}")
     say_deviation(found.deviation, units)
-    say(f"part        {size_of(best.vertices, units)}{_oddities(best)}")
+    say(f"part        {size_of(found.frame.to_own_axes(best.vertices), units)}{_oddities(best)}")
     say_written(written)
 
 

@@ -84,11 +84,11 @@ def _plane_normals(points: np.ndarray, tree: cKDTree) -> tuple[np.ndarray, float
     """The normal of the plane through each point's neighbours, of either sign; and how thick such planes are."""
     distances, near = tree.query(points, k=min(NEIGHBOURS_NOISY, len(points)))
     few = min(NEIGHBOURS, len(points))
-    directions, thickness = _thinnest(points[near[:, :few]])
+    directions, thickness = thinnest(points[near[:, :few]])
     noise = _noise(thickness)
     apart = float(np.median(distances[:, 1]))
     if noise > NOISY * apart:
-        directions, _ = _thinnest(points[near])
+        directions, _ = thinnest(points[near])
     return directions, noise
 
 
@@ -96,7 +96,7 @@ def _noise(thickness: np.ndarray) -> float:
     return float(np.quantile(thickness, FLATTEST)) / FLATTEST_THICKNESS
 
 
-def _thinnest(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def thinnest(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N, k, 3) -> the direction in which each patch is thinnest (N, 3), and its deviation in it (N,)."""
     centred = patches - patches.mean(axis=1, keepdims=True)
     values, vectors = np.linalg.eigh(centred.transpose(0, 2, 1) @ centred)

@@ -12,10 +12,12 @@ from cadrecode.frames import Frame
 _CACHE_POINTS = 1 << 14  # clouds handled together, so that the working arrays stay in the processor's cache
 
 
-def normalise(points: np.ndarray) -> tuple[np.ndarray, Frame]:
+def normalise(points: np.ndarray, rotation: np.ndarray | None = None) -> tuple[np.ndarray, Frame]:
     """Centre a cloud on its bounding box and scale its longest side to 2.
 
-    Args:    points: (N, 3) real numbers, RAW, N >= 1.
+    Args:
+        points: (N, 3) real numbers, RAW, N >= 1.
+        rotation: (3, 3) whose columns are the part's own axes, as `align` finds them; None: the file's.
     Returns: (N, 3) float64 in [-1, 1], MODEL, and the frame that undoes it.
     Raises:  PointCloudError: wrong shape, NaN or infinite values, no extent.
     """
@@ -24,7 +26,7 @@ def normalise(points: np.ndarray) -> tuple[np.ndarray, Frame]:
     if not 0 < extent < np.inf:
         found = f"all {len(points):,} points are the same" if extent == 0 else "it reaches beyond the range of numbers"
         raise PointCloudError(f"The cloud has no size to scale: {found}.")
-    frame = Frame.of(points)
+    frame = Frame.of(points, rotation)
     return frame.to_model(points), frame
 
 

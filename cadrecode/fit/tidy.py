@@ -88,6 +88,8 @@ def _set(program: Program, knob: Knob, value: float) -> Program | None:
 def _round(program: Program, cost: float, objective: Objective, frame: Frame | None, allowed: float):
     """Every number with as few decimals as the cloud allows, one number of decimals for all; halves may stay."""
     frame = frame or Frame((0.0, 0.0, 0.0), 100.0)  # CODE: 1 is 1
+    if frame.rotation is not None:  # a turned part is written in its own axes, from its own middle
+        frame = Frame((0.0, 0.0, 0.0), frame.raw_per_model)
     finest = raw_decimals(frame)
     raw = to_raw(program, frame, decimals=12)
     for decimals in range(finest - 3, finest):

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from cadrecode.errors import ProgramError
 from cadrecode.frames import Frame
 from cadrecode.program.language import (
@@ -19,6 +21,8 @@ from cadrecode.program.language import (
     Line,
     Loop,
     Mode,
+    Operation,
+    Placement,
     Plane,
     Point2,
     Point3,
@@ -30,7 +34,6 @@ from cadrecode.program.language import (
     Step,
 )
 
-
 HALF = 1e-9  # what computing with floats may add to a half
 
 
@@ -41,22 +44,42 @@ def transform(program: Program, scale: float, offset: Point3 = (0, 0, 0)) -> Pro
     """
     if not scale > 0:
         raise ProgramError(f"The scale is {scale:g}.", expected="a positive number")
-    return Program(tuple(Step(step.operation, _scaled_solid(step.solid, scale, offset)) for step in program.steps))
+    placement = program.placement
+    if placement is not None:
+        moved = tuple(o * scale + d for o, d in zip(placement.offset, offset))
+        placement, offset = dataclasses.replace(placement, offset=moved), (0, 0, 0)
+    steps = (Step(step.operation, _scaled_solid(step.solid, scale, offset)) for step in program.steps)
+    return Program(tuple(steps), placement)
 
 
 def to_raw(program: Program, frame: Frame, decimals: int | None = None) -> Program:
     """From the CODE frame to the units and the place of the user's file.
 
+    In a turned frame the part stays in its own axes, centred, and is placed as a whole.
     Args: decimals: round every number to so many; enough for 1/50,000 of the longest side when None.
     """
-    moved = transform(program, frame.raw_per_code, frame.center)
+    if frame.rotation is None:
+        moved = transform(program, frame.raw_per_code, frame.center)
+    else:
+        moved = _placed(transform(program, frame.raw_per_code), Placement(*frame.turn(), frame.center))
     return rounded(moved, raw_decimals(frame) if decimals is None else decimals)
 
 
 def to_code(program: Program, frame: Frame) -> Program:
-    """From the units and the place of the user's file to the CODE frame: `to_raw` undone, but for its rounding."""
+    """From the units and the place of the user's file to the CODE frame: `to_raw` undone, but for its rounding.
+
+    Args: frame: turned as the program's placement is, if it has one and is to be written without it.
+    """
     scale = 1 / frame.raw_per_code
-    return transform(program, scale, tuple(-c * scale for c in frame.center))
+    if frame.rotation is None or program.placement is None:
+        return transform(program, scale, tuple(-c * scale for c in frame.center))
+    ((x, y, z),) = frame.to_own_axes(np.subtract([program.placement.offset], frame.center)) * scale
+    return transform(dataclasses.replace(program, placement=None), scale, (x, y, z))
+
+
+def _placed(program: Program, placement: Placement) -> Program:
+    steps = program.steps if program.placement is None else (Step(Operation.UNION, program),)
+    return Program(steps, placement)
 
 
 def raw_decimals(frame: Frame) -> int:
@@ -69,7 +92,7 @@ def raw_decimals(frame: Frame) -> int:
 
 
 def rounded(program: Program, decimals: int, *, halves: bool = False) -> Program:
-    """Every number rounded; directions of planes are left alone.
+    """Every number rounded; directions of planes, and turns, are left alone.
 
     Args: halves: a number that is half of a round one stays, such as the middle of a length.
     """
@@ -91,9 +114,11 @@ def _scaled_solid(solid: Solid | Program, scale: float, offset: Point3) -> Solid
 
 
 def _map_numbers(node, function):
-    """The same tree with every number mapped, except in planes' directions."""
+    """The same tree with every number mapped, except in planes' directions and in turns."""
     if isinstance(node, Plane):
         return dataclasses.replace(node, origin=tuple(map(function, node.origin)))
+    if isinstance(node, Placement):
+        return dataclasses.replace(node, offset=tuple(map(function, node.offset)))
     if isinstance(node, bool | str) or node is None:
         return node
     if isinstance(node, int | float):

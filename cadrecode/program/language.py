@@ -3,7 +3,8 @@
 A program is a few solids, joined one after the other by union, cut or intersect. A solid stands on a plane and is an
 extruded sketch, a box or a cylinder. A sketch is a few steps, each adding, subtracting or intersecting a shape.
 The language is that of the CAD-Recode programs (Rukhovich et al. 2024, arXiv:2412.14042) and four things that human
-designs need: `extrude(d,both=True)`, `cut` and `intersect` of solids, and `cq.Plane(origin,xDir,normal)`.
+designs need: `extrude(d,both=True)`, `cut` and `intersect` of solids, and `cq.Plane(origin,xDir,normal)`; and a fifth
+that scans need: a finished body may be turned and moved, `.rotate((0,0,0),axis,degrees).translate(offset)`.
 It grows here and nowhere else. Lengths are in whatever frame the program is in (CODE or RAW).
 """
 
@@ -161,10 +162,25 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """A rigid motion: a right-handed turn by `degrees` about `axis` through the origin, then a move by `offset`."""
+
+    axis: Point3 = (0, 0, 1)
+    degrees: float = 0
+    offset: Point3 = (0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
-    """The steps in order; the first one's operation is union, with nothing."""
+    """The steps in order; the first one's operation is union, with nothing. `placement` moves what they make.
+
+    A part that stands askew is written in its own axes and placed last. On planes turned one by one, faces that touch
+    would be apart by the digits that are written: of 32 parts of several solids so turned, 6 decimals split 5 in
+    OpenCASCADE and spoiled 2, and 12 decimals still split 14 in Manifold.
+    """
 
     steps: tuple[Step, ...]
+    placement: Placement | None = None
 
     def solids(self) -> list[Solid]:
         """Every extrusion, box and cylinder, in order, those of nested bodies too."""

@@ -20,6 +20,7 @@ from cadrecode.program.language import (
     Loop,
     Mode,
     Operation,
+    Placement,
     Plane,
     Point2,
     Program,
@@ -425,10 +426,31 @@ def _join(operation: Operation):
         other = _chain(node, names)
         if not isinstance(other, Program):
             raise _error(node, f"`{operation}` takes a solid, this is {_STATE_WORDS[type(other)]}", "a solid")
-        inner = other.steps[0].solid if len(other.steps) == 1 else other
-        return Program((*body.steps, Step(operation, inner)))
+        alone = len(other.steps) == 1 and other.placement is None
+        before = body.steps if body.placement is None else (Step(Operation.UNION, body),)
+        return Program((*before, Step(operation, other.steps[0].solid if alone else other)))
 
     return join
+
+
+def _rotate(body: Program, arguments: _Arguments, _) -> Program:
+    """A turn about an axis through the origin; what was turned or moved before becomes a body within a body."""
+    start, end = (arguments.need(name, index) for index, name in enumerate(("axisStartPoint", "axisEndPoint")))
+    if _tuple(start, 3) != (0, 0, 0):
+        raise _error(start, "The axis does not start at the origin", "(0,0,0)")
+    axis = _tuple(end, 3)
+    if math.hypot(*axis) < 1e-9:
+        raise _error(end, "The axis has no direction", "a point away from the origin")
+    degrees = arguments.number("angleDegrees", 2)
+    steps = body.steps if body.placement is None else (Step(Operation.UNION, body),)
+    return Program(steps, Placement(axis, degrees))
+
+
+def _translate(body: Program, arguments: _Arguments, _) -> Program:
+    offset = _tuple(arguments.need("vec", 0), 3)
+    before = body.placement or Placement()
+    moved = tuple(a + b for a, b in zip(before.offset, offset))
+    return replace(body, placement=replace(before, offset=moved))
 
 
 _METHODS = {
@@ -452,5 +474,6 @@ _METHODS = {
         "finalize": _finalize,
         "extrude": _extrude,
     },
-    Program: {str(operation): _join(operation) for operation in Operation},
+    Program: {str(operation): _join(operation) for operation in Operation}
+    | {"rotate": _rotate, "translate": _translate},
 }

@@ -25,6 +25,7 @@ from cadrecode.program.language import (
     Loop,
     Mode,
     Operation,
+    Placement,
     Plane,
     Point2,
     Program,
@@ -75,6 +76,8 @@ def _build(program: Program, sagitta: float, solids: dict[Solid, Manifold] | Non
             body = body - solid
         else:
             body = body ^ solid
+    if program.placement is not None:
+        body = body.transform(placing(program.placement))
     low, high = bounds(body)
     if body.is_empty() or body.volume() <= LEAST_VOLUME * float((high - low).max()) ** 3:
         raise ProgramError("Nothing is left: the program's solid is empty.", expected="some volume")
@@ -160,6 +163,15 @@ def axes(plane: Plane) -> np.ndarray:
 def _matrix(plane: Plane, local: tuple[float, float, float]) -> np.ndarray:
     rotation = axes(plane)
     return np.column_stack((rotation, rotation @ np.array(local, float) + plane.origin))
+
+
+def placing(placement: Placement) -> np.ndarray:
+    """(3, 4): rotation and offset. Rodrigues' formula."""
+    x, y, z = np.array(placement.axis, float) / math.hypot(*placement.axis)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    angle = math.radians(placement.degrees)
+    rotation = np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
+    return np.column_stack((rotation, placement.offset))
 
 
 def cross_section(sketch: Sketch, sagitta: float) -> CrossSection:

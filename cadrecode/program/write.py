@@ -1,6 +1,7 @@
 """Program tree -> CadQuery text, always in the same order and spelling: that of the CAD-Recode programs.
 
-Workplanes first (w0, w1, ... in the order in which solids stand on them), then `r=` with all solids in one expression.
+Workplanes first (w0, w1, ... in the order in which solids stand on them), then `r=` with all solids in one expression;
+where the whole part is placed, a last line turns and moves it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from cadrecode.program.language import (
     Loop,
     Mode,
     Operation,
+    Placement,
     Plane,
     Point2,
     Program,
@@ -35,7 +37,9 @@ def write(program: Program) -> str:
         planes.setdefault(solid.plane, f"w{len(planes)}")
     lines = ["import cadquery as cq"]
     lines += [f"{name}={_plane(plane)}" for plane, name in planes.items()]
-    lines.append(f"r={_body(program, planes)}")
+    lines.append(f"r={_steps(program, planes)}")
+    if program.placement is not None:
+        lines.append(f"r=r{_placement(program.placement)}")
     return "\n".join(lines)
 
 
@@ -58,7 +62,16 @@ def _plane(plane: Plane) -> str:
     return f"cq.Workplane(cq.Plane({directions}))"
 
 
+def _placement(placement: Placement) -> str:
+    turn = f".rotate((0,0,0),{_numbers(placement.axis)},{number(placement.degrees)})" if placement.degrees else ""
+    return f"{turn}.translate({_numbers(placement.offset)})"
+
+
 def _body(program: Program, planes: dict[Plane, str]) -> str:
+    return _steps(program, planes) + (_placement(program.placement) if program.placement is not None else "")
+
+
+def _steps(program: Program, planes: dict[Plane, str]) -> str:
     text = ""
     for step in program.steps:
         inner = _body(step.solid, planes) if isinstance(step.solid, Program) else _solid(step.solid, planes)

@@ -17,6 +17,7 @@ from cadrecode.frames import CODE_PER_MODEL, Frame
 from cadrecode.kernel.sandbox import Outcome
 from cadrecode.program import Program, build, parse, write
 from cadrecode.program.edit import to_code, to_raw
+from cadrecode.program.solid import placing
 from cadrecode.scoring import Built, Deviation, Judged, deviation_of, improve, part_report, rank
 
 if TYPE_CHECKING:
@@ -79,13 +80,15 @@ def refine(
         PointCloudError: not a usable cloud.
     """
     started = time.monotonic()
-    points_model, frame = normalise(cloud.points)
-    points = points_model * CODE_PER_MODEL
     given = _readable(text, name)
+    turned = written_in == RAW and given.placement is not None  # by `reconstruct`: the part stands askew in its cloud
+    points_model, frame = normalise(cloud.points, placing(given.placement)[:, :3] if turned else None)
+    points = points_model * CODE_PER_MODEL
+    normals = None if cloud.normals is None else frame.to_own_axes(cloud.normals)
     in_file = to_code(given, frame)
     warnings = _require_near(points, {RAW: in_file, CODE: given}, written_in, frame, name)
     program = in_file if written_in == RAW else given
-    before, after = fitted(_built(program, name), ruler_for(points, cloud.normals, seed=seed), seconds, seed, frame)
+    before, after = fitted(_built(program, name), ruler_for(points, normals, seed=seed), seconds, seed, frame)
     text_before = text if written_in == RAW else write(to_raw(program, frame))
     vertices, faces = _raw_mesh(after, frame)
     return Refined(

@@ -22,6 +22,8 @@ def part_report(
         frame: between the file and the programs; None where there is none.
         vertices: (n, 3) of the part, RAW.
     """
+    own = frame is not None and frame.rotation is not None
+    boxed = [frame.to_own_axes(corners) if own else corners for corners in (cloud.points, vertices)]
     return {
         "source": {
             "file": cloud.name,
@@ -34,7 +36,7 @@ def part_report(
         "unit": unit,
         "frame": frame and asdict(frame) | {"raw_per_code": frame.raw_per_code},
         "deviation": deviation and deviation.figures() | {"unit": unit, "colours": deviation.legend(unit)},
-        "bounding_box": bounding_boxes(cloud.points, vertices),
+        "bounding_box": {"axes": "the part's own" if own else "the file's", **bounding_boxes(*boxed)},
     }
 
 

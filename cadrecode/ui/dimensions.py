@@ -38,7 +38,7 @@ def moved(work: Work, base: Part, values: Mapping[str, float]) -> Work:
     if not changed:
         return replace(work, edited=None if base in work.parts else base)
     text = write(set_parameters(tree, changed))
-    return replace(work, edited=parts.of_program(text, work.cloud, None))
+    return replace(work, edited=parts.of_program(text, work.scan, None))
 
 
 def slider(parameter: Parameter, label: str, unit: str) -> gr.Slider:

@@ -42,8 +42,8 @@ def write_files(work: Work, services: Services, words: Words) -> Files:
             validity = words("result.valid") if execution.valid else words("result.invalid")
         else:
             written.note = words("files.failed", why=words.outcome(execution.outcome))
-    if work.cloud is not None:
-        measured = parts.deviation(work.cloud.points, part.vertices, part.faces, in_full=True)
+    if work.scan is not None:
+        measured = parts.deviation(work.scan.points, part.vertices, part.faces, in_full=True)
         written["deviation"] = measured.write_ply(folder / f"{work.name}_deviation.ply", work.unit)
         write_report(written, parts.report(work, measured, written.note), folder / f"{work.name}_report.json")
     return Files(dict(written), validity, written.note)

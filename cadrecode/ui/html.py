@@ -11,6 +11,7 @@ from cadrecode.ui.parts import Part, Work
 
 if TYPE_CHECKING:
     from cadrecode.cloud import Cloud
+    from cadrecode.cloud.align import Alignment
     from cadrecode.scoring import Deviation
     from cadrecode.ui.text import Words
 
@@ -118,7 +119,7 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
         if part.distance_before is not None:
             after += words("result.before", x=f"<b>{length(part.distance_before, work.unit)}</b>")
         small.append(after)
-    size = " × ".join(length(float(side)) for side in part.size)
+    size = " × ".join(length(float(side)) for side in work.size_of(part))
     small.append(f"<b>{size} {work.unit}</b>")
     if validity:
         small.append(validity)
@@ -127,6 +128,11 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
     elif work.failures:
         total = len(work.parts) + len(work.failures)
         small.append(words("result.failures", bad=len(work.failures), total=total, why=_why(work.failures, words)))
+    if work.alignment is not None:
+        small += _standing(work.alignment, words)
+    if work.cloud is not None and work.cleaned is not None:
+        whole = len(work.cloud.points)
+        small.append(words("result.cleaned", x=f"{whole - len(work.cleaned.points):,}", n=f"{whole:,}"))
     if work.stopped:
         small.append(words("result.stopped"))
     small_print = f'<span class="cr-small">{" · ".join(small)}</span>'
@@ -140,6 +146,13 @@ def _legend(deviation: Deviation | None, unit: str, words: Words) -> str:
     end = length(deviation.limit, unit)
     inside, outside = words("legend.inside", x=end), words("legend.outside", x=end)
     return f'<span class="cr-legend">{inside}<i></i>{outside}</span>'
+
+
+def _standing(alignment: Alignment, words: Words) -> list[str]:
+    """What was done about a part that stood askew; nothing where there was nothing to do."""
+    if alignment.rotation is not None:
+        return [words("result.turned", x=f"{alignment.degrees:.1f}")]
+    return [words("result.unclear")] if alignment.standing == "unclear" else []
 
 
 def _why(failures: tuple[str, ...], words: Words) -> str:

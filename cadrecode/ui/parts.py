@@ -12,6 +12,7 @@ from cadrecode.program import Program, parse
 
 if TYPE_CHECKING:
     from cadrecode.cloud import Cloud
+    from cadrecode.cloud.align import Alignment
     from cadrecode.kernel.sandbox import Sandbox
     from cadrecode.reconstruct import Reconstruction
     from cadrecode.scoring import Deviation
@@ -61,6 +62,8 @@ class Work:
         stopped: the person cancelled; fewer candidates than asked for.
         found: what the parts were made of; None while the model has not been asked.
         model: what answered, in words.
+        cleaned: the scan without what did not belong to the part; None where it was not cleaned.
+        alignment: how the part was found to be turned; None before it was rebuilt.
     """
 
     cloud: Cloud | None = None
@@ -73,6 +76,13 @@ class Work:
     stopped: bool = False
     found: Reconstruction | None = field(default=None, repr=False, compare=False)
     model: str = ""
+    cleaned: Cloud | None = None
+    alignment: Alignment | None = None
+
+    @property
+    def scan(self) -> Cloud | None:
+        """What the parts are held against: the scan, cleaned where that was asked for."""
+        return self.cleaned or self.cloud
 
     @property
     def shown(self) -> Part | None:
@@ -80,6 +90,12 @@ class Work:
         if self.edited is not None:
             return self.edited
         return self.parts[self.chosen] if self.parts else None
+
+    def size_of(self, part: Part) -> np.ndarray:
+        """(3,) extent of a part along its own axes where it was turned, RAW units; else along x, y, z."""
+        if self.alignment is None or self.alignment.rotation is None:
+            return part.size
+        return np.ptp(part.vertices @ self.alignment.rotation, axis=0)
 
     def choosing(self, index: int) -> Work:
         """Show another candidate, and drop what was edited."""
@@ -108,9 +124,9 @@ def report(work: Work, measured: Deviation, note: str = "") -> dict[str, Any]:
 
     part = work.shown
     told = (
-        {"warnings": list(work.cloud.warnings)} if work.found is None else report_of(work.found, work.unit, work.model)
+        {"warnings": list(work.scan.warnings)} if work.found is None else report_of(work.found, work.unit, work.model)
     )
-    told |= part_report(work.cloud, work.unit, work.found and work.found.frame, part.vertices, measured)
+    told |= part_report(work.scan, work.unit, work.found and work.found.frame, part.vertices, measured)
     told |= {"shown": part.index, "distance_before": part.distance_before, "distance": part.distance}
     return told | {"program": part.text, "warnings": told["warnings"] + [note] * bool(note)}
 
@@ -171,6 +187,8 @@ def of_reconstruction(found: Reconstruction, work: Work, model: str = "") -> Wor
         edited=None,
         failures=failures,
         stopped=found.stopped,
+        cleaned=None if found.cloud is work.cloud else found.cloud,
+        alignment=found.alignment,
         found=found,
         model=model,
     )

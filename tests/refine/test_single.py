@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cadrecode.cloud import normalise, read_cloud
+from cadrecode.cloud import normalise, read_cloud, sample_surface
+from cadrecode.cloud.signed import signed_distance
 from cadrecode.errors import ProgramError
 from cadrecode.program import build, mesh_of, parse, write
 from cadrecode.program.edit import parameters, to_code, to_raw
@@ -48,6 +49,19 @@ def test_what_cannot_be_bettered_comes_back_word_for_word(plate_cloud, plate_tex
     found = refine(text, plate_cloud, seconds=1)
     assert found.text == found.text_before == text
     assert found.distance == found.distance_before
+
+
+def test_a_turned_program_is_fitted_in_its_own_axes_and_stays_turned(plate_cloud, plate_mesh, plate_text):
+    turn = "\nr=r.rotate((0,0,0),(1,2,3),{}).translate((1,2,3))"
+    true_vertices, true_faces = mesh_of(build(parse(plate_text + turn.format(37))))
+    turned = replace(plate_cloud, points=sample_surface(true_vertices, true_faces, 3000, 0)[0])
+    found = refine(DISTURBED + turn.format(37), turned, seconds=4)
+    assert found.distance < 0.1 < 0.5 < found.distance_before
+    assert ".rotate(" in found.text
+    assert found.frame.rotation is not None
+    vertices, faces = mesh_of(build(parse(found.text)))
+    assert np.abs(signed_distance(true_vertices, vertices, faces)).max() < 0.2
+    np.testing.assert_allclose(vertices.min(0), found.vertices.min(0), atol=0.05)
 
 
 def test_to_code_undoes_to_raw(plate_cloud):

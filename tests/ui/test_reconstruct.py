@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from cadrecode.cloud import read_cloud
 from cadrecode.errors import CadrecodeError, PointCloudError, ProgramError
@@ -29,9 +30,9 @@ def plate(tmp_path, services):
     return tab.open_cloud(path, services)
 
 
-def rebuilt(work, services, candidates=3):
+def rebuilt(work, services, candidates=3, **more):
     said = []
-    options = tab.Options(candidates=candidates, fit_seconds=0)
+    options = tab.Options(candidates=candidates, fit_seconds=0, **more)
     after = tab.rebuild(work, options, services, lambda *progress: said.append(progress), lambda: False)
     return after, said
 
@@ -256,3 +257,34 @@ def test_lengths_show_three_figures(value, shown):
 
 def test_times_are_minutes_and_seconds():
     assert [html.clock(s) for s in (None, 0, 59.6, 125, 3725)] == ["–", "0:00", "1:00", "2:05", "1:02:05"]
+
+
+def test_a_part_that_stands_askew_is_turned_and_said_to_be(plate, services):
+    turn = Rotation.from_euler("zx", (25, 10), degrees=True).as_matrix()
+    cloud = replace(plate.cloud, points=plate.cloud.points @ turn.T)
+    after, _ = rebuilt(replace(plate, cloud=cloud), services)
+    assert after.alignment.degrees == pytest.approx(np.degrees(Rotation.from_matrix(turn).magnitude()), abs=0.2)
+    assert f"turned by {after.alignment.degrees:.1f} degrees" in html.numbers(after, EN)
+    assert f"已旋转 {after.alignment.degrees:.1f} 度" in html.numbers(after, ZH)
+    np.testing.assert_allclose(after.size_of(after.shown), (80, 40, 8), rtol=0.01)
+    assert after.shown.deviation.mean < 0.05
+    widened = dimensions.moved(after, after.shown, {dimensions.named(after.shown)[0][0].name: 60})
+    assert "rotate" in widened.shown.text
+    low, high = after.shown.vertices.min(0), after.shown.vertices.max(0)
+    off, _ = rebuilt(replace(plate, cloud=cloud), services, align=False)
+    assert "turned" not in html.numbers(off, EN)
+    np.testing.assert_allclose((low + high) / 2, (cloud.points.min(0) + cloud.points.max(0)) / 2, atol=0.5)
+
+
+def test_what_was_cleaned_away_is_counted_and_no_longer_shown(plate, services):
+    table = np.random.default_rng(1).uniform((400, -100, -24), (600, 100, -24), (4000, 3))
+    table = table[(np.abs(table[:, :2] - (500, 0)) > (40, 20)).any(axis=1)]
+    work = replace(plate, cloud=replace(plate.cloud, points=np.vstack((plate.cloud.points, table))))
+    after, said = rebuilt(work, services, clean=True)
+    assert ("cleaning", 0, 1) in said
+    assert len(after.scan.points) == pytest.approx(3000, rel=0.05)
+    assert after.cloud is work.cloud  # the file's own, for another try without
+    assert f"of {len(work.cloud.points):,} points taken away" in html.numbers(after, EN)
+    np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=0.05)
+    again, _ = rebuilt(after, services)
+    assert again.cleaned is None

@@ -49,6 +49,8 @@ class Options:
     base: str | None = None
     adapter: str = models.PLAIN
     fit_seconds: float = 6.0
+    align: bool = True
+    clean: bool = False
 
 
 def rebuild(work: Work, options: Options, services: Services, report: Report, stop) -> Work:
@@ -57,12 +59,19 @@ def rebuild(work: Work, options: Options, services: Services, report: Report, st
         raise CadrecodeError("There is no cloud yet: drop a file or pick a sample.")
     report("loading", 0, 1)
     model = models.use(services, options.base, options.adapter)
+    cloud = work.cloud
+    if options.clean:
+        from cadrecode.cloud.clean import clean
+
+        report("cleaning", 0, 1)
+        cloud = clean(cloud).cloud
     found = services.engine.reconstruct(
-        work.cloud,
+        cloud,
         candidates=int(options.candidates),
         temperature=float(options.temperature),
         seed=int(options.seed),
         fit_seconds=float(options.fit_seconds),
+        align=options.align,
         sandbox=services.sandbox(),
         on_progress=report,
         should_stop=stop,
@@ -76,7 +85,7 @@ def run_program(work: Work, text: str, services: Services) -> Work:
     shown = work.shown
     if shown is not None and text.strip() == shown.text.strip():
         return work
-    return replace(work, edited=parts.of_program(text, work.cloud, services.sandbox()))
+    return replace(work, edited=parts.of_program(text, work.scan, services.sandbox()))
 
 
 # --- views: work in, something to show out --------------------------------------------------------------------------
@@ -84,7 +93,7 @@ def run_program(work: Work, text: str, services: Services) -> Work:
 
 def view(work: Work, mode: str, services: Services) -> str | None:
     """A GLB of the part on screen, with the cloud over it if asked; of the cloud alone while there is no part."""
-    part, points = work.shown, None if work.cloud is None else work.cloud.points
+    part, points = work.shown, None if work.scan is None else work.scan.points
     if part is None:
         return cloud_view(work, services)
     folder = services.folder_for("view", part.text, mode, work.name, None if points is None else points.shape)
@@ -156,6 +165,12 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 )
                 fit_seconds = gr.Slider(
                     0, 30, 6, step=1, label=words("options.fit"), info=words("options.fit.info"), elem_id="fit-seconds"
+                )
+                align = gr.Checkbox(
+                    True, label=words("options.align"), info=words("options.align.info"), elem_id="align"
+                )
+                clean = gr.Checkbox(
+                    False, label=words("options.clean"), info=words("options.clean.info"), elem_id="clean"
                 )
                 seed = gr.Number(0, precision=0, label=words("options.seed"), info=words("options.seed.info"))
                 base = gr.Dropdown([], label=words("options.base"), allow_custom_value=True)
@@ -289,9 +304,11 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         base: str,
         adapter: str,
         fit_seconds: float,
+        align: bool,
+        clean: bool,
         request: gr.Request,
     ) -> Iterator:
-        options = Options(candidates, temperature, seed, base, adapter, fit_seconds)
+        options = Options(candidates, temperature, seed, base, adapter, fit_seconds, align, clean)
         visitor = request.session_hash
         busy = (gr.update(interactive=False), gr.update(interactive=True))
         rested = (gr.update(interactive=True), gr.update(interactive=False))
@@ -313,7 +330,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 raise
 
     asked = hear(
-        go.click, rebuild_live, [work, candidates, temperature, seed, base, adapter, fit_seconds],
+        go.click, rebuild_live, [work, candidates, temperature, seed, base, adapter, fit_seconds, align, clean],
         [work, progress, go, cancel],
         words, concurrency_limit=8,
     )  # fmt: skip

@@ -1,0 +1,246 @@
+"""What does not belong to the part: lone points, the table it stands on, pieces of something else.
+
+Each step says what it took and why. A clean cloud goes through with hardly a point lost: a closed part covers its own
+bottom face, so that no face of it looks like a table, and its surface is one piece.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import ConvexHull, QhullError, cKDTree
+
+from cadrecode.cloud.check import MIN_DISTINCT
+from cadrecode.cloud.normals import local_noise
+from cadrecode.cloud.read import Cloud
+
+NEIGHBOURS = 12  # whose distance says how lonely a point is
+LONELY = 3.0  # times as far from them as they are from theirs
+CROWD = 0.9  # of the points are no strays: three times lonelier than the loneliest of them is alone too
+LOOKED_AT = 20_000  # points, for noise and for the table; a dense scan says the same more often
+PLANES_TRIED = 600  # triples of points, as in RANSAC (Fischler & Bolles 1981)
+TABLE_SHARE = 0.1  # of the points, at least
+BEYOND = 0.01  # of the points may lie behind a table: a part stands on it
+UNCOVERED = 0.3  # of its points, at least, have nothing above them; a closed part's own face has something everywhere
+AROUND = 0.65  # of all directions, at least, in which it goes on; the top of a box seen from a corner has half
+DIRECTIONS = 36
+FEWEST_ABOVE, ONE_SIDED = (
+    6,
+    0.5,
+)  # cells of the part near a place under it; length of their mean direction: 2/pi at an edge
+LINK = 2.0  # times the distance to the fourth neighbour: points nearer than this are of one piece
+PIECE = 0.03  # of the largest piece: a larger one may be a face whose surroundings the scanner did not see
+APART = 0.5  # of a piece's points, at least, lie outside of the largest one's hull: walls of a bore do not
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A cloud, and what is no longer in it.
+
+    Args:
+        cloud: what is left, RAW.
+        outliers, table, pieces: how many points were taken as lone, as the table, and as pieces of something else.
+        kept: (N,) bool, of the points that were given.
+    """
+
+    cloud: Cloud
+    outliers: int
+    table: int
+    pieces: int
+    kept: np.ndarray
+
+    def __str__(self) -> str:
+        total = len(self.kept)
+        taken = [
+            (self.outliers, "lone points, far from their neighbours"),
+            (self.table, "on the plane that the part stands on"),
+            (self.pieces, "in pieces apart from the part"),
+        ]
+        said = [f"{count:,} {what}" for count, what in taken if count]
+        return f"took {'; '.join(said)}; of {total:,}" if said else f"nothing to take from {total:,} points"
+
+
+def clean(cloud: Cloud, *, surroundings: bool = True, seed: int = 0) -> Cleaned:
+    """Take away what does not belong to the part.
+
+    Args:
+        cloud: RAW.
+        surroundings: also the supporting plane and what stands apart; False: lone points alone.
+        seed: for which planes are tried.
+    Returns: the cloud without them. Steps that would leave fewer than 32 points take nothing.
+    """
+    points = cloud.points
+    kept = ~lonely(points)
+    if np.count_nonzero(kept) < MIN_DISTINCT:
+        kept[:] = True
+    outliers = len(points) - np.count_nonzero(kept)
+    table = pieces = 0
+    if surroundings:
+        table = _take(kept, _on_a_table(points[kept], seed))
+        pieces = _take(kept, _in_other_pieces(points[kept]))
+    normals = None if cloud.normals is None else cloud.normals[kept]
+    left = cloud if kept.all() else replace(cloud, points=points[kept], normals=normals)
+    return Cleaned(left, int(outliers), table, pieces, kept)
+
+
+def _take(kept: np.ndarray, taken: np.ndarray) -> int:
+    """Drop some of what is kept, in place, unless hardly anything would be left. Returns how many."""
+    count = int(np.count_nonzero(taken))
+    if np.count_nonzero(kept) - count < MIN_DISTINCT:
+        return 0
+    kept[np.flatnonzero(kept)[taken]] = False
+    return count
+
+
+def lonely(points: np.ndarray) -> np.ndarray:
+    """(N,) bool: points much farther from their neighbours than those are from theirs.
+
+    A local outlier factor (Breunig et al. 2000) in its simplest form: a scan that is sparse in places is left alone.
+    Strays that have only each other are found by the whole cloud instead.
+    """
+    if len(points) <= NEIGHBOURS:
+        return np.zeros(len(points), bool)
+    distances, near = cKDTree(points).query(points, k=NEIGHBOURS + 1)
+    own = distances[:, 1:].mean(axis=1)
+    usual = np.median(own[near[:, 1:]], axis=1)
+    return own > np.minimum(LONELY * np.maximum(usual, np.median(own) / LONELY), LONELY * np.quantile(own, CROWD))
+
+
+# --- the table
+
+
+def _on_a_table(points: np.ndarray, seed: int) -> np.ndarray:
+    """(N,) bool: points on a plane that the others stand on, or stand before, and that goes on around them."""
+    rng = np.random.default_rng(seed)
+    few = points if len(points) <= LOOKED_AT else points[rng.choice(len(points), LOOKED_AT, replace=False)]
+    size = float(np.ptp(points, axis=0).max())
+    thickness = max(4 * local_noise(few), 2e-3 * size)
+    spacing = float(np.median(cKDTree(few).query(few, k=2)[0][:, 1]))
+    reach = max(4 * spacing, 2 * thickness, 0.02 * size)
+    left = np.ones(len(few), bool)
+    for _ in range(3):  # a table, or a face larger than it
+        plane = _largest_plane(few[left], thickness, rng)
+        if plane is None:
+            break
+        normal, level = plane
+        heights = few @ normal - level
+        on = np.abs(heights) < thickness
+        if on.mean() < TABLE_SHARE:
+            break
+        for side in (1, -1):
+            above, beyond = side * heights > thickness, side * heights < -thickness
+            if beyond.mean() > BEYOND or above.mean() < BEYOND:
+                continue
+            if _goes_on_around(_flat(few[on], normal), _flat(few[above], normal), reach):
+                return _on_or_behind(points, side * normal, side * level, thickness, reach)
+        left &= ~on
+    return np.zeros(len(points), bool)
+
+
+def _largest_plane(points: np.ndarray, thickness: float, rng: np.random.Generator) -> tuple[np.ndarray, float] | None:
+    """The plane with most points within `thickness`: its normal and where it stands along it."""
+    if len(points) < 3:
+        return None
+    looked = points[rng.permutation(len(points))[:2000]]
+    a, b, c = looked[rng.integers(len(looked), size=(3, PLANES_TRIED))]
+    normals = np.cross(b - a, c - a)
+    lengths = np.linalg.norm(normals, axis=1)
+    good = lengths > 1e-9 * lengths.max() if lengths.max() > 0 else lengths > 0
+    if not good.any():
+        return None
+    normals, a = normals[good] / lengths[good, None], a[good]
+    levels = np.einsum("ij,ij->i", normals, a)
+    counts = (np.abs(looked @ normals.T - levels) < thickness).sum(axis=0)
+    normal, level = normals[counts.argmax()], levels[counts.argmax()]
+    for _ in range(3):
+        on = points[np.abs(points @ normal - level) < thickness]
+        if len(on) < 3:
+            break
+        middle = on.mean(axis=0)
+        normal = np.linalg.eigh((on - middle).T @ (on - middle))[1][:, 0]
+        level = float(middle @ normal)
+    return normal, level
+
+
+def _flat(points: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """(N, 2): seen along the normal."""
+    first = np.cross(normal, np.eye(3)[int(np.abs(normal).argmin())])
+    first /= np.linalg.norm(first)
+    return points @ np.column_stack((first, np.cross(normal, first)))
+
+
+def _goes_on_around(plane: np.ndarray, part: np.ndarray, reach: float) -> bool:
+    """Whether a plane is a table and no face of the part: much of it has nothing above it, in most directions.
+
+    Args: plane, part: (K, 2) and (M, 2), its points and those above it, seen along its normal.
+    """
+    uncovered = cKDTree(part).query(plane)[0] > reach
+    if uncovered.mean() < UNCOVERED:
+        return False
+    try:
+        hull = ConvexHull(part)
+    except QhullError:  # all in line: a wall, at whose foot no table goes on all around
+        return False
+    outside = (plane @ hull.equations[:, :2].T + hull.equations[:, 2]).max(axis=1) > reach
+    away = plane[outside] - part[hull.vertices].mean(axis=0)
+    seen = np.unique(np.floor(np.arctan2(away[:, 1], away[:, 0]) / (2 * np.pi) * DIRECTIONS))
+    return len(seen) >= AROUND * DIRECTIONS
+
+
+def _on_or_behind(points: np.ndarray, normal: np.ndarray, level: float, thickness: float, reach: float) -> np.ndarray:
+    """(N,) bool: points on a table or behind it, but for the part's own bottom, which lies under the part.
+
+    A part that does not reach down to the plane stands before it, and has no bottom there.
+    """
+    heights = points @ normal - level
+    taken = heights < thickness
+    if np.quantile(heights[~taken], 0.005) < thickness + reach:
+        seen = _flat(points, normal)
+        taken[taken] = ~_under(seen[taken], seen[~taken], reach) | (heights[taken] < -thickness)
+    return taken
+
+
+def _under(places: np.ndarray, part: np.ndarray, reach: float) -> np.ndarray:
+    """(K,) bool: places with some of the part on all sides; beside the part it lies on one side only."""
+    cells = np.unique(np.round(part / (reach / 2)), axis=0) * (reach / 2)  # a wall seen from above counts once
+    many = min(60, len(cells))
+    distances, near = cKDTree(cells).query(places, k=many, distance_upper_bound=2 * reach)
+    found = np.isfinite(distances) & (distances > 0)
+    steps = cells[np.minimum(near, len(cells) - 1)] - places[:, None]
+    directions = np.where(found[..., None], steps / np.where(found, distances, 1)[..., None], 0)
+    counts = found.sum(axis=1)
+    one_sided = np.linalg.norm(directions.sum(axis=1), axis=1) / np.maximum(counts, 1)
+    return (counts >= FEWEST_ABOVE) & (one_sided < ONE_SIDED)
+
+
+# --- other pieces
+
+
+def _in_other_pieces(points: np.ndarray) -> np.ndarray:
+    """(N,) bool: points of small pieces that lie apart from the largest one and outside of its hull."""
+    tree = cKDTree(points)
+    spacing = float(np.quantile(tree.query(points, k=5)[0][:, -1], 0.9))
+    pairs = tree.query_pairs(LINK * spacing, output_type="ndarray")
+    links = coo_matrix((np.ones(len(pairs), bool), pairs.T), shape=(len(points), len(points)))
+    _, piece = connected_components(links, directed=False)
+    sizes = np.bincount(piece)
+    largest = int(sizes.argmax())
+    outside = _outside(points, points[piece == largest], spacing)
+    share = np.bincount(piece, weights=outside) / sizes
+    apart = (sizes < PIECE * sizes[largest]) & (share > APART)
+    return apart[piece]
+
+
+def _outside(points: np.ndarray, of: np.ndarray, margin: float) -> np.ndarray:
+    """(N,) bool: points outside of the convex hull of others, by more than the margin."""
+    try:
+        planes = ConvexHull(of).equations
+    except QhullError:  # flat: there is no inside
+        return np.ones(len(points), bool)
+    outside = np.zeros(len(points), bool)
+    for normal_and_level in planes:
+        outside |= points @ normal_and_level[:3] + normal_and_level[3] > margin
+    return outside
