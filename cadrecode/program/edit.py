@@ -30,7 +30,6 @@ from cadrecode.program.language import (
     Step,
 )
 
-
 HALF = 1e-9  # what computing with floats may add to a half
 
 
