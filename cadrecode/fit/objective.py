@@ -21,10 +21,7 @@ NUMBER = 5e-6  # of the cloud's size: what each number costs, so that the shorte
 LEAST_GAIN = 2e-5  # of the cloud's size: steps that gain less are within the noise of a clean cloud
 CHANCE = 2.0  # noise of a point over their number: a number moved where it fits best gains as much 1 time in 20
 KEPT_SOLIDS = 512
-OWN_CLOUD, OWN_NOISE = (
-    7,
-    1.2,
-)  # clouds drawn from programs: their seed, and of the noise, which is estimated low at times
+OWN_CLOUD, OWN_NOISE = 7, 1.2  # clouds drawn from programs: their seed, and of the noise, which is estimated low at times
 
 
 @dataclass(frozen=True)
