@@ -34,7 +34,7 @@ PATCH, WIDEST = 12.0, 150  # radius of the patch that gives a normal, of the noi
 FLAT = 0.7  # of the patches are believed: the flattest
 CURVED = 2e-3  # of the half side: a patch of a cylinder is no thicker, one with an edge in it is
 TIGHTER = 0.85  # of the largest footprint: where normals do not tell a turn, the smallest rectangle does if it is below
-KEPT = 0.9  # of the present footprint: a part that stands upright is not turned for less
+KEPT = 0.75  # of the present footprint: a part that stands upright is not turned for less
 
 
 class Standing(StrEnum):
