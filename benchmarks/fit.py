@@ -6,7 +6,7 @@
 
 `mistakes` begins with what another model wrote for each `code`; `disturbed` with `code`, each of its numbers moved by
 up to so many CODE units at random. Both give the fit 2,048 points without normals. `model` is `evaluate` with the
-embedded base: the cloud alone goes in. One core; `--numbers` leaves the structure alone in the first two.
+embedded base: the cloud alone goes in. One core; `--numbers` leaves the structure alone.
 """
 
 from __future__ import annotations
@@ -110,9 +110,14 @@ def _model(options: argparse.Namespace) -> None:
             limit=options.count,
             seed=options.seed,
             fit_seconds=options.seconds,
+            fit_structure=not options.numbers,
         )
     print(f"shapes {report['n']}, {time.monotonic() - started:.0f} s")
-    names = {"single_": "single", "": f"best of {options.candidates}", "fit_": f"best of {options.candidates} + fit"}
+    names = {
+        "single_": "single",
+        "": f"best of {options.candidates}",
+        "fit_": "+ numbers" if options.numbers else "+ structure",
+    }
     for prefix, name in names.items():
         cells = [f"{key} {report[prefix + key]:.4f}" for key in ("mean_iou_all", "median_iou", "median_cd")]
         print(f"{name:18}{'   '.join(cells)}   invalid {report[prefix + 'invalid_ratio']:.1%}")

@@ -20,10 +20,11 @@ from cadrecode.errors import CadrecodeError, DatasetError, PointCloudError, Prog
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.program import write
-from cadrecode.scoring import Built, Score, Target, build_text, improve, point_subsets, rank, score
+from cadrecode.scoring import Built, Judged, Score, Target, build_text, improve, point_subsets, rank, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
+    from cadrecode.cloud.distance import CloudRuler
     from cadrecode.kernel.sandbox import Sandbox
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def evaluate(
     seed: int = 0,
     temperature: float = TEMPERATURE,
     fit_seconds: float = 0.0,
+    fit_structure: bool = True,
     sandbox: Sandbox | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -78,9 +80,25 @@ def evaluate(
     batch: list[_Prepared] = []
     stopped = False
 
+    def fitted(ranked: list[Judged], ruler: CloudRuler) -> list[Judged]:
+        def moved(program: Program, share: float) -> Program:
+            return fit(
+                program, ruler, seconds=share, seed=seed, structure=fit_structure, should_stop=should_stop
+            ).program
+
+        return improve(ranked, ruler, moved, seconds=fit_seconds, count=FITTED)
+
     def flush() -> None:
         rows = _evaluate_batch(
-            batch, model, tokenizer, seed + len(shapes), temperature, fit_seconds, sandbox, should_stop, generate
+            batch,
+            model,
+            tokenizer,
+            seed + len(shapes),
+            temperature,
+            fitted if fit_seconds > 0 else None,
+            sandbox,
+            should_stop,
+            generate,
         )
         shapes.extend(rows)
         batch.clear()
@@ -136,7 +154,7 @@ def _prepare(shape: Shape, candidates: int, settings, seed: int) -> _Prepared:
 
 
 def _evaluate_batch(
-    batch: list[_Prepared], model, tokenizer, seed: int, temperature: float, fit_seconds, sandbox, should_stop, generate
+    batch: list[_Prepared], model, tokenizer, seed: int, temperature: float, fitted, sandbox, should_stop, generate
 ) -> list[dict]:
     """Decode all candidates of a few targets together, then rank and score each."""
     if generate is None:
@@ -154,14 +172,14 @@ def _evaluate_batch(
     if should_stop and should_stop():  # some of these texts end where the stop fell: not the model's fault
         return []
     decoding = (time.monotonic() - started) / n_targets
-    return [_evaluate_one(one, answers, decoding, fit_seconds, sandbox) for one, answers in zip(batch, texts)]
+    return [_evaluate_one(one, answers, decoding, fitted, sandbox) for one, answers in zip(batch, texts)]
 
 
-def _evaluate_one(prepared: _Prepared, texts: list[str], decoding_seconds: float, fit_seconds: float, sandbox) -> dict:
+def _evaluate_one(prepared: _Prepared, texts: list[str], decoding_seconds: float, fitted, sandbox) -> dict:
     started = time.monotonic()
     built = [build_text(text, sandbox) for text in texts]
     chosen = built[0]
-    if len(built) > 1 or fit_seconds > 0:
+    if len(built) > 1 or fitted:
         ruler = ruler_for(prepared.points_model * CODE_PER_MODEL)
         ranked = rank(built, ruler)
         chosen = ranked[0].built
@@ -170,11 +188,9 @@ def _evaluate_one(prepared: _Prepared, texts: list[str], decoding_seconds: float
         single = _row(built[0], score(built[0], prepared.target))
         row |= {f"single_{key}": value for key, value in single.items()}
         row["valid_candidates"] = sum(one.ok for one in built)
-    if fit_seconds > 0:
-        share = fit_seconds / min(FITTED, len(built))
-        moved = improve(ranked, ruler, lambda program: fit(program, ruler, seconds=share).program, count=FITTED)
-        fitted = _row(moved[0].built, score(moved[0].built, prepared.target))
-        row |= {f"fit_{key}": value for key, value in fitted.items()}
+    if fitted:
+        best = fitted(ranked, ruler)[0].built
+        row |= {f"fit_{key}": value for key, value in _row(best, score(best, prepared.target)).items()}
     row["seconds"] = round(decoding_seconds + time.monotonic() - started, 3)
     return row
 

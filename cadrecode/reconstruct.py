@@ -230,17 +230,19 @@ def _fitted(
     progress: Progress,
     stopping: Callable[[], bool],
 ) -> list[Judged]:
-    """The best few moved onto the cloud; each has an even share of what is left of the time."""
-    deadline = time.monotonic() + seconds
-    left = FITTED
+    """The best few moved onto the cloud."""
 
-    def moved(program: Program) -> Program:
-        nonlocal left
-        share = max(deadline - time.monotonic(), 0.0) / left
-        left -= 1
+    def moved(program: Program, share: float) -> Program:
         return fit(program, ruler, seconds=share, seed=seed, frame=frame, should_stop=stopping).program
 
-    return improve(judged, ruler, moved, count=FITTED, on_each=lambda done, total: progress("fitting", done, total))
+    return improve(
+        judged,
+        ruler,
+        moved,
+        seconds=seconds,
+        count=FITTED,
+        on_each=lambda done, total: progress("fitting", done, total),
+    )
 
 
 def _candidate(judged: Judged, frame: Frame) -> Candidate:

@@ -30,12 +30,11 @@ OWN = 0.2  # of what slanted faces gain: what the file's own axes must explain b
 OWN_LEAST = 0.03  # of the surface
 SPUN = 0.3  # of what the file's axes do not explain: what a mere spin about one of them must
 DOUBTFUL, AS_GOOD = 3.0, 0.97  # a turn of up to 3 times the noise must explain more normals than no turn does
-PATCH, WIDEST = 10.0, 150  # radius of the patch that gives a normal, of the noise; its points, at most
-FEWEST_FLAT = 0.4  # of the patches are believed at least: the flattest
+PATCH, WIDEST = 12.0, 150  # radius of the patch that gives a normal, of the noise; its points, at most
+FLAT = 0.7  # of the patches are believed: the flattest
 CURVED = 2e-3  # of the half side: a patch of a cylinder is no thicker, one with an edge in it is
-BENT = 1.25  # times the noise: a patch that is thicker is no plane
 TIGHTER = 0.85  # of the largest footprint: where normals do not tell a turn, the smallest rectangle does if it is below
-KEPT = 0.9  # of the present footprint: a part that stands upright is not turned for less
+KEPT = 0.75  # of the present footprint: a part that stands upright is not turned for less
 
 
 class Standing(StrEnum):
@@ -128,11 +127,7 @@ def _normals(points: np.ndarray, normals: np.ndarray | None) -> tuple[np.ndarray
     count = int(np.clip(wanted, FEWEST_POINTS, min(WIDEST, len(points))))
     _, near = tree.query(points, k=count)
     directions, thickness = thinnest(points[near])
-    if count > 2 * FEWEST_POINTS:  # a narrow wall has room for a small patch only
-        closer, thinner = thinnest(points[near[:, : max(count // 2, FEWEST_POINTS)]])
-        bent = thickness > BENT * noise
-        directions[bent], thickness[bent] = closer[bent], thinner[bent]
-    flat = thickness <= max(BENT * noise + CURVED, np.quantile(thickness, FEWEST_FLAT))
+    flat = thickness <= max(CURVED, np.quantile(thickness, FLAT))
     return points[flat], directions[flat], noise
 
 

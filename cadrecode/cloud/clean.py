@@ -78,7 +78,7 @@ def clean(cloud: Cloud, *, surroundings: bool = True, seed: int = 0) -> Cleaned:
         kept[:] = True
     outliers = len(points) - np.count_nonzero(kept)
     table = pieces = 0
-    if surroundings:
+    if surroundings and len(points) > MIN_DISTINCT:
         table = _take(kept, _on_a_table(points[kept], seed))
         pieces = _take(kept, _in_other_pieces(points[kept]))
     normals = None if cloud.normals is None else cloud.normals[kept]

@@ -16,7 +16,7 @@ import numpy as np
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.cloud.normals import Normals, given_normals, outward_normals
 from cadrecode.errors import ProgramError
-from cadrecode.fit.numbers import coordinate_steps, fit_numbers, least_squares
+from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
 from cadrecode.fit.objective import Objective, weight
 from cadrecode.fit.structure import richer, simpler, turned_over
 from cadrecode.fit.tidy import tidied
@@ -25,7 +25,7 @@ from cadrecode.program import Program
 
 __all__ = ["FitResult", "fit", "ruler_for"]
 
-SEARCH_POINTS, SEARCH_SAMPLES = 768, 512  # while looking; a median program is measured 250 times a second
+SEARCHES = (768, 512), (2048, 2048)  # points and surface samples while looking: fast first, then for what is small
 FINAL_POINTS, FINAL_SAMPLES = 4096, 2048  # when choosing between what was found and what was given
 FINAL_SHARE, FINAL_SHARE_NOISY = 0.2, 0.35  # of the time, for the last squares, for what was chance, and for rounding
 TRIED_ALONE = 3  # changes of structure, the best at first sight, whose numbers are fitted
@@ -95,20 +95,26 @@ def fit(
         raise ProgramError("The program has no solid, so there is nothing to fit.", expected="a program that builds")
 
     search_until = started + seconds * (1 - (FINAL_SHARE_NOISY if judge.is_noisy else FINAL_SHARE))
-    search = Objective(ruler.coarse(SEARCH_POINTS, SEARCH_SAMPLES, seed), program, search_until)
-    search.should_stop = judge.should_stop = should_stop
-    moved, cost = fit_numbers(program, search, rng)
-    found = (moved, _restructured(moved, cost, search, rng)) if structure else (moved,)
+    judge.should_stop = should_stop
+    found, evaluations = [program], 0
+    for n_points, n_samples in SEARCHES:
+        if found[1:] and (time.monotonic() >= search_until or len(ruler.points) <= SEARCHES[0][0]):
+            break  # there was no time to look closer, or there is nothing more to see
+        search = Objective(ruler.coarse(n_points, n_samples, seed), program, search_until)
+        search.should_stop = should_stop
+        moved, cost = fit_numbers(found[-1], search, rng, steps=FINE_STEPS if found[1:] else STEPS)
+        found += (moved, _restructured(moved, cost, search, rng)) if structure else (moved,)
+        evaluations += search.evaluations
 
-    polish = Objective(ruler.coarse(SEARCH_POINTS, SEARCH_SAMPLES, seed), program, started + seconds, fine=True)
+    polish = Objective(ruler.coarse(*SEARCHES[0], seed), program, started + seconds, fine=True)
     polish.should_stop = should_stop
-    polished = [least_squares(one, polish.cost(one), polish, rounds=2)[0] for one in dict.fromkeys(found)]
-    best, cost = _cheaper(program, given.cost, (*found, *polished), judge)
+    polished = [least_squares(one, polish.cost(one), polish, rounds=2)[0] for one in dict.fromkeys(found[-2:])]
+    best, cost = _cheaper(program, given.cost, dict.fromkeys((*found[1:], *polished)), judge)
     if not judge.told_apart(program, given.cost, best, cost):
         best, cost = program, given.cost
     best, cost = tidied(best, cost, program, judge, frame)
     after = judge.evaluate(best).measured.distance
-    evaluations = search.evaluations + polish.evaluations + judge.evaluations
+    evaluations += polish.evaluations + judge.evaluations
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
 
 

@@ -53,7 +53,7 @@ def _without_step(program: Program, index: int) -> Program:
     steps = list(program.steps)
     del steps[index]
     first = dataclasses.replace(steps[0], operation=Operation.UNION)
-    return Program((first, *steps[1:]))
+    return dataclasses.replace(program, steps=(first, *steps[1:]))
 
 
 def _simpler_sketches(sketch: Sketch) -> Iterator[Sketch]:
@@ -135,7 +135,7 @@ def richer(program: Program, here: Evaluated, objective: Objective) -> Iterator[
                 for start, end in _spans(axis, corner, opposite, low, high, operation, THROUGH * ruler.size):
                     for sketch in _outlines(axis, feature, corner, opposite, ruler.size, operation):
                         solid = Extrusion(_plane_at(axis, start), sketch, end - start)
-                        yield Program((*program.steps, Step(operation, solid)))
+                        yield dataclasses.replace(program, steps=(*program.steps, Step(operation, solid)))
 
 
 def _clusters(places: np.ndarray, within: float) -> list[np.ndarray]:

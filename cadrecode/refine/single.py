@@ -132,7 +132,11 @@ def fitted(
     """
     before = rank([built], ruler)
     moved = improve(
-        before, ruler, lambda program: fit(program, ruler, seconds=seconds, seed=seed, frame=frame).program, count=1
+        before,
+        ruler,
+        lambda program, share: fit(program, ruler, seconds=share, seed=seed, frame=frame).program,
+        seconds=seconds,
+        count=1,
     )
     return before[0], moved[0]
 

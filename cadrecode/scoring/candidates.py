@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from cadrecode.scoring.built import Built, build_text
 
 TRAINING_POINTS = 8192  # what the network's points were chosen from in training; a denser cloud is thinned to it first
 LONGER = 2e-5  # of the cloud's size: what a number costs among fitted programs, so that of two equals the shorter wins
+WORTH_A_LOOK = 0.1  # of the time: less at the end is not worth beginning again for
 ODD_SHELLS_FACTOR = 1.5  # a part is one body without closed cavities: anything else must be clearly nearer to win
 
 
@@ -83,38 +85,53 @@ def rank(built: Sequence[Built], ruler: CloudRuler, *, on_each: Callable[[int], 
 def improve(
     judged: Sequence[Judged],
     ruler: CloudRuler,
-    change: Callable[[Program], Program],
+    change: Callable[[Program, float], Program],
     *,
+    seconds: float,
     count: int,
     on_each: Callable[[int, int], None] | None = None,
 ) -> list[Judged]:
     """The best few, changed, and all of them in order again; of two that are equally near, the shorter comes first.
 
     Args:
-        change: makes another program of one, in the ruler's frame; a worse one is not taken.
+        change: makes another program of one, in the ruler's frame, in so many seconds; a worse one is not taken.
+        seconds: for all together, each an even share of what is left; what is left at the end goes to the best of them.
         count: how many; those outside of the language and equals of another are passed over.
         on_each: told how many are done, and of how many.
     """
-    programs: dict[Program, Judged] = {}
+    deadline = time.monotonic() + seconds
+    chosen: dict[Program, Judged] = {}
     for one in judged:
-        if one.built.ok and one.built.program is not None and len(programs) < count:
-            programs.setdefault(one.built.program, one)
-    changed = {}
-    for done, (program, one) in enumerate(programs.items()):
+        if one.built.ok and one.built.program is not None and len(chosen) < count:
+            chosen.setdefault(one.built.program, one)
+    order = {one.index: one for one in judged}
+    for done, one in enumerate(chosen.values()):
         if on_each:
-            on_each(done, len(programs))
-        built = build_text(write(change(program)))
-        if not built.ok:  # rounded for its text, it is no solid any more
-            continue
-        after = replace(one, built=built, distance=ruler.distance(*built.mesh), distance_before=one.distance)
-        if after.key < one.key:
-            changed[one.index] = after
-    if on_each:
-        on_each(len(programs), len(programs))
+            on_each(done, len(chosen))
+        order[one.index] = _changed(one, ruler, change, (deadline - time.monotonic()) / (len(chosen) - done))
 
     def key(one: Judged) -> tuple:
         failed, distance, index = one.key
         numbers = 0 if one.built.program is None else len(parameters(one.built.program))
         return failed, distance + LONGER * ruler.size * numbers, index
 
-    return sorted((changed.get(one.index, one) for one in judged), key=key)
+    left = deadline - time.monotonic()
+    if len(chosen) > 1 and left > WORTH_A_LOOK * seconds:
+        best = min(order.values(), key=key)
+        if best.built.program is not None:
+            order[best.index] = _changed(best, ruler, change, left)
+    if on_each:
+        on_each(len(chosen), len(chosen))
+    return sorted(order.values(), key=key)
+
+
+def _changed(one: Judged, ruler: CloudRuler, change: Callable[[Program, float], Program], seconds: float) -> Judged:
+    """What becomes of a candidate in so many seconds; itself where that is no nearer."""
+    if seconds <= 0:
+        return one
+    built = build_text(write(change(one.built.program, seconds)))
+    if not built.ok:  # rounded for its text, it is no solid any more
+        return one
+    before = one.distance if one.distance_before is None else one.distance_before
+    after = replace(one, built=built, distance=ruler.distance(*built.mesh), distance_before=before)
+    return after if after.key < one.key else one

@@ -203,7 +203,23 @@ def test_only_a_nearer_solid_replaces_a_candidate():
     ruler = CloudRuler(points, given_normals(points, normals))
     judged = rank([build_text(HALF_BLOCK)], ruler)
     no_solid = parse(HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,0.0000001)")
-    assert improve(judged, ruler, lambda program: no_solid, count=3) == judged
-    (better,) = improve(judged, ruler, lambda program: parse(BLOCK), count=3)
+    assert improve(judged, ruler, lambda program, seconds: no_solid, seconds=9, count=3) == judged
+    (better,) = improve(judged, ruler, lambda program, seconds: parse(BLOCK), seconds=9, count=3)
     assert better.distance < better.distance_before == judged[0].distance
-    assert improve([better], ruler, lambda program: parse(HALF_BLOCK), count=3) == [better]
+    assert improve([better], ruler, lambda program, seconds: parse(HALF_BLOCK), seconds=9, count=3) == [better]
+
+
+def test_what_is_left_of_the_time_goes_to_the_best():
+    vertices, faces = mesh(BLOCK)
+    points, normals = sample_surface(vertices, faces, 4000, 0)
+    ruler = CloudRuler(points, given_normals(points, normals))
+    judged = rank([build_text(HALF_BLOCK), build_text(BLOCK), build_text("nonsense")], ruler)
+    asked = []
+
+    def change(program, seconds):
+        asked.append((program, seconds))
+        return program
+
+    assert improve(judged, ruler, change, seconds=60, count=3) == judged
+    assert [program for program, _ in asked] == [parse(BLOCK), parse(HALF_BLOCK), parse(BLOCK)]
+    assert [round(seconds) for _, seconds in asked] == [30, 60, 60]
