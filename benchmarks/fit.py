@@ -1,11 +1,13 @@
 """What the fit is worth: programs before and after it, against the true solids that it never sees.
 
-    python benchmarks/fit.py mistakes --programs FILE.jsonl.gz [--start model_b] [--noise 0] [--count 200] [--seconds 3]
-    python benchmarks/fit.py disturbed --programs FILE.jsonl.gz [--by 10] [--count 200] [--seconds 3]
-    python benchmarks/fit.py model --targets MESHES [--count 202] [--candidates 8] [--seconds 10]
+    python -m benchmarks.fit mistakes --programs FILE.jsonl.gz [--start model_b] [--noise 0] [--count 200] [--seconds 3]
+    python -m benchmarks.fit disturbed --programs FILE.jsonl.gz [--by 10] [--count 200] [--seconds 3]
+    python -m benchmarks.fit searches --programs FILE.jsonl.gz [--start model_b] [--count 200] [--seconds 3]
+    python -m benchmarks.fit model --targets MESHES [--count 202] [--candidates 8] [--seconds 10]
 
 `mistakes` begins with what another model wrote for each `code`; `disturbed` with `code`, each of its numbers moved by
-up to so many CODE units at random. Both give the fit 2,048 points without normals. `model` is `evaluate` with the
+up to so many CODE units at random. Both give the fit 2,048 points without normals. `searches` compares the two ways to
+move numbers, alone and together, on `mistakes`; nothing is changed in structure or rounded. `model` is `evaluate` with the
 embedded base: the cloud alone goes in. One core; `--numbers` leaves the structure alone.
 """
 
@@ -15,14 +17,17 @@ import argparse
 import gzip
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from cadrecode.cloud import sample_surface
 from cadrecode.errors import ProgramError
-from cadrecode.fit import fit
+from cadrecode.fit import SEARCHES, fit, ruler_for
 from cadrecode.fit.knobs import knobs_of
+from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
+from cadrecode.fit.objective import Objective
 from cadrecode.program import Program, build, iou, mesh_of, parse
 
 CLOUD_POINTS = 2048
@@ -31,7 +36,7 @@ LOSS = 0.005  # of IoU: more than this is a loss
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("what", choices=("mistakes", "disturbed", "model"))
+    arguments.add_argument("what", choices=("mistakes", "disturbed", "searches", "model"))
     arguments.add_argument("--programs", type=Path, help=".jsonl.gz with `code` in each row")
     arguments.add_argument("--targets", help="as `evaluate` takes them")
     arguments.add_argument("--start", default="model_b", help="the column to begin with [%(default)s]")
@@ -45,17 +50,23 @@ def main() -> None:
     options = arguments.parse_args()
     if options.what == "model":
         _model(options)
+    elif options.what == "searches":
+        _searches(options)
     else:
         _programs(options)
 
 
-def _programs(options: argparse.Namespace) -> None:
+def _rows(options: argparse.Namespace) -> Iterator[tuple[int, dict, np.random.Generator]]:
+    """Rows drawn with the seed, each with its number and a generator of its own."""
     with gzip.open(options.programs, "rt") as lines:
         rows = [row for row in map(json.loads, lines) if row["code"]]
-    chosen = np.random.default_rng(options.seed).permutation(len(rows))[: options.count]
+    for index in np.random.default_rng(options.seed).permutation(len(rows))[: options.count]:
+        yield index, rows[index], np.random.default_rng([options.seed, index])
+
+
+def _programs(options: argparse.Namespace) -> None:
     figures = []
-    for index in chosen:
-        row, rng = rows[index], np.random.default_rng([options.seed, index])
+    for _, row, rng in _rows(options):
         try:
             true = build(parse(row["code"]))
             given = (
@@ -80,6 +91,39 @@ def _programs(options: argparse.Namespace) -> None:
     print(f"lost over {LOSS}    {np.mean(after < before - LOSS):.1%}")
     print(f"seconds            {seconds.mean():.2f} of {options.seconds:g}")
     print(f"evaluations/s      {np.median(speed):.0f}, median, normals and rounding included")
+
+
+def _searches(options: argparse.Namespace) -> None:
+    ways = {
+        "coordinate steps": lambda program, cost, on, rng: coordinate_steps(program, cost, on, rng, STEPS),
+        "least squares": lambda program, cost, on, rng: least_squares(program, cost, on),
+        "both": lambda program, cost, on, rng: fit_numbers(program, on, rng),
+    }
+    figures: dict[str, list[tuple[float, float, float, int]]] = {name: [] for name in ways}
+    for _, row, rng in _rows(options):
+        try:
+            true, given = build(parse(row["code"])), parse(row[options.start])
+            before = iou(build(given), true)
+        except ProgramError as error:
+            print(f"  left out: {row['id']}: {error}")
+            continue
+        points, _ = sample_surface(*mesh_of(true), CLOUD_POINTS, options.seed)
+        points += options.noise * rng.standard_normal(points.shape)
+        ruler = ruler_for(points, seed=options.seed).coarse(*SEARCHES[0], options.seed)
+        for name, way in ways.items():
+            started = time.monotonic()
+            objective = Objective(ruler, given, started + options.seconds)
+            program, _ = way(given, objective.cost(given), objective, np.random.default_rng(options.seed))
+            seconds = time.monotonic() - started
+            figures[name].append((before, iou(build(program), true), seconds, objective.evaluations))
+    print(f"programs           {len(figures['both'])}, median IoU {np.median([b for b, *_ in figures['both']]):.4f}")
+    for name, rows in figures.items():
+        before, after, seconds, evaluations = np.array(rows).T
+        print(
+            f"{name:18} mean IoU {after.mean():.4f}   median {np.median(after):.4f}   "
+            f"lost over {LOSS} {np.mean(after < before - LOSS):.1%}   {seconds.mean():.2f} s   "
+            f"{np.median(evaluations):.0f} evaluations, {np.median(evaluations / seconds):.0f}/s"
+        )
 
 
 def _disturbed(text: str, by: float, rng: np.random.Generator) -> Program:

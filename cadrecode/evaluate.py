@@ -19,7 +19,7 @@ from cadrecode.cloud import normalise, sample_surface
 from cadrecode.errors import CadrecodeError, DatasetError, PointCloudError, ProgramError
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
-from cadrecode.program import write
+from cadrecode.program import Program, write
 from cadrecode.scoring import Built, Judged, Score, Target, build_text, improve, point_subsets, rank, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
@@ -68,6 +68,7 @@ def evaluate(
         targets: see `load_targets`.
         fit_seconds: a shape, for moving the best three onto the cloud; they are reported apart, under `fit_`. How far
             that gets depends on the machine. 0: no fit.
+        fit_structure: False moves numbers alone.
         sandbox: runs programs outside of the language; None counts them as failures.
         on_progress: told the targets done, and of how many where that is known.
     Returns: a report that JSON can hold, the same for the same seed but for the seconds; see the README.

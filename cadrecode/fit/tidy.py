@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from cadrecode.fit.knobs import Knob, knobs_of, number_at, replaced, shape_of, solids_of
+from cadrecode.fit.knobs import SAME, Knob, knobs_of, number_at, replaced, shape_of, solids_of
 from cadrecode.fit.objective import Objective
 from cadrecode.frames import Frame
 from cadrecode.program import Program
-from cadrecode.program.edit import raw_decimals, rounded, to_raw, transform
+from cadrecode.program.edit import raw_decimals, rounded, to_code, to_raw
 from cadrecode.program.language import Extrusion, Rect
 
 NEAR = 0.012  # of the cloud's size: numbers nearer to each other than this may be meant to be one
@@ -35,7 +35,7 @@ def tidied(
             if tried is not None and (now := objective.cost(tried)) <= allowed:
                 program, cost = tried, now
     by_chance = BY_CHANCE * objective.chance * len(knobs_of(program))
-    return _round(program, cost, objective, frame, allowed + by_chance)
+    return _round(program, cost, given, objective, frame, allowed + by_chance)
 
 
 def _as_given(program: Program, cost: float, given: Program, objective: Objective) -> tuple[Program, float]:
@@ -85,18 +85,40 @@ def _set(program: Program, knob: Knob, value: float) -> Program | None:
     return program
 
 
-def _round(program: Program, cost: float, objective: Objective, frame: Frame | None, allowed: float):
-    """Every number with as few decimals as the cloud allows, one number of decimals for all; halves may stay."""
+def _round(program: Program, cost: float, given: Program, objective: Objective, frame: Frame | None, allowed: float):
+    """Every number with as few decimals as the cloud allows, one number of decimals for all; halves may stay. Then
+    numbers that are not the given ones are made rounder still, one by one.
+    """
     frame = frame or Frame((0.0, 0.0, 0.0), 100.0)  # CODE: 1 is 1
     if frame.rotation is not None:  # a turned part is written in its own axes, from its own middle
         frame = Frame((0.0, 0.0, 0.0), frame.raw_per_model)
     finest = raw_decimals(frame)
     raw = to_raw(program, frame, decimals=12)
     for decimals in range(finest - 3, finest):
-        scale = 1 / frame.raw_per_code
-        offset = tuple(-c * scale for c in frame.center)
-        tried = transform(rounded(raw, decimals, halves=True), scale, offset)
+        even = rounded(raw, decimals, halves=True)
+        tried = to_code(even, frame)
         now = objective.cost(tried)
         if now <= allowed:
-            return tried, now
+            return _rounder(even, tried, now, given, 10.0**-decimals, objective, frame)
+    return program, cost
+
+
+def _rounder(raw: Program, program: Program, cost: float, given: Program, unit: float, objective: Objective, frame):
+    """Numbers in hundreds, fifties, tens or fives of their unit, where the cloud cannot tell them apart."""
+    near = NEAR * objective.ruler.size * frame.raw_per_code
+    for knob in knobs_of(raw):
+        path = knob.moves[0][0]
+        value = number_at(raw, path)
+        if shape_of(program) == shape_of(given) and abs(number_at(program, path) - number_at(given, path)) < SAME:
+            continue
+        for grid in (100 * unit, 50 * unit, 10 * unit, 5 * unit):
+            even = round(value / grid) * grid
+            if objective.out_of_time or even == value or abs(even - value) > near:
+                continue
+            changed = _set(raw, knob, even)
+            tried = to_code(changed, frame)
+            now = objective.cost(tried)
+            if np.isfinite(now) and not objective.told_apart(tried, now, program, cost):
+                raw, program, cost = changed, tried, now
+                break
     return program, cost
