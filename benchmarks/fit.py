@@ -7,8 +7,8 @@
 
 `mistakes` begins with what another model wrote for each `code`; `disturbed` with `code`, each of its numbers moved by
 up to so many CODE units at random. Both give the fit 2,048 points without normals. `searches` compares the two ways to
-move numbers, alone and together, on `mistakes`; nothing is changed in structure or rounded. `model` is `evaluate` with the
-embedded base: the cloud alone goes in. One core; `--numbers` leaves the structure alone.
+move numbers, alone and together, on `mistakes`; nothing is changed in structure or rounded. `model` is `evaluate` with
+the embedded base: the cloud alone goes in. One core; `--numbers` leaves the structure alone.
 """
 
 from __future__ import annotations
