@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cadrecode.fit.knobs import SAME, Knob, knobs_of, number_at, replaced, shape_of, solids_of
+from cadrecode.fit.knobs import SAME, Knob, Path, knobs_of, number_at, replaced, shape_of, solids_of
 from cadrecode.fit.objective import Objective
 from cadrecode.frames import Frame
 from cadrecode.program import Program
@@ -28,7 +28,7 @@ def tidied(
     program, cost = _as_given(program, cost, given, objective)
     allowed = cost + GIVEN * objective.noise
     for change in (_squares, _equals):
-        for tidier in change(program, NEAR * objective.ruler.size):
+        for tidier in change(program, given, NEAR * objective.ruler.size):
             if objective.out_of_time:
                 return program, cost
             tried = tidier(program)
@@ -54,28 +54,36 @@ def _as_given(program: Program, cost: float, given: Program, objective: Objectiv
     return program, cost
 
 
-def _squares(program: Program, near: float):
-    """Rectangles that are nearly square."""
+def _is_given(program: Program, given: Program, path: Path) -> bool:
+    """Whether a number is still what the model wrote."""
+    return shape_of(program) == shape_of(given) and abs(number_at(program, path) - number_at(given, path)) < SAME
+
+
+def _squares(program: Program, given: Program, near: float):
+    """Rectangles that are nearly square, unless the model wrote them so."""
     for path, solid in solids_of(program):
         if isinstance(solid, Extrusion):
             for index, step in enumerate(solid.sketch.steps):
                 if isinstance(step.shape, Rect) and 0 < abs(step.shape.width - step.shape.height) < near:
                     side = (step.shape.width + step.shape.height) / 2
                     here = (*path, "sketch", "steps", index, "shape")
+                    if all(_is_given(program, given, (*here, name)) for name in ("width", "height")):
+                        continue
                     yield lambda tree, here=here, side=side: replaced(tree, here, Rect(side, side))
 
 
-def _equals(program: Program, near: float):
-    """Positions that are nearly zero, and those of one kind that are nearly equal."""
+def _equals(program: Program, given: Program, near: float):
+    """Positions that are nearly zero, and those of one kind that are nearly equal, unless the model wrote them so."""
     knobs = [knob for knob in knobs_of(program) if len({path[-1] for path, _ in knob.moves}) == 1]
     values = [(number_at(program, knob.moves[0][0]), knob) for knob in knobs]
+    kept = {knob: _is_given(program, given, knob.moves[0][0]) for knob in knobs}
     for value, knob in values:
-        if not knob.is_length and 0 < abs(value) < near:
+        if not knob.is_length and 0 < abs(value) < near and not kept[knob]:
             yield lambda tree, knob=knob: _set(tree, knob, 0.0)
     for index, (value, knob) in enumerate(values):
         for other, same in values[:index]:
             alike = knob.is_length == same.is_length and knob.moves[0][0][-1] == same.moves[0][0][-1]
-            if alike and 0 < abs(value - other) < near:
+            if alike and 0 < abs(value - other) < near and not (kept[knob] and kept[same]):
                 yield lambda tree, knob=knob, same=same: _set(tree, knob, number_at(tree, same.moves[0][0]))
 
 
@@ -109,7 +117,7 @@ def _rounder(raw: Program, program: Program, cost: float, given: Program, unit: 
     for knob in knobs_of(raw):
         path = knob.moves[0][0]
         value = number_at(raw, path)
-        if shape_of(program) == shape_of(given) and abs(number_at(program, path) - number_at(given, path)) < SAME:
+        if _is_given(program, given, path):
             continue
         for grid in (100 * unit, 50 * unit, 10 * unit, 5 * unit):
             even = round(value / grid) * grid

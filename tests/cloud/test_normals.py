@@ -11,6 +11,7 @@ HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
 TUBE = HEAD + "r=w0.sketch().circle(60).circle(40,mode='s').finalize().extrude(200)"
 CHANNEL = HEAD + "r=w0.sketch().rect(120,80).push([(0,20)]).rect(60,60,mode='s').finalize().extrude(200)"
 PLATE = HEAD + "r=w0.workplane(offset=0/2).box(200,150,12)"
+DEEP = HEAD + "r=w0.sketch().rect(150,60).push([(-40,0)]).circle(17,mode='s').finalize().extrude(200)"
 
 
 def surface(text, n=4096):
@@ -65,3 +66,13 @@ def test_the_normals_of_a_file_are_believed_where_they_are_numbers():
     found = given_normals(points, 5 * true)
     np.testing.assert_array_equal(found.confidence, [0, 0, *[1] * 62])
     np.testing.assert_allclose(found.directions[2:], true[2:])
+
+
+@pytest.mark.parametrize("n", [2048, 8192])
+def test_points_deep_in_a_narrow_hole_claim_nothing_rather_than_the_wrong_side(n):
+    points, true = surface(DEEP, n)
+    found = outward_normals(points)
+    wrong = np.einsum("ij,ij->i", found.directions, true) < 0
+    sure = found.confidence >= 0.5
+    assert np.mean(wrong & sure) < 0.01
+    assert np.mean(sure) > 0.8

@@ -102,3 +102,19 @@ def test_no_size_becomes_nothing():
 def test_a_cavity_costs_more_than_any_distance():
     objective = Objective(ruler_for(cloud(HOLLOW)), parse(ROD), np.inf)
     assert objective.cost(parse(HOLLOW)) > objective.cost(parse(TUBE))
+
+
+def test_noise_alone_is_no_reason_to_grow_a_thin_part():
+    thin, wider, wide = (parse(f"{HEAD}r=w0.workplane(offset=0/2).box({140 + w},{w},4)") for w in (60, 64, 72))
+    objective = Objective(ruler_for(cloud(write(thin), n=2048, noise=2.0)), thin, np.inf, fine=True)
+    at_thin, at_wider = objective.cost(thin), objective.cost(wider)
+    assert at_wider < at_thin - 4 * objective.noise  # points thrown outward pull, those thrown inward are near a face
+    assert not objective.told_apart(thin, at_thin, wider, at_wider)
+    objective = Objective(ruler_for(cloud(write(wide), n=2048, noise=2.0)), thin, np.inf, fine=True)
+    assert objective.told_apart(thin, objective.cost(thin), wide, objective.cost(wide))
+
+
+def test_numbers_that_the_cloud_cannot_tell_apart_become_round():
+    off = PLATE.replace("rect(200,100)", "rect(193,106)").replace("extrude(30)", "extrude(36)")
+    found = fit(parse(off), cloud(PLATE, noise=2.0), seconds=8, structure=False)
+    assert write(found.program) == write(parse(PLATE))
