@@ -27,10 +27,8 @@ BEYOND = 0.01  # of the points may lie behind a table: a part stands on it
 UNCOVERED = 0.3  # of its points, at least, have nothing above them; a closed part's own face has something everywhere
 AROUND = 0.65  # of all directions, at least, in which it goes on; the top of a box seen from a corner has half
 DIRECTIONS = 36
-FEWEST_ABOVE, ONE_SIDED = (
-    6,
-    0.5,
-)  # cells of the part near a place under it; length of their mean direction: 2/pi at an edge
+FEWEST_ABOVE = 6  # cells of the part near a place under it
+ONE_SIDED = 0.5  # length of their mean direction: 2/pi at an edge
 LINK = 2.0  # times the distance to the fourth neighbour: points nearer than this are of one piece
 PIECE = 0.03  # of the largest piece: a larger one may be a face whose surroundings the scanner did not see
 APART = 0.5  # of a piece's points, at least, lie outside of the largest one's hull: walls of a bore do not
