@@ -17,7 +17,7 @@ from cadrecode.cloud.distance import CloudRuler
 from cadrecode.cloud.normals import Normals, given_normals, outward_normals
 from cadrecode.errors import ProgramError
 from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
-from cadrecode.fit.objective import Objective, weight
+from cadrecode.fit.objective import Evaluated, Objective, weight
 from cadrecode.fit.structure import richer, simpler, turned_over
 from cadrecode.fit.tidy import tidied
 from cadrecode.frames import Frame
@@ -30,6 +30,7 @@ FINAL_POINTS, FINAL_SAMPLES = 4096, 2048  # when choosing between what was found
 FINAL_SHARE, FINAL_SHARE_NOISY = 0.2, 0.35  # of the time, for the last squares, for what was chance, and for rounding
 TRIED_ALONE = 3  # changes of structure, the best at first sight, whose numbers are fitted
 ADDED = 1e-4  # of the cloud's size: what a feature that is added must gain
+GUESSED = 2.5e-3  # of the cloud's size: what wrong guesses of sides cost a right program at most
 FINE_STEPS = (2.0, 1.0)  # for a program whose numbers were fitted but for one feature
 
 
@@ -110,7 +111,7 @@ def fit(
     polish.should_stop = should_stop
     polished = [least_squares(one, polish.cost(one), polish, rounds=2)[0] for one in dict.fromkeys(found[-2:])]
     best, cost = _cheaper(program, given.cost, dict.fromkeys((*found[1:], *polished)), judge)
-    if not judge.told_apart(program, given.cost, best, cost):
+    if not judge.told_apart(program, given.cost, best, cost) or _only_sides_differ(given, judge.evaluate(best), judge):
         best, cost = program, given.cost
     best, cost = tidied(best, cost, program, judge, frame)
     after = judge.evaluate(best).measured.distance
@@ -149,6 +150,14 @@ def _best_at_first_sight(programs: Iterable[Program], search: Objective) -> list
         if np.isfinite(cost):
             costs.append((cost, program))
     return sorted(costs, key=lambda one: one[0])
+
+
+def _only_sides_differ(given: Evaluated, best: Evaluated, judge: Objective) -> bool:
+    """Whether a little is gained by other sides while the points come to lie farther off: sides are a guess, at walls
+    that hardly any points tell apart.
+    """
+    farther = best.measured.gap > given.measured.gap + judge.noise
+    return farther and given.cost - best.cost < GUESSED * judge.ruler.size
 
 
 def _cheaper(program: Program, cost: float, others: Iterable[Program], judge: Objective) -> tuple[Program, float]:

@@ -118,3 +118,10 @@ def test_numbers_that_the_cloud_cannot_tell_apart_become_round():
     off = PLATE.replace("rect(200,100)", "rect(193,106)").replace("extrude(30)", "extrude(36)")
     found = fit(parse(off), cloud(PLATE, noise=2.0), seconds=8, structure=False)
     assert write(found.program) == write(parse(PLATE))
+
+
+def test_a_hole_that_touches_the_walls_stays_open():
+    """No point tells the inside of a wall of no thickness from its outside: the sides are guessed wrong."""
+    bar = HEAD.replace("'XY'", "'YZ'") + "r=w0.sketch().rect(74,14).circle(7,mode='s').finalize().extrude(200)"
+    found = fit(parse(bar), cloud(bar, n=2048), seconds=5)
+    assert overlap(found.program, bar) > 0.995
