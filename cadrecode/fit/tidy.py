@@ -6,6 +6,7 @@ import numpy as np
 
 from cadrecode.fit.knobs import SAME, Knob, Path, knobs_of, number_at, replaced, shape_of, solids_of
 from cadrecode.fit.objective import Objective
+from cadrecode.fit.structure import simpler
 from cadrecode.frames import Frame
 from cadrecode.program import Program
 from cadrecode.program.edit import raw_decimals, rounded, to_code, to_raw
@@ -25,7 +26,7 @@ def tidied(
         given: what the model wrote: its numbers are to be believed until the cloud says otherwise.
         frame: the numbers are to be round in its RAW units; in the program's own when None.
     """
-    program, cost = _as_given(program, cost, given, objective)
+    program, cost = _as_given(*_without_needless(program, cost, objective), given, objective)
     allowed = cost + GIVEN * objective.noise
     for change in (_squares, _equals):
         for tidier in change(program, given, NEAR * objective.ruler.size):
@@ -36,6 +37,21 @@ def tidied(
                 program, cost = tried, now
     by_chance = BY_CHANCE * objective.chance * len(knobs_of(program))
     return _round(program, cost, given, objective, frame, allowed + by_chance)
+
+
+def _without_needless(program: Program, cost: float, objective: Objective) -> tuple[Program, float]:
+    """Without the features that the cloud does not ask for."""
+    shorter = True
+    while shorter:
+        shorter = False
+        for tried in simpler(program):
+            if objective.out_of_time:
+                return program, cost
+            now = objective.cost(tried)
+            if now <= cost:  # each number has its price
+                program, cost, shorter = tried, now, True
+                break
+    return program, cost
 
 
 def _as_given(program: Program, cost: float, given: Program, objective: Objective) -> tuple[Program, float]:
@@ -105,10 +121,15 @@ def _round(program: Program, cost: float, given: Program, objective: Objective, 
     for decimals in range(finest - 3, finest):
         even = rounded(raw, decimals, halves=True)
         tried = to_code(even, frame)
-        now = objective.cost(tried)
+        now = np.inf if _has_nothing(even) else objective.cost(tried)
         if now <= allowed:
             return _rounder(even, tried, now, given, 10.0**-decimals, objective, frame)
     return program, cost
+
+
+def _has_nothing(program: Program) -> bool:
+    """Whether a size is zero: such a solid builds as nothing, and is no program."""
+    return any(knob.is_length and number_at(program, knob.moves[0][0]) == 0 for knob in knobs_of(program))
 
 
 def _rounder(raw: Program, program: Program, cost: float, given: Program, unit: float, objective: Objective, frame):
@@ -121,7 +142,8 @@ def _rounder(raw: Program, program: Program, cost: float, given: Program, unit: 
             continue
         for grid in (100 * unit, 50 * unit, 10 * unit, 5 * unit):
             even = round(value / grid) * grid
-            if objective.out_of_time or even == value or abs(even - value) > near:
+            nothing = knob.is_length and even == 0
+            if objective.out_of_time or nothing or even == value or abs(even - value) > near:
                 continue
             changed = _set(raw, knob, even)
             tried = to_code(changed, frame)
