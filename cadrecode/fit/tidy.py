@@ -41,17 +41,12 @@ def tidied(
 
 def _without_needless(program: Program, cost: float, objective: Objective) -> tuple[Program, float]:
     """Without the features that the cloud does not ask for."""
-    shorter = True
-    while shorter:
-        shorter = False
-        for tried in simpler(program):
-            if objective.out_of_time:
-                return program, cost
-            now = objective.cost(tried)
-            if now <= cost:  # each number has its price
-                program, cost, shorter = tried, now, True
-                break
-    return program, cost
+    while True:
+        tried = [(objective.cost(one), one) for one in simpler(program) if not objective.out_of_time]
+        least, shortest = min(tried, key=lambda one: one[0], default=(np.inf, program))
+        if not least <= cost:  # each number has its price
+            return program, cost
+        program, cost = shortest, least
 
 
 def _as_given(program: Program, cost: float, given: Program, objective: Objective) -> tuple[Program, float]:

@@ -129,7 +129,7 @@ def test_a_hole_that_touches_the_walls_stays_open():
 
 def test_what_has_no_effect_is_dropped_and_no_size_becomes_zero():
     """A cut as thin as this changes nothing, and rounded to 0 it would be no program."""
-    thin_cut = PLATE + ".cut(w0.workplane(offset=30/2).box(10,10,0.02))"
+    thin_cut = PLATE + ".cut(w0.workplane(offset=30).box(10,10,0.02))"
     found = fit(parse(thin_cut), cloud(PLATE), seconds=6, structure=False)
     assert write(found.program) == write(parse(PLATE))
     assert parse(write(found.program)) == parse(PLATE)
