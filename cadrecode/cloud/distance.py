@@ -81,7 +81,7 @@ class CloudRuler:
 
     Attributes:
         points: (n, 3) those that are measured.
-        size: longest side of the cloud's bounding box.
+        box: (2, 3) lowest and highest corner of the cloud's bounding box. size: its longest side.
         spacing: how far apart neighbours in the cloud may lie; surface closer than that to a point is supported.
         floor: errors below it count by their square: the cloud's noise, at least ROUNDING.
     """
@@ -90,6 +90,7 @@ class CloudRuler:
         self, points: np.ndarray, normals: Normals | None = None, *, seed: int = 0, n_samples: int = SURFACE_SAMPLES
     ):
         points = np.asarray(points, np.float64)
+        self.box = np.array((points.min(axis=0), points.max(axis=0)))
         if len(points) > MAX_RULER_POINTS:
             kept = np.random.default_rng(seed).permutation(len(points))[:MAX_RULER_POINTS]
             points = points[kept]

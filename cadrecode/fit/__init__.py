@@ -162,7 +162,7 @@ def _only_sides_differ(given: Evaluated, best: Evaluated, judge: Objective) -> b
 
 def _cheaper(program: Program, cost: float, others: Iterable[Program], judge: Objective) -> tuple[Program, float]:
     for other in others:
-        now = judge.cost(other)
+        now = judge.cost_as_written(other)
         if now < cost - judge.noise:
             program, cost = other, now
     return program, cost

@@ -11,12 +11,14 @@ import numpy as np
 from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import ROUNDING, CloudRuler, Measured
 from cadrecode.errors import ProgramError
-from cadrecode.program import Program, build, mesh_of
-from cadrecode.program.solid import Manifold, sagitta_of
+from cadrecode.program import Program, build, mesh_of, parse, write
+from cadrecode.program.solid import Manifold, bounds, sagitta_of
 
 COARSER = 3.0  # circles while searching, of the sagitta they are drawn with in the end
 CAVITY = 0.5  # of the cloud's size: what a hollow costs that no scanner sees; more than any distance
 BODY = 0.02  # of the cloud's size: what each separate body costs that the program did not begin with
+BOX = 0.02  # of each side of the bounding box that is off: what it costs. A thin plate's thickness has few points
+BOX_SLACK, BOX_SLACK_NOISE = 0.1, 4.0  # of the spacing and of the noise: so far off it may be
 NUMBER = 5e-6  # of the cloud's size: what each number costs, so that the shorter of two equals wins
 LEAST_GAIN = 2e-5  # of the cloud's size: steps that gain less are within the noise of a clean cloud
 CHANCE = 2.0  # noise of a point over their number: a number moved where it fits best gains as much 1 time in 20
@@ -60,6 +62,7 @@ class Objective:
         self.chance = CHANCE * noise / len(ruler.points)
         self.noise = max(self.clean, self.chance)
         self.is_noisy = noise > ROUNDING * ruler.size
+        self._slack = BOX_SLACK * ruler.spacing + BOX_SLACK_NOISE * noise
         self.evaluations = 0
         self._bodies = 1
         self._solids: dict = {}
@@ -81,8 +84,18 @@ class Objective:
             return None
         measured = self.ruler.measure(*mesh_of(solid))
         bodies, cavities = shells(solid)
+        off = np.abs(np.array(bounds(solid)) - self.ruler.box)
+        box = BOX * float(np.maximum(off - self._slack, 0).sum())
         odd = CAVITY * cavities + BODY * max(bodies - self._bodies, 0) + NUMBER * weight(program)
-        return Evaluated(solid, measured, measured.distance + odd * self.ruler.size)
+        return Evaluated(solid, measured, measured.distance + box + odd * self.ruler.size)
+
+    def cost_as_written(self, program: Program) -> float:
+        """Infinite also for a program whose text is none: a size or an edge that is rounded to nothing."""
+        try:
+            parse(write(program))
+        except ProgramError:
+            return np.inf
+        return self.cost(program)
 
     def told_apart(self, plain: Program, cost_plain: float, other: Program, cost_other: float) -> bool:
         """Whether the cloud says that it is of `other` and not of `plain`, by more than chance.

@@ -33,7 +33,7 @@ def tidied(
             if objective.out_of_time:
                 return program, cost
             tried = tidier(program)
-            if tried is not None and (now := objective.cost(tried)) <= allowed:
+            if tried is not None and (now := objective.cost_as_written(tried)) <= allowed:
                 program, cost = tried, now
     by_chance = BY_CHANCE * objective.chance * len(knobs_of(program))
     return _round(program, cost, given, objective, frame, allowed + by_chance)
@@ -42,7 +42,7 @@ def tidied(
 def _without_needless(program: Program, cost: float, objective: Objective) -> tuple[Program, float]:
     """Without the features that the cloud does not ask for."""
     while True:
-        tried = [(objective.cost(one), one) for one in simpler(program) if not objective.out_of_time]
+        tried = [(objective.cost_as_written(one), one) for one in simpler(program) if not objective.out_of_time]
         least, shortest = min(tried, key=lambda one: one[0], default=(np.inf, program))
         if not least <= cost:  # each number has its price
             return program, cost
@@ -59,7 +59,7 @@ def _as_given(program: Program, cost: float, given: Program, objective: Objectiv
             back = replaced(back, path, number_at(given, path))
         if back == program or objective.out_of_time:
             continue
-        now = objective.cost(back)
+        now = objective.cost_as_written(back)
         if np.isfinite(now) and not objective.told_apart(back, now, program, cost):
             program, cost = back, now
     return program, cost
@@ -116,15 +116,10 @@ def _round(program: Program, cost: float, given: Program, objective: Objective, 
     for decimals in range(finest - 3, finest):
         even = rounded(raw, decimals, halves=True)
         tried = to_code(even, frame)
-        now = np.inf if _has_nothing(even) else objective.cost(tried)
+        now = objective.cost_as_written(tried)
         if now <= allowed:
             return _rounder(even, tried, now, given, 10.0**-decimals, objective, frame)
     return program, cost
-
-
-def _has_nothing(program: Program) -> bool:
-    """Whether a size is zero: such a solid builds as nothing, and is no program."""
-    return any(knob.is_length and number_at(program, knob.moves[0][0]) == 0 for knob in knobs_of(program))
 
 
 def _rounder(raw: Program, program: Program, cost: float, given: Program, unit: float, objective: Objective, frame):
@@ -137,12 +132,11 @@ def _rounder(raw: Program, program: Program, cost: float, given: Program, unit: 
             continue
         for grid in (100 * unit, 50 * unit, 10 * unit, 5 * unit):
             even = round(value / grid) * grid
-            nothing = knob.is_length and even == 0
-            if objective.out_of_time or nothing or even == value or abs(even - value) > near:
+            if objective.out_of_time or even == value or abs(even - value) > near:
                 continue
             changed = _set(raw, knob, even)
             tried = to_code(changed, frame)
-            now = objective.cost(tried)
+            now = objective.cost_as_written(tried)
             if np.isfinite(now) and not objective.told_apart(tried, now, program, cost):
                 raw, program, cost = changed, tried, now
                 break

@@ -133,3 +133,12 @@ def test_what_has_no_effect_is_dropped_and_no_size_becomes_zero():
     found = fit(parse(thin_cut), cloud(PLATE), seconds=6, structure=False)
     assert write(found.program) == write(parse(PLATE))
     assert parse(write(found.program)) == parse(PLATE)
+
+
+def test_what_is_found_can_be_written_and_read_back():
+    """Rounded to whole numbers, the short edge of this loop would end where it begins."""
+    corners = "(0,0),(100,0)).segment((100,60)).segment((99.6,60.4)).segment((0,60))"
+    loop = f"{HEAD}r=w0.sketch().segment({corners}.close().assemble().finalize().extrude(50)"
+    found = fit(parse(loop), cloud(loop.replace("100", "108")), seconds=4, structure=False)
+    assert parse(write(found.program)).steps
+    assert overlap(found.program, loop.replace("100", "108")) > 0.99
