@@ -84,6 +84,7 @@ class App:
                 self.process.wait(15)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()  # until its port is free
         self.log.close()
 
 
