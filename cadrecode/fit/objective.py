@@ -17,7 +17,7 @@ from cadrecode.program.solid import Manifold, bounds, sagitta_of
 COARSER = 3.0  # circles while searching, of the sagitta they are drawn with in the end
 CAVITY = 0.5  # of the cloud's size: what a hollow costs that no scanner sees; more than any distance
 BODY = 0.02  # of the cloud's size: what each separate body costs that the program did not begin with
-BOX = 0.02  # of each side of the bounding box that is off: what it costs. A thin plate's thickness has few points
+BOX = 0.01  # of each side of the bounding box that is off: what it costs. A thin plate's thickness has few points
 BOX_SLACK, BOX_SLACK_NOISE = 0.1, 4.0  # of the spacing and of the noise: so far off it may be
 NUMBER = 5e-6  # of the cloud's size: what each number costs, so that the shorter of two equals wins
 LEAST_GAIN = 2e-5  # of the cloud's size: steps that gain less are within the noise of a clean cloud
