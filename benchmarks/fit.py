@@ -29,6 +29,7 @@ from cadrecode.fit.knobs import knobs_of
 from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
 from cadrecode.fit.objective import Objective
 from cadrecode.program import Program, build, iou, mesh_of, parse
+from cadrecode.program.solid import Manifold
 
 CLOUD_POINTS = 2048
 LOSS = 0.005  # of IoU: more than this is a loss
@@ -56,21 +57,16 @@ def main() -> None:
         _programs(options)
 
 
-def _rows(options: argparse.Namespace) -> Iterator[tuple[int, dict, np.random.Generator]]:
-    """Rows drawn with the seed, each with its number and a generator of its own."""
+def _cases(options: argparse.Namespace) -> Iterator[tuple[str, Manifold, Program, float, np.ndarray]]:
+    """Rows drawn with the seed: id, true solid, the program to begin with, its IoU, and points (2048, 3) CODE."""
     with gzip.open(options.programs, "rt") as lines:
         rows = [row for row in map(json.loads, lines) if row["code"]]
     for index in np.random.default_rng(options.seed).permutation(len(rows))[: options.count]:
-        yield index, rows[index], np.random.default_rng([options.seed, index])
-
-
-def _programs(options: argparse.Namespace) -> None:
-    figures = []
-    for _, row, rng in _rows(options):
+        row, rng = rows[index], np.random.default_rng([options.seed, index])
         try:
             true = build(parse(row["code"]))
             given = (
-                parse(row[options.start]) if options.what == "mistakes" else _disturbed(row["code"], options.by, rng)
+                _disturbed(row["code"], options.by, rng) if options.what == "disturbed" else parse(row[options.start])
             )
             before = iou(build(given), true)
         except ProgramError as error:
@@ -78,12 +74,18 @@ def _programs(options: argparse.Namespace) -> None:
             continue
         points, _ = sample_surface(*mesh_of(true), CLOUD_POINTS, options.seed)
         points += options.noise * rng.standard_normal(points.shape)
+        yield row["id"], true, given, before, points
+
+
+def _programs(options: argparse.Namespace) -> None:
+    figures = []
+    for id, true, given, before, points in _cases(options):
         found = fit(given, points, seconds=options.seconds, seed=options.seed, structure=not options.numbers)
         after = iou(build(found.program), true)
         figures.append((before, after, found.seconds, found.evaluations / found.seconds))
         if after < before - LOSS:
             distances = f"{found.distance_before:.3f} -> {found.distance_after:.3f}"
-            print(f"  lost: {row['id']}: IoU {before:.4f} -> {after:.4f}, distance {distances}")
+            print(f"  lost: {id}: IoU {before:.4f} -> {after:.4f}, distance {distances}")
     before, after, seconds, speed = np.array(figures).T
     print(f"programs           {len(figures)}")
     print(f"mean IoU           {before.mean():.4f} -> {after.mean():.4f}")
@@ -100,15 +102,7 @@ def _searches(options: argparse.Namespace) -> None:
         "both": lambda program, cost, on, rng: fit_numbers(program, on, rng),
     }
     figures: dict[str, list[tuple[float, float, float, int]]] = {name: [] for name in ways}
-    for _, row, rng in _rows(options):
-        try:
-            true, given = build(parse(row["code"])), parse(row[options.start])
-            before = iou(build(given), true)
-        except ProgramError as error:
-            print(f"  left out: {row['id']}: {error}")
-            continue
-        points, _ = sample_surface(*mesh_of(true), CLOUD_POINTS, options.seed)
-        points += options.noise * rng.standard_normal(points.shape)
+    for _, true, given, before, points in _cases(options):
         ruler = ruler_for(points, seed=options.seed).coarse(*SEARCHES[0], options.seed)
         for name, way in ways.items():
             started = time.monotonic()

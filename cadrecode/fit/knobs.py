@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cadrecode.program.edit import replaced
 from cadrecode.program.language import (
     Arc,
     Box,
@@ -56,16 +57,6 @@ def number_at(node, path: Path):
     for part in path:
         node = node[part] if isinstance(part, int) else getattr(node, part)
     return node
-
-
-def replaced(node, path: Path, value):
-    """The same tree with something else at one place."""
-    if not path:
-        return value
-    first, rest = path[0], path[1:]
-    if isinstance(first, int):
-        return (*node[:first], replaced(node[first], rest, value), *node[first + 1 :])
-    return dataclasses.replace(node, **{first: replaced(getattr(node, first), rest, value)})
 
 
 def shape_of(node):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from cadrecode.fit.knobs import SAME, Knob, Path, knobs_of, number_at, replaced, shape_of, solids_of
+from cadrecode.fit.knobs import SAME, Knob, Path, knobs_of, number_at, shape_of, solids_of
 from cadrecode.fit.objective import Objective
 from cadrecode.fit.structure import simpler
 from cadrecode.frames import Frame
 from cadrecode.program import Program
-from cadrecode.program.edit import raw_decimals, rounded, to_code, to_raw
+from cadrecode.program.edit import raw_decimals, replaced, rounded, to_code, to_raw
 from cadrecode.program.language import Extrusion, Rect
 
 NEAR = 0.012  # of the cloud's size: numbers nearer to each other than this may be meant to be one
@@ -33,7 +33,7 @@ def tidied(
             if objective.out_of_time:
                 return program, cost
             tried = tidier(program)
-            if tried is not None and (now := objective.cost_as_written(tried)) <= allowed:
+            if (now := objective.cost_as_written(tried)) <= allowed:
                 program, cost = tried, now
     by_chance = BY_CHANCE * objective.chance * len(knobs_of(program))
     return _round(program, cost, given, objective, frame, allowed + by_chance)
@@ -98,7 +98,7 @@ def _equals(program: Program, given: Program, near: float):
                 yield lambda tree, knob=knob, same=same: _set(tree, knob, number_at(tree, same.moves[0][0]))
 
 
-def _set(program: Program, knob: Knob, value: float) -> Program | None:
+def _set(program: Program, knob: Knob, value: float) -> Program:
     for path, _ in knob.moves:
         program = replaced(program, path, value)
     return program

@@ -181,17 +181,18 @@ def set_parameters(program: Program, values: Mapping[str, float]) -> Program:
         if parameter.is_length and not value * parameter.value > 0:
             sign = "positive" if parameter.value > 0 else "negative"
             raise ProgramError(f"{name} is {value:g}.", expected=f"a {sign} number")
-        program = _replaced(program, parameter.path, value)
+        program = replaced(program, parameter.path, value)
     return program
 
 
-def _replaced(node, path: tuple[str | int, ...], value: float):
+def replaced(node, path: tuple[str | int, ...], value):
+    """The same tree with something else at one place."""
     if not path:
         return value
     first, rest = path[0], path[1:]
     if isinstance(first, int):
-        return tuple(_replaced(item, rest, value) if index == first else item for index, item in enumerate(node))
-    return dataclasses.replace(node, **{first: _replaced(getattr(node, first), rest, value)})
+        return (*node[:first], replaced(node[first], rest, value), *node[first + 1 :])
+    return dataclasses.replace(node, **{first: replaced(getattr(node, first), rest, value)})
 
 
 class _Counter:
