@@ -45,10 +45,12 @@ def main() -> None:
     arguments.add_argument("--by", type=float, default=10.0, help="CODE units [%(default)s]")
     arguments.add_argument("--count", type=int, default=200)
     arguments.add_argument("--candidates", type=int, default=8)
-    arguments.add_argument("--seconds", type=float, default=3.0, help="a program, or a shape [%(default)s]")
+    arguments.add_argument("--seconds", type=float, help="a program [3], or a shape [10]")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--numbers", action="store_true")
     options = arguments.parse_args()
+    if options.seconds is None:
+        options.seconds = 10.0 if options.what == "model" else 3.0
     if options.what == "model":
         _model(options)
     elif options.what == "searches":

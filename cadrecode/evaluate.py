@@ -20,7 +20,7 @@ from cadrecode.errors import CadrecodeError, DatasetError, PointCloudError, Prog
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.program import Program, write
-from cadrecode.scoring import Built, Judged, Score, Target, build_text, improve, point_subsets, rank, score
+from cadrecode.scoring import FITTED, Built, Judged, Score, Target, build_text, improve, point_subsets, rank, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 CLOUD_POINTS = 8192  # sampled on each target's surface; all that the model and the ranking ever see of it
 ROWS_PER_BATCH = 32  # clouds decoded together: a tiny model is bound by the number of steps, not by the rows
 TEMPERATURE = 0.7
-FITTED = 3  # of the candidates, as in `reconstruct`
 
 
 @dataclass(frozen=True)

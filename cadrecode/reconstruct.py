@@ -21,7 +21,17 @@ from cadrecode.frames import CODE_PER_MODEL, Frame
 from cadrecode.kernel.sandbox import Outcome
 from cadrecode.program import Program, write
 from cadrecode.program.edit import parameters, to_raw
-from cadrecode.scoring import Deviation, Judged, build_text, deviation_of, improve, part_report, point_subsets, rank
+from cadrecode.scoring import (
+    FITTED,
+    Deviation,
+    Judged,
+    build_text,
+    deviation_of,
+    improve,
+    part_report,
+    point_subsets,
+    rank,
+)
 
 if TYPE_CHECKING:
     from cadrecode.cloud.distance import CloudRuler
@@ -29,7 +39,6 @@ if TYPE_CHECKING:
 
 TEMPERATURE = 0.7  # of all candidates but the first, which is greedy
 FIT_SECONDS = 6.0  # for all that are fitted together
-FITTED = 3  # candidates; the fourth was hardly ever the best in the end
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
 
 # told the stage ("sampling", "building", "ranking", "fitting", "checking"), how much is done, and of how much

@@ -55,7 +55,7 @@ class Measured:
     Args:
         gaps: (N,) from each point to the surface; positive outside of the solid, negative inside.
         agreement: (N,) cosines between the cloud's normals and the surface's; 1 where the cloud's are not sure.
-        samples: (M, 3) places on the surface. sample_normals: (M, 3) the surface's directions there.
+        samples: (M, 3) places on the surface.
         unsupported: (M,) how much farther than the spacing each is from every point that faces its way.
         gap: the part of the distance that is of the gaps.
         distance: all of it in one length; 0 when the surface passes through all points and nothing sticks out.
@@ -64,7 +64,6 @@ class Measured:
     gaps: np.ndarray
     agreement: np.ndarray
     samples: np.ndarray
-    sample_normals: np.ndarray
     unsupported: np.ndarray
     gap: float
     distance: float
@@ -148,7 +147,7 @@ class CloudRuler:
         gap = self._softened(gaps)
         distance = gap + UNSUPPORTED_WEIGHT * self._softened(unsupported) + wrong
         gaps = np.where(outside, gaps, -gaps)
-        return Measured(gaps, agreement, samples, directions[chosen], unsupported, gap, distance)
+        return Measured(gaps, agreement, samples, unsupported, gap, distance)
 
     def mean_gap(self, points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> float:
         """The first part of `distance`, for other points (N, 3) in the cloud's frame."""

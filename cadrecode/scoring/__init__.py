@@ -5,12 +5,13 @@ only reports. `deviation_of` sees the input cloud too, and tells a person how fa
 """
 
 from cadrecode.scoring.built import OUTSIDE, Built, build_text
-from cadrecode.scoring.candidates import Judged, improve, point_subsets, rank
+from cadrecode.scoring.candidates import FITTED, Judged, improve, point_subsets, rank
 from cadrecode.scoring.deviation import Deviation, deviation_of
 from cadrecode.scoring.report import bounding_boxes, part_report
 from cadrecode.scoring.target import Score, Target, chamfer, score
 
 __all__ = [
+    "FITTED",
     "OUTSIDE",
     "Built",
     "Deviation",

@@ -15,6 +15,7 @@ from cadrecode.program.edit import parameters
 from cadrecode.scoring.built import Built, build_text
 
 TRAINING_POINTS = 8192  # what the network's points were chosen from in training; a denser cloud is thinned to it first
+FITTED = 3  # candidates; the fourth was hardly ever the best in the end
 LONGER = 2e-5  # of the cloud's size: what a number costs among fitted programs, so that of two equals the shorter wins
 WORTH_A_LOOK = 0.1  # of the time: less at the end is not worth beginning again for
 ODD_SHELLS_FACTOR = 1.5  # a part is one body without closed cavities: anything else must be clearly nearer to win
