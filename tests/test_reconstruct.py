@@ -169,6 +169,23 @@ def test_what_opencascade_refuses_is_passed_over_and_named(cloud):
     assert "OpenCASCADE does not: no good" in result.candidates[-1].detail
 
 
+def test_in_place_of_a_fitted_program_that_opencascade_refuses_comes_what_the_model_wrote(cloud):
+    off = PLATE.replace("200,100", "194,104")
+
+    class RefusesTheFirst:
+        outcomes = iter((Outcome.INVALID, Outcome.OK))
+
+        def run(self, code):
+            return Execution(next(self.outcomes), "no good")
+
+    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(HALF, off), sandbox=RefusesTheFirst())
+    assert result.best.index == 1
+    assert result.best.distance_before is None
+    assert result.best.text.rstrip() == off
+    assert [one.index for one in result.passed_over] == [1]
+    assert sorted(one.index for one in result.candidates) == [0, 1]
+
+
 def test_where_opencascade_refuses_all_the_nearest_is_still_shown(cloud):
     class Refuses:
         def run(self, code, *args, **options):
