@@ -7,10 +7,10 @@ from html import escape
 
 import gradio as gr
 
-# What the browser does: a picked row is told to Python as a `select` event with the row's name.
+# What the browser does: a picked row (or card) is told to Python as a `select` event with the row's name.
 PICK = """
 const pick = (target) => {
-  const row = target.closest('tr[data-name]');
+  const row = target.closest('[data-name]');
   if (row) trigger('select', {name: row.dataset.name});
 };
 element.addEventListener('click', (event) => pick(event.target));

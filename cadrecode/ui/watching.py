@@ -149,7 +149,7 @@ def _facts(run: Run, status: dict[str, Any], rows: list[dict[str, Any]], words: 
         ("median_iou", "train.iou_now", "{:.2f}"),
         ("invalid_ratio", "train.invalid_now", "{:.0%}"),
         ("learning_rate", "train.rate_now", "{:.1e}"),
-        ("samples_per_second", "train.speed", "{:.3g}"),
+        ("samples_per_second", "train.speed", "{:,.1f}"),
     ):
         if key in figures:
             facts.append(words(name, x=form.format(figures[key])))
