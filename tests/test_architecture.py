@@ -15,7 +15,7 @@ FLOORS = [
     {"cloud", "program"},
     {"model"},
     {"fit", "data", "scoring", "export"},
-    {"reconstruct", "train", "pretrain", "evaluate", "refine", "merge", "build_dataset"},
+    {"reconstruct", "train", "pretrain", "evaluate", "refine", "merge", "build_dataset", "estimate"},
     {"engine", "jobs"},
     {"ui", "cli"},
     {"__main__"},
@@ -32,7 +32,7 @@ HOMES = {  # library: rooms that may import it
     "igl": {"cloud"},
     "peft": {"model"},
     "bitsandbytes": {"model"},
-    "torch": {"model", "data", "train", "pretrain", "evaluate", "merge", "reconstruct"},
+    "torch": {"model", "data", "train", "pretrain", "evaluate", "merge", "reconstruct", "estimate"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
