@@ -82,18 +82,17 @@ def rate(rows: Rows, names: Mapping[str, str]) -> Figure:
 
 
 def histogram(ious: Mapping[str, Sequence[float]], names: Mapping[str, str]) -> Figure:
-    """How many parts reached which IoU, one outline a model; failures are at 0.
+    """How many parts reached which IoU, a bar a model; failures are at 0.
 
-    Args: ious: by model. names: the words of the figure: iou, parts.
+    Args: ious: by model. names: the words of the figure: part_iou, parts.
     """
-    figure = _figure(names["iou"], names["parts"])
+    figure = _figure(names["part_iou"], names["parts"])
     edges = np.linspace(0, 1, BINS + 1)
+    middles = ((edges[:-1] + edges[1:]) / 2).round(4).tolist()
     for colour, (name, values) in zip(COLOURS * len(ious), ious.items()):
         counts, _ = np.histogram(np.clip(values, 0, 1), edges)
-        line = {"color": colour, "width": 2, "shape": "hvh"}
-        middles = ((edges[:-1] + edges[1:]) / 2).round(4).tolist()
-        figure.add_scatter(x=middles, y=counts.tolist(), name=name, mode="lines", line=line, fill="tozeroy")
-    figure.update_layout(xaxis_range=[0, 1])
+        figure.add_bar(x=middles, y=counts.tolist(), name=name, marker_color=colour)
+    figure.update_layout(xaxis_range=[0, 1], barmode="group", bargap=0.15)
     if not ious:
         figure.update_layout(yaxis_range=[0, 10])
     return figure

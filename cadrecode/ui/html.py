@@ -95,7 +95,7 @@ def plain_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]
         for name, *cells in rows
     )
     return (
-        f'<div class="cr-rows" role="region" tabindex="0" aria-label="{escape(title)}"><table>'
+        f'<div class="cr-rows cr-plain" role="region" tabindex="0" aria-label="{escape(title)}"><table>'
         f"<caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

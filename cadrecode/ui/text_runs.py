@@ -134,6 +134,7 @@ RUNS: dict[str, tuple[str, str]] = {
     "curve.iou": ("median IoU", "IoU 中位数"),
     "curve.invalid": ("invalid ratio", "无效比例"),
     "curve.rate": ("learning rate", "学习率"),
+    "curve.part_iou": ("IoU of a part", "零件的 IoU"),
     "curve.parts": ("parts", "零件数"),
     "state.queued": ("queued", "排队中"),
     "state.preparing": ("preparing", "准备中"),

@@ -5,7 +5,7 @@ import pytest
 
 from cadrecode.ui import figures
 
-NAMES = {"iou": "IoU", "invalid": "invalid", "step": "step", "rate": "rate", "parts": "parts"}
+NAMES = {"iou": "IoU", "invalid": "invalid", "step": "step", "rate": "rate", "parts": "parts", "part_iou": "IoU"}
 
 
 def test_smoothing_keeps_a_constant_and_follows_a_step():

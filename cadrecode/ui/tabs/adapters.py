@@ -140,7 +140,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab:
             to_train = gr.Button(words("adapters.go"), min_width=160, scale=0)
             gr.HTML("")
     picked = gr.HTML(elem_id="adapter-picked", min_height=24)
-    small = {"size": "sm", "min_width": 150}
+    small = {"size": "sm", "min_width": 210}
     with gr.Row(elem_classes="cr-files"):
         use = gr.Button(words("adapters.use"), variant="primary", interactive=False, elem_id="adapter-use", **small)
         back = gr.Button(words("adapters.back"), elem_id="adapter-back", **small)
