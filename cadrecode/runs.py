@@ -25,6 +25,7 @@ from cadrecode.errors import RunError
 log = logging.getLogger(__name__)
 
 SEAL = "complete.json"  # written last into a checkpoint: what it holds, so that a half-written or cut one is recognised
+ORIGIN = "origin.json"  # in a checkpoint: the base, the settings and the data that it is of
 RESUMABLE = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "adapter_model.safetensors")
 DIED = "The process ended without saying why. The log may show it; out of memory is the usual reason."
 TAIL_BYTES = 256 * 1024

@@ -16,7 +16,6 @@ import torch
 from torch import nn
 from transformers import AttentionInterface, PretrainedConfig, Qwen2Config, Qwen3Config
 
-from cadrecode.errors import ModelError
 from cadrecode.model import adapters
 from cadrecode.model.encoder import PointEncoderSettings, build_point_encoder
 from cadrecode.model.load import EMBEDDED, EMBEDDED_NAME, KEPT_WHOLE, find_folder, read_config
