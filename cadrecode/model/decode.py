@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
+from cadrecode.model.mask import EdgeMask
 from cadrecode.model.tokens import END, START, decode_program
 
 MAX_NEW_TOKENS = 768  # CAD-Recode's
@@ -27,6 +28,7 @@ def generate(
     top_p: float = 1.0,
     max_new_tokens: int = MAX_NEW_TOKENS,
     seed: int = 0,
+    mask_edges: bool = True,
     stop: Callable[[], bool] | None = None,
     on_token: Callable[[int, int], None] | None = None,
 ) -> list[str]:
@@ -39,6 +41,7 @@ def generate(
             share of the probability.
         max_new_tokens: cut longer programs here, and where the model's positions end.
         seed: the same seed, clouds and settings give the same programs.
+        mask_edges: never end an edge where it begins; only with the number-aware tokenizer.
         stop: asked after every token; once it says True, what has been written so far is returned.
         on_token: told after every token how many there are and how many rows still go on.
     Returns: B texts, without special tokens.
@@ -53,6 +56,7 @@ def generate(
             start_id=tokenizer.convert_tokens_to_ids(START),
             end_id=tokenizer.convert_tokens_to_ids(END),
             pick=_picker(temperature, top_p, seed, len(clouds)),
+            mask=EdgeMask.of(tokenizer) if mask_edges else None,
             max_new_tokens=max_new_tokens,
             stop=stop,
             on_token=on_token,
@@ -62,7 +66,7 @@ def generate(
     return [decode_program(tokenizer, row) for row in rows]
 
 
-def _decode(network, clouds, *, start_id, end_id, pick, max_new_tokens, stop, on_token) -> list[list[int]]:
+def _decode(network, clouds, *, start_id, end_id, pick, mask, max_new_tokens, stop, on_token) -> list[list[int]]:
     """The tokens of each row, END left out."""
     embeds = network.prompt_embeds(clouds, start_id)  # (B, n_tokens + 1, hidden)
     max_new_tokens = min(max_new_tokens, network.config.max_position_embeddings - embeds.shape[1])
@@ -71,6 +75,8 @@ def _decode(network, clouds, *, start_id, end_id, pick, max_new_tokens, stop, on
     alive = torch.arange(len(clouds))  # on the CPU: which row of the batch each row of the cache is
     for count in range(1, max_new_tokens + 1):
         logits = network(inputs_embeds=embeds, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
+        if mask is not None:
+            _forbid(logits, mask, [rows[row] for row in alive.tolist()])
         tokens = pick(logits, alive)  # (rows alive,)
         going = tokens.cpu() != end_id
         for row, token in zip(alive[going].tolist(), tokens.cpu()[going].tolist()):
@@ -86,6 +92,13 @@ def _decode(network, clouds, *, start_id, end_id, pick, max_new_tokens, stop, on
             break
         embeds = embed(tokens.unsqueeze(1))
     return rows
+
+
+def _forbid(logits: torch.Tensor, mask: EdgeMask, written: list[list[int]]) -> None:
+    """Take away, in (rows, V) logits, what must not follow the tokens of each row."""
+    for place, tokens in enumerate(written):
+        for token in mask.forbidden(tokens):
+            logits[place, token] = -torch.inf
 
 
 def _picker(temperature: float, top_p: float, seed: int, n_rows: int):
