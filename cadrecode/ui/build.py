@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported: nothing leaves the machine
@@ -13,7 +14,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from cadrecode import jobs
-from cadrecode.ui import samples, theme
+from cadrecode.ui import guide, samples, theme
 from cadrecode.ui.language import PAGES, LanguageMiddleware
 from cadrecode.ui.services import Services
 from cadrecode.ui.tabs import adapters, evaluate, reconstruct, train
@@ -37,14 +38,19 @@ def build_app(services: Services) -> gr.Blocks:
 
 def _page(services: Services, words: Words, app: gr.Blocks) -> None:
     gr.HTML(_head(words))
+    guide.tour(words)
     with gr.Tabs(elem_id="tabs") as tabs:
         with gr.Tab(words("tab.reconstruct"), id="reconstruct") as tab:
+            guide.about(words, "reconstruct")
             reconstruct.build(services, words, app, tab)
         with gr.Tab(words("tab.train"), id="train"):
+            guide.about(words, "train")
             train.build(services, words, app)
         with gr.Tab(words("tab.evaluate"), id="evaluate") as tab:
+            guide.about(words, "evaluate")
             evaluate.build(services, words, app, tab)
         with gr.Tab(words("tab.adapters"), id="adapters") as tab:
+            guide.about(words, "adapters")
             adapters.build(services, words, app, tabs, tab)
 
 
@@ -96,6 +102,10 @@ def serve(
     jobs.watch(services.runs_dir)  # runs that waited when the app was closed
     services.warm(samples.prepare)
     try:
-        app.block_thread()
+        while True:
+            time.sleep(3600)  # until a signal ends it, see `launch.main`
     finally:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would tell what it did not wait for
+        app.server.force_exit = True  # pages keep a connection open for as long as they live
+        app.close(verbose=False)
         services.close()

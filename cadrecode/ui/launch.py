@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import signal
 import sys
@@ -63,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         run_programs = shared_sandbox().confined()
         if not run_programs:
             print("Programs will not run on the public link: no OS sandbox is active. STEP downloads are off.")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts it with & has it ignored
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what was made for pages is removed then, too
     services = Services(Engine(), given.runs_dir.resolve(), shared_sandbox, run_programs)
     try:
@@ -79,4 +81,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("Closed. Training runs go on.")
+    finally:
+        gc.freeze()  # the process ends: what torch and Gradio made need not be looked through once more, for seconds
     return 0

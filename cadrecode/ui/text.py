@@ -8,6 +8,7 @@ from __future__ import annotations
 from html import escape
 
 from cadrecode.config import TrainConfig
+from cadrecode.ui.text_guide import GUIDE
 from cadrecode.ui.text_settings import HELP_ZH
 
 LANGUAGES = {"en": "English", "zh": "简体中文"}
@@ -18,6 +19,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "head.claim": ("Point clouds to editable CAD programs", "把点云变成可编辑的 CAD 程序"),
     "head.language": ("Language", "语言"),
     "tab.reconstruct": ("Reconstruct", "重建"),
+    "tab.batch": ("Batch", "批量"),
     "tab.train": ("Train", "训练"),
     "tab.evaluate": ("Evaluate", "评估"),
     "tab.adapters": ("Adapters", "适配器"),
@@ -302,6 +304,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Something unforeseen went wrong ({kind}). The terminal that runs the app shows the details.",
         "发生了意外错误（{kind}）。详情见运行本应用的终端。",
     ),
+    **GUIDE,
 }
 
 
