@@ -45,6 +45,8 @@ def slider(parameter: Parameter, label: str, unit: str) -> gr.Slider:
     """One number. Its ends are rounded outwards to whole steps, and it can be typed too."""
     step = parameter.step
     low, high = step * (parameter.minimum // step), step * -(-parameter.maximum // step)
+    if abs(parameter.value / step - round(parameter.value / step)) > 1e-6:
+        step /= 10  # the browser draws the handle at the nearest step: not where the number stands
     if parameter.is_length:  # never through zero
         low, high = (max(low, step), high) if parameter.value > 0 else (low, min(high, -step))
     low, high = min(low, parameter.value), max(high, parameter.value)

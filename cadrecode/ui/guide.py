@@ -44,11 +44,12 @@ def tour(words: Words) -> gr.HTML:
         f'<p data-at="{at}" hidden><b>{words("tour.step", n=n)}</b> {escape(words(f"tour.{n}"))}</p>'
         for n, at in enumerate(STEPS, 1)
     )
+    onward = f'data-next="{words("tour.next")}" data-done="{words("tour.done")}"'
     buttons = (
-        f'<button type="button" class="cr-go" data-next="{words("tour.next")}" data-done="{words("tour.done")}"></button>'
-        f'<button type="button">{words("tour.end")}</button>'
+        f'<button type="button" class="cr-go" {onward}></button><button type="button">{words("tour.end")}</button>'
     )
-    box = f'<section class="cr-tour" aria-label="{words("tour.title")}" aria-live="polite" hidden>{steps}{buttons}</section>'
+    name = f'aria-label="{words("tour.title")}" aria-live="polite"'
+    box = f'<section class="cr-tour" {name} hidden>{steps}{buttons}</section>'
     return gr.HTML(box, js_on_load=TOUR, padding=False, elem_id="tour")
 
 

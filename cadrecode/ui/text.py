@@ -146,8 +146,10 @@ WORDS: dict[str, tuple[str, str]] = {
     # reconstruct: program and files
     "program.title": ("Program, in the file's units", "程序（使用文件的单位）"),
     "program.run": ("Run program", "运行程序"),
+    "files.aligned": ("aligned .ply", "对齐点云 .ply"),
     "files.deviation": ("deviation .ply", "偏差 .ply"),
     "files.report": ("report .json", "报告 .json"),
+    "files.page": ("report .html", "报告 .html"),
     "files.off": (
         "STEP, STL and GLB are off: programs do not run on a public link without an OS sandbox.",
         "STEP、STL 和 GLB 不可用：没有操作系统沙箱时，公开链接上不运行程序。",

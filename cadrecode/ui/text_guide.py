@@ -1,4 +1,7 @@
-"""Words of the tour and of the help behind each tab's question mark. Lines of a help text are its paragraphs."""
+"""Words of sharing, Batch, the one-page report, the tour, and the help behind each tab's question mark.
+
+Lines of a help text are its paragraphs.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ GUIDE: dict[str, tuple[str, str]] = {
         "把扫描、网格或 STEP 文件拖到这里，或在下方选一个示例，点云会立即显示。",
     ),
     "tour.2": (
-        "Press Rebuild. In about ten seconds the model writes several programs, and the nearest to your points is shown.",
+        "Press Rebuild. In about ten seconds the model writes several programs and shows the nearest to your points.",
         "点击“重建”。约十秒内模型会写出多个程序，最接近点云的那个会显示出来。",
     ),
     "tour.3": (
@@ -25,7 +28,7 @@ GUIDE: dict[str, tuple[str, str]] = {
     "help.about": ("Help: {tab}", "帮助：{tab}"),
     "help.reconstruct": (
         "One scan in, one short CAD program out. Drop a file or pick a sample, check its unit, press Rebuild.\n"
-        "The large number is how far the points lie from the part on average; red and blue under “deviation” show where. "
+        "The large number is the points' mean distance from the part; “deviation” shows where, in red and blue. "
         "Below it the other candidates: click one to see it.\n"
         "Sliders change the numbers of the program and never ask the model. All files are in the unit of your scan.\n"
         "Nothing leaves this machine.",
@@ -42,7 +45,7 @@ GUIDE: dict[str, tuple[str, str]] = {
         "失败的文件会列出原因，其余照常继续。最后得到一个 zip，内含每个零件的 STEP、程序和报告。",
     ),
     "help.train": (
-        "Teach the model your own parts: pick data, a preset, and press Start training. It works with nothing changed.\n"
+        "Teach the model your own parts: pick data and a preset, press Start training. It works with nothing changed.\n"
         "The run goes on when you close this page, and is here again when you open it. “Save and stop” keeps a "
         "checkpoint to resume from; “Kill” does not.\n"
         "A falling loss is the first good sign; the real test is Evaluate.",
@@ -65,4 +68,53 @@ GUIDE: dict[str, tuple[str, str]] = {
         "训练的成果：改变基础模型习惯的小文件。选一个，用于“重建”。\n"
         "“合并”会写出不再需要适配器的完整模型，并检查两者输出一致。两者都可以下载分享。",
     ),
+    # who may do what
+    "guest.refused": (
+        "Guests rebuild parts; this is for the owner of the app.",
+        "访客只能重建零件，此操作仅限应用所有者。",
+    ),
+    # a cloud whose unit is doubtful
+    "cloud.tiny": (
+        "The longest side is only {size}. If the scan was taken in metres, pick m as its unit: all sizes follow.",
+        "最长边只有 {size}。如果扫描以米为单位，请把单位改为 m，所有尺寸会随之改变。",
+    ),
+    # the link to a part
+    "link.make": ("Copy link", "复制链接"),
+    "link.label": ("Link to this program", "此程序的链接"),
+    "link.info": (
+        "The program is in the address itself; the scan is not. It opens in this app, or in another.",
+        "程序写在地址里，扫描不在其中。可在本应用中打开，也可换成另一个应用的地址打开。",
+    ),
+    # batch
+    "batch.drop": ("Drop scans, or a zip of scans", "拖入多个扫描，或一个 zip"),
+    "batch.go": ("Rebuild all", "全部重建"),
+    "batch.title": ("Scans", "扫描"),
+    "batch.name": ("File", "文件"),
+    "batch.state": ("State", "状态"),
+    "batch.deviation": ("Mean deviation", "平均偏差"),
+    "batch.seconds": ("Time", "用时"),
+    "batch.why": ("Remark", "说明"),
+    "batch.empty": (
+        "Nothing here yet: drop several scans or a zip of them, and press Rebuild all.",
+        "这里还没有内容：拖入多个扫描或一个 zip，然后点“全部重建”。",
+    ),
+    "batch.progress": ("{n} of {total}: {stage}", "第 {n} / {total} 个：{stage}"),
+    "batch.done": ("{done} rebuilt, {failed} failed.", "重建 {done} 个，失败 {failed} 个。"),
+    "batch.zip": ("Download all as zip", "全部下载 (zip)"),
+    "batch.model": ("Model: {model}", "模型：{model}"),
+    "row.waiting": ("waiting", "等待"),
+    "row.working": ("working", "进行中"),
+    "row.done": ("done", "完成"),
+    "row.failed": ("failed", "失败"),
+    # the one-page report
+    "page.numbers": ("Numbers", "数值"),
+    "page.deviation": ("the points, coloured by their deviation", "按偏差着色的点"),
+    "page.size": ("size", "尺寸"),
+    "page.points": ("points", "点数"),
+    "page.p95": ("95 % of the points within", "95 % 的点在此距离内"),
+    "page.max": ("largest deviation", "最大偏差"),
+    "page.bias": ("mean side (above 0: outside)", "平均偏向（大于 0 为外侧）"),
+    "page.distance": ("both ways", "双向距离"),
+    "page.before": ("before the fit", "拟合前"),
+    "page.solid": ("OpenCASCADE", "OpenCASCADE 检查"),
 }
