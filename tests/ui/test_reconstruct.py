@@ -200,8 +200,8 @@ def test_the_side_on_which_the_points_lie_is_told_in_words(plate, services):
 def test_the_deviation_view_draws_the_cloud_in_its_colours(plate, services):
     after, _ = rebuilt(plate, services)
     drawn = {mode: views.view(after, mode, services) for mode in (views.SOLID, views.WITH_POINTS, views.DEVIATION)}
-    sizes = {mode: Path(path).stat().st_size for mode, path in views.items()}
-    assert len(set(views.values())) == 3
+    sizes = {mode: Path(path).stat().st_size for mode, path in drawn.items()}
+    assert len(set(drawn.values())) == 3
     assert sizes[views.DEVIATION] > sizes[views.SOLID]
     nothing_yet = views.view(plate, views.DEVIATION, services)
     assert nothing_yet == views.cloud_view(plate, services)
