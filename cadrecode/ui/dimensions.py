@@ -8,6 +8,7 @@ from dataclasses import replace
 import gradio as gr
 
 from cadrecode.program.edit import Parameter, parameters, set_parameters
+from cadrecode.program.layout import laid_out
 from cadrecode.program.write import write
 from cadrecode.ui import parts
 from cadrecode.ui.parts import Part, Work
@@ -37,7 +38,7 @@ def moved(work: Work, base: Part, values: Mapping[str, float]) -> Work:
     changed = {name: value for name, value in values.items() if abs(value - before[name]) > 1e-9}
     if not changed:
         return replace(work, edited=None if base in work.parts else base)
-    text = write(set_parameters(tree, changed))
+    text = laid_out(write(set_parameters(tree, changed)))
     return replace(work, edited=parts.of_program(text, work.scan, None))
 
 

@@ -15,10 +15,9 @@ TOUR = """
 const KEY = 'cadrecode_tour', box = element.querySelector('.cr-tour');
 const steps = [...box.querySelectorAll('p')], [next, end] = box.querySelectorAll('button');
 let at = 0;
-const point = (on) => {
-  document.querySelectorAll('.cr-pointed').forEach(one => one.classList.remove('cr-pointed'));
-  if (on) document.querySelector(on)?.classList.add('cr-pointed');
-};
+const light = document.head.appendChild(document.createElement('style'));  // classes of theirs pages take away again
+const point = (on) => { light.textContent = on
+  ? `${on} { outline: 3px solid var(--cr-accent); outline-offset: 3px; border-radius: 8px; }` : ''; };
 const show = (step) => {
   at = step;
   box.hidden = false;
@@ -63,4 +62,5 @@ def about(words: Words, tab: str) -> gr.HTML:
         f'<details class="cr-about"><summary aria-label="{escape(title)}"><b aria-hidden="true">?</b> '
         f"{words('help.open')}</summary><div>{lines}</div></details>",
         padding=False,
+        elem_classes="cr-about-place",
     )

@@ -101,13 +101,12 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                     )
                     for kind in KINDS
                 ]  # fmt: skip
+                make_link = gr.Button(words("link.make"), size="sm", elem_id="make-link", min_width=110)
+            address = gr.Textbox(
+                label=words("link.label"), info=words("link.info"), visible=False, buttons=["copy"], max_lines=1,
+                elem_id="link",
+            )  # fmt: skip
             files_note = gr.HTML("", padding=False)
-            with gr.Row(elem_classes="cr-files"):
-                make_link = gr.Button(words("link.make"), size="sm", elem_id="make-link", min_width=110, scale=0)
-                address = gr.Textbox(
-                    label=words("link.label"), info=words("link.info"), visible=False, buttons=["copy"], max_lines=1,
-                    elem_id="link",
-                )  # fmt: skip
             with gr.Row(equal_height=False):
                 with gr.Column(scale=2, min_width=300, elem_id="dimensions") as sliders:
                     pass
