@@ -27,7 +27,9 @@ def compare(run: Run, best_step: int | None) -> dict[str, dict[str, Any]]:
     last = best_step if best_step in evaluated else max(evaluated)
     found = {"base": evaluated.get(0), "adapter": evaluated[last]}
     return {
-        who: {key: entry.get(key) for key in FIGURES if key in entry} for who, entry in found.items() if entry is not None
+        who: {key: entry.get(key) for key in FIGURES if key in entry}
+        for who, entry in found.items()
+        if entry is not None
     }
 
 
