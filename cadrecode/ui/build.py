@@ -24,6 +24,7 @@ from cadrecode.ui.wire import hear
 log = logging.getLogger(__name__)
 
 CACHE_SECONDS = (1800, 24 * 3600)  # how often Gradio looks for old files of its own, and how old they may grow
+OWNERS = ("train", "evaluate", "adapters")  # tabs that guests may not use
 AT_ONCE = 16  # handlers of one kind; the engine and the sandbox take turns by themselves
 
 
@@ -50,18 +51,24 @@ def _page(services: Services, words: Words, app: gr.Blocks) -> None:
         with gr.Tab(words("tab.batch"), id="batch") as tab:
             guide.about(words, "batch")
             batch.build(services, words, app, tab)
-        with gr.Tab(words("tab.train"), id="train") as training:
+        with gr.Tab(words("tab.train"), id="train", elem_id="tab-train"):
             guide.about(words, "train")
             train.build(services, words, app)
-        with gr.Tab(words("tab.evaluate"), id="evaluate") as evaluating:
+        with gr.Tab(words("tab.evaluate"), id="evaluate", elem_id="tab-evaluate") as evaluating:
             guide.about(words, "evaluate")
             evaluate.build(services, words, app, evaluating)
-        with gr.Tab(words("tab.adapters"), id="adapters") as handing_on:
+        with gr.Tab(words("tab.adapters"), id="adapters", elem_id="tab-adapters") as handing_on:
             guide.about(words, "adapters")
             adapters.build(services, words, app, tabs, handing_on)
-    if services.guests:  # what they may not use they need not see; the handlers refuse them anyway
-        owners = [training, evaluating, handing_on]
-        hear(app.load, lambda: [gr.update(visible=not access.is_guest())] * 3, None, owners, words, guests=True)
+    if services.guests:
+        hear(app.load, _hidden_from_guests, None, gr.HTML("", padding=False, elem_id="for-guests"), words, guests=True)
+
+
+def _hidden_from_guests() -> str:
+    """Tabs that guests may not use they need not see; the handlers refuse them anyway. (Gradio ignores `visible` of a
+    tab once the page is open.)"""
+    buttons = ", ".join(f"#tab-{name}-button" for name in OWNERS)
+    return f"<style>{buttons} {{ display: none !important; }}</style>" if access.is_guest() else ""
 
 
 def _head(words: Words) -> str:

@@ -16,7 +16,7 @@ from cadrecode.ui.text import Words
 
 log = logging.getLogger(__name__)
 
-UNASKED = ("load", "tick", "select", "change")  # events that happen to a visitor by themselves
+ASKED = ("click", "input", "upload", "submit")  # a person did that; other events happen to a visitor by themselves
 
 
 def hear(
@@ -37,7 +37,7 @@ def hear(
         options: of Gradio's listener.
     """
     options = {"show_progress": "hidden", "api_visibility": "private", **options}
-    asked = getattr(listener, "event_name", "") not in UNASKED
+    asked = getattr(listener, "event_name", "") in ASKED
     return listener(in_words(handler, words, guests=guests, asked=asked), inputs, outputs, **options)
 
 

@@ -19,7 +19,7 @@ def test_a_long_program_gets_a_line_for_each_step_and_stays_the_same():
     shown = laid_out(LONG)
     assert ast.dump(ast.parse(shown)) == ast.dump(ast.parse(LONG))
     assert parse(shown) == parse(LONG)
-    assert max(len(line) for line in shown.splitlines()) < 70
+    assert max(len(line) for line in shown.splitlines()) < 75
     assert "    w0.sketch()\n    .rect(54, 63.996)\n" in shown
     assert "    .cut(\n        w1.sketch()\n        .push([(0.334, 25.902)])\n" in shown
 

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from cadrecode.cloud import read_cloud
 from cadrecode.errors import CadrecodeError, PointCloudError, ProgramError
 from cadrecode.ui import dimensions, html, parts, rebuilding, samples, views
 from cadrecode.ui.files import KINDS, write_files
+from cadrecode.ui.report import write_page
 from cadrecode.ui.text import Words
 
 EN, ZH = Words("en"), Words("zh")
@@ -295,3 +297,40 @@ def test_what_was_cleaned_away_is_counted_and_no_longer_shown(plate, services):
     np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=0.05)
     again, _ = rebuilt(after, services)
     assert again.cleaned is None
+
+
+def test_the_page_holds_pictures_numbers_and_code_and_fetches_nothing(plate, services):
+    after, _ = rebuilt(replace(plate, unit="cm", name="a<b"), services)
+    for words, said in ((EN, "mean deviation"), (ZH, "平均偏差")):
+        page = write_page(services.made / "page.html", after, words, "valid solid").read_text(encoding="utf-8")
+        assert page.count("data:image/png;base64,") == 2
+        assert said in page
+        assert "80.0 × 40.0 × 8.00 cm" in page
+        assert "valid solid" in page
+        assert "a&lt;b" in page
+        assert after.shown.text.splitlines()[0] in page
+        assert not re.search(r"<script|<link|https?://|src=\"(?!data:)", page)
+
+
+def test_the_other_files_say_their_unit_and_hold_the_part(plate, services):
+    after, _ = rebuilt(replace(plate, unit="cm"), services)
+    files = write_files(after, services, EN)
+    printed = read_cloud(files.paths["3mf"])  # millimetres
+    np.testing.assert_allclose(np.ptp(printed.points, axis=0), (800, 400, 80), rtol=0.01)
+    np.testing.assert_allclose(read_cloud(files.paths["aligned"]).points, after.cloud.points)
+
+
+def test_a_scan_in_metres_that_is_called_millimetres_is_doubted(plate):
+    small = replace(plate.cloud, points=plate.cloud.points / 1000)
+    assert "pick m as its unit" in html.cloud_facts(small, "mm", EN)
+    assert "pick m" not in html.cloud_facts(small, "m", EN)
+    assert "pick m" not in html.cloud_facts(plate.cloud, "mm", EN)
+
+
+def test_a_handle_stands_where_its_number_is():
+    step = dimensions.slider(
+        SimpleNamespace(value=1.617, minimum=0.6, maximum=5, step=1, is_length=True), "r", "mm"
+    ).step
+    assert step == pytest.approx(0.1)
+    step = dimensions.slider(SimpleNamespace(value=80, minimum=4, maximum=200, step=1, is_length=True), "r", "mm").step
+    assert step == 1
