@@ -100,13 +100,6 @@ def _decode(
     return rows
 
 
-def _forbid(logits: torch.Tensor, mask: EdgeMask, written: list[list[int]]) -> None:
-    """Take away, in (rows, V) logits, what must not follow the tokens of each row."""
-    for place, tokens in enumerate(written):
-        for token in mask.forbidden(tokens):
-            logits[place, token] = -torch.inf
-
-
 def _picker(temperature: float, top_p: float, seed: int, n_rows: int):
     """How the next tokens are chosen: (rows, V) logits and the rows' numbers in, (rows,) int64 out."""
     if temperature <= 0:

@@ -80,7 +80,9 @@ def processes():
     return context
 
 
-def test_a_run_that_is_killed_again_and_again_has_the_curve_of_one_that_never_was(settings, trained, processes, tmp_path):
+def test_a_run_that_is_killed_again_and_again_has_the_curve_of_one_that_never_was(
+    settings, trained, processes, tmp_path
+):
     changes = {"max_steps": STEPS, "save_steps": 2, "save_total_limit": 1, "auto_merge_final": False}
     whole = trained(settings(**changes, model_save_path=str(tmp_path / "whole")))
 
