@@ -200,7 +200,7 @@ def test_out_of_memory_shows_before_the_first_step_with_numbers(settings, traine
     monkeypatch.setattr("cadrecode.model.network.PointCloudMixin.forward", greedy)
     monkeypatch.setattr("cadrecode.estimate.available_memory", lambda device: 650 * 2**20)
     config = settings(per_device_train_batch_size=16)
-    with pytest.raises(RunError, match="Out of memory. "):
+    with pytest.raises(RunError, match=r"Out of memory\. "):
         trained(config)
     run = Run(config.model_save_path)
     assert run.state == State.FAILED
