@@ -17,7 +17,6 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-
 from tests.e2e.conftest import BROWSER_ARGUMENTS, App, find_browser, free_port
 from tests.e2e.test_stories import SLIDE
 
