@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -77,11 +78,35 @@ def bad(text: str) -> str:
     return f'<div class="cr-bad" role="alert">{escape(text)}</div>'
 
 
+def bar(done: float, total: float) -> str:
+    """How far it is, as a bar."""
+    share = 100 * min(max(done / total, 0), 1) if total else 0
+    shown = f'role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share:.0f}"'
+    return f'<div class="cr-bar" {shown}><i style="width:{share:.1f}%"></i></div>'
+
+
 def progress(text: str, done: float, total: float) -> str:
     """A line of words over a bar."""
-    share = 100 * min(max(done / total, 0), 1) if total else 0
-    bar = f'<div class="cr-bar"><i style="width:{share:.1f}%"></i></div>'
-    return f'<div class="cr-progress" role="status">{escape(text)}{bar}</div>'
+    return f'<div class="cr-progress" role="status">{escape(text)}{bar(done, total)}</div>'
+
+
+def plain_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table to read; the first column names its row. Nothing in it can be picked: for that there is `table`."""
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in headers)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}</tr>'
+        for name, *cells in rows
+    )
+    return (
+        f'<div class="cr-rows cr-plain" role="region" tabindex="0" aria-label="{escape(title)}"><table>'
+        f"<caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def more(summary: str, lines: Sequence[str]) -> str:
+    """A fold of lines that one can look at."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<details class="cr-note"><summary>{escape(summary)}</summary><ul>{items}</ul></details>'
 
 
 def idle(text: str = "") -> str:

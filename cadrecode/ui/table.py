@@ -7,11 +7,11 @@ from html import escape
 
 import gradio as gr
 
-# What the browser does: a picked row is told to Python as a `select` event with the row's name.
+# What the browser does: a picked row (or card) is told to Python as a `select` event with the row's name.
 PICK = """
 let picked = null;  // by keyboard: the answer replaces the table, and with it the row that had the focus
 const pick = (target) => {
-  const row = target.closest('tr[data-name]');
+  const row = target.closest('[data-name]');
   if (row) trigger('select', {name: row.dataset.name});
   return row?.dataset.name;
 };

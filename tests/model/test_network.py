@@ -37,7 +37,7 @@ def test_cached_and_uncached_logits_agree(tokenizer, kind, encoder):
         out = model(
             input_ids=batch["input_ids"][:, last],
             attention_mask=batch["attention_mask"][:, : place + 1],
-            past_key_values=out.past_key_values,
+            cache=out.cache,
             use_cache=True,
         )
         pieces.append(out.logits)
@@ -100,7 +100,7 @@ def test_the_loss_is_the_plain_one(tokenizer, monkeypatch, rows):
     wanted = torch.autograd.grad(plain, model.point_encoder.projection.weight)[0]
     out = model(**batch)
     assert out.logits is None
-    assert out.past_key_values is None
+    assert out.cache is None
     got = torch.autograd.grad(out.loss, model.point_encoder.projection.weight)[0]
     assert out.loss.item() == pytest.approx(plain.item(), rel=1e-5)
     torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-7)
@@ -234,3 +234,12 @@ def test_the_trainer_trains_and_evaluates(tokenizer, tmp_path):
         sum(n * loss for n, loss in zip(asked, losses)) / sum(asked), rel=1e-3
     )
     assert trainer.evaluate()["eval_loss"] < before / 2
+
+
+def test_padding_on_the_right_needs_no_mask(tokenizer):
+    """Nothing that is asked for looks to its right, so the data leaves the mask out and the kernels are fast."""
+    model = make_model(tokenizer)
+    batch = make_batch(model, tokenizer, ["r=w0.box(1,2,3)", "r=w0"], left=False)
+    masked = model(**batch).loss
+    del batch["attention_mask"]
+    torch.testing.assert_close(model(**batch).loss, masked)
