@@ -14,7 +14,7 @@ FLOORS = [
     {"config", "runs", "kernel"},
     {"cloud", "program"},
     {"model"},
-    {"fit", "data", "scoring", "export"},
+    {"fit", "data", "scoring", "export", "estimate"},
     {"reconstruct", "train", "pretrain", "evaluate", "refine", "merge", "build_dataset"},
     {"engine", "jobs"},
     {"ui", "cli"},
@@ -32,7 +32,7 @@ HOMES = {  # library: rooms that may import it
     "igl": {"cloud"},
     "peft": {"model"},
     "bitsandbytes": {"model"},
-    "torch": {"model", "data", "train", "pretrain", "evaluate", "merge", "reconstruct"},
+    "torch": {"model", "data", "train", "pretrain", "evaluate", "merge", "reconstruct", "estimate"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

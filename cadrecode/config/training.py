@@ -62,6 +62,13 @@ class TrainConfig(Settings):
     lora_target_modules: Names = LORA_TARGETS
     """The linear layers that get an update."""
 
+    use_rslora: bool = False
+    """Divide lora_alpha by the root of lora_r in place of lora_r itself: steadier at high ranks."""
+    use_dora: bool = False
+    """DoRA: learn the length of each weight row apart from its direction. A little better, and slower."""
+    init_from_adapter: MaybeText = None
+    """The folder of an adapter to go on from, with a fresh optimizer: for more data, or other data."""
+
     auto_merge_lora: bool = True
     """Merge at each checkpoint during training."""
     auto_merge_final: bool = True

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset, Sampler
 from cadrecode.cloud import farthest_point_sample
 from cadrecode.data.dataset import DatasetReport, Pair, Programs, Skipped
 from cadrecode.errors import DatasetError
-from cadrecode.model.tokens import encode_program
+from cadrecode.model.tokens import decode_program, encode_program
 
 IGNORED = -100  # a label that asks for nothing
 GROUPED_BATCHES = 50  # batches sorted by length together: enough to pad little, few enough to stay random
@@ -30,24 +30,29 @@ class EncodedPair:
 
 
 def encode(programs: Programs, tokenizer, max_tokens: int) -> tuple[list[EncodedPair], DatasetReport]:
-    """Token numbers of each program; those of more than `max_tokens` are left out, and listed.
+    """Token numbers of each program; those of more than `max_tokens` are left out, and listed; so are those whose
+    tokens do not give back the program.
 
-    Raises: DatasetError: all are too long.
+    Raises: DatasetError: none is left.
     """
-    kept, too_long = [], []
+    kept, too_long, lossy = [], [], []
     for pair in programs.pairs:
         tokens = encode_program(tokenizer, pair.text)
-        if len(tokens) > max_tokens:
+        if decode_program(tokenizer, tokens) != pair.text:
+            lossy.append(Skipped(pair.name, "the base's tokenizer cannot spell it: its tokens give another text"))
+        elif len(tokens) > max_tokens:
             too_long.append(Skipped(pair.name, f"{len(tokens)} tokens; there is room for {max_tokens}"))
         else:
             kept.append(EncodedPair(pair, tokens))
+    if programs.pairs and len(lossy) == len(programs.pairs):
+        raise DatasetError(f"The base's tokenizer cannot spell a single program of {programs.source}.")
     if programs.pairs and not kept:
         raise DatasetError(
             f"Every program of {programs.source} is longer than {max_tokens} tokens. Raise max_seq_length, or use a "
             "base with longer sequences."
         )
     lengths = [len(entry.tokens) for entry in kept]
-    return kept, DatasetReport(programs.source, len(kept), programs.skipped, too_long, lengths)
+    return kept, DatasetReport(programs.source, len(kept), [*programs.skipped, *lossy], too_long, lengths)
 
 
 def view(points: np.ndarray, n_points: int, rng: np.random.Generator) -> np.ndarray:
@@ -142,7 +147,10 @@ class Collate:
         self.pad_id, self.n_point_tokens = pad_id, n_point_tokens
 
     def __call__(self, items: Sequence[dict]) -> dict[str, torch.Tensor]:
-        """input_ids, attention_mask, labels (B, T) int64; point_mask (B, T) bool; point_cloud (B, N, 3) float32.
+        """input_ids, labels (B, T) int64; point_mask (B, T) bool; point_cloud (B, N, 3) float32.
+
+        No attention_mask: padding stands on the right, where a causal model never looks from a word that is asked
+        for, and without a mask the attention kernels are at their fastest and keep the least.
 
         Labels ask for the program and END: not for the points, START, or padding.
         """
@@ -150,19 +158,16 @@ class Collate:
         width = slots + max(len(item["tokens"]) for item in items)
         input_ids = torch.full((len(items), width), self.pad_id)
         labels = torch.full((len(items), width), IGNORED)
-        attention_mask = torch.zeros((len(items), width), dtype=torch.long)
         for row, item in enumerate(items):
             tokens = torch.tensor(item["tokens"])
             end = slots + len(tokens)
             input_ids[row, slots:end] = tokens
             labels[row, slots + 1 : end] = tokens[1:]
-            attention_mask[row, :end] = 1
         point_mask = torch.zeros((len(items), width), dtype=torch.bool)
         point_mask[:, :slots] = True
         clouds = torch.from_numpy(np.stack([item["point_cloud"] for item in items]))
         return {
             "input_ids": input_ids,
-            "attention_mask": attention_mask,
             "labels": labels,
             "point_mask": point_mask,
             "point_cloud": clouds,

@@ -28,6 +28,7 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 ENCODER = "point_encoder"
 PREFIX = "base_model.model."  # before every name in an adapter's file
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
+DORA_LENGTHS = ".lora_magnitude_vector"
 MERGE_TOLERANCE = 1e-3  # largest logit difference, relative to the largest logit; float32 rounding makes about 1e-6
 
 
@@ -67,10 +68,12 @@ def attach_lora(
     dropout: float = 0.1,
     target_modules: Sequence[str] = TARGETS,
     use_rslora: bool = False,
+    use_dora: bool = False,
 ) -> PeftModel:
     """Freeze the model and give it a fresh adapter, together with its point encoder.
 
     Args:    r, alpha, dropout: width, scale (divided by r, or by sqrt(r) with use_rslora) and dropout of the update.
+             use_dora: learn the length of each weight row apart from its direction.
     Returns: the wrapped model; the adapter (float32) and the encoder are what trains.
     Raises:  ModelError: a target that the model has not.
     """
@@ -87,6 +90,7 @@ def attach_lora(
         lora_dropout=dropout,
         target_modules=sorted(target_modules),
         use_rslora=use_rslora,
+        use_dora=use_dora,
         modules_to_save=[ENCODER],
         bias="none",
         task_type="CAUSAL_LM",
@@ -116,7 +120,8 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: P
     folder = Path(folder)
     name = model.active_adapter
     state = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
-    expected = 2 * sum(name in getattr(module, "lora_A", ()) for module in model.modules())
+    a_layer = 3 if model.peft_config[name].use_dora else 2  # tensors: A, B, and DoRA's lengths
+    expected = a_layer * sum(name in getattr(module, "lora_A", ()) for module in model.modules())
     counts = _count(state)
     if counts.lora_tensors == 0 or counts.lora_tensors != expected:
         raise ModelError(f"The adapter holds {counts.lora_tensors} LoRA tensors of {expected}: nothing was saved.")
@@ -339,12 +344,13 @@ def _misfit(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], 
         if hasattr(module, "in_features") and hasattr(module, "out_features"):
             have[name + ".lora_A.weight"] = (module.in_features,)
             have[name + ".lora_B.weight"] = (module.out_features,)
+            have[name + DORA_LENGTHS] = (module.out_features,)
     for key, value in state.items():
         place = key.removeprefix(PREFIX)
         if place not in have:
             return f"the model has no place for {place}"
         sizes = tuple(value.shape)
-        if ".lora_" in place:  # one side is the rank, the other the layer's
+        if ".lora_" in place and not place.endswith(DORA_LENGTHS):  # one side is the rank, the other the layer's
             sizes = sizes[1:] if ".lora_A." in place else sizes[:1]
             other = key.replace(".lora_A.", ".lora_*.").replace(".lora_B.", ".lora_A.").replace(".lora_*.", ".lora_B.")
             if other not in state:

@@ -7,6 +7,7 @@ config says which encoder). Safetensors only: a .bin file is a pickle, which can
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -40,6 +41,7 @@ ENCODER_PREFIX = "point_encoder."
 KEPT_WHOLE = ["point_encoder", "lm_head"]  # never quantised
 WANTED_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 HUB_SECONDS = 10.0  # one attempt to reach the hub; its own client tries for half a minute
+FINGERPRINT_BYTES = 2**20
 SHARD = "1000GB"  # one model.safetensors, whatever the size, as the guide promises
 
 
@@ -287,6 +289,22 @@ def read_weights(folder: Path, name: str) -> Weights:
         except Exception as error:  # safetensors raises its own class, which is an Exception and no more
             raise ModelError(f"{name}: {path.name} is damaged or cut short ({error}).") from error
     return Weights(shapes, dtypes)
+
+
+def weights_fingerprint(name: str) -> str:
+    """A short sum that two bases share when their weights are the same: of each file's size, header and ends.
+
+    Raises: ModelError: there is no such base.
+    """
+    summed = hashlib.sha256()
+    for path in sorted(find_folder(name).glob("*.safetensors")):
+        size = path.stat().st_size
+        summed.update(f"{path.name} {size} ".encode())
+        with path.open("rb") as file:
+            summed.update(file.read(FINGERPRINT_BYTES))
+            file.seek(max(0, size - FINGERPRINT_BYTES))
+            summed.update(file.read(FINGERPRINT_BYTES))
+    return summed.hexdigest()[:16]
 
 
 def _encoder_settings(values: dict, weights: Weights, name: str) -> tuple[dict, bool]:

@@ -7,6 +7,7 @@ contents: read programs, load the base, attach the adapter, fit, save and check,
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import json
 import logging
@@ -29,7 +30,10 @@ from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, RunError
 from cadrecode.model import adapters
 from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
 from cadrecode.train.base import Precision, free_memory, load_base, loss_of
+from cadrecode.train.card import compare, write_card
+from cadrecode.train.checkpoints import origin_of, refuse_strangers
 from cadrecode.train.loop import AdapterTrainer
+from cadrecode.train.preflight import check_disk, check_labels, out_of_memory, say_estimate, try_longest_batch
 from cadrecode.train.saving import check_saved, merge_beside, size_mb
 from cadrecode.train.watch import RunFolder
 
@@ -38,10 +42,7 @@ log = logging.getLogger(__name__)
 HELD_OUT_SHARE = 0.05  # of the training programs, where there is no validation data
 CHECKED_PAIRS = 4  # pairs on which a saved adapter must have the loss of the one in memory
 ADAPTER_FILES = (adapters.CONFIG_FILE, adapters.WEIGHTS_FILE)
-OUT_OF_MEMORY = (
-    "Out of memory. Set per_device_train_batch_size to 4 and gradient_accumulation_steps to 8, turn on "
-    "gradient_checkpointing, use --use_qlora, or take a smaller base."
-)
+DISK_FULL = "The disk is full. Make room; the last complete checkpoint is whole: --resume_from_checkpoint last."
 
 
 def train(config: TrainConfig, run: Run) -> Path:
@@ -53,7 +54,7 @@ def train(config: TrainConfig, run: Run) -> Path:
     """
     disable_progress_bar()  # log.txt is read as text
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")  # PEFT asks transformers by its old name
-    with _outcome_noted(run):
+    with _outcome_noted(config, run):
         checkpoint = _checkpoint_to_resume(config, run)
         _check_possible(config)
         set_seed(config.seed)
@@ -145,7 +146,13 @@ def fit(
         log.info("%s", val_report.summary())
         reports["validation"] = val_report.to_dict()
     (run.folder / "data.json").write_text(json.dumps(reports, indent=1), encoding="utf-8")
+    origin = origin_of(config, pairs)
+    if checkpoint is not None:
+        refuse_strangers(checkpoint, origin)
+    longest = max(report.token_lengths)
+    say_estimate(config, longest)
     model = _attach(config, model)
+    check_disk(config, run.folder, adapters.count_parameters(model)[0])
     views = Views(
         pairs,
         config.n_points,
@@ -155,6 +162,7 @@ def fit(
     )
     held_views = Views(held, config.n_points, seed=config.seed) if held else None
     trainer = AdapterTrainer(
+        origin=origin,
         model=model,
         args=_arguments(config, run, precision, evaluate_first=checkpoint is None and not fresh_encoder),
         processing_class=tokenizer,
@@ -162,7 +170,8 @@ def fit(
         train_dataset=views,
         eval_dataset=held_views,
     )
-    longest = max(report.token_lengths)
+    check_labels(trainer, tokenizer)
+    try_longest_batch(trainer, config)
     watch = RunFolder(run, config, lambda folder: merge_beside(config, folder, run), tokenizer, held_views, longest)
     trainer.add_callback(watch)
     if checkpoint is not None:
@@ -174,10 +183,14 @@ def fit(
     if config.keep_best:
         best = trainer.state
         log.info("Kept: the weights of step %s, with eval_loss %s", best.best_global_step, best.best_metric)
-    run.set_status(State.SAVING)
+    scores = compare(run, trainer.state.best_global_step if config.keep_best else None)
+    for who, figures in scores.items():
+        log.info("%s: %s", who, "  ".join(f"{k} {v:.4f}" for k, v in figures.items() if v is not None))
+    run.set_status(State.SAVING, scores=scores)
     batch = trainer._prepare_inputs(_check_batch(trainer, pairs, config))
     loss = loss_of(model, batch)
     counts = adapters.save_adapter(model, tokenizer, run.folder)
+    write_card(run.folder, config, report, scores)
     log.info(
         "Adapter saved: %d LoRA and %d encoder tensors, %s numbers, %.1f MB",
         counts.lora_tensors,
@@ -195,13 +208,20 @@ def _attach(config: TrainConfig, model):
     elif config.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     held_mb = model.get_memory_footprint() / 2**20
-    model = adapters.attach_lora(
-        model,
-        r=config.lora_r,
-        alpha=config.lora_alpha,
-        dropout=config.lora_dropout,
-        target_modules=config.lora_target_modules,
-    )
+    if config.init_from_adapter is not None:
+        _refuse_other_adapter(Path(config.init_from_adapter), config)
+        model = adapters.load_adapter(model, config.init_from_adapter, trainable=True)
+        log.info("Going on from the adapter in %s", config.init_from_adapter)
+    else:
+        model = adapters.attach_lora(
+            model,
+            r=config.lora_r,
+            alpha=config.lora_alpha,
+            dropout=config.lora_dropout,
+            target_modules=config.lora_target_modules,
+            use_rslora=config.use_rslora,
+            use_dora=config.use_dora,
+        )
     trainable, total = adapters.count_parameters(model)
     log.info(
         "%s: held in %.0f MB (%s); trainable %s of %s parameters (%.2f %%)",
@@ -304,15 +324,23 @@ def _checkpoint_to_resume(config: TrainConfig, run: Run) -> Path | None:
         raise RunError(f"{folder} cannot be resumed from: {'; '.join(problems)}.")
     if checkpoint_step(folder) >= config.max_steps:
         raise RunError(f"{folder} has all of max_steps ({config.max_steps}) behind it. Raise max_steps to go on.")
+    _refuse_other_adapter(folder, config)
+    return folder
+
+
+def _refuse_other_adapter(folder: Path, config: TrainConfig) -> None:
+    """Raises: RunError, ModelError: no adapter, or one of another shape than the settings ask for, and which."""
+    adapters.adapter_base(folder)
     saved = json.loads((folder / adapters.CONFIG_FILE).read_text(encoding="utf-8"))
     for name, then, now in (
         ("lora_r", saved["r"], config.lora_r),
         ("lora_alpha", saved["lora_alpha"], config.lora_alpha),
         ("lora_target_modules", sorted(saved["target_modules"]), sorted(config.lora_target_modules)),
+        ("use_rslora", saved.get("use_rslora", False), config.use_rslora),
+        ("use_dora", saved.get("use_dora", False), config.use_dora),
     ):
         if then != now:
             raise RunError(f"{folder} was trained with {name} {then}, and the settings say {now}.")
-    return folder
 
 
 def _check_batch(trainer: AdapterTrainer, pairs: list[EncodedPair], config: TrainConfig) -> dict[str, torch.Tensor]:
@@ -331,7 +359,7 @@ def _stopped(run: Run) -> Path:
 
 
 @contextlib.contextmanager
-def _outcome_noted(run: Run) -> Iterator[None]:
+def _outcome_noted(config: TrainConfig, run: Run) -> Iterator[None]:
     """Whatever ends the run early is written into its status before it is raised."""
     run.claim()
     try:
@@ -340,9 +368,11 @@ def _outcome_noted(run: Run) -> Iterator[None]:
         run.set_status(State.FAILED, error=str(error))
         raise
     except torch.OutOfMemoryError as error:
-        run.set_status(State.FAILED, error=OUT_OF_MEMORY)
-        raise RunError(OUT_OF_MEMORY) from error
+        told = out_of_memory(config)
+        run.set_status(State.FAILED, error=str(told))
+        raise told from error
     except BaseException as error:
         log.error("%s", traceback.format_exc())
-        run.set_status(State.FAILED, error=f"{type(error).__name__}: {error}")
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        run.set_status(State.FAILED, error=DISK_FULL if full else f"{type(error).__name__}: {error}")
         raise

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import torch
+from safetensors import SafetensorError
 from torch.utils.data import DataLoader
 from transformers import Trainer
 from transformers.trainer_callback import PrinterCallback
 
 from cadrecode.data.batches import LikeLengths, Views
+from cadrecode.errors import CadrecodeError
 from cadrecode.model.adapters import save_adapter
+from cadrecode.train.checkpoints import finish_checkpoint, forget_checkpoint, not_written
 
 
 class AdapterTrainer(Trainer):
@@ -16,10 +22,13 @@ class AdapterTrainer(Trainer):
 
     One "epoch" of the Trainer is the whole run: `LikeLengths` goes over the pairs as often as the steps need, always
     the same way for a seed. So a run resumed at step n continues with exactly the batches that were still to come.
+
+    Args: origin: what the run's checkpoints are of; noted in each.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, origin: dict[str, Any], **kwargs):
         super().__init__(**kwargs)
+        self.origin = origin
         self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> DataLoader:
@@ -47,6 +56,26 @@ class AdapterTrainer(Trainer):
             "pin_memory": self.args.device.type == "cuda",
             "worker_init_fn": _one_thread if workers else None,
         }
+
+    def _save_checkpoint(self, model, trial) -> None:
+        """As the Trainer does, but sealed before anything older is deleted, and with an end in words.
+
+        Raises: RunError: it could not be written; the one before it is still there.
+        """
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        keep, self.args.save_total_limit = self.args.save_total_limit, None  # the Trainer would delete before we seal
+        if self.args.should_save:
+            forget_checkpoint(folder)  # one of an earlier attempt: its seal says nothing about what is written now
+        try:
+            super()._save_checkpoint(model, trial)
+            if self.args.should_save:
+                finish_checkpoint(folder, self.origin, keep, self.state.best_model_checkpoint)
+        except CadrecodeError:
+            raise
+        except (OSError, RuntimeError, SafetensorError) as error:  # torch.save makes a RuntimeError of a full disk
+            raise not_written(folder, error) from error
+        finally:
+            self.args.save_total_limit = keep
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         save_adapter(self.model, self.processing_class, output_dir or self.args.output_dir)

@@ -19,12 +19,13 @@ from cadrecode.data.batches import Views
 from cadrecode.errors import ProgramError, RunError
 from cadrecode.model.decode import generate
 from cadrecode.program import build, iou, mesh_of, parse
-from cadrecode.runs import RESUMABLE, Run, State, seal_checkpoint
+from cadrecode.runs import RESUMABLE, SEAL, Run, State
 
 log = logging.getLogger(__name__)
 
 STATUS_SECONDS = 0.5  # between rewrites of status.json
 KEPT_SAMPLES = 3
+EXPLODED, EXPLODED_BY, EXPLODED_TIMES = 2.0, 2.0, 3  # diverged: above 2 x the lowest loss + 2, three logs in a row
 MORE_TOKENS = 1.25  # a sample may be this much longer than the longest training program, before it is cut
 
 
@@ -53,6 +54,7 @@ class RunFolder(TrainerCallback):
         self.pairs_per_step = config.per_device_train_batch_size * config.gradient_accumulation_steps
         self.started = self.last_status = self.last_log = time.monotonic()
         self.logged_step = 0
+        self.lowest, self.exploded = math.inf, 0
         self.paused = 0.0  # seconds of evaluating, saving and merging, which are no part of the speed
 
     def on_train_begin(self, args, state, control, **kwargs):
@@ -66,6 +68,8 @@ class RunFolder(TrainerCallback):
             self.stopped = True
             control.should_save = control.should_training_stop = True
             control.should_evaluate = False
+        if state.global_step == state.max_steps and self.held_views and not self.stopped:
+            control.should_evaluate = True  # base against adapter is a comparison of the first evaluation and the last
         now = time.monotonic()
         if control.should_evaluate:
             self._tell(State.EVALUATING, state)
@@ -78,8 +82,7 @@ class RunFolder(TrainerCallback):
         if not logs or "loss" not in logs:
             return
         step, loss = state.global_step, logs["loss"]
-        if not math.isfinite(loss):
-            raise RunError(f"The loss at step {step} is no number. Lower learning_rate, or use bf16, not fp16.")
+        self._refuse_divergence(step, loss, logs.get("learning_rate") or 0.0)
         now = time.monotonic()
         seconds = max(1e-9, now - self.last_log - self.paused)
         speed = (step - self.logged_step) * self.pairs_per_step / seconds
@@ -115,18 +118,33 @@ class RunFolder(TrainerCallback):
     def on_save(self, args, state, control, **kwargs):
         started = time.monotonic()
         folder = self.run.folder / f"checkpoint-{state.global_step}"
-        seal_checkpoint(folder)
         at_end = state.global_step >= state.max_steps and self.config.auto_merge_final and not self.config.keep_best
         if self.config.merge_at_checkpoints and not self.stopped and not at_end:  # at the end it would be made twice
             self.merge(folder)
             if not self.config.keep_lora_only:
-                for name in (*RESUMABLE, "adapter_config.json", "README.md"):
+                for name in (SEAL, *RESUMABLE, "adapter_config.json", "README.md"):
                     (folder / name).unlink(missing_ok=True)
                 log.info("keep_lora_only is false: %s keeps its merged model alone.", folder.name)
         self.paused += time.monotonic() - started
         self._tell(State.SAVING if control.should_training_stop else State.TRAINING, state)
 
     # ---
+
+    def _refuse_divergence(self, step: int, loss: float, learning_rate: float) -> None:
+        """Raises: RunError: the loss is no number, or far above what it once was, time after time."""
+        advice = (
+            f"Set learning_rate to {min(1e-4, self.config.learning_rate / 4):g} (it is {self.config.learning_rate:g}) "
+            f"and warmup_steps to {max(2 * self.config.warmup_steps, self.config.max_steps // 25)}; lora_r 32 with "
+            "lora_alpha 64 also helps. The last checkpoint is as it was."
+        )
+        if not math.isfinite(loss):
+            raise RunError(f"The loss at step {step} is no number: training diverged. {advice} Prefer bf16 to fp16.")
+        self.lowest = min(self.lowest, loss)
+        self.exploded = self.exploded + 1 if loss > EXPLODED * self.lowest + EXPLODED_BY else 0
+        if self.exploded >= EXPLODED_TIMES:
+            raise RunError(
+                f"The loss is {loss:.3g} at step {step}, after {self.lowest:.3g}: training diverged. {advice}"
+            )
 
     def _tell(self, state: State, trainer) -> None:
         self.last_status = time.monotonic()

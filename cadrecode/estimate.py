@@ -1,0 +1,174 @@
+"""What a training will take, before it is started: parameters, the adapter's size, memory by part, and what would help.
+
+`estimate` is a pure function of the settings and of the machine; opening this module imports no torch. The first call
+imports it, which takes seconds; later ones take about one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import psutil
+
+from cadrecode.config import EMBEDDED, TrainConfig
+
+Verdict = Literal["fits", "tight", "will_not_fit"]
+
+COMFORT = 0.85  # share of the memory up to which a training fits without doubt: the estimate is good to 15 %
+FRAMEWORK_CPU = 620 * 2**20  # a process that has imported torch, transformers and peft, measured on Linux
+FRAMEWORK_GPU = 600 * 2**20  # CUDA's context and the libraries' workspaces, beside what torch allocates
+GIB = 2**30
+SMALLER_BASE = {"Qwen/Qwen2-7B": "Qwen/Qwen2.5-3B", "Qwen/Qwen2.5-3B": "Qwen/Qwen3-1.7B-Base"}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a training takes.
+
+    Args:
+        parts: bytes of weights, adapters, optimizer, activations, logits and framework, at the peak of a step with the
+            longest programs that the settings let through.
+        trainable, total: parameters, counted on the model itself.
+        adapter_bytes: the adapter's file.
+        peak_bytes: the parts together. available_bytes: free on the device now.
+        verdict: fits, tight (within what the estimate may be off), or will_not_fit.
+        advice: the one change that makes it fit, in words; None where it fits.
+        changes: the same as settings, to be laid over the given ones; empty where nothing alone would do.
+    """
+
+    parts: dict[str, int]
+    trainable: int
+    total: int
+    adapter_bytes: int
+    peak_bytes: int
+    available_bytes: int
+    verdict: Verdict
+    advice: str | None
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+def estimate(settings: TrainConfig, *, available_bytes: int | None = None, longest: int | None = None) -> Estimate:
+    """Memory, parameters and advice for these settings on this machine.
+
+    Args:
+        available_bytes: memory to judge by, in place of what is free on the device now.
+        longest: tokens of the longest program, START and END among them; by default what the settings let through.
+    Raises: ModelError: the base is not here and not known, or has not the layers that are asked for.
+    """
+    room = available_bytes if available_bytes is not None else available_memory(settings.device)
+    parts, measured = _parts(settings, longest)
+    peak = sum(parts.values())
+    verdict = _verdict(peak, room)
+    advice, changes = (None, {}) if verdict == "fits" else _advice(settings, room, longest, peak)
+    return Estimate(
+        parts=parts,
+        trainable=measured.trainable,
+        total=measured.total,
+        adapter_bytes=measured.adapter_file,
+        peak_bytes=peak,
+        available_bytes=room,
+        verdict=verdict,
+        advice=advice,
+        changes=changes,
+    )
+
+
+def available_memory(device: str = "auto") -> int:
+    """Bytes free on the device that a setting names: the GPU's where there is one, else the machine's."""
+    import torch
+
+    if device != "cpu" and torch.cuda.is_available():
+        number = int(device.removeprefix("cuda:")) if device.startswith("cuda:") else 0
+        return torch.cuda.mem_get_info(number)[0]
+    return psutil.virtual_memory().available
+
+
+def recommended(available_bytes: int) -> dict[str, Any]:
+    """The guide's choice by memory: LoRA from 16 GB, QLoRA below, and a smaller batch with it under 12."""
+    if available_bytes >= 16 * GIB:
+        return {"use_qlora": False}
+    if available_bytes >= 12 * GIB:
+        return {"use_qlora": True}
+    return {"use_qlora": True, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 8}
+
+
+def _parts(settings: TrainConfig, longest: int | None):
+    import torch
+
+    from cadrecode.model.encoder import PointEncoderSettings
+    from cadrecode.model.footprint import Adapter, base_config, footprint
+
+    config = base_config(settings.base_model_name)
+    gpu = settings.device != "cpu" and torch.cuda.is_available()
+    slots = PointEncoderSettings.of(config.point_encoder).n_tokens
+    tokens = min(settings.max_seq_length - settings.n_points, config.max_position_embeddings - slots)
+    measured = footprint(
+        config,
+        Adapter(settings.lora_r, settings.lora_alpha, settings.lora_dropout, settings.lora_target_modules),
+        batch=settings.per_device_train_batch_size,
+        tokens=min(tokens, longest or tokens),
+        dtype=_dtype(settings, gpu),
+        quantization=settings.quantization,
+        double_quant=settings.bnb_4bit_use_double_quant,
+        checkpointing=settings.gradient_checkpointing,
+    )
+    parts = {
+        "weights": measured.weights,
+        "adapters": measured.adapter,
+        "optimizer": measured.optimizer,
+        "activations": measured.activations,
+        "logits": measured.logits,
+        "framework": FRAMEWORK_GPU if gpu else FRAMEWORK_CPU,
+    }
+    return parts, measured
+
+
+def _dtype(settings: TrainConfig, gpu: bool):
+    import torch
+
+    if not gpu:
+        return torch.float32
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "no": torch.float32}[settings.mixed_precision]
+
+
+def _verdict(peak: int, room: int) -> Verdict:
+    if peak > room:
+        return "will_not_fit"
+    return "fits" if peak <= COMFORT * room else "tight"
+
+
+def _advice(settings: TrainConfig, room: int, longest: int | None, peak: int) -> tuple[str, dict[str, Any]]:
+    """The first single change of the guide that fits, else all of them together, else a smaller base."""
+    together: dict[str, Any] = {}
+    for changes in _changes(settings):
+        together |= changes
+        smaller = sum(_parts(settings.changed(**changes), longest)[0].values())
+        if _verdict(smaller, room) == "fits":
+            return f"Set {_words(changes)}: {smaller / GIB:.1f} GB in place of {peak / GIB:.1f}.", changes
+    if together:
+        smaller = sum(_parts(settings.changed(**together), longest)[0].values())
+        if _verdict(smaller, room) == "fits":
+            return f"Set {_words(together)}: {smaller / GIB:.1f} GB in place of {peak / GIB:.1f}.", together
+    base = SMALLER_BASE.get(settings.base_model_name, EMBEDDED)
+    return f"Take a smaller base, {base} for one: {room / GIB:.1f} GB are free here.", {}
+
+
+def _changes(settings: TrainConfig) -> Iterator[dict[str, Any]]:
+    """What the guide advises when memory is short, the cheapest first; the same programs make a step."""
+    batch, steps = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
+    if not settings.gradient_checkpointing:
+        yield {"gradient_checkpointing": True}
+    for size in (4, 1):
+        if batch > size:
+            yield {"per_device_train_batch_size": size, "gradient_accumulation_steps": math.ceil(batch * steps / size)}
+            break
+    if settings.quantization is None:
+        yield {"use_qlora": True}
+
+
+def _words(changes: dict[str, Any]) -> str:
+    told = [f"{name} {str(value).lower() if isinstance(value, bool) else value}" for name, value in changes.items()]
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"

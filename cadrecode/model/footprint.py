@@ -1,0 +1,228 @@
+"""How much memory a training takes, from a model that is built on the meta device: shapes without numbers.
+
+What a forward pass keeps for its backward is not guessed from a formula but counted: autograd is asked what it saves,
+for one layer, and layers are alike. Only the sizes of 4-bit weights and of the loss's working space are formulas.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import AttentionInterface, PretrainedConfig, Qwen2Config, Qwen3Config
+
+from cadrecode.model import adapters
+from cadrecode.model.encoder import PointEncoderSettings, build_point_encoder
+from cadrecode.model.load import EMBEDDED, EMBEDDED_NAME, KEPT_WHOLE, find_folder, read_config
+from cadrecode.model.network import LOGITS_BYTES, NETWORKS
+
+COUNTED_LAYERS = 2  # the difference of two layers and one is what a layer takes
+NF4_BLOCK, DOUBLE_BLOCK = 64, 256  # weights that share a scale, and scales that share a second one
+MEASURED = "measured"  # our name for an attention that keeps what the real kernels keep
+NO_MASK = {"full_attention": None, "sliding_attention": None}  # training pads on the right, where causality is enough
+# Public config.json values of the bases that the guide names, so that they can be judged before they are downloaded.
+KNOWN = {
+    "Qwen/Qwen3-1.7B-Base": ("qwen3", 2048, 6144, 28, 16, 8, 128, 151_936, True),
+    "Qwen/Qwen2.5-3B": ("qwen2", 2048, 11008, 36, 16, 2, 128, 151_936, True),
+    "Qwen/Qwen2-7B": ("qwen2", 3584, 18944, 28, 28, 4, 128, 152_064, False),
+    "Qwen/Qwen2-1.5B": ("qwen2", 1536, 8960, 28, 12, 2, 128, 151_936, True),
+    "filapro/cad-recode": ("qwen2", 1536, 8960, 28, 12, 2, 128, 151_936, True),
+    "filapro/cad-recode-v1.5": ("qwen2", 1536, 8960, 28, 12, 2, 128, 151_936, True),
+}
+KNOWN_FIELDS = (
+    "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
+    "vocab_size", "tie_word_embeddings",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What of an adapter's settings decides its size."""
+
+    r: int
+    alpha: int
+    dropout: float
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes of a training's parts, and counts of parameters.
+
+    Args:
+        weights: of the base as it is held. adapter: trainable numbers, float32. optimizer: their gradients and Adam's
+            two moments. activations: kept for the backward pass, and a layer's working space. logits: of the loss.
+        adapter_file: the adapter on disk. total: parameters in all, the adapter's among them.
+    """
+
+    weights: int
+    adapter: int
+    optimizer: int
+    activations: int
+    logits: int
+    adapter_file: int
+    trainable: int
+    total: int
+
+
+def base_config(name: str) -> PretrainedConfig:
+    """The configuration of a base: of a folder, the embedded one, a known name, or one in the hub's cache.
+
+    Raises: ModelError: there is no such base, or it would have to be downloaded first.
+    """
+    if name in KNOWN and not Path(name).is_dir():
+        kind, *values = KNOWN[name]
+        config = {"qwen2": Qwen2Config, "qwen3": Qwen3Config}[kind](**dict(zip(KNOWN_FIELDS, values)))
+        config.max_position_embeddings = 32_768
+        config.point_encoder = PointEncoderSettings(inputs=54 if name == "filapro/cad-recode" else 51).to_dict()
+        return config
+    folder = EMBEDDED if name == EMBEDDED_NAME else find_folder(name)
+    values = read_config(folder, name)
+    config = NETWORKS[values["model_type"]].config_class.from_pretrained(folder, local_files_only=True)
+    config.point_encoder = PointEncoderSettings.of(values.get("point_encoder")).to_dict()
+    return config
+
+
+def footprint(
+    config: PretrainedConfig,
+    adapter: Adapter,
+    *,
+    batch: int,
+    tokens: int,
+    dtype: torch.dtype,
+    quantization: str | None = None,
+    double_quant: bool = True,
+    checkpointing: bool = False,
+) -> Footprint:
+    """Memory of training an adapter on a base of this configuration.
+
+    Args:
+        batch, tokens: programs in a forward pass, and the tokens of each, the points' slots not among them.
+        dtype: of the base and of its computation. quantization: "4bit", "8bit" or None.
+    Raises: ModelError: a target that the model has not.
+    """
+    model = _on_meta(config, config.num_hidden_layers, adapter, dtype)
+    parameters = dict(model.named_parameters())
+    trainable = sum(p.numel() for p in parameters.values() if p.requires_grad)
+    weights = sum(
+        _held(model, name, p, quantization, double_quant) for name, p in parameters.items() if not p.requires_grad
+    )
+    encoder = PointEncoderSettings.of(config.point_encoder)
+    length = encoder.n_tokens + tokens
+    one, two = (_kept(config, n, adapter, dtype, batch, length) for n in (1, COUNTED_LAYERS))
+    layer, rest = two - one, one - (two - one)
+    hidden = batch * length * config.hidden_size * dtype.itemsize
+    layers = config.num_hidden_layers
+    if checkpointing:  # each layer's input, and one layer made again
+        kept = rest + layers * hidden + layer
+    else:
+        kept = rest + layers * layer
+    # The backward pass of an MLP holds gradients of its three inner products at once.
+    working = 3 * batch * length * config.intermediate_size * dtype.itemsize
+    if quantization is not None:  # one layer's weights unpacked, the largest of them
+        working += config.intermediate_size * config.hidden_size * dtype.itemsize
+    logits = _logits(config, batch * (tokens - 1), dtype)
+    return Footprint(
+        weights=weights,
+        adapter=4 * trainable,
+        optimizer=12 * trainable,
+        activations=kept + _encoder_kept(encoder, config.hidden_size, batch) + max(0, working - logits),
+        logits=logits,
+        adapter_file=4 * trainable,
+        trainable=trainable,
+        total=sum(p.numel() for p in parameters.values()),
+    )
+
+
+def _on_meta(config: PretrainedConfig, layers: int, adapter: Adapter, dtype: torch.dtype) -> nn.Module:
+    """Base and adapter, as `attach_lora` joins them, without a single number."""
+    fewer = copy.deepcopy(config)
+    fewer.num_hidden_layers = layers
+    if getattr(fewer, "layer_types", None):
+        fewer.layer_types = fewer.layer_types[:layers]
+    with torch.device("meta"):
+        model = NETWORKS[config.model_type]._from_config(fewer, dtype=dtype)
+        return adapters.attach_lora(
+            model, r=adapter.r, alpha=adapter.alpha, dropout=adapter.dropout, target_modules=adapter.targets
+        )
+
+
+def _held(model: nn.Module, name: str, parameter: nn.Parameter, quantization: str | None, double_quant: bool) -> int:
+    """Bytes of one frozen parameter."""
+    count = parameter.numel()
+    linear = isinstance(model.get_submodule(name.rpartition(".")[0]), nn.Linear) and name.endswith("weight")
+    if quantization is None or not linear or any(whole in name for whole in KEPT_WHOLE):
+        return count * parameter.element_size()
+    if quantization == "8bit":
+        return count + 4 * parameter.shape[0]
+    blocks = -(-count // NF4_BLOCK)
+    return count // 2 + (blocks + 4 * -(-blocks // DOUBLE_BLOCK) if double_quant else 4 * blocks)
+
+
+def _logits(config: PretrainedConfig, asked: int, dtype: torch.dtype) -> int:
+    """Working space of the loss: the asked rows of the last layer, and the logits that are there at once."""
+    rows = min(asked, max(1, LOGITS_BYTES // (4 * config.vocab_size)))
+    # log-softmax in float32, its gradient from the loss, and the logits' own.
+    return rows * config.vocab_size * 12 + asked * config.hidden_size * dtype.itemsize * 2
+
+
+class _Attention(torch.autograd.Function):
+    """Keeps what the fused kernels keep: queries, keys, values, the result, and a number a row and head."""
+
+    @staticmethod
+    def forward(ctx, query, key, value):
+        result = torch.empty_like(query)
+        ctx.save_for_backward(query, key, value, result, query.new_empty(query.shape[:3], dtype=torch.float32))
+        return result
+
+
+def _measured_attention(module, query, key, value, attention_mask, **kwargs):
+    return _Attention.apply(query, key, value).transpose(1, 2).contiguous(), None
+
+
+@contextlib.contextmanager
+def _counting(counted: dict[int, int], ignored: set[int]) -> Iterator[None]:
+    """Sums the bytes of what autograd saves, each storage once, parameters aside."""
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in ignored:
+            counted[storage._cdata] = storage.nbytes()
+            counted.setdefault("alive", []).append(storage)  # a freed one's address would be given out again
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield
+
+
+def _kept(config: PretrainedConfig, layers: int, adapter: Adapter, dtype: torch.dtype, batch: int, length: int) -> int:
+    """Bytes that a forward pass of `layers` layers keeps for its backward pass."""
+    AttentionInterface.register(MEASURED, _measured_attention)
+    # Under autocast the adapter's products are those of the base's dtype, whatever its weights are.
+    model = _on_meta(config, layers, adapter, dtype).to(dtype).train()
+    network = model.get_base_model()
+    network.set_attn_implementation(MEASURED)
+    counted: dict = {}
+    ignored = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
+    embeds = torch.empty(batch, length, config.hidden_size, dtype=dtype, device="meta", requires_grad=True)
+    positions = torch.arange(length, device="meta").unsqueeze(0)
+    with _counting(counted, ignored):
+        network.model(inputs_embeds=embeds, position_ids=positions, attention_mask=NO_MASK, use_cache=False)
+    counted.pop("alive", None)
+    return sum(counted.values())
+
+
+def _encoder_kept(settings: PointEncoderSettings, hidden_size: int, batch: int) -> int:
+    """Bytes that the point encoder keeps: a small network, so one cloud is put through it for real."""
+    encoder = build_point_encoder(settings, hidden_size)
+    counted: dict = {}
+    ignored = {parameter.untyped_storage()._cdata for parameter in encoder.parameters()}
+    with _counting(counted, ignored):
+        encoder(torch.rand(1, settings.n_points, settings.columns))
+    counted.pop("alive", None)
+    return batch * sum(counted.values())

@@ -1,0 +1,73 @@
+"""The card of an adapter: what it is, on which base, from which data, how good; so that it can be handed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cadrecode.config import TrainConfig
+from cadrecode.data.dataset import DatasetReport
+from cadrecode.runs import Run
+
+SETTINGS = (
+    "lora_r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora", "use_qlora", "learning_rate", "max_steps",
+    "per_device_train_batch_size", "gradient_accumulation_steps", "n_points", "seed",
+)  # fmt: skip
+FIGURES = {"eval_loss": "loss", "invalid_ratio": "invalid", "median_iou": "median IoU"}
+
+
+def compare(run: Run, best_step: int | None) -> dict[str, dict[str, Any]]:
+    """{"base", "adapter"} -> the figures of an evaluation: before the first step, and of the weights that were kept.
+
+    Args: best_step: the step whose weights were kept; None for the last. Empty where nothing was evaluated.
+    """
+    evaluated = {entry["step"]: entry for entry in run.metrics() if "eval_loss" in entry}
+    if not evaluated:
+        return {}
+    last = best_step if best_step in evaluated else max(evaluated)
+    found = {"base": evaluated.get(0), "adapter": evaluated[last]}
+    return {
+        who: {key: entry.get(key) for key in FIGURES if key in entry}
+        for who, entry in found.items()
+        if entry is not None
+    }
+
+
+def write_card(folder: Path, config: TrainConfig, report: DatasetReport, scores: dict[str, dict[str, Any]]) -> None:
+    """README.md beside the adapter, in place of PEFT's empty form."""
+    values = config.model_dump(mode="json")
+    lines = [
+        "---",
+        f"base_model: {config.base_model_name}",
+        "library_name: peft",
+        "pipeline_tag: text-generation",
+        "tags: [cad, point-cloud, lora]",
+        "---",
+        f"# {config.experiment_name or folder.name}",
+        "",
+        "A LoRA adapter of cadrecode: point clouds to CadQuery programs. It carries its encoder and needs its base.",
+        "",
+        f"- base: `{config.base_model_name}`",
+        f"- data: `{config.train_data_path}`, {report.used:,} programs ({len(report.skipped):,} skipped, "
+        f"{len(report.too_long):,} too long)",
+        f"- layers: {', '.join(config.lora_target_modules)}",
+        *(f"- {name}: {values[name]}" for name in SETTINGS),
+        "",
+    ]
+    if scores:
+        lines += [f"| | {' | '.join(FIGURES.values())} |", f"|---|{'---|' * len(FIGURES)}"]
+        for who, figures in scores.items():
+            lines.append(f"| {who} | {' | '.join(_cell(figures.get(key)) for key in FIGURES)} |")
+        lines += ["", f"On {config.eval_programs} greedy programs and the validation loss; not a benchmark.", ""]
+    lines += [
+        "Use it:",
+        "",
+        f"    python inference_lora.py --base_model {config.base_model_name} --lora_path THIS_FOLDER "
+        "--point_cloud_file scan.ply",
+        "",
+    ]
+    (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

@@ -1,0 +1,103 @@
+"""Checkpoints that can be trusted: whole or not offered, of this run or refused, the last good one never lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+from cadrecode.config import TrainConfig
+from cadrecode.data.batches import EncodedPair
+from cadrecode.errors import RunError
+from cadrecode.model.load import weights_fingerprint
+from cadrecode.runs import ORIGIN, SEAL, Run, checkpoint_step, seal_checkpoint
+
+log = logging.getLogger(__name__)
+
+MUST_AGREE = (
+    "base_model_name", "lora_r", "lora_alpha", "lora_target_modules", "use_rslora", "use_dora", "n_points",
+    "max_seq_length",
+)  # fmt: skip
+SHOULD_AGREE = (  # another value is allowed; the loss is then not that of a run without a break
+    "seed", "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate", "lr_scheduler_type",
+    "warmup_steps", "max_steps", "weight_decay", "lora_dropout", "noise_probability", "noise_std",
+)  # fmt: skip
+
+
+def origin_of(config: TrainConfig, pairs: list[EncodedPair]) -> dict[str, Any]:
+    """What a checkpoint is of: settings, the base's weights and the training programs, the two latter as short sums."""
+    data = hashlib.sha256()
+    for entry in pairs:
+        data.update(f"{entry.pair.name}\n{entry.pair.text}\n".encode())
+    values = config.model_dump(mode="json")
+    return {
+        "settings": {name: values[name] for name in (*MUST_AGREE, *SHOULD_AGREE)},
+        "base_weights": weights_fingerprint(config.base_model_name),
+        "programs": len(pairs),
+        "data": data.hexdigest()[:16],
+        "train_data_path": config.train_data_path,
+    }
+
+
+def refuse_strangers(checkpoint: Path, origin: dict[str, Any]) -> None:
+    """Look whether a checkpoint belongs to this training.
+
+    Raises: RunError: it is of another base, adapter or data set, and which it was.
+    """
+    path = checkpoint / ORIGIN
+    if not path.is_file():
+        raise RunError(f"{checkpoint} does not say what it was trained on ({ORIGIN} is missing): start anew.")
+    then = json.loads(path.read_text(encoding="utf-8"))
+    for name in MUST_AGREE:
+        before, now = then["settings"].get(name), origin["settings"][name]
+        if before != now:
+            raise RunError(f"{checkpoint} was trained with {name} {before}, and the settings say {now}.")
+    if then["base_weights"] != origin["base_weights"]:
+        base = origin["settings"]["base_model_name"]
+        raise RunError(f"{checkpoint} was trained on other weights than those that {base} holds now.")
+    if then["data"] != origin["data"]:
+        raise RunError(
+            f"{checkpoint} was trained on {then['programs']:,} programs of {then['train_data_path']}; these are "
+            f"{origin['programs']:,} of {origin['train_data_path']}, and not the same. Start a new run for other data."
+        )
+    changed = [name for name in SHOULD_AGREE if then["settings"].get(name) != origin["settings"][name]]
+    if changed:
+        words = ", ".join(f"{n} {then['settings'].get(n)} -> {origin['settings'][n]}" for n in changed)
+        log.warning("Other settings than the checkpoint's, so another curve from here on: %s.", words)
+
+
+def finish_checkpoint(folder: Path, origin: dict[str, Any], keep: int | None, best: str | None) -> None:
+    """Seal what has been written, and only then delete what is older than `keep` allows.
+
+    Args: best: a checkpoint that stays whatever its age.
+    """
+    (folder / ORIGIN).write_text(json.dumps(origin, indent=1), encoding="utf-8")
+    seal_checkpoint(folder)
+    if keep is None:
+        return
+    run = Run(folder.parent)
+    kept = [folder, *([Path(best)] if best else [])]
+    older = [other for other in reversed(run.all_checkpoints()) if other.name not in {path.name for path in kept}]
+    for other in older[max(0, keep - len({path.name for path in kept})) :]:
+        forget_checkpoint(other)
+
+
+def forget_checkpoint(folder: Path) -> None:
+    """Delete a checkpoint; one that is deleted by half is not offered."""
+    (folder / SEAL).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def not_written(folder: Path, error: Exception) -> RunError:
+    """What to say when a checkpoint cannot be written; what there is of it is deleted, which may free some space."""
+    forget_checkpoint(folder)
+    free = shutil.disk_usage(folder.parent).free / 2**20
+    good = Run(folder.parent).checkpoints()
+    rest = f"{good[-1]} is whole: go on from it with --resume_from_checkpoint last." if good else "There is no other."
+    return RunError(
+        f"The checkpoint of step {checkpoint_step(folder)} could not be written ({error}); {free:,.0f} MB are free on "
+        f"that disk. Make room, set save_total_limit lower, or merge_final_only true. {rest}"
+    )

@@ -1,0 +1,115 @@
+"""What would go wrong hours later is looked for before the first step: memory, disk, labels."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+import torch
+
+from cadrecode.config import TrainConfig
+from cadrecode.data.batches import IGNORED
+from cadrecode.errors import CadrecodeError, DatasetError, RunError
+from cadrecode.estimate import GIB, estimate
+from cadrecode.model.load import find_folder
+from cadrecode.model.tokens import END, decode_program
+from cadrecode.train.base import free_memory
+
+log = logging.getLogger(__name__)
+
+SPARE_BYTES = 100 * 2**20  # log, metrics and samples beside the checkpoints
+
+
+def say_estimate(config: TrainConfig, longest: int) -> None:
+    """The memory that this training will take, and a warning where there is less."""
+    expected = estimate(config, longest=longest)
+    words = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in expected.parts.items())
+    log.info(
+        "Expected at most: %.2f GB of %.1f GB (in MB: %s)",
+        expected.peak_bytes / GIB,
+        expected.available_bytes / GIB,
+        words,
+    )
+    if expected.verdict != "fits":
+        log.warning("Memory is %s. %s", "short" if expected.verdict == "tight" else "not enough", expected.advice)
+
+
+def out_of_memory(config: TrainConfig, longest: int | None = None) -> RunError:
+    """The guide's advice, in numbers for these settings."""
+    batch, steps = config.per_device_train_batch_size, config.gradient_accumulation_steps
+    try:
+        advice = estimate(config, longest=longest).advice
+    except CadrecodeError as error:  # the advice below still holds
+        advice = None
+        log.info("No estimate: %s", error)
+    general = (
+        f"Set per_device_train_batch_size to {min(4, max(1, batch // 2))} (it is {batch}) and "
+        f"gradient_accumulation_steps to {max(steps, 8)}, turn on gradient_checkpointing, use --use_qlora, or take a "
+        "smaller base."
+    )
+    return RunError(f"Out of memory. {advice or general}")
+
+
+def try_longest_batch(trainer, config: TrainConfig) -> None:
+    """One forward and backward pass of the longest programs, which leaves nothing behind.
+
+    Raises: RunError: it does not fit into memory, or its loss is no number.
+    """
+    views = trainer.train_dataset
+    by_length = sorted(range(len(views)), key=lambda i: -len(views.encoded[i].tokens))
+    size = config.per_device_train_batch_size
+    items = (by_length * (1 + size // len(by_length)))[:size]
+    batch = trainer._prepare_inputs(trainer.data_collator([views[i] for i in items]))
+    tokens = max(len(views.encoded[i].tokens) for i in items)
+    try:
+        with torch.random.fork_rng(), trainer.compute_loss_context_manager():  # dropout draws; the run must not notice
+            loss = trainer.model.train()(**batch).loss
+        loss.backward()
+    except torch.OutOfMemoryError as error:
+        raise out_of_memory(config, tokens) from error
+    finally:
+        trainer.model.zero_grad(set_to_none=True)
+        del batch
+        free_memory()
+    if not loss.isfinite():
+        raise RunError(f"The loss of the longest batch is {float(loss)} before the first step: the base is broken.")
+    log.info("Preflight: the longest batch (%d programs of up to %d tokens) fits.", size, tokens)
+
+
+def check_labels(trainer, tokenizer) -> None:
+    """Look whether what the labels ask for is the program.
+
+    Raises: DatasetError: decoding the labels of a pair gives another text, and which.
+    """
+    views = trainer.train_dataset
+    end = tokenizer.convert_tokens_to_ids(END)
+    shown = min(len(views), 16)
+    labels = trainer.data_collator([views[i] for i in range(shown)])["labels"]
+    for row, entry in zip(labels, views.encoded[:shown]):
+        asked = row[row != IGNORED].tolist()
+        if asked[-1] != end or decode_program(tokenizer, asked) != entry.pair.text:
+            raise DatasetError(f"{entry.pair.name}: the labels do not give back the program. The tokenizer loses text.")
+
+
+def check_disk(config: TrainConfig, folder: Path, trainable: int) -> None:
+    """Look whether the disk holds the checkpoints and merged models to come.
+
+    Args: trainable: parameters that train.
+    Raises: RunError: it does not, with what is needed and what would help.
+    """
+    checkpoint = 3 * 4 * trainable  # the adapter, and Adam's two moments
+    merged = sum(path.stat().st_size for path in find_folder(config.base_model_name).glob("*.safetensors"))
+    in_all = -(-config.max_steps // config.save_steps)
+    kept = min(in_all, (config.save_total_limit or in_all) + 1)  # the next is written before the oldest goes
+    needed = kept * (checkpoint + merged * config.merge_at_checkpoints) + 4 * trainable
+    needed += 2 * merged * config.auto_merge_final + SPARE_BYTES
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise RunError(
+            f"{folder} has {free / GIB:.1f} GB free; up to {needed / GIB:.1f} GB will be written: {kept} checkpoints "
+            f"of {(checkpoint + merged * config.merge_at_checkpoints) / GIB:.2f} GB"
+            f"{' and a merged model' * config.auto_merge_final}. Make room, or set save_total_limit lower"
+            f"{', or merge_final_only true' * config.merge_at_checkpoints}."
+        )
+    log.info("Disk: up to %.2f GB will be written, %.0f GB are free.", needed / GIB, free / GIB)
