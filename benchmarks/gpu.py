@@ -25,7 +25,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 WARM_UP = 3  # steps before the clock runs: kernels are chosen, workers start, the optimizer's state is made
@@ -35,6 +35,7 @@ POINTS = 256
 # Tokens of 18 programs: evenly spaced quantiles of 500 programs of invent:general in Qwen's vocabulary (mean 139).
 TYPICAL = (48, 51, 62, 86, 89, 95, 102, 110, 120, 131, 143, 154, 162, 178, 202, 218, 247, 296)
 FULL = (MAX_SEQ_LENGTH - POINTS,) * 4  # the longest programs that the settings let through
+SMALL = (256,) * 8  # eight programs of the same length, for machines without a GPU
 TAIL = 1500  # characters of a failed row's output that are shown
 
 
@@ -54,6 +55,10 @@ class Shape:
 SHAPES = {
     "qwen3-1.7b": Shape(2048, 6144, 28, 16, 8, 128, 151_936),
     "tiny": Shape(64, 128, 2, 4, 2, 16, 2048),
+    "narrow": Shape(512, 1536, 8, 8, 4, 64, 8192),
+    "deep": Shape(256, 1024, 24, 4, 2, 64, 2048),
+    "wide": Shape(1024, 4096, 4, 16, 16, 64, 4096),
+    "wordy": Shape(256, 768, 4, 8, 8, 32, 151_936),
 }
 
 
@@ -71,7 +76,9 @@ class Row:
     def name(self) -> str:
         if self.part == "decode":
             return f"decode, batch {self.batch}"
-        words = f"{len(self.lengths)} x 1,024 tokens" if self.lengths == FULL else f"batch {len(self.lengths)}, typical"
+        words = f"batch {len(self.lengths)}, typical"
+        if self.lengths != TYPICAL:
+            words = f"{len(self.lengths)} x {POINTS + self.lengths[0]:,} tokens"
         return f"{self.part}, {words}" + (", gradient checkpointing" if self.checkpointing else "")
 
 
@@ -91,6 +98,13 @@ ROWS = (  # in the order of importance: time may run out
     Row("decode", "plain", batch=64),
     Row("lora", "ours", TYPICAL, checkpointing=True),
     Row("lora", "plain", TYPICAL, checkpointing=True),
+    Row("lora", "ours", checkpointing=True),
+    Row("lora", "plain", checkpointing=True),
+    Row("lora", "ours", SMALL),
+    Row("lora", "ours", SMALL, checkpointing=True),
+    Row("qlora", "ours", SMALL),
+    Row("qlora", "ours", SMALL, checkpointing=True),
+    Row("lora", "plain", SMALL),
 )
 
 
@@ -110,6 +124,8 @@ def main() -> None:
     arguments.add_argument(
         "--ahead", type=int, help="processes begun early, to import; by default half the cores, up to 4"
     )
+    arguments.add_argument("--layers", type=int, default=0, help="fewer layers than the shape has [all]")
+    arguments.add_argument("--dropout", type=float, default=0.1, help="of the adapter [%(default)s]")
     arguments.add_argument("--row", type=int, help=argparse.SUPPRESS)
     arguments.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = arguments.parse_args()
@@ -158,7 +174,7 @@ def _start(number: int, options: argparse.Namespace) -> subprocess.Popen:
     """A process that imports, which takes as long as the measuring, and then waits for a line."""
     # -P: this folder's kernels.py would be taken for the package `kernels` that transformers looks for.
     command = [sys.executable, "-P", __file__, "--row", str(number), "--folder", str(options.folder)]
-    for name in ("device", "shape", "steps", "new_tokens"):
+    for name in ("device", "shape", "steps", "new_tokens", "layers", "dropout"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     root = str(Path(__file__).resolve().parents[1])
     environment = os.environ | {
@@ -198,6 +214,8 @@ def _be_a_row(options: argparse.Namespace) -> None:
     if not sys.stdin.readline():
         return  # whoever began this process is gone
     row = ROWS[options.row]
+    if options.layers:
+        SHAPES[options.shape] = replace(SHAPES[options.shape], num_hidden_layers=options.layers)
     try:
         torch.manual_seed(SEED)
         if options.device == "cpu":
@@ -303,6 +321,7 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
     config = TrainConfig(
         device=options.device,
         use_qlora=row.part == "qlora",
+        lora_dropout=options.dropout,
         per_device_train_batch_size=len(row.lengths),
         gradient_accumulation_steps=1,
         gradient_checkpointing=row.checkpointing,
@@ -348,7 +367,27 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
         "tokens_per_second": round(options.steps * tokens / seconds),
         "first_loss": round(losses[0], 4),
         "last_loss": round(losses[-1], 4),
+        "losses": losses,
+        "expected_gib": round(_expected(row, config, precision, options.shape, gpu) / 2**30, 2),
     }
+
+
+def _expected(row: Row, config, precision, shape: str, gpu: bool) -> int:
+    """Bytes that `cadrecode estimate` would say for our side of this row."""
+    from cadrecode.estimate import FRAMEWORK_CPU
+    from cadrecode.model.footprint import Adapter, footprint
+
+    parts = footprint(
+        _config(SHAPES[shape]),
+        Adapter(config.lora_r, config.lora_alpha, config.lora_dropout, config.lora_target_modules),
+        batch=len(row.lengths),
+        tokens=max(row.lengths),
+        dtype=precision.dtype,
+        quantization=config.quantization,
+        checkpointing=row.checkpointing,
+    )
+    allocated = parts.weights + parts.adapter + parts.optimizer + parts.activations + parts.logits
+    return allocated + (0 if gpu else FRAMEWORK_CPU)  # a GPU's peak is what torch allocates, without CUDA's context
 
 
 def _our_trainer(config, precision, model, views, folder: Path):
@@ -359,6 +398,7 @@ def _our_trainer(config, precision, model, views, folder: Path):
 
     model = _attach(config, model)
     return AdapterTrainer(
+        origin={},
         model=model,
         args=_arguments(config, Run(folder), precision, evaluate_first=False),
         data_collator=Collate(model.get_base_model().config.pad_token_id, model.get_base_model().n_point_tokens),

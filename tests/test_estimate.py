@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from cadrecode.cli import main
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ModelError
 from cadrecode.estimate import GIB, estimate, recommended
@@ -58,3 +59,12 @@ def test_a_base_that_is_nowhere_is_said():
 def test_opening_the_module_imports_no_torch():
     code = "import sys, cadrecode.estimate; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_the_command(capsys):
+    words = ["estimate", "--config", "configs/train_config_lora.yaml", "--device", "cpu", "--gigabytes", "24"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "34,971,648 of" in said
+    assert "of 24.0 GB free: will not fit" in said
+    assert "Set gradient_checkpointing true" in said

@@ -25,6 +25,7 @@ from cadrecode.cli.shared import (
     positive,
     say,
     say_deviation,
+    say_estimate,
     say_written,
     seed,
     settings_of,
@@ -73,6 +74,21 @@ def _open_run(config: TrainConfig) -> tuple[Run, bool]:
     run.claim()
     run.stop_on_signals()
     return run, False
+
+
+def estimate_main(argv: Arguments = None) -> int:
+    """What a training will take: parameters, adapter size, memory by part."""
+    parser = parser_of("estimate", "Say what a training will take, and what makes it fit, without starting it.")
+    parser.add_argument("--config", required=True, metavar="FILE", help="settings in YAML; see configs/")
+    parser.add_argument("--gigabytes", type=positive, help="memory to judge by [what is free on the device now]")
+
+    def work(config: TrainConfig, arguments: argparse.Namespace) -> None:
+        from cadrecode.estimate import GIB, estimate
+
+        room = None if arguments.gigabytes is None else int(arguments.gigabytes * GIB)
+        say_estimate(estimate(config, available_bytes=room))
+
+    return told(lambda: work(*settings_of(parser, TrainConfig, argv)))
 
 
 def merge_main(argv: Arguments = None) -> int:
@@ -280,6 +296,7 @@ def build_dataset_main(argv: Arguments = None) -> int:
 VERBS: dict[str, Callable[[Arguments], int]] = {
     "train": train_main,
     "inference": inference_main,
+    "estimate": estimate_main,
     "merge": merge_main,
     "fit": fit_main,
     "evaluate": evaluate_main,

@@ -17,6 +17,7 @@ from cadrecode.errors import CadrecodeError, ConfigError
 from cadrecode.runs import Run
 
 if TYPE_CHECKING:
+    from cadrecode.estimate import Estimate
     from cadrecode.export import Written
     from cadrecode.scoring import Deviation
 
@@ -154,3 +155,16 @@ def say_written(written: Written) -> None:
     say(f"written     {', '.join(str(path) for path in written.values())}")
     if written.note:
         say(f"            {written.note.strip()}")
+
+
+def say_estimate(expected: Estimate) -> None:
+    """Parameters, and memory by part against what there is."""
+    gib, share = 2**30, 100 * expected.trainable / expected.total
+    say(f"trainable   {expected.trainable:,} of {expected.total:,} parameters ({share:.2f} %)")
+    say(f"adapter     {expected.adapter_bytes / 2**20:,.1f} MB on disk")
+    for name, size in expected.parts.items():
+        say(f"{name:<12}{size / gib:8.2f} GB")
+    verdict = {"fits": "fits", "tight": "tight", "will_not_fit": "will not fit"}[expected.verdict]
+    say(f"peak        {expected.peak_bytes / gib:8.2f} GB of {expected.available_bytes / gib:.1f} GB free: {verdict}")
+    if expected.advice:
+        say(f"            {expected.advice}")

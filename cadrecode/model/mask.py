@@ -1,46 +1,55 @@
-"""What a model may not write next, whatever it finds likely: edges that end where they begin.
+"""A rule of the language that a model breaks now and then: no edge ends where it begins.
 
-All but one of the invalid greedy samples of the embedded base on 502 shapes were such an edge: no line leads from a
-place to itself.
+Nearly all greedy samples of the embedded base that were no valid programs had such an edge. The number that would close
+it is the second coordinate of a point whose first is that of the point before, so it is known before it is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from cadrecode.model.tokens import LARGEST_INTEGER
-
-BETWEEN_PLACES = "),(", ")).segment((", ")).arc(("  # what stands between two places that must differ
-ARC_END = "),("  # before an arc's last place, which must also differ from the one before its middle
-PLACE = 4  # tokens from one place to the next: x , y and what stands between
+COMMA, NEXT_POINT, SEGMENT, ARC = ",", "),(", ")).segment((", ")).arc(("
+POINT = 4  # tokens from one point to the next: x , y and what stands between
 
 
+@dataclass(frozen=True)
 class EdgeMask:
-    """Reads the last tokens of a program, and names those that would end an edge where it began.
+    """Which token must not come next, by those before it. Pushed places are not repeated either.
 
-    For the number-aware tokenizer (`tokens.build_tokenizer`), where every coordinate is one token. Also two equal
-    places in a row of a pattern are forbidden: they would make one hole.
+    Needs a tokenizer with one token for an integer and one for what stands between two points, as `build_tokenizer`
+    makes it. Halves are two tokens and are let through; a half after a forbidden integer is forbidden with it.
+
+    Args:
+        comma, arc: their ids. between: ids of what stands between a point and the next.
+        arc_starts: ids of what stands before the first point of a loop that begins with an arc.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase):
-        self._comma, self._arc_end = tokenizer.convert_tokens_to_ids([",", ARC_END])
-        self._between = set(tokenizer.convert_tokens_to_ids(list(BETWEEN_PLACES)))
+    comma: int
+    arc: int
+    between: frozenset[int]
+    arc_starts: frozenset[int]
 
-    @staticmethod
-    def of(tokenizer: PreTrainedTokenizerBase) -> EdgeMask | None:
-        """None for other tokenizers, which spell numbers in pieces."""
-        needed = [*BETWEEN_PLACES, ",", str(-LARGEST_INTEGER), str(LARGEST_INTEGER)]
-        unknown = (None, tokenizer.unk_token_id)
-        return None if any(id in unknown for id in tokenizer.convert_tokens_to_ids(needed)) else EdgeMask(tokenizer)
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> EdgeMask | None:
+        """The mask in a tokenizer's ids; None for one that spells numbers or edges in pieces, as Qwen's does."""
+        ids = tokenizer.get_vocab()
+        if not all(piece in ids for piece in (COMMA, NEXT_POINT, SEGMENT, ARC, "-100", "100")):
+            return None
+        between = frozenset(ids[piece] for piece in (NEXT_POINT, SEGMENT, ARC))
+        starts = frozenset(index for piece, index in ids.items() if piece.endswith(".arc((") and piece != ARC)
+        return cls(ids[COMMA], ids[ARC], between, starts)
 
-    def forbidden(self, written: Sequence[int]) -> list[int]:
-        """The tokens that must not follow: those y with which x , y is a place that the edge comes from."""
-        if len(written) < PLACE + 2 or written[-1] != self._comma or written[-3] not in self._between:
+    def forbidden(self, row: Sequence[int]) -> list[int]:
+        """Ids that would end an edge where it begins, or repeat a point, if they came after these."""
+        if len(row) < POINT + 2 or row[-1] != self.comma or row[-3] not in self.between or row[-5] != self.comma:
             return []
-        found = [written[-4]] if written[-2] == written[-6] and written[-5] == self._comma else []
-        is_third = len(written) >= 2 * PLACE + 2 and written[-3] == self._arc_end and written[-7] in self._between
-        if is_third and written[-2] == written[-10] and written[-9] == self._comma:
-            found.append(written[-8])
-        return found
+        same = [row[-4]] if row[-6] == row[-2] else []  # as the point before
+        if len(row) < 2 * POINT + 3 or row[-9] != self.comma or row[-10] != row[-2]:
+            return same
+        # ...start)).arc((middle),(x,  and, where a loop begins with an arc,  .arc((start),(middle),(x,
+        if row[-7] == self.arc or (row[-7] in self.between and row[-11] in self.arc_starts):
+            same.append(row[-8])
+        return same

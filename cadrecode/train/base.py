@@ -34,6 +34,8 @@ class Precision:
         if device.type == "cuda" and not torch.cuda.is_available():
             raise ConfigError(f"device is {config.device}, and torch finds no CUDA here. Set device to auto or cpu.")
         if device.type != "cuda":
+            if config.mixed_precision != "no" or config.quantization == "4bit":
+                log.info("On %s training computes in float32, whatever mixed_precision says.", device.type.upper())
             return cls(device, torch.float32)
         kind = config.mixed_precision
         if kind == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):

@@ -44,7 +44,8 @@ def unpack(path: Path, folder: Path, suffixes: Collection[str]) -> tuple[list[Pa
 
 def _hidden(name: str) -> bool:
     """What macOS and others add without being asked."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts if part != "..")
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts if part != "..")
 
 
 def _check(path: Path, wanted: list[zipfile.ZipInfo]) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from cadrecode.ui.text import Words
 
 
+TINY_MM = 1.0  # a scan whose longest side is less was most likely taken in metres
+
+
 def length(value: float, unit: str = "") -> str:
     """A length with three figures that count, and its unit."""
     size = abs(value)
@@ -138,7 +141,10 @@ def cloud_facts(cloud: Cloud | None, unit: str, words: Words) -> str:
     low, high = cloud.points.min(0), cloud.points.max(0)
     size = " × ".join(length(float(side)) for side in high - low)
     lines = f"<b>{escape(cloud.name)}</b><br>{words('cloud.facts', n=f'{len(cloud.points):,}', size=size, unit=unit)}"
-    return f'<div class="cr-note">{lines}</div>' + "".join(warning(w) for w in cloud.warnings)
+    warnings = list(cloud.warnings)
+    if unit == "mm" and float((high - low).max()) < TINY_MM:
+        warnings.append(words("cloud.tiny", size=length(float((high - low).max()), unit)))
+    return f'<div class="cr-note">{lines}</div>' + "".join(warning(w) for w in warnings)
 
 
 def numbers(work: Work, words: Words, validity: str = "") -> str:

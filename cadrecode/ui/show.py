@@ -130,9 +130,16 @@ VIEW = np.array(
 
 
 def small_picture(
-    mesh: tuple[np.ndarray, np.ndarray] | None, points: np.ndarray | None = None, *, pixels: int = 200
+    mesh: tuple[np.ndarray, np.ndarray] | None,
+    points: np.ndarray | None = None,
+    *,
+    colours: np.ndarray | None = None,
+    pixels: int = 200,
 ) -> Image:
-    """A square picture of a part or a cloud on white; an empty frame where there is neither."""
+    """A square picture of a part or a cloud on white; an empty frame where there is neither.
+
+    Args: colours: (N, 3) uint8 of the points; without them they are all in one, and the far side fades.
+    """
     from PIL import Image, ImageDraw
 
     fine = 2 * pixels  # drawn twice as large and shrunk: smooth lines
@@ -141,12 +148,22 @@ def small_picture(
     if mesh is not None and len(mesh[1]):
         _draw_part(draw, *mesh, fine)
     elif points is not None and len(points):
-        shown = _on_screen(points[np.linspace(0, len(points) - 1, min(len(points), 1500)).astype(int)], fine)
-        order = np.argsort(shown[:, 2])
-        depth = np.linspace(0.55, 0, len(shown))  # the far side fades
-        for (x, y, _), fade in zip(shown[order], depth):
-            draw.ellipse((x - 2.2, y - 2.2, x + 2.2, y + 2.2), fill=_rgb(np.array(CLOUD) * (1 - fade) + fade))
+        picked = np.linspace(0, len(points) - 1, min(len(points), 1500 if colours is None else 6000)).astype(int)
+        _draw_cloud(draw, points[picked], None if colours is None else colours[picked] / 255, fine)
     return image.resize((pixels, pixels), Image.Resampling.LANCZOS)
+
+
+def _draw_cloud(draw, points: np.ndarray, colours: np.ndarray | None, pixels: int) -> None:
+    """Far points first. Colours keep their strength: they are numbers."""
+    shown = _on_screen(points, pixels)
+    order = np.argsort(shown[:, 2])
+    if colours is None:
+        fade = np.linspace(0.55, 0, len(shown))[:, None]
+        painted = np.array(CLOUD) * (1 - fade) + fade
+    else:
+        painted = colours[order] * 0.94  # the white middle is seen on white, too
+    for (x, y, _), colour in zip(shown[order], painted):
+        draw.ellipse((x - 2.2, y - 2.2, x + 2.2, y + 2.2), fill=_rgb(colour))
 
 
 def _draw_part(draw, vertices: np.ndarray, faces: np.ndarray, pixels: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from html import escape
 
 from cadrecode.config import TrainConfig
+from cadrecode.ui.text_guide import GUIDE
 from cadrecode.ui.text_runs import RUNS
 from cadrecode.ui.text_settings import HELP_ZH
 
@@ -19,6 +20,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "head.claim": ("Point clouds to editable CAD programs", "把点云变成可编辑的 CAD 程序"),
     "head.language": ("Language", "语言"),
     "tab.reconstruct": ("Reconstruct", "重建"),
+    "tab.batch": ("Batch", "批量"),
     "tab.train": ("Train", "训练"),
     "tab.evaluate": ("Evaluate", "评估"),
     "tab.adapters": ("Adapters", "适配器"),
@@ -145,8 +147,10 @@ WORDS: dict[str, tuple[str, str]] = {
     # reconstruct: program and files
     "program.title": ("Program, in the file's units", "程序（使用文件的单位）"),
     "program.run": ("Run program", "运行程序"),
+    "files.aligned": ("aligned .ply", "对齐点云 .ply"),
     "files.deviation": ("deviation .ply", "偏差 .ply"),
     "files.report": ("report .json", "报告 .json"),
+    "files.page": ("report .html", "报告 .html"),
     "files.off": (
         "STEP, STL and GLB are off: programs do not run on a public link without an OS sandbox.",
         "STEP、STL 和 GLB 不可用：没有操作系统沙箱时，公开链接上不运行程序。",
@@ -164,6 +168,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Something unforeseen went wrong ({kind}). The terminal that runs the app shows the details.",
         "发生了意外错误（{kind}）。详情见运行本应用的终端。",
     ),
+    **GUIDE,
 }
 
 
