@@ -16,6 +16,7 @@ from cadrecode.cloud import Cloud
 from cadrecode.config import EMBEDDED
 from cadrecode.errors import ModelError
 from cadrecode.kernel.sandbox import EXPORTS, Execution, Sandbox, shared_sandbox
+from cadrecode.model import IMPORTING
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.reconstruct import Reconstruction, reconstruct, threads_for
 
@@ -217,10 +218,11 @@ class Engine:
         with self._turn(f"loading {base}"):
             if self._model is not None and same_base(base, self._base):
                 return
-            load_model = self._load_model
-            if load_model is None:
-                from cadrecode.model.load import load_model  # imports torch
-            model, tokenizer = load_model(base, device=self.device)
+            with IMPORTING:
+                load_model = self._load_model
+                if load_model is None:
+                    from cadrecode.model.load import load_model  # imports torch
+                model, tokenizer = load_model(base, device=self.device)
             self._model, self._tokenizer, self._base = model, tokenizer, base
             self._adapters, self._slots, self._active = {}, {}, None
 
