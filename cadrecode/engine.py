@@ -16,7 +16,6 @@ from cadrecode.cloud import Cloud
 from cadrecode.config import EMBEDDED
 from cadrecode.errors import ModelError
 from cadrecode.kernel.sandbox import EXPORTS, Execution, Sandbox, shared_sandbox
-from cadrecode.model import IMPORTING
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.reconstruct import Reconstruction, reconstruct, threads_for
 

@@ -14,7 +14,6 @@ from typing import Any, Literal
 import psutil
 
 from cadrecode.config import EMBEDDED, TrainConfig
-from cadrecode.model import IMPORTING
 
 Verdict = Literal["fits", "tight", "will_not_fit"]
 
@@ -102,8 +101,8 @@ def _parts(settings: TrainConfig, longest: int | None):
     models.import_all()
     import torch
 
-        from cadrecode.model.encoder import PointEncoderSettings
-        from cadrecode.model.footprint import Adapter, base_config, footprint
+    from cadrecode.model.encoder import PointEncoderSettings
+    from cadrecode.model.footprint import Adapter, base_config, footprint
 
     config = base_config(settings.base_model_name)
     gpu = settings.device != "cpu" and torch.cuda.is_available()
