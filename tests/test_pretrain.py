@@ -1,9 +1,11 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from cadrecode import pretrain as verb
 from cadrecode.config import PretrainConfig
+from cadrecode.data.stream import held_out_pairs
 from cadrecode.errors import RunError
 from cadrecode.model.load import load_model
 from cadrecode.pretrain import pretrain
@@ -78,3 +80,12 @@ def test_a_training_is_neither_overwritten_nor_resumed_from_nothing(tmp_path):
     pretrain(config)
     with pytest.raises(RunError, match="--resume"):
         pretrain(config)
+
+
+def test_the_figures_at_intervals_are_of_greedy_samples_and_of_the_best_of_eight(monkeypatch):
+    pairs = held_out_pairs(3, family="plates", n_points=8)
+    right, broken = pairs.texts, "r=nothing"
+    answers = iter([[right[0], broken, broken], [broken] * 7 + [broken] * 6 + [right[1]] + [broken] * 7])
+    monkeypatch.setattr(verb, "generate", lambda *args, **options: next(answers))
+    figures = verb.measure(SimpleNamespace(eval=lambda: None), None, pairs, 100)
+    assert figures == {"invalid_ratio": 0.6667, "median_iou": 0.0, "best_of_8_iou": 1.0}
