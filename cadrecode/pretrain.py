@@ -1,6 +1,7 @@
 """Train the embedded base from nothing, on invented parts alone.
 
     python -m cadrecode pretrain --config configs/pretrain_base.yaml [--resume]
+    accelerate launch --multi_gpu --num_processes 2 -m cadrecode pretrain --config ...      on several GPUs, or on none
 
 A loop of its own rather than transformers' Trainer: pairs are a stream without end, batches are sorted by length, and
 the learning rate follows the clock where `minutes` is set. The same on a CPU and on a GPU, which
@@ -37,6 +38,7 @@ from cadrecode.errors import ProgramError, RunError
 from cadrecode.model.decode import generate
 from cadrecode.model.load import load_tokenizer, pick_device, save_model
 from cadrecode.model.network import IGNORED, new_model
+from cadrecode.model.team import Team, own_device
 from cadrecode.model.tokens import PAD, build_tokenizer, encode_program
 from cadrecode.program import build, iou, parse
 from cadrecode.program.invent import FAMILIES
@@ -98,14 +100,29 @@ def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
         )
     if resume and not checkpoint.exists():
         raise RunError(f"{folder} holds no {CHECKPOINT} to resume from. Leave --resume out to begin.")
-    run = Run(folder) if resume else Run.create(folder, config.to_yaml())
-    device = pick_device(config.device)
+    device = own_device(pick_device(config.device))
+    team = Team.join(device)
+    try:
+        return _pretrain(config, folder, device, team, resume)
+    finally:
+        team.leave()
+
+
+def _pretrain(config: PretrainConfig, folder: Path, device: torch.device, team: Team, resume: bool) -> Path:
+    checkpoint = folder / CHECKPOINT
+    team.wait()  # all have looked into the folder; from here on the first one writes there
+    run = Run(folder)
+    if team.first and not resume:
+        run = Run.create(folder, config.to_yaml())
     torch.set_num_threads(config.threads)
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32, for the encoder, which autocast leaves in float32
     torch.manual_seed(config.seed)
 
-    tokenizer = _tokenizer(folder)
+    if team.first:
+        _make_tokenizer(folder)
+    team.wait()
+    tokenizer = _load_tokenizer(str(folder))
     model = _fresh_model(config, tokenizer).to(device)
     optimizer = torch.optim.AdamW(
         _parameter_groups(model, config), lr=config.learning_rate, betas=ADAM_BETAS, fused=device.type == "cuda"
@@ -113,29 +130,33 @@ def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
     progress = Progress()
     if resume:
         progress = _load_checkpoint(checkpoint, model, optimizer)
-        run.clear_stop()
-        run.forget_metrics_after(progress.step)  # what a killed run did after its last checkpoint is done again
+        if team.first:
+            run.clear_stop()
+            run.forget_metrics_after(progress.step)  # what a killed run did after its last checkpoint is done again
         log.info("resumed at step %d, %d pairs", progress.step, progress.pairs)
     log.info("%.2f M parameters, %d words", sum(p.numel() for p in model.parameters()) / 1e6, len(tokenizer))
 
     held_out = held_out_pairs(EVALUATION_PARTS, family=config.family, n_points=config.n_points)
-    make = functools.partial(_make_chunk, config=config, tokenizer_folder=str(folder))
+    make = functools.partial(_make_chunk, config=config, tokenizer_folder=str(folder), rank=team.rank, size=team.size)
     visit, skipped = divmod(progress.step, BATCHES_PER_CHUNK)
     first = oldest_needed(visit, config.repeats)
-    run.set_status(State.TRAINING, step=progress.step)
+    if team.first:
+        run.set_status(State.TRAINING, step=progress.step)
     with ChunkStream(make, config.workers, first) as stream:
         chunks = revisit(iter(stream), first, visit, config.repeats)
         batches = itertools.islice((batch for chunk in chunks for batch in chunk), skipped, None)
         if config.compile:
             _compile(model, config)
-        _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out)
+        _loop(config, run, team, model, tokenizer, optimizer, progress, batches, held_out)
+    if not team.first:
+        return folder
     save_model(model, tokenizer, folder, dtype=torch.bfloat16)
     _save_checkpoint(checkpoint, model, optimizer, progress)
     run.set_status(State.DONE if progress.share(config) >= 1 else State.STOPPED, step=progress.step)
     return folder
 
 
-def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out) -> None:
+def _loop(config, run, team, model, tokenizer, optimizer, progress, batches, held_out) -> None:
     """Steps until the time or the pairs are used up, or the run is asked to stop."""
     model.train()
     prepare = _Prepare(config, tokenizer.convert_tokens_to_ids(PAD), model.n_point_tokens, model.device)
@@ -143,29 +164,35 @@ def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out)
     losses: list[torch.Tensor] = []  # on the device: looking at each would make the processor wait for it
     tokens, waited = 0, 0.0
     since = clock = time.monotonic()
-    while progress.share(config) < 1 and not run.stop_requested():
+    while progress.share(config) < 1 and not team.agree(run.stop_requested())[0]:
         asked = time.monotonic()
         raw = next(batches)
         waited += time.monotonic() - asked
-        batch = prepare(raw, progress.step)
+        batch = prepare(raw, progress.step * team.size + team.rank)
         for group in optimizer.param_groups:
             group["lr"] = _learning_rate(config, progress)
         with autocast:
             loss = model(**batch).loss
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        team.average_gradients(model.parameters())
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip)
         optimizer.step()
 
         progress.step += 1
-        progress.pairs += len(raw.tokens)
+        progress.pairs += len(raw.tokens) * team.size
         now = time.monotonic()
-        progress.seconds, clock = progress.seconds + now - clock, now
+        progress.seconds, clock = team.agree(progress.seconds + now - clock)[0], now
         losses.append(loss.detach())
-        tokens += raw.tokens.size
+        tokens += raw.tokens.size * team.size
         if progress.step % config.log_every == 0:
-            _log_step(run, config, progress, losses, tokens, now - since, waited, optimizer)
+            loss = float(team.mean(torch.stack(losses).mean()))
+            samples = config.batch_size * team.size * len(losses)
+            if team.first:
+                _log_step(run, config, progress, loss, samples, tokens, now - since, waited, optimizer)
             losses, tokens, waited, since = [], 0, 0.0, now
+        if not team.first:
+            continue
         if progress.step % config.checkpoint_every == 0:
             _save_checkpoint(Path(run.folder) / CHECKPOINT, model, optimizer, progress)
         if progress.step % config.eval_every == 0:
@@ -224,10 +251,9 @@ class _Prepare:
         return torch.from_numpy(array).to(self.device, non_blocking=True)
 
 
-def _log_step(run, config, progress, losses, tokens, seconds, waited, optimizer) -> None:
+def _log_step(run, config, progress, loss, samples, tokens, seconds, waited, optimizer) -> None:
     """Raises: RunError: the loss is not a number any more."""
     share = progress.share(config)
-    loss = float(torch.stack(losses).mean())
     if not math.isfinite(loss):
         message = f"The loss became {loss} near step {progress.step}. Resume with a lower learning_rate."
         run.set_status(State.FAILED, step=progress.step, error=message)
@@ -237,7 +263,7 @@ def _log_step(run, config, progress, losses, tokens, seconds, waited, optimizer)
         pairs=progress.pairs,
         loss=round(loss, 4),
         learning_rate=optimizer.param_groups[0]["lr"],
-        samples_per_second=round(config.batch_size * len(losses) / seconds, 1),
+        samples_per_second=round(samples / seconds, 1),
         tokens_per_second=round(tokens / seconds),
         waiting_share=round(waited / seconds, 3),  # of the time, for pairs
     )
@@ -245,7 +271,10 @@ def _log_step(run, config, progress, losses, tokens, seconds, waited, optimizer)
     run.set_status(State.TRAINING, step=progress.step, pairs=progress.pairs, eta_seconds=eta and round(eta))
 
 
-def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str) -> list[RawBatch]:
+def _make_chunk(
+    number: int, *, config: PretrainConfig, tokenizer_folder: str, rank: int = 0, size: int = 1
+) -> list[RawBatch]:
+    number = number * size + rank  # each process has chunks of its own
     tokenizer = _load_tokenizer(tokenizer_folder)
     encode = functools.cache(functools.partial(encode_program, tokenizer))
     pairs = make_pairs(
@@ -274,17 +303,15 @@ def _load_tokenizer(folder: str):
     return load_tokenizer(Path(folder), "qwen3", folder)
 
 
-def _tokenizer(folder: Path):
-    """The tokenizer of a resumed training, or one made from freshly invented programs."""
+def _make_tokenizer(folder: Path) -> None:
+    """From freshly invented programs, unless this is a resumed training, which has one."""
     if (folder / "tokenizer.json").exists():
-        return _load_tokenizer(str(folder))
+        return
     programs: list[str] = []
     for index, family in enumerate(FAMILIES):
         count = TOKENIZER_PROGRAMS.get(family, OTHER_PROGRAMS)
         programs += make_pairs((TOKENIZER_SEED, index), count, family=family, n_points=1).texts
-    tokenizer = build_tokenizer(programs)
-    tokenizer.save_pretrained(folder)
-    return tokenizer
+    build_tokenizer(programs).save_pretrained(folder)
 
 
 def _fresh_model(config: PretrainConfig, tokenizer):
