@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from cadrecode.config import PretrainConfig
-from cadrecode.data.spread import spread
+from cadrecode.data.spread import DISTURBANCES, spread
 from cadrecode.data.stream import (
     BATCHES_PER_CHUNK,
     CANDIDATES_PER_POINT,
@@ -234,8 +234,7 @@ class _Prepare:
             self._to_device(raw.surfaces),
             self.config.n_points,
             self.generator,
-            noise_probability=self.config.noise_probability,
-            noise_std=self.config.noise_std,
+            **{name: getattr(self.config, name) for name in DISTURBANCES},
         )
         tokens = self._to_device(raw.tokens).long()  # (B, L)
         slots = torch.full((len(tokens), self.n_point_tokens), self.pad_id, device=self.device)
@@ -282,6 +281,7 @@ def _make_chunk(
         BATCHES_PER_CHUNK * config.batch_size,
         family=config.family,
         n_points=CANDIDATES_PER_POINT * config.n_points,
+        turn=config.turn,
         keep=lambda text: len(encode(text)) <= config.max_tokens,
     )
     rows = [encode(text) for text in pairs.texts]

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,7 @@ TINY = {
 }
 
 LARGER = {**TINY, "max_pairs": 640, "log_every": 4, "device": "cpu"}
+WORDS = {"tokenizer.json", "tokenizer_config.json"}
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -105,12 +107,14 @@ def test_two_processes_learn_as_one_with_twice_the_batch(tmp_path):
     (tmp_path / "pair.yaml").write_text(pair.to_yaml())
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     launch += ["--main_process_port", "0", "-m", "cadrecode", "pretrain", "--config", str(tmp_path / "pair.yaml")]
+    one = Run(pretrain(alone)).metrics()
+    shutil.copytree(tmp_path / "alone", tmp_path / "pair", ignore=lambda _, names: set(names) - WORDS)  # the same ones
     told = subprocess.run(launch, capture_output=True, text=True, timeout=240, cwd=ROOT)
     assert told.returncode == 0, told.stdout + told.stderr
-    one, two = Run(pretrain(alone)).metrics(), Run(tmp_path / "pair").metrics()
+    two = Run(tmp_path / "pair").metrics()
     assert [row["pairs"] for row in two] == [row["pairs"] for row in one]
     assert [row["learning_rate"] for row in two] == pytest.approx([row["learning_rate"] for row in one])
     gap = np.array([row["loss"] for row in one]) - [row["loss"] for row in two]
-    assert np.abs(gap).max() < 0.25
-    assert abs(gap.mean()) < 0.08
+    assert np.abs(gap).max() < 0.15
+    assert abs(gap.mean()) < 0.05
     assert two[-1]["loss"] < two[0]["loss"] - 1

@@ -48,12 +48,14 @@ def make_pairs(
     *,
     family: str = "general",
     n_points: int = 1024,
+    turn: bool = False,
     keep: Callable[[str], bool] = lambda text: True,
 ) -> Pairs:
     """Invent parts and sample their surfaces, by area and in random order.
 
     Args:
         seed: any integers; the same ones make the same pairs.
+        turn: turn or mirror each part at random onto the axes, program and cloud together.
         keep: programs for which it is False are left out and replaced by further ones.
     Raises: ProgramError: unknown family.
     """
@@ -61,7 +63,7 @@ def make_pairs(
     texts: list[str] = []
     clouds = np.empty((count, n_points, 3), np.float32)
     while len(texts) < count:
-        invention = invent_solid(rng, family)
+        invention = invent_solid(rng, family, turn=turn)
         text = write(invention.program)
         if keep(text):
             clouds[len(texts)] = sample(invention.solid, n_points, rng)[0] / CODE_PER_MODEL

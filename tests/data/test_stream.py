@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from cadrecode.cloud.distance import point_to_surface
 from cadrecode.data.stream import (
     CHUNKS_BETWEEN,
     ChunkStream,
@@ -12,21 +13,20 @@ from cadrecode.data.stream import (
     revisit,
     visits,
 )
-from cadrecode.program import build, parse
-from cadrecode.program.solid import bounds
+from cadrecode.program import build, mesh_of, parse
 
 
 def numbered(number: int) -> int:
     return number * number
 
 
-def test_clouds_lie_on_their_own_parts():
-    pairs = make_pairs((0, 1), 12, n_points=64)
+@pytest.mark.parametrize("turn", [False, True])
+def test_clouds_lie_on_their_own_parts(turn):
+    pairs = make_pairs((0, 1), 12, n_points=64, turn=turn)
     assert pairs.clouds.shape == (12, 64, 3)
     for text, cloud in zip(pairs.texts, pairs.clouds):
-        low, high = bounds(build(parse(text)))
-        assert (cloud.min(axis=0) * 100 >= low - 1e-3).all()
-        assert (cloud.max(axis=0) * 100 <= high + 1e-3).all()
+        distances = point_to_surface(cloud * 100, *mesh_of(build(parse(text))))
+        assert distances.max() < 1e-3
 
 
 def test_the_seed_decides_everything():
