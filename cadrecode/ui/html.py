@@ -103,6 +103,26 @@ def plain_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]
     )
 
 
+# What the browser does with the button of a `command`.
+COPY = """
+element.addEventListener('click', async (event) => {
+  const button = event.target.closest('button[data-copied]');
+  if (!button) return;
+  await navigator.clipboard.writeText(element.querySelector('pre').innerText);
+  button.innerText = button.dataset.copied;
+});
+"""
+
+
+def command(text: str, words: Words) -> str:
+    """Something to paste into a terminal, with a button that copies it."""
+    title = escape(words("train.command"))
+    copied = escape(words("train.copied"))
+    button = f'<button type="button" data-copied="{copied}">{escape(words("train.copy"))}</button>'
+    shown = f'<pre tabindex="0" aria-label="{title}">{escape(text)}</pre>'
+    return f'<div class="cr-cmd"><div>{title} {button}</div>{shown}</div>'
+
+
 def more(summary: str, lines: Sequence[str]) -> str:
     """A fold of lines that one can look at."""
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)

@@ -53,6 +53,8 @@ RUNS: dict[str, tuple[str, str]] = {
     "train.more": ("All settings", "全部设置"),
     "train.start": ("Start training", "开始训练"),
     "train.command": ("The same in a terminal", "等价的终端命令"),
+    "train.copy": ("Copy", "复制"),
+    "train.copied": ("Copied", "已复制"),
     "train.import": ("Import YAML", "导入 YAML"),
     "train.export": ("Export YAML", "导出 YAML"),
     # train: what it will take

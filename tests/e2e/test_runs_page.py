@@ -17,7 +17,7 @@ FOLD = {"max_train_samples": 24, "max_eval_samples": 6, "eval_programs": 3, "eva
         "logging_steps": 1, "warmup_steps": 1}  # fmt: skip
 SECONDS = 1000
 TRAIN = 150 * SECONDS
-expect.set_options()  # of a machine that has other things to do
+expect.set_options(timeout=60 * SECONDS)  # of a machine that has other things to do
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 
 
@@ -68,12 +68,12 @@ def trained(browser, app, tmp_path_factory):
     # The adapter's size sets two settings; the command and the badge follow.
     expect(page.locator("#badge .cr-pill")).to_have_text(re.compile("fits|tight"))
     page.locator("#strength").get_by_text("high").click()
-    expect(page.locator("#command textarea")).to_have_value(re.compile("--lora_r 64 --lora_alpha 128"))
+    expect(page.locator("#command pre")).to_have_text(re.compile("--lora_r 64 --lora_alpha 128"))
     expect(page.locator("#badge")).to_contain_text("an adapter of 20.3 MB")
 
     # Out as YAML, and in again after everything was changed.
     fill_tiny(page, "tiny")
-    expect(page.locator("#command textarea")).to_have_value(re.compile("--max_steps 4 .*runs/tiny$"))
+    expect(page.locator("#command pre")).to_have_text(re.compile("--max_steps 4 .*runs/tiny$"))
     page.wait_for_timeout(500)
     with page.expect_download() as coming:
         page.locator("#export-yaml").click()
@@ -223,6 +223,8 @@ def test_every_tab_in_every_size_and_language(browser, app, trained, size, langu
     page.goto(app.url + ("/" if language == "en" else "/zh"))
     for tab, place in (("train", "#run-status"), ("evaluate", "#evaluate-hint"), ("adapters", "#adapters")):
         page.get_by_role("tab", name=words(f"tab.{tab}"), exact=True).click()
+        if tab == "train":
+            expect(page.locator("#run-status .cr-pill.done")).to_be_visible(timeout=TRAIN)
         expect(page.locator(place)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         unlabelled = page.evaluate(

@@ -9,7 +9,7 @@ from functools import partial
 
 import gradio as gr
 
-from cadrecode.errors import ProgramError
+from cadrecode.errors import CadrecodeError, ProgramError
 from cadrecode.ui import dimensions, html, link, models, samples, wire
 from cadrecode.ui.files import KINDS, write_files
 from cadrecode.ui.live import Result, follow
@@ -264,7 +264,9 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     hear(ran.success, lambda now: now.shown, work, turned, words)
 
     def to_share(now: Work):
-        return gr.update(value=link.packed(now.shown.text, now.unit) if now.shown else "", visible=True)
+        if now.shown is None:
+            raise CadrecodeError("There is no part yet to share: press Rebuild first.")
+        return gr.update(value=link.packed(now.shown.text, now.unit), visible=True)
 
     shared = hear(make_link.click, to_share, work, address, words)
     shared.success(None, address, address, js=WHOLE_ADDRESS, api_visibility="private")

@@ -55,7 +55,7 @@ class Asked:
     badge: gr.HTML
     fix: gr.Button
     start: gr.Button
-    command: gr.Textbox
+    command: gr.HTML
     import_yaml: gr.UploadButton
     export_yaml: gr.DownloadButton
 
@@ -97,10 +97,7 @@ def _ask(words: Words) -> Asked:
     badge = gr.HTML(html.note(words("fit.waiting")), min_height=76, elem_id="badge")
     fix = gr.Button(words("fit.fix"), size="sm", visible=False, elem_id="fix")
     start = gr.Button(words("train.start"), variant="primary", elem_id="start")
-    command = gr.Textbox(
-        label=words("train.command"), interactive=False, lines=3, max_lines=8, buttons=["copy"], elem_classes="cr-cmd",
-        elem_id="command",
-    )  # fmt: skip
+    command = gr.HTML(html.command("", words), js_on_load=html.COPY, container=True, elem_id="command")
     with gr.Row():
         kinds = [".yaml", ".yml"]
         load = gr.UploadButton(words("train.import"), file_types=kinds, size="sm", min_width=120, elem_id="import-yaml")
@@ -179,9 +176,11 @@ def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services,
         try:
             values = gathered(*given)
             said = new_run.command(values, given[0], services.runs_dir, given[5])
-            return said, gr.update(value=str(new_run.write_yaml(values, services, given[5])), interactive=True)
+            return html.command(said, words), gr.update(
+                value=str(new_run.write_yaml(values, services, given[5])), interactive=True
+            )
         except ConfigError as error:
-            return str(error), gr.update(interactive=False)
+            return html.warning(str(error)), gr.update(interactive=False)
 
     hear(partial(gr.on, changes), show_command, asked.inputs, [asked.command, asked.export_yaml], words, **always)
 
