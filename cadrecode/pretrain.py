@@ -41,6 +41,7 @@ from cadrecode.model.network import IGNORED, new_model
 from cadrecode.model.team import Team, own_device
 from cadrecode.model.tokens import PAD, build_tokenizer, encode_program
 from cadrecode.program import build, iou, parse
+from cadrecode.program.held_out import held_out_signatures
 from cadrecode.program.invent import FAMILIES
 from cadrecode.runs import Run, State
 
@@ -111,9 +112,7 @@ def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
 def _pretrain(config: PretrainConfig, folder: Path, device: torch.device, team: Team, resume: bool) -> Path:
     checkpoint = folder / CHECKPOINT
     team.wait()  # all have looked into the folder; from here on the first one writes there
-    run = Run(folder)
-    if team.first and not resume:
-        run = Run.create(folder, config.to_yaml())
+    run = Run.create(folder, config.to_yaml()) if team.first and not resume else Run(folder)
     torch.set_num_threads(config.threads)
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32, for the encoder, which autocast leaves in float32
@@ -196,9 +195,8 @@ def _loop(config, run, team, model, tokenizer, optimizer, progress, batches, hel
         if progress.step % config.checkpoint_every == 0:
             _save_checkpoint(Path(run.folder) / CHECKPOINT, model, optimizer, progress)
         if progress.step % config.eval_every == 0:
-            run.log_metrics(
-                progress.step, pairs=progress.pairs, **measure(model, tokenizer, held_out, config.max_tokens)
-            )
+            figures = measure(model, tokenizer, held_out, config.max_tokens)
+            run.log_metrics(progress.step, pairs=progress.pairs, **figures)
             save_model(model, tokenizer, run.folder, dtype=torch.bfloat16)
             model.train()
 
@@ -270,9 +268,7 @@ def _log_step(run, config, progress, loss, samples, tokens, seconds, waited, opt
     run.set_status(State.TRAINING, step=progress.step, pairs=progress.pairs, eta_seconds=eta and round(eta))
 
 
-def _make_chunk(
-    number: int, *, config: PretrainConfig, tokenizer_folder: str, rank: int = 0, size: int = 1
-) -> list[RawBatch]:
+def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str, rank: int, size: int) -> list[RawBatch]:
     number = number * size + rank  # each process has chunks of its own
     tokenizer = _load_tokenizer(tokenizer_folder)
     encode = functools.cache(functools.partial(encode_program, tokenizer))
@@ -282,6 +278,7 @@ def _make_chunk(
         family=config.family,
         n_points=CANDIDATES_PER_POINT * config.n_points,
         turn=config.turn,
+        apart_from=_held_out_signatures(config.family),
         keep=lambda text: len(encode(text)) <= config.max_tokens,
     )
     rows = [encode(text) for text in pairs.texts]
@@ -292,10 +289,11 @@ def _make_chunk(
 
 
 def _padded(rows: list[list[int]], pad_id: int) -> np.ndarray:
-    tokens = np.full((len(rows), max(map(len, rows))), pad_id, np.int32)
-    for row, values in zip(tokens, rows):
-        row[: len(values)] = values
-    return tokens
+    longest = max(map(len, rows))
+    return np.array([row + [pad_id] * (longest - len(row)) for row in rows], np.int32)
+
+
+_held_out_signatures = functools.lru_cache(maxsize=1)(held_out_signatures)
 
 
 @functools.lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from cadrecode.data.stream import (
     visits,
 )
 from cadrecode.program import build, mesh_of, parse
+from cadrecode.program.solid import signature
 
 
 def numbered(number: int) -> int:
@@ -60,3 +61,22 @@ def test_chunks_come_in_order_from_any_number_of_workers(workers):
         given = iter(chunks)
         assert [next(given) for _ in range(5)] == [9, 16, 25, 36, 49]
     assert not any(process.is_alive() for process in chunks.processes)
+
+
+def test_what_is_held_out_by_its_shape_does_not_come():
+    usual = make_pairs((0, 1), 20, n_points=8)
+    solids = [build(parse(text)) for text in usual.texts]
+    held = {signature(solid) for solid in solids[:10]}
+    assert len(held) == 10
+    apart = make_pairs((0, 1), 20, n_points=8, apart_from=held)
+    assert not held & {signature(build(parse(text))) for text in apart.texts}
+    assert apart.texts[:5] != usual.texts[:5]
+
+
+def test_a_signature_is_of_the_shape_and_not_of_the_text():
+    text = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,{}))\nr=w0.workplane(offset={}/2).{}"
+    box = signature(build(parse(text.format(-20, 40, "box(200,100,40)"))))
+    sketch = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,20))\nr=w0.sketch().rect(200,100).finalize()"
+    assert signature(build(parse(sketch + ".extrude(-40)"))) == box
+    assert signature(build(parse(sketch + ".extrude(-39)"))) != box
+    assert signature(build(parse(text.format(-20, 40, "moveTo(0,1).box(200,98,40)")))) != box
