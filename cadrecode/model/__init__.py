@@ -1,16 +1,20 @@
 """The language model with eyes: point encoder, network, tokens, loading, adapters, decoding.
 
-Whoever imports any of it first imports all that it stands on, and others wait: transformers imports its modules when
-they are asked for, and two threads that do so at once (the app warms its model while a page asks for an estimate) can
-find one half made.
+Importing this package imports neither torch nor transformers; its modules do.
 """
 
 import importlib
+import threading
 
-for _library in (
-    "transformers.modeling_utils",
-    "transformers.models.qwen2.modeling_qwen2",
-    "transformers.models.qwen3.modeling_qwen3",
-    "peft",
-):
-    importlib.import_module(_library)
+_importing = threading.Lock()
+
+
+def import_all() -> None:
+    """Import the modules of this package; a second thread waits for the first.
+
+    transformers imports its parts when they are asked for, and of two threads that ask at once (the app warms its model
+    while a page wants an estimate) one can find a part half made: "cannot import name". Threads call this first.
+    """
+    with _importing:
+        for module in ("load", "adapters", "decode", "footprint"):
+            importlib.import_module(f"{__name__}.{module}")

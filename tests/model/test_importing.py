@@ -5,14 +5,15 @@ import sys
 
 PROGRAM = """
 import importlib, threading
+from cadrecode import model
 failed = []
 def need(module):
     try:
-        importlib.import_module(module)
+        model.import_all()
+        importlib.import_module(f"cadrecode.model.{module}")
     except ImportError as error:
         failed.append(error)
-modules = ("cadrecode.model.load", "cadrecode.model.footprint", "cadrecode.model.adapters")
-threads = [threading.Thread(target=need, args=(module,)) for module in modules]
+threads = [threading.Thread(target=need, args=(module,)) for module in ("load", "footprint", "adapters")]
 for thread in threads:
     thread.start()
 for thread in threads:
