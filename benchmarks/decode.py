@@ -32,7 +32,7 @@ from cadrecode.model.decode import generate
 from cadrecode.model.load import load_model
 from cadrecode.model.tokens import START
 from cadrecode.program import Program, build, mesh_of, parse
-from cadrecode.scoring.targets import held_out
+from cadrecode.program.held_out import held_out
 
 CANDIDATES = 8
 TEMPERATURE = 0.7

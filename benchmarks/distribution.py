@@ -24,9 +24,9 @@ from scipy.spatial import cKDTree
 from cadrecode.data.stream import make_pairs
 from cadrecode.errors import ProgramError
 from cadrecode.program import Program, build, parse, write
+from cadrecode.program.held_out import held_out
 from cadrecode.program.language import Arc, Box, Circle, Cylinder, Extrusion, Face, Loop, Mode, Operation, Rect, Sketch
 from cadrecode.program.solid import bounds, mesh_of
-from cadrecode.scoring.targets import held_out
 
 CLOUD_POINTS = 256
 TIMED_PAIRS = 300
@@ -42,14 +42,15 @@ class Shapes:
     loop_edges: list[int] = field(default_factory=list)
     arcs: int = 0
     edges: int = 0
-    holes: list[int] = field(default_factory=list)  # places of each step that subtracts
+    holes: list[int] = field(default_factory=list)  # how many of each size a sketch subtracts
     coordinates: list[float] = field(default_factory=list)  # of the corners of loops, a sketch's x and y apart
     shared: int = 0  # of them, those that another corner of the same loop has too
 
     def look(self, sketch: Sketch) -> None:
+        holes = Counter()
         for step in sketch.steps:
             if step.mode is Mode.SUBTRACT:
-                self.holes.append(len(step.places))
+                holes[step.shape] += len(step.places)
             match step.shape:
                 case Face(inner):
                     self.look(inner)
@@ -59,6 +60,7 @@ class Shapes:
                     self.kinds["rectangle"] += 1
                 case Loop():
                     self._look_at_loop(step.shape)
+        self.holes += holes.values()
 
     def _look_at_loop(self, loop: Loop) -> None:
         arcs = sum(isinstance(edge, Arc) for edge in loop.edges)
@@ -159,7 +161,7 @@ def rows(parts: list[Part]) -> Iterator[tuple[str, str]]:
     yield "arcs, of edges", f"{sum(p.shapes.arcs for p in parts) / sum(p.shapes.edges for p in parts):.0%}"
     yield "parts with holes in a sketch", share(bool(part.shapes.holes) for part in parts)
     holes = [places for part in parts for places in part.shapes.holes]
-    yield "holes in a pattern of 2 places and more, of holes' steps", share((n > 1 for n in holes), len(holes))
+    yield "of their kinds of holes, 2 equal ones and more", share((n > 1 for n in holes), len(holes))
     yield "mirror images of themselves, one plane at least", share(part.mirrored >= 1 for part in parts)
     yield "in two at least", share(part.mirrored >= 2 for part in parts)
     thin = np.array([part.sides[0] / part.sides[2] for part in parts])

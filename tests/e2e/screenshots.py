@@ -19,7 +19,7 @@ READY = "#download-step:not([disabled])"
 VIEWS = (("wide", "en", False), ("narrow", "zh", False), ("wide", "zh", True))  # size, language, dark
 SAMPLE = 2
 DRAW_MS = 3500  # until 3D views, drawn without a graphics card, are there
-FILM_SIZE, FILM_WIDTH = (1200, 860), 640
+FILM_SIZE, FILM_WIDTH = (1200, 1240), 600
 NO_TOUR = "localStorage.setItem('cadrecode_tour', 'seen')"
 
 
@@ -98,7 +98,7 @@ def film(browser, app: App, path: Path) -> None:
     page.add_init_script(NO_TOUR)
     page.goto(app.url)
     page.locator(READY).wait_for()
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(2 * DRAW_MS)
     frames, times = [], []
 
     def shoot(milliseconds: int) -> None:
@@ -116,7 +116,7 @@ def film(browser, app: App, path: Path) -> None:
         page.wait_for_timeout(700)
         shoot(350)
     page.locator(READY).wait_for()
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(DRAW_MS)
     shoot(1800)
     page.locator("#mode input[value=deviation]").check()
     page.wait_for_timeout(1200)
@@ -127,7 +127,7 @@ def film(browser, app: App, path: Path) -> None:
     for step in (1.25, 1.5, 1.75, 2.0):
         field.fill(f"{first * step:.1f}")
         field.press("Enter")
-        page.wait_for_timeout(900)
+        page.wait_for_timeout(1200)
         shoot(500)
     times[-1] = 2500
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=times, loop=0, quality=60, method=6)
