@@ -17,6 +17,7 @@ pytestmark = pytest.mark.e2e
 
 CLOUDS = REPOSITORY / "assets" / "clouds"
 SIZES = {"narrow": (390, 844), "wide": (1440, 900)}
+DIAGONAL = [("narrow", "/zh"), ("wide", "/")]  # for stories that take long: each width and each language once
 CLOSE_SECONDS = 3.0
 SLIDER_SECONDS = 0.2
 BUSY = 5  # times slower, a machine that runs other tests
@@ -72,6 +73,7 @@ def test_every_tab_has_help_and_fits(visitor):
         visitor.locator(".cr-about summary:visible").click()
 
 
+@pytest.mark.parametrize("visitor", DIAGONAL, indirect=True, ids=lambda p: "".join(p))
 def test_a_batch_lists_its_failure_and_ends_with_a_zip(visitor, tmp_path):
     broken = tmp_path / "broken.xyz"
     broken.write_text("1 2 3\n" * 9)
@@ -96,6 +98,7 @@ def test_a_batch_lists_its_failure_and_ends_with_a_zip(visitor, tmp_path):
     assert {"002-standoff/standoff.step", "002-standoff/standoff.py", "failed.txt"} <= set(names)
 
 
+@pytest.mark.parametrize("visitor", DIAGONAL, indirect=True, ids=lambda p: "".join(p))
 def test_a_report_opens_offline_and_a_link_brings_the_part(visitor, browser, app, tmp_path):
     with visitor.expect_download(timeout=30_000) as coming:
         visitor.locator("#download-page").click()
@@ -116,6 +119,7 @@ def test_a_report_opens_offline_and_a_link_brings_the_part(visitor, browser, app
     assert visitor.locator("#numbers .cr-lead").count() == 0  # the scan did not travel
 
 
+@pytest.mark.parametrize("visitor", DIAGONAL, indirect=True, ids=lambda p: "".join(p))
 def test_a_scan_in_metres_is_doubted_and_its_unit_can_be_set(visitor, tmp_path):
     lines = (CLOUDS / "standoff.xyz").read_text().splitlines()
     rows = [" ".join(str(float(x) / 1000) for x in line.split()[:3]) for line in lines if line[:1] not in "#"]
