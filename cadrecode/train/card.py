@@ -27,7 +27,9 @@ def compare(run: Run, best_step: int | None) -> dict[str, dict[str, Any]]:
     last = best_step if best_step in evaluated else max(evaluated)
     found = {"base": evaluated.get(0), "adapter": evaluated[last]}
     return {
-        who: {key: entry.get(key) for key in FIGURES if key in entry} for who, entry in found.items() if entry is not None
+        who: {key: entry.get(key) for key in FIGURES if key in entry}
+        for who, entry in found.items()
+        if entry is not None
     }
 
 
@@ -43,7 +45,7 @@ def write_card(folder: Path, config: TrainConfig, report: DatasetReport, scores:
         "---",
         f"# {config.experiment_name or folder.name}",
         "",
-        "A LoRA adapter of cadrecode: point clouds to CadQuery programs. It carries its point encoder and needs its base.",
+        "A LoRA adapter of cadrecode: point clouds to CadQuery programs. It has its point encoder, not its base.",
         "",
         f"- base: `{config.base_model_name}`",
         f"- data: `{config.train_data_path}`, {report.used:,} programs ({len(report.skipped):,} skipped, "

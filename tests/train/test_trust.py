@@ -80,7 +80,9 @@ def processes():
     return context
 
 
-def test_a_run_that_is_killed_again_and_again_has_the_curve_of_one_that_never_was(settings, trained, processes, tmp_path):
+def test_a_run_that_is_killed_again_and_again_has_the_curve_of_one_that_never_was(
+    settings, trained, processes, tmp_path
+):
     changes = {"max_steps": STEPS, "save_steps": 2, "save_total_limit": 1, "auto_merge_final": False}
     whole = trained(settings(**changes, model_save_path=str(tmp_path / "whole")))
 
@@ -198,7 +200,7 @@ def test_out_of_memory_shows_before_the_first_step_with_numbers(settings, traine
     monkeypatch.setattr("cadrecode.model.network.PointCloudMixin.forward", greedy)
     monkeypatch.setattr("cadrecode.estimate.available_memory", lambda device: 650 * 2**20)
     config = settings(per_device_train_batch_size=16)
-    with pytest.raises(RunError, match="Out of memory. "):
+    with pytest.raises(RunError, match=r"Out of memory\. "):
         trained(config)
     run = Run(config.model_save_path)
     assert run.state == State.FAILED
