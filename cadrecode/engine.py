@@ -219,7 +219,11 @@ class Engine:
                 return
             load_model = self._load_model
             if load_model is None:
-                from cadrecode.model.load import load_model  # imports torch
+                from cadrecode import model as models
+
+                models.import_all()  # and torch with it
+                from cadrecode.model.load import load_model
+
             model, tokenizer = load_model(base, device=self.device)
             self._model, self._tokenizer, self._base = model, tokenizer, base
             self._adapters, self._slots, self._active = {}, {}, None

@@ -100,6 +100,9 @@ def recommended(available_bytes: int) -> dict[str, Any]:
 
 
 def _parts(settings: TrainConfig, longest: int | None):
+    from cadrecode import model as models
+
+    models.import_all()
     import torch
 
     from cadrecode.model.encoder import PointEncoderSettings

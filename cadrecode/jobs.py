@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +21,7 @@ from pathlib import Path
 from cadrecode.config import TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.errors import RunError
-from cadrecode.runs import Run, State, checkpoint_problems
+from cadrecode.runs import Run, State, checkpoint_problems, free_folder
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ def start(config: TrainConfig, runs_dir: str | Path, name: str | None = None) ->
     require(config.train_data_path)
     runs_dir = Path(runs_dir).resolve()
     with _locked(runs_dir):
-        folder = _free_folder(runs_dir, name or config.experiment_name or time.strftime("%Y-%m-%d-%H%M"))
+        folder = free_folder(runs_dir, name or config.experiment_name or time.strftime("%Y-%m-%d-%H%M"))
         run = Run.create(folder, config.changed(model_save_path=str(folder)).to_yaml())
         run.set_status(State.QUEUED, queued_at=time.time(), step=0, total=config.max_steps)
     watch(runs_dir)
@@ -103,16 +102,33 @@ def kill(run: Run) -> None:
         run.set_status(State.FAILED, error="Killed on request.")
 
 
+def why_not_resumable(run: Run) -> str:
+    """Why an ended run cannot go on, in words; empty where it can, and where it had not saved anything yet."""
+    status = run.status()
+    if not State(status["state"]).final:
+        return f"{run.name} is {status['state']}; only a run that has ended can be resumed."
+    if status["state"] == State.DONE:
+        return f"{run.name} has done all of its {status.get('total', 0):,} steps."
+    if not run.all_checkpoints():
+        return ""
+    try:
+        run.latest_checkpoint()
+    except RunError as error:
+        return str(error)
+    return ""
+
+
 def resume(run: Run, checkpoint: str | Path | None = None) -> Run:
     """Queue an ended run again, from `checkpoint` or its newest one; from the start where it had not saved any yet.
 
-    Raises: RunError: it is running or waiting, or its checkpoints are not complete (and why).
+    Raises: RunError: it is running, waiting or done, or its checkpoints are not complete (and why).
     """
     runs_dir = run.folder.parent
     with _locked(runs_dir):
-        state = run.state
-        if not state.final:
-            raise RunError(f"{run.name} is {state}; only a run that has ended can be resumed.")
+        if not run.state.final or checkpoint is None:
+            reason = why_not_resumable(run)
+            if reason:
+                raise RunError(reason)
         if checkpoint is not None:
             problems = checkpoint_problems(checkpoint)
             if problems:
@@ -205,14 +221,6 @@ def _wait_until_gone(run: Run, seconds: float = 10) -> None:
         if time.monotonic() > deadline:
             raise RunError(f"{run.name} did not end within {seconds:g} s of being killed.")
         time.sleep(0.02)
-
-
-def _free_folder(runs_dir: Path, wanted: str) -> Path:
-    name = re.sub(r"[^\w.-]+", "-", wanted).strip("-.") or "run"
-    folder, n = runs_dir / name, 2
-    while folder.exists():
-        folder, n = runs_dir / f"{name}-{n}", n + 1
-    return folder
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Train the embedded base from nothing, on invented parts alone.
 
     python -m cadrecode pretrain --config configs/pretrain_base.yaml [--resume]
+    accelerate launch --multi_gpu --num_processes 2 -m cadrecode pretrain --config ...      on several GPUs, or on none
 
 A loop of its own rather than transformers' Trainer: pairs are a stream without end, batches are sorted by length, and
 the learning rate follows the clock where `minutes` is set. The same on a CPU and on a GPU, which
@@ -22,7 +23,7 @@ import numpy as np
 import torch
 
 from cadrecode.config import PretrainConfig
-from cadrecode.data.spread import spread
+from cadrecode.data.spread import DISTURBANCES, spread
 from cadrecode.data.stream import (
     BATCHES_PER_CHUNK,
     CANDIDATES_PER_POINT,
@@ -37,8 +38,10 @@ from cadrecode.errors import ProgramError, RunError
 from cadrecode.model.decode import generate
 from cadrecode.model.load import load_tokenizer, pick_device, save_model
 from cadrecode.model.network import IGNORED, new_model
+from cadrecode.model.team import Team, own_device
 from cadrecode.model.tokens import PAD, build_tokenizer, encode_program
 from cadrecode.program import build, iou, parse
+from cadrecode.program.held_out import held_out_signatures
 from cadrecode.program.invent import FAMILIES
 from cadrecode.runs import Run, State
 
@@ -48,6 +51,7 @@ TOKENIZER_PROGRAMS = {"general": 4000}  # programs whose fragments become tokens
 OTHER_PROGRAMS = 200
 TOKENIZER_SEED = 10**7  # apart from the seeds of training and of held-out parts
 EVALUATION_PARTS = 64
+EVALUATION_CANDIDATES, EVALUATION_TEMPERATURE = 8, 0.7
 FINAL_LEARNING_RATE = 0.02  # of the largest, where the cosine ends
 ADAM_BETAS = (0.9, 0.98)
 CHECKPOINT = "checkpoint.pt"
@@ -97,14 +101,27 @@ def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
         )
     if resume and not checkpoint.exists():
         raise RunError(f"{folder} holds no {CHECKPOINT} to resume from. Leave --resume out to begin.")
-    run = Run(folder) if resume else Run.create(folder, config.to_yaml())
-    device = pick_device(config.device)
+    device = own_device(pick_device(config.device))
+    team = Team.join(device)
+    try:
+        return _pretrain(config, folder, device, team, resume)
+    finally:
+        team.leave()
+
+
+def _pretrain(config: PretrainConfig, folder: Path, device: torch.device, team: Team, resume: bool) -> Path:
+    checkpoint = folder / CHECKPOINT
+    team.wait()  # all have looked into the folder; from here on the first one writes there
+    run = Run.create(folder, config.to_yaml()) if team.first and not resume else Run(folder)
     torch.set_num_threads(config.threads)
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32, for the encoder, which autocast leaves in float32
     torch.manual_seed(config.seed)
 
-    tokenizer = _tokenizer(folder)
+    if team.first:
+        _make_tokenizer(folder)
+    team.wait()
+    tokenizer = _load_tokenizer(str(folder))
     model = _fresh_model(config, tokenizer).to(device)
     optimizer = torch.optim.AdamW(
         _parameter_groups(model, config), lr=config.learning_rate, betas=ADAM_BETAS, fused=device.type == "cuda"
@@ -112,29 +129,33 @@ def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
     progress = Progress()
     if resume:
         progress = _load_checkpoint(checkpoint, model, optimizer)
-        run.clear_stop()
-        run.forget_metrics_after(progress.step)  # what a killed run did after its last checkpoint is done again
+        if team.first:
+            run.clear_stop()
+            run.forget_metrics_after(progress.step)  # what a killed run did after its last checkpoint is done again
         log.info("resumed at step %d, %d pairs", progress.step, progress.pairs)
     log.info("%.2f M parameters, %d words", sum(p.numel() for p in model.parameters()) / 1e6, len(tokenizer))
 
     held_out = held_out_pairs(EVALUATION_PARTS, family=config.family, n_points=config.n_points)
-    make = functools.partial(_make_chunk, config=config, tokenizer_folder=str(folder))
+    make = functools.partial(_make_chunk, config=config, tokenizer_folder=str(folder), rank=team.rank, size=team.size)
     visit, skipped = divmod(progress.step, BATCHES_PER_CHUNK)
     first = oldest_needed(visit, config.repeats)
-    run.set_status(State.TRAINING, step=progress.step)
+    if team.first:
+        run.set_status(State.TRAINING, step=progress.step)
     with ChunkStream(make, config.workers, first) as stream:
         chunks = revisit(iter(stream), first, visit, config.repeats)
         batches = itertools.islice((batch for chunk in chunks for batch in chunk), skipped, None)
         if config.compile:
             _compile(model, config)
-        _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out)
+        _loop(config, run, team, model, tokenizer, optimizer, progress, batches, held_out)
+    if not team.first:
+        return folder
     save_model(model, tokenizer, folder, dtype=torch.bfloat16)
     _save_checkpoint(checkpoint, model, optimizer, progress)
     run.set_status(State.DONE if progress.share(config) >= 1 else State.STOPPED, step=progress.step)
     return folder
 
 
-def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out) -> None:
+def _loop(config, run, team, model, tokenizer, optimizer, progress, batches, held_out) -> None:
     """Steps until the time or the pairs are used up, or the run is asked to stop."""
     model.train()
     prepare = _Prepare(config, tokenizer.convert_tokens_to_ids(PAD), model.n_point_tokens, model.device)
@@ -142,33 +163,40 @@ def _loop(config, run, model, tokenizer, optimizer, progress, batches, held_out)
     losses: list[torch.Tensor] = []  # on the device: looking at each would make the processor wait for it
     tokens, waited = 0, 0.0
     since = clock = time.monotonic()
-    while progress.share(config) < 1 and not run.stop_requested():
+    while progress.share(config) < 1 and not team.agree(run.stop_requested())[0]:
         asked = time.monotonic()
         raw = next(batches)
         waited += time.monotonic() - asked
-        batch = prepare(raw, progress.step)
+        batch = prepare(raw, progress.step * team.size + team.rank)
         for group in optimizer.param_groups:
             group["lr"] = _learning_rate(config, progress)
         with autocast:
             loss = model(**batch).loss
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        team.average_gradients(model.parameters())
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip)
         optimizer.step()
 
         progress.step += 1
-        progress.pairs += len(raw.tokens)
+        progress.pairs += len(raw.tokens) * team.size
         now = time.monotonic()
-        progress.seconds, clock = progress.seconds + now - clock, now
+        progress.seconds, clock = team.agree(progress.seconds + now - clock)[0], now
         losses.append(loss.detach())
-        tokens += raw.tokens.size
+        tokens += raw.tokens.size * team.size
         if progress.step % config.log_every == 0:
-            _log_step(run, config, progress, losses, tokens, now - since, waited, optimizer)
+            loss = float(team.mean(torch.stack(losses).mean()))
+            samples = config.batch_size * team.size * len(losses)
+            if team.first:
+                _log_step(run, config, progress, loss, samples, tokens, now - since, waited, optimizer)
             losses, tokens, waited, since = [], 0, 0.0, now
+        if not team.first:
+            continue
         if progress.step % config.checkpoint_every == 0:
             _save_checkpoint(Path(run.folder) / CHECKPOINT, model, optimizer, progress)
         if progress.step % config.eval_every == 0:
-            run.log_metrics(progress.step, pairs=progress.pairs, **measure(model, tokenizer, held_out))
+            figures = measure(model, tokenizer, held_out, config.max_tokens)
+            run.log_metrics(progress.step, pairs=progress.pairs, **figures)
             save_model(model, tokenizer, run.folder, dtype=torch.bfloat16)
             model.train()
 
@@ -204,8 +232,7 @@ class _Prepare:
             self._to_device(raw.surfaces),
             self.config.n_points,
             self.generator,
-            noise_probability=self.config.noise_probability,
-            noise_std=self.config.noise_std,
+            **{name: getattr(self.config, name) for name in DISTURBANCES},
         )
         tokens = self._to_device(raw.tokens).long()  # (B, L)
         slots = torch.full((len(tokens), self.n_point_tokens), self.pad_id, device=self.device)
@@ -221,10 +248,9 @@ class _Prepare:
         return torch.from_numpy(array).to(self.device, non_blocking=True)
 
 
-def _log_step(run, config, progress, losses, tokens, seconds, waited, optimizer) -> None:
+def _log_step(run, config, progress, loss, samples, tokens, seconds, waited, optimizer) -> None:
     """Raises: RunError: the loss is not a number any more."""
     share = progress.share(config)
-    loss = float(torch.stack(losses).mean())
     if not math.isfinite(loss):
         message = f"The loss became {loss} near step {progress.step}. Resume with a lower learning_rate."
         run.set_status(State.FAILED, step=progress.step, error=message)
@@ -234,7 +260,7 @@ def _log_step(run, config, progress, losses, tokens, seconds, waited, optimizer)
         pairs=progress.pairs,
         loss=round(loss, 4),
         learning_rate=optimizer.param_groups[0]["lr"],
-        samples_per_second=round(config.batch_size * len(losses) / seconds, 1),
+        samples_per_second=round(samples / seconds, 1),
         tokens_per_second=round(tokens / seconds),
         waiting_share=round(waited / seconds, 3),  # of the time, for pairs
     )
@@ -242,7 +268,8 @@ def _log_step(run, config, progress, losses, tokens, seconds, waited, optimizer)
     run.set_status(State.TRAINING, step=progress.step, pairs=progress.pairs, eta_seconds=eta and round(eta))
 
 
-def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str) -> list[RawBatch]:
+def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str, rank: int, size: int) -> list[RawBatch]:
+    number = number * size + rank  # each process has chunks of its own
     tokenizer = _load_tokenizer(tokenizer_folder)
     encode = functools.cache(functools.partial(encode_program, tokenizer))
     pairs = make_pairs(
@@ -250,6 +277,8 @@ def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str) -
         BATCHES_PER_CHUNK * config.batch_size,
         family=config.family,
         n_points=CANDIDATES_PER_POINT * config.n_points,
+        turn=config.turn,
+        apart_from=_held_out_signatures(config.family),
         keep=lambda text: len(encode(text)) <= config.max_tokens,
     )
     rows = [encode(text) for text in pairs.texts]
@@ -260,10 +289,11 @@ def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str) -
 
 
 def _padded(rows: list[list[int]], pad_id: int) -> np.ndarray:
-    tokens = np.full((len(rows), max(map(len, rows))), pad_id, np.int32)
-    for row, values in zip(tokens, rows):
-        row[: len(values)] = values
-    return tokens
+    longest = max(map(len, rows))
+    return np.array([row + [pad_id] * (longest - len(row)) for row in rows], np.int32)
+
+
+_held_out_signatures = functools.lru_cache(maxsize=1)(held_out_signatures)
 
 
 @functools.lru_cache(maxsize=1)
@@ -271,17 +301,15 @@ def _load_tokenizer(folder: str):
     return load_tokenizer(Path(folder), "qwen3", folder)
 
 
-def _tokenizer(folder: Path):
-    """The tokenizer of a resumed training, or one made from freshly invented programs."""
+def _make_tokenizer(folder: Path) -> None:
+    """From freshly invented programs, unless this is a resumed training, which has one."""
     if (folder / "tokenizer.json").exists():
-        return _load_tokenizer(str(folder))
+        return
     programs: list[str] = []
     for index, family in enumerate(FAMILIES):
         count = TOKENIZER_PROGRAMS.get(family, OTHER_PROGRAMS)
         programs += make_pairs((TOKENIZER_SEED, index), count, family=family, n_points=1).texts
-    tokenizer = build_tokenizer(programs)
-    tokenizer.save_pretrained(folder)
-    return tokenizer
+    build_tokenizer(programs).save_pretrained(folder)
 
 
 def _fresh_model(config: PretrainConfig, tokenizer):
@@ -320,20 +348,36 @@ def _learning_rate(config: PretrainConfig, progress: Progress) -> float:
     return config.learning_rate * warm * (FINAL_LEARNING_RATE + (1 - FINAL_LEARNING_RATE) * cosine)
 
 
-def measure(model, tokenizer, pairs: Pairs) -> dict[str, float]:
-    """Greedy samples for held-out parts: `invalid_ratio` and `median_iou` (an invalid program has IoU 0)."""
+def measure(model, tokenizer, pairs: Pairs, max_tokens: int) -> dict[str, float]:
+    """How held-out parts are rebuilt, in programs as long as those of the training; an invalid one has IoU 0.
+
+    Returns: of greedy samples `invalid_ratio` and `median_iou`; `best_of_8_iou`, the median over parts of the greatest
+        IoU among the greedy sample and 7 drawn ones. It looks at the truth, which `evaluate` does not: what there is
+        to be found, whatever ranks the candidates.
+    """
     model.eval()
-    ious: list[float] = []
-    invalid = 0
     with torch.compiler.set_stance("force_eager"):  # decoding has another shape at every step
-        texts = generate(model, tokenizer, pairs.clouds)
-    for text, truth in zip(texts, pairs.texts):
-        try:
-            ious.append(iou(build(parse(text)), build(parse(truth))))
-        except ProgramError:
-            invalid += 1
-            ious.append(0.0)
-    return {"invalid_ratio": round(invalid / len(ious), 4), "median_iou": round(float(np.median(ious)), 4)}
+        greedy = generate(model, tokenizer, pairs.clouds, max_new_tokens=max_tokens)
+        clouds = np.repeat(pairs.clouds, EVALUATION_CANDIDATES - 1, axis=0)
+        drawn = generate(model, tokenizer, clouds, temperature=EVALUATION_TEMPERATURE, max_new_tokens=max_tokens)
+    truths = [build(parse(text)) for text in pairs.texts]
+    single = np.array([_iou_of(text, truth) for text, truth in zip(greedy, truths)])  # NaN: invalid
+    others = [_iou_of(text, truths[i // (EVALUATION_CANDIDATES - 1)]) for i, text in enumerate(drawn)]
+    every = np.nan_to_num(np.column_stack((single, np.reshape(others, (len(truths), -1)))))
+    figures = {
+        "invalid_ratio": np.isnan(single).mean(),
+        "median_iou": np.median(every[:, 0]),
+        f"best_of_{EVALUATION_CANDIDATES}_iou": np.median(every.max(axis=1)),
+    }
+    return {name: round(float(value), 4) for name, value in figures.items()}
+
+
+def _iou_of(text: str, truth) -> float:
+    """NaN where the text is no valid program."""
+    try:
+        return iou(build(parse(text)), truth)
+    except ProgramError:
+        return math.nan
 
 
 def _save_checkpoint(path: Path, model, optimizer, progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import time
 from collections.abc import Callable, Iterator
@@ -60,7 +61,7 @@ class Candidate:
         outcome: an `Outcome`, or OUTSIDE.
         detail: why it failed, in words.
         distance: how far cloud and surface are apart (`CloudRuler.distance`), RAW units; None for a failure.
-        distance_before: the same before its numbers were fitted to the cloud; None where they were not.
+        as_written: what it was before it was fitted to the cloud; None where it was not.
         raw_text: the program in the file's own units and place; None for a failure.
         vertices, faces: its surface, (n, 3) float64 RAW and (m, 3) int64; None for a failure.
         bodies, cavities: separate pieces, and hollows that no scanner can see. A part has 1 and 0.
@@ -77,11 +78,16 @@ class Candidate:
     faces: np.ndarray | None = field(default=None, repr=False, compare=False)
     bodies: int = 0
     cavities: int = 0
-    distance_before: float | None = None
+    as_written: Candidate | None = field(default=None, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
         return self.outcome == Outcome.OK
+
+    @property
+    def distance_before(self) -> float | None:
+        """Before the fit, RAW units; None where there was none."""
+        return None if self.as_written is None else self.as_written.distance
 
 
 @dataclass(frozen=True)
@@ -273,7 +279,7 @@ def _candidate(judged: Judged, frame: Frame) -> Candidate:
         faces,
         bodies,
         cavities,
-        None if judged.distance_before is None else judged.distance_before * frame.raw_per_code,
+        None if judged.as_written is None else _candidate(judged.as_written, frame),
     )
 
 
@@ -293,21 +299,28 @@ def _raw_text(program: Program | None, text: str, frame: Frame) -> str:
 def _check_in_kernel(
     ranked: list[Candidate], sandbox: Sandbox, progress: Progress
 ) -> tuple[list[Candidate], list[Candidate]]:
-    """Ask OpenCASCADE, best first, until it agrees. Those it refuses keep their distance and go behind, named."""
-    valid = [one for one in ranked if one.ok]
-    refused: list[Candidate] = []
-    for index, one in enumerate(valid):
-        progress("checking", index, len(valid))
-        execution = sandbox.run(one.raw_text)
+    """Ask OpenCASCADE, best first, until it agrees. In place of a fitted program that it refuses comes the one that the
+    model wrote; what has none keeps its distance and goes behind. All that were refused are named.
+    """
+    waiting = [one for one in ranked if one.ok]
+    total, refused, behind = len(waiting), [], []
+    while waiting:
+        progress("checking", min(len(refused), total), total)
+        first = waiting[0]
+        execution = sandbox.run(first.raw_text)
         if execution.ok:
             break
+        del waiting[0]
         detail = f"Manifold builds it, OpenCASCADE does not: {execution.detail or execution.outcome}"
-        refused.append(replace(one, outcome=execution.outcome, detail=detail))
-    progress("checking", len(valid), len(valid))
-    rest = valid[len(refused) :]
-    if not rest:  # nothing that OpenCASCADE accepts: a preview and its program are still worth more than nothing
+        refused.append(replace(first, outcome=execution.outcome, detail=detail))
+        if first.as_written is None:
+            behind.append(refused[-1])
+        else:
+            bisect.insort(waiting, first.as_written, key=lambda one: one.distance)
+    progress("checking", total, total)
+    if not waiting:  # nothing that OpenCASCADE accepts: a preview and its program are still worth more than nothing
         return ranked, refused
-    return rest + refused + [one for one in ranked if not one.ok], refused
+    return waiting + behind + [one for one in ranked if not one.ok], refused
 
 
 def write_files(

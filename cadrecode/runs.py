@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import os
+import re
 import shutil
 import signal
 import sys
@@ -270,6 +271,15 @@ class Run:
             n += 1
         log.info("%s holds an earlier run; it is moved to %s.", self.folder, other)
         self.folder.rename(other)
+
+
+def free_folder(runs_dir: Path, wanted: str) -> Path:
+    """A folder below `runs_dir` that is not there yet, named like `wanted`; a number is added to a taken name."""
+    name = re.sub(r"[^\w.-]+", "-", wanted).strip("-.") or "run"
+    folder, n = runs_dir / name, 2
+    while folder.exists():
+        folder, n = runs_dir / f"{name}-{n}", n + 1
+    return folder
 
 
 def checkpoint_step(folder: Path) -> int:

@@ -1,9 +1,16 @@
 import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from cadrecode import pretrain as verb
 from cadrecode.config import PretrainConfig
+from cadrecode.data.stream import held_out_pairs
 from cadrecode.errors import RunError
 from cadrecode.model.load import load_model
 from cadrecode.pretrain import pretrain
@@ -30,6 +37,10 @@ TINY = {
     "eval_every": 1000,
     "checkpoint_every": 1000,
 }
+
+LARGER = {**TINY, "max_pairs": 640, "log_every": 4, "device": "cpu"}
+WORDS = {"tokenizer.json", "tokenizer_config.json"}
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +89,32 @@ def test_a_training_is_neither_overwritten_nor_resumed_from_nothing(tmp_path):
     pretrain(config)
     with pytest.raises(RunError, match="--resume"):
         pretrain(config)
+
+
+def test_the_figures_at_intervals_are_of_greedy_samples_and_of_the_best_of_eight(monkeypatch):
+    pairs = held_out_pairs(3, family="plates", n_points=8)
+    right, broken = pairs.texts, "r=nothing"
+    answers = iter([[right[0], broken, broken], [broken] * 7 + [broken] * 6 + [right[1]] + [broken] * 7])
+    monkeypatch.setattr(verb, "generate", lambda *args, **options: next(answers))
+    figures = verb.measure(SimpleNamespace(eval=lambda: None), None, pairs, 100)
+    assert figures == {"invalid_ratio": 0.6667, "median_iou": 0.0, "best_of_8_iou": 1.0}
+
+
+def test_two_processes_learn_as_one_with_twice_the_batch(tmp_path):
+    """Through `accelerate launch`, over gloo. Other batches of the same stream, so the curves agree within noise."""
+    alone = PretrainConfig(output_path=str(tmp_path / "alone"), **{**LARGER, "batch_size": 16})
+    pair = PretrainConfig(output_path=str(tmp_path / "pair"), **{**LARGER, "batch_size": 8})
+    (tmp_path / "pair.yaml").write_text(pair.to_yaml())
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    launch += ["--main_process_port", "0", "-m", "cadrecode", "pretrain", "--config", str(tmp_path / "pair.yaml")]
+    one = Run(pretrain(alone)).metrics()
+    shutil.copytree(tmp_path / "alone", tmp_path / "pair", ignore=lambda _, names: set(names) - WORDS)  # the same ones
+    told = subprocess.run(launch, capture_output=True, text=True, timeout=240, cwd=ROOT)
+    assert told.returncode == 0, told.stdout + told.stderr
+    two = Run(tmp_path / "pair").metrics()
+    assert [row["pairs"] for row in two] == [row["pairs"] for row in one]
+    assert [row["learning_rate"] for row in two] == pytest.approx([row["learning_rate"] for row in one])
+    gap = np.array([row["loss"] for row in one]) - [row["loss"] for row in two]
+    assert np.abs(gap).max() < 0.15
+    assert abs(gap.mean()) < 0.05
+    assert two[-1]["loss"] < two[0]["loss"] - 1

@@ -169,6 +169,22 @@ def test_what_opencascade_refuses_is_passed_over_and_named(cloud):
     assert "OpenCASCADE does not: no good" in result.candidates[-1].detail
 
 
+def test_in_place_of_a_fitted_program_that_opencascade_refuses_comes_what_the_model_wrote(cloud):
+    off = PLATE.replace("200,100", "194,104")
+
+    class RefusesTheFirst:
+        outcomes = iter((Outcome.INVALID, Outcome.OK))
+
+        def run(self, code):
+            return Execution(next(self.outcomes), "no good")
+
+    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(off), sandbox=RefusesTheFirst())
+    assert result.candidates == (result.best,)
+    assert result.best.distance_before is None
+    assert result.best.program == parse(off)
+    assert [one.outcome for one in result.passed_over] == [Outcome.INVALID]
+
+
 def test_where_opencascade_refuses_all_the_nearest_is_still_shown(cloud):
     class Refuses:
         def run(self, code, *args, **options):

@@ -50,6 +50,14 @@ class PretrainConfig(Settings):
     """Share of clouds that get noise."""
     noise_std: NonNegativeFloat = 0.01
     """Size of that noise, in MODEL units (the part is 2 long)."""
+    turn: bool = False
+    """Turn or mirror each part at random onto the axes, program and cloud together."""
+    uneven_probability: Share = 0.0
+    """Share of clouds that are dense on one side and thin on the other, as from one place of a scanner."""
+    missing_probability: Share = 0.0
+    """Share of clouds with a region that was not seen."""
+    outlier_probability: Share = 0.0
+    """Share of clouds with a few points that lie on nothing."""
 
     n_points: PositiveInt = 256
     """Points of each cloud."""

@@ -157,6 +157,14 @@ def require(source: str | Path) -> None:
         raise DatasetError(f"There is no training data at {source}. Give {FORMATS}.")
 
 
+def count_programs(source: str | Path) -> int:
+    """How many programs a source announces, without reading them. Raises: DatasetError: no such source or format."""
+    path = Path(source)
+    if (path / POINTS_FILE).is_file() and (path / PROGRAMS_FILE).is_file():
+        return len(_read_built(path, None, 0).pairs)
+    return _entries(str(source), 0, None)[1]
+
+
 def make_pair(name: str, text: str, cloud: Path | None = None, *, seed: int = 0) -> Pair:
     """One program as a training pair; its points from the cloud or mesh beside it, or else from its own surface.
 

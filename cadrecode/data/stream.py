@@ -10,7 +10,7 @@ import itertools
 import multiprocessing
 import os
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from cadrecode.cloud.sample import farthest_point_sample_batch
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.program.invent import invent_solid
-from cadrecode.program.solid import sample
+from cadrecode.program.solid import sample, signature
 from cadrecode.program.write import write
 
 CANDIDATES_PER_POINT = 3  # surface samples from which farthest-point sampling picks one; scans offer 16 or more
@@ -48,12 +48,16 @@ def make_pairs(
     *,
     family: str = "general",
     n_points: int = 1024,
+    turn: bool = False,
+    apart_from: Collection[tuple[int, ...]] = (),
     keep: Callable[[str], bool] = lambda text: True,
 ) -> Pairs:
     """Invent parts and sample their surfaces, by area and in random order.
 
     Args:
         seed: any integers; the same ones make the same pairs.
+        turn: turn or mirror each part at random onto the axes, program and cloud together.
+        apart_from: signatures of solids (see `program.solid`) that are left out and replaced by further ones.
         keep: programs for which it is False are left out and replaced by further ones.
     Raises: ProgramError: unknown family.
     """
@@ -61,9 +65,9 @@ def make_pairs(
     texts: list[str] = []
     clouds = np.empty((count, n_points, 3), np.float32)
     while len(texts) < count:
-        invention = invent_solid(rng, family)
+        invention = invent_solid(rng, family, turn=turn)
         text = write(invention.program)
-        if keep(text):
+        if keep(text) and not (apart_from and signature(invention.solid) in apart_from):
             clouds[len(texts)] = sample(invention.solid, n_points, rng)[0] / CODE_PER_MODEL
             texts.append(text)
     return Pairs(texts, clouds)

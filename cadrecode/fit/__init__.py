@@ -18,7 +18,7 @@ from cadrecode.cloud.normals import Normals, given_normals, outward_normals
 from cadrecode.errors import ProgramError
 from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
 from cadrecode.fit.objective import Evaluated, Objective, weight
-from cadrecode.fit.structure import richer, simpler, turned_over
+from cadrecode.fit.structure import richer, simpler, trimmed, turned_over
 from cadrecode.fit.tidy import tidied
 from cadrecode.frames import Frame
 from cadrecode.program import Program
@@ -123,16 +123,15 @@ def _restructured(program: Program, cost: float, search: Objective, rng: np.rand
     """The program after as many changes of structure as pay and as there is time for."""
     while not search.out_of_time:
         here = search.evaluate(program)
-        changed = _best_at_first_sight(
-            (*simpler(program), *turned_over(program), *richer(program, here, search)), search
-        )
+        more = (*trimmed(program, here, search), *richer(program, here, search))
+        changed = _best_at_first_sight((*simpler(program), *turned_over(program), *more), search)
         before = cost
         for _, tried in changed[:TRIED_ALONE]:
             if search.out_of_time:
                 break
             tried, now = fit_numbers(tried, search, rng, steps=FINE_STEPS)
-            more = weight(tried) > weight(program)
-            if more and now > cost - ADDED * search.ruler.size:
+            is_longer = weight(tried) > weight(program)
+            if is_longer and now > cost - ADDED * search.ruler.size:
                 continue
             if search.told_apart(program, cost, tried, now):
                 program, cost = tried, now

@@ -50,6 +50,7 @@ class Objective:
         noise: gains below it are none, for a number that moves.
         clean, chance: what it is made of: for a cloud without noise, and for one with.
         is_noisy: whether the noise is more than what rounded numbers leave.
+        slack: how far a side of the bounding box may be off.
         evaluations: how often a program was built and measured.
     """
 
@@ -62,7 +63,7 @@ class Objective:
         self.chance = CHANCE * noise / len(ruler.points)
         self.noise = max(self.clean, self.chance)
         self.is_noisy = noise > ROUNDING * ruler.size
-        self._slack = BOX_SLACK * ruler.spacing + BOX_SLACK_NOISE * noise
+        self.slack = BOX_SLACK * ruler.spacing + BOX_SLACK_NOISE * noise
         self.evaluations = 0
         self._bodies = 1
         self._solids: dict = {}
@@ -85,7 +86,7 @@ class Objective:
         measured = self.ruler.measure(*mesh_of(solid))
         bodies, cavities = shells(solid)
         off = np.abs(np.array(bounds(solid)) - self.ruler.box)
-        box = BOX * float(np.maximum(off - self._slack, 0).sum())
+        box = BOX * float(np.maximum(off - self.slack, 0).sum())
         odd = CAVITY * cavities + BODY * max(bodies - self._bodies, 0) + NUMBER * weight(program)
         return Evaluated(solid, measured, measured.distance + box + odd * self.ruler.size)
 

@@ -27,7 +27,7 @@ from cadrecode.program.language import (
     SketchStep,
     Step,
 )
-from cadrecode.program.solid import cross_section
+from cadrecode.program.solid import bounds, cross_section
 
 FAR = 0.015  # of the cloud's size: points farther from the surface than this are unexplained
 LINKED = 0.06  # of the cloud's size, and at least twice the spacing: unexplained places that near are one feature
@@ -125,18 +125,51 @@ def richer(program: Program, here: Evaluated, objective: Objective) -> Iterator[
     ruler, measured = objective.ruler, here.measured
     far = max(FAR * ruler.size, 3 * ruler.floor)
     wrong = measured.agreement < -0.5
-    outside = ruler.points[(measured.gaps > far) | wrong]
+    is_outside = (measured.gaps > far) | wrong
     inside = ruler.points[(measured.gaps < -far) | wrong]
     bare = measured.samples[measured.unsupported > far]
-    low, high = ruler.points.min(axis=0), ruler.points.max(axis=0)
-    for places, operation in ((outside, Operation.UNION), (inside, Operation.CUT), (bare, Operation.CUT)):
+    low, high = ruler.box
+    lowest, highest = bounds(here.solid)
+    beyond = ((ruler.points < lowest - objective.slack) | (ruler.points > highest + objective.slack)).any(axis=1)
+    for places, operation in (
+        (ruler.points[is_outside], Operation.UNION),
+        (ruler.points[beyond & ~is_outside], Operation.UNION),
+        (inside, Operation.CUT),
+        (bare, Operation.CUT),
+    ):
         for feature in _clusters(places, max(LINKED * ruler.size, 2 * ruler.spacing)):
             corner, opposite = np.quantile(feature, (TRIM, 1 - TRIM), axis=0)
             for axis in range(3):
-                for start, end in _spans(axis, corner, opposite, low, high, operation, THROUGH * ruler.size):
+                for start, end in _spans(axis, corner, opposite, low, high, operation, far + THROUGH * ruler.size):
                     for sketch in _outlines(axis, feature, corner, opposite, ruler.size, operation):
                         solid = Extrusion(_plane_at(axis, start), sketch, end - start)
                         yield dataclasses.replace(program, steps=(*program.steps, Step(operation, solid)))
+
+
+def trimmed(program: Program, here: Evaluated, objective: Objective) -> Iterator[Program]:
+    """Programs without what sticks out of the cloud's bounding box: on one side, and on all of them."""
+    low, high = objective.ruler.box
+    lowest, highest = bounds(here.solid)
+    margin = THROUGH * objective.ruler.size
+    cuts = []
+    for axis in range(3):
+        if low[axis] - lowest[axis] > objective.slack:
+            cuts.append(_slab(axis, lowest[axis] - margin, low[axis], lowest - margin, highest + margin))
+        if highest[axis] - high[axis] > objective.slack:
+            cuts.append(_slab(axis, high[axis], highest[axis] + margin, lowest - margin, highest + margin))
+    for cut in cuts:
+        yield dataclasses.replace(program, steps=(*program.steps, cut))
+    if len(cuts) > 1:
+        yield dataclasses.replace(program, steps=(*program.steps, *cuts))
+
+
+def _slab(axis: int, start: float, end: float, low: np.ndarray, high: np.ndarray) -> Step:
+    """Cuts all between two heights of an axis, as wide as a box."""
+    across = [(axis + 1) % 3, (axis + 2) % 3]  # the local axes of AXIS_PLANES, in their order
+    width, height = (float(high[a] - low[a]) for a in across)
+    place = tuple(float(low[a] + high[a]) / 2 for a in across)
+    sketch = Sketch((SketchStep(Rect(width, height), places=(place,)),))
+    return Step(Operation.CUT, Extrusion(_plane_at(axis, float(start)), sketch, float(end - start)))
 
 
 def _clusters(places: np.ndarray, within: float) -> list[np.ndarray]:
@@ -151,14 +184,19 @@ def _clusters(places: np.ndarray, within: float) -> list[np.ndarray]:
 
 
 def _spans(axis, corner, opposite, low, high, operation, margin) -> Iterator[tuple[float, float]]:
-    """From where to where along an axis: what the feature spans; for a cut also out to either side, and through."""
+    """From where to where along an axis. What is added reaches into the body on either side, since its places begin
+    where they are far from it; a cut spans its places, reaches out to either side, and goes through.
+    """
     start, end = float(corner[axis]), float(opposite[axis])
+    if operation is Operation.UNION:
+        yield start - margin, end
+        yield start, end + margin
+        return
     if end - start > margin / 4:
         yield start, end
-    if operation is Operation.CUT:
-        yield float(low[axis]) - margin, end
-        yield start, float(high[axis]) + margin
-        yield float(low[axis]) - margin, float(high[axis]) + margin
+    yield float(low[axis]) - margin, end
+    yield start, float(high[axis]) + margin
+    yield float(low[axis]) - margin, float(high[axis]) + margin
 
 
 def _outlines(axis, feature, corner, opposite, size, operation) -> Iterator[Sketch]:

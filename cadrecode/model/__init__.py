@@ -2,3 +2,19 @@
 
 Importing this package imports neither torch nor transformers; its modules do.
 """
+
+import importlib
+import threading
+
+_importing = threading.Lock()
+
+
+def import_all() -> None:
+    """Import the modules of this package; a second thread waits for the first.
+
+    transformers imports its parts when they are asked for, and of two threads that ask at once (the app warms its model
+    while a page wants an estimate) one can find a part half made: "cannot import name". Threads call this first.
+    """
+    with _importing:
+        for module in ("load", "adapters", "decode", "footprint"):
+            importlib.import_module(f"{__name__}.{module}")

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
+from cadrecode.model.mask import EdgeMask
 from cadrecode.model.tokens import END, START, decode_program
 
 MAX_NEW_TOKENS = 768  # CAD-Recode's
@@ -27,6 +28,7 @@ def generate(
     top_p: float = 1.0,
     max_new_tokens: int = MAX_NEW_TOKENS,
     seed: int = 0,
+    mask_edges: bool = True,
     stop: Callable[[], bool] | None = None,
     on_token: Callable[[int, int], None] | None = None,
 ) -> list[str]:
@@ -39,6 +41,7 @@ def generate(
             share of the probability.
         max_new_tokens: cut longer programs here, and where the model's positions end.
         seed: the same seed, clouds and settings give the same programs.
+        mask_edges: never write an edge that ends where it begins; see `EdgeMask` for the tokenizers that allow it.
         stop: asked after every token; once it says True, what has been written so far is returned.
         on_token: told after every token how many there are and how many rows still go on.
     Returns: B texts, without special tokens.
@@ -53,6 +56,7 @@ def generate(
             start_id=tokenizer.convert_tokens_to_ids(START),
             end_id=tokenizer.convert_tokens_to_ids(END),
             pick=_picker(temperature, top_p, seed, len(clouds)),
+            edges=EdgeMask.of(tokenizer) if mask_edges else None,
             max_new_tokens=max_new_tokens,
             stop=stop,
             on_token=on_token,
@@ -62,27 +66,35 @@ def generate(
     return [decode_program(tokenizer, row) for row in rows]
 
 
-def _decode(network, clouds, *, start_id, end_id, pick, max_new_tokens, stop, on_token) -> list[list[int]]:
+def _decode(
+    network, clouds, *, start_id, end_id, pick, edges: EdgeMask | None, max_new_tokens, stop, on_token
+) -> list[list[int]]:
     """The tokens of each row, END left out."""
     embeds = network.prompt_embeds(clouds, start_id)  # (B, n_tokens + 1, hidden)
     max_new_tokens = min(max_new_tokens, network.config.max_position_embeddings - embeds.shape[1])
     embed, cache = network.get_input_embeddings(), DynamicCache(config=network.config)
     rows: list[list[int]] = [[] for _ in range(len(clouds))]
-    alive = torch.arange(len(clouds))  # on the CPU: which row of the batch each row of the cache is
+    alive = list(range(len(clouds)))  # which row of the batch each row of the cache is
     for count in range(1, max_new_tokens + 1):
-        logits = network(inputs_embeds=embeds, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
+        logits = network(inputs_embeds=embeds, cache=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
+        if edges is not None:
+            for place, row in enumerate(alive):
+                for token in edges.forbidden(rows[row]):
+                    logits[place, token] = -torch.inf
         tokens = pick(logits, alive)  # (rows alive,)
-        going = tokens.cpu() != end_id
-        for row, token in zip(alive[going].tolist(), tokens.cpu()[going].tolist()):
-            rows[row].append(token)
-        if not going.all():
-            alive = alive[going]
-            kept = going.nonzero().squeeze(-1).to(tokens.device)
+        written = tokens.tolist()  # the one time that the processor waits for the device
+        for row, token in zip(alive, written):
+            if token != end_id:
+                rows[row].append(token)
+        if end_id in written:
+            going = [place for place, token in enumerate(written) if token != end_id]
+            alive = [alive[place] for place in going]
+            kept = torch.tensor(going, dtype=torch.long, device=tokens.device)
             cache.batch_select_indices(kept)
             tokens = tokens[kept]
         if on_token is not None:
             on_token(count, len(alive))
-        if len(alive) == 0 or (stop is not None and stop()):
+        if not alive or (stop is not None and stop()):
             break
         embeds = embed(tokens.unsqueeze(1))
     return rows
@@ -94,7 +106,7 @@ def _picker(temperature: float, top_p: float, seed: int, n_rows: int):
         return lambda logits, alive: logits.argmax(dim=-1)
     generator = torch.Generator().manual_seed(seed)
 
-    def pick(logits: torch.Tensor, alive: torch.Tensor) -> torch.Tensor:
+    def pick(logits: torch.Tensor, alive: list[int]) -> torch.Tensor:
         # One draw for every row of the batch, ended or not, made on the CPU: what a row writes depends neither on
         # when the others end nor on the device.
         draw = torch.rand(n_rows, generator=generator)[alive].to(logits.device)

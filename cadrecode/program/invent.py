@@ -39,6 +39,7 @@ from cadrecode.program.language import (
 )
 from cadrecode.program.outlines import Degenerate, RectOutline, as_step, whole
 from cadrecode.program.solid import SAGITTA, bounds, build_solid, cross_section, half_side, is_single_body, loop_points
+from cadrecode.program.turn import Turn
 from cadrecode.program.write import write
 
 HALF_SIDE = MODEL_SIDE * CODE_PER_MODEL / 2  # a normalised part reaches from -100 to 100 along its longest side
@@ -69,14 +70,20 @@ def invent(rng: np.random.Generator, family: str = "general") -> Program:
     return invent_solid(rng, family).program
 
 
-def invent_solid(rng: np.random.Generator, family: str = "general") -> Invention:
-    """`invent`, with the solid. Raises: ProgramError: there is no such family."""
+def invent_solid(rng: np.random.Generator, family: str = "general", *, turn: bool = False) -> Invention:
+    """`invent`, with the solid; with `turn`, turned or mirrored at random onto the axes.
+
+    Raises: ProgramError: there is no such family.
+    """
     if family not in families.DRAWERS:
         raise ProgramError(f"There is no family {family!r}.", expected=f"one of {', '.join(families.DRAWERS)}")
     draw = families.DRAWERS[family]
     for _ in range(MOST_ATTEMPTS):
         try:
-            steps = [_solid(slab) for slab in _on_grid(draw(rng))]
+            slabs = draw(rng)
+            if turn:
+                slabs = [*map(Turn.draw(rng).slab, slabs)]
+            steps = [_solid(slab) for slab in _on_grid(slabs)]
         except Degenerate:
             continue
         invention = _checked(steps)

@@ -292,6 +292,14 @@ def iou(a: Manifold, b: Manifold) -> float:
     return float(min(max(common / together, 0.0), 1.0)) if together > 0 else 0.0
 
 
+def signature(solid: Manifold) -> tuple[int, ...]:
+    """Whole numbers that two solids of the CODE frame share if they are the same shape at the same place: the bounding
+    box, the volume and the surface, to about a thousandth. Different ones hardly ever share them."""
+    low, high = bounds(solid)
+    sizes = (math.log(solid.volume()), math.log(solid.surface_area()))
+    return (*(round(float(value)) for value in (*low, *high)), *(round(1000 * size) for size in sizes))
+
+
 def is_single_body(solid: Manifold) -> bool:
     """One piece, without closed cavities: one shell."""
     return len(solid.decompose()) == 1

@@ -53,13 +53,13 @@ class Judged:
         index: its place in the batch; 0 is the greedy one.
         built: what became of its text.
         distance: `CloudRuler.distance` in the cloud's unit; None for a failure.
-        distance_before: the same, before `improve` changed the program; None where it did not.
+        as_written: what it was before `improve` changed the program; None where it did not.
     """
 
     index: int
     built: Built
     distance: float | None
-    distance_before: float | None = None
+    as_written: Judged | None = None
 
     @property
     def key(self) -> tuple:
@@ -133,6 +133,5 @@ def _changed(one: Judged, ruler: CloudRuler, change: Callable[[Program, float], 
     built = build_text(write(change(one.built.program, seconds)))
     if not built.ok:  # rounded for its text, it is no solid any more
         return one
-    before = one.distance if one.distance_before is None else one.distance_before
-    after = replace(one, built=built, distance=ruler.distance(*built.mesh), distance_before=before)
+    after = replace(one, built=built, distance=ruler.distance(*built.mesh), as_written=one.as_written or one)
     return after if after.key < one.key else one

@@ -12,12 +12,9 @@ import numpy as np
 
 from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, read_mesh
 from cadrecode.errors import DatasetError, KernelError, PointCloudError
-from cadrecode.program import Program, build, mesh_of
-from cadrecode.program.invent import FAMILIES, invent
-
-# Invented targets are seeded by (this word, the family's checksum, the index). Training seeds its generators otherwise
-# (`data`, `pretrain`), so the targets are held out. They are the same for every --seed: reports can be compared.
-HELD_OUT = int.from_bytes(b"held-out", "big")
+from cadrecode.program import build, mesh_of
+from cadrecode.program.held_out import held_out
+from cadrecode.program.invent import FAMILIES
 
 
 @dataclass(frozen=True)
@@ -105,11 +102,6 @@ def _invented(source: str, limit: int | None, ids: Collection[str] | None) -> It
         id = f"{family}-{index:04d}"
         if ids is None or id in ids:
             yield Shape(id, *mesh_of(build(held_out(family, index))))
-
-
-def held_out(family: str, index: int) -> Program:
-    """The program of a held-out invented target: same family and index, same program, on every machine."""
-    return invent(np.random.default_rng([HELD_OUT, zlib.crc32(family.encode()), index]), family)
 
 
 def seed_of(id: str, seed: int) -> int:

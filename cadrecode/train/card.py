@@ -45,7 +45,7 @@ def write_card(folder: Path, config: TrainConfig, report: DatasetReport, scores:
         "---",
         f"# {config.experiment_name or folder.name}",
         "",
-        "A LoRA adapter of cadrecode: point clouds to CadQuery programs. It has its point encoder, not its base.",
+        "A LoRA adapter of cadrecode: point clouds to CadQuery programs. It carries its encoder and needs its base.",
         "",
         f"- base: `{config.base_model_name}`",
         f"- data: `{config.train_data_path}`, {report.used:,} programs ({len(report.skipped):,} skipped, "

@@ -1,4 +1,4 @@
-"""Checkpoints that can be trusted: whole or not offered, of this training or refused, the last good one never lost."""
+"""Checkpoints that can be trusted: whole or not offered, of this run or refused, the last good one never lost."""
 
 from __future__ import annotations
 

@@ -107,8 +107,8 @@ def check_disk(config: TrainConfig, folder: Path, trainable: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise RunError(
-            f"{folder} has {free / GIB:.1f} GB free, and up to {needed / GIB:.1f} GB will be written: {kept} "
-            f"checkpoints of {(checkpoint + merged * config.merge_at_checkpoints) / GIB:.2f} GB"
+            f"{folder} has {free / GIB:.1f} GB free; up to {needed / GIB:.1f} GB will be written: {kept} checkpoints "
+            f"of {(checkpoint + merged * config.merge_at_checkpoints) / GIB:.2f} GB"
             f"{' and a merged model' * config.auto_merge_final}. Make room, or set save_total_limit lower"
             f"{', or merge_final_only true' * config.merge_at_checkpoints}."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported: nothing leaves the machine
@@ -13,39 +14,61 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from cadrecode import jobs
-from cadrecode.ui import samples, theme
+from cadrecode.ui import access, api, guide, samples, theme
 from cadrecode.ui.language import PAGES, LanguageMiddleware
 from cadrecode.ui.services import Services
-from cadrecode.ui.tabs import adapters, evaluate, reconstruct, train
+from cadrecode.ui.tabs import adapters, batch, evaluate, reconstruct, train
 from cadrecode.ui.text import LANGUAGES, Words
+from cadrecode.ui.wire import hear
 
 log = logging.getLogger(__name__)
 
 CACHE_SECONDS = (1800, 24 * 3600)  # how often Gradio looks for old files of its own, and how old they may grow
+OWNERS = ("train", "evaluate", "adapters")  # tabs that guests may not use
 AT_ONCE = 16  # handlers of one kind; the engine and the sandbox take turns by themselves
 
 
 def build_app(services: Services) -> gr.Blocks:
-    """All pages, one a language."""
+    """All pages, one a language, and what programs may call."""
+    access.set_guests(services.guests)
     app = gr.Blocks(title="cadrecode", analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS)
     for language, path in PAGES.items():
         words = Words(language)
         with app if path == "/" else app.route(LANGUAGES[language], path, show_in_navbar=False):
             _page(services, words, app)
+    with app:
+        api.build(services)
     return app.queue(default_concurrency_limit=AT_ONCE)
 
 
 def _page(services: Services, words: Words, app: gr.Blocks) -> None:
     gr.HTML(_head(words))
+    guide.tour(words)
     with gr.Tabs(elem_id="tabs") as tabs:
         with gr.Tab(words("tab.reconstruct"), id="reconstruct") as tab:
+            guide.about(words, "reconstruct")
             reconstruct.build(services, words, app, tab)
-        with gr.Tab(words("tab.train"), id="train"):
+        with gr.Tab(words("tab.batch"), id="batch") as tab:
+            guide.about(words, "batch")
+            batch.build(services, words, app, tab)
+        with gr.Tab(words("tab.train"), id="train", elem_id="tab-train"):
+            guide.about(words, "train")
             train.build(services, words, app)
-        with gr.Tab(words("tab.evaluate"), id="evaluate") as tab:
-            evaluate.build(services, words, app, tab)
-        with gr.Tab(words("tab.adapters"), id="adapters") as tab:
-            adapters.build(services, words, app, tabs, tab)
+        with gr.Tab(words("tab.evaluate"), id="evaluate", elem_id="tab-evaluate") as evaluating:
+            guide.about(words, "evaluate")
+            evaluate.build(services, words, app, evaluating)
+        with gr.Tab(words("tab.adapters"), id="adapters", elem_id="tab-adapters") as handing_on:
+            guide.about(words, "adapters")
+            adapters.build(services, words, app, tabs, handing_on)
+    if services.guests:
+        hear(app.load, _hidden_from_guests, None, gr.HTML("", padding=False, elem_id="for-guests"), words, guests=True)
+
+
+def _hidden_from_guests() -> str:
+    """Tabs that guests may not use they need not see; the handlers refuse them anyway. (Gradio ignores `visible` of a
+    tab once the page is open.)"""
+    buttons = ", ".join(f"#tab-{name}-button" for name in OWNERS)
+    return f"<style>{buttons} {{ display: none !important; }}</style>" if access.is_guest() else ""
 
 
 def _head(words: Words) -> str:
@@ -66,10 +89,18 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 7860,
     share: bool = False,
-    auth: tuple[str, str] | None = None,
+    auth: list[tuple[str, str]] | None = None,
+    mcp: bool = False,
     ready: Callable[[str], None] = print,
+    stay: Callable[[], None] = lambda: threading.Event().wait(),
 ) -> None:
-    """Open the app and stay until it is interrupted. `ready` is told the address."""
+    """Open the app and stay until it is interrupted.
+
+    Args:
+        auth: names and passwords of those who may log in; None: nobody has to.
+        mcp: also offer what programs may call as MCP tools.
+        ready: told the address; stay: returns when the app is to close.
+    """
     (services.runs_dir / adapters.DOWNLOADS).mkdir(parents=True, exist_ok=True)
     gr.set_static_paths([services.runs_dir / adapters.DOWNLOADS])  # served from where they lie, never copied
     app = build_app(services)
@@ -86,6 +117,7 @@ def serve(
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
+        mcp_server=mcp,
         quiet=True,
         prevent_thread_lock=True,
         max_file_size="2gb",
@@ -96,6 +128,9 @@ def serve(
     jobs.watch(services.runs_dir)  # runs that waited when the app was closed
     services.warm(samples.prepare)
     try:
-        app.block_thread()
+        stay()
     finally:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would tell what it did not wait for
+        app.server.force_exit = True  # pages keep a connection open for as long as they live
+        app.close(verbose=False)
         services.close()

@@ -8,6 +8,7 @@ from dataclasses import replace
 import gradio as gr
 
 from cadrecode.program.edit import Parameter, parameters, set_parameters
+from cadrecode.program.layout import laid_out
 from cadrecode.program.write import write
 from cadrecode.ui import parts
 from cadrecode.ui.parts import Part, Work
@@ -37,7 +38,7 @@ def moved(work: Work, base: Part, values: Mapping[str, float]) -> Work:
     changed = {name: value for name, value in values.items() if abs(value - before[name]) > 1e-9}
     if not changed:
         return replace(work, edited=None if base in work.parts else base)
-    text = write(set_parameters(tree, changed))
+    text = laid_out(write(set_parameters(tree, changed)))
     return replace(work, edited=parts.of_program(text, work.scan, None))
 
 
@@ -45,6 +46,8 @@ def slider(parameter: Parameter, label: str, unit: str) -> gr.Slider:
     """One number. Its ends are rounded outwards to whole steps, and it can be typed too."""
     step = parameter.step
     low, high = step * (parameter.minimum // step), step * -(-parameter.maximum // step)
+    if abs(parameter.value / step - round(parameter.value / step)) > 1e-6:
+        step /= 10  # the browser draws the handle at the nearest step: not where the number stands
     if parameter.is_length:  # never through zero
         low, high = (max(low, step), high) if parameter.value > 0 else (low, min(high, -step))
     low, high = min(low, parameter.value), max(high, parameter.value)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cadrecode.cloud.mesh_write import write_3mf
+from cadrecode.cloud.ply_write import write_ply
 from cadrecode.export import EXPORTS, Written, write_report
 from cadrecode.ui import parts
 from cadrecode.ui.parts import Work
+from cadrecode.ui.report import write_page
 from cadrecode.ui.services import Services
 from cadrecode.ui.text import Words
 
-KINDS = ("py", "step", "stl", "glb", "deviation", "report")
+KINDS = ("py", "step", "stl", "3mf", "glb", "aligned", "deviation", "report", "page")
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Files:
 
 
 def write_files(work: Work, services: Services, words: Words) -> Files:
-    """The program; its STEP, STL and GLB from the sandbox, where programs may run; the coloured cloud and a report."""
+    """The program; its STEP, STL and GLB from the sandbox, where programs may run; 3MF; the clouds; the reports."""
     part = work.shown
     if part is None:
         return Files({})
@@ -42,8 +45,18 @@ def write_files(work: Work, services: Services, words: Words) -> Files:
             validity = words("result.valid") if execution.valid else words("result.invalid")
         else:
             written.note = words("files.failed", why=words.outcome(execution.outcome))
+    written["3mf"] = write_3mf(folder / f"{work.name}.3mf", part.vertices, part.faces, work.unit)
     if work.scan is not None:
+        written["aligned"] = _write_aligned(work, folder / f"{work.name}_aligned.ply")
         measured = parts.deviation(work.scan.points, part.vertices, part.faces, in_full=True)
         written["deviation"] = measured.write_ply(folder / f"{work.name}_deviation.ply", work.unit)
         write_report(written, parts.report(work, measured, written.note), folder / f"{work.name}_report.json")
+    written["page"] = write_page(folder / f"{work.name}_report.html", work, words, validity)
     return Files(dict(written), validity, written.note)
+
+
+def _write_aligned(work: Work, path: Path) -> Path:
+    """The scan without what was cleaned away, turned into the part's own axes; as it was where it stood upright."""
+    turned = None if work.alignment is None else work.alignment.rotation
+    points = work.scan.points if turned is None else work.scan.points @ turned
+    return write_ply(path, points, {}, [f"unit {work.unit}", "along the part's own axes"])

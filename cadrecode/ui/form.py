@@ -69,6 +69,11 @@ def as_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def typed(value: Any) -> str:
+    """A setting as the command line writes it."""
+    return str(value).lower() if isinstance(value, bool) else as_text(value)
+
+
 def shown(config: TrainConfig, name: str) -> Any:
     """What the widget of a setting shows."""
     value = getattr(config, name)
@@ -78,7 +83,7 @@ def shown(config: TrainConfig, name: str) -> Any:
 def differences(values: Mapping[str, Any], base: TrainConfig) -> dict[str, str]:
     """Settings that differ from a preset, as the command line writes them."""
     return {
-        name: as_text(value) if not isinstance(value, bool) else str(value).lower()
+        name: typed(value)
         for name, value in values.items()
         if name in TrainConfig.model_fields and as_text(value) != as_text(getattr(base, name))
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from cadrecode.cloud.align import Alignment
     from cadrecode.scoring import Deviation
     from cadrecode.ui.text import Words
+
+
+TINY_MM = 1.0  # a scan whose longest side is less was most likely taken in metres
 
 
 def length(value: float, unit: str = "") -> str:
@@ -74,11 +78,55 @@ def bad(text: str) -> str:
     return f'<div class="cr-bad" role="alert">{escape(text)}</div>'
 
 
+def bar(done: float, total: float) -> str:
+    """How far it is, as a bar."""
+    share = 100 * min(max(done / total, 0), 1) if total else 0
+    shown = f'role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share:.0f}"'
+    return f'<div class="cr-bar" {shown}><i style="width:{share:.1f}%"></i></div>'
+
+
 def progress(text: str, done: float, total: float) -> str:
     """A line of words over a bar."""
-    share = 100 * min(max(done / total, 0), 1) if total else 0
-    bar = f'<div class="cr-bar"><i style="width:{share:.1f}%"></i></div>'
-    return f'<div class="cr-progress" role="status">{escape(text)}{bar}</div>'
+    return f'<div class="cr-progress" role="status">{escape(text)}{bar(done, total)}</div>'
+
+
+def plain_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table to read; the first column names its row. Nothing in it can be picked: for that there is `table`."""
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in headers)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}</tr>'
+        for name, *cells in rows
+    )
+    return (
+        f'<div class="cr-rows cr-plain" role="region" tabindex="0" aria-label="{escape(title)}"><table>'
+        f"<caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+# What the browser does with the button of a `command`.
+COPY = """
+element.addEventListener('click', async (event) => {
+  const button = event.target.closest('button[data-copied]');
+  if (!button) return;
+  await navigator.clipboard.writeText(element.querySelector('pre').innerText);
+  button.innerText = button.dataset.copied;
+});
+"""
+
+
+def command(text: str, words: Words) -> str:
+    """Something to paste into a terminal, with a button that copies it."""
+    title = escape(words("train.command"))
+    copied = escape(words("train.copied"))
+    button = f'<button type="button" data-copied="{copied}">{escape(words("train.copy"))}</button>'
+    shown = f'<pre tabindex="0" aria-label="{title}">{escape(text)}</pre>'
+    return f'<div class="cr-cmd"><div>{title} {button}</div>{shown}</div>'
+
+
+def more(summary: str, lines: Sequence[str]) -> str:
+    """A fold of lines that one can look at."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<details class="cr-note"><summary>{escape(summary)}</summary><ul>{items}</ul></details>'
 
 
 def idle(text: str = "") -> str:
@@ -93,7 +141,10 @@ def cloud_facts(cloud: Cloud | None, unit: str, words: Words) -> str:
     low, high = cloud.points.min(0), cloud.points.max(0)
     size = " × ".join(length(float(side)) for side in high - low)
     lines = f"<b>{escape(cloud.name)}</b><br>{words('cloud.facts', n=f'{len(cloud.points):,}', size=size, unit=unit)}"
-    return f'<div class="cr-note">{lines}</div>' + "".join(warning(w) for w in cloud.warnings)
+    warnings = list(cloud.warnings)
+    if unit == "mm" and float((high - low).max()) < TINY_MM:
+        warnings.append(words("cloud.tiny", size=length(float((high - low).max()), unit)))
+    return f'<div class="cr-note">{lines}</div>' + "".join(warning(w) for w in warnings)
 
 
 def numbers(work: Work, words: Words, validity: str = "") -> str:

@@ -41,7 +41,8 @@ class LanguageMiddleware:
         if chosen in PAGES:
             await _go(send, scope, PAGES[chosen], remember=chosen)
         elif page == "en" and COOKIE not in headers.get("cookie", "") and preferred(_accepted(headers)) != "en":
-            await _go(send, scope, PAGES[preferred(_accepted(headers))])
+            query = scope.get("query_string", b"").decode("latin-1")
+            await _go(send, scope, PAGES[preferred(_accepted(headers))] + (f"?{query}" if query else ""))
         else:
             await self.app(scope, receive, _Rewritten(send, BROWSER_NAMES[page]))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import importlib.util
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cadrecode.errors import ConfigError
@@ -19,40 +21,33 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for the whole network")
     parser.add_argument("--port", type=int, default=7860)
-    parser.add_argument("--share", action="store_true", help="also open a public link; needs --auth")
-    parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask for a login")
+    parser.add_argument(
+        "--share", action="store_true", help="also open a public link; without --auth, passwords are made and printed"
+    )
+    parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask for a login: the owner's, who may do everything")
+    parser.add_argument("--guest", metavar="USER:PASSWORD", help="a second login, which rebuilds parts and no more")
+    parser.add_argument("--window", action="store_true", help="a window of its own, where pywebview is installed")
+    parser.add_argument("--mcp", action="store_true", help="offer reconstruct and run_program as MCP tools")
     parser.add_argument("--runs_dir", type=Path, default=Path("runs"), help="where training runs live")
     return parser
-
-
-def parse_auth(text: str | None) -> tuple[str, str] | None:
-    """Raises ConfigError: not of the form user:password."""
-    if text is None:
-        return None
-    user, colon, password = text.partition(":")
-    if not (user and colon and password):
-        raise ConfigError("--auth needs a name and a password: --auth user:password")
-    return user, password
-
-
-def check_share(share: bool, auth: tuple[str, str] | None) -> None:
-    """Raises ConfigError: a public link without a login would let anyone use this machine."""
-    if share and auth is None:
-        raise ConfigError(
-            "--share opens this machine to everyone who has the link, so it needs a login: add --auth user:password"
-        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Open the app and stay. Returns the exit status."""
     given = arguments().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    from cadrecode.ui.access import logins
+
     try:
-        auth = parse_auth(given.auth)
-        check_share(given.share, auth)
+        known = logins(given.auth, given.guest, given.share)
+        if given.mcp:
+            _require_mcp()
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
+    if given.share and not given.auth:
+        for name, password in known.pairs:
+            print(f"Log in as {name} with the password {password}", flush=True)
     from cadrecode.engine import Engine
     from cadrecode.kernel import shared_sandbox
     from cadrecode.ui.build import serve
@@ -63,20 +58,48 @@ def main(argv: Sequence[str] | None = None) -> int:
         run_programs = shared_sandbox().confined()
         if not run_programs:
             print("Programs will not run on the public link: no OS sandbox is active. STEP downloads are off.")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts it with & has it ignored
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what was made for pages is removed then, too
-    services = Services(Engine(), given.runs_dir.resolve(), shared_sandbox, run_programs)
+    guests = frozenset({known.guest[0]} if known.guest else ())
+    services = Services(Engine(), given.runs_dir.resolve(), shared_sandbox, run_programs, guests)
+    window = open_window(given.port) if given.window else {}
     try:
         serve(
             services,
             host=given.host,
             port=given.port,
             share=given.share,
-            auth=auth,
+            auth=known.pairs,
+            mcp=given.mcp,
             ready=lambda address: print(f"cadrecode is open at {address}", flush=True),
+            **window,
         )
     except OSError as error:  # the port is taken
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Closed. Training runs go on.")
+    finally:
+        gc.freeze()  # the process ends: what torch and Gradio made need not be looked through once more, for seconds
     return 0
+
+
+def _require_mcp() -> None:
+    """Raises: ConfigError: the library is not there."""
+    if importlib.util.find_spec("mcp") is None:
+        raise ConfigError('--mcp needs a library that is not installed: pip install "gradio[mcp]"')
+
+
+def open_window(port: int) -> dict[str, Callable[[], None]]:
+    """What `serve` needs to stay as long as a window is open; nothing, and a word about it, without pywebview."""
+    try:
+        import webview
+    except ImportError:
+        print("--window needs pywebview (pip install pywebview). Open the address below in a browser.", flush=True)
+        return {}
+
+    def stay() -> None:
+        webview.create_window("cadrecode", f"http://127.0.0.1:{port}", width=1440, height=960)
+        webview.start()
+
+    return {"stay": stay}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -40,7 +41,8 @@ def follow(work: Callable[[Report], Any]) -> Iterator[Progress | Result]:
         except BaseException as error:  # handed to whoever waits, and raised there
             said.put(error)
 
-    threading.Thread(target=run, daemon=True, name="long work").start()
+    here = contextvars.copy_context()  # who asked, see `access`
+    threading.Thread(target=here.run, args=(run,), daemon=True, name="long work").start()
     while True:
         item = said.get()
         while isinstance(item, Progress) and not said.empty():

@@ -42,6 +42,12 @@ def in_use(services: Services) -> tuple[str, str]:
     return services.engine.base or EMBEDDED, names.get(active, PLAIN)
 
 
+def require_here(services: Services, base: str | None) -> None:
+    """What guests may choose: the models of this machine, as they are listed. Raises: ModelError: another."""
+    if base and base not in [one for one in services.engine.models(services.runs_dir) if is_here(one)]:
+        raise ModelError("Guests choose among the models that are on this machine. Ask the owner for another.")
+
+
 @contextmanager
 def kept(services: Services) -> Iterator[None]:
     """Whatever is switched to within, what was in use before is in use again afterwards."""

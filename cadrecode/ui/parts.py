@@ -9,6 +9,7 @@ import numpy as np
 
 from cadrecode.errors import CadrecodeError, ProgramError
 from cadrecode.program import Program, parse
+from cadrecode.program.layout import laid_out
 
 if TYPE_CHECKING:
     from cadrecode.cloud import Cloud
@@ -170,7 +171,7 @@ def of_reconstruction(found: Reconstruction, work: Work, model: str = "") -> Wor
     points = found.cloud.points
     parts = tuple(
         Part(
-            c.raw_text,
+            laid_out(c.raw_text),
             c.vertices,
             c.faces,
             found.deviation if c is found.best else deviation(points, c.vertices, c.faces),

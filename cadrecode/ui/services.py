@@ -33,12 +33,14 @@ class Services:
     runs_dir: the folder of training runs.
     open_sandbox: gives the warm OpenCASCADE sandbox.
     run_programs: whether programs may go to the sandbox at all (not on a public link without isolation).
+    guests: names of those who log in to rebuild parts, and to do nothing else.
     """
 
     engine: Engine
     runs_dir: Path
     open_sandbox: Callable[[], Sandbox]
     run_programs: bool = True
+    guests: frozenset[str] = frozenset()
     stops: dict[str, threading.Event] = field(default_factory=dict)
     made: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cadrecode-ui-")))
 
@@ -66,11 +68,12 @@ class Services:
 
     @contextmanager
     def stoppable(self, visitor: str) -> Iterator[threading.Event]:
-        """An event that this visitor's Cancel button sets."""
+        """An event that this visitor's Cancel button sets, and the end of the page that waited."""
         event = self.stops[visitor] = threading.Event()
         try:
             yield event
         finally:
+            event.set()
             if self.stops.get(visitor) is event:
                 del self.stops[visitor]
 

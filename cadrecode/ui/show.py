@@ -1,9 +1,8 @@
-"""Numbers into pictures: parts and clouds in 3D, small pictures of them, curves."""
+"""Numbers into pictures: parts and clouds in 3D, small pictures of them."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,11 @@ import numpy as np
 from cadrecode.ui.glb import Layer, write_glb
 
 if TYPE_CHECKING:
-    import plotly.graph_objects
     from PIL.Image import Image
 
 PART = (0.78, 0.83, 0.81)  # the viewer's light adds some violet
 EDGE = (0.16, 0.20, 0.28)
 CLOUD = (0.86, 0.40, 0.09)  # burnt orange: apart from the part's blue for colour-blind eyes too
-CURVE, CURVE_RAW, CURVE_EVAL = "#1f5fbf", "#b9c9e4", "#c2570c"
 
 MAX_POINTS_SHOWN = 4000  # a browser on a laptop still turns this many octahedra without a stutter
 POINT_RADIUS = 0.0035  # of the diagonal
@@ -133,9 +130,16 @@ VIEW = np.array(
 
 
 def small_picture(
-    mesh: tuple[np.ndarray, np.ndarray] | None, points: np.ndarray | None = None, *, pixels: int = 200
+    mesh: tuple[np.ndarray, np.ndarray] | None,
+    points: np.ndarray | None = None,
+    *,
+    colours: np.ndarray | None = None,
+    pixels: int = 200,
 ) -> Image:
-    """A square picture of a part or a cloud on white; an empty frame where there is neither."""
+    """A square picture of a part or a cloud on white; an empty frame where there is neither.
+
+    Args: colours: (N, 3) uint8 of the points; without them they are all in one, and the far side fades.
+    """
     from PIL import Image, ImageDraw
 
     fine = 2 * pixels  # drawn twice as large and shrunk: smooth lines
@@ -144,12 +148,22 @@ def small_picture(
     if mesh is not None and len(mesh[1]):
         _draw_part(draw, *mesh, fine)
     elif points is not None and len(points):
-        shown = _on_screen(points[np.linspace(0, len(points) - 1, min(len(points), 1500)).astype(int)], fine)
-        order = np.argsort(shown[:, 2])
-        depth = np.linspace(0.55, 0, len(shown))  # the far side fades
-        for (x, y, _), fade in zip(shown[order], depth):
-            draw.ellipse((x - 2.2, y - 2.2, x + 2.2, y + 2.2), fill=_rgb(np.array(CLOUD) * (1 - fade) + fade))
+        picked = np.linspace(0, len(points) - 1, min(len(points), 1500 if colours is None else 6000)).astype(int)
+        _draw_cloud(draw, points[picked], None if colours is None else colours[picked] / 255, fine)
     return image.resize((pixels, pixels), Image.Resampling.LANCZOS)
+
+
+def _draw_cloud(draw, points: np.ndarray, colours: np.ndarray | None, pixels: int) -> None:
+    """Far points first. Colours keep their strength: they are numbers."""
+    shown = _on_screen(points, pixels)
+    order = np.argsort(shown[:, 2])
+    if colours is None:
+        fade = np.linspace(0.55, 0, len(shown))[:, None]
+        painted = np.array(CLOUD) * (1 - fade) + fade
+    else:
+        painted = colours[order] * 0.94  # the white middle is seen on white, too
+    for (x, y, _), colour in zip(shown[order], painted):
+        draw.ellipse((x - 2.2, y - 2.2, x + 2.2, y + 2.2), fill=_rgb(colour))
 
 
 def _draw_part(draw, vertices: np.ndarray, faces: np.ndarray, pixels: int) -> None:
@@ -194,55 +208,3 @@ def png(image: Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
-
-
-# --- curves ---------------------------------------------------------------------------------------------------------
-
-
-def smooth(values: Sequence[float], weight: float = 0.85) -> np.ndarray:
-    """Exponential moving average, corrected for its start. N values -> (N,) float64."""
-    out, mean = np.empty(len(values)), 0.0
-    for i, value in enumerate(values):
-        mean = weight * mean + (1 - weight) * value
-        out[i] = mean / (1 - weight ** (i + 1))
-    return out
-
-
-def loss_curve(metrics: list[dict], names: dict[str, str]) -> plotly.graph_objects.Figure:
-    """The loss, raw and smoothed, and the evaluation loss as points.
-
-    Args:
-        metrics: Rows of metrics.jsonl.
-        names: The words of the figure: raw, smooth, eval, step, loss.
-    """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    train = [(m["step"], m["loss"]) for m in metrics if m.get("loss") is not None]
-    held_out = [(m["step"], m["eval_loss"]) for m in metrics if m.get("eval_loss") is not None]
-    if train:
-        steps, losses = (list(column) for column in zip(*train))  # lists: plotly packs arrays into bytes
-        thin = {"color": CURVE_RAW, "width": 1}
-        figure.add_scatter(x=steps, y=losses, name=names["raw"], mode="lines", line=thin)
-        thick = {"color": CURVE, "width": 2.5}
-        mode = "lines" if len(steps) > 1 else "markers"
-        figure.add_scatter(x=steps, y=smooth(losses).tolist(), name=names["smooth"], mode=mode, line=thick)
-    if held_out:
-        steps, losses = (list(column) for column in zip(*held_out))
-        dots = {"color": CURVE_EVAL, "size": 8}
-        figure.add_scatter(x=steps, y=losses, name=names["eval"], mode="markers", marker=dots)
-    axis = {"gridcolor": "rgba(128,140,155,0.2)", "zeroline": False, "linecolor": "rgba(128,140,155,0.5)"}
-    if not train and not held_out:
-        figure.update_layout(xaxis_range=[0, 100], yaxis_range=[0, 4])
-    figure.update_layout(
-        template="plotly_white",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        height=260,
-        margin={"l": 48, "r": 12, "t": 34, "b": 40},
-        font={"family": "system-ui, sans-serif", "size": 12, "color": "#6f7b8b"},
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
-        xaxis={"title": names["step"], "rangemode": "tozero", **axis},
-        yaxis={"title": names["loss"], **axis},
-    )
-    return figure

@@ -7,15 +7,22 @@ from html import escape
 
 import gradio as gr
 
-# What the browser does: a picked row is told to Python as a `select` event with the row's name.
+# What the browser does: a picked row (or card) is told to Python as a `select` event with the row's name.
 PICK = """
+let picked = null;  // by keyboard: the answer replaces the table, and with it the row that had the focus
 const pick = (target) => {
-  const row = target.closest('tr[data-name]');
+  const row = target.closest('[data-name]');
   if (row) trigger('select', {name: row.dataset.name});
+  return row?.dataset.name;
 };
+new MutationObserver(() => {
+  const lost = document.activeElement === document.body || !document.activeElement;
+  if (picked && lost) [...element.querySelectorAll('tr[data-name]')].find(one => one.dataset.name === picked)?.focus();
+}).observe(element, {childList: true, subtree: true});
+element.addEventListener('focusout', (event) => { if (event.relatedTarget) picked = null; });
 element.addEventListener('click', (event) => pick(event.target));
 element.addEventListener('keydown', (event) => {
-  if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); pick(event.target); }
+  if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); picked = pick(event.target); }
 });
 """
 

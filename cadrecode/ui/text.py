@@ -8,6 +8,8 @@ from __future__ import annotations
 from html import escape
 
 from cadrecode.config import TrainConfig
+from cadrecode.ui.text_guide import GUIDE
+from cadrecode.ui.text_runs import RUNS
 from cadrecode.ui.text_settings import HELP_ZH
 
 LANGUAGES = {"en": "English", "zh": "简体中文"}
@@ -18,6 +20,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "head.claim": ("Point clouds to editable CAD programs", "把点云变成可编辑的 CAD 程序"),
     "head.language": ("Language", "语言"),
     "tab.reconstruct": ("Reconstruct", "重建"),
+    "tab.batch": ("Batch", "批量"),
     "tab.train": ("Train", "训练"),
     "tab.evaluate": ("Evaluate", "评估"),
     "tab.adapters": ("Adapters", "适配器"),
@@ -144,8 +147,10 @@ WORDS: dict[str, tuple[str, str]] = {
     # reconstruct: program and files
     "program.title": ("Program, in the file's units", "程序（使用文件的单位）"),
     "program.run": ("Run program", "运行程序"),
+    "files.aligned": ("aligned .ply", "对齐点云 .ply"),
     "files.deviation": ("deviation .ply", "偏差 .ply"),
     "files.report": ("report .json", "报告 .json"),
+    "files.page": ("report .html", "报告 .html"),
     "files.off": (
         "STEP, STL and GLB are off: programs do not run on a public link without an OS sandbox.",
         "STEP、STL 和 GLB 不可用：没有操作系统沙箱时，公开链接上不运行程序。",
@@ -154,146 +159,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "OpenCASCADE could not build this program ({why}), so there is only the program to download.",
         "OpenCASCADE 无法构建此程序（{why}），只能下载程序本身。",
     ),
-    # train: data and presets
-    "data.title": ("Parts to learn", "要学习的零件"),
-    "data.invented": ("an invented family", "生成的零件族"),
-    "data.own": ("my own programs", "我自己的程序"),
-    "data.family": ("Family", "零件族"),
-    "data.path": ("Folder or .jsonl", "文件夹或 .jsonl"),
-    "data.path.info": (
-        "A folder of .py programs, or a .jsonl of programs, on the machine that runs the app.",
-        "运行本应用的机器上的 .py 程序文件夹，或程序的 .jsonl 文件。",
-    ),
-    "family.general": ("one to four solids of every kind", "一到四个各种实体"),
-    "family.brackets": ("flanged brackets with bolt holes", "带螺栓孔的法兰支架"),
-    "family.plates": ("flat plates with bolt patterns", "带螺栓孔阵的平板"),
-    "family.shafts": ("stepped shafts and flanged hubs", "阶梯轴和法兰轮毂"),
-    "preset.title": ("Preset", "预设"),
-    "preset.quickstart": ("Quickstart: embedded base, minutes on a laptop", "快速开始：内置基础模型，笔记本几分钟"),
-    "preset.lora": ("LoRA: 16 GB of GPU memory and more", "LoRA：16 GB 及以上显存"),
-    "preset.qlora": ("QLoRA: 12 GB and less", "QLoRA：12 GB 及以下显存"),
-    "group.data": ("Data", "数据"),
-    "group.adapter": ("Adapter", "适配器"),
-    "group.merging": ("Merging", "合并"),
-    "group.training": ("Training", "训练"),
-    # train: form
-    "set.base_model_name": ("Base model", "基础模型"),
-    "set.max_steps": ("Steps", "训练步数"),
-    "set.learning_rate": ("Learning rate", "学习率"),
-    "set.lora_r": ("Rank", "秩"),
-    "set.lora_alpha": ("Alpha", "Alpha"),
-    "set.per_device_train_batch_size": ("Batch size", "批大小"),
-    "train.name": ("Name of the run", "运行名称"),
-    "train.name.info": ("Empty: named after the data.", "留空则以数据命名。"),
-    "train.more": ("All settings", "全部设置"),
-    "train.start": ("Start training", "开始训练"),
-    "train.command": ("The same in a terminal", "等价的终端命令"),
-    # train: runs
-    "runs.title": ("Runs", "运行"),
-    "runs.name": ("Name", "名称"),
-    "runs.state": ("State", "状态"),
-    "runs.step": ("Step", "步数"),
-    "runs.loss": ("Loss", "损失"),
-    "runs.eta": ("Left", "剩余"),
-    "runs.started": ("Started", "开始于"),
-    "runs.empty": (
-        "No run yet: Start training with nothing changed takes a few minutes.",
-        "还没有运行：不改任何设置，点“开始训练”，几分钟即可完成。",
-    ),
-    "train.step": ("step {step} / {total}", "第 {step} / {total} 步"),
-    "train.eta": ("{eta} left", "剩余 {eta}"),
-    "train.loss_now": ("loss {x}", "损失 {x}"),
-    "train.speed": ("{x} samples/s", "每秒 {x} 个样本"),
-    "train.stopping": ("saving, then it stops", "保存后停止"),
-    "train.stop": ("Save and stop", "保存并停止"),
-    "train.resume": ("Resume", "继续"),
-    "train.kill": ("Kill", "强制结束"),
-    "train.kill.sure": (
-        "This ends the run at once. What it learned since its last checkpoint is lost.",
-        "这会立即结束运行，上一个检查点之后学到的内容会丢失。",
-    ),
-    "train.kill.yes": ("Yes, kill it", "确定，强制结束"),
-    "train.kill.no": ("No", "取消"),
-    "train.curve": ("Loss", "损失"),
-    "train.log": ("Log, last 40 lines", "日志（最后 40 行）"),
-    "curve.raw": ("each entry", "原始"),
-    "curve.smooth": ("smoothed", "平滑"),
-    "curve.eval": ("held-out", "验证集"),
-    "curve.step": ("step", "步数"),
-    "curve.loss": ("loss", "损失"),
-    "state.queued": ("queued", "排队中"),
-    "state.preparing": ("preparing", "准备中"),
-    "state.training": ("training", "训练中"),
-    "state.evaluating": ("evaluating", "评估中"),
-    "state.saving": ("saving", "保存中"),
-    "state.merging": ("merging", "合并中"),
-    "state.done": ("done", "完成"),
-    "state.stopped": ("stopped", "已停止"),
-    "state.failed": ("failed", "失败"),
-    # adapters
-    "adapters.title": ("Adapters", "适配器"),
-    "adapters.name": ("Name", "名称"),
-    "adapters.base": ("Base", "基础模型"),
-    "adapters.data": ("Data", "数据"),
-    "adapters.rank": ("r / alpha", "r / alpha"),
-    "adapters.steps": ("Steps", "步数"),
-    "adapters.iou": ("IoU", "IoU"),
-    "adapters.size": ("Size", "大小"),
-    "adapters.merged": ("Merged", "合并后"),
-    "adapters.empty": (
-        "No adapter yet: a finished training run appears here.",
-        "还没有适配器：完成的训练会出现在这里。",
-    ),
-    "adapters.go": ("Go to Train", "前往训练"),
-    "adapters.picked": ("Selected: {name}", "已选择：{name}"),
-    "adapters.none_loaded": ("No model is loaded yet.", "尚未加载模型。"),
-    "adapters.answering": ("In use for Reconstruct: {model}", "重建使用：{model}"),
-    "adapters.use": ("Use", "使用"),
-    "adapters.used": ("In use: {model}", "正在使用：{model}"),
-    "adapters.back": ("Back to the base", "改用基础模型"),
-    "adapters.merge": ("Merge", "合并"),
-    "merge.verified": (
-        "Merged and verified: {tensors} tensors, logits equal to {x}",
-        "已合并并验证：{tensors} 个张量，logits 相差不超过 {x}",
-    ),
-    "adapters.pack": ("Download adapter", "下载适配器"),
-    "adapters.pack_merged": ("Download merged model", "下载合并后的模型"),
-    "adapters.packed": ("Ready: {size}. Press the file to save it.", "已就绪：{size}。点击文件名保存。"),
-    "adapters.file": ("Download", "下载"),
-    "adapters.delete": ("Delete", "删除"),
-    "adapters.sure": (
-        "This deletes the adapter, its merged model, and its run with all checkpoints.",
-        "这会删除适配器、合并后的模型，以及该运行的全部检查点。",
-    ),
-    "adapters.delete.yes": ("Yes, delete it", "确定，删除"),
-    # evaluate
-    "evaluate.title": ("Scores", "得分"),
-    "evaluate.targets": ("Parts to rebuild", "要重建的零件"),
-    "evaluate.invented": ("held-out invented parts", "未参与训练的生成零件"),
-    "evaluate.own": ("my own meshes", "我自己的网格"),
-    "evaluate.path": ("Folder, STEP file or .npz", "文件夹、STEP 文件或 .npz"),
-    "evaluate.path.info": (
-        "Closed meshes or STEP files, on the machine that runs the app.",
-        "运行本应用的机器上的封闭网格或 STEP 文件。",
-    ),
-    "evaluate.models": ("Models", "模型"),
-    "evaluate.limit": ("How many", "数量"),
-    "evaluate.go": ("Evaluate", "评估"),
-    "evaluate.model": ("Model", "模型"),
-    "evaluate.n": ("Parts", "零件数"),
-    "evaluate.invalid": ("Invalid", "无效"),
-    "evaluate.single": ("IoU, single", "IoU，单次"),
-    "evaluate.best": ("IoU, best of N", "IoU，N 选最佳"),
-    "evaluate.mean": ("Mean IoU", "平均 IoU"),
-    "evaluate.cd": ("Chamfer", "Chamfer 距离"),
-    "evaluate.seconds": ("Time", "用时"),
-    "evaluate.how": (
-        "Medians; a failed program counts as IoU 0. The model sees only points sampled on each part, and the best of N "
-        "is chosen by its distance to those points. Chamfer distance: unit cube, x 1000, of valid programs alone.",
-        "均为中位数；失败的程序按 IoU 0 计。模型只看到零件表面的采样点，N 个候选按到这些点的距离选择。"
-        "Chamfer 距离：单位立方体，×1000，仅计有效程序。",
-    ),
-    "evaluate.export": ("Report as JSON", "JSON 报告"),
+    **RUNS,
     # errors
     "error.title": ("That did not work", "没有成功"),
     "error.place": ("Line {line}, column {column}:", "第 {line} 行，第 {column} 列："),
@@ -302,6 +168,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Something unforeseen went wrong ({kind}). The terminal that runs the app shows the details.",
         "发生了意外错误（{kind}）。详情见运行本应用的终端。",
     ),
+    **GUIDE,
 }
 
 
@@ -344,5 +211,5 @@ class Words:
         return said if self.language == "en" else HELP_ZH.get(setting, said)
 
     def curve(self) -> dict[str, str]:
-        """The words of a loss curve."""
-        return {key: escape(self(f"curve.{key}")) for key in ("raw", "smooth", "eval", "step", "loss")}
+        """The words of the figures."""
+        return {key.removeprefix("curve."): escape(self(key)) for key in WORDS if key.startswith("curve.")}

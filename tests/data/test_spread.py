@@ -46,3 +46,30 @@ def test_noise_has_the_size_that_was_asked_for():
     half = spread(clouds, 64, generator(), noise_probability=0.5, noise_std=0.01)
     moved = torch.cdist(half, clouds).amin(dim=2).amax(dim=1) > 1e-3
     assert 10 < moved.sum() < 30
+
+
+def test_a_region_may_be_missing():
+    clouds = surfaces()
+    seen = spread(clouds, 64, generator(), missing_probability=1.0)
+    assert torch.cdist(seen, clouds).amin(dim=2).max() < 1e-3  # what is seen is true
+    emptiest = torch.cdist(clouds, seen).amin(dim=2).amax(dim=1)
+    usual = torch.cdist(clouds, spread(clouds, 64, generator())).amin(dim=2).amax(dim=1)
+    assert (emptiest > usual + 0.05).float().mean() > 0.4
+    assert (emptiest < 1.0).all()
+
+
+def test_some_clouds_are_denser_on_one_side():
+    clouds = surfaces()
+    seen = spread(clouds, 64, generator(), uneven_probability=1.0)
+    assert torch.cdist(seen, clouds).amin(dim=2).max() < 1e-3
+    shift = (seen.mean(dim=1) - clouds.mean(dim=1)).norm(dim=1)
+    even = (spread(clouds, 64, generator()).mean(dim=1) - clouds.mean(dim=1)).norm(dim=1)
+    assert shift.median() > 2 * even.median()
+
+
+def test_outliers_are_few():
+    clouds = surfaces()
+    seen = spread(clouds, 64, generator(), outlier_probability=1.0)
+    away = torch.cdist(seen, clouds).amin(dim=2) > 0.05
+    assert 0 < away.float().mean() < 0.03
+    assert away.any(dim=1).sum() > 10

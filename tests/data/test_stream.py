@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from cadrecode.cloud.distance import point_to_surface
 from cadrecode.data.stream import (
     CHUNKS_BETWEEN,
     ChunkStream,
@@ -12,21 +13,21 @@ from cadrecode.data.stream import (
     revisit,
     visits,
 )
-from cadrecode.program import build, parse
-from cadrecode.program.solid import bounds
+from cadrecode.program import build, mesh_of, parse
+from cadrecode.program.solid import signature
 
 
 def numbered(number: int) -> int:
     return number * number
 
 
-def test_clouds_lie_on_their_own_parts():
-    pairs = make_pairs((0, 1), 12, n_points=64)
+@pytest.mark.parametrize("turn", [False, True])
+def test_clouds_lie_on_their_own_parts(turn):
+    pairs = make_pairs((0, 1), 12, n_points=64, turn=turn)
     assert pairs.clouds.shape == (12, 64, 3)
     for text, cloud in zip(pairs.texts, pairs.clouds):
-        low, high = bounds(build(parse(text)))
-        assert (cloud.min(axis=0) * 100 >= low - 1e-3).all()
-        assert (cloud.max(axis=0) * 100 <= high + 1e-3).all()
+        distances = point_to_surface(cloud * 100, *mesh_of(build(parse(text))))
+        assert distances.max() < 1e-3
 
 
 def test_the_seed_decides_everything():
@@ -60,3 +61,22 @@ def test_chunks_come_in_order_from_any_number_of_workers(workers):
         given = iter(chunks)
         assert [next(given) for _ in range(5)] == [9, 16, 25, 36, 49]
     assert not any(process.is_alive() for process in chunks.processes)
+
+
+def test_what_is_held_out_by_its_shape_does_not_come():
+    usual = make_pairs((0, 1), 20, n_points=8)
+    solids = [build(parse(text)) for text in usual.texts]
+    held = {signature(solid) for solid in solids[:10]}
+    assert len(held) == 10
+    apart = make_pairs((0, 1), 20, n_points=8, apart_from=held)
+    assert not held & {signature(build(parse(text))) for text in apart.texts}
+    assert apart.texts[:5] != usual.texts[:5]
+
+
+def test_a_signature_is_of_the_shape_and_not_of_the_text():
+    text = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,{}))\nr=w0.workplane(offset={}/2).{}"
+    box = signature(build(parse(text.format(-20, 40, "box(200,100,40)"))))
+    sketch = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,20))\nr=w0.sketch().rect(200,100).finalize()"
+    assert signature(build(parse(sketch + ".extrude(-40)"))) == box
+    assert signature(build(parse(sketch + ".extrude(-39)"))) != box
+    assert signature(build(parse(text.format(-20, 40, "moveTo(0,1).box(200,98,40)")))) != box

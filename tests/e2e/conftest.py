@@ -23,6 +23,7 @@ BROWSER_ARGUMENTS = [
     "--disable-background-networking",
 ]
 OPEN_WITHIN_SECONDS = 60
+CLOSE_WITHIN_SECONDS = 15  # 1.3 on a quiet machine
 
 
 def find_browser() -> str | None:
@@ -81,7 +82,7 @@ class App:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(15)
+                self.process.wait(CLOSE_WITHIN_SECONDS)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()  # until its port is free

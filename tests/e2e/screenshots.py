@@ -1,134 +1,159 @@
-"""Pictures of every tab, wide and narrow, in both languages: python tests/e2e/screenshots.py FOLDER
+"""Reconstruct and Batch with nothing, at work, done and failed, and a reconstruction as a short film, for docs/.
 
-A person looks at them before handing over; the README takes its picture from here. With --url an app that is already
-open is photographed; otherwise one is opened with an empty folder of runs.
+python -m tests.e2e.screenshots docs    (two minutes; look at them before handing over)
 """
 
 import argparse
-import sys
+import io
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a script, from anywhere
+from tests.e2e.conftest import BROWSER_ARGUMENTS, REPOSITORY, App, find_browser, free_port
+from tests.e2e.screens_runs import Screens
 
-from tests.e2e.conftest import BROWSER_ARGUMENTS, App, find_browser, free_port
-
-WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
-LANGUAGES = {"en": "/", "zh": "/zh"}
-TABS = ("reconstruct", "train", "evaluate", "adapters")
-SETTLE_MS = 2500  # fonts, plots and 3D views
-WAIT_MS = 300_000  # for the model, on a machine that has other things to do
-ENABLED = ":not([disabled])"
-TRAIN_STEPS = 24
-EVALUATED_PARTS = 25
+CLOUDS = REPOSITORY / "assets" / "clouds"
+READY = "#download-step:not([disabled])"
+VIEWS = (("wide", "en", False), ("narrow", "zh", False), ("wide", "zh", True))  # size, language, dark
+SAMPLE = 2
+DRAW_MS = 3500  # until 3D views, drawn without a graphics card, are there
+FILM_SIZE, FILM_WIDTH = (1200, 1240), 600
+NO_TOUR = "localStorage.setItem('cadrecode_tour', 'seen')"
 
 
-def take(page: Page, path: Path) -> None:
-    """The whole page, its 3D views drawn: they draw only while they are on screen, so the screen becomes the page."""
-    width, height = page.viewport_size["width"], page.viewport_size["height"]
-    whole = page.evaluate("document.documentElement.scrollHeight")
-    page.set_viewport_size({"width": width, "height": max(whole, 400)})
-    page.wait_for_timeout(SETTLE_MS)
-    page.screenshot(path=path, timeout=WAIT_MS)
-    overflow = page.evaluate("document.documentElement.scrollWidth") - width
-    print(f"{path.name}: {width} x {whole}" + (f", {overflow} pixels too wide" if overflow > 0 else ""), flush=True)
-    page.set_viewport_size({"width": width, "height": height})
+class ColourScreens(Screens):
+    """The colours of a deviation map need more than a palette: WebP instead of PNG."""
+
+    def take(self, page: Page, name: str) -> None:
+        page.wait_for_timeout(DRAW_MS)
+        path = self.folder / f"{name}.webp"
+        shown = Image.open(io.BytesIO(page.screenshot(full_page=True, timeout=300_000))).convert("RGB")
+        shown.save(path, quality=70, method=6)
+        print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", flush=True)
 
 
-def open_tab(page: Page, tab: str) -> None:
-    page.get_by_role("tab").nth(TABS.index(tab)).click()
-    page.wait_for_timeout(SETTLE_MS)
+def whole(page: Page) -> None:
+    """3D views draw only while they are on screen, so the screen becomes the page."""
+    size = page.viewport_size
+    page.set_viewport_size({"width": size["width"], "height": page.evaluate("document.documentElement.scrollHeight")})
+    page.wait_for_timeout(DRAW_MS)
 
 
-def views(browser, url: str):
-    """A page for each language and width, its sample part drawn: (page, "wide-en") and so on."""
-    for language, path in LANGUAGES.items():
-        for size, (width, height) in WIDTHS.items():
-            page = browser.new_page(viewport={"width": width, "height": height}, locale=language)
-            page.set_default_timeout(WAIT_MS)
-            page.goto(f"{url}{path}")
-            page.locator(f"#download-step{ENABLED}").wait_for()
-            yield page, f"{size}-{language}"
-            page.close()
+def reconstruct(screens: Screens, size: str, language: str, dark: bool) -> None:
+    """All four states of Reconstruct."""
+    name = f"{size}-{language}{'-dark' if dark else ''}"
+    page = screens.open("reconstruct", size, language, dark)
+    page.locator(READY).wait_for()
+    whole(page)
+    screens.take(page, f"reconstruct-empty-{name}")
+    page.locator(".cr-tour button:visible").last.click()
+    page.locator("#samples button").nth(SAMPLE).click()
+    page.locator("#cloud-facts").get_by_text("bearing_block").wait_for()
+    page.locator("#rebuild").click()
+    page.locator("#cancel:not([disabled])").wait_for()
+    screens.take(page, f"reconstruct-busy-{name}")
+    page.locator("#rebuild:not([disabled])").wait_for()
+    page.locator(READY).wait_for()
+    page.mouse.move(0, 0)
+    page.locator("#mode input[value=deviation]").check()
+    whole(page)
+    screens.take(page, f"reconstruct-done-{name}")
+    page.locator("#program .cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text("import cadquery as cq\nr = cq.Workplane('XY').box(10, 20, 'wide')")
+    page.locator("#run-program").click()
+    page.locator("#program-error .cr-bad").wait_for()
+    screens.take(page, f"reconstruct-failed-{name}")
+    page.close()
 
 
-def at_rest(browser, url: str, folder: Path, when: str) -> None:
-    """All tabs while nothing is under way."""
-    for page, name in views(browser, url):
-        for tab in TABS:
-            open_tab(page, tab)
-            take(page, folder / f"{tab}-{when}-{name}.png")
+def batch(screens: Screens, size: str, language: str, dark: bool, broken: Path) -> None:
+    """All four states of Batch; the last has a failure among what is done."""
+    name = f"{size}-{language}{'-dark' if dark else ''}"
+    page = screens.open("batch", size, language, dark)
+    screens.take(page, f"batch-empty-{name}")
+    page.locator(".cr-tour button:visible").last.click()
+    page.locator("#batch-go").click()
+    page.locator("#batch-progress .cr-bad").wait_for()
+    screens.take(page, f"batch-failed-{name}")
+    files = [CLOUDS / "flange.npy", broken, CLOUDS / "standoff.xyz", CLOUDS / "channel.ply"]
+    page.locator("#batch-files input[type=file]").set_input_files(files)
+    page.locator("#batch-files").get_by_text("channel").first.wait_for()
+    page.locator("#batch-go").click()
+    page.locator("#batch-rows tr").nth(2).wait_for()
+    screens.take(page, f"batch-busy-{name}")
+    page.locator("#batch-zip:not([disabled])").wait_for()
+    page.mouse.move(0, 0)
+    screens.take(page, f"batch-done-{name}")
+    page.close()
 
 
-def at_work(browser, url: str, folder: Path, file: Path | None) -> None:
-    """Reconstruct and Evaluate while the model is asked and when it has answered."""
-    for page, name in views(browser, url):
-        open_tab(page, "reconstruct")
-        if file:
-            page.locator("#cloud-file input[type=file]").set_input_files(file)
-            page.locator("#cloud-facts").get_by_text(file.name).wait_for()
-        else:
-            page.locator("#samples button").nth(1).click()
-        page.wait_for_timeout(SETTLE_MS)
-        page.locator("#rebuild").click()
-        page.locator(f"#cancel{ENABLED}").wait_for()
-        take(page, folder / f"reconstruct-busy-{name}.png")
-        page.locator(f"#rebuild{ENABLED}").wait_for()
-        page.locator(f"#download-step{ENABLED}").wait_for()
-        page.mouse.move(0, 0)
-        take(page, folder / f"reconstruct-done-{name}.png")
-        open_tab(page, "evaluate")
-        page.get_by_role("spinbutton").locator("visible=true").first.fill(str(EVALUATED_PARTS))
-        page.locator("#evaluate").click()
-        page.wait_for_timeout(SETTLE_MS)
-        take(page, folder / f"evaluate-busy-{name}.png")
-        page.locator(f"#evaluate{ENABLED}").wait_for()
-        take(page, folder / f"evaluate-done-{name}.png")
+def film(browser, app: App, path: Path) -> None:
+    """A sample picked, rebuilt, looked at, one of its numbers moved."""
+    width, height = FILM_SIZE
+    page = browser.new_page(viewport={"width": width, "height": height}, locale="en")
+    page.set_default_timeout(300_000)
+    page.add_init_script(NO_TOUR)
+    page.goto(app.url)
+    page.locator(READY).wait_for()
+    page.wait_for_timeout(2 * DRAW_MS)
+    frames, times = [], []
 
+    def shoot(milliseconds: int) -> None:
+        image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        frames.append(image.resize((FILM_WIDTH, height * FILM_WIDTH // width), Image.Resampling.LANCZOS))
+        times.append(milliseconds)
 
-def train(browser, url: str, folder: Path) -> None:
-    """Train a little, photographed once at work; leaves an adapter for what is at rest afterwards."""
-    for page, name in views(browser, url):
-        open_tab(page, "train")
-        if name == "wide-en":
-            page.locator("#set-max_steps").locator("input, textarea").fill(str(TRAIN_STEPS))
-            page.locator("#set-per_device_train_batch_size").locator("input, textarea").fill("8")
-            page.locator("#start").click()
-            page.locator("#run-status .cr-pill.active").wait_for()
-            page.locator("#loss .scatterlayer .trace").first.wait_for()
-        take(page, folder / f"train-busy-{name}.png")
-    page = browser.new_page()
-    page.set_default_timeout(WAIT_MS)
-    page.goto(url)
-    open_tab(page, "train")
-    page.locator("#run-status .cr-pill.done").wait_for()
+    shoot(1200)
+    page.locator("#samples button").nth(1).click()
+    page.wait_for_timeout(1500)
+    shoot(1200)
+    page.locator("#rebuild").click()
+    page.locator("#cancel:not([disabled])").wait_for()
+    while page.locator("#rebuild[disabled]").count():
+        page.wait_for_timeout(700)
+        shoot(350)
+    page.locator(READY).wait_for()
+    page.wait_for_timeout(DRAW_MS)
+    shoot(1800)
+    page.locator("#mode input[value=deviation]").check()
+    page.wait_for_timeout(1200)
+    shoot(1800)
+    page.locator("#mode input[value=solid]").check()
+    field = page.locator("#dimensions input[type=number]").nth(3)
+    first = float(field.input_value())
+    for step in (1.25, 1.5, 1.75, 2.0):
+        field.fill(f"{first * step:.1f}")
+        field.press("Enter")
+        page.wait_for_timeout(1200)
+        shoot(500)
+    times[-1] = 2500
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=times, loop=0, quality=60, method=6)
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB, {len(frames)} pictures", flush=True)
     page.close()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--url", help="of an app that is open already")
-    parser.add_argument("--busy", action="store_true", help="also at work: rebuild, evaluate, train (minutes)")
-    parser.add_argument("--file", type=Path, help="what --busy rebuilds; without it, a sample")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as empty, sync_playwright() as playwright:
-        app = None if given.url else App(Path(empty) / "runs", free_port()).start()
+        broken = Path(empty) / "broken.xyz"
+        broken.write_text("1 2 3\n" * 9)
+        app = App(Path(empty) / "runs", free_port()).start()
         browser = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_ARGUMENTS)
         try:
-            url = given.url or app.url
-            at_rest(browser, url, given.folder, "empty")
-            if given.busy:
-                train(browser, url, given.folder)
-                at_rest(browser, url, given.folder, "done")
-                at_work(browser, url, given.folder, given.file)
+            film(browser, app, given.folder / "reconstruction.webp")
+            screens = ColourScreens(browser, app, given.folder)
+            for view in VIEWS:
+                reconstruct(screens, *view)
+                batch(screens, *view, broken)
         finally:
             browser.close()
-            if app:
-                app.stop()
+            app.stop()
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ def test_nothing_is_wider_than_a_phone(browser, app, path):
     page.goto(f"{app.url}{path}")
     page.locator("#numbers .cr-lead").wait_for(timeout=60_000)
     tabs = page.get_by_role("tab")
-    assert tabs.count() == 4
-    for index in range(4):
+    assert tabs.count() == 5
+    for index in range(5):
         tabs.nth(index).click()
         page.wait_for_timeout(500)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

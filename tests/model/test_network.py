@@ -37,7 +37,7 @@ def test_cached_and_uncached_logits_agree(tokenizer, kind, encoder):
         out = model(
             input_ids=batch["input_ids"][:, last],
             attention_mask=batch["attention_mask"][:, : place + 1],
-            past_key_values=out.past_key_values,
+            cache=out.cache,
             use_cache=True,
         )
         pieces.append(out.logits)
@@ -100,7 +100,7 @@ def test_the_loss_is_the_plain_one(tokenizer, monkeypatch, rows):
     wanted = torch.autograd.grad(plain, model.point_encoder.projection.weight)[0]
     out = model(**batch)
     assert out.logits is None
-    assert out.past_key_values is None
+    assert out.cache is None
     got = torch.autograd.grad(out.loss, model.point_encoder.projection.weight)[0]
     assert out.loss.item() == pytest.approx(plain.item(), rel=1e-5)
     torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-7)

@@ -205,7 +205,8 @@ def test_only_a_nearer_solid_replaces_a_candidate():
     no_solid = parse(HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,0.0000001)")
     assert improve(judged, ruler, lambda program, seconds: no_solid, seconds=9, count=3) == judged
     (better,) = improve(judged, ruler, lambda program, seconds: parse(BLOCK), seconds=9, count=3)
-    assert better.distance < better.distance_before == judged[0].distance
+    assert better.distance < better.as_written.distance
+    assert better.as_written == judged[0]
     assert improve([better], ruler, lambda program, seconds: parse(HALF_BLOCK), seconds=9, count=3) == [better]
 
 

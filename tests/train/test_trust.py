@@ -211,7 +211,7 @@ def test_out_of_memory_shows_before_the_first_step_with_numbers(settings, traine
 def test_a_disk_too_small_is_said_before_the_first_step(settings, trained, monkeypatch):
     usage = preflight.shutil.disk_usage
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: usage(path)._replace(free=10**6))
-    with pytest.raises(RunError, match=r"0.0 GB free, and up to .* will be written: 1 checkpoints"):
+    with pytest.raises(RunError, match=r"0.0 GB free; up to .* will be written: 1 checkpoints"):
         trained(settings())
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import zipfile
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ModelError, RunError
 from cadrecode.runs import Run, State
-from cadrecode.ui import models
+from cadrecode.ui import handing_on, models
 from cadrecode.ui.tabs import adapters as tab
 from cadrecode.ui.text import Words
 
@@ -22,6 +23,7 @@ def adapter(services):
     config = TrainConfig(base_model_name="embedded", train_data_path="invent:brackets:500")
     run = Run.create(services.runs_dir / "brackets", config.to_yaml())
     run.claim(os.getpid(), step=300, total=300)
+    run.log_metrics(0, median_iou=0.84)
     run.log_metrics(300, median_iou=0.91)
     run.set_status(State.DONE, pid=None)
     description = {"base_model_name_or_path": "embedded", "r": 16, "lora_alpha": 32}
@@ -37,16 +39,24 @@ def merge_by_hand(folder):
     (folder / "merged_model" / "model.safetensors").write_bytes(b"m" * 9000)
 
 
-def test_the_list_says_base_data_rank_steps_score_and_sizes(services, adapter):
-    row = ["brackets", "embedded", "brackets:500", "16 / 32", "300", "0.91", "5.0 kB", "–"]
-    assert tab.rows(services, EN) == [row]
+def test_a_card_says_base_data_rank_steps_scores_and_sizes(services, adapter):
+    (card,) = tab.cards(services, EN)
+    said = dict(card.facts)
+    assert said == {
+        "Base": "embedded base", "Data": "brackets:500", "r / alpha": "16 / 32", "Steps": "300", "IoU": "0.84 → 0.91",
+        "Size": "5.0 kB", "Merged": "not yet",
+    }  # fmt: skip
     merge_by_hand(adapter)
-    assert tab.rows(services, EN)[0][-1] == "9.0 kB"
+    assert dict(tab.cards(services, EN)[0].facts)["Merged"] == "9.0 kB"
+    assert tab.cards(services, EN)[0].merged_bytes == 9002
+    shown = tab.cards_html(tab.cards(services, EN), "brackets", EN)
+    assert 'data-name="brackets"' in shown
+    assert 'aria-selected="true"' in shown
 
 
 def test_the_adapters_zip_holds_the_adapter_alone(services, adapter):
     merge_by_hand(adapter)
-    path = tab.pack_adapter("brackets", services)
+    (path,) = handing_on.pack_adapter("brackets", services)
     with zipfile.ZipFile(path) as archive:
         assert set(archive.namelist()) == {"adapter_config.json", "adapter_model.safetensors", "config.yaml"}
         assert archive.read("adapter_model.safetensors") == b"w" * 5000
@@ -54,19 +64,30 @@ def test_the_adapters_zip_holds_the_adapter_alone(services, adapter):
 
 def test_the_merged_zip_is_made_once_and_again_after_a_new_merge(services, adapter):
     with pytest.raises(ModelError, match="press Merge first"):
-        tab.pack_merged("brackets", services)
+        handing_on.offer_merged("brackets", services)
     merge_by_hand(adapter)
-    path = tab.pack_merged("brackets", services)
+    (path,) = handing_on.offer_merged("brackets", services)
     made = path.stat().st_mtime_ns
     assert zipfile.ZipFile(path).namelist() == ["config.json", "model.safetensors"]
-    assert tab.pack_merged("brackets", services).stat().st_mtime_ns == made
+    assert handing_on.offer_merged("brackets", services)[0].stat().st_mtime_ns == made
     later = path.stat().st_mtime + 10
     os.utime(adapter / "merged_model" / "model.safetensors", (later, later))
-    assert tab.pack_merged("brackets", services).stat().st_mtime_ns != made
+    assert handing_on.offer_merged("brackets", services)[0].stat().st_mtime_ns != made
+
+
+def test_a_large_merged_model_is_offered_file_by_file_and_not_copied(services, adapter, monkeypatch):
+    monkeypatch.setattr(handing_on, "ONE_FILE_BYTES", 1000)
+    merge_by_hand(adapter)
+    for _ in range(2):  # a second time, too
+        paths = handing_on.offer_merged("brackets", services)
+        assert [path.name for path in paths] == ["config.json", "model.safetensors"]
+    assert os.path.samefile(paths[1], adapter / "merged_model" / "model.safetensors")
+    tab.delete("brackets", services)
+    assert not paths[1].exists()
 
 
 def test_deleting_takes_the_run_and_its_zips_along(services, adapter):
-    packed = tab.pack_adapter("brackets", services)
+    (packed,) = handing_on.pack_adapter("brackets", services)
     tab.delete("brackets", services)
     assert not adapter.exists()
     assert not packed.exists()
@@ -99,3 +120,86 @@ def test_what_was_in_use_is_in_use_again(services):
     with pytest.raises(ModelError), models.kept(services):
         models.use(services, None, "absent")
     assert models.in_use(services) == ("embedded", models.PLAIN)
+
+
+# --- a zip from somebody else
+
+LORA = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "base_model_name_or_path": "embedded"}
+
+
+def weights(names=("base_model.model.layers.0.q_proj.lora_A.weight", "base_model.model.point_encoder.weight"), size=16):
+    """A safetensors file by hand: (2, 2) float32 for each name."""
+    listed = {name: {"dtype": "F32", "shape": [2, 2], "data_offsets": [size * i, size * (i + 1)]}
+              for i, name in enumerate(names)}  # fmt: skip
+    header = json.dumps(listed).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(16 * len(names))
+
+
+def archive(tmp_path, name="given-adapter.zip", folder="given/", **files):
+    path = tmp_path / name
+    contents = {"adapter_config.json": json.dumps(LORA), "adapter_model.safetensors": weights(), **files}
+    with zipfile.ZipFile(path, "w") as packed:
+        for file, content in contents.items():
+            if content is not None:
+                packed.writestr(folder + file, content)
+    return path
+
+
+def test_what_was_packed_here_can_be_taken_in_again(services, adapter):
+    (adapter / "adapter_model.safetensors").write_bytes(weights())
+    (adapter / "adapter_config.json").write_text(json.dumps(LORA))
+    (path,) = handing_on.pack_adapter("brackets", services)
+    assert handing_on.take_in(path, services) == "brackets-2"
+    assert (services.runs_dir / "brackets-2" / "adapter_model.safetensors").read_bytes() == weights()
+    assert {card.name for card in tab.cards(services, EN)} == {"brackets", "brackets-2"}
+    assert list((services.runs_dir / handing_on.INCOMING).iterdir()) == []
+
+
+def test_a_folder_in_the_zip_and_what_systems_add_do_not_matter(services, tmp_path):
+    path = archive(tmp_path)
+    with zipfile.ZipFile(path, "a") as packed:
+        packed.writestr("__MACOSX/given/._adapter_config.json", "x")
+    assert handing_on.take_in(path, services) == "given"
+    assert models.find(services, "given").r == 4
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"pytorch_model.bin": pickle.dumps([1])}, "can run code"),
+        ({"evil.py": "print()"}, "holds evil.py"),
+        ({"../../outside.json": "{}"}, "leads out of its folder"),
+        ({"a\\b.json": "{}"}, "leads out of its folder"),
+        ({"adapter_model.safetensors": None}, "no adapter_model.safetensors"),
+        ({"adapter_config.json": "no json"}, "not JSON"),
+        ({"adapter_config.json": '{"peft_type": "IA3"}'}, "no LoRA adapter"),
+        ({"adapter_model.safetensors": pickle.dumps({"w": 1})}, "not a safetensors file"),
+        ({"adapter_model.safetensors": weights()[:-8]}, "cut short"),
+        ({"adapter_model.safetensors": weights(names=("a.lora_A.weight",))}, "without it an adapter is worthless"),
+        ({"more/adapter_config.json": json.dumps(LORA)}, "twice"),
+    ],
+)
+def test_an_unsound_zip_is_refused_and_leaves_nothing(services, tmp_path, files, said):
+    with pytest.raises(ModelError, match=said):
+        handing_on.take_in(archive(tmp_path, **files), services)
+    assert [p for p in services.runs_dir.iterdir() if p.name != handing_on.INCOMING] == []
+    assert not (tmp_path / "outside.json").exists()
+
+
+def test_links_and_things_that_are_no_zip_are_refused(services, tmp_path):
+    path = archive(tmp_path)
+    link = zipfile.ZipInfo("given/tokenizer.json")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "a") as packed:
+        packed.writestr(link, "/etc/passwd")
+    with pytest.raises(ModelError, match="a link to another place"):
+        handing_on.take_in(path, services)
+    (tmp_path / "no.zip").write_bytes(b"no zip at all")
+    with pytest.raises(ModelError, match="not a zip file"):
+        handing_on.take_in(tmp_path / "no.zip", services)
+
+
+def test_a_zip_that_would_fill_the_disk_is_refused(services, tmp_path, monkeypatch):
+    monkeypatch.setattr(handing_on, "MOST_BYTES", 300)
+    with pytest.raises(ModelError, match="unpacks to"):
+        handing_on.take_in(archive(tmp_path), services)

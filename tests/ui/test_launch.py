@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from cadrecode.errors import ConfigError
-from cadrecode.ui import launch
+from cadrecode.ui import access, launch
 
 BUILDS_THE_APP = """
 import sys
@@ -33,20 +34,54 @@ def test_building_the_app_imports_no_heavy_library(tmp_path):
     assert done.stdout.strip() == ""
 
 
-def test_a_public_link_needs_a_login(capsys):
-    assert launch.main(["--share"]) == 2
-    assert "add --auth user:password" in capsys.readouterr().err
+def test_a_public_link_gets_passwords_of_its_own_where_none_are_given():
+    made = access.logins(None, None, share=True)
+    (owner, first), (guest, second) = made.pairs
+    assert (owner, guest) == ("owner", "guest")
+    assert min(len(first), len(second)) >= 12
+    assert made != access.logins(None, None, share=True)
+    assert access.logins("me:secret", None, share=True) == access.Logins(("me", "secret"))
+
+
+def test_without_a_login_nobody_is_asked_for_one():
+    assert access.logins(None, None, share=False).pairs is None
 
 
 @pytest.mark.parametrize("given", ["user", ":password", "user:", ""])
-def test_half_a_login_is_refused(given):
+def test_half_a_login_is_refused(given, capsys):
     with pytest.raises(ConfigError, match="user:password"):
-        launch.parse_auth(given)
+        access.logins(given, None, share=False)
+    assert launch.main(["--auth", given]) == 2
+    assert "user:password" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("auth", "guest"), [(None, "you:secret"), ("me:a", "me:b")])
+def test_a_guest_needs_an_owner_with_another_name(auth, guest):
+    with pytest.raises(ConfigError, match="--auth"):
+        access.logins(auth, guest, share=False)
 
 
 def test_a_password_may_hold_colons():
-    assert launch.parse_auth("me:a:b") == ("me", "a:b")
-    assert launch.parse_auth(None) is None
+    assert access.logins("me:a:b", None, share=False).owner == ("me", "a:b")
+
+
+def test_what_is_not_installed_is_said(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "webview", None)
+    assert launch.open_window(7860) == {}
+    assert "pip install pywebview" in capsys.readouterr().out
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+    assert launch.main(["--mcp"]) == 2
+    assert 'pip install "gradio[mcp]"' in capsys.readouterr().err
+
+
+def test_a_window_shows_the_app_and_closing_it_ends_it(monkeypatch):
+    shown = []
+    pretend = SimpleNamespace(
+        create_window=lambda title, url, **size: shown.append((title, url)), start=lambda: shown.append("start")
+    )
+    monkeypatch.setitem(sys.modules, "webview", pretend)
+    launch.open_window(7999)["stay"]()
+    assert shown == [("cadrecode", "http://127.0.0.1:7999"), "start"]
 
 
 def test_the_door_listens_at_home_by_default():

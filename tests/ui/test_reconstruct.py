@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from scipy.spatial.transform import Rotation
 
 from cadrecode.cloud import read_cloud
 from cadrecode.errors import CadrecodeError, PointCloudError, ProgramError
-from cadrecode.ui import dimensions, html, parts, samples
-from cadrecode.ui.tabs import reconstruct as tab
+from cadrecode.ui import dimensions, html, parts, rebuilding, samples, views
+from cadrecode.ui.files import KINDS, write_files
+from cadrecode.ui.report import write_page
 from cadrecode.ui.text import Words
 
 EN, ZH = Words("en"), Words("zh")
@@ -27,13 +29,13 @@ def plate(tmp_path, services):
     points[np.arange(3000), side] = np.sign(points[np.arange(3000), side]) / 2
     path = tmp_path / "my plate.xyz"
     np.savetxt(path, points * (80, 40, 8) + (500, 0, -20))
-    return tab.open_cloud(path, services)
+    return rebuilding.open_cloud(path, services)
 
 
 def rebuilt(work, services, candidates=3, **more):
     said = []
-    options = tab.Options(candidates=candidates, fit_seconds=0, **more)
-    after = tab.rebuild(work, options, services, lambda *progress: said.append(progress), lambda: False)
+    options = rebuilding.Options(candidates=candidates, fit_seconds=0, **more)
+    after = rebuilding.rebuild(work, options, services, lambda *progress: said.append(progress), lambda: False)
     return after, said
 
 
@@ -48,7 +50,7 @@ def test_a_broken_file_is_told_in_words(tmp_path, services):
     path = tmp_path / "a.xyz"
     path.write_text("1 2 3\n" * 40)
     with pytest.raises(PointCloudError):
-        tab.open_cloud(path, services)
+        rebuilding.open_cloud(path, services)
 
 
 def test_rebuilding_puts_the_nearest_first_and_names_the_failures(plate, services, typist):
@@ -76,16 +78,16 @@ def test_without_a_cloud_or_a_valid_candidate_it_says_what_to_do(plate, services
 
 def test_choosing_another_candidate_shows_it_and_drops_the_edit(plate, services):
     after, _ = rebuilt(plate, services)
-    edited = tab.run_program(after, "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)", services)
+    edited = rebuilding.run_program(after, "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)", services)
     np.testing.assert_allclose(edited.shown.size, (1, 2, 3))
     assert edited.choosing(1).shown == after.parts[1]
-    assert float(tab.strip(edited)[0][1].replace(",", "")) >= 0  # without its unit: a caption has little room
+    assert float(views.strip(edited)[0][1].replace(",", "")) >= 0  # without its unit: a caption has little room
 
 
 def test_a_fault_in_a_program_has_a_place_an_excerpt_and_an_expectation(plate, services):
     text = "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,'wide')"
     with pytest.raises(ProgramError) as caught:
-        tab.run_program(plate, text, replace(services, run_programs=False))
+        rebuilding.run_program(plate, text, replace(services, run_programs=False))
     shown = html.program_error(caught.value, text, EN)
     assert "Line 2, column" in shown
     assert "^" in shown.split("<pre>")[1]
@@ -108,24 +110,31 @@ def test_markup_in_names_and_errors_is_shown_not_obeyed(plate):
 
 def test_views_are_files_and_the_same_view_is_made_once(plate, services):
     after, _ = rebuilt(plate, services)
-    with_points = tab.view(after, tab.WITH_POINTS, services)
-    assert with_points == tab.view(after, tab.WITH_POINTS, services)
-    assert with_points != tab.view(after, tab.SOLID, services)
-    assert tab.view(plate, tab.SOLID, services) == tab.cloud_view(plate, services)
+    with_points = views.view(after, views.WITH_POINTS, services)
+    assert with_points == views.view(after, views.WITH_POINTS, services)
+    assert with_points != views.view(after, views.SOLID, services)
+    assert views.view(plate, views.SOLID, services) == views.cloud_view(plate, services)
 
 
 def test_without_permission_only_the_program_is_offered(plate, services):
     after, _ = rebuilt(plate, replace(services, run_programs=False))
-    files = tab.write_files(after, replace(services, run_programs=False), EN)
-    assert list(files.paths) == ["py", "deviation", "report"]  # made here, by nothing that runs a program
+    files = write_files(after, replace(services, run_programs=False), EN)
+    assert list(files.paths) == [
+        "py",
+        "3mf",
+        "aligned",
+        "deviation",
+        "report",
+        "page",
+    ]  # made here, by nothing that runs a program
     assert "public link" in files.note
     assert files.paths["py"].name == "my_plate.py"
 
 
 def test_files_are_written_in_the_units_of_the_scan(plate, services):
     after, _ = rebuilt(replace(plate, unit="cm"), services)
-    files = tab.write_files(after, services, EN)
-    assert set(files.paths) == {"py", "step", "stl", "glb", "deviation", "report"}
+    files = write_files(after, services, EN)
+    assert set(files.paths) == set(KINDS)
     assert files.validity == "valid solid"
     from_step = read_cloud(files.paths["step"])  # STEP is read in millimetres
     np.testing.assert_allclose(np.ptp(from_step.points, axis=0), (800, 400, 80), rtol=0.01)
@@ -134,27 +143,27 @@ def test_files_are_written_in_the_units_of_the_scan(plate, services):
 
 def test_the_report_and_the_coloured_cloud_are_of_the_part_on_screen(plate, services):
     after, _ = rebuilt(replace(plate, unit="cm"), services)
-    files = tab.write_files(after, services, EN)
+    files = write_files(after, services, EN)
     report = json.loads(files.paths["report"].read_text(encoding="utf-8"))
     assert (report["shown"], report["best"], report["unit"]) == (1, 1, "cm")
     assert report["model"] == "embedded"
     assert report["deviation"]["mean"] == pytest.approx(after.shown.deviation.mean, rel=1e-4)
     assert len(report["candidates"]) == 3
-    assert set(report["files"]) == set(files.paths)
+    assert set(report["files"]) == set(files.paths) - {"page"}
     np.testing.assert_array_equal(read_cloud(files.paths["deviation"]).points, after.cloud.points)
 
     other = after.choosing(1)
-    report = json.loads(tab.write_files(other, services, EN).paths["report"].read_text(encoding="utf-8"))
+    report = json.loads(write_files(other, services, EN).paths["report"].read_text(encoding="utf-8"))
     assert (report["shown"], report["best"]) == (0, 1)
     assert report["deviation"]["mean"] == pytest.approx(other.shown.deviation.mean, rel=1e-4)
     assert report["program"] == other.shown.text
 
-    edited = tab.run_program(after, "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)", services)
-    report = json.loads(tab.write_files(edited, services, EN).paths["report"].read_text(encoding="utf-8"))
+    edited = rebuilding.run_program(after, "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)", services)
+    report = json.loads(write_files(edited, services, EN).paths["report"].read_text(encoding="utf-8"))
     assert (report["shown"], report["distance"]) == (None, None)
     assert report["bounding_box"]["part"]["size"] == [1, 2, 3]
 
-    first = tab.write_files(samples.first_work(), services, EN)
+    first = write_files(samples.first_work(), services, EN)
     report = json.loads(first.paths["report"].read_text(encoding="utf-8"))
     assert report["deviation"]["mean"] < 2 * samples.FIRST_NOISE_MM
     assert "candidates" not in report
@@ -162,28 +171,28 @@ def test_the_report_and_the_coloured_cloud_are_of_the_part_on_screen(plate, serv
 
 def test_before_and_after_the_fit_stand_side_by_side_where_there_was_a_fit(plate, services):
     unfitted, _ = rebuilt(plate, services)
-    assert all("→" not in caption for _, caption in tab.strip(unfitted))
-    assert tab.strip_title(unfitted, EN) == "Candidates by distance, both ways"
+    assert all("→" not in caption for _, caption in views.strip(unfitted))
+    assert views.strip_title(unfitted, EN) == "Candidates by distance, both ways"
     assert "before the fit" not in html.numbers(unfitted, EN)
 
-    fitted = tab.rebuild(
-        plate, tab.Options(candidates=2, fit_seconds=2), services, lambda *progress: None, lambda: False
+    fitted = rebuilding.rebuild(
+        plate, rebuilding.Options(candidates=2, fit_seconds=2), services, lambda *progress: None, lambda: False
     )
     moved = next(part for part in fitted.parts if part.distance_before is not None)
     assert moved.distance <= moved.distance_before
     now = fitted.choosing(fitted.parts.index(moved))
     assert "before the fit)" in html.numbers(now, EN)
     assert "拟合前" in html.numbers(now, ZH)
-    before, after = tab.strip(fitted)[now.chosen][1].split(" → ")
+    before, after = views.strip(fitted)[now.chosen][1].split(" → ")
     assert float(after) <= float(before)
-    assert "before → after" in tab.strip_title(fitted, EN)
+    assert "before → after" in views.strip_title(fitted, EN)
 
 
 def test_the_side_on_which_the_points_lie_is_told_in_words(plate, services):
     block = "import cadquery as cq\nr=cq.Workplane('XY',origin=(500,0,-20)).box({},{},{})"
-    thin = tab.run_program(plate, block.format(78, 38, 6), services)  # 1 mm under the points on each side
+    thin = rebuilding.run_program(plate, block.format(78, 38, 6), services)  # 1 mm under the points on each side
     assert re.search(r"on average <b>1\.0\d mm</b> outside of the part", html.numbers(thin, EN))
-    thick = tab.run_program(plate, block.format(82, 42, 10), services)
+    thick = rebuilding.run_program(plate, block.format(82, 42, 10), services)
     shown = html.numbers(thick, EN)
     assert re.search(r"on average <b>(1\.00|0\.99\d) mm</b> inside of the part", shown)
     assert "1.00 mm inside<i></i>1.00 mm outside" in shown  # the legend
@@ -192,17 +201,17 @@ def test_the_side_on_which_the_points_lie_is_told_in_words(plate, services):
 
 def test_the_deviation_view_draws_the_cloud_in_its_colours(plate, services):
     after, _ = rebuilt(plate, services)
-    views = {mode: tab.view(after, mode, services) for mode in (tab.SOLID, tab.WITH_POINTS, tab.DEVIATION)}
-    sizes = {mode: Path(path).stat().st_size for mode, path in views.items()}
-    assert len(set(views.values())) == 3
-    assert sizes[tab.DEVIATION] > sizes[tab.SOLID]
-    nothing_yet = tab.view(plate, tab.DEVIATION, services)
-    assert nothing_yet == tab.cloud_view(plate, services)
+    drawn = {mode: views.view(after, mode, services) for mode in (views.SOLID, views.WITH_POINTS, views.DEVIATION)}
+    sizes = {mode: Path(path).stat().st_size for mode, path in drawn.items()}
+    assert len(set(drawn.values())) == 3
+    assert sizes[views.DEVIATION] > sizes[views.SOLID]
+    nothing_yet = views.view(plate, views.DEVIATION, services)
+    assert nothing_yet == views.cloud_view(plate, services)
 
 
 def test_a_step_file_is_refused_where_programs_must_not_run(tmp_path, services):
     with pytest.raises(CadrecodeError, match="off on this link"):
-        tab.open_cloud(tmp_path / "a.step", replace(services, run_programs=False))
+        rebuilding.open_cloud(tmp_path / "a.step", replace(services, run_programs=False))
 
 
 def test_sliders_change_the_part_and_nothing_else(plate, services, typist):
@@ -236,7 +245,7 @@ def test_something_useful_is_there_before_the_first_click(services):
     work = samples.first_work()
     assert work.shown.deviation.mean < 2 * samples.FIRST_NOISE_MM
     assert len(dimensions.named(work.shown)[0]) >= 4
-    assert tab.view(work, tab.WITH_POINTS, services)
+    assert views.view(work, views.WITH_POINTS, services)
     assert len(samples.samples()) == len(samples.thumbnails("zh")) >= 8
 
 
@@ -288,3 +297,40 @@ def test_what_was_cleaned_away_is_counted_and_no_longer_shown(plate, services):
     np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=0.05)
     again, _ = rebuilt(after, services)
     assert again.cleaned is None
+
+
+def test_the_page_holds_pictures_numbers_and_code_and_fetches_nothing(plate, services):
+    after, _ = rebuilt(replace(plate, unit="cm", name="a<b"), services)
+    for words, said in ((EN, "mean deviation"), (ZH, "平均偏差")):
+        page = write_page(services.made / "page.html", after, words, "valid solid").read_text(encoding="utf-8")
+        assert page.count("data:image/png;base64,") == 2
+        assert said in page
+        assert "80.0 × 40.0 × 8.00 cm" in page
+        assert "valid solid" in page
+        assert "a&lt;b" in page
+        assert after.shown.text.splitlines()[0] in page
+        assert not re.search(r"<script|<link|https?://|src=\"(?!data:)", page)
+
+
+def test_the_other_files_say_their_unit_and_hold_the_part(plate, services):
+    after, _ = rebuilt(replace(plate, unit="cm"), services)
+    files = write_files(after, services, EN)
+    printed = read_cloud(files.paths["3mf"])  # millimetres
+    np.testing.assert_allclose(np.ptp(printed.points, axis=0), (800, 400, 80), rtol=0.01)
+    np.testing.assert_allclose(read_cloud(files.paths["aligned"]).points, after.cloud.points)
+
+
+def test_a_scan_in_metres_that_is_called_millimetres_is_doubted(plate):
+    small = replace(plate.cloud, points=plate.cloud.points / 1000)
+    assert "pick m as its unit" in html.cloud_facts(small, "mm", EN)
+    assert "pick m" not in html.cloud_facts(small, "m", EN)
+    assert "pick m" not in html.cloud_facts(plate.cloud, "mm", EN)
+
+
+def test_a_handle_stands_where_its_number_is():
+    step = dimensions.slider(
+        SimpleNamespace(value=1.617, minimum=0.6, maximum=5, step=1, is_length=True), "r", "mm"
+    ).step
+    assert step == pytest.approx(0.1)
+    step = dimensions.slider(SimpleNamespace(value=80, minimum=4, maximum=200, step=1, is_length=True), "r", "mm").step
+    assert step == 1

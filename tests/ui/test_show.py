@@ -114,24 +114,3 @@ def test_small_pictures_show_something_in_the_middle(box):
     assert part[40, 40] < 250
     assert part[0, 0] == 255
     assert cloud.min() < 250
-
-
-def test_smoothing_keeps_a_constant_and_follows_a_step():
-    np.testing.assert_allclose(show.smooth(np.full(5, 2.0)), 2.0)
-    follows = show.smooth(np.r_[np.ones(5), np.zeros(60)])
-    assert follows[4] == pytest.approx(1)
-    assert follows[-1] < 1e-3
-
-
-def test_the_curve_has_both_losses_and_leaves_out_what_is_no_number():
-    names = {"raw": "each", "smooth": "smooth", "eval": "held-out", "step": "step", "loss": "loss"}
-    metrics = [
-        {"step": 1, "loss": 3.0},
-        {"step": 2, "loss": None},
-        {"step": 2, "eval_loss": 2.5},
-        {"step": 3, "loss": 1.0},
-    ]
-    traces = {trace.name: trace for trace in show.loss_curve(metrics, names).data}
-    assert list(traces["each"].x) == [1, 3]
-    assert list(traces["held-out"].y) == [2.5]
-    assert not show.loss_curve([], names).data

@@ -3,15 +3,16 @@
 import json
 import os
 import shlex
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from cadrecode import jobs
 from cadrecode.config import TrainConfig
-from cadrecode.errors import ConfigError, RunError
+from cadrecode.errors import ConfigError, DatasetError, RunError
 from cadrecode.runs import Run, State
-from cadrecode.ui import form
-from cadrecode.ui.tabs import train as tab
+from cadrecode.ui import film, form, new_run, watching
 from cadrecode.ui.text import Words
 
 EN, ZH = Words("en"), Words("zh")
@@ -24,7 +25,7 @@ def queue_only(monkeypatch):
 
 
 def values(**changes):
-    return {**tab.preset("quickstart").model_dump(), **changes}
+    return {**new_run.preset("quickstart").model_dump(), **changes}
 
 
 def make_run(runs_dir, name, state=State.TRAINING, **fields):
@@ -34,15 +35,15 @@ def make_run(runs_dir, name, state=State.TRAINING, **fields):
     return run
 
 
-@pytest.mark.parametrize("name", tab.PRESETS)
+@pytest.mark.parametrize("name", new_run.PRESETS)
 def test_every_preset_is_a_file_that_the_command_line_reads(name):
-    assert isinstance(tab.preset(name), TrainConfig)
+    assert isinstance(new_run.preset(name), TrainConfig)
 
 
 def test_starting_with_nothing_changed_is_the_quickstart(tmp_path, queue_only):
-    name = tab.start(values(), tmp_path)
+    name = new_run.start(values(), tmp_path)
     made = TrainConfig.load(tmp_path / name / "config.yaml")
-    assert made.model_dump(exclude={"model_save_path"}) == tab.preset("quickstart").model_dump(
+    assert made.model_dump(exclude={"model_save_path"}) == new_run.preset("quickstart").model_dump(
         exclude={"model_save_path"}
     )
     assert made.base_model_name == "embedded"
@@ -50,7 +51,7 @@ def test_starting_with_nothing_changed_is_the_quickstart(tmp_path, queue_only):
 
 
 def test_the_form_shows_and_returns_every_setting_unchanged():
-    config = tab.preset("lora")
+    config = new_run.preset("lora")
     asked = [*form.names(first=True), *form.names(first=False)]
     assert sorted([*asked, *form.NOT_ASKED]) == sorted(TrainConfig.model_fields)
     returned = {name: form.shown(config, name) for name in asked}
@@ -67,7 +68,7 @@ def test_a_settings_type_decides_its_widget(name, kind):
 
 
 def test_numbers_are_read_as_a_person_writes_them(tmp_path, queue_only):
-    name = tab.start(
+    name = new_run.start(
         values(learning_rate="2e-4", max_steps="30", lora_target_modules="q_proj, v_proj"), tmp_path, "mine"
     )
     assert name == "mine"
@@ -77,36 +78,83 @@ def test_numbers_are_read_as_a_person_writes_them(tmp_path, queue_only):
 
 def test_an_impossible_setting_is_refused_before_anything_is_made(tmp_path, queue_only):
     with pytest.raises(ConfigError, match="lora_r"):
-        tab.start(values(lora_r="-3"), tmp_path)
+        new_run.start(values(lora_r="-3"), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_the_command_says_what_differs_and_can_be_pasted(tmp_path):
-    config = tab.preset("quickstart")
-    plain = tab.command(values(), "quickstart", tmp_path / "runs", "")
+    config = new_run.preset("quickstart")
+    plain = new_run.command(values(), "quickstart", tmp_path / "runs", "")
     assert plain.startswith("python train_cad_recode_lora.py --config configs/quickstart.yaml")
     changed = values(max_steps=str(config.max_steps + 1), train_data_path="my parts", use_qlora=True)
-    words = shlex.split(tab.command(changed, "quickstart", tmp_path / "runs", "trial"))
+    words = shlex.split(new_run.command(changed, "quickstart", tmp_path / "runs", "trial"))
     assert words[words.index("--max_steps") + 1] == str(config.max_steps + 1)
     assert words[words.index("--train_data_path") + 1] == "my parts"
     assert words[words.index("--use_qlora") + 1] == "true"
     assert words[words.index("--model_save_path") + 1] == "runs/trial"
     pairs = dict(zip([w.removeprefix("--") for w in words[2::2]], words[3::2]))
     overrides = {key: value for key, value in pairs.items() if key != "config"}
-    again = TrainConfig.load(tab.CONFIGS / "quickstart.yaml", overrides)
+    again = TrainConfig.load(new_run.CONFIGS / "quickstart.yaml", overrides)
     assert again.max_steps == config.max_steps + 1
 
 
 def test_data_comes_from_a_family_or_from_a_path_that_exists(tmp_path):
-    config = tab.preset("quickstart")
-    own = tab._family(config.train_data_path)
-    assert tab.data_path(tab.INVENTED, own, "", config) == config.train_data_path
-    assert tab.data_path(tab.INVENTED, "shafts", "", config) == "invent:shafts"
-    assert tab.data_path(tab.OWN, own, f' "{tmp_path}" ', config) == str(tmp_path)
-    with pytest.raises(ConfigError, match="no folder or file"):
-        tab.data_path(tab.OWN, own, str(tmp_path / "absent"), config)
-    with pytest.raises(ConfigError, match="Give the folder"):
-        tab.data_path(tab.OWN, own, None, config)
+    assert new_run.data_path(new_run.INVENTED, "shafts", 300, "") == "invent:shafts:300"
+    assert new_run.data_path(new_run.OWN, "shafts", 300, f' "{tmp_path}" ') == str(tmp_path)
+    assert (new_run.family_of("invent:shafts:300"), new_run.count_of("invent:shafts:300")) == ("shafts", 300)
+    assert (new_run.family_of(str(tmp_path)), new_run.count_of("invent:shafts")) == (None, 2000)
+    for given, said in (
+        ((new_run.OWN, "shafts", 300, str(tmp_path / "absent")), "no folder or file"),
+        ((new_run.OWN, "shafts", 300, None), "Give the folder"),
+        ((new_run.INVENTED, "shafts", None, ""), "number of parts"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            new_run.data_path(*given)
+
+
+def test_a_preview_draws_pairs_counts_and_says_what_is_skipped(tmp_path):
+    for i in range(4):
+        (tmp_path / f"good{i}.py").write_text(f"import cadquery as cq\nr=cq.Workplane('XY').box(200,100,{20 + 10 * i})")
+    (tmp_path / "bad.py").write_text("import cadquery as cq\nr=cq.Workplane('XY').box(200,")
+    shown = new_run.preview(str(tmp_path), 0, EN)
+    assert "5 programs; 5 of them looked at: 4 usable, 1 skipped." in shown
+    assert "bad: line 2" in shown
+    assert shown.count("<img") == 2 * new_run.DRAWN
+    assert new_run.preview(str(tmp_path), 0, EN) == shown
+    assert new_run.preview(str(tmp_path), 1, EN) != shown  # other pairs
+    assert "4 个可用" in new_run.preview(str(tmp_path), 0, ZH)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match=r"no \.py programs"):
+        new_run.preview(str(tmp_path / "empty"), 0, EN)
+
+
+def test_settings_go_out_and_in_as_yaml(services):
+    path = new_run.write_yaml(values(lora_r="8", lora_alpha="16"), services, "")
+    assert path.name == "brackets.yaml"
+    again = TrainConfig.load(path)
+    assert (again.lora_r, again.learning_rate) == (8, new_run.preset("quickstart").learning_rate)
+    with pytest.raises(ConfigError, match="lora_r"):
+        new_run.write_yaml(values(lora_r="many"), services, "")
+
+
+def judged(verdict, changes=None, advice=None):
+    parts = {"weights": 3_400_000_000, "adapters": 70_000_000}
+    return lambda config: SimpleNamespace(
+        parts=parts, trainable=17_400_000, adapter_bytes=70_000_000, peak_bytes=18_000_000_000,
+        available_bytes=24_000_000_000, verdict=verdict, advice=advice, changes=changes or {},
+    )  # fmt: skip
+
+
+def test_the_badge_says_whether_it_fits_and_the_change_that_helps():
+    assert "fits" in new_run.badge(values(), EN, judged("fits"))
+    assert "needs about 18.00 GB, 24.00 GB are free" in new_run.badge(values(), EN, judged("fits"))
+    small = judged("will_not_fit", {"use_qlora": True, "lora_r": 8}, "Set use_qlora true.")
+    assert "set use_qlora true, lora_r 8" in new_run.badge(values(), EN, small)
+    assert "放不下" in new_run.badge(values(), ZH, small)
+    assert new_run.changes(values(), small) == {"use_qlora": True, "lora_r": 8}
+    assert "smaller base" in new_run.badge(values(), EN, judged("will_not_fit", None, "Take a smaller base."))
+    with pytest.raises(ConfigError, match="lora_r"):
+        new_run.badge(values(lora_r="0"), EN, judged("fits"))
 
 
 def test_a_run_is_read_from_its_folder(tmp_path):
@@ -114,36 +162,36 @@ def test_a_run_is_read_from_its_folder(tmp_path):
     for step in range(1, 4):
         run.log_metrics(step * 10, loss=2.0 / step, samples_per_second=40.4)
     (run.folder / "log.txt").write_text("\n".join(f"line {i}" for i in range(60)))
-    seen = tab.look(run, EN)
-    for words in ("step 30 / 100", "1:12 left", "loss 0.667", "40 samples/s", "training", "width:30.0%"):
+    seen = watching.look(run, EN)
+    for words in ("step 30 / 100", "1:12 left", "loss 0.667", "40.4 samples/s", "training", "width:30.0%"):
         assert words in seen.html
     assert seen.log.splitlines() == [f"line {i}" for i in range(20, 60)]
-    assert "训练中" in tab.look(run, ZH).html
-    assert tab.look(run, EN) == seen  # nothing changed, nothing is redrawn
+    assert "训练中" in watching.look(run, ZH).html
+    assert watching.look(run, EN) == seen  # nothing changed, nothing is redrawn
 
 
 def test_a_failed_run_says_why(tmp_path):
     run = make_run(tmp_path, "one", State.FAILED, error="<out of memory>")
-    assert "&lt;out of memory&gt;" in tab.look(run, EN).html
+    assert "&lt;out of memory&gt;" in watching.look(run, EN).html
 
 
 def test_the_list_shows_queue_places_and_only_live_times(tmp_path, queue_only):
     make_run(tmp_path, "old", State.DONE)
     for _ in range(2):
-        tab.start(values(), tmp_path, "next")
-    table = {row[0]: row[1:] for row in tab.rows(tmp_path, EN)}
+        new_run.start(values(), tmp_path, "next")
+    table = {row[0]: row[1:] for row in watching.rows(tmp_path, EN)}
     assert table["next"][0] == "queued #1"
     assert table["next-2"][0] == "queued #2"
-    assert table["old"][:4] == ["done", "30 / 100", "–", "–"]
+    assert table["old"][:5] == ["done", "30 / 100", "–", "–", "–"]
 
 
 def test_a_page_opens_on_the_run_at_work(tmp_path):
-    assert tab.latest(tmp_path) is None
+    assert watching.latest(tmp_path) is None
     make_run(tmp_path, "busy")
     done = make_run(tmp_path, "later", State.DONE)
     status = json.loads((done.folder / "status.json").read_text())
     (done.folder / "status.json").write_text(json.dumps({**status, "created_at": status["created_at"] + 60}))
-    assert tab.latest(tmp_path) == "busy"
+    assert watching.latest(tmp_path) == "busy"
 
 
 @pytest.mark.parametrize("name", ["../one", "/etc", "absent", "", None])
@@ -151,4 +199,76 @@ def test_only_runs_of_the_folder_can_be_named(tmp_path, name):
     (tmp_path / "runs").mkdir()
     make_run(tmp_path, "one")
     with pytest.raises(RunError):
-        tab.existing(tmp_path / "runs", name)
+        watching.existing(tmp_path / "runs", name)
+
+
+def test_the_line_has_every_live_figure(tmp_path):
+    run = make_run(tmp_path, "one")
+    run.log_metrics(0, eval_loss=0.73, median_iou=0.88, invalid_ratio=0.125)
+    run.log_metrics(10, loss=1.5, learning_rate=2e-3, samples_per_second=6.62, peak_memory_mb=1500)
+    shown = watching.look(run, EN).html
+    for said in (
+        "held-out loss 0.730",
+        "IoU 0.88",
+        "12% invalid",
+        "learning rate 2.0e-03",
+        "6.6 samples/s",
+        "1.57 GB",
+    ):
+        assert said in shown
+
+
+def test_what_can_be_done_with_a_run(tmp_path):
+    seen = watching.look(make_run(tmp_path, "busy"), EN)
+    assert (seen.stoppable, seen.resumable, seen.deletable) == (True, False, False)
+    seen = watching.look(make_run(tmp_path, "finished", State.DONE), EN)
+    assert (seen.stoppable, seen.resumable, seen.deletable) == (False, False, True)
+    broken = make_run(tmp_path, "broken", State.STOPPED)
+    assert watching.look(broken, EN).resumable  # it starts again
+    (broken.folder / "checkpoint-30").mkdir()
+    seen = watching.look(broken, EN)
+    assert not seen.resumable
+    assert "checkpoint-30: it was not written to its end" in seen.html
+
+
+def test_the_figures_are_read_again_only_when_the_file_has_changed(tmp_path):
+    run = make_run(tmp_path, "one")
+    assert watching.metrics(run) == []
+    run.log_metrics(1, loss=2.0)
+    first = watching.metrics(run)
+    assert watching.metrics(Run(run.folder)) is first
+    run.log_metrics(2, loss=1.0)
+    assert [row["step"] for row in watching.metrics(run)] == [1, 2]
+
+
+def test_runs_are_compared_by_what_differs(tmp_path):
+    runs = []
+    for name, rank in (("small", 8), ("large", 64)):
+        run = Run.create(tmp_path / name, TrainConfig(lora_r=rank, model_save_path=str(tmp_path / name)).to_yaml())
+        run.log_metrics(10, loss=1.0 / rank)
+        runs.append(run)
+    assert watching.differences(runs) == [["lora_r", "8", "64"]]
+    shown = watching.comparison(runs, EN)
+    assert "lora_r" in shown
+    assert "0.125" in shown
+    assert "model_save_path" not in shown
+    assert watching.differences([runs[0], runs[0]]) == []
+
+
+def test_sample_parts_are_drawn_at_each_evaluation(tmp_path):
+    run = make_run(tmp_path, "one")
+    assert film.of_run(run, EN) == ""
+    corners = np.array([(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
+    faces = np.array([(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1), (2, 3, 7), (2, 7, 6),
+                      (0, 2, 6), (0, 6, 4), (1, 5, 7), (1, 7, 3)])  # fmt: skip
+    for step, iou in ((0, None), (10, 0.5), (20, 0.93)):
+        folder = run.samples_folder(step)
+        np.save(folder / "1_cloud.npy", corners.astype(np.float32))
+        np.savez(folder / "1_mesh.npz", vertices=corners, faces=faces)
+        files = {"cloud": "1_cloud.npy", "mesh": "1_mesh.npz"} if iou else {"cloud": "1_cloud.npy"}
+        run.write_samples(step, [{"name": "a <part>", "iou": iou, **files}])
+    shown = film.of_run(run, EN)
+    assert shown.count("<img") == 4  # the points, the base, and twice while it learned
+    for said in ("a &lt;part&gt;", "base · invalid", "step 10 · IoU 0.50", "step 20 · IoU 0.93"):
+        assert said in shown
+    assert [name for name, _ in watching.look(run, EN).evaluations] == ["step-000000", "step-000010", "step-000020"]

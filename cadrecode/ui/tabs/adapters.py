@@ -3,55 +3,72 @@
 from __future__ import annotations
 
 import shutil
-import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import gradio as gr
 
 from cadrecode import jobs
 from cadrecode.config import TrainConfig, load_yaml
-from cadrecode.errors import ConfigError, ModelError
+from cadrecode.errors import ConfigError
 from cadrecode.runs import Run
-from cadrecode.ui import html, models
+from cadrecode.ui import confirm, handing_on, html, models, watching
+from cadrecode.ui.handing_on import DOWNLOADS  # noqa: F401  where `build.serve` finds it
 from cadrecode.ui.live import Report, Result, follow
 from cadrecode.ui.services import Services
-from cadrecode.ui.table import empty_table, rows_html
+from cadrecode.ui.table import PICK
 from cadrecode.ui.text import Words
 from cadrecode.ui.wire import hear, told
 
-ADAPTER_FILES = ("*.json", "*.safetensors", "*.yaml", "*.jinja", "*.model", "merges.txt")
-COLUMNS = ("name", "base", "data", "rank", "steps", "iou", "size", "merged")
-NUMBERS = ("rank", "steps", "iou", "size", "merged")
-DOWNLOADS = ".downloads"  # below the runs folder: zips of models are large, and are served from where they lie
+STEPS = ("merging", "saving", "done")  # of a merge
 
 
 # --- handlers: they know no widgets ---------------------------------------------------------------------------------
 
 
-def rows(services: Services, words: Words) -> list[list[str]]:
-    """The adapter list: name, base, data, rank, steps, held-out IoU, size, merged; newest first."""
+@dataclass(frozen=True)
+class Card:
+    """An adapter, as it is shown: what is said of it, by the word for it."""
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    in_use: bool
+    merged_bytes: int | None
+
+
+def cards(services: Services, words: Words) -> list[Card]:
+    """Every adapter there is, newest first."""
     from cadrecode.engine import discover_adapters
 
-    table = []
-    for info in discover_adapters(services.runs_dir):
-        run = Run(info.folder)
-        status = run.status() if run.exists() else {}
-        scores = [m["median_iou"] for m in run.metrics() if m.get("median_iou") is not None]
-        merged = html.file_size(folder_size(info.merged)) if info.merged else "–"
-        table.append(
-            [
-                info.name,
-                Path(info.base).name,
-                _data(info.folder),
-                f"{info.r} / {info.alpha}",
-                f"{status['step']:,}" if status.get("step") else "–",
-                f"{scores[-1]:.2f}" if scores else "–",
-                html.file_size(info.size_mb * 1e6),
-                merged,
-            ]
-        )
-    return table
+    used = models.in_use(services)[1]
+    return [_card(info, info.name == used, words) for info in discover_adapters(services.runs_dir)]
+
+
+def _card(info, in_use: bool, words: Words) -> Card:
+    run = Run(info.folder)
+    status = run.status() if run.exists() else {}
+    merged = handing_on.folder_size(info.merged) if info.merged else None
+    facts = (
+        ("base", models.base_words(info.base, words) if info.base == "embedded" else Path(info.base).name),
+        ("data", _data(info.folder)),
+        ("rank", f"{info.r} / {info.alpha}"),
+        ("steps", f"{status['step']:,}" if status.get("step") else "–"),
+        ("iou", _scores(run)),
+        ("size", html.file_size(info.size_mb * 1e6)),
+        ("merged", html.file_size(merged) if merged is not None else words("adapters.not_merged")),
+    )
+    return Card(info.name, tuple((words(f"adapters.{key}"), said) for key, said in facts), in_use, merged)
+
+
+def _scores(run: Run) -> str:
+    """The median IoU of the base, where it was measured, and of the adapter."""
+    rows = [row for row in watching.metrics(run) if row.get("median_iou") is not None]
+    if not rows:
+        return "–"
+    before = f"{rows[0]['median_iou']:.2f} → " if rows[0]["step"] == 0 and len(rows) > 1 else ""
+    return f"{before}{rows[-1]['median_iou']:.2f}"
 
 
 def _data(folder: Path) -> str:
@@ -62,40 +79,16 @@ def _data(folder: Path) -> str:
     return path.removeprefix("invent:") if path.startswith("invent:") else Path(path).name
 
 
-def folder_size(folder: Path) -> int:
-    """Bytes of the files directly in a folder."""
-    return sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
-
-
-def pack(files: list[Path], to: Path) -> Path:
-    """Files into a zip without compression: weights do not get smaller, and this is as fast as the disk."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    newest = max(p.stat().st_mtime for p in files)
-    if to.is_file() and to.stat().st_mtime >= newest:
-        return to
-    part = to.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-        for path in files:
-            archive.write(path, path.name)
-    part.replace(to)
-    return to
-
-
-def pack_adapter(name: str | None, services: Services) -> Path:
-    """The adapter's own files as a zip. Raises ModelError: there is no such adapter."""
-    info = models.find(services, name)
-    files = sorted(p for pattern in ADAPTER_FILES for p in info.folder.glob(pattern))
-    files = [p for p in files if p.name not in ("status.json", "complete.json", "trainer_state.json")]
-    return pack(files, services.runs_dir / DOWNLOADS / f"{info.name}-adapter.zip")
-
-
-def pack_merged(name: str | None, services: Services) -> Path:
-    """The merged model as a zip. Raises ModelError: it has not been merged yet."""
-    info = models.find(services, name)
-    if info.merged is None:
-        raise ModelError(f"{info.name} has not been merged yet: press Merge first.")
-    files = sorted(p for p in info.merged.iterdir() if p.is_file())
-    return pack(files, services.runs_dir / DOWNLOADS / f"{info.name}-merged_model.zip")
+def cards_html(listed: list[Card], chosen: str | None, words: Words) -> str:
+    """The cards; one can be picked, by mouse and keyboard."""
+    shown = ""
+    for card in listed:
+        facts = "".join(f"<dt>{escape(word)}</dt><dd>{escape(said)}</dd>" for word, said in card.facts)
+        used = f'<span class="cr-pill done">{escape(words("adapters.in_use"))}</span>' if card.in_use else ""
+        picked = f'role="option" tabindex="0" aria-selected="{str(card.name == chosen).lower()}"'
+        name = escape(card.name)
+        shown += f'<div class="cr-card" data-name="{name}" {picked}><h4>{name} {used}</h4><dl>{facts}</dl></div>'
+    return f'<div class="cr-cards" role="listbox" aria-label="{escape(words("adapters.title"))}">{shown}</div>'
 
 
 def merge(name: str | None, services: Services, report: Report):
@@ -104,7 +97,10 @@ def merge(name: str | None, services: Services, report: Report):
 
     info = models.find(services, name)
     return merge_weights(
-        info.base, info.folder, info.folder / "merged_model", on_progress=lambda stage, share: report(stage, share, 1)
+        info.base,
+        info.folder,
+        info.folder / "merged_model",
+        on_progress=lambda stage, share: report(stage, STEPS.index(stage) + 1, len(STEPS)),
     )
 
 
@@ -117,8 +113,7 @@ def delete(name: str | None, services: Services) -> None:
         jobs.delete(run)
     else:
         shutil.rmtree(info.folder)
-    for kind in ("adapter", "merged_model"):
-        (services.runs_dir / DOWNLOADS / f"{info.name}-{kind}.zip").unlink(missing_ok=True)
+    handing_on.forget_downloads(info.name, services)
 
 
 def answering(services: Services, words: Words) -> str:
@@ -136,9 +131,7 @@ def answering(services: Services, words: Words) -> str:
 def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """Lay the tab out and wire it."""
     chosen = gr.State(None)
-    headers = [words(f"adapters.{key}") for key in COLUMNS]
-    shape = (words("adapters.title"), headers, [key in NUMBERS for key in COLUMNS])
-    table = empty_table(*shape, elem_id="adapters")
+    shown = gr.HTML(cards_html([], None, words), js_on_load=PICK, elem_id="adapters", padding=False)
     status = gr.HTML(min_height=24)
     with gr.Column(visible=False) as nothing:
         gr.HTML(html.empty(words("adapters.empty")))
@@ -147,48 +140,38 @@ def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab:
             to_train = gr.Button(words("adapters.go"), min_width=160, scale=0)
             gr.HTML("")
     picked = gr.HTML(elem_id="adapter-picked", min_height=24)
-    with gr.Row(elem_classes="cr-files"):
-        use = gr.Button(
-            words("adapters.use"), size="sm", min_width=150, variant="primary", interactive=False, elem_id="adapter-use"
-        )
-        back = gr.Button(words("adapters.back"), size="sm", min_width=150, elem_id="adapter-back")
-        fold = gr.Button(words("adapters.merge"), size="sm", min_width=150, interactive=False, elem_id="merge")
-        small = gr.Button(words("adapters.pack"), size="sm", min_width=150, interactive=False, elem_id="pack-adapter")
-        large = gr.Button(
-            words("adapters.pack_merged"), size="sm", min_width=150, interactive=False, elem_id="pack-merged"
-        )
+    small = {"size": "sm", "min_width": 210}
+    with gr.Row(elem_classes="cr-files cr-actions"):
+        use = gr.Button(words("adapters.use"), variant="primary", interactive=False, elem_id="adapter-use", **small)
+        back = gr.Button(words("adapters.back"), elem_id="adapter-back", **small)
+        fold = gr.Button(words("adapters.merge"), interactive=False, elem_id="merge", **small)
+        pack = gr.Button(words("adapters.pack"), interactive=False, elem_id="pack-adapter", **small)
+        whole = gr.Button(words("adapters.pack_merged"), interactive=False, elem_id="pack-merged", **small)
+        take = gr.UploadButton(words("adapters.import"), file_types=[".zip"], elem_id="import-adapter", **small)
         remove = gr.Button(
-            words("adapters.delete"),
-            size="sm",
-            min_width=150,
-            variant="stop",
-            interactive=False,
-            elem_id="adapter-delete",
+            words("adapters.delete"), variant="stop", interactive=False, elem_id="adapter-delete", **small
         )
-    with gr.Row(visible=False) as sure:
-        gr.HTML(html.warning(words("adapters.sure")))
-        remove_yes = gr.Button(words("adapters.delete.yes"), variant="stop", size="sm", elem_id="adapter-delete-yes")
-        remove_no = gr.Button(words("train.kill.no"), size="sm")
+    sure = confirm.asking(words("adapters.sure"), words("adapters.delete.yes"), "adapter-delete-yes", words)
     progress = gr.HTML(html.idle(), min_height=44, elem_id="merge-progress")
     files = gr.File(label=words("adapters.file"), interactive=False, visible=False, elem_id="adapter-file")
 
     def refresh(name: str | None):
-        listed = rows(services, words)
-        known = [row[0] for row in listed]
-        name = name if name in known else (known[0] if known else None)
-        merged = name is not None and models.find(services, name).merged is not None
-        return [
-            rows_html(*shape, listed, name),
-            name,
-            html.note(words("adapters.picked", name=name)) if name else "",
-            gr.update(visible=not name),
-            answering(services, words),
-            *[gr.update(interactive=bool(name))] * 3,
-            gr.update(interactive=merged),
-            gr.update(interactive=bool(name)),
-        ]
+        listed = {card.name: card for card in cards(services, words)}
+        card = listed.get(name) or next(iter(listed.values()), None)
+        name = card.name if card else None
+        able = gr.update(interactive=card is not None)
+        size = f" ({html.file_size(card.merged_bytes)})" if card and card.merged_bytes else ""
+        return {
+            shown: cards_html(list(listed.values()), name, words),
+            chosen: name,
+            picked: html.note(words("adapters.picked", name=name)) if name else "",
+            nothing: gr.update(visible=card is None),
+            status: answering(services, words),
+            **dict.fromkeys((use, fold, pack, remove), able),
+            whole: gr.update(interactive=bool(size), value=words("adapters.pack_merged") + size),
+        }
 
-    looks = [table, chosen, picked, nothing, status, use, fold, small, large, remove]
+    looks = [shown, chosen, picked, nothing, status, use, fold, pack, whole, remove]
 
     def look(event):
         return hear(event, refresh, chosen, looks, words)
@@ -198,9 +181,9 @@ def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab:
     hear(to_train.click, lambda: gr.update(selected="train"), None, tabs, words)
 
     def pick(event: gr.EventData):
-        return event.name
+        return event.name, gr.update(visible=False), html.idle()
 
-    look(hear(table.select, pick, None, chosen, words).success)
+    look(hear(shown.select, pick, None, [chosen, files, progress], words).success)
 
     def use_now(name: str | None):
         yield html.progress(words.stage("loading"), 0, 1)
@@ -214,7 +197,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab:
     look(hear(back.click, use_base, None, progress, words).success)
 
     def merge_live(name: str | None) -> Iterator:
-        yield html.progress(words.stage("loading"), 0, 3), gr.update(interactive=False)
+        yield html.progress(words.stage("loading"), 0, len(STEPS)), gr.update(interactive=False)
         try:
             for item in follow(lambda report: merge(name, services, report)):
                 if isinstance(item, Result):
@@ -222,26 +205,36 @@ def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab:
                     said = words("merge.verified", x=f"{done.max_logit_difference:.1e}", tensors=done.tensors)
                     yield html.progress(said, 1, 1), gr.update(interactive=True)
                 else:
-                    yield html.progress(words.stage(item.stage), item.done, item.total), gr.update(interactive=False)
+                    said = f"{item.done} / {item.total} · {words.stage(item.stage)}"
+                    yield html.progress(said, item.done, item.total), gr.update(interactive=False)
         except Exception as error:
             yield html.bad(told(error, words)), gr.update(interactive=True)
             raise
 
     look(hear(fold.click, merge_live, chosen, [progress, fold], words).success)
 
-    def offer(pack):
-        def packed(name: str | None):
-            path = pack(name, services)
-            size = html.file_size(path.stat().st_size)
-            return gr.update(value=str(path), visible=True), html.idle(words("adapters.packed", size=size))
+    def offer(make):
+        def offered(name: str | None):
+            paths = make(name, services)
+            size = html.file_size(sum(path.stat().st_size for path in paths))
+            shown = [str(path) for path in paths]
+            said = html.idle(words("adapters.packed", size=size))
+            return gr.update(value=shown if len(shown) > 1 else shown[0], visible=True), said
 
-        return packed
+        return offered
 
-    hear(small.click, offer(pack_adapter), chosen, [files, progress], words)
-    hear(large.click, offer(pack_merged), chosen, [files, progress], words)
+    hear(pack.click, offer(handing_on.pack_adapter), chosen, [files, progress], words)
+    hear(whole.click, offer(handing_on.offer_merged), chosen, [files, progress], words)
 
-    hide = lambda: gr.update(visible=False)  # noqa: E731
-    hear(remove.click, lambda: gr.update(visible=True), None, sure, words)
-    hear(remove_no.click, hide, None, sure, words)
-    look(hear(remove_yes.click, lambda name: delete(name, services), chosen, None, words).success)
-    hear(remove_yes.click, hide, None, sure, words)
+    def take_in(path: str):
+        try:
+            name = handing_on.take_in(path, services)
+        except Exception as error:
+            yield gr.skip(), html.bad(told(error, words))
+            raise
+        yield name, html.idle(words("adapters.imported", name=name))
+
+    look(hear(take.upload, take_in, take, [chosen, progress], words).success)
+
+    removed = confirm.ask_first(remove, sure, lambda name: delete(name, services), chosen, words)
+    look(removed.success)

@@ -2,139 +2,33 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import gradio as gr
 
 from cadrecode.errors import CadrecodeError, ProgramError
-from cadrecode.ui import dimensions, html, models, parts, samples, show
+from cadrecode.ui import dimensions, html, link, models, samples, wire
 from cadrecode.ui.files import KINDS, write_files
-from cadrecode.ui.live import Progress, Report, Result, follow
+from cadrecode.ui.live import Result, follow
 from cadrecode.ui.parts import UNITS, Part, Work
+from cadrecode.ui.rebuilding import Options, open_cloud, rebuild, run_program
 from cadrecode.ui.services import Services
 from cadrecode.ui.text import Words
-from cadrecode.ui.wire import hear, told
+from cadrecode.ui.views import DEVIATION, SOLID, WITH_POINTS, cloud_view, stage_words, strip, strip_title, view
+from cadrecode.ui.wire import told
 
-SOLID, WITH_POINTS, DEVIATION = "solid", "points", "deviation"
+hear = partial(wire.hear, guests=True)
+# The packed program as an address of this app, in the clipboard where the browser lets a page write there.
+WHOLE_ADDRESS = f"""(packed) => {{
+  const address = location.origin + location.pathname + '?{link.QUERY}=' + packed;
+  navigator.clipboard?.writeText(address).catch(() => {{}});
+  return address;
+}}"""
 CAMERA = (55, 62, 4.0)  # degrees and distance: from the front right, a little above
 HEIGHT = "clamp(280px, 42vw, 440px)"
-
-
-# --- handlers: they know no widgets ---------------------------------------------------------------------------------
-
-
-def open_cloud(path: str | Path, services: Services, unit: str = "mm") -> Work:
-    """Read a file that was dropped. Raises PointCloudError, in words."""
-    from cadrecode.cloud import BREP_SUFFIXES, read_cloud
-
-    path = Path(path)
-    if path.suffix.lower() in BREP_SUFFIXES and not services.run_programs:
-        raise CadrecodeError("STEP and BREP files need the OpenCASCADE sandbox, which is off on this link.")
-    cloud = read_cloud(path)
-    return Work(cloud, re.sub(r"[^\w.-]+", "_", path.stem) or "part", unit)
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to rebuild."""
-
-    candidates: int = 8
-    temperature: float = 0.7
-    seed: int = 0
-    base: str | None = None
-    adapter: str = models.PLAIN
-    fit_seconds: float = 6.0
-    align: bool = True
-    clean: bool = False
-
-
-def rebuild(work: Work, options: Options, services: Services, report: Report, stop) -> Work:
-    """Ask the model for candidates. Raises CadrecodeError: no cloud, no model, nothing valid, cancelled."""
-    if work.cloud is None:
-        raise CadrecodeError("There is no cloud yet: drop a file or pick a sample.")
-    report("loading", 0, 1)
-    model = models.use(services, options.base, options.adapter)
-    cloud = work.cloud
-    if options.clean:
-        from cadrecode.cloud.clean import clean
-
-        report("cleaning", 0, 1)
-        cloud = clean(cloud).cloud
-    found = services.engine.reconstruct(
-        cloud,
-        candidates=int(options.candidates),
-        temperature=float(options.temperature),
-        seed=int(options.seed),
-        fit_seconds=float(options.fit_seconds),
-        align=options.align,
-        sandbox=services.sandbox(),
-        on_progress=report,
-        should_stop=stop,
-    )
-    report("measuring", 0, 1)
-    return parts.of_reconstruction(found, work, model)
-
-
-def run_program(work: Work, text: str, services: Services) -> Work:
-    """Show what an edited program makes. Raises ProgramError with its place."""
-    shown = work.shown
-    if shown is not None and text.strip() == shown.text.strip():
-        return work
-    return replace(work, edited=parts.of_program(text, work.scan, services.sandbox()))
-
-
-# --- views: work in, something to show out --------------------------------------------------------------------------
-
-
-def view(work: Work, mode: str, services: Services) -> str | None:
-    """A GLB of the part on screen, with the cloud over it if asked; of the cloud alone while there is no part."""
-    part, points = work.shown, None if work.scan is None else work.scan.points
-    if part is None:
-        return cloud_view(work, services)
-    folder = services.folder_for("view", part.text, mode, work.name, None if points is None else points.shape)
-    over, colours = (points if mode == WITH_POINTS else None), None
-    if mode == DEVIATION and part.deviation is not None:
-        over, colours = parts.in_sight(part), part.deviation.colours()
-    path = folder / f"{work.name}.glb"
-    extent = points if points is not None else part.vertices
-    return str(show.scene(path, mesh=(part.vertices, part.faces), points=over, colours=colours, extent=extent))
-
-
-def cloud_view(work: Work, services: Services) -> str | None:
-    """A GLB of the cloud."""
-    if work.cloud is None:
-        return None
-    points = work.cloud.points
-    folder = services.folder_for("cloud", work.name, points.shape, points[0].tolist(), points[-1].tolist())
-    return str(show.scene(folder / f"{work.name}-cloud.glb", points=points))
-
-
-def strip(work: Work) -> list[tuple]:
-    """A picture of each candidate with its distance, best first; its unit stands in the numbers above."""
-    return [
-        (show.small_picture((p.vertices, p.faces), pixels=140), html.distance(p))
-        for p in work.parts
-        if p.distance is not None
-    ]
-
-
-def strip_title(work: Work, words: Words) -> str:
-    """What the numbers below the candidates are."""
-    fitted = any(p.distance_before is not None for p in work.parts)
-    return words("candidates.title" if fitted else "candidates.unfitted")
-
-
-def stage_words(progress: Progress, words: Words) -> str:
-    """ "sampling 3 / 8", as a bar with words."""
-    said = words.stage(progress.stage)
-    if progress.total > 1:
-        said += f" {progress.done} / {progress.total}"
-    return html.progress(said, progress.done, progress.total)
 
 
 # --- the tab ----------------------------------------------------------------------------------------------------------
@@ -199,7 +93,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 interactive=False, buttons=[], elem_id="candidates", elem_classes="cr-strip", visible=False,
             )  # fmt: skip
             with gr.Row(elem_classes="cr-files"):
-                named = {"deviation": words("files.deviation"), "report": words("files.report")}
+                named = {kind: words(f"files.{kind}") for kind in ("aligned", "deviation", "report", "page")}
                 files = [
                     gr.DownloadButton(
                         named.get(kind, f".{kind}"), interactive=False, size="sm", elem_id=f"download-{kind}",
@@ -207,6 +101,11 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                     )
                     for kind in KINDS
                 ]  # fmt: skip
+                make_link = gr.Button(words("link.make"), size="sm", elem_id="make-link", min_width=110)
+            address = gr.Textbox(
+                label=words("link.label"), info=words("link.info"), visible=False, buttons=["copy"], max_lines=1,
+                elem_id="link",
+            )  # fmt: skip
             files_note = gr.HTML("", padding=False)
             with gr.Row(equal_height=False):
                 with gr.Column(scale=2, min_width=300, elem_id="dimensions") as sliders:
@@ -266,10 +165,12 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         return hear(drawn.success, lambda now: [draw_strip(now), now.shown, *no_files()], work, fresh, words)
 
     # the first look
-    def first():
-        return samples.first_work()
+    def first(request: gr.Request):
+        shared = request.query_params.get(link.QUERY)
+        now = link.opened(shared) if shared else samples.first_work()
+        return now, now.unit
 
-    opened = hear(page.load, first, None, work, words)
+    opened = hear(page.load, first, None, [work, unit], words)
     hear(page.load, lambda: list(samples.thumbnails(words.language)), None, gallery, words)
     opened = hear(opened.success, draw_cloud, work, [preview, facts], words)
     show_part(opened)
@@ -361,6 +262,14 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     ran = hear(run.click, run_now, [work, code, mode], [work, result, numbers, fault], words)
     hear(ran.success, make_files, work, [numbers, files_note, *files], words)
     hear(ran.success, lambda now: now.shown, work, turned, words)
+
+    def to_share(now: Work):
+        if now.shown is None:
+            raise CadrecodeError("There is no part yet to share: press Rebuild first.")
+        return gr.update(value=link.packed(now.shown.text, now.unit), visible=True)
+
+    shared = hear(make_link.click, to_share, work, address, words)
+    shared.success(None, address, address, js=WHOLE_ADDRESS, api_visibility="private")
 
     # its dimensions
     def move(names: tuple[str, ...], now: Work, base: Part, mode: str, *values):

@@ -1,316 +1,382 @@
-"""Train: "can it learn my parts?". All that is shown of a run is read from its folder, so it outlives the page."""
+"""Train: "can it learn my parts?". On the left a new run, on the right what became of the others."""
 
 from __future__ import annotations
 
-import shlex
-import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from cadrecode import jobs
 from cadrecode.config import TrainConfig, load_yaml
-from cadrecode.errors import ConfigError, RunError
-from cadrecode.runs import Run, State
-from cadrecode.ui import form, html, show
-from cadrecode.ui.services import REPOSITORY, Services
+from cadrecode.errors import CadrecodeError, ConfigError
+from cadrecode.runs import Run
+from cadrecode.ui import confirm, figures, film, form, html, models, new_run, watching
+from cadrecode.ui.new_run import INVENTED, OWN
+from cadrecode.ui.services import Services
 from cadrecode.ui.table import empty_table, rows_html
 from cadrecode.ui.text import Words
 from cadrecode.ui.wire import hear
 
-CONFIGS = REPOSITORY / "configs"
-PRESETS = {"quickstart": "quickstart.yaml", "lora": "train_config_lora.yaml", "qlora": "train_config_qlora.yaml"}
-INVENTED, OWN = "invented", "own"
-COLUMNS = ("name", "state", "step", "loss", "eta", "started")
-NUMBERS = ("step", "loss", "eta")
-LOG_LINES = 40
 LOOK_SECONDS = 2.0
-
-
-# --- handlers: they know no widgets ---------------------------------------------------------------------------------
-
-
-def preset(name: str) -> TrainConfig:
-    """The settings of a preset file. Raises ConfigError as the command line would."""
-    return load_yaml(CONFIGS / PRESETS[name], TrainConfig)
-
-
-def data_path(source: str, family: str, path: str, config: TrainConfig) -> str:
-    """What train_data_path becomes.
-
-    Raises: ConfigError: no path was given, or there is nothing at it.
-    """
-    if source == INVENTED:
-        return config.train_data_path if _family(config.train_data_path) == family else f"invent:{family}"
-    path = (path or "").strip().strip("'\"")
-    if not path:
-        raise ConfigError("Give the folder of .py programs or the .jsonl file to train on.")
-    if not Path(path).expanduser().exists():
-        raise ConfigError(f"There is no folder or file {path} on the machine that runs the app.")
-    return str(Path(path).expanduser())
-
-
-def _family(data: str) -> str | None:
-    """The family in invent:<family>[:count]; None for a path."""
-    kind, _, rest = data.partition(":")
-    return rest.split(":")[0] if kind == "invent" else None
-
-
-def start(values: Mapping[str, Any], runs_dir: Path, name: str | None = None) -> str:
-    """Form values in, the run's name out. Raises ConfigError: settings that are impossible or at odds."""
-    config = TrainConfig.from_values(values, source="form")
-    return jobs.start(config, runs_dir, (name or "").strip() or name_of(config.train_data_path)).name
-
-
-def name_of(data: str) -> str:
-    """A run's name where none was given: what it learns from."""
-    return _family(data) or Path(data).name.split(".")[0]
-
-
-def command(values: Mapping[str, Any], preset_name: str, runs_dir: Path, name: str) -> str:
-    """What to type in a terminal for the same run."""
-    words = ["python", "train_cad_recode_lora.py", "--config", f"configs/{PRESETS[preset_name]}"]
-    folder = Path(runs_dir.name) / (name or name_of(values["train_data_path"]))
-    for key, value in {**form.differences(values, preset(preset_name)), "model_save_path": str(folder)}.items():
-        words += [f"--{key}", value]
-    return shlex.join(words)
-
-
-def find(runs_dir: Path, name: str | None) -> Run | None:
-    """The run of that name, if it is there."""
-    run = Run(runs_dir / name) if name and Path(name).name == name else None
-    return run if run is not None and run.exists() else None
-
-
-def existing(runs_dir: Path, name: str | None) -> Run:
-    """The run of that name. Raises RunError: none was chosen, or it is gone."""
-    run = find(runs_dir, name)
-    if run is None:
-        raise RunError("Pick a run in the list first." if not name else f"There is no run named {name} any more.")
-    return run
-
-
-def latest(runs_dir: Path) -> str | None:
-    """The run to show when a page opens: the newest one at work, else the newest."""
-    found = jobs.list_runs(runs_dir)
-    busy = [run for run in found if run.state.active or run.state == State.QUEUED]
-    return (busy or found)[0].name if found else None
-
-
-def rows(runs_dir: Path, words: Words) -> list[list[str]]:
-    """The run list: name, state, step, loss, ETA, started; newest first."""
-    waiting = [run.name for run in jobs.queue(runs_dir)]
-    table = []
-    for run in jobs.list_runs(runs_dir):
-        status = run.status()
-        state = words.state(status["state"])
-        if run.name in waiting:
-            state += f" #{waiting.index(run.name) + 1}"
-        losses = [m["loss"] for m in run.metrics() if m.get("loss") is not None]
-        step, total = status.get("step"), status.get("total")
-        began = status.get("started_at") or status.get("created_at")
-        table.append(
-            [
-                run.name,
-                state,
-                f"{step:,} / {total:,}" if step is not None and total else "–",
-                f"{losses[-1]:.3f}" if losses else "–",
-                html.clock(status.get("eta_seconds")) if State(status["state"]).active else "–",
-                time.strftime("%m-%d %H:%M", time.localtime(began)) if began else "–",
-            ]
-        )
-    return table
-
-
-@dataclass(frozen=True)
-class RunView:
-    """One run, read from its folder."""
-
-    name: str
-    state: State
-    html: str
-    metrics: list[dict]
-    log: str
-
-
-def look(run: Run, words: Words) -> RunView:
-    """Read a run folder."""
-    status, metrics = run.status(), run.metrics()
-    state = State(status["state"])
-    step, total = status.get("step") or 0, status.get("total") or 0
-    facts = [f"<b>{html.escape(run.name)}</b>", html.state_pill(state, words)]
-    if total:
-        facts.append(words("train.step", step=f"{step:,}", total=f"{total:,}"))
-    if state.active and status.get("eta_seconds") is not None:
-        facts.append(words("train.eta", eta=html.clock(status["eta_seconds"])))
-    newest = {key: value for row in metrics for key, value in row.items() if value is not None}
-    if "loss" in newest:
-        facts.append(words("train.loss_now", x=f"{newest['loss']:.3f}"))
-    if "samples_per_second" in newest:
-        facts.append(words("train.speed", x=f"{newest['samples_per_second']:.0f}"))
-    if run.stop_requested() and state.active:
-        facts.append(words("train.stopping"))
-    share = 100 * min(step / total, 1) if total else 0
-    lines = f'<div class="cr-state">{"".join(f"<span>{fact}</span>" for fact in facts)}</div>'
-    lines += f'<div class="cr-bar"><i style="width:{share:.1f}%"></i></div>'
-    if status.get("error"):
-        lines += html.bad(str(status["error"]))
-    return RunView(run.name, state, lines, metrics, run.log_tail(LOG_LINES))
-
-
-# --- the tab ----------------------------------------------------------------------------------------------------------
+MOST_COMPARED = 3
 
 
 def build(services: Services, words: Words, page: gr.Blocks) -> None:
     """Lay the tab out and wire it."""
-    from cadrecode.program.invent import FAMILIES
-
-    runs_dir = services.runs_dir
-    config = preset("quickstart")
-    chosen, seen = gr.State(None), gr.State(None)
-    headers = [words(f"runs.{key}") for key in COLUMNS]
-    shape = (words("runs.title"), headers, [key in NUMBERS for key in COLUMNS])
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
-            kinds = [(words("data.invented"), INVENTED), (words("data.own"), OWN)]
-            source = gr.Radio(kinds, value=INVENTED, label=words("data.title"))
-            families = [(f"{key}: {words.family(key, said)}", key) for key, said in FAMILIES.items()]
-            family = gr.Dropdown(
-                families, value=_family(config.train_data_path), label=words("data.family"), elem_id="family"
-            )
-            path = gr.Textbox(
-                label=words("data.path"), info=words("data.path.info"), visible=False, elem_id="data-path"
-            )
-            presets = [(words(f"preset.{key}"), key) for key in PRESETS]
-            which = gr.Dropdown(presets, value="quickstart", label=words("preset.title"), elem_id="preset")
-            name = gr.Textbox(label=words("train.name"), info=words("train.name.info"), max_lines=1, elem_id="run-name")
-            fields: dict[str, gr.components.Component] = {}
-            few = form.names(first=True)
-            with gr.Row():  # three side by side, two on a phone
-                for setting in few:
-                    with gr.Column(min_width=130):
-                        fields[setting] = form.field(setting, getattr(config, setting), words)
-            with gr.Accordion(words("train.more"), open=False, max_height=560):
-                gr.HTML(html.explained({words(f"set.{s}"): (s, words.help(s)) for s in few}))
-                for title, settings in form.grouped().items():
-                    gr.Markdown(f"**{words(f'group.{title}')}**")
-                    with gr.Row():
-                        for setting in settings:
-                            with gr.Column(min_width=210):
-                                fields[setting] = form.field(setting, getattr(config, setting), words)
-            go = gr.Button(words("train.start"), variant="primary", elem_id="start")
-            shell = gr.Textbox(
-                label=words("train.command"),
-                interactive=False,
-                lines=3,
-                max_lines=8,
-                buttons=["copy"],
-                elem_classes="cr-cmd",
-            )
+            asked = _ask(words)
         with gr.Column(scale=3, min_width=340):
-            table = empty_table(*shape, elem_id="runs")
-            status = gr.HTML(html.empty(words("runs.empty")), min_height=60, elem_id="run-status")
+            shown = _show(words)
+    follow = _wire_runs(shown, services, words, page)
+    _wire_form(asked, shown, follow, services, words, page)
+
+
+# --- a new run --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The widgets of the form."""
+
+    source: gr.Radio
+    family: gr.Dropdown
+    count: gr.Number
+    path: gr.Textbox
+    preview: gr.HTML
+    draw: gr.Button
+    preset: gr.Dropdown
+    strength: gr.Radio
+    name: gr.Textbox
+    fields: dict[str, gr.components.Component]
+    badge: gr.HTML
+    fix: gr.Button
+    start: gr.Button
+    command: gr.HTML
+    import_yaml: gr.UploadButton
+    export_yaml: gr.DownloadButton
+
+    @property
+    def data(self) -> list[gr.components.Component]:
+        return [self.source, self.family, self.count, self.path]
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """Everything that decides a run, as `_gathered` takes it."""
+        return [self.preset, *self.data, self.name, *self.fields.values()]
+
+
+def _ask(words: Words) -> Asked:
+    from cadrecode.program.invent import FAMILIES
+
+    config = new_run.preset("quickstart")
+    data = config.train_data_path
+    kinds = [(words("data.invented"), INVENTED), (words("data.own"), OWN)]
+    source = gr.Radio(kinds, value=INVENTED, label=words("data.title"))
+    families = [(f"{key}: {words.family(key, said)}", key) for key, said in FAMILIES.items()]
+    with gr.Row():
+        family = gr.Dropdown(
+            families, value=new_run.family_of(data), label=words("data.family"), elem_id="family", min_width=180
+        )
+        count = gr.Number(
+            new_run.count_of(data), precision=0, minimum=1, label=words("data.count"), min_width=100, elem_id="count"
+        )
+    path = gr.Textbox(label=words("data.path"), info=words("data.path.info"), visible=False, elem_id="data-path")
+    with gr.Accordion(words("data.look"), open=False, elem_id="data-look"):
+        preview = gr.HTML(html.note(words("data.look.hint")), elem_id="data-preview")
+        draw = gr.Button(words("data.draw"), size="sm", elem_id="data-draw")
+    presets = [(words(f"preset.{key}"), key) for key in new_run.PRESETS]
+    which = gr.Dropdown(presets, value="quickstart", label=words("preset.title"), elem_id="preset")
+    strengths = [(words(f"strength.{key}", r=r, a=a), key) for key, (r, a) in new_run.STRENGTHS.items()]
+    strength = gr.Radio(strengths, value=None, label=words("strength.title"), elem_id="strength")
+    name = gr.Textbox(label=words("train.name"), info=words("train.name.info"), max_lines=1, elem_id="run-name")
+    fields = _fields(config, words)
+    badge = gr.HTML(html.note(words("fit.waiting")), min_height=76, elem_id="badge")
+    fix = gr.Button(words("fit.fix"), size="sm", visible=False, elem_id="fix")
+    start = gr.Button(words("train.start"), variant="primary", elem_id="start")
+    command = gr.HTML(html.command("", words), js_on_load=html.COPY, container=True, elem_id="command")
+    with gr.Row():
+        kinds = [".yaml", ".yml"]
+        load = gr.UploadButton(words("train.import"), file_types=kinds, size="sm", min_width=120, elem_id="import-yaml")
+        save = gr.DownloadButton(words("train.export"), size="sm", min_width=120, elem_id="export-yaml")
+    return Asked(
+        source, family, count, path, preview, draw, which, strength, name, fields, badge, fix, start, command, load,
+        save,
+    )  # fmt: skip
+
+
+def _fields(config: TrainConfig, words: Words) -> dict[str, gr.components.Component]:
+    """A widget for each setting: the few that matter, and all others in a fold, each with its help."""
+    fields: dict[str, gr.components.Component] = {}
+    few = form.names(first=True)
+    with gr.Row():  # three side by side, two on a phone
+        for setting in few:
+            with gr.Column(min_width=130):
+                fields[setting] = form.field(setting, getattr(config, setting), words)
+    with gr.Accordion(words("train.more"), open=False, max_height=560):
+        gr.HTML(html.explained({words(f"set.{s}"): (s, words.help(s)) for s in few}))
+        for title, settings in form.grouped().items():
+            gr.Markdown(f"**{words(f'group.{title}')}**")
             with gr.Row():
-                stop = gr.Button(words("train.stop"), size="sm", interactive=False, elem_id="stop")
-                resume = gr.Button(words("train.resume"), size="sm", interactive=False, elem_id="resume")
-                kill = gr.Button(words("train.kill"), size="sm", variant="stop", interactive=False, elem_id="kill")
-            with gr.Row(visible=False) as sure:
-                gr.HTML(html.warning(words("train.kill.sure")))
-                kill_yes = gr.Button(words("train.kill.yes"), size="sm", variant="stop", elem_id="kill-yes")
-                kill_no = gr.Button(words("train.kill.no"), size="sm")
-            curve = gr.Plot(show.loss_curve([], words.curve()), label=words("train.curve"), elem_id="loss")
-            log = gr.HTML(html.log("", words), label=words("train.log"), show_label=True, container=True, elem_id="log")
-    every = gr.Timer(LOOK_SECONDS)
+                for setting in settings:
+                    with gr.Column(min_width=210):
+                        fields[setting] = form.field(setting, getattr(config, setting), words)
+    return fields
 
-    asked = [which, source, family, path, name]
 
-    def gathered(which, source, family, path, name, *values) -> dict[str, Any]:
-        given = dict(zip(fields, values))
-        given["train_data_path"] = data_path(source, family, path, preset(which))
-        return {**preset(which).model_dump(), **given}
+def _gathered(fields, which, source, family, count, path, name, *values) -> dict[str, Any]:
+    """Widget values in, settings out. Raises ConfigError: there is no such data."""
+    base = new_run.preset(which).model_dump()
+    return {**base, **dict(zip(fields, values)), "train_data_path": new_run.data_path(source, family, count, path)}
 
-    # the form
-    def fill(which: str):
-        chosen = preset(which)
-        family = _family(chosen.train_data_path)
-        return [
-            gr.update(value=INVENTED if family else OWN),
-            gr.update(value=family or next(iter(FAMILIES)), visible=bool(family)),
-            gr.update(visible=not family),
-            *[form.shown(chosen, setting) for setting in fields],
-        ]
 
-    hear(which.input, fill, which, [source, family, path, *fields.values()], words)
+def _filled(config: TrainConfig, asked: Asked) -> dict:
+    """Updates that put a configuration into the form."""
+    data = config.train_data_path
+    family = new_run.family_of(data)
+    strength = next(
+        (key for key, both in new_run.STRENGTHS.items() if both == (config.lora_r, config.lora_alpha)), None
+    )
+    return {
+        asked.source: INVENTED if family else OWN,
+        asked.family: gr.update(visible=bool(family), **({"value": family} if family else {})),
+        asked.count: gr.update(visible=bool(family), value=new_run.count_of(data)),
+        asked.path: gr.update(visible=not family, **({} if family else {"value": data})),
+        asked.strength: strength,
+        **{widget: form.shown(config, setting) for setting, widget in asked.fields.items()},
+    }
+
+
+def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services, words: Words, page: gr.Blocks) -> None:
+    gathered = partial(_gathered, asked.fields)
+    form_widgets = [*asked.data, asked.strength, *asked.fields.values()]
+
+    hear(asked.preset.input, lambda which: _filled(new_run.preset(which), asked), asked.preset, form_widgets, words)
+    hear(asked.import_yaml.upload, lambda file: _filled(load_yaml(file, TrainConfig), asked), asked.import_yaml,
+         form_widgets, words)  # fmt: skip
 
     def show_source(source: str):
-        return gr.update(visible=source == INVENTED), gr.update(visible=source == OWN)
+        invented = source == INVENTED
+        return gr.update(visible=invented), gr.update(visible=invented), gr.update(visible=not invented)
 
-    hear(source.input, show_source, source, [family, path], words)
+    hear(asked.source.input, show_source, asked.source, asked.data[1:], words)
+    rank, alpha = asked.fields["lora_r"], asked.fields["lora_alpha"]
+    hear(
+        asked.strength.input, lambda key: [str(n) for n in new_run.STRENGTHS[key]], asked.strength, [rank, alpha], words
+    )
 
-    def show_command(*given) -> str:
+    # what follows every change: the command, the file, the badge
+    changes = [page.load, *(widget.change for widget in asked.inputs)]
+    always = {"trigger_mode": "always_last"}
+
+    def show_command(*given):
         try:
             values = gathered(*given)
+            said = new_run.command(values, given[0], services.runs_dir, given[5])
+            return html.command(said, words), gr.update(
+                value=str(new_run.write_yaml(values, services, given[5])), interactive=True
+            )
         except ConfigError as error:
-            return str(error)
-        return command(values, given[0], runs_dir, given[4])
+            return html.warning(str(error)), gr.update(interactive=False)
 
-    inputs = [*asked, *fields.values()]
-    changes = [page.load, *(widget.change for widget in (which, source, family, path, name, *fields.values()))]
-    hear(partial(gr.on, changes), show_command, inputs, shell, words, trigger_mode="always_last")
+    hear(partial(gr.on, changes), show_command, asked.inputs, [asked.command, asked.export_yaml], words, **always)
 
-    # looking
-    def refresh(name: str | None, seen: Any, force: bool = False):
-        """Everything that changed since the last look; nothing at all where nothing has."""
-        run = find(runs_dir, name)
-        table_now = rows_html(*shape, rows(runs_dir, words), name)
-        view = look(run, words) if run else None
-        now = (table_now, view)
-        if now == seen and not force:
-            return [gr.skip()] * 9
-        old_table, old_view = seen or (None, None)
-        state = view.state if view else None
-        busy = state is not None and (state.active or state == State.QUEUED)
-        same_curve = old_view is not None and view is not None and old_view.metrics == view.metrics and not force
-        return [
-            now,
-            gr.skip() if table_now == old_table and not force else table_now,
-            view.html if view else html.empty(words("runs.empty")),
-            gr.skip() if same_curve else show.loss_curve(view.metrics if view else [], words.curve()),
-            html.log(view.log if view else "", words),
-            gr.update(interactive=busy),
-            gr.update(interactive=state is not None and state.final),
-            gr.update(interactive=busy),
-            name if view else None,
-        ]
+    def show_badge(*given):
+        try:
+            values = gathered(*given)
+            return new_run.badge(values, words), gr.update(visible=bool(new_run.changes(values)))
+        except CadrecodeError as error:
+            return html.warning(str(error)), gr.update(visible=False)
 
-    looks = [seen, table, status, curve, log, stop, resume, kill, chosen]
+    hear(partial(gr.on, changes), show_badge, asked.inputs, [asked.badge, asked.fix], words, **always)
+
+    def fix_it(*given):
+        return {asked.fields[name]: value if isinstance(value, bool) else form.as_text(value)
+                for name, value in new_run.changes(gathered(*given)).items()}  # fmt: skip
+
+    hear(asked.fix.click, fix_it, asked.inputs, list(asked.fields.values()), words)
+
+    # the data
+    drawn = gr.State(0)
+
+    def draw(count, *data):
+        return count + 1, new_run.preview(new_run.data_path(*data), count, words)
+
+    hear(asked.draw.click, draw, [drawn, *asked.data], [drawn, asked.preview], words)
+
+    def start_now(*given):
+        return new_run.start(gathered(*given), services.runs_dir, given[5])
+
+    follow(hear(asked.start.click, start_now, asked.inputs, shown.chosen, words).success)
+
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The widgets of the runs."""
+
+    chosen: gr.State
+    table: gr.HTML
+    status: gr.HTML
+    details: gr.Column
+    stop: gr.Button
+    resume: gr.Button
+    kill: gr.Button
+    delete: gr.Button
+    kill_asked: tuple
+    delete_asked: tuple
+    film: gr.HTML
+    losses: gr.Plot
+    quality: gr.Plot
+    rate: gr.Plot
+    compare: gr.Dropdown
+    differences: gr.HTML
+    log: gr.HTML
+
+
+def _table_shape(words: Words) -> tuple[str, list[str], list[bool]]:
+    headers = [words(f"runs.{key}") for key in watching.COLUMNS]
+    return words("runs.title"), headers, [key in watching.NUMBERS for key in watching.COLUMNS]
+
+
+def _show(words: Words) -> Shown:
+    names = words.curve()
+    small = {"size": "sm", "interactive": False, "min_width": 100}
+    table = empty_table(*_table_shape(words), elem_id="runs")
+    status = gr.HTML(html.empty(words("runs.empty")), min_height=60, elem_id="run-status")
+    with gr.Column(visible=False) as details:  # until there is a run
+        with gr.Row(elem_classes="cr-files"):
+            stop = gr.Button(words("train.stop"), elem_id="stop", **small)
+            resume = gr.Button(words("train.resume"), elem_id="resume", **small)
+            kill = gr.Button(words("train.kill"), variant="stop", elem_id="kill", **small)
+            delete = gr.Button(words("train.delete"), variant="stop", elem_id="delete", **small)
+        kill_asked = confirm.asking(words("train.kill.sure"), words("train.kill.yes"), "kill-yes", words)
+        delete_asked = confirm.asking(words("train.delete.sure"), words("train.delete.yes"), "delete-yes", words)
+        shots = gr.HTML(elem_id="film", padding=False)
+        losses = gr.Plot(figures.losses([], names), label=words("train.curve"), elem_id="loss")
+        with gr.Row():
+            quality = gr.Plot(
+                figures.quality([], names), label=words("train.quality"), elem_id="quality", min_width=280
+            )
+            rate = gr.Plot(figures.rate([], names), label=words("train.rate"), elem_id="rate", min_width=280)
+        compare = gr.Dropdown(
+            [], multiselect=True, max_choices=MOST_COMPARED, allow_custom_value=True, label=words("compare.title"),
+            info=words("compare.info"), elem_id="compare", visible=False,
+        )  # fmt: skip
+        differences = gr.HTML(elem_id="differences", padding=False)
+        log = gr.HTML(html.log("", words), label=words("train.log"), show_label=True, container=True, elem_id="log")
+    return Shown(
+        gr.State(None), table, status, details, stop, resume, kill, delete, kill_asked, delete_asked, shots, losses,
+        quality, rate, compare, differences, log,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a page shows now; the next look sends what has changed since."""
+
+    table: str
+    names: tuple[str, ...]
+    view: watching.RunView | None
+    others: dict[str, list[dict]]
+
+
+def _look(services: Services, name: str | None, compared: list[str] | None, words: Words) -> Seen:
+    listed = watching.rows(services.runs_dir, words)
+    run = watching.find(services.runs_dir, name) or watching.find(services.runs_dir, watching.latest(services.runs_dir))
+    name = run.name if run else None
+    others = {one: found for one in compared or () if one != name and (found := watching.find(services.runs_dir, one))}
+    return Seen(
+        rows_html(*_table_shape(words), listed, name),
+        tuple(row[0] for row in listed),
+        watching.look(run, words) if run else None,
+        {one: watching.metrics(found) for one, found in others.items()},
+    )
+
+
+def _updates(now: Seen, old: Seen | None, shown: Shown, services: Services, words: Words) -> dict:
+    """What to redraw. Everything where nothing was seen before."""
+    view, before = now.view, old.view if old else None
+    updates: dict = {}
+    if old is None or now.table != old.table:
+        updates[shown.table] = now.table
+    name = view.name if view else None
+    if old is None or (now.names, name) != (old.names, before and before.name):
+        choices = [one for one in now.names if one != name]
+        updates[shown.compare] = gr.update(choices=choices, visible=bool(choices))
+    if view is None:
+        return updates | {shown.status: html.empty(words("runs.empty")), shown.details: gr.update(visible=False)}
+    updates |= {shown.status: view.html, shown.log: html.log(view.log, words)}
+    if before is None:
+        updates[shown.details] = gr.update(visible=True)
+    if before is None or ((view.name, view.evaluations) != (before.name, before.evaluations)):
+        updates[shown.film] = film.of_run(watching.existing(services.runs_dir, view.name), words)
+    able = {shown.stop: view.stoppable, shown.kill: view.stoppable, shown.resume: view.resumable}
+    for button, can in {**able, shown.delete: view.deletable}.items():
+        updates[button] = gr.update(interactive=can)
+    rows = view.metrics
+    if before is None or rows != before.metrics or now.others != old.others:
+        names = words.curve()
+        updates |= {
+            shown.losses: figures.losses(rows, names, now.others),
+            shown.quality: figures.quality(rows, names, now.others),
+            shown.rate: figures.rate(rows, names),
+        }
+        runs = [watching.existing(services.runs_dir, one) for one in (view.name, *now.others)]
+        updates[shown.differences] = watching.comparison(runs, words) if len(runs) > 1 else ""
+    return updates
+
+
+def _wire_runs(shown: Shown, services: Services, words: Words, page: gr.Blocks) -> Callable:
+    """Returns what makes the page follow an event at once, instead of at its next look."""
+    seen = gr.State(None)
+    every = gr.Timer(LOOK_SECONDS)
+    looks = [
+        seen, shown.chosen, shown.table, shown.status, shown.details, shown.stop, shown.resume, shown.kill,
+        shown.delete, shown.film, shown.losses, shown.quality, shown.rate, shown.compare, shown.differences, shown.log,
+    ]  # fmt: skip
+
+    def refresh(name: str | None, compared: list[str] | None, old: Seen | None):
+        now = _look(services, name, compared, words)
+        if now == old:
+            return [gr.skip()] * len(looks)
+        chosen = now.view.name if now.view else None
+        return {seen: now, shown.chosen: chosen, **_updates(now, old, shown, services, words)}
 
     def follow(event):
-        return hear(event, lambda name: refresh(name, None, force=True), chosen, looks, words)
+        return hear(event, lambda name, compared: refresh(name, compared, None), [shown.chosen, shown.compare], looks,
+                    words)  # fmt: skip
 
-    opened = hear(page.load, lambda: latest(runs_dir), None, chosen, words)
+    opened = hear(page.load, lambda: watching.latest(services.runs_dir), None, shown.chosen, words)
     follow(opened.success)
-    hear(every.tick, refresh, [chosen, seen], looks, words)
+    hear(every.tick, refresh, [shown.chosen, shown.compare, seen], looks, words)
+    follow(shown.compare.input)
 
     def pick(event: gr.EventData):
         return event.name
 
-    follow(hear(table.select, pick, None, chosen, words).success)
+    follow(hear(shown.table.select, pick, None, shown.chosen, words).success)
 
-    # acting
-    def start_now(*given):
-        return start(gathered(*given), runs_dir, given[4])
+    def acting(verb: Callable) -> Callable:
+        def act(name: str | None) -> None:
+            verb(watching.existing(services.runs_dir, name))
 
-    follow(hear(go.click, start_now, inputs, chosen, words).success)
-    follow(hear(stop.click, lambda name: jobs.stop(existing(runs_dir, name)), chosen, None, words).success)
-    follow(hear(resume.click, lambda name: jobs.resume(existing(runs_dir, name)) and None, chosen, None, words).success)
-    ask, hide = (lambda: gr.update(visible=True)), (lambda: gr.update(visible=False))
-    hear(kill.click, ask, None, sure, words)
-    hear(kill_no.click, hide, None, sure, words)
-    killed = hear(kill_yes.click, lambda name: jobs.kill(existing(runs_dir, name)), chosen, None, words)
+        return act
+
+    follow(hear(shown.stop.click, acting(jobs.stop), shown.chosen, None, words).success)
+    follow(hear(shown.resume.click, acting(jobs.resume), shown.chosen, None, words).success)
+    killed = confirm.ask_first(shown.kill, shown.kill_asked, acting(jobs.kill), shown.chosen, words)
     follow(killed.success)
-    hear(kill_yes.click, hide, None, sure, words)
+
+    def delete(run: Run) -> None:
+        models.forget(services, run.name)
+        jobs.delete(run)
+
+    deleted = confirm.ask_first(shown.delete, shown.delete_asked, acting(delete), shown.chosen, words)
+    follow(deleted.success)
+    return follow

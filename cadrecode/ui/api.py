@@ -1,0 +1,111 @@
+"""What programs may call: `reconstruct` and `run_program`, over gradio_client, HTTP and, where it is on, MCP.
+
+Both are components that no page shows, so that their descriptions are the functions' own. Guests may call them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from cadrecode.errors import ProgramError
+from cadrecode.ui import rebuilding
+from cadrecode.ui.files import write_files
+from cadrecode.ui.parts import UNITS, Work
+from cadrecode.ui.services import Services
+from cadrecode.ui.text import Words
+from cadrecode.ui.wire import in_words
+
+
+def build(services: Services) -> None:
+    """Add both to the page that is being built."""
+    words = Words("en")
+    unit = gr.Dropdown(list(UNITS), value="mm", label="unit", visible=False)
+
+    def reconstruct(
+        file: str,
+        unit: str,
+        candidates: int,
+        temperature: float,
+        seed: int,
+        fit_seconds: float,
+        align: bool,
+        clean: bool,
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Rebuild a point cloud, mesh or STEP file as a short CadQuery program, with the model that is in use.
+
+        Args:
+            file: the scan: .npy .npz .txt .xyz .pts .csv .ply .pcd .las, a mesh (.stl .obj .off .glb .3mf), or STEP.
+            unit: of its numbers: mm, cm, m or inch.
+            candidates: programs to draw; the one nearest to the cloud is returned.
+            temperature: of all candidates but the first.
+            seed: same seed, same candidates.
+            fit_seconds: for moving the best three onto the cloud; 0: as the model wrote them.
+            align: turn a part that stands askew along the axes.
+            clean: take away lone points, the table under the part and crumbs beside it.
+        Returns:
+            report: program, deviation, candidates, warnings; files: .py, .step, .stl, .3mf, .glb, .ply, reports.
+        """
+        from cadrecode.ui import models
+
+        base, adapter = models.in_use(services)
+        options = rebuilding.Options(candidates, temperature, seed, base, adapter, fit_seconds, align, clean)
+        work = rebuilding.open_cloud(file, services, unit)
+        made = write_files(_quietly(work, options, services), services, words)
+        return json.loads(made.paths["report"].read_text(encoding="utf-8")), _listed(made.paths)
+
+    def run_program(program: str, unit: str) -> tuple[dict[str, Any], list[str]]:
+        """Build a CadQuery program that leaves its solid in `r`: its size, whether it is valid, and its files.
+
+        Args:
+            program: CadQuery text. What the app's language does not hold runs in a sandbox.
+            unit: of its numbers: mm, cm, m or inch.
+        Returns:
+            result: ok, size, solid; for a program with a fault error, line, column, expected. files: as above.
+        """
+        try:
+            work = rebuilding.run_program(Work(unit=unit), program, services)
+        except ProgramError as error:  # a result like another
+            told = {"ok": False, "error": error.message, "line": error.line, "column": error.column}
+            return told | {"expected": error.expected}, []
+        made = write_files(work, services, words)
+        size = np.round(work.shown.size, 6).tolist()
+        return {"ok": True, "size": size, "unit": unit, "solid": made.validity, "note": made.note}, _listed(made.paths)
+
+    def offer(handler, inputs: list, outputs: list) -> None:
+        gr.Button(visible=False).click(
+            in_words(handler, words), inputs, outputs,
+            api_name=handler.__name__, api_description=handler.__doc__, concurrency_limit=4,
+        )  # fmt: skip
+
+    offer(
+        reconstruct,
+        [
+            gr.File(label="file", visible=False),
+            unit,
+            gr.Number(8, precision=0, minimum=1, maximum=32, label="candidates", visible=False),
+            gr.Number(0.7, label="temperature", visible=False),
+            gr.Number(0, precision=0, label="seed", visible=False),
+            gr.Number(6, minimum=0, maximum=60, label="fit_seconds", visible=False),
+            gr.Checkbox(True, label="align", visible=False),
+            gr.Checkbox(False, label="clean", visible=False),
+        ],
+        [gr.JSON(label="report", visible=False), gr.Files(label="files", visible=False)],
+    )
+    offer(
+        run_program,
+        [gr.Textbox(label="program", visible=False), unit],
+        [gr.JSON(label="result", visible=False), gr.Files(label="files", visible=False)],
+    )
+
+
+def _quietly(work: Work, options: rebuilding.Options, services: Services) -> Work:
+    return rebuilding.rebuild(work, options, services, lambda stage, done, total: None, lambda: False)
+
+
+def _listed(paths: dict[str, Path]) -> list[str]:
+    return [str(path) for path in paths.values()]

@@ -1,0 +1,204 @@
+"""Scoring models from the page: what to rebuild, with which models, and how it is told. Knows no widgets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES
+from cadrecode.errors import CadrecodeError, DatasetError
+from cadrecode.ui import archive, film, html, models
+from cadrecode.ui.live import Report
+from cadrecode.ui.services import Services
+from cadrecode.ui.text import Words
+
+INVENTED, UPLOAD, OWN = "invented", "upload", "own"
+BASE = "base:"  # choices are base:<name> or adapter:<name>
+ADAPTER = "adapter:"
+COLUMNS = ("model", "n", "invalid", "single", "best", "fit", "mean", "cd", "seconds")
+SUFFIXES = (*MESH_SUFFIXES, *BREP_SUFFIXES)
+SHOWN = 4  # worst and best
+
+# Not measured here: CAD-Recode's own report (arXiv 2412.14042, table 1), on its own test parts, best of 10.
+# Set, mean IoU, median Chamfer distance x 1000, invalid ratio.
+QUOTED = (("DeepCAD", 0.920, 0.16, 0.004), ("Fusion360", 0.878, 0.15, 0.005))
+
+Scored = tuple[str, dict]  # a model, and its report
+
+
+def targets_of(source: str, family: str, files: Sequence[str] | None, path: str | None, services: Services) -> str:
+    """What to evaluate on. Raises DatasetError, ArchiveError: nothing was given, or nothing in it can be read."""
+    if source == INVENTED:
+        return f"invent:{family}"
+    if source == UPLOAD:
+        return str(_uploaded([Path(file) for file in files or ()], services))
+    path = (path or "").strip().strip("'\"")
+    if not path:
+        raise DatasetError("Give a folder of meshes, a STEP file, or an .npz of <id>_v and <id>_f arrays.")
+    return str(Path(path).expanduser())
+
+
+def _uploaded(files: list[Path], services: Services) -> Path:
+    """One folder of meshes, from files and zips of them; an .npz as it is."""
+    if not files:
+        raise DatasetError(f"Drop meshes ({', '.join(SUFFIXES)}), a .zip of them, or an .npz.")
+    if len(files) == 1 and files[0].suffix.lower() == ".npz":
+        return files[0]
+    folder = services.folder_for("targets", *((file.name, file.stat().st_size, str(file)) for file in files))
+    for earlier in folder.iterdir():  # the same files once more
+        earlier.unlink()
+    for file in files:
+        if file.suffix.lower() == ".zip":
+            unpacked, _ = archive.unpack(file, folder, SUFFIXES)
+            if not unpacked:
+                raise DatasetError(f"{file.name} holds no meshes. Readable: {', '.join(SUFFIXES)}.")
+        elif file.suffix.lower() in SUFFIXES:
+            shutil.copyfile(file, folder / file.name)
+        else:
+            raise DatasetError(f"{file.name} is no mesh. Readable: {', '.join(SUFFIXES)}, a .zip of them, or one .npz.")
+    return folder
+
+
+def choices(services: Services, words: Words) -> list[tuple[str, str]]:
+    """Bases and adapters to compare, as (what is shown, value)."""
+    bases, adapters = models.choices(services, words)
+    listed = [(shown, BASE + value) for shown, value in bases if models.is_here(value)]
+    return listed + [(shown, ADAPTER + value) for shown, value in adapters if value != models.PLAIN]
+
+
+def evaluate(
+    targets: str,
+    chosen: Sequence[str],
+    services: Services,
+    report: Report,
+    stop: Callable[[], bool],
+    *,
+    candidates: int = 1,
+    limit: int = 50,
+    seed: int = 0,
+    fit_seconds: float = 0.0,
+    generate: Callable[..., list[str]] | None = None,
+) -> list[Scored]:
+    """One report a model, in the order chosen. What was in use before is in use again afterwards.
+
+    Args: fit_seconds: for each part; 0: no fit. generate: in place of `model.decode.generate`.
+    Raises: CadrecodeError: nothing chosen, no such model, no usable target.
+    """
+    from cadrecode.evaluate import evaluate as score_model
+
+    if not chosen:
+        raise CadrecodeError("Choose at least one model to evaluate.")
+    engine = services.engine
+    reports = []
+    with models.kept(services):
+        for one in chosen:
+            name = one.removeprefix(BASE).removeprefix(ADAPTER)
+            report("loading", 0, 1)
+            models.use(services, *((name, None) if one.startswith(BASE) else (None, name)))
+
+            def told(done: int, total: int | None, name: str = name) -> None:
+                report(name, done, total or limit)
+
+            with engine.ready() as (model, tokenizer):
+                scored = score_model(
+                    targets, model, tokenizer, candidates=int(candidates), limit=int(limit), seed=int(seed),
+                    fit_seconds=float(fit_seconds), sandbox=services.sandbox(), on_progress=told, should_stop=stop,
+                    generate=generate,
+                )  # fmt: skip
+            reports.append((name, scored))
+            if stop():
+                break
+    return reports
+
+
+def rows(reports: Sequence[Scored], words: Words) -> list[list[str]]:
+    """The table: one row a model. IoU counts failures as 0; the Chamfer distance is of valid programs alone."""
+    table = []
+    for name, scored in reports:
+        several = scored["candidates"] > 1
+        single = scored["single_median_iou"] if several else scored["median_iou"]
+        fitted = "fit_median_iou" in scored
+        mean = scored["fit_mean_iou_all" if fitted else "mean_iou_all"]
+        distance = scored["fit_median_cd" if fitted else "median_cd"]
+        table.append(
+            [
+                models.base_words(name, words),
+                f"{scored['n']}",
+                f"{100 * scored['invalid_ratio']:.0f} %",
+                f"{single:.3f}",
+                f"{scored['median_iou']:.3f}" if several else "–",
+                f"{scored['fit_median_iou']:.3f}" if fitted else "–",
+                f"{mean:.3f}",
+                "–" if distance is None else f"{distance:.2f}",
+                html.clock(scored["seconds"]),
+            ]
+        )
+    return table
+
+
+def skipped(reports: Sequence[Scored], words: Words) -> str:
+    """Targets that could not be scored, and why; nothing where there were none."""
+    missed = reports[0][1]["skipped"] if reports else []
+    if not missed:
+        return ""
+    return html.more(words("evaluate.skipped", n=len(missed)), [f"{one['id']}: {one['reason']}" for one in missed])
+
+
+def ious(reports: Sequence[Scored], words: Words) -> dict[str, list[float]]:
+    """The IoU of each part by model, for the histogram; with a fit, before and after it."""
+    found = {}
+    for name, scored in reports:
+        shown = models.base_words(name, words)
+        found[shown] = [one["iou"] for one in scored["shapes"]]
+        if "fit_median_iou" in scored:
+            found[f"{shown} {words('evaluate.fitted')}"] = [one["fit_iou"] for one in scored["shapes"]]
+    return found
+
+
+def pictures(reports: Sequence[Scored], services: Services, words: Words) -> str:
+    """The worst and the best parts of each model: the part that was asked for, then what came out."""
+    from cadrecode.scoring.targets import Shape, load_targets
+
+    picked = []
+    for name, scored in reports:
+        prefix = "fit_" if "fit_median_iou" in scored else ""
+        ranked = sorted(scored["shapes"], key=lambda one: one[f"{prefix}iou"])
+        count = min(SHOWN, (len(ranked) + 1) // 2)
+        shown = models.base_words(name, words)
+        picked.append((words("evaluate.worst", model=shown), prefix, ranked[:count]))
+        picked.append((words("evaluate.best_parts", model=shown), prefix, ranked[-count:][::-1] if count else []))
+    wanted = {one["id"] for _, _, parts in picked for one in parts}
+    targets = reports[0][1]["targets"]
+    found = {s.id: (s.vertices, s.faces) for s in load_targets(targets, ids=wanted) if isinstance(s, Shape)}
+    drawn = [(title, [cell for one in parts for cell in _pair(one, prefix, found, services, words)])
+             for title, prefix, parts in picked]  # fmt: skip
+    return film.film(words("evaluate.pictures"), drawn)
+
+
+def _pair(one: dict, prefix: str, targets: dict, services: Services, words: Words) -> list[film.Picture]:
+    from cadrecode.scoring import build_text
+
+    built = build_text(one[f"{prefix}program"], services.sandbox())
+    said = words("film.iou", x=f"{one[f'{prefix}iou']:.2f}") if built.ok else words.outcome(built.outcome)
+    return [(film.of_part(targets.get(one["id"])), one["id"]), (film.of_part(built.mesh if built.ok else None), said)]
+
+
+def quoted(words: Words) -> str:
+    """Published figures, marked as not ours."""
+    headers = [words("quoted.set"), words("evaluate.mean"), words("evaluate.cd"), words("evaluate.invalid")]
+    table = [
+        [words("quoted.row", name=name), f"{iou:.3f}", f"{distance:.2f}", f"{invalid:.1%}"]
+        for name, iou, distance, invalid in QUOTED
+    ]
+    return html.plain_table(words("quoted.title"), headers, table)
+
+
+def write_report(reports: Sequence[Scored], services: Services) -> Path:
+    """Everything that was measured, as JSON."""
+    text = json.dumps([{"model": name, **scored} for name, scored in reports], indent=1)
+    path = services.folder_for("evaluation", text) / f"evaluation-{time.strftime('%Y%m%d-%H%M')}.json"
+    path.write_text(text, encoding="utf-8")
+    return path

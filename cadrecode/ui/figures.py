@@ -1,0 +1,129 @@
+"""Figures of runs and of evaluations: numbers over steps, runs over each other, how many parts reached which IoU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+# Blue, orange, green, purple: apart for colour-blind eyes, and on white as on dark.
+COLOURS = ("#1f5fbf", "#c2570c", "#2a8f62", "#8659b5")
+PALE = "#9db8e2"
+GREY = "rgba(128,140,155,0.5)"
+BINS = 20
+
+Rows = Sequence[dict]  # of metrics.jsonl
+
+
+def smooth(values: Sequence[float], weight: float = 0.85) -> np.ndarray:
+    """Exponential moving average, corrected for its start. N values -> (N,) float64."""
+    out, mean = np.empty(len(values)), 0.0
+    for i, value in enumerate(values):
+        mean = weight * mean + (1 - weight) * value
+        out[i] = mean / (1 - weight ** (i + 1))
+    return out
+
+
+def series(rows: Rows, key: str) -> tuple[list[int], list[float]]:
+    """Steps and values of one number, where it was written and is a number. Lists: plotly packs arrays into bytes."""
+    found = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
+    return [step for step, _ in found], [value for _, value in found]
+
+
+def losses(rows: Rows, names: Mapping[str, str], others: Mapping[str, Rows] | None = None) -> Figure:
+    """The loss, raw and smoothed, and the evaluation loss as points; smoothed losses of other runs over it.
+
+    Args:
+        names: the words of the figure: raw, smooth, eval, step, loss.
+        others: rows of other runs by name.
+    """
+    figure = _figure(names["step"], names["loss"])
+    steps, values = series(rows, "loss")
+    if steps:
+        figure.add_scatter(x=steps, y=values, name=names["raw"], mode="lines", line={"color": PALE, "width": 1})
+        _line(figure, steps, smooth(values).tolist(), names["smooth"], COLOURS[0])
+    _dots(figure, *series(rows, "eval_loss"), names["eval"], COLOURS[1])
+    for colour, (name, theirs) in zip(COLOURS[2:] + COLOURS[1:2], (others or {}).items()):
+        steps, values = series(theirs, "loss")
+        _line(figure, steps, smooth(values).tolist(), name, colour)
+    if not figure.data:
+        figure.update_layout(xaxis_range=[0, 100], yaxis_range=[0, 4])
+    return figure
+
+
+def quality(rows: Rows, names: Mapping[str, str], others: Mapping[str, Rows] | None = None) -> Figure:
+    """What the model makes: median IoU and invalid ratio at each evaluation, and the IoU of other runs.
+
+    Args: names: the words of the figure: iou, invalid, step.
+    """
+    figure = _figure(names["step"], "")
+    _line(figure, *series(rows, "median_iou"), names["iou"], COLOURS[0], dots=True)
+    _line(figure, *series(rows, "invalid_ratio"), names["invalid"], COLOURS[1], dots=True)
+    for colour, (name, theirs) in zip(COLOURS[2:] + COLOURS[1:2], (others or {}).items()):
+        _line(figure, *series(theirs, "median_iou"), f"{names['iou']}: {name}", colour, dots=True)
+    figure.update_layout(yaxis_range=[-0.03, 1.03])
+    if not figure.data:
+        figure.update_layout(xaxis_range=[0, 100])
+    return figure
+
+
+def rate(rows: Rows, names: Mapping[str, str]) -> Figure:
+    """The learning rate."""
+    figure = _figure(names["step"], "")
+    _line(figure, *series(rows, "learning_rate"), names["rate"], COLOURS[0])
+    figure.update_layout(yaxis={"exponentformat": "e", "rangemode": "tozero"}, showlegend=True)
+    if not figure.data:
+        figure.update_layout(xaxis_range=[0, 100], yaxis_range=[0, 1e-3])
+    return figure
+
+
+def histogram(ious: Mapping[str, Sequence[float]], names: Mapping[str, str]) -> Figure:
+    """How many parts reached which IoU, a bar a model; failures are at 0.
+
+    Args: ious: by model. names: the words of the figure: part_iou, parts.
+    """
+    figure = _figure(names["part_iou"], names["parts"])
+    edges = np.linspace(0, 1, BINS + 1)
+    middles = ((edges[:-1] + edges[1:]) / 2).round(4).tolist()
+    for colour, (name, values) in zip(COLOURS * len(ious), ious.items()):
+        counts, _ = np.histogram(np.clip(values, 0, 1), edges)
+        figure.add_bar(x=middles, y=counts.tolist(), name=name, marker_color=colour)
+    figure.update_layout(xaxis_range=[0, 1], barmode="group", bargap=0.15)
+    if not ious:
+        figure.update_layout(yaxis_range=[0, 10])
+    return figure
+
+
+def _line(figure: Figure, steps: list[int], values: list[float], name: str, colour: str, dots: bool = False) -> None:
+    if steps:
+        mode = "lines+markers" if dots else "lines" if len(steps) > 1 else "markers"
+        figure.add_scatter(x=steps, y=values, name=name, mode=mode, line={"color": colour, "width": 2.5})
+
+
+def _dots(figure: Figure, steps: list[int], values: list[float], name: str, colour: str) -> None:
+    if steps:
+        figure.add_scatter(x=steps, y=values, name=name, mode="markers", marker={"color": colour, "size": 8})
+
+
+def _figure(x: str, y: str) -> Figure:
+    import plotly.graph_objects as go
+
+    axis = {"gridcolor": "rgba(128,140,155,0.2)", "zeroline": False, "linecolor": GREY}
+    figure = go.Figure()
+    figure.update_layout(
+        template="plotly_white",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        height=240,
+        margin={"l": 48, "r": 12, "t": 34, "b": 40},
+        font={"family": "system-ui, sans-serif", "size": 12, "color": "#6f7b8b"},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
+        showlegend=True,
+        xaxis={"title": x, "rangemode": "tozero", **axis},
+        yaxis={"title": y, **axis},
+    )
+    return figure

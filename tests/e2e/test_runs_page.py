@@ -1,0 +1,251 @@
+"""Train, Evaluate and Adapters as a person meets them: one tiny training, started by clicking, serves all of them."""
+
+import json
+import re
+import zipfile
+
+import pytest
+import yaml
+from playwright.sync_api import expect
+
+from cadrecode.ui.text import Words
+
+pytestmark = pytest.mark.e2e
+
+TINY = {"max_steps": 4, "per_device_train_batch_size": 4, "lora_r": 4, "lora_alpha": 8}
+FOLD = {"max_train_samples": 24, "max_eval_samples": 6, "eval_programs": 3, "eval_steps": 2, "save_steps": 2,
+        "logging_steps": 1, "warmup_steps": 1}  # fmt: skip
+SECONDS = 1000
+TRAIN = 150 * SECONDS
+expect.set_options(timeout=60 * SECONDS)  # of a machine that has other things to do
+SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
+
+
+def opened(page, app, tab, path="/"):
+    page.set_default_timeout(60 * SECONDS)
+    page.goto(app.url + path)
+    page.get_by_role("tab", name=tab, exact=True).click()
+    return page
+
+
+def fill(page, field, value):
+    page.locator(f"{field} input, {field} textarea").fill(str(value))
+
+
+def upload(page, button, file):
+    with page.expect_file_chooser() as asked:
+        page.locator(button).click()
+    asked.value.set_files(file)
+
+
+def fill_tiny(page, name, **changes):
+    fill(page, "#run-name", name)
+    for setting in TINY:
+        fill(page, f"#set-{setting}", {**TINY, **changes}[setting])
+    page.get_by_role("button", name="All settings").click()
+    for setting, value in FOLD.items():
+        fill(page, f"#set-{setting}", value)
+
+
+def state(page, *states):
+    """Wait until the run that is shown says one of these."""
+    expect(page.locator("#run-status .cr-pill")).to_have_text(re.compile(f"^({'|'.join(states)})$"), timeout=TRAIN)
+
+
+@pytest.fixture(scope="module")
+def trained(browser, app, tmp_path_factory):
+    """A run named tiny, made by clicking; returns the folder that holds its exported settings."""
+    folder = tmp_path_factory.mktemp("yaml")
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US", accept_downloads=True)
+    page = opened(context.new_page(), app, "Train")
+
+    # The data: three pairs, drawn.
+    page.get_by_role("button", name="Look at the data").click()
+    page.locator("#data-draw").click()
+    expect(page.locator("#data-preview img")).to_have_count(6)
+    expect(page.locator("#data-preview")).to_contain_text(re.compile(r"1,000 programs; .* usable, 0 skipped"))
+
+    # The adapter's size sets two settings; the command and the badge follow.
+    expect(page.locator("#badge .cr-pill")).to_have_text(re.compile("fits|tight"))
+    page.locator("#strength").get_by_text("high").click()
+    expect(page.locator("#command pre")).to_have_text(re.compile("--lora_r 64 --lora_alpha 128"))
+    expect(page.locator("#badge")).to_contain_text("an adapter of 20.3 MB")
+
+    # Out as YAML, and in again after everything was changed.
+    fill_tiny(page, "tiny")
+    expect(page.locator("#command pre")).to_have_text(re.compile("--max_steps 4 .*runs/tiny$"))
+    page.wait_for_timeout(500)
+    with page.expect_download() as coming:
+        page.locator("#export-yaml").click()
+    coming.value.save_as(folder / coming.value.suggested_filename)
+    page.locator("#preset input").click()
+    page.get_by_role("option", name=re.compile("^LoRA")).click()
+    expect(page.locator("#set-max_steps textarea, #set-max_steps input")).to_have_value("50000")
+    upload(page, "#import-yaml", folder / "tiny.yaml")
+    expect(page.locator("#set-max_steps textarea, #set-max_steps input")).to_have_value("4")
+
+    page.locator("#start").click()
+    expect(page.locator("#run-status")).to_contain_text("tiny")
+    context.close()  # the run goes on
+    return folder
+
+
+def test_the_form_goes_out_as_yaml_and_comes_in_again(app, trained):
+    written = yaml.safe_load((trained / "tiny.yaml").read_text())
+    assert {key: written[key] for key in TINY} == TINY
+    frozen = yaml.safe_load((app.runs_dir / "tiny" / "config.yaml").read_text())
+    differing = {key for key in written if written[key] != frozen[key]}
+    assert differing <= {"model_save_path"}
+
+
+def test_two_browsers_see_the_same_run_live_and_to_its_end(page, browser, app, trained):
+    opened(page, app, "Train")
+    other = browser.new_context(locale="zh-CN").new_page()
+    opened(other, app, "训练", "/zh")
+    for one in (page, other):
+        expect(one.locator("#run-status")).to_contain_text("tiny")
+        expect(one.locator("#run-status .cr-pill")).to_have_text(re.compile("done|完成"), timeout=TRAIN)
+        expect(one.locator("#film img")).to_have_count(3 * 4)  # the points, the base, and twice while it learned
+    said = page.locator("#run-status").inner_text()
+    for word in ("step 4 / 4", "loss ", "held-out loss", "IoU", "invalid", "learning rate", "samples/s", "peak memory"):
+        assert word in said
+    assert "done: " in page.locator("#log").inner_text()
+    other.context.close()
+
+
+def test_save_and_stop_resume_kill_compare_delete(page, app, trained):
+    opened(page, app, "Train")
+    upload(page, "#import-yaml", trained / "tiny.yaml")
+    expect(page.locator("#set-lora_r textarea, #set-lora_r input")).to_have_value("4")
+    fill(page, "#run-name", "long")
+    fill(page, "#set-max_steps", 500)
+    fill(page, "#set-lora_r", 8)
+    page.locator("#start").click()
+    expect(page.locator("#run-status")).to_contain_text("long")
+    state(page, "training")
+    page.locator("#stop").click()
+    state(page, "stopped")
+    assert list((app.runs_dir / "long").glob("checkpoint-*"))
+    page.locator("#resume").click()
+    state(page, "queued #1", "queued", "preparing", "training")
+    page.locator("#kill:not([disabled])").click()
+    page.locator("#kill-yes").click()
+    state(page, "failed")
+    expect(page.locator("#run-status")).to_contain_text("Killed on request")
+
+    page.locator("#compare input").click()
+    page.get_by_role("option", name="tiny").click()
+    expect(page.locator("#differences")).to_contain_text("lora_r")
+    assert "max_steps" in page.locator("#differences").inner_text()
+    names = page.evaluate("() => document.querySelector('#loss .js-plotly-plot').data.map((one) => one.name)")
+    assert "tiny" in names
+
+    page.locator("#delete:not([disabled])").click()
+    page.locator("#delete-yes").click()
+    expect(page.locator("#runs")).not_to_contain_text("long")
+    assert not (app.runs_dir / "long").exists()
+    expect(page.locator("#run-status")).to_contain_text("tiny")
+
+
+def test_wrong_settings_are_told_in_words(page, app):
+    opened(page, app, "Train")
+    fill(page, "#set-lora_r", "many")
+    page.locator("#start").click()
+    expect(page.locator(".toast-body")).to_contain_text("lora_r")
+    expect(page.locator("#badge")).to_contain_text("lora_r")
+
+
+def test_an_adapter_is_merged_handed_on_and_taken_in_again(page, app, trained, tmp_path):
+    opened(page, app, "Adapters")
+    card = page.locator("#adapters .cr-card[data-name=tiny]")
+    expect(card).to_contain_text("4 / 8")
+    page.locator("#merge:not([disabled])").click()
+    expect(page.locator("#merge-progress")).to_contain_text("Merged and verified")
+    expect(page.locator("#pack-merged")).to_contain_text(re.compile(r"\(28\.\d MB\)"))
+    page.locator("#pack-adapter").click()
+    with page.expect_download() as coming:
+        page.locator("#adapter-file a[download]").first.click()
+    path = tmp_path / coming.value.suggested_filename
+    coming.value.save_as(path)
+    assert {"adapter_config.json", "adapter_model.safetensors"} <= set(zipfile.ZipFile(path).namelist())
+
+    upload(page, "#import-adapter", path)
+    expect(page.locator("#merge-progress")).to_contain_text("Checked and imported: tiny-2")
+    page.locator("#adapter-use").click()
+    expect(page.locator("#adapters .cr-card[data-name=tiny-2]")).to_contain_text("in use")
+
+    bad = tmp_path / "bad.zip"
+    with zipfile.ZipFile(bad, "w") as packed:
+        packed.writestr("adapter_config.json", json.dumps({"peft_type": "LORA", "r": 4}))
+        packed.writestr("pytorch_model.bin", b"x")
+    upload(page, "#import-adapter", bad)
+    expect(page.locator("#merge-progress")).to_contain_text("can run code when it is read")
+
+    page.locator("#adapters .cr-card[data-name=tiny-2]").click()
+    page.locator("#adapter-delete").click()
+    page.locator("#adapter-delete-yes").click()
+    expect(page.locator("#adapters .cr-card")).to_have_count(1)
+    assert (app.runs_dir / "tiny").exists()
+
+
+def test_base_against_adapter_on_uploaded_meshes(page, app, trained, tmp_path):
+    box = "\n".join(f"v {x} {y} {z}" for x in (0, 40) for y in (0, 20) for z in (0, 8))
+    sides = ((1, 2, 4, 3), (5, 7, 8, 6), (1, 5, 6, 2), (3, 4, 8, 7), (1, 3, 7, 5), (2, 6, 8, 4))
+    faces = [corner for a, b, c, d in sides for corner in ((a, b, c), (a, c, d))]
+    with zipfile.ZipFile(tmp_path / "parts.zip", "w") as packed:
+        packed.writestr("parts/plate.obj", box + "\n" + "\n".join("f " + " ".join(map(str, face)) for face in faces))
+        packed.writestr("parts/broken.obj", "v 0 0 0")
+    opened(page, app, "Evaluate")
+    page.locator("#evaluate-source").get_by_text("meshes to upload").click()
+    page.locator("#evaluate-files input[type=file]").set_input_files(tmp_path / "parts.zip")
+    expect(page.locator("#evaluate-files")).to_contain_text("parts")
+    page.locator("#evaluate-models").get_by_text("tiny", exact=True).click()
+    fit = page.locator("#evaluate-fit input[type=number]")
+    fit.fill("1")
+    fit.press("Tab")
+    page.locator("#evaluate").click()
+    expect(page.locator("#evaluation tbody tr")).to_have_count(2, timeout=90 * SECONDS)
+    expect(page.locator("#evaluate-parts img")).to_have_count(2 * 2 * 2)
+    scores = [float(cell) for cell in page.locator("#evaluation tbody td:nth-child(6)").all_inner_texts()]
+    assert min(scores) > 0.5
+    expect(page.get_by_text("1 parts could not be scored")).to_be_visible()
+    expect(page.locator("#quoted")).to_contain_text("Quoted, not measured here")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_tab_in_every_size_and_language(browser, app, trained, size, language):
+    words, (width, height) = Words(language), SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, locale=language)
+    page, broken = context.new_page(), []
+    page.set_default_timeout(60 * SECONDS)
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.goto(app.url + ("/" if language == "en" else "/zh"))
+    for tab, place in (("train", "#run-status"), ("evaluate", "#evaluate-hint"), ("adapters", "#adapters")):
+        page.get_by_role("tab", name=words(f"tab.{tab}"), exact=True).click()
+        if tab == "train":
+            expect(page.locator("#run-status .cr-pill.done")).to_be_visible(timeout=TRAIN)
+        expect(page.locator(place)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        unlabelled = page.evaluate(
+            "() => [...document.querySelectorAll('button, input, textarea')].filter((one) => one.offsetParent && "
+            "!(one.innerText?.trim() || one.ariaLabel || one.title || one.labels?.length)).map((one) => one.outerHTML)"
+        )
+        assert unlabelled == []
+    picked = page.locator("#adapters .cr-card").first
+    expect(picked).to_be_visible()
+    picked.focus()
+    page.keyboard.press("Enter")
+    expect(picked).to_have_attribute("aria-selected", "true")
+    context.close()
+    assert broken == []
+
+
+def test_runs_survive_a_restart_of_the_app(browser, app, trained):
+    app.stop()
+    app.start()
+    page = browser.new_page(locale="en-US")
+    opened(page, app, "Train")
+    expect(page.locator("#run-status")).to_contain_text("tiny")
+    expect(page.locator("#film img")).to_have_count(12)
+    page.close()

@@ -1,0 +1,54 @@
+"""What guests may do is checked where it is done."""
+
+import gradio as gr
+import pytest
+from gradio.context import LocalContext
+
+from cadrecode.errors import ModelError
+from cadrecode.ui import access, live, models
+from cadrecode.ui.text import Words
+from cadrecode.ui.wire import in_words
+
+
+@pytest.fixture
+def visit():
+    """Pretend that someone calls, by name; "you" is a guest."""
+    access.set_guests({"you"})
+    token = LocalContext.request.set(None)
+    yield lambda name: LocalContext.request.set(gr.Request(username=name))
+    LocalContext.request.reset(token)
+    access.set_guests(())
+
+
+@pytest.mark.parametrize("name", [None, "me"])
+def test_an_owner_may_do_everything(visit, name):
+    visit(name)
+    assert in_words(lambda: "trained", Words("en"), guests=False)() == "trained"
+
+
+def test_a_guest_is_refused_in_words_before_anything_happens(visit):
+    visit("you")
+    done = []
+    with pytest.raises(gr.Error, match="owner of the app"):
+        in_words(lambda: done.append(1), Words("en"), guests=False)()
+
+    def stream():
+        yield done.append(1)
+
+    with pytest.raises(gr.Error, match="owner of the app"):
+        list(in_words(stream, Words("en"), guests=False)())
+    assert done == []
+    assert in_words(lambda: "rebuilt", Words("en"), guests=True)() == "rebuilt"
+
+
+def test_long_work_in_a_thread_still_knows_who_asked(visit):
+    visit("you")
+    assert [item.value for item in live.follow(lambda report: access.is_guest())] == [True]
+
+
+def test_a_guest_chooses_among_the_models_of_this_machine(services):
+    models.require_here(services, "embedded")
+    models.require_here(services, None)
+    for path in ("Qwen/Qwen2-7B", "/etc"):
+        with pytest.raises(ModelError, match="Ask the owner"):
+            models.require_here(services, path)

@@ -1,0 +1,69 @@
+"""Many scans: each a row, a failure too, and one zip at the end."""
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from cadrecode.errors import CadrecodeError
+from cadrecode.ui import batching
+from cadrecode.ui.rebuilding import Options
+from cadrecode.ui.tabs import batch as tab
+from cadrecode.ui.text import Words
+
+EN = Words("en")
+QUICK = Options(candidates=2, fit_seconds=0)
+
+
+@pytest.fixture
+def plate(tmp_path):
+    rng = np.random.default_rng(0)
+    points = rng.uniform(-0.5, 0.5, (2000, 3))
+    points[np.arange(2000), rng.integers(0, 3, 2000)] = rng.choice((-0.5, 0.5), 2000)
+    path = tmp_path / "plate.xyz"
+    np.savetxt(path, points * (80, 40, 8))
+    return path
+
+
+def run(job, services, stop=lambda: False):
+    return list(batching.rebuild_all(job, services, EN, lambda *progress: None, stop))
+
+
+def test_a_failure_is_a_row_and_the_others_go_on(plate, tmp_path, services):
+    broken = tmp_path / "broken.xyz"
+    broken.write_text("1 2 3\n" * 9)
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as out:
+        out.write(plate, "folder/in the zip.xyz")
+        out.writestr("readme.md", "x")
+    job = batching.gather([broken, plate, tmp_path / "more.zip", tmp_path / "b.exe"], tmp_path / "out", QUICK, "mm")
+    seen = run(job, services)
+    assert [row.state for row in seen[0]] == ["waiting"] * 3 + ["failed"] * 2
+    assert seen[1][0].state == "working"
+    last = seen[-1]
+    assert [row.name for row in last] == ["broken.xyz", "plate.xyz", "in the zip.xyz", "readme.md", "b.exe"]
+    assert [row.state for row in last] == ["failed", "done", "done", "failed", "failed"]
+    assert "points" in last[0].why
+    assert last[1].deviation < 0.1
+    assert tab.summary(last, EN) == "2 rebuilt, 3 failed."
+    cells = tab.cells(last, "mm", EN)
+    assert cells[1][:2] == ["plate.xyz", "done"]
+    assert cells[1][2].endswith(" mm")
+
+    names = zipfile.ZipFile(batching.pack(last, tmp_path / "all.zip")).namelist()
+    assert {"002-plate/plate.step", "002-plate/plate.py", "002-plate/plate_report.html", "failed.txt"} <= set(names)
+    assert "003-in_the_zip/in_the_zip.step" in names
+
+
+def test_a_stop_ends_after_the_scan_that_is_under_way(plate, tmp_path, services):
+    job = batching.gather([plate, plate], tmp_path / "out", QUICK, "mm")
+    asked = iter([False] * 3 + [True] * 1000)
+    last = run(job, services, lambda: next(asked))[-1]
+    assert last[1].state == "waiting"
+
+
+def test_nothing_to_do_is_said_and_a_zip_of_nothing_is_none(tmp_path, services):
+    with pytest.raises(CadrecodeError, match="Drop several files"):
+        batching.gather([], tmp_path, QUICK, "mm")
+    with pytest.raises(CadrecodeError, match=r"a\.exe"):
+        batching.gather([tmp_path / "a.exe"], tmp_path, QUICK, "mm")
+    assert batching.pack([batching.Row("a", "failed")], tmp_path / "a.zip") is None

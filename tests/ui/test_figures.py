@@ -1,0 +1,50 @@
+"""Curves and histograms: the numbers that were logged, and nothing that was not."""
+
+import numpy as np
+import pytest
+
+from cadrecode.ui import figures
+
+NAMES = {"iou": "IoU", "invalid": "invalid", "step": "step", "rate": "rate", "parts": "parts", "part_iou": "IoU"}
+
+
+def test_smoothing_keeps_a_constant_and_follows_a_step():
+    np.testing.assert_allclose(figures.smooth(np.full(5, 2.0)), 2.0)
+    follows = figures.smooth(np.r_[np.ones(5), np.zeros(60)])
+    assert follows[4] == pytest.approx(1)
+    assert follows[-1] < 1e-3
+
+
+def test_the_curve_has_both_losses_and_leaves_out_what_is_no_number():
+    names = {"raw": "each", "smooth": "smooth", "eval": "held-out", "step": "step", "loss": "loss"}
+    metrics = [
+        {"step": 1, "loss": 3.0},
+        {"step": 2, "loss": None},
+        {"step": 2, "eval_loss": 2.5},
+        {"step": 3, "loss": 1.0},
+    ]
+    traces = {trace.name: trace for trace in figures.losses(metrics, names).data}
+    assert list(traces["each"].x) == [1, 3]
+    assert list(traces["held-out"].y) == [2.5]
+    assert not figures.losses([], names).data
+
+
+def test_another_run_lies_over_the_curve():
+    names = {"raw": "each", "smooth": "smooth", "eval": "held-out", "step": "step", "loss": "loss"}
+    other = {"plates": [{"step": 5, "loss": 2.0}, {"step": 6, "loss": 2.0}]}
+    traces = {trace.name: trace for trace in figures.losses([{"step": 1, "loss": 3.0}], names, other).data}
+    assert list(traces["plates"].y) == pytest.approx([2.0, 2.0])
+    assert traces["plates"].line.color != traces["smooth"].line.color
+
+
+def test_quality_shows_what_was_evaluated():
+    rows = [{"step": 0, "median_iou": 0.5, "invalid_ratio": 0.25}, {"step": 5, "loss": 1.0}]
+    traces = {trace.name: trace for trace in figures.quality(rows, NAMES).data}
+    assert (list(traces["IoU"].y), list(traces["invalid"].y)) == ([0.5], [0.25])
+    assert [list(trace.y) for trace in figures.rate([{"step": 1, "learning_rate": 1e-3}], NAMES).data] == [[1e-3]]
+
+
+def test_a_histogram_counts_every_part():
+    (trace,) = figures.histogram({"base": [0.0, 0.0, 0.97, 0.99, 1.0]}, NAMES).data
+    assert sum(trace.y) == 5
+    assert (trace.y[0], trace.y[-1]) == (2, 3)
