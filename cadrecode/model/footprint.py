@@ -25,7 +25,8 @@ COUNTED_LAYERS = 2  # the difference of two layers and one is what a layer takes
 NF4_BLOCK, DOUBLE_BLOCK = 64, 256  # weights that share a scale, and scales that share a second one
 MEASURED = "measured"  # our name for an attention that keeps what the real kernels keep
 NO_MASK = {"full_attention": None, "sliding_attention": None}  # training pads on the right, where causality is enough
-# Public config.json values of the bases that the guide names, so that they can be judged before they are downloaded.
+# Sizes of the bases that the guide names, so that they can be judged before they are downloaded; from memory of their
+# config.json, not compared with the hub.
 KNOWN = {
     "Qwen/Qwen3-1.7B-Base": ("qwen3", 2048, 6144, 28, 16, 8, 128, 151_936, True),
     "Qwen/Qwen2.5-3B": ("qwen2", 2048, 11008, 36, 16, 2, 128, 151_936, True),
