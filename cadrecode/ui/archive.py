@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +13,7 @@ from cadrecode.errors import CadrecodeError
 MOST_FILES = 500
 MOST_BYTES = 2 * 1024**3  # all of them together, unpacked
 SLICE = 1 << 20
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)  # what zipfile makes of a bad or odd file
 
 
 class ArchiveError(CadrecodeError):
@@ -37,7 +39,7 @@ def unpack(path: Path, folder: Path, suffixes: Collection[str]) -> tuple[list[Pa
                 target = _free(folder / _safe(entry.filename))
                 left -= _copy(archive, entry, target, left, path)
                 files.append(target)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except BROKEN as error:
         raise ArchiveError(f"{path.name} is not a zip file, or it is cut short: {error}.") from error
     return files, [one.filename for one in entries if one not in wanted]
 

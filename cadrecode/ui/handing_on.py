@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from cadrecode.engine import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from cadrecode.errors import CadrecodeError, ModelError
+from cadrecode.errors import ModelError
 from cadrecode.runs import free_folder
 from cadrecode.ui import archive, html, models
 from cadrecode.ui.services import Services
@@ -23,7 +23,7 @@ ONE_FILE_BYTES = 200e6  # a merged model up to this size becomes one zip; a larg
 
 ALLOWED = (".json", ".safetensors", ".yaml", ".jinja", ".model", ".txt", ".md")
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")
-MOST_BYTES = 4 * 10**9
+MOST_BYTES = archive.MOST_BYTES  # a larger one would pass the check and be refused while it is unpacked
 MOST_HEADER_BYTES = 50 * 10**6
 NUMBERS = {"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2"}
 
@@ -112,9 +112,7 @@ def check(path: Path) -> None:
             entries = _entries(path.name, packed)
             _check_config(path.name, packed.read(entries[ADAPTER_CONFIG]))
             _check_weights(path.name, packed, entries[ADAPTER_WEIGHTS])
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-        if isinstance(error, CadrecodeError):
-            raise
+    except (*archive.BROKEN, OSError, RuntimeError) as error:
         raise ModelError(f"{path.name} is not a zip file, or it is cut short: {error}.") from error
 
 

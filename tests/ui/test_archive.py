@@ -49,3 +49,13 @@ def test_a_broken_archive_is_told(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK no zip")
     with pytest.raises(archive.ArchiveError, match=r"a\.zip is not a zip file"):
         archive.unpack(tmp_path / "a.zip", tmp_path, {".xyz"})
+
+
+def test_an_archive_with_a_damaged_inside_is_told(tmp_path):
+    path = packed(tmp_path / "a.zip", {"a.xyz": "1 2 3\n" * 5000})
+    raw = bytearray(path.read_bytes())
+    begin = 30 + len("a.xyz")  # behind the local header: the first block of the compressed data
+    raw[begin : begin + 8] = b"\xff" * 8
+    path.write_bytes(raw)
+    with pytest.raises(archive.ArchiveError, match="cut short"):
+        archive.unpack(path, tmp_path / "out", {".xyz"})
