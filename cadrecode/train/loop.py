@@ -12,7 +12,6 @@ from transformers import Trainer
 from transformers.trainer_callback import PrinterCallback
 
 from cadrecode.data.batches import LikeLengths, Views
-from cadrecode.errors import CadrecodeError
 from cadrecode.model.adapters import save_adapter
 from cadrecode.train.checkpoints import finish_checkpoint, forget_checkpoint, not_written
 
@@ -70,8 +69,6 @@ class AdapterTrainer(Trainer):
             super()._save_checkpoint(model, trial)
             if self.args.should_save:
                 finish_checkpoint(folder, self.origin, keep, self.state.best_model_checkpoint)
-        except CadrecodeError:
-            raise
         except (OSError, RuntimeError, SafetensorError) as error:  # torch.save makes a RuntimeError of a full disk
             raise not_written(folder, error) from error
         finally:

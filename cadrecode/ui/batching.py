@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
 import zipfile
@@ -114,16 +113,12 @@ def _one(path: Path, index: int, batch: Batch, services: Services, words: Words,
     work = rebuild(open_cloud(path, services, batch.unit), batch.options, services, report, stop)
     report("checking", 0, 1)
     made = write_files(work, services, words)
-    folder = batch.folder / f"{index + 1:03d}-{_plain(path.stem)}"
+    folder = batch.folder / f"{index + 1:03d}-{work.name[:60]}"
     folder.mkdir(parents=True, exist_ok=True)
     for kind in PACKED:
         if kind in made.paths:
             shutil.copy2(made.paths[kind], folder)
     return Row(path.name, DONE, work.shown.deviation.mean, why=made.note, folder=folder)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", name)[:60] or "part"
 
 
 def pack(rows: Sequence[Row], target: Path) -> Path | None:

@@ -5,8 +5,6 @@ Pictures travel inside of the page's text: they are small, and need no file that
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
@@ -68,9 +66,7 @@ def of_program(text: str) -> str:
 
 
 def _address(image: Image) -> str:
-    buffer = io.BytesIO()
-    image.quantize(SHADES).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return show.data_address(image.quantize(SHADES))
 
 
 def of_run(run: Run, words: Words) -> str:

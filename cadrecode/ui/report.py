@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -58,7 +57,7 @@ def _pictures(work: Work, part: Part, words: Words) -> str:
         cloud = show.small_picture(None, part.deviation.points, colours=part.deviation.colours(), pixels=PIXELS)
         drawn.append((cloud, words("page.deviation")))
     return "".join(
-        f'<figure><img alt="{escape(said)}" src="data:image/png;base64,{base64.b64encode(show.png(image)).decode()}">'
+        f'<figure><img alt="{escape(said)}" src="{show.data_address(image)}">'
         f"<figcaption>{escape(said)}</figcaption></figure>"
         for image, said in drawn
     )

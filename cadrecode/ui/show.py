@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -203,8 +204,8 @@ def _rgb(colour) -> tuple[int, int, int]:
     return tuple(round(255 * min(max(float(c), 0.0), 1.0)) for c in colour)
 
 
-def png(image: Image) -> bytes:
-    """The bytes of a .png file."""
+def data_address(image: Image) -> str:
+    """A picture as an address that carries it, for pages that fetch nothing."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+    image.save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

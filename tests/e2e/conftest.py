@@ -24,6 +24,19 @@ BROWSER_ARGUMENTS = [
 ]
 OPEN_WITHIN_SECONDS = 60
 CLOSE_WITHIN_SECONDS = 15  # 1.3 on a quiet machine
+SIZES = {"narrow": (390, 844), "wide": (1440, 900)}
+
+
+def fill(page, field, value) -> None:
+    """Write into the text or number box of a component."""
+    page.locator(f"{field} input, {field} textarea").fill(str(value))
+
+
+def upload(page, button, file) -> None:
+    """Press an upload button and choose a file."""
+    with page.expect_file_chooser() as asked:
+        page.locator(button).click()
+    asked.value.set_files(file)
 
 
 def find_browser() -> str | None:

@@ -11,9 +11,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from cadrecode.ui.text import Words
-from tests.e2e.conftest import BROWSER_ARGUMENTS, App, find_browser, free_port
+from tests.e2e.conftest import BROWSER_ARGUMENTS, SIZES, App, fill, find_browser, free_port, upload
 
-SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 SHADES = 96  # colours kept: a quarter of the bytes, and nothing that the eye misses
 WAIT_MS = 300_000
 SETTLE_MS = 2500
@@ -53,16 +52,6 @@ class Screens:
             page = self.open(tab, size, language, dark)
             self.take(page, f"{tab}-{state}-{size}-{language}{'-dark' if dark else ''}")
             page.close()
-
-
-def fill(page: Page, field: str, value) -> None:
-    page.locator(f"{field} input, {field} textarea").fill(str(value))
-
-
-def upload(page: Page, button: str, file: Path) -> None:
-    with page.expect_file_chooser() as asked:
-        page.locator(button).click()
-    asked.value.set_files(file)
 
 
 def train(screens: Screens) -> None:

@@ -13,6 +13,8 @@ from PIL import Image
 from cadrecode.cloud import read_cloud
 from cadrecode.kernel import shared_sandbox
 
+from .conftest import fill
+
 pytestmark = pytest.mark.e2e
 
 STEPS = 30
@@ -46,10 +48,6 @@ def _box(rng, count, size):
 
 def open_tab(page, name):
     page.get_by_role("tab", name=name, exact=True).click()
-
-
-def fill(page, field, value):
-    page.locator(f"{field} input, {field} textarea").fill(str(value))
 
 
 def losses(page) -> list[float]:

@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 
 from cadrecode.ui.text import Words
 
+from .conftest import SIZES, fill, upload
+
 pytestmark = pytest.mark.e2e
 
 TINY = {"max_steps": 4, "per_device_train_batch_size": 4, "lora_r": 4, "lora_alpha": 8}
@@ -18,7 +20,6 @@ FOLD = {"max_train_samples": 24, "max_eval_samples": 6, "eval_programs": 3, "eva
 SECONDS = 1000
 TRAIN = 150 * SECONDS
 expect.set_options(timeout=60 * SECONDS)  # of a machine that has other things to do
-SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 
 
 def opened(page, app, tab, path="/"):
@@ -26,16 +27,6 @@ def opened(page, app, tab, path="/"):
     page.goto(app.url + path)
     page.get_by_role("tab", name=tab, exact=True).click()
     return page
-
-
-def fill(page, field, value):
-    page.locator(f"{field} input, {field} textarea").fill(str(value))
-
-
-def upload(page, button, file):
-    with page.expect_file_chooser() as asked:
-        page.locator(button).click()
-    asked.value.set_files(file)
 
 
 def fill_tiny(page, name, **changes):

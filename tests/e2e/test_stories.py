@@ -11,12 +11,11 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from .conftest import REPOSITORY, App, free_port
+from .conftest import REPOSITORY, SIZES, App, free_port
 
 pytestmark = pytest.mark.e2e
 
 CLOUDS = REPOSITORY / "assets" / "clouds"
-SIZES = {"narrow": (390, 844), "wide": (1440, 900)}
 DIAGONAL = [("narrow", "/zh"), ("wide", "/")]  # for stories that take long: each width and each language once
 CLOSE_SECONDS = 3.0
 SLIDER_SECONDS = 0.2
