@@ -32,6 +32,17 @@ def fill(page, field, value) -> None:
     page.locator(f"{field} input, {field} textarea").fill(str(value))
 
 
+def slide(page, field, value) -> None:
+    """Write into the number beside a slider, and wait until the slider has moved: only then the app knows it."""
+    from playwright.sync_api import expect
+
+    handle, number = page.locator(f"{field} input[type=range]"), page.locator(f"{field} input[type=number]")
+    expect(handle).to_have_value(number.input_value())
+    number.fill(str(value))
+    number.press("Tab")
+    expect(handle).to_have_value(str(value))
+
+
 def upload(page, button, file) -> None:
     """Press an upload button and choose a file."""
     with page.expect_file_chooser() as asked:

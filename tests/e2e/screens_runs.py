@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from cadrecode.ui.text import Words
-from tests.e2e.conftest import BROWSER_ARGUMENTS, SIZES, App, fill, find_browser, free_port, upload
+from tests.e2e.conftest import BROWSER_ARGUMENTS, SIZES, App, fill, find_browser, free_port, slide, upload
 
 SHADES = 96  # colours kept: a quarter of the bytes, and nothing that the eye misses
 WAIT_MS = 300_000
@@ -91,9 +91,7 @@ def evaluate(screens: Screens) -> None:
     page = screens.open("evaluate")
     page.locator("#evaluate-models").get_by_text("brackets-small", exact=True).click()
     fill(page, "#evaluate-limit", 12)
-    fit = page.locator("#evaluate-fit input[type=number]")
-    fit.fill("1")
-    fit.press("Tab")
+    slide(page, "#evaluate-fit", 1)
     page.locator("#evaluate").click()
     page.wait_for_timeout(SETTLE_MS)
     screens.take(page, "evaluate-busy-wide-en")

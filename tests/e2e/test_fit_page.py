@@ -8,6 +8,8 @@ import pytest
 
 from cadrecode.cloud import read_cloud
 
+from .conftest import slide
+
 pytestmark = pytest.mark.e2e
 
 REBUILD_SECONDS = 120
@@ -37,18 +39,16 @@ def with_bar(page, app, bar):
     return page
 
 
-def slider(page):
-    """The number beside the slider of the fit; what lies in a fold is made when it opens."""
+def open_options(page):
+    """What lies in a fold is made when it opens."""
     page.get_by_role("button", name="Options").click()
-    return page.locator("#fit-seconds input[type=number]")
 
 
 def rebuild(page, seconds: int | None) -> str:
     """Set the slider, if at all, rebuild, and wait for the files. Returns the numbers below the part."""
     if seconds is not None:
-        field = slider(page)
-        field.fill(str(seconds))
-        field.press("Tab")
+        open_options(page)
+        slide(page, "#fit-seconds", seconds)
     page.evaluate(SEEN)
     page.locator("#rebuild").click()
     page.get_by_text(re.compile(r"^Done in")).wait_for(timeout=REBUILD_SECONDS * 1000)
@@ -69,7 +69,8 @@ def test_without_a_fit_there_are_no_numbers_before_it(with_bar):
 
 
 def test_with_a_fit_the_numbers_before_and_after_are_told_and_do_not_grow(with_bar):
-    assert slider(with_bar).input_value() == "6"  # on by default
+    open_options(with_bar)
+    assert with_bar.locator("#fit-seconds input[type=number]").input_value() == "6"  # on by default
     rebuild(with_bar, None)
     stages = " ".join(with_bar.evaluate("() => [...window.seen]"))
     for stage in ("writing programs", "fitting to the cloud", "checking in OpenCASCADE"):

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from cadrecode.ui.text import Words
 
-from .conftest import SIZES, fill, upload
+from .conftest import SIZES, fill, slide, upload
 
 pytestmark = pytest.mark.e2e
 
@@ -191,9 +191,7 @@ def test_base_against_adapter_on_uploaded_meshes(page, app, trained, tmp_path):
     page.locator("#evaluate-files input[type=file]").set_input_files(tmp_path / "parts.zip")
     expect(page.locator("#evaluate-files")).to_contain_text("parts")
     page.locator("#evaluate-models").get_by_text("tiny", exact=True).click()
-    fit = page.locator("#evaluate-fit input[type=number]")
-    fit.fill("1")
-    fit.press("Tab")
+    slide(page, "#evaluate-fit", 1)
     page.locator("#evaluate").click()
     expect(page.locator("#evaluation tbody tr")).to_have_count(2, timeout=90 * SECONDS)
     expect(page.locator("#evaluate-parts img")).to_have_count(2 * 2 * 2)

@@ -11,7 +11,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from .conftest import REPOSITORY, SIZES, App, free_port
+from .conftest import REPOSITORY, SIZES, App, free_port, slide
 
 pytestmark = pytest.mark.e2e
 
@@ -81,9 +81,7 @@ def test_a_batch_lists_its_failure_and_ends_with_a_zip(visitor, tmp_path):
     visitor.get_by_role("tab").nth(1).click()
     visitor.locator("#batch-empty .cr-empty").wait_for()
     for field, value in (("candidates", 1), ("fit", 0)):
-        number = visitor.locator(f"#batch-{field} input[type=number]")
-        number.fill(str(value))
-        number.press("Tab")
+        slide(visitor, f"#batch-{field}", value)
     visitor.locator("#batch-files input[type=file]").set_input_files([broken, tmp_path / "scans.zip"])
     visitor.locator("#batch-files").get_by_text("scans").first.wait_for()
     visitor.locator("#batch-go").click()
