@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import gc
+import atexit
 import importlib.util
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from cadrecode.errors import ConfigError
 
@@ -79,9 +81,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("Closed. Training runs go on.")
-    finally:
-        gc.freeze()  # the process ends: what torch and Gradio made need not be looked through once more, for seconds
     return 0
+
+
+def run() -> NoReturn:
+    """`main`, and the end of the process, without taking the interpreter apart: that takes seconds after torch and
+    Gradio, and a thread that is in C++ at that moment, such as a model that warms, aborts the process.
+    """
+    try:
+        status = main()
+    except SystemExit as stop:  # of argparse, and of SIGTERM
+        status = stop.code
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status or 0)
 
 
 def _require_mcp() -> None:
