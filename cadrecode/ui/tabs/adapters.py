@@ -141,7 +141,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab:
             gr.HTML("")
     picked = gr.HTML(elem_id="adapter-picked", min_height=24)
     small = {"size": "sm", "min_width": 210}
-    with gr.Row(elem_classes="cr-files cr-actions"):
+    with gr.Row(elem_classes="cr-actions"):
         use = gr.Button(words("adapters.use"), variant="primary", interactive=False, elem_id="adapter-use", **small)
         back = gr.Button(words("adapters.back"), elem_id="adapter-back", **small)
         fold = gr.Button(words("adapters.merge"), interactive=False, elem_id="merge", **small)
