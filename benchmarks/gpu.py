@@ -28,14 +28,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-WARM_UP = 3  # steps before the clock runs: kernels are chosen, workers start, the optimizer's state is made
+WARM_UP = 3  # by default: steps before the clock runs: kernels are chosen, workers start, the optimizer's state is made
 SEED = 0
 MAX_SEQ_LENGTH = 1024
 POINTS = 256
 # Tokens of 18 programs: evenly spaced quantiles of 500 programs of invent:general in Qwen's vocabulary (mean 139).
 TYPICAL = (48, 51, 62, 86, 89, 95, 102, 110, 120, 131, 143, 154, 162, 178, 202, 218, 247, 296)
 FULL = (MAX_SEQ_LENGTH - POINTS,) * 4  # the longest programs that the settings let through
-SMALL = (256,) * 8  # eight programs of the same length, for machines without a GPU
+SMALL = (256,) * 4  # four programs of the same length, for machines without a GPU
 TAIL = 1500  # characters of a failed row's output that are shown
 
 
@@ -126,6 +126,8 @@ def main() -> None:
     )
     arguments.add_argument("--layers", type=int, default=0, help="fewer layers than the shape has [all]")
     arguments.add_argument("--dropout", type=float, default=0.1, help="of the adapter [%(default)s]")
+    arguments.add_argument("--warm-up", type=int, default=WARM_UP, help="steps before the timed ones [%(default)s]")
+    arguments.add_argument("--give-back", type=int, default=0, help="1: ours gives back what it frees (train/heap.py)")
     arguments.add_argument("--row", type=int, help=argparse.SUPPRESS)
     arguments.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = arguments.parse_args()
@@ -174,7 +176,7 @@ def _start(number: int, options: argparse.Namespace) -> subprocess.Popen:
     """A process that imports, which takes as long as the measuring, and then waits for a line."""
     # -P: this folder's kernels.py would be taken for the package `kernels` that transformers looks for.
     command = [sys.executable, "-P", __file__, "--row", str(number), "--folder", str(options.folder)]
-    for name in ("device", "shape", "steps", "new_tokens", "layers", "dropout"):
+    for name in ("device", "shape", "steps", "new_tokens", "layers", "dropout", "warm_up", "give_back"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     root = str(Path(__file__).resolve().parents[1])
     environment = os.environ | {
@@ -316,6 +318,7 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
 
     from cadrecode.config import TrainConfig
     from cadrecode.train.base import Precision, free_memory, load_base
+    from cadrecode.train.heap import return_freed_blocks
     from cadrecode.train.watch import peak_memory_mb
 
     config = TrainConfig(
@@ -328,13 +331,15 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
         max_seq_length=MAX_SEQ_LENGTH,
         n_points=POINTS,
         noise_probability=0,
-        max_steps=WARM_UP + options.steps,
-        save_steps=WARM_UP + options.steps + 1,
+        max_steps=options.warm_up + options.steps,
+        save_steps=options.warm_up + options.steps + 1,
         warmup_steps=1,
         logging_steps=1,
         seed=SEED,
     )
     precision = Precision.of(config)
+    if options.give_back and row.side == "ours":
+        return_freed_blocks()
     if row.part == "qlora":
         config = config.changed(base_model_name=str(_saved_model(options, precision.device, precision.dtype)))
         free_memory()
@@ -354,7 +359,7 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
     trainer = build(config, precision, model, views, options.folder / f"run-{options.row}")
     trainer.add_callback(clock)
     trainer.train()
-    seconds = clock.ended[-1] - clock.ended[WARM_UP - 1]
+    seconds = clock.ended[-1] - clock.ended[options.warm_up - 1]
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     tokens = sum(row.lengths) + POINTS * len(row.lengths)  # padding is no work that was asked for
     return {

@@ -36,7 +36,10 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=3600, help="limit of a row [%(default)s]")
     arguments.add_argument("--json", type=Path, help="where the figures go")
     options = arguments.parse_args()
-    options.new_tokens, options.dropout = 0, 0.1 if options.estimates else 0.0
+    options.new_tokens, options.dropout, options.warm_up = 0, 0.1 if options.estimates else 0.0, gpu.WARM_UP
+    options.give_back = 1  # as a training does that is short of memory, which is when its peak counts
+    if options.estimates:
+        options.warm_up, options.steps = 1, 1  # the second step is the first that has the optimizer's state
     rows = COMPARED if not options.rows else [COMPARED[int(number)] for number in options.rows.split(",")]
     measured = []
     for shape in SMALL_SHAPES if options.estimates else (options.shape,):

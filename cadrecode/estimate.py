@@ -1,11 +1,10 @@
 """What a training will take, before it is started: parameters, the adapter's size, memory by part, and what would help.
 
 `estimate` is a pure function of the settings and of the machine; opening this module imports no torch. The first call
-imports it, which takes seconds; later ones take about one.
+imports it, which takes seconds; later ones take about one, and none for settings that were asked for before.
 
-Known to be off on a CPU: the processes of small models grew to 1.4 to 3.7 times what is said here, most with
-checkpointing (benchmarks/training_memory.py --estimates). Likely glibc, which keeps freed blocks below 32 MB: with
-MALLOC_MMAP_THRESHOLD_=1048576 one such row came within 5 %.
+On a CPU it is what a training takes that gives back what it frees (train/heap.py), as one does that is short of
+memory or checkpoints; one that has twice as much does not, and may grow to 1.9 times what is said here.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 import psutil
@@ -22,7 +22,7 @@ from cadrecode.config import EMBEDDED, TrainConfig
 Verdict = Literal["fits", "tight", "will_not_fit"]
 
 COMFORT = 0.85  # share of the memory up to which a training is said to fit without doubt
-FRAMEWORK_CPU = 620 * 2**20  # a process that has imported torch, transformers and peft: assumed, not measured yet
+FRAMEWORK_CPU = 460 * 2**20  # measured: a process that has imported torch, transformers and peft, and what it adds
 FRAMEWORK_GPU = 600 * 2**20  # CUDA context and libraries beside what torch allocates: assumed, not measured
 GIB = 2**30
 SMALLER_BASE = {"Qwen/Qwen2-7B": "Qwen/Qwen2.5-3B", "Qwen/Qwen2.5-3B": "Qwen/Qwen3-1.7B-Base"}
@@ -68,7 +68,7 @@ def estimate(settings: TrainConfig, *, available_bytes: int | None = None, longe
     verdict = _verdict(peak, room)
     advice, changes = (None, {}) if verdict == "fits" else _advice(settings, room, longest, peak)
     return Estimate(
-        parts=parts,
+        parts=dict(parts),
         trainable=measured.trainable,
         total=measured.total,
         adapter_bytes=measured.adapter_file,
@@ -99,6 +99,7 @@ def recommended(available_bytes: int) -> dict[str, Any]:
     return {"use_qlora": True, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 8}
 
 
+@lru_cache(maxsize=64)  # of the settings alone: free memory is looked at anew each time
 def _parts(settings: TrainConfig, longest: int | None):
     from cadrecode import model as models
 

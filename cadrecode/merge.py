@@ -1,15 +1,16 @@
-"""Fold an adapter into its base: a model of its own that needs no PEFT and answers faster."""
+"""Fold an adapter, or several, into the base: a model of its own that needs no PEFT and answers faster."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cadrecode.errors import ModelError
-from cadrecode.model.adapters import adapter_base, merge_into_fresh_base
+from cadrecode.model.adapters import adapter_base
 from cadrecode.model.load import replace_model
+from cadrecode.model.merging import merge_into_fresh_base
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class MergeReport:
 
 def merge(
     base_model: str | None,
-    lora_path: str | Path,
+    lora_path: str | Path | Mapping[str | Path, float],
     output_path: str | Path,
     *,
     on_progress: Callable[[str, float], None] | None = None,
@@ -43,6 +44,7 @@ def merge(
 
     Args:
         base_model: None means the base that the adapter names.
+        lora_path: the adapter's folder; or several folders and the weight of each, of which the weighted sum is merged.
         on_progress: called with ("merging" | "saving" | "done", share done).
     Raises: ModelError: no adapter there, it does not fit the base, the merged model answers otherwise, or there is
         something else at `output_path`.
@@ -52,7 +54,8 @@ def merge(
     output = Path(output_path)
     if output.exists() and any(output.iterdir()) and not (output / "config.json").is_file():
         raise ModelError(f"{output} holds something that is no model. Choose another output_path.")
-    base_model = base_model or adapter_base(lora_path) or None
+    first = next(iter(lora_path)) if isinstance(lora_path, Mapping) else lora_path
+    base_model = base_model or adapter_base(first) or None
     tell("merging", 0.0)
     merged, tokenizer, check = merge_into_fresh_base(base_model, lora_path)
     tell("saving", 0.6)

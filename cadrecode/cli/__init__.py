@@ -18,6 +18,7 @@ from cadrecode.cli.shared import (
     UNITS,
     Arguments,
     count,
+    finite,
     log_to,
     not_negative,
     output_of,
@@ -93,19 +94,25 @@ def estimate_main(argv: Arguments = None) -> int:
 
 def merge_main(argv: Arguments = None) -> int:
     """Merge an adapter into its base: `merge_lora_weights.py`."""
-    parser = parser_of("merge", "Merge an adapter into its base model, verify it, and write a model of its own.")
+    parser = parser_of("merge", "Merge an adapter, or several, into their base, verify it, and write a model.")
     parser.add_argument("--base_model", help="name or folder of the base; by default the one the adapter names")
-    parser.add_argument("--lora_path", required=True, help="folder of the adapter")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--lora_path", help="folder of the adapter")
+    which.add_argument("--adapters", nargs="+", metavar="FOLDER", help="folders of several, merged as a weighted sum")
+    parser.add_argument("--weights", nargs="+", type=finite, metavar="W", help="one for each of --adapters")
     parser.add_argument("--output_path", required=True, help="folder to write")
     arguments = parser.parse_args(argv)
+    adapters, weights = arguments.adapters or [], arguments.weights or []
+    if len(adapters) != len(weights) or len(set(adapters)) != len(adapters):
+        parser.error(f"--adapters names {len(set(adapters))} different folders, --weights {len(weights)}: one for each")
 
     def work() -> None:
         from cadrecode.merge import merge
 
-        done = merge(arguments.base_model, arguments.lora_path, arguments.output_path)
+        done = merge(arguments.base_model, arguments.lora_path or dict(zip(adapters, weights)), arguments.output_path)
         say(
             f"{done.output}: {done.tensors} tensors in {done.dtype}, {done.size_mb:.1f} MB, {done.seconds:.1f} s\n"
-            f"verified: logits equal to {done.base} with the adapter (largest difference "
+            f"verified: logits equal to {done.base} with the adapter{'s' * (len(adapters) > 1)} (largest difference "
             f"{done.max_logit_difference:.2g}, largest logit {done.largest_logit:.3g})"
         )
 

@@ -51,6 +51,17 @@ def positive(text: str) -> float:
     return value
 
 
+def finite(text: str) -> float:
+    """Any number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return value
+
+
 def not_negative(text: str) -> float:
     """A number from 0."""
     return 0.0 if text in ("0", "0.0") else positive(text)

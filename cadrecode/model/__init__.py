@@ -16,5 +16,5 @@ def import_all() -> None:
     while a page wants an estimate) one can find a part half made: "cannot import name". Threads call this first.
     """
     with _importing:
-        for module in ("load", "adapters", "decode", "footprint"):
+        for module in ("load", "adapters", "merging", "decode", "footprint"):
             importlib.import_module(f"{__name__}.{module}")

@@ -1,4 +1,4 @@
-"""LoRA adapters: attach, save, load, switch, merge. Everything is counted before it is reported as done.
+"""LoRA adapters: attach, save, load, switch. Everything is counted before it is reported as done.
 
 An adapter carries the point encoder with it (`modules_to_save`): one saved without is worthless, since the layers
 were trained on tokens that nobody can make any more.
@@ -20,7 +20,6 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from cadrecode.errors import ModelError
-from cadrecode.model.load import find_folder, load_model, read_weights
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +28,6 @@ ENCODER = "point_encoder"
 PREFIX = "base_model.model."  # before every name in an adapter's file
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 DORA_LENGTHS = ".lora_magnitude_vector"
-MERGE_TOLERANCE = 1e-3  # largest logit difference, relative to the largest logit; float32 rounding makes about 1e-6
 
 
 @dataclass(frozen=True)
@@ -39,25 +37,6 @@ class AdapterCounts:
     lora_tensors: int
     encoder_tensors: int
     parameters: int
-
-
-@dataclass(frozen=True)
-class MergeCheck:
-    """What was seen when an adapter was merged.
-
-    Args:
-        base: the base's name. base_dtype: the precision its folder stores it in.
-        adapter: what went in.
-        tensors: tensors of the merged model, as many as the base has.
-        max_logit_difference: over all positions of seeded inputs, before and after; largest_logit gives the scale.
-    """
-
-    base: str
-    base_dtype: torch.dtype
-    adapter: AdapterCounts
-    tensors: int
-    max_logit_difference: float
-    largest_logit: float
 
 
 def attach_lora(
@@ -122,7 +101,7 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: P
     state = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
     a_layer = 3 if model.peft_config[name].use_dora else 2  # tensors: A, B, and DoRA's lengths
     expected = a_layer * sum(name in getattr(module, "lora_A", ()) for module in model.modules())
-    counts = _count(state)
+    counts = count_tensors(state)
     if counts.lora_tensors == 0 or counts.lora_tensors != expected:
         raise ModelError(f"The adapter holds {counts.lora_tensors} LoRA tensors of {expected}: nothing was saved.")
     if counts.encoder_tensors == 0:
@@ -137,7 +116,7 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: P
         (folder / name).rmdir()
     tokenizer.save_pretrained(folder)
     written = read_adapter(folder)
-    differing = [key for key, value in state.items() if not _same(written.get(key), value)]
+    differing = [key for key, value in state.items() if not same(written.get(key), value)]
     if differing or len(written) != len(state):
         raise ModelError(f"{folder} does not hold the adapter after saving ({len(differing)} of {len(state)} differ).")
     return counts
@@ -159,7 +138,7 @@ def read_adapter(folder: Path | str) -> dict[str, torch.Tensor]:
         state = load_file(path)
     except Exception as error:  # safetensors raises its own class, which is an Exception and no more
         raise ModelError(f"{path} is damaged or cut short ({error}).") from error
-    counts = _count(state)
+    counts = count_tensors(state)
     if counts.lora_tensors == 0:
         raise ModelError(f"{path} holds no LoRA tensors. The run that wrote it saved an empty adapter.")
     if counts.encoder_tensors == 0:
@@ -213,7 +192,7 @@ def load_adapter(
         raise ModelError(f"{folder}: {CONFIG_FILE} and {WEIGHTS_FILE} do not belong together ({reason}).") from error
     set_adapter(model, name, trainable=trainable)
     loaded = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
-    astray = sorted(key for key in set(loaded) | set(state) if not _same(loaded.get(key), state.get(key)))
+    astray = sorted(key for key in set(loaded) | set(state) if not same(loaded.get(key), state.get(key)))
     if astray:
         unload_adapter(model, name)
         raise ModelError(f"{folder} was not loaded whole: {len(astray)} tensors differ, {astray[0]} for one.")
@@ -267,57 +246,7 @@ def count_parameters(model: nn.Module) -> tuple[int, int]:
     return trainable, total
 
 
-def merge_into_fresh_base(
-    base_name: str | Path | None,
-    adapter_folder: Path | str,
-    *,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    seed: int = 0,
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, MergeCheck]:
-    """Fold an adapter into a base that is loaded for this alone, and prove that nothing changed.
-
-    Never into the model that trained it: that empties every adapter it saves later. Never into 4-bit layers: the sum
-    would be rounded away.
-
-    Args:    dtype: precision of the sum; store the result in check.base_dtype with load.save_model.
-    Returns: the merged model (no trace of PEFT), its tokenizer, and what was seen.
-    Raises:  ModelError: the adapter does not fit, or the merged model answers otherwise than base and adapter.
-    """
-    base, tokenizer = load_model(base_name, device=device, dtype=dtype)
-    tensors = set(base.state_dict())
-    wrapped = load_adapter(base, adapter_folder)
-    wrapped.eval()
-    before = _probe(wrapped.get_base_model(), seed)
-    encoder = {key: value.clone() for key, value in base.point_encoder.modules_to_save["default"].state_dict().items()}
-    merged = wrapped.merge_and_unload(safe_merge=True)
-    after = _probe(merged, seed)
-    if set(merged.state_dict()) != tensors:
-        astray = sorted(set(merged.state_dict()) ^ tensors)
-        raise ModelError(f"The merged model's tensors are not the base's: {len(astray)} differ, {astray[0]} for one.")
-    if not all(_same(value, encoder[key]) for key, value in merged.point_encoder.state_dict().items()):
-        raise ModelError("The merged model does not have the adapter's point encoder.")
-    difference, largest = (before - after).abs().max().item(), before.abs().max().item()
-    tolerance = MERGE_TOLERANCE * (1 if dtype == torch.float32 else 100)  # bf16 keeps 3 digits
-    if not difference <= tolerance * max(1.0, largest):
-        raise ModelError(
-            f"The merged model does not answer as base and adapter do: logits differ by {difference:.3g} "
-            f"(the largest is {largest:.3g}). Nothing is written."
-        )
-    merged.fresh_encoder = False
-    stored = read_weights(find_folder(merged.name_or_path), merged.name_or_path)
-    check = MergeCheck(
-        base=merged.name_or_path,
-        base_dtype=stored.main_dtype(),
-        adapter=_count(read_adapter(adapter_folder)),
-        tensors=len(tensors),
-        max_logit_difference=difference,
-        largest_logit=largest,
-    )
-    return merged, tokenizer, check
-
-
-def _count(state: dict[str, torch.Tensor]) -> AdapterCounts:
+def count_tensors(state: dict[str, torch.Tensor]) -> AdapterCounts:
     return AdapterCounts(
         lora_tensors=sum(".lora_" in key for key in state),
         encoder_tensors=sum(f".{ENCODER}." in key for key in state),
@@ -325,7 +254,7 @@ def _count(state: dict[str, torch.Tensor]) -> AdapterCounts:
     )
 
 
-def _same(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+def same(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
     """Equal in shape and numbers, wherever they lie and whatever their precision."""
     if one is None or other is None or one.shape != other.shape:
         return False
@@ -358,14 +287,3 @@ def _misfit(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], 
         if sizes != tuple(have[place]):
             return f"{place} is for a size of {sizes}, the model has {tuple(have[place])}"
     return f"it lacks {lacking[0]}" if lacking else None
-
-
-@torch.inference_mode()
-def _probe(network: PreTrainedModel, seed: int) -> torch.Tensor:
-    """(2, T, V) float32 logits of seeded clouds and words."""
-    settings, generator = network.point_settings, torch.Generator().manual_seed(seed)
-    clouds = torch.rand(2, settings.n_points, settings.columns, generator=generator) * 2 - 1
-    words = torch.randint(network.config.vocab_size, (2, 16), generator=generator)
-    prompt = network.prompt_embeds(clouds, network.config.bos_token_id)
-    embeds = torch.cat((prompt, network.get_input_embeddings()(words.to(network.device)).to(prompt.dtype)), dim=1)
-    return network(inputs_embeds=embeds, use_cache=False).logits.float()

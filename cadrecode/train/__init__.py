@@ -32,6 +32,7 @@ from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
 from cadrecode.train.base import Precision, free_memory, load_base, loss_of
 from cadrecode.train.card import compare, write_card
 from cadrecode.train.checkpoints import origin_of, refuse_strangers
+from cadrecode.train.heap import is_scarce, return_freed_blocks
 from cadrecode.train.loop import AdapterTrainer
 from cadrecode.train.preflight import check_disk, check_labels, out_of_memory, say_estimate, try_longest_batch
 from cadrecode.train.saving import check_saved, merge_beside, size_mb
@@ -150,7 +151,9 @@ def fit(
     if checkpoint is not None:
         refuse_strangers(checkpoint, origin)
     longest = max(report.token_lengths)
-    say_estimate(config, longest)
+    expected = say_estimate(config, longest)
+    if precision.device.type == "cpu" and is_scarce(config, expected) and return_freed_blocks():
+        log.info("Memory counts: freed blocks go back to the system at once, which takes some time.")
     model = _attach(config, model)
     check_disk(config, run.folder, adapters.count_parameters(model)[0])
     views = Views(

@@ -11,7 +11,7 @@ import torch
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import IGNORED
 from cadrecode.errors import CadrecodeError, DatasetError, RunError
-from cadrecode.estimate import GIB, estimate
+from cadrecode.estimate import GIB, Estimate, estimate
 from cadrecode.model.load import find_folder
 from cadrecode.model.tokens import END, decode_program
 from cadrecode.train.base import free_memory
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 SPARE_BYTES = 100 * 2**20  # log, metrics and samples beside the checkpoints
 
 
-def say_estimate(config: TrainConfig, longest: int) -> None:
+def say_estimate(config: TrainConfig, longest: int) -> Estimate:
     """The memory that this training will take, and a warning where there is less."""
     expected = estimate(config, longest=longest)
     words = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in expected.parts.items())
@@ -33,6 +33,7 @@ def say_estimate(config: TrainConfig, longest: int) -> None:
     )
     if expected.verdict != "fits":
         log.warning("Memory is %s. %s", "short" if expected.verdict == "tight" else "not enough", expected.advice)
+    return expected
 
 
 def out_of_memory(config: TrainConfig, longest: int | None = None) -> RunError:

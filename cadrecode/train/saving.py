@@ -12,6 +12,7 @@ from cadrecode.config import TrainConfig
 from cadrecode.errors import ModelError
 from cadrecode.model import adapters
 from cadrecode.model.load import replace_model
+from cadrecode.model.merging import merge_into_fresh_base
 from cadrecode.runs import Run, State
 from cadrecode.train.base import Precision, load_base, loss_of
 
@@ -42,7 +43,7 @@ def merge_beside(config: TrainConfig, folder: Path, run: Run) -> Path:
     """Merge the adapter in `folder` into a fresh full-precision base and write `folder`/merged_model."""
     run.set_status(State.MERGING)
     started = time.monotonic()
-    merged, tokenizer, check = adapters.merge_into_fresh_base(config.base_model_name, folder)
+    merged, tokenizer, check = merge_into_fresh_base(config.base_model_name, folder)
     target = replace_model(merged, tokenizer, folder / "merged_model", dtype=check.base_dtype)
     log.info(
         "Merged: %d tensors, logits equal to base and adapter within %.2g, %.1f MB, %.1f s: %s",

@@ -162,7 +162,6 @@ def changes(values: Mapping[str, Any], judge: Callable[[TrainConfig], Estimate] 
     return dict((judge or _estimate)(TrainConfig.from_values(values, source="form")).changes)
 
 
-@lru_cache(maxsize=64)
 def _estimate(config: TrainConfig) -> Estimate:
     from cadrecode.estimate import estimate
 

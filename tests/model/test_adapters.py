@@ -14,7 +14,6 @@ from cadrecode.model.adapters import (
     attach_lora,
     count_parameters,
     load_adapter,
-    merge_into_fresh_base,
     prepare_for_kbit,
     save_adapter,
     set_adapter,
@@ -22,6 +21,7 @@ from cadrecode.model.adapters import (
 )
 from cadrecode.model.decode import generate
 from cadrecode.model.load import load_model, save_model
+from cadrecode.model.merging import merge_into_fresh_base
 from cadrecode.model.network import Qwen3WithPoints
 
 from .tiny import FOURIER, PATCH, SIZES, learn, make_batch, make_model
