@@ -68,3 +68,10 @@ def test_the_command(capsys):
     assert "34,971,648 of" in said
     assert "of 24.0 GB free: will not fit" in said
     assert "Set gradient_checkpointing true" in said
+
+
+def test_free_memory_is_looked_at_anew(monkeypatch):
+    for free, verdict in ((400 * GIB, "fits"), (2 * GIB, "will_not_fit")):
+        monkeypatch.setattr("cadrecode.estimate.available_memory", lambda device, free=free: free)
+        found = estimate(GUIDE)
+        assert (found.available_bytes, found.verdict) == (free, verdict)

@@ -140,7 +140,7 @@ class TrainConfig(Settings):
     experiment_name: MaybeText = None
     """Name of this run in the tracker."""
     report_to: Literal["none", "tensorboard", "trackio", "swanlab", "wandb"] = "none"
-    """A tracker to send the figures to, in addition to the run folder."""
+    """A tracker that gets the figures too, offline, in the run folder (WANDB_MODE=online, SWANLAB_MODE=cloud: send)."""
     use_swanlab: bool = False
     """The guide's spelling of report_to: swanlab."""
 

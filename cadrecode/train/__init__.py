@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib.util
 import json
 import logging
 import os
@@ -36,6 +35,7 @@ from cadrecode.train.heap import is_scarce, return_freed_blocks
 from cadrecode.train.loop import AdapterTrainer
 from cadrecode.train.preflight import check_disk, check_labels, out_of_memory, say_estimate, try_longest_batch
 from cadrecode.train.saving import check_saved, merge_beside, size_mb
+from cadrecode.train.trackers import prepare_tracker
 from cadrecode.train.watch import RunFolder
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def train(config: TrainConfig, run: Run) -> Path:
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")  # PEFT asks transformers by its old name
     with _outcome_noted(config, run):
         checkpoint = _checkpoint_to_resume(config, run)
-        _check_possible(config)
+        _check_possible(config, run)
         set_seed(config.seed)
         programs, validation = read_programs(config, run)
         if run.stop_requested():
@@ -271,6 +271,7 @@ def _arguments(config: TrainConfig, run: Run, precision: Precision, evaluate_fir
         prediction_loss_only=True,
         label_names=["labels"],
         report_to=config.tracker,
+        trackio_static_space_id=False,  # else trackio would publish the figures on the hub at the end
         run_name=config.experiment_name,
         disable_tqdm=True,
     )
@@ -307,11 +308,10 @@ def finish(config: TrainConfig, run: Run) -> Path:
 # --- small steps
 
 
-def _check_possible(config: TrainConfig) -> None:
+def _check_possible(config: TrainConfig, run: Run) -> None:
     """What can be known to fail before anything heavy is loaded."""
     require(config.train_data_path)
-    if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
-        raise ConfigError(f"report_to is {config.tracker}, which is not installed: pip install {config.tracker}")
+    prepare_tracker(config.tracker, run.folder)
     for advice in config.advice():
         log.warning("%s", advice)
 

@@ -51,6 +51,6 @@ HELP_ZH = {
     "num_workers": "准备数据的进程数。",
     "device": "在哪里训练：auto、cpu、cuda、cuda:1、mps。",
     "experiment_name": "此运行在跟踪器中的名称。",
-    "report_to": "除运行文件夹外，把数据发送到哪个跟踪器。",
+    "report_to": "同时记录数据的跟踪器，离线，写入运行文件夹。要上传：WANDB_MODE=online，SWANLAB_MODE=cloud。",
     "use_swanlab": "教程中的写法，等同于 report_to: swanlab。",
 }
