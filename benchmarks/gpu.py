@@ -24,7 +24,6 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -252,26 +251,6 @@ def _version(name: str) -> str | None:
 # --- the network
 
 
-def _network(stock: bool) -> type:
-    """Our network, or the same with transformers' own forward: all logits, and its own loss."""
-    from transformers import Qwen3ForCausalLM
-
-    from cadrecode.model.network import Qwen3WithPoints
-
-    class StockQwen3ForCausalLM(Qwen3WithPoints):
-        def forward(
-            self, input_ids=None, attention_mask=None, point_cloud=None, point_mask=None, labels=None, **kwargs
-        ):
-            if kwargs.get("inputs_embeds") is None and point_cloud is not None:
-                kwargs["inputs_embeds"] = self._embed(input_ids, point_cloud, point_mask)
-                input_ids = None
-            return Qwen3ForCausalLM.forward(
-                self, input_ids=input_ids, attention_mask=attention_mask, labels=labels, **kwargs
-            )
-
-    return StockQwen3ForCausalLM if stock else Qwen3WithPoints
-
-
 def _config(shape: Shape):
     """The public config of Qwen3-1.7B-Base, and our point encoder."""
     from transformers import Qwen3Config
@@ -293,8 +272,10 @@ def _random_model(shape: str, device, dtype, stock: bool):
     """Made where it is used: a random number for each weight takes the CPU minutes."""
     import torch
 
+    from benchmarks.sides import network
+
     with torch.device(device):
-        return _network(stock)._from_config(_config(SHAPES[shape]), dtype=dtype)
+        return network(stock)._from_config(_config(SHAPES[shape]), dtype=dtype)
 
 
 def _saved_model(options: argparse.Namespace, device, dtype) -> Path:
@@ -316,6 +297,7 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
     """Peak memory, speed and last loss of a few steps."""
     import torch
 
+    from benchmarks.sides import Clock, load_plain_4bit, our_trainer, plain_trainer
     from cadrecode.config import TrainConfig
     from cadrecode.train.base import Precision, free_memory, load_base
     from cadrecode.train.heap import return_freed_blocks
@@ -343,7 +325,7 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
     if row.part == "qlora":
         config = config.changed(base_model_name=str(_saved_model(options, precision.device, precision.dtype)))
         free_memory()
-        load = _load_plain_4bit if row.side == "plain" else lambda c, p: load_base(c, p)[0]
+        load = load_plain_4bit if row.side == "plain" else lambda c, p: load_base(c, p)[0]
         model = load(config, precision)
     else:
         model = _random_model(options.shape, precision.device, precision.dtype, stock=row.side == "plain")
@@ -353,9 +335,9 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
         torch.cuda.reset_peak_memory_stats()
     held = model.get_memory_footprint() / 2**30
     views = _same_pairs(row.lengths, SHAPES[options.shape].vocab_size)
-    clock = _clock(torch.cuda.synchronize if gpu else lambda: None)
+    clock = Clock(torch.cuda.synchronize if gpu else lambda: None)
     torch.manual_seed(SEED)  # the same adapters on both sides
-    build = _plain_trainer if row.side == "plain" else _our_trainer
+    build = plain_trainer if row.side == "plain" else our_trainer
     trainer = build(config, precision, model, views, options.folder / f"run-{options.row}")
     trainer.add_callback(clock)
     trainer.train()
@@ -395,81 +377,6 @@ def _expected(row: Row, config, precision, shape: str, gpu: bool) -> int:
     return allocated + (0 if gpu else FRAMEWORK_CPU)  # a GPU's peak is what torch allocates, without CUDA's context
 
 
-def _our_trainer(config, precision, model, views, folder: Path):
-    """As `cadrecode.train.fit` builds it: `_attach` and `_arguments` are its steps."""
-    from cadrecode.data.batches import Collate
-    from cadrecode.runs import Run
-    from cadrecode.train import AdapterTrainer, _arguments, _attach
-
-    model = _attach(config, model)
-    return AdapterTrainer(
-        origin={},
-        model=model,
-        args=_arguments(config, Run(folder), precision, evaluate_first=False),
-        data_collator=Collate(model.get_base_model().config.pad_token_id, model.get_base_model().n_point_tokens),
-        train_dataset=views,
-    )
-
-
-def _plain_trainer(config, precision, model, views, folder: Path):
-    """What one writes by the manuals of PEFT and transformers, with the settings of `_our_trainer`."""
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-    from transformers import Trainer, TrainingArguments
-
-    if config.use_qlora:
-        model = prepare_model_for_kbit_training(model)
-    lora = LoraConfig(
-        r=config.lora_r,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
-        target_modules=sorted(config.lora_target_modules),
-        modules_to_save=["point_encoder"],
-        task_type="CAUSAL_LM",
-    )
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=config.per_device_train_batch_size,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.lr_scheduler_type,
-        weight_decay=config.weight_decay,
-        warmup_steps=config.warmup_steps,
-        max_steps=config.max_steps,
-        logging_steps=1,
-        save_strategy="no",
-        bf16=precision.bf16,
-        use_cpu=precision.device.type == "cpu",
-        seed=config.seed,
-        report_to="none",
-        disable_tqdm=True,
-        gradient_checkpointing=config.gradient_checkpointing and not config.use_qlora,  # done above
-        gradient_checkpointing_kwargs={"use_reentrant": False},
-    )
-    rows = [_padded(views[i], model.config.pad_token_id) for i in range(len(views))]
-    return Trainer(
-        model=get_peft_model(model, lora),
-        args=arguments,
-        train_dataset=rows,
-    )
-
-
-def _load_plain_4bit(config, precision):
-    import torch
-    from transformers import BitsAndBytesConfig
-
-    return _network(stock=True).from_pretrained(
-        config.base_model_name,
-        dtype=precision.dtype,
-        device_map={"": torch.device(precision.device)},
-        quantization_config=BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=precision.dtype,
-            llm_int8_skip_modules=["point_encoder", "lm_head"],
-        ),
-    )
-
-
 def _same_pairs(lengths: tuple[int, ...], vocab_size: int):
     """A batch of clouds and random words that looks the same in every epoch: (256, 3) points, START words END."""
     import numpy as np
@@ -488,41 +395,6 @@ def _same_pairs(lengths: tuple[int, ...], vocab_size: int):
         words = rng.integers(3, vocab_size, length - 2).tolist()
         pairs.append(EncodedPair(Pair(f"pair {number}", "", points), [1, *words, 2]))
     return SamePairs(pairs, POINTS, seed=SEED)
-
-
-def _padded(item: dict, pad: int) -> dict:
-    """A row as tensors of a fixed length, which the default collator then stacks."""
-    import torch
-
-    tokens = torch.tensor(item["tokens"])
-    end = POINTS + len(tokens)
-    input_ids, labels = torch.full((MAX_SEQ_LENGTH,), pad), torch.full((MAX_SEQ_LENGTH,), -100)
-    input_ids[POINTS:end] = tokens
-    labels[POINTS + 1 : end] = tokens[1:]
-    place = torch.arange(MAX_SEQ_LENGTH)
-    return {
-        "input_ids": input_ids,
-        "attention_mask": (place < end).long(),
-        "labels": labels,
-        "point_mask": place < POINTS,
-        "point_cloud": torch.from_numpy(item["point_cloud"]),
-    }
-
-
-def _clock(synchronise: Callable[[], None]):
-    """A callback that notes when each step ended, and keeps the Trainer from saving at the last one."""
-    from transformers import TrainerCallback
-
-    class Clock(TrainerCallback):
-        def __init__(self):
-            self.ended: list[float] = []
-
-        def on_step_end(self, args, state, control, **kwargs):
-            synchronise()
-            self.ended.append(time.perf_counter())
-            control.should_save = False
-
-    return Clock()
 
 
 # --- decoding

@@ -30,13 +30,14 @@ def main() -> None:
     arguments.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     arguments.add_argument("--shape", default="qwen3-1.7b", choices=sorted(gpu.SHAPES))
     arguments.add_argument("--layers", type=int, default=0, help="fewer layers than the shape has [all]")
-    arguments.add_argument("--steps", type=int, default=20 - gpu.WARM_UP, help=f"after {gpu.WARM_UP} [%(default)s]")
+    arguments.add_argument("--steps", type=int, default=20 - gpu.WARM_UP, help="timed steps [%(default)s]")
+    arguments.add_argument("--warm-up", type=int, default=gpu.WARM_UP, help="steps before those [%(default)s]")
     arguments.add_argument("--rows", default="", help="only these of the comparison, by number with commas")
     arguments.add_argument("--estimates", action="store_true", help="how good the estimate is, on small shapes")
     arguments.add_argument("--seconds", type=float, default=3600, help="limit of a row [%(default)s]")
     arguments.add_argument("--json", type=Path, help="where the figures go")
     options = arguments.parse_args()
-    options.new_tokens, options.dropout, options.warm_up = 0, 0.1 if options.estimates else 0.0, gpu.WARM_UP
+    options.new_tokens, options.dropout = 0, 0.1 if options.estimates else 0.0
     options.give_back = 1  # as a training does that is short of memory, which is when its peak counts
     if options.estimates:
         options.warm_up, options.steps = 1, 1  # the second step is the first that has the optimizer's state

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import psutil
 
-from cadrecode.config import EMBEDDED, TrainConfig
+from cadrecode.config import EMBEDDED, LORA_PRESETS, TrainConfig
 
 Verdict = Literal["fits", "tight", "will_not_fit"]
 
@@ -41,6 +41,7 @@ class Estimate:
         verdict: fits, tight (nearly all of the memory), or will_not_fit.
         advice: the one change that makes it fit, in words; None where it fits.
         changes: the same as settings, to be laid over the given ones; empty where nothing alone would do.
+        recommended: settings that the guide recommends for that much memory, whatever the given ones are.
     """
 
     parts: dict[str, int]
@@ -52,6 +53,7 @@ class Estimate:
     verdict: Verdict
     advice: str | None
     changes: dict[str, Any] = field(default_factory=dict)
+    recommended: dict[str, Any] = field(default_factory=dict)
 
 
 def estimate(settings: TrainConfig, *, available_bytes: int | None = None, longest: int | None = None) -> Estimate:
@@ -77,6 +79,7 @@ def estimate(settings: TrainConfig, *, available_bytes: int | None = None, longe
         verdict=verdict,
         advice=advice,
         changes=changes,
+        recommended=recommended(room),
     )
 
 
@@ -91,12 +94,13 @@ def available_memory(device: str = "auto") -> int:
 
 
 def recommended(available_bytes: int) -> dict[str, Any]:
-    """The guide's choice by memory: LoRA from 16 GB, QLoRA below, and a smaller batch with it under 12."""
+    """The guide's choice by memory: LoRA from 16 GB, QLoRA below, and all of it smaller under 12."""
     if available_bytes >= 16 * GIB:
-        return {"use_qlora": False}
+        return {"use_qlora": False, **LORA_PRESETS["balanced"]}
     if available_bytes >= 12 * GIB:
-        return {"use_qlora": True}
-    return {"use_qlora": True, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 8}
+        return {"use_qlora": True, **LORA_PRESETS["balanced"]}
+    smaller = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 8}
+    return {"use_qlora": True, **LORA_PRESETS["light"], **smaller}
 
 
 @lru_cache(maxsize=64)  # of the settings alone: free memory is looked at anew each time

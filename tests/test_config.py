@@ -151,3 +151,18 @@ def test_pretraining_must_know_when_to_end():
     with pytest.raises(ConfigError, match="say when to end"):
         PretrainConfig.load()
     assert PretrainConfig.load(None, {"minutes": "1.5"}).minutes == 1.5
+
+
+def test_a_preset_of_the_guide_is_a_rank_and_an_alpha(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("lora_preset: high\n")
+    high = TrainConfig.load(path)
+    assert (high.lora_r, high.lora_alpha) == (64, 128)
+    light = TrainConfig.load(
+        path, {"lora_preset": "light", "lora_dropout": "0.2"}
+    )  # the command line has the last word
+    assert (light.lora_r, light.lora_alpha, light.lora_dropout) == (8, 16, 0.2)
+    with pytest.raises(ConfigError, match=r"lora_r is given twice: 12, and 8 as lora_preset"):
+        TrainConfig.from_values({"lora_r": 12, "lora_preset": "light"}, "here")
+    with pytest.raises(ConfigError, match=r"lora_preset should be light, balanced, high, not 'huge'.*\n.*lora_q"):
+        TrainConfig.from_values({"lora_preset": "huge", "lora_q": 1}, "here")

@@ -46,9 +46,12 @@ def test_the_verdict_and_an_advice_that_makes_it_fit():
 
 
 def test_the_guides_choice_by_memory():
-    assert recommended(24 * GIB) == {"use_qlora": False}
-    assert recommended(13 * GIB) == {"use_qlora": True}
-    assert recommended(8 * GIB)["per_device_train_batch_size"] == 4
+    assert recommended(24 * GIB) == {"use_qlora": False, "lora_r": 16, "lora_alpha": 32}
+    assert recommended(13 * GIB) == {"use_qlora": True, "lora_r": 16, "lora_alpha": 32}
+    small = recommended(8 * GIB)
+    assert (small["use_qlora"], small["lora_r"], small["per_device_train_batch_size"]) == (True, 8, 4)
+    GUIDE.changed(**small)  # settings that there are
+    assert estimate(GUIDE, available_bytes=13 * GIB).recommended == recommended(13 * GIB)
 
 
 def test_a_base_that_is_nowhere_is_said():
@@ -68,6 +71,7 @@ def test_the_command(capsys):
     assert "34,971,648 of" in said
     assert "of 24.0 GB free: will not fit" in said
     assert "Set gradient_checkpointing true" in said
+    assert "recommended --use_qlora false --lora_r 16 --lora_alpha 32" in said
 
 
 def test_free_memory_is_looked_at_anew(monkeypatch):

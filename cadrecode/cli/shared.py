@@ -80,6 +80,9 @@ def settings_of(
     """
     group = parser.add_argument_group("settings", "Any setting of the file, as --name value.")
     for name in model.spellings():
+        if name in model.bundles:
+            group.add_argument(f"--{name}", default=argparse.SUPPRESS, metavar="VALUE", help=model.help(name))
+            continue
         field = model.model_fields[model.other_spellings.get(name, name)]
         switch = {"nargs": "?", "const": "true"} if bool in (field.annotation, *get_args(field.annotation)) else {}
         default = "none" if field.default is None else str(field.default)
@@ -179,3 +182,5 @@ def say_estimate(expected: Estimate) -> None:
     say(f"peak        {expected.peak_bytes / gib:8.2f} GB of {expected.available_bytes / gib:.1f} GB free: {verdict}")
     if expected.advice:
         say(f"            {expected.advice}")
+    words = " ".join(f"--{name} {str(value).lower()}" for name, value in expected.recommended.items())
+    say(f"recommended {words}")

@@ -62,6 +62,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
     other_spellings: ClassVar[dict[str, str]] = {}  # accepted name -> the setting it stands for
+    bundles: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {}  # accepted name -> value -> the settings it stands for
 
     @classmethod
     def load(cls, path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Self:
@@ -84,11 +85,13 @@ class Settings(BaseModel):
     @classmethod
     def spellings(cls) -> list[str]:
         """Every name that is accepted."""
-        return [*cls.model_fields, *cls.other_spellings]
+        return [*cls.model_fields, *cls.other_spellings, *cls.bundles]
 
     @classmethod
     def help(cls, name: str) -> str:
         """The sentence that explains a setting."""
+        if name in cls.bundles:
+            return "; ".join(f"{value}: {_listed(settings)}" for value, settings in cls.bundles[name].items()) + "."
         return " ".join((cls.model_fields[cls.other_spellings.get(name, name)].description or "").split())
 
     @classmethod
@@ -119,16 +122,22 @@ class Settings(BaseModel):
 
     @classmethod
     def _canonical(cls, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """Other spellings replaced, unknown names taken out and reported."""
-        kept, problems = {}, []
+        """Other spellings and bundles replaced, unknown names taken out and reported."""
+        kept: dict[str, Any] = {}
+        problems: list[str] = []
         for given, value in values.items():
-            name = cls.other_spellings.get(given, given)
-            if name not in cls.model_fields:
-                problems.append(cls.unknown(str(given)))
-            elif name in kept and kept[name] != value:
-                problems.append(f"{name} is given twice: {kept[name]!r}, and {value!r} as {given}.")
-            else:
-                kept[name] = value
+            bundle = cls.bundles.get(given)
+            if bundle is not None and str(value) not in bundle:
+                problems.append(f"{given} should be {', '.join(bundle)}, not {value!r}.")
+                continue
+            meant = bundle[str(value)] if bundle else {cls.other_spellings.get(given, given): value}
+            for name, one in meant.items():
+                if name not in cls.model_fields:
+                    problems.append(cls.unknown(str(given)))
+                elif name in kept and kept[name] != one:
+                    problems.append(f"{name} is given twice: {kept[name]!r}, and {one!r} as {given}.")
+                else:
+                    kept[name] = one
         return kept, problems
 
     @classmethod
@@ -148,6 +157,10 @@ class Settings(BaseModel):
         if problems:
             raise ConfigError("\n".join(f"{source}: {problem}" for problem in problems))
         return config
+
+
+def _listed(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
 def _in_words(error: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -24,6 +24,11 @@ from cadrecode.config.settings import (
 )
 
 EMBEDDED = "embedded"  # the base model that ships with the package, in assets/base
+LORA_PRESETS = {  # the guide's; balanced is what it recommends
+    "light": {"lora_r": 8, "lora_alpha": 16},
+    "balanced": {"lora_r": 16, "lora_alpha": 32},
+    "high": {"lora_r": 64, "lora_alpha": 128},
+}
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -31,6 +36,7 @@ class TrainConfig(Settings):
     """Everything about fine-tuning an adapter. The keys and defaults are those of the guide."""
 
     other_spellings: ClassVar[dict[str, str]] = {"batch_size": "per_device_train_batch_size"}
+    bundles: ClassVar[dict[str, dict[str, dict[str, Any]]]] = {"lora_preset": LORA_PRESETS}
 
     base_model_name: Text = "Qwen/Qwen3-1.7B-Base"
     """The model to fine-tune: a name on the Hugging Face hub, a folder, or `embedded` for the one in this package."""

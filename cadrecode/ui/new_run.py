@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 CONFIGS = REPOSITORY / "configs"
 PRESETS = {"quickstart": "quickstart.yaml", "lora": "train_config_lora.yaml", "qlora": "train_config_qlora.yaml"}
-STRENGTHS = {"light": (8, 16), "balanced": (16, 32), "high": (64, 128)}  # the guide's: rank and alpha
 INVENTED, OWN = "invented", "own"
 CHECKED = 60  # programs of a source that are read for its preview
 CHECK_SECONDS = 4.0
@@ -151,6 +150,8 @@ def badge(values: Mapping[str, Any], words: Words, judge: Callable[[TrainConfig]
     pill = f'<span class="cr-pill {kind}">{html.escape(words(f"fit.{found.verdict}"))}</span>'
     lines = f'<div class="cr-state" role="status">{pill}<span>{html.escape(needs)}</span></div>'
     lines += html.note(small) + html.more(words("fit.parts"), parts)
+    advised = ", ".join(f"{name} {form.typed(value)}" for name, value in found.recommended.items())
+    lines += html.note(words("fit.recommended", settings=advised))
     if found.changes:
         told = ", ".join(f"{name} {form.typed(value)}" for name, value in found.changes.items())
         return lines + html.warning(words("fit.advice", changes=told))

@@ -72,6 +72,10 @@ RUNS: dict[str, tuple[str, str]] = {
     "fit.logits": ("logits", "输出层"),
     "fit.framework": ("framework", "运行框架"),
     "fit.advice": ("To make it fit, set {changes}.", "若要放得下，请设置 {changes}。"),
+    "fit.recommended": (
+        "The guide's choice for that much memory: {settings}.",
+        "教程按可用内存的推荐：{settings}。",
+    ),
     "fit.fix": ("Make this change", "应用此修改"),
     # train: runs
     "runs.title": ("Runs", "运行"),

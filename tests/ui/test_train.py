@@ -11,6 +11,7 @@ import pytest
 from cadrecode import jobs
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError, DatasetError, RunError
+from cadrecode.estimate import recommended
 from cadrecode.runs import Run, State
 from cadrecode.ui import film, form, new_run, watching
 from cadrecode.ui.text import Words
@@ -142,6 +143,7 @@ def judged(verdict, changes=None, advice=None):
     return lambda config: SimpleNamespace(
         parts=parts, trainable=17_400_000, adapter_bytes=70_000_000, peak_bytes=18_000_000_000,
         available_bytes=24_000_000_000, verdict=verdict, advice=advice, changes=changes or {},
+        recommended=recommended(24_000_000_000),
     )  # fmt: skip
 
 
@@ -149,6 +151,7 @@ def test_the_badge_says_whether_it_fits_and_the_change_that_helps():
     assert "fits" in new_run.badge(values(), EN, judged("fits"))
     assert "needs about 18.00 GB, 24.00 GB are free" in new_run.badge(values(), EN, judged("fits"))
     small = judged("will_not_fit", {"use_qlora": True, "lora_r": 8}, "Set use_qlora true.")
+    assert "that much memory: use_qlora false, lora_r 16, lora_alpha 32" in new_run.badge(values(), EN, judged("fits"))
     assert "set use_qlora true, lora_r 8" in new_run.badge(values(), EN, small)
     assert "放不下" in new_run.badge(values(), ZH, small)
     assert new_run.changes(values(), small) == {"use_qlora": True, "lora_r": 8}

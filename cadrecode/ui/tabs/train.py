@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from cadrecode import jobs
-from cadrecode.config import TrainConfig, load_yaml
+from cadrecode.config import LORA_PRESETS, TrainConfig, load_yaml
 from cadrecode.errors import CadrecodeError, ConfigError
 from cadrecode.runs import Run
 from cadrecode.ui import confirm, figures, film, form, html, models, new_run, watching
@@ -90,7 +90,9 @@ def _ask(words: Words) -> Asked:
         draw = gr.Button(words("data.draw"), size="sm", elem_id="data-draw")
     presets = [(words(f"preset.{key}"), key) for key in new_run.PRESETS]
     which = gr.Dropdown(presets, value="quickstart", label=words("preset.title"), elem_id="preset")
-    strengths = [(words(f"strength.{key}", r=r, a=a), key) for key, (r, a) in new_run.STRENGTHS.items()]
+    strengths = [
+        (words(f"strength.{key}", r=both["lora_r"], a=both["lora_alpha"]), key) for key, both in LORA_PRESETS.items()
+    ]
     strength = gr.Radio(strengths, value=None, label=words("strength.title"), elem_id="strength")
     name = gr.Textbox(label=words("train.name"), info=words("train.name.info"), max_lines=1, elem_id="run-name")
     fields = _fields(config, words)
@@ -137,9 +139,7 @@ def _filled(config: TrainConfig, asked: Asked) -> dict:
     """Updates that put a configuration into the form."""
     data = config.train_data_path
     family = new_run.family_of(data)
-    strength = next(
-        (key for key, both in new_run.STRENGTHS.items() if both == (config.lora_r, config.lora_alpha)), None
-    )
+    strength = next((key for key, both in LORA_PRESETS.items() if both.items() <= config.model_dump().items()), None)
     return {
         asked.source: INVENTED if family else OWN,
         asked.family: gr.update(visible=bool(family), **({"value": family} if family else {})),
@@ -165,7 +165,11 @@ def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services,
     hear(asked.source.input, show_source, asked.source, asked.data[1:], words)
     rank, alpha = asked.fields["lora_r"], asked.fields["lora_alpha"]
     hear(
-        asked.strength.input, lambda key: [str(n) for n in new_run.STRENGTHS[key]], asked.strength, [rank, alpha], words
+        asked.strength.input,
+        lambda key: [str(n) for n in LORA_PRESETS[key].values()],
+        asked.strength,
+        [rank, alpha],
+        words,
     )
 
     # what follows every change: the command, the file, the badge
