@@ -113,6 +113,10 @@ def load_model(
         logger.warning("%s: %d tensors belong to nothing here and stay unused, %s first.", name, len(unused), unused[0])
     if quantization is None:
         model.to(device)
+    elif device.type == "cpu":  # what stays whole may be a view of the file, and hold all of it in memory
+        for parameter in model.parameters():
+            if type(parameter) is torch.nn.Parameter:
+                parameter.data = parameter.data.clone()
     model.fresh_encoder = fresh
     if fresh:
         logger.warning("%s has no point encoder, so it starts with a fresh one: train it before use.", name)

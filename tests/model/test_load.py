@@ -1,7 +1,9 @@
 """The three kinds of base, and what is refused in words."""
 
 import json
+import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -249,3 +251,11 @@ def test_importing_the_room_imports_no_torch():
 
     code = "import sys, cadrecode.model; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what is mapped")
+def test_a_base_in_4_bits_lets_go_of_its_file(tokenizer, tmp_path):
+    folder = save_model(make_model(tokenizer), tokenizer, tmp_path / "base")
+    model, _ = load_model(folder, device="cpu", dtype=torch.float32, quantization="4bit")
+    assert [line for line in Path("/proc/self/maps").read_text().splitlines() if str(folder) in line] == []
+    assert model.get_input_embeddings().weight.isfinite().all()
