@@ -77,8 +77,10 @@ def _head(words: Words) -> str:
         f'<a href="./?lang={language}" lang="{language}" {current if language == words.language else ""}>{name}</a>'
         for language, name in LANGUAGES.items()
     )
+    # Gradio's page heads each message with "Error", whatever title it is given; the style sheet shows this one
+    title = f'<style>:root {{ --cr-error-title: "{words("error.title")}"; }}</style>'
     return (
-        f'<div class="cr-head"><h1>cadrecode</h1><p>{words("head.claim")}</p>'
+        f'{title}<div class="cr-head"><h1>cadrecode</h1><p>{words("head.claim")}</p>'
         f'<nav aria-label="{words("head.language")}">{links}</nav></div>'
     )
 

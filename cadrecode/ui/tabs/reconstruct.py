@@ -276,7 +276,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         try:
             after = dimensions.moved(now, base, dict(zip(names, values)))
         except ProgramError as error:
-            return now, gr.skip(), gr.skip(), gr.skip(), html.bad(str(error))
+            return now, gr.skip(), gr.skip(), gr.skip(), html.bad(words.said(str(error)))
         checking = html.numbers(after, words, words("result.checking"))
         return after, view(after, mode, services), checking, after.shown.text, ""
 
