@@ -43,9 +43,9 @@ def build_app(services: Services) -> gr.Blocks:
 
 def _page(services: Services, words: Words, app: gr.Blocks) -> None:
     gr.HTML(_head(words))
-    guide.tour(words)
     with gr.Tabs(elem_id="tabs") as tabs:
         with gr.Tab(words("tab.reconstruct"), id="reconstruct") as tab:
+            guide.tour(words)
             guide.about(words, "reconstruct")
             reconstruct.build(services, words, app, tab)
         with gr.Tab(words("tab.batch"), id="batch") as tab:
