@@ -103,8 +103,10 @@ def serve(
         mcp: also offer what programs may call as MCP tools.
         ready: told the address; stay: returns when the app is to close.
     """
-    (services.runs_dir / adapters.DOWNLOADS).mkdir(parents=True, exist_ok=True)
-    gr.set_static_paths([services.runs_dir / adapters.DOWNLOADS])  # served from where they lie, never copied
+    downloads = services.runs_dir / adapters.DOWNLOADS
+    downloads.mkdir(parents=True, exist_ok=True)
+    gr.set_static_paths([downloads])  # served from where they lie, never copied
+    middleware = [Middleware(LanguageMiddleware), Middleware(access.OwnersFiles, folder=downloads)]
     app = build_app(services)
     _, local, public = app.launch(
         server_name=host,
@@ -113,7 +115,7 @@ def serve(
         auth=auth,
         theme=theme.theme(),
         css_paths=theme.STYLE,
-        app_kwargs={"middleware": [Middleware(LanguageMiddleware)]},
+        app_kwargs={"middleware": middleware},
         footer_links=[],
         run_history=False,
         ssr_mode=False,

@@ -180,8 +180,10 @@ def test_guests_rebuild_and_only_owners_train(browser, tmp_path):
     (tmp_path / "app").mkdir()
     logins = ("--auth", "me:secret", "--guest", "you:word")
     app = App(tmp_path / "app" / "runs", free_port(), arguments=logins).start()
+    packed = app.runs_dir / ".downloads" / "a-adapter.zip"
+    packed.write_bytes(b"weights")
     try:
-        for name, password, tabs in (("you", "word", 2), ("me", "secret", 5)):
+        for name, password, tabs, status in (("you", "word", 2, 403), ("me", "secret", 5, 200)):
             context = browser.new_context(locale="en")
             page = context.new_page()
             page.goto(app.url)
@@ -193,6 +195,7 @@ def test_guests_rebuild_and_only_owners_train(browser, tmp_path):
                 f"[...document.querySelectorAll('[role=tab]')].filter(t => t.offsetWidth).length == {tabs}"
             )
             assert page.locator(".toast-body").count() == 0
+            assert page.request.get(f"{app.url}/gradio_api/file={packed}").status == status
             if name == "you":  # what is hidden is refused, too
                 page.evaluate("document.querySelector('#tab-train-button').click()")
                 page.evaluate("document.querySelector('#start').click()")
