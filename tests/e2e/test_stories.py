@@ -32,6 +32,7 @@ SLIDE = """async (value) => {
     await new Promise(resolve => setTimeout(resolve, 5));
     const part = performance.getEntriesByType('resource').find(e => e.name.includes('.glb') && e.responseEnd > began);
     if (part) return (part.responseEnd - began) / 1000;
+    if (performance.now() - began > 60000) throw new Error(`No new part within 60 s of moving the slider to ${value}`);
   }
 }"""
 
