@@ -160,7 +160,8 @@ def _model(options: argparse.Namespace) -> None:
     }
     for prefix, name in names.items():
         cells = [f"{key} {report[prefix + key]:.4f}" for key in ("mean_iou_all", "median_iou", "median_cd")]
-        print(f"{name:18}{'   '.join(cells)}   invalid {report[prefix + 'invalid_ratio']:.1%}")
+        ratios = [f"{key} {report[prefix + key]:.1%}" for key in ("invalid_ratio", "bbox_ratio")]
+        print(f"{name:18}{'   '.join(cells + ratios)}")
 
 
 if __name__ == "__main__":

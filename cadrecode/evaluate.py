@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 CLOUD_POINTS = 8192  # sampled on each target's surface; all that the model and the ranking ever see of it
 ROWS_PER_BATCH = 32  # clouds decoded together: a tiny model is bound by the number of steps, not by the rows
 TEMPERATURE = 0.7
+BBOX_AGREES = 0.005  # of the longest side
 
 
 @dataclass(frozen=True)
@@ -198,13 +199,19 @@ def _evaluate_one(prepared: _Prepared, texts: list[str], decoding_seconds: float
 def _row(built: Built, scored: Score) -> dict:
     program = built.text if built.program is None else write(built.program)
     cd = None if scored.cd is None else round(scored.cd, 5)
-    row = {"outcome": str(scored.outcome), "iou": round(scored.iou, 6), "cd": cd, "program": program}
+    off = None if scored.bbox_error is None else round(scored.bbox_error, 6)
+    row = {"outcome": str(scored.outcome), "iou": round(scored.iou, 6), "cd": cd, "bbox_error": off, "program": program}
     return row | {"detail": scored.detail} if scored.detail else row
+
+
+def _agrees(bbox_error: float | None) -> bool:
+    return bbox_error is not None and bbox_error <= BBOX_AGREES
 
 
 def summarise(shapes: Sequence[dict], prefix: str = "") -> dict:
     """The means and medians over rows of a report: `median_iou` counts failures as 0, as `mean_iou_all` does;
     `mean_iou_valid` and the Chamfer distances are of valid programs alone, and None where there are none.
+    `bbox_ratio` is the share of all whose bounding box agrees within 0.5 % of the longest side.
 
     Args: prefix: "single_" for the single samples of a report with several candidates.
     """
@@ -216,6 +223,7 @@ def summarise(shapes: Sequence[dict], prefix: str = "") -> dict:
         "mean_iou_all": ious.mean(),
         "mean_iou_valid": ious[valid].mean() if valid.any() else None,
         "median_iou": np.median(ious),
+        "bbox_ratio": np.mean([_agrees(one[f"{prefix}bbox_error"]) for one in shapes]),
         "mean_cd": cds.mean() if len(cds) else None,
         "median_cd": np.median(cds) if len(cds) else None,
     }

@@ -313,6 +313,14 @@ def _make_tokenizer(folder: Path) -> None:
 
 
 def _fresh_model(config: PretrainConfig, tokenizer):
+    encoder = {"kind": config.point_encoder, "n_points": config.n_points}
+    if config.point_encoder == "patch":
+        encoder |= {
+            "n_tokens": config.point_tokens,
+            "neighbours": config.neighbours,
+            "width": config.encoder_width,
+            "layers": config.encoder_layers,
+        }
     return new_model(
         tokenizer,
         hidden_size=config.hidden_size,
@@ -322,14 +330,7 @@ def _fresh_model(config: PretrainConfig, tokenizer):
         num_key_value_heads=config.num_key_value_heads,
         head_dim=config.head_dim,
         max_position_embeddings=config.max_position_embeddings,
-        point_encoder={
-            "kind": "patch",
-            "n_points": config.n_points,
-            "n_tokens": config.point_tokens,
-            "neighbours": config.neighbours,
-            "width": config.encoder_width,
-            "layers": config.encoder_layers,
-        },
+        point_encoder=encoder,
     )
 
 

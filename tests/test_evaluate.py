@@ -60,6 +60,7 @@ def test_a_report_holds_every_figure_and_json_takes_it(blocks):
     assert {
         "n",
         "invalid_ratio",
+        "bbox_ratio",
         "mean_iou_all",
         "mean_iou_valid",
         "median_iou",
@@ -68,7 +69,7 @@ def test_a_report_holds_every_figure_and_json_takes_it(blocks):
         "seconds",
     } <= set(report)
     assert [row["id"] for row in report["shapes"]] == ["a", "b", "c"]
-    assert set(report["shapes"][0]) == {"id", "outcome", "iou", "cd", "program", "seconds"}
+    assert set(report["shapes"][0]) == {"id", "outcome", "iou", "cd", "bbox_error", "program", "seconds"}
     assert report["mean_iou_all"] > 0.99
     assert report["mean_cd"] < 0.3
     assert json.loads(json.dumps(report)) == report
@@ -216,11 +217,15 @@ def test_real_designs_score_full_marks_with_their_own_programs(shared_data):
 
 
 def test_summaries_of_nothing_valid_and_of_all():
-    rows = [{"iou": 0.2, "cd": 2.0}, {"iou": 0.6, "cd": 1.0}, {"iou": 0.0, "cd": None}]
+    rows = [
+        {"iou": 0.2, "cd": 2.0, "bbox_error": 0.0051},
+        {"iou": 0.6, "cd": 1.0, "bbox_error": 0.0049},
+        {"iou": 0.0, "cd": None, "bbox_error": None},
+    ]
     figures = summarise(rows)
     assert figures == {
         "n": 3, "invalid_ratio": 0.333333, "mean_iou_all": 0.266667, "mean_iou_valid": 0.4, "median_iou": 0.2,
-        "mean_cd": 1.5, "median_cd": 1.5,
+        "bbox_ratio": 0.333333, "mean_cd": 1.5, "median_cd": 1.5,
     }  # fmt: skip
 
 

@@ -246,7 +246,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     say(f"shapes      {report['n']} scored, {len(report['skipped'])} skipped, {report['seconds']:.1f} s")
     for entry in report["skipped"][:10]:
         say(f"            {entry['id']}: {entry['reason']}")
-    say(" " * width + "median IoU   mean IoU (all)   mean IoU (valid)   median CD   mean CD   invalid")
+    heads = "median IoU   mean IoU (all)   mean IoU (valid)   median CD   mean CD   invalid   bbox within 0.5 %"
+    say(" " * width + heads)
     for kind, prefix in kinds.items():
         figures = [
             report[prefix + key] for key in ("median_iou", "mean_iou_all", "mean_iou_valid", "median_cd", "mean_cd")
@@ -254,7 +255,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         cells = [
             f"{'-' if value is None else format(value, '.3f'):>{w}}" for value, w in zip(figures, (10, 17, 19, 12, 10))
         ]
-        say(f"{kind:<{width}}{''.join(cells)}{report[prefix + 'invalid_ratio']:>9.1%}")
+        ratios = f"{report[prefix + 'invalid_ratio']:>9.1%}{report[prefix + 'bbox_ratio']:>20.1%}"
+        say(f"{kind:<{width}}{''.join(cells)}{ratios}")
 
 
 def pretrain_main(argv: Arguments = None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -77,6 +77,9 @@ class PretrainConfig(Settings):
     """Width of one head."""
     max_position_embeddings: PositiveInt = 1024
     """Longest sequence the model is made for."""
+    point_encoder: Literal["patch", "fourier"] = "patch"
+    """patch: local patches of the cloud are the tokens. fourier: each point is one, as CAD-Recode has it; the next four
+    settings do not matter then."""
     point_tokens: PositiveInt = 32
     """Patches that a cloud is read as; each is one token."""
     neighbours: PositiveInt = 12
@@ -115,9 +118,11 @@ class PretrainConfig(Settings):
         for name in ("point_tokens", "neighbours"):
             if getattr(self, name) > self.n_points:
                 yield (name, "n_points"), f"{name} ({getattr(self, name)}) is more than n_points ({self.n_points})."
-        if self.point_tokens + self.max_tokens > self.max_position_embeddings:
+        name = "point_tokens" if self.point_encoder == "patch" else "n_points"
+        tokens = getattr(self, name)
+        if tokens + self.max_tokens > self.max_position_embeddings:
             yield (
-                ("point_tokens", "max_tokens", "max_position_embeddings"),
-                f"point_tokens + max_tokens ({self.point_tokens} + {self.max_tokens}) is more than "
-                f"max_position_embeddings ({self.max_position_embeddings}).",
+                (name, "max_tokens", "max_position_embeddings"),
+                f"{name} + max_tokens ({tokens} + {self.max_tokens}) is more than max_position_embeddings "
+                f"({self.max_position_embeddings}).",
             )

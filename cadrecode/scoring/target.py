@@ -12,6 +12,7 @@ from cadrecode.cloud import sample_surface
 from cadrecode.errors import ProgramError
 from cadrecode.frames import MODEL_SIDE, Frame
 from cadrecode.program import from_mesh, iou, mesh_of
+from cadrecode.program.solid import bounds
 from cadrecode.scoring.built import Built, build_text
 
 if TYPE_CHECKING:
@@ -85,13 +86,19 @@ class Target:
 class Score:
     """One program against one target. A failure has IoU 0 and no Chamfer distance.
 
-    Args: outcome: an `Outcome` or OUTSIDE; iou: in [0, 1]; cd: Chamfer distance x 1,000; detail: why it failed.
+    Args:
+        outcome: an `Outcome` or OUTSIDE.
+        iou: in [0, 1].
+        cd: Chamfer distance x 1,000.
+        detail: why it failed.
+        bbox_error: how far the worst side of the bounding box is off, over the target's longest side.
     """
 
     outcome: str
     iou: float
     cd: float | None
     detail: str = ""
+    bbox_error: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -111,4 +118,10 @@ def score(program_text: str | Built, target: Target, sandbox: Sandbox | None = N
     surface, _ = sample_surface(
         *built.mesh, SCORE_POINTS, target.seed + 1
     )  # not the target's own samples, even for equal meshes
-    return Score(built.outcome, iou(built.solid, target.solid), chamfer(surface * target.unit_per_code, target.surface))
+    sides, true_sides = (np.ptp(bounds(solid), axis=0) for solid in (built.solid, target.solid))
+    return Score(
+        built.outcome,
+        iou(built.solid, target.solid),
+        chamfer(surface * target.unit_per_code, target.surface),
+        bbox_error=float(np.abs(sides - true_sides).max() / true_sides.max()),
+    )

@@ -109,7 +109,11 @@ def test_a_program_scores_full_marks_against_itself():
 
 
 def test_half_of_a_block_has_half_of_its_iou():
-    assert score(HALF_BLOCK, Target.of("block", *mesh(BLOCK))).iou == pytest.approx(0.5)
+    scored = score(HALF_BLOCK, Target.of("block", *mesh(BLOCK)))
+    assert scored.iou == pytest.approx(0.5)
+    sides, true_sides = (np.ptp(mesh(text)[0], axis=0) for text in (HALF_BLOCK, BLOCK))
+    assert scored.bbox_error == pytest.approx(np.abs(sides - true_sides).max() / true_sides.max())
+    assert scored.bbox_error > 0.1
 
 
 def test_scores_do_not_depend_on_units_and_place():
