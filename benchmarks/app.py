@@ -29,6 +29,7 @@ from tests.e2e.test_stories import SLIDE
 
 READY = "#download-step:not([disabled])"
 WAIT_MS = 120_000
+TRAINING_SECONDS = 300  # until a training's first steps, on a busy machine
 IDLE_SECONDS, POLL_SECONDS, BROWSERS = 20, 20, 10
 
 
@@ -118,7 +119,7 @@ def watched(app: App, browser) -> None:
     command += ["--load_best_model_at_end", "false", "--logging_steps", "1"]
     training = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + WAIT_MS / 1000
+        until = time.monotonic() + TRAINING_SECONDS
         while not (run.exists() and (run.status().get("step") or 0) > 2):
             if time.monotonic() > until or training.poll() is not None:
                 raise SystemExit(f"Gave up waiting for a training's first steps: {run.status()}")
