@@ -1,8 +1,9 @@
 """What a person waits for in the app: python -m benchmarks.app
 
 Opens the app in a process of its own, with a fresh folder of runs, and the system's Chromium beside it. Prints when its
-page answers, when the first mesh of a sample is there, what an idle page and ten pages that watch a run cost, how
-long a slider takes, and how long Ctrl-C takes with pages open. `--one-core` ties the app to the last core.
+page answers, when the first mesh of a sample is there, how long a slider takes, what an idle page costs, whether ten
+pages that look at a training slow it, and how long Ctrl-C takes with pages open. `--one-core` ties the app to the last
+core.
 """
 
 from __future__ import annotations
@@ -11,17 +12,24 @@ import argparse
 import os
 import signal
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, sync_playwright
 
+from cadrecode.runs import Run
 from tests.e2e.conftest import BROWSER_ARGUMENTS, App, find_browser, free_port
 from tests.e2e.test_stories import SLIDE
 
 READY = "#download-step:not([disabled])"
 WAIT_MS = 120_000
+TRAINING_SECONDS = 300  # until a training's first steps, on a busy machine
 IDLE_SECONDS, POLL_SECONDS, BROWSERS = 20, 20, 10
 
 
@@ -38,56 +46,108 @@ def share(app: App, seconds: float) -> float:
     return 100 * (cpu_seconds(app) - before) / seconds
 
 
+@contextmanager
+def waiting_for(what: str) -> Iterator[None]:
+    """Raises: SystemExit: the page did not get there, in words."""
+    try:
+        yield
+    except PlaywrightError as error:
+        raise SystemExit(f"Gave up waiting for {what}: {error.message.splitlines()[0]}") from error
+
+
 def rebuild(page: Page, sample: int) -> float:
     """Pick a sample, press Rebuild at once: seconds from the first click to the part."""
-    program = page.locator("#program .cm-content").inner_text()
-    began = time.monotonic()
-    page.locator("#samples button").nth(sample).click()
-    page.wait_for_function("before => document.querySelector('#program .cm-content').innerText !== before", arg=program)
-    page.locator("#rebuild").click()
-    page.locator("#candidates button").first.wait_for()
-    page.locator("#numbers .cr-lead").wait_for()
-    return time.monotonic() - began
+    with waiting_for(f"sample {sample}, rebuilt"):
+        program = page.locator("#program .cm-content").inner_text()
+        began = time.monotonic()
+        page.locator("#samples button").nth(sample).click()
+        page.wait_for_function(
+            "before => document.querySelector('#program .cm-content').innerText !== before", arg=program
+        )
+        empty = page.locator("#program .cm-content").inner_text()
+        page.locator("#rebuild:not([disabled])").click()
+        page.wait_for_function(
+            "before => document.querySelector('#program .cm-content').innerText !== before", arg=empty
+        )
+        page.locator("#numbers .cr-lead").wait_for()
+        seconds = time.monotonic() - began
+        page.locator(READY).wait_for()
+    return seconds
 
 
 def tell(what: str, value: float, unit: str, goal: str) -> None:
     print(f"| {what} | {value:.2f} {unit} | {goal} |", flush=True)
 
 
-def measure(app: App, browser, began: float) -> None:
+def first_look(app: App, browser, began: float) -> Page:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(WAIT_MS)
-    page.goto(app.url)
-    page.locator("#rebuild").wait_for()
-    tell("... to a usable page, a browser started meanwhile", time.monotonic() - began, "s", "6 s")
-    page.locator("#numbers .cr-lead").wait_for()
-    tell("... to the sample part on it", time.monotonic() - began, "s", "")
-    page.locator("#samples button").nth(7).wait_for()
+    with waiting_for("a usable page"):
+        page.goto(app.url)
+        page.locator("#rebuild").wait_for()
+        tell("... to a usable page, a browser started meanwhile", time.monotonic() - began, "s", "6 s")
+        page.locator("#numbers .cr-lead").wait_for()
+        tell("... to the sample part on it", time.monotonic() - began, "s", "")
+        page.locator("#samples button").nth(7).wait_for()
+    return page
+
+
+def slide(app: App, page: Page) -> None:
+    seconds = []
+    with waiting_for("the mesh to follow a slider"):
+        page.goto(app.url)
+        for value in (6, 7, 5, 8, 6.5, 9, 4):
+            page.locator(READY).wait_for()
+            time.sleep(0.5)
+            seconds.append(page.evaluate(SLIDE, value))
+        page.locator(READY).wait_for()
+    tell("a slider moves, the mesh is there, median of 7", statistics.median(seconds), "s", "0.2 s")
+
+
+def steps_a_minute(run: Run) -> float:
+    """How fast a run goes now."""
+    before, began = run.status().get("step") or 0, time.monotonic()
+    time.sleep(POLL_SECONDS)
+    return 60 * ((run.status().get("step") or 0) - before) / (time.monotonic() - began)
+
+
+def watched(app: App, browser) -> None:
+    """A training with one page open, then with ten that look at it every two seconds."""
+    run = Run(app.runs_dir / "watched")
+    command = [sys.executable, "train_cad_recode_lora.py", "--config", "configs/quickstart.yaml"]
+    command += ["--model_save_path", str(run.folder), "--max_steps", "5000", "--do_eval", "false"]
+    command += ["--load_best_model_at_end", "false", "--logging_steps", "1"]
+    training = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + TRAINING_SECONDS
+        while not (run.exists() and (run.status().get("step") or 0) > 2):
+            if time.monotonic() > until or training.poll() is not None:
+                raise SystemExit(f"Gave up waiting for a training's first steps: {run.status()}")
+            time.sleep(1)
+        tell("a training, one page open", steps_a_minute(run), "steps/min", "")
+        with waiting_for(f"{BROWSERS} pages"):
+            for _ in range(BROWSERS - 1):
+                other = browser.new_context().new_page()
+                other.set_default_timeout(WAIT_MS)
+                other.goto(app.url)
+                other.locator("#rebuild").wait_for()
+        time.sleep(15)
+        tell(f"the same training, {BROWSERS} pages look at it", steps_a_minute(run), "steps/min", "as above")
+        tell(f"{BROWSERS} pages that look at a run", share(app, POLL_SECONDS), "% of a core", "")
+    finally:
+        training.kill()
+        training.wait()
+
+
+def measure(app: App, browser, began: float) -> None:
+    page = first_look(app, browser, began)
     tell("first mesh of a sample cloud, from the first click", rebuild(page, 1), "s", "12 s")
-    page.locator(READY).wait_for()
-    later = []
-    for sample in (0, 3, 6):
-        later.append(rebuild(page, sample))
-        page.locator(READY).wait_for()
+    later = [rebuild(page, sample) for sample in (0, 3, 6)]
     tell("later ones, 8 candidates, 6 s of fit, median of 3", statistics.median(later), "s", "8 s")
-    time.sleep(3)
-    slid = []
-    page.goto(app.url)
-    page.locator(READY).wait_for()
-    for value in (6, 7, 5, 8, 6.5, 9, 4):
-        slid.append(page.evaluate(SLIDE, value))
-        page.locator(READY).wait_for()
-        time.sleep(0.5)
-    tell("a slider moves, the mesh is there, median of 7", statistics.median(slid), "s", "0.2 s")
+    slide(app, page)
     time.sleep(5)
     tell("an idle page", share(app, IDLE_SECONDS), "% of a core", "2 %")
-    for _ in range(BROWSERS - 1):
-        other = browser.new_context().new_page()
-        other.set_default_timeout(WAIT_MS)
-        other.goto(app.url)
-        other.locator("#rebuild").wait_for()
-    time.sleep(15)
-    tell(f"{BROWSERS} pages that poll", share(app, POLL_SECONDS), "% of a core", "")
+    watched(app, browser)
     app.process.send_signal(signal.SIGINT)
     began = time.monotonic()
     app.process.wait(60)

@@ -8,8 +8,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from gradio.context import LocalContext
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cadrecode.errors import CadrecodeError, ConfigError
 
@@ -75,3 +79,28 @@ def owner_only(what: str) -> None:
     """Raises: NotAllowed: a guest asks."""
     if is_guest():
         raise NotAllowed(what)
+
+
+class OwnersFiles:
+    """Middleware: guests get no file below `folder`. Gradio serves what lies there to everyone who is logged in."""
+
+    def __init__(self, app: ASGIApp, folder: Path):
+        self.app, self.folder = app, folder.resolve()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._is_ours(scope["path"]) and _visitor(scope) in _guests:
+            await PlainTextResponse("This file is the owner's.", 403)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _is_ours(self, address: str) -> bool:
+        """Whether an address asks for one of these files: Gradio's are .../file=<path>."""
+        path = address.partition("file=")[2]
+        return "\0" not in path and Path(path).resolve().is_relative_to(self.folder)
+
+
+def _visitor(scope: Scope) -> str | None:
+    """The name of who asks, as Gradio's own pages find it: by the cookie that its login gave."""
+    gradio, cookies = scope["app"], Request(scope).cookies
+    token = cookies.get(f"access-token-{gradio.cookie_id}") or cookies.get(f"access-token-unsecure-{gradio.cookie_id}")
+    return gradio.tokens.get(token)

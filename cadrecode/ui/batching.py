@@ -80,8 +80,10 @@ def gather(uploads: Sequence[str | Path], folder: Path, options: Options, unit: 
         else:
             refused.append(_unreadable(path.name))
     if not scans:
-        why = f" {refused[0].name}: {refused[0].why}" if refused else " Drop several files, or a zip of them."
-        raise CadrecodeError(f"There is no cloud, mesh or STEP file to rebuild.{why}")
+        raise CadrecodeError(
+            "There is no cloud, mesh or STEP file to rebuild. "
+            + (f"{refused[0].name}: {refused[0].why}" if refused else "Drop several files, or a zip of them.")
+        )
     return Batch(tuple(scans), tuple(refused), folder, options, unit)
 
 

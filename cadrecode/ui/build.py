@@ -43,9 +43,9 @@ def build_app(services: Services) -> gr.Blocks:
 
 def _page(services: Services, words: Words, app: gr.Blocks) -> None:
     gr.HTML(_head(words))
-    guide.tour(words)
     with gr.Tabs(elem_id="tabs") as tabs:
         with gr.Tab(words("tab.reconstruct"), id="reconstruct") as tab:
+            guide.tour(words)
             guide.about(words, "reconstruct")
             reconstruct.build(services, words, app, tab)
         with gr.Tab(words("tab.batch"), id="batch") as tab:
@@ -77,8 +77,10 @@ def _head(words: Words) -> str:
         f'<a href="./?lang={language}" lang="{language}" {current if language == words.language else ""}>{name}</a>'
         for language, name in LANGUAGES.items()
     )
+    # Gradio's page heads each message with "Error", whatever title it is given; the style sheet shows this one
+    title = f'<style>:root {{ --cr-error-title: "{words("error.title")}"; }}</style>'
     return (
-        f'<div class="cr-head"><h1>cadrecode</h1><p>{words("head.claim")}</p>'
+        f'{title}<div class="cr-head"><h1>cadrecode</h1><p>{words("head.claim")}</p>'
         f'<nav aria-label="{words("head.language")}">{links}</nav></div>'
     )
 
@@ -101,8 +103,10 @@ def serve(
         mcp: also offer what programs may call as MCP tools.
         ready: told the address; stay: returns when the app is to close.
     """
-    (services.runs_dir / adapters.DOWNLOADS).mkdir(parents=True, exist_ok=True)
-    gr.set_static_paths([services.runs_dir / adapters.DOWNLOADS])  # served from where they lie, never copied
+    downloads = services.runs_dir / adapters.DOWNLOADS
+    downloads.mkdir(parents=True, exist_ok=True)
+    gr.set_static_paths([downloads])  # served from where they lie, never copied
+    middleware = [Middleware(LanguageMiddleware), Middleware(access.OwnersFiles, folder=downloads)]
     app = build_app(services)
     _, local, public = app.launch(
         server_name=host,
@@ -111,7 +115,7 @@ def serve(
         auth=auth,
         theme=theme.theme(),
         css_paths=theme.STYLE,
-        app_kwargs={"middleware": [Middleware(LanguageMiddleware)]},
+        app_kwargs={"middleware": middleware},
         footer_links=[],
         run_history=False,
         ssr_mode=False,

@@ -144,7 +144,9 @@ def skipped(reports: Sequence[Scored], words: Words) -> str:
     missed = reports[0][1]["skipped"] if reports else []
     if not missed:
         return ""
-    return html.more(words("evaluate.skipped", n=len(missed)), [f"{one['id']}: {one['reason']}" for one in missed])
+    return html.more(
+        words("evaluate.skipped", n=len(missed)), [f"{one['id']}: {words.said(one['reason'])}" for one in missed]
+    )
 
 
 def ious(reports: Sequence[Scored], words: Words) -> dict[str, list[float]]:

@@ -38,7 +38,7 @@ if (!localStorage.getItem(KEY)) show(0);
 
 
 def tour(words: Words) -> gr.HTML:
-    """Three steps above the page, once for each browser. In the page's flow: it covers nothing."""
+    """Three steps above a tab, once for each browser. In the page's flow: it covers nothing."""
     steps = "".join(
         f'<p data-at="{at}" hidden><b>{words("tour.step", n=n)}</b> {escape(words(f"tour.{n}"))}</p>'
         for n, at in enumerate(STEPS, 1)

@@ -141,7 +141,7 @@ def cloud_facts(cloud: Cloud | None, unit: str, words: Words) -> str:
     low, high = cloud.points.min(0), cloud.points.max(0)
     size = " × ".join(length(float(side)) for side in high - low)
     lines = f"<b>{escape(cloud.name)}</b><br>{words('cloud.facts', n=f'{len(cloud.points):,}', size=size, unit=unit)}"
-    warnings = list(cloud.warnings)
+    warnings = [words.said(one) for one in cloud.warnings]
     if unit == "mm" and float((high - low).max()) < TINY_MM:
         warnings.append(words("cloud.tiny", size=length(float((high - low).max()), unit)))
     return f'<div class="cr-note">{lines}</div>' + "".join(warning(w) for w in warnings)
@@ -213,16 +213,16 @@ def _why(failures: tuple[str, ...], words: Words) -> str:
 def program_error(error: ProgramError, text: str, words: Words) -> str:
     """Where the fault is, with the line and a mark below it, and what was expected."""
     if error.line is None:
-        return bad(error.message)
+        return bad(words.said(str(error)))
     lines = text.splitlines() or [""]
     line = lines[min(error.line, len(lines)) - 1]
     column = max(1, error.column or 1)
     start = max(0, column - 1 - 40)
     excerpt = ("…" if start else "") + line[start : start + 90] + ("…" if len(line) > start + 90 else "")
     mark = " " * (column - 1 - start + (1 if start else 0)) + "^"
-    said = words("error.place", line=error.line, column=column) + " " + error.message
+    said = f"{words('error.place', line=error.line, column=column)} {words.said(error.message)}"
     if error.expected:
-        said += " " + words("error.expected", what=error.expected)
+        said += " " + words("error.expected", what=words.said(error.expected))
     return f'<div class="cr-bad" role="alert">{escape(said)}<pre>{escape(excerpt)}\n{escape(mark)}</pre></div>'
 
 

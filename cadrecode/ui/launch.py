@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import importlib.util
+import ipaddress
 import logging
 import os
 import signal
@@ -14,6 +15,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from cadrecode.errors import ConfigError
+
+OPEN_TO_ALL = (
+    "Warning: there is no login, and the app listens to the network. Whoever reaches it is its owner: trains, merges,\n"
+    "deletes, reads files of this machine by their path. Add --auth user:password (and --guest user:password for\n"
+    "those who only rebuild parts), or leave --host out to keep it to this machine."
+)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -50,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.share and not given.auth:
         for name, password in known.pairs:
             print(f"Log in as {name} with the password {password}", flush=True)
+    if not known.pairs and not is_local(given.host):
+        print(OPEN_TO_ALL, file=sys.stderr, flush=True)
     from cadrecode.engine import Engine
     from cadrecode.kernel import shared_sandbox
     from cadrecode.ui.build import serve
@@ -82,6 +91,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Closed. Training runs go on.")
     return 0
+
+
+def is_local(host: str) -> bool:
+    """Whether an address can be reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
 
 
 def run() -> NoReturn:

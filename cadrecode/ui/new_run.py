@@ -80,7 +80,7 @@ def preview(data: str, draw: int, words: Words) -> str:
     facts = words("data.facts", total=f"{total:,}", checked=len(programs.pairs) + len(programs.skipped))
     lines = html.note(f"{facts} {words('data.usable', n=len(programs.pairs), skipped=len(programs.skipped))}")
     if programs.skipped:
-        reasons = [f"{one.name}: {one.reason}" for one in programs.skipped[:LISTED]]
+        reasons = [f"{one.name}: {words.said(one.reason)}" for one in programs.skipped[:LISTED]]
         lines += html.more(words("data.skipped", n=len(programs.skipped)), reasons)
     chosen = np.random.default_rng(draw).permutation(len(programs.pairs))[:DRAWN]
     rows = [(programs.pairs[i].name, _strip(programs.pairs[i], words)) for i in chosen]
@@ -155,7 +155,7 @@ def badge(values: Mapping[str, Any], words: Words, judge: Callable[[TrainConfig]
     if found.changes:
         told = ", ".join(f"{name} {form.typed(value)}" for name, value in found.changes.items())
         return lines + html.warning(words("fit.advice", changes=told))
-    return lines + (html.warning(found.advice) if found.advice else "")
+    return lines + (html.warning(words.said(found.advice)) if found.advice else "")
 
 
 def changes(values: Mapping[str, Any], judge: Callable[[TrainConfig], Estimate] | None = None) -> dict[str, Any]:

@@ -29,7 +29,7 @@ li{color:#8a4b08}@media print{pre{font-size:10px}}"""
 def write_page(path: Path, work: Work, words: Words, validity: str = "") -> Path:
     """Write the page. Args: validity: what OpenCASCADE said of the solid, in words."""
     part = work.shown
-    warnings = () if work.scan is None else work.scan.warnings
+    warnings = () if work.scan is None else [words.said(one) for one in work.scan.warnings]
     body = [
         f"<h1>{escape(work.name)}</h1>",
         f'<p class="small">cadrecode {__version__} · {datetime.now():%Y-%m-%d %H:%M}'

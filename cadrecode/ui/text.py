@@ -163,7 +163,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # errors
     "error.title": ("That did not work", "没有成功"),
     "error.place": ("Line {line}, column {column}:", "第 {line} 行，第 {column} 列："),
-    "error.expected": ("Expected {what}.", "应为 {what}。"),
+    "error.expected": ("Expected {what}.", "应为{what}。"),
     "error.unexpected": (
         "Something unforeseen went wrong ({kind}). The terminal that runs the app shows the details.",
         "发生了意外错误（{kind}）。详情见运行本应用的终端。",
@@ -183,6 +183,12 @@ class Words:
         """Raises KeyError: there is no such key."""
         text = WORDS[key][self._index]
         return text.format(**values) if values else text
+
+    def said(self, message: str) -> str:
+        """What a room below says: an error, a warning, a reason."""
+        from cadrecode.ui.said import in_chinese  # it is made of the dictionary above
+
+        return in_chinese(message) if self.language == "zh" else message
 
     def state(self, state: str) -> str:
         """A run's state."""

@@ -117,10 +117,10 @@ def look(run: Run, words: Words) -> RunView:
     step, total = status.get("step") or 0, status.get("total") or 0
     lines += html.bar(step, total)
     if status.get("error"):
-        lines += html.bad(str(status["error"]))
+        lines += html.bad(words.said(str(status["error"])))
     hindrance = jobs.why_not_resumable(run) if state in (State.FAILED, State.STOPPED) else ""
     if hindrance:
-        lines += html.warning(hindrance)
+        lines += html.warning(words.said(hindrance))
     samples = sorted((run.folder / "samples").glob("step-*/samples.json"))
     return RunView(
         run.name,

@@ -85,4 +85,8 @@ def _message(error: Exception, words: Words) -> gr.Error:
 
 def told(error: Exception, words: Words) -> str:
     """What to say of an error: our own errors speak for themselves, of others only the kind is shown."""
-    return str(error) if isinstance(error, CadrecodeError) else words("error.unexpected", kind=type(error).__name__)
+    return (
+        words.said(str(error))
+        if isinstance(error, CadrecodeError)
+        else words("error.unexpected", kind=type(error).__name__)
+    )

@@ -74,10 +74,10 @@ def batch(screens: Screens, size: str, language: str, dark: bool, broken: Path) 
     name = f"{size}-{language}{'-dark' if dark else ''}"
     page = screens.open("batch", size, language, dark)
     screens.take(page, f"batch-empty-{name}")
-    page.locator(".cr-tour button:visible").last.click()
     page.locator("#batch-go").click()
     page.locator("#batch-progress .cr-bad").wait_for()
     screens.take(page, f"batch-failed-{name}")
+    page.get_by_test_id("toast-close").click()
     files = [CLOUDS / "flange.npy", broken, CLOUDS / "standoff.xyz", CLOUDS / "channel.ply"]
     page.locator("#batch-files input[type=file]").set_input_files(files)
     page.locator("#batch-files").get_by_text("channel").first.wait_for()

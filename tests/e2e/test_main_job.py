@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from cadrecode.cloud import read_cloud
 from cadrecode.kernel import shared_sandbox
@@ -89,6 +90,10 @@ def test_the_main_job(page, app, block, tmp_path):
     page.get_by_text("mean deviation of the points").wait_for(timeout=60_000)
     page.wait_for_function(IS_VALID, timeout=60_000)
 
+    # An option, to be there after the reload below.
+    page.get_by_role("button", name="Options").click()
+    page.locator("#clean input").check()
+
     # Train with the quickstart's settings, but few steps.
     open_tab(page, "Train")
     for setting, value in FORM.items():
@@ -103,6 +108,9 @@ def test_the_main_job(page, app, block, tmp_path):
 
     # Reload in the middle: it is still there.
     page.reload()
+    page.get_by_role("button", name="Options").click()
+    expect(page.locator("#clean input")).to_be_checked(timeout=30_000)
+    page.locator("#clean input").uncheck()
     open_tab(page, "Train")
     page.locator("#run-status").get_by_text("trial").wait_for(timeout=30_000)
     page.wait_for_function(HAS_LOSS, timeout=30_000)

@@ -143,6 +143,8 @@ def test_wrong_settings_are_told_in_words(page, app):
     fill(page, "#set-lora_r", "many")
     page.locator("#start").click()
     expect(page.locator(".toast-body")).to_contain_text("lora_r")
+    title = page.evaluate("getComputedStyle(document.querySelector('.toast-title'), '::after').content")
+    assert title == '"That did not work"'  # in the page's language, where Gradio says "Error"
     expect(page.locator("#badge")).to_contain_text("lora_r")
 
 

@@ -84,6 +84,16 @@ def test_a_window_shows_the_app_and_closing_it_ends_it(monkeypatch):
     assert shown == [("cadrecode", "http://127.0.0.1:7999"), "start"]
 
 
+@pytest.mark.parametrize(("host", "local"), [("127.0.0.1", True), ("::1", True), ("localhost", True),
+                                             ("0.0.0.0", False), ("::", False), ("192.168.1.5", False)])  # fmt: skip
+@pytest.mark.parametrize("login", [[], ["--auth", "me:secret"]])
+def test_an_app_that_all_of_the_network_owns_says_so(host, local, login, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("cadrecode.ui.build.serve", lambda *given, **options: None)
+    monkeypatch.setattr("signal.signal", lambda *given: None)
+    assert launch.main(["--host", host, "--runs_dir", str(tmp_path), *login]) == 0
+    assert ("--auth user:password" in capsys.readouterr().err) == (not local and not login)
+
+
 def test_the_door_listens_at_home_by_default():
     given = launch.arguments().parse_args([])
     assert (given.host, given.port, given.share, str(given.runs_dir)) == ("127.0.0.1", 7860, False, "runs")

@@ -35,7 +35,7 @@ def cells(rows: Sequence[Row], unit: str, words: Words) -> list[list[str]]:
             words(f"row.{row.state}"),
             "–" if row.deviation is None else html.length(row.deviation, unit),
             "–" if row.seconds is None else html.clock(row.seconds),
-            row.why,
+            words.said(row.why),
         ]
         for row in rows
     ]

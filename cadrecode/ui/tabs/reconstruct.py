@@ -15,6 +15,7 @@ from cadrecode.ui.files import KINDS, write_files
 from cadrecode.ui.live import Result, follow
 from cadrecode.ui.parts import UNITS, Part, Work
 from cadrecode.ui.rebuilding import Options, open_cloud, rebuild, run_program
+from cadrecode.ui.remembered import again, remember
 from cadrecode.ui.services import Services
 from cadrecode.ui.text import Words
 from cadrecode.ui.views import DEVIATION, SOLID, WITH_POINTS, cloud_view, stage_words, strip, strip_title, view
@@ -196,6 +197,12 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     changed = hear(changed.success, draw_cloud, work, [preview, facts], words)
     hear(show_part(changed).success, draw_strip, work, chosen, words)
 
+    # a reload
+    options = {"candidates": candidates, "temperature": temperature, "fit_seconds": fit_seconds, "align": align,
+               "clean": clean, "seed": seed}  # fmt: skip
+    kept = remember("options", options)
+    hear(page.load, lambda found: again(found, options), kept, list(options.values()), words)
+
     # rebuild
     def rebuild_live(
         now: Work,
@@ -276,7 +283,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         try:
             after = dimensions.moved(now, base, dict(zip(names, values)))
         except ProgramError as error:
-            return now, gr.skip(), gr.skip(), gr.skip(), html.bad(str(error))
+            return now, gr.skip(), gr.skip(), gr.skip(), html.bad(words.said(str(error)))
         checking = html.numbers(after, words, words("result.checking"))
         return after, view(after, mode, services), checking, after.shown.text, ""
 

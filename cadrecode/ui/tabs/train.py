@@ -184,7 +184,7 @@ def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services,
                 value=str(new_run.write_yaml(values, services, given[5])), interactive=True
             )
         except ConfigError as error:
-            return html.warning(str(error)), gr.update(interactive=False)
+            return html.warning(words.said(str(error))), gr.update(interactive=False)
 
     hear(partial(gr.on, changes), show_command, asked.inputs, [asked.command, asked.export_yaml], words, **always)
 
@@ -193,7 +193,7 @@ def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services,
             values = gathered(*given)
             return new_run.badge(values, words), gr.update(visible=bool(new_run.changes(values)))
         except CadrecodeError as error:
-            return html.warning(str(error)), gr.update(visible=False)
+            return html.warning(words.said(str(error))), gr.update(visible=False)
 
     hear(partial(gr.on, changes), show_badge, asked.inputs, [asked.badge, asked.fix], words, **always)
 
