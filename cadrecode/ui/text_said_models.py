@@ -94,7 +94,8 @@ SAID_OF_MODELS = {
     "Set val_data_path, or do_eval false.": "请设置 val_data_path，或将 do_eval 设为 false。",
     # before and while training
     "n_points is {n}; {base} reads {wanted} points.": "n_points 为 {n}；{base} 读取 {wanted} 个点。",
-    "report_to is {name}, which is not installed: pip install {package}": "report_to 为 {name}，但没有安装：pip install {package}",
+    "report_to is {name}, which is not installed: pip install {package} (or report_to none: the run folder has all figures, too).":
+        "report_to 为 {name}，但没有安装：pip install {package}（或将 report_to 设为 none：运行文件夹里同样有全部数据）。",
     "device is {device}, and torch finds no CUDA here.": "device 为 {device}，但 torch 在此没有找到 CUDA。",
     "Set device to auto or cpu.": "请将 device 设为 auto 或 cpu。",
     "{name}: the labels do not give back the program.": "{name}：标签无法还原程序。",
@@ -126,6 +127,12 @@ SAID_OF_MODELS = {
     "The saved adapter has loss {x} where the trained model had {y}: it is not what was trained.":
         "保存的适配器损失为 {x}，训练出的模型为 {y}：它不是训练的结果。",
     "The last checkpoint in {folder} may be sound.": "{folder} 中最后一个检查点可能完好。",
+    "A weighted merge needs two adapters or more, each in a folder of its own.":
+        "加权合并需要两个或更多适配器，各在自己的文件夹中。",
+    "The adapters were trained on different bases ({names}): they cannot be added.":
+        "这些适配器在不同的基础模型上训练（{names}），无法相加。",
+    "{name} was trained with DoRA, which has no sum with others.": "{name} 用 DoRA 训练，无法与其他适配器相加。",
+    "Merge it alone.": "请单独合并它。",
     "The loss at step {n} is no number: training diverged.": "第 {n} 步的损失不是数字：训练已发散。",
     "Prefer bf16 to fp16.": "请用 bf16 代替 fp16。",
     "The loss is {x} at step {n}, after {y}: training diverged.": "第 {n} 步的损失为 {x}，之前为 {y}：训练已发散。",
