@@ -146,16 +146,19 @@ def richer(program: Program, here: Evaluated, objective: Objective) -> Iterator[
                         yield dataclasses.replace(program, steps=(*program.steps, Step(operation, solid)))
 
 
-def trimmed(program: Program, here: Evaluated, objective: Objective) -> Iterator[Program]:
-    """Programs without what sticks out of the cloud's bounding box: on one side, and on all of them."""
+def trimmed(program: Program, here: Evaluated, objective: Objective, allowed: float = 0.0) -> Iterator[Program]:
+    """Programs without what sticks out of the cloud's bounding box, by more than is allowed: on one side, and on all of
+    them.
+    """
     low, high = objective.ruler.box
     lowest, highest = bounds(here.solid)
     margin = THROUGH * objective.ruler.size
+    allowed = max(allowed, objective.slack)
     cuts = []
     for axis in range(3):
-        if low[axis] - lowest[axis] > objective.slack:
+        if low[axis] - lowest[axis] > allowed:
             cuts.append(_slab(axis, lowest[axis] - margin, low[axis], lowest - margin, highest + margin))
-        if highest[axis] - high[axis] > objective.slack:
+        if highest[axis] - high[axis] > allowed:
             cuts.append(_slab(axis, high[axis], highest[axis] + margin, lowest - margin, highest + margin))
     for cut in cuts:
         yield dataclasses.replace(program, steps=(*program.steps, cut))

@@ -169,3 +169,17 @@ def test_what_sticks_out_of_the_cloud_is_taken_away():
     block = HEAD + "r=w0.workplane(offset=0/2).box(200,100,40)"
     found = fit(parse(tee), cloud(block), seconds=25)
     assert build(found.program).bounding_box()[5] == pytest.approx(20, abs=0.1)
+
+
+@pytest.mark.parametrize("leans", [20, 60])
+def test_what_sticks_out_of_a_clean_cloud_is_cut_off_even_when_there_is_no_time(leans):
+    bracket = PLATE + ".union(w0.workplane(offset=25).moveTo(0,{at}).box(40,{wide},50))"
+    inside, out = bracket.format(at=0, wide=100), bracket.format(at=leans / 2, wide=100 + leans)
+    points = cloud(inside)
+    found = fit(parse(out), points, seconds=0)
+    assert np.ptp(mesh_of(build(parse(out)))[0], axis=0)[1] == 100 + leans
+    assert np.ptp(mesh_of(build(parse(write(found.program))))[0], axis=0) == pytest.approx(
+        np.ptp(points, axis=0), rel=5e-3
+    )
+    assert overlap(found.program, inside) > overlap(parse(out), inside)
+    assert write(fit(parse(out), points, seconds=0, structure=False).program) == write(parse(out))
