@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES
 from cadrecode.errors import CadrecodeError, DatasetError
 from cadrecode.ui import archive, film, html, models
@@ -27,6 +29,7 @@ SHOWN = 4  # worst and best
 QUOTED = (("DeepCAD", 0.920, 0.16, 0.004), ("Fusion360", 0.878, 0.15, 0.005))
 
 Scored = tuple[str, dict]  # a model, and its report
+Meshes = dict[str, tuple[np.ndarray, np.ndarray]]  # of an id: (n, 3) and (m, 3)
 
 
 def targets_of(source: str, family: str, files: Sequence[str] | None, path: str | None, services: Services) -> str:
@@ -160,27 +163,38 @@ def ious(reports: Sequence[Scored], words: Words) -> dict[str, list[float]]:
     return found
 
 
-def pictures(reports: Sequence[Scored], services: Services, words: Words) -> str:
-    """The worst and the best parts of each model: the part that was asked for, then what came out."""
+def shown_targets(reports: Sequence[Scored]) -> Meshes:
+    """The parts that `pictures` shows, as they were asked for; to be read while they are there."""
     from cadrecode.scoring.targets import Shape, load_targets
 
+    wanted = {one["id"] for _, _, _, parts in _picked(reports) for one in parts}
+    shapes = load_targets(reports[0][1]["targets"], ids=wanted)
+    return {one.id: (one.vertices, one.faces) for one in shapes if isinstance(one, Shape)}
+
+
+def pictures(reports: Sequence[Scored], targets: Meshes, services: Services, words: Words) -> str:
+    """The worst and the best parts of each model: the part that was asked for, then what came out."""
+    drawn = [
+        (words(title, model=models.base_words(name, words)),
+         [cell for one in parts for cell in _pair(one, prefix, targets, services, words)])
+        for title, name, prefix, parts in _picked(reports)
+    ]  # fmt: skip
+    return film.film(words("evaluate.pictures"), drawn)
+
+
+def _picked(reports: Sequence[Scored]) -> list[tuple[str, str, str, list[dict]]]:
+    """(title's key, model, "fit_" where there was one, rows) of what is shown."""
     picked = []
     for name, scored in reports:
         prefix = "fit_" if "fit_median_iou" in scored else ""
         ranked = sorted(scored["shapes"], key=lambda one: one[f"{prefix}iou"])
         count = min(SHOWN, (len(ranked) + 1) // 2)
-        shown = models.base_words(name, words)
-        picked.append((words("evaluate.worst", model=shown), prefix, ranked[:count]))
-        picked.append((words("evaluate.best_parts", model=shown), prefix, ranked[-count:][::-1] if count else []))
-    wanted = {one["id"] for _, _, parts in picked for one in parts}
-    targets = reports[0][1]["targets"]
-    found = {s.id: (s.vertices, s.faces) for s in load_targets(targets, ids=wanted) if isinstance(s, Shape)}
-    drawn = [(title, [cell for one in parts for cell in _pair(one, prefix, found, services, words)])
-             for title, prefix, parts in picked]  # fmt: skip
-    return film.film(words("evaluate.pictures"), drawn)
+        picked.append(("evaluate.worst", name, prefix, ranked[:count]))
+        picked.append(("evaluate.best_parts", name, prefix, ranked[-count:][::-1] if count else []))
+    return picked
 
 
-def _pair(one: dict, prefix: str, targets: dict, services: Services, words: Words) -> list[film.Picture]:
+def _pair(one: dict, prefix: str, targets: Meshes, services: Services, words: Words) -> list[film.Picture]:
     from cadrecode.scoring import build_text
 
     built = build_text(one[f"{prefix}program"], services.sandbox())

@@ -1,4 +1,4 @@
-"""Long work beside the page: in a thread, its progress read by the handler that waits for it."""
+"""Long work beside the page: in a thread, its progress read by the handlers that wait for it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from cadrecode.errors import CadrecodeError
 
 Report = Callable[[str, int, int], None]  # stage, done, total
 
@@ -52,3 +54,66 @@ def follow(work: Callable[[Report], Any]) -> Iterator[Progress | Result]:
         yield item
         if isinstance(item, Result):
             return
+
+
+class Background:
+    """One piece of long work at a time. It goes on when the page that began it is closed; any page can follow it."""
+
+    def __init__(self):
+        self._changed = threading.Condition()
+        self._said: list[Progress | Result | BaseException] = []  # of the latest work; empty: none was begun
+        self._stop = threading.Event()
+
+    @property
+    def active(self) -> bool:
+        """Whether work is going on."""
+        return bool(self._said) and isinstance(self._said[-1], Progress)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop.is_set()
+
+    def begin(self, work: Callable[[Report, Callable[[], bool]], Any], stage: str = "loading") -> None:
+        """Run `work(report, should_stop)` in a thread. Raises: CadrecodeError: earlier work is still going on."""
+        with self._changed:
+            if self.active:
+                raise CadrecodeError("Another one is still going on. Wait for it, or cancel it.")
+            self._said, self._stop = [Progress(stage, 0, 1)], threading.Event()
+            said, stop = self._said, self._stop
+            self._changed.notify_all()
+
+        def run() -> None:
+            try:
+                self._say(said, Result(work(lambda *progress: self._say(said, Progress(*progress)), stop.is_set)))
+            except BaseException as error:  # kept for whoever follows, and raised there
+                self._say(said, error)
+
+        here = contextvars.copy_context()  # who asked, see `access`
+        threading.Thread(target=here.run, args=(run,), daemon=True, name="background work").start()
+
+    def cancel(self) -> None:
+        """Ask the work to stop."""
+        self._stop.set()
+
+    def follow(self) -> Iterator[Progress | Result]:
+        """The newest progress of the work that is there now, as it comes, then its result; nothing if there is none.
+
+        Raises: whatever the work raised.
+        """
+        said, seen = self._said, 0
+        while said:
+            with self._changed:
+                while len(said) == seen:
+                    self._changed.wait()
+                seen, item = len(said), said[-1]
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+            if isinstance(item, Result):
+                return
+
+    def _say(self, said: list, item: Progress | Result | BaseException) -> None:
+        with self._changed:
+            said.append(item)
+            self._changed.notify_all()

@@ -5,6 +5,8 @@ Gaps have the same names on both sides; one that begins with _ is English gramma
 
 SAID_OF_MODELS = {
     # rebuilding, files, links, batches
+    "Another one is still going on.": "另一个仍在进行。",
+    "Wait for it, or cancel it.": "请等待它完成，或取消它。",
     "There is no cloud yet: drop a file or pick a sample.": "还没有点云：请拖入文件或选择示例。",
     "STEP and BREP files need the OpenCASCADE sandbox, which is off on this link.":
         "STEP 和 BREP 文件需要 OpenCASCADE 沙箱，此链接上已关闭。",

@@ -195,6 +195,8 @@ def test_base_against_adapter_on_uploaded_meshes(page, app, trained, tmp_path):
     page.locator("#evaluate-models").get_by_text("tiny", exact=True).click()
     slide(page, "#evaluate-fit", 1)
     page.locator("#evaluate").click()
+    expect(page.locator("#evaluate")).to_be_disabled()
+    opened(page, app, "Evaluate")  # the page is closed, and opened again: the evaluation goes on
     expect(page.locator("#evaluation tbody tr")).to_have_count(2, timeout=90 * SECONDS)
     expect(page.locator("#evaluate-parts img")).to_have_count(2 * 2 * 2)
     scores = [float(cell) for cell in page.locator("#evaluation tbody td:nth-child(6)").all_inner_texts()]

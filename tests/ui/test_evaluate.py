@@ -100,7 +100,7 @@ def test_a_fit_stands_apart_and_is_not_worse(services, typist):
 
 def test_the_worst_and_the_best_are_drawn_beside_the_true_part(services, typist):
     reports, _ = evaluated(services, typist)
-    shown = tab.pictures(reports, services, EN)
+    shown = tab.pictures(reports, tab.shown_targets(reports), services, EN)
     ranked = sorted(reports[0][1]["shapes"], key=lambda one: one["iou"])
     worst, best = shown.split("<h4>embedded base: best")
     assert worst.index(ranked[0]["id"]) < worst.index(ranked[1]["id"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import gradio as gr
 
 from cadrecode.program.invent import FAMILIES
 from cadrecode.ui import evaluation, figures, html, models
 from cadrecode.ui.evaluation import COLUMNS, INVENTED, OWN, SUFFIXES, UPLOAD
-from cadrecode.ui.live import Result, follow
+from cadrecode.ui.live import Report, Result
 from cadrecode.ui.services import Services
 from cadrecode.ui.table import empty_table, rows_html
 from cadrecode.ui.text import Words
@@ -79,43 +79,56 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     hear(page.load, offer, chosen, chosen, words)
     hear(tab.select, offer, chosen, chosen, words)
 
-    def results(reports: list[evaluation.Scored]) -> dict:
+    def results(reports: list[evaluation.Scored], targets: evaluation.Meshes) -> dict:
         return {
             table: rows_html(*shape, evaluation.rows(reports, words), pickable=False),
             hint: "",
             details: gr.update(visible=True),
             histogram: figures.histogram(evaluation.ious(reports, words), words.curve()),
-            shots: evaluation.pictures(reports, services, words),
+            shots: evaluation.pictures(reports, targets, services, words),
             missed: evaluation.skipped(reports, words),
             export: gr.update(value=str(evaluation.write_report(reports, services)), interactive=True),
         }
 
-    def run(source, family, files, path, chosen, limit, candidates, seed, fit, request: gr.Request) -> Iterator[dict]:
-        busy = {go: gr.update(interactive=False), cancel: gr.update(interactive=True)}
-        rested = {go: gr.update(interactive=True), cancel: gr.update(interactive=False)}
-        with services.stoppable(f"evaluate {request.session_hash}") as stop:
-            yield {progress: html.progress(words.stage("loading"), 0, 1), **busy}
-            try:
-                targets = evaluation.targets_of(source, family, files, path, services)
-                options = {"candidates": candidates, "limit": limit, "seed": seed, "fit_seconds": fit}
-                for item in follow(
-                    lambda report: evaluation.evaluate(targets, chosen, services, report, stop.is_set, **options)
-                ):
-                    if isinstance(item, Result):
-                        said = words("result.stopped") if stop.is_set() else ""
-                        yield {progress: html.idle(said), **rested, **results(item.value)}
-                    else:
-                        said = f"{models.base_words(words.stage(item.stage), words)} {item.done} / {item.total}"
-                        yield {progress: html.progress(said, item.done, item.total), **busy}
-            except Exception as error:
-                yield {progress: html.bad(told(error, words)), **rested}
-                raise
+    going = services.evaluating
+    busy = {go: gr.update(interactive=False), cancel: gr.update(interactive=True)}
+    rested = {go: gr.update(interactive=True), cancel: gr.update(interactive=False)}
+
+    def run(source, family, files, path, chosen, limit, candidates, seed, fit) -> Iterator[dict]:
+        options = {"candidates": candidates, "limit": limit, "seed": seed, "fit_seconds": fit}
+        try:
+            targets = evaluation.targets_of(source, family, files, path, services)
+
+            def work(report: Report, stop: Callable[[], bool]) -> tuple:
+                reports = evaluation.evaluate(targets, chosen, services, report, stop, **options)
+                return reports, evaluation.shown_targets(reports)
+
+            going.begin(work)
+            yield from watch()
+        except Exception as error:
+            yield {progress: html.bad(told(error, words)), **(busy if going.active else rested)}
+            raise
+
+    def watch() -> Iterator[dict]:
+        for item in going.follow():
+            if isinstance(item, Result):
+                said = words("result.stopped") if going.stopped else ""
+                yield {progress: html.idle(said), **rested, **results(*item.value)}
+            else:
+                said = f"{models.base_words(words.stage(item.stage), words)} {item.done} / {item.total}"
+                yield {progress: html.progress(said, item.done, item.total), **busy}
+
+    def rejoin() -> Iterator[dict]:
+        """A page that comes later, or again."""
+        try:
+            yield {progress: html.idle()}
+            yield from watch()
+        except Exception as error:  # it was told to the page that asked
+            yield {progress: html.bad(told(error, words)), **rested}
 
     asked = [source, family, files, path, chosen, limit, candidates, seed, fit]
     shown = [table, hint, details, histogram, shots, missed, export]
     hear(go.click, run, asked, [progress, go, cancel, *shown], words)
 
-    def cancel_now(request: gr.Request):
-        services.cancel(f"evaluate {request.session_hash}")
-
-    hear(cancel.click, cancel_now, None, None, words)
+    hear(page.load, rejoin, None, [progress, go, cancel, *shown], words)
+    hear(cancel.click, going.cancel, None, None, words)
