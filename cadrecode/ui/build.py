@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from cadrecode import jobs
 from cadrecode.ui import access, api, guide, samples, theme
 from cadrecode.ui.language import PAGES, LanguageMiddleware
+from cadrecode.ui.remembered import browser_state
 from cadrecode.ui.services import Services
 from cadrecode.ui.tabs import adapters, batch, evaluate, reconstruct, train
 from cadrecode.ui.text import LANGUAGES, Words
@@ -43,6 +44,7 @@ def build_app(services: Services) -> gr.Blocks:
 
 def _page(services: Services, words: Words, app: gr.Blocks) -> None:
     gr.HTML(_head(words))
+    kept = browser_state("train")
     with gr.Tabs(elem_id="tabs") as tabs:
         with gr.Tab(words("tab.reconstruct"), id="reconstruct") as tab:
             guide.tour(words)
@@ -53,7 +55,7 @@ def _page(services: Services, words: Words, app: gr.Blocks) -> None:
             batch.build(services, words, app, tab)
         with gr.Tab(words("tab.train"), id="train", elem_id="tab-train"):
             guide.about(words, "train")
-            train.build(services, words, app)
+            train.build(services, words, app, kept)
         with gr.Tab(words("tab.evaluate"), id="evaluate", elem_id="tab-evaluate") as evaluating:
             guide.about(words, "evaluate")
             evaluate.build(services, words, app, evaluating)

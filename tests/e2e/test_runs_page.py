@@ -140,12 +140,14 @@ def test_save_and_stop_resume_kill_compare_delete(page, app, trained):
 
 def test_wrong_settings_are_told_in_words(page, app):
     opened(page, app, "Train")
-    fill(page, "#set-lora_r", "many")
+    page.locator("#set-lora_r input, #set-lora_r textarea").press_sequentially("many")
     page.locator("#start").click()
     expect(page.locator(".toast-body")).to_contain_text("lora_r")
     title = page.evaluate("getComputedStyle(document.querySelector('.toast-title'), '::after').content")
     assert title == '"That did not work"'  # in the page's language, where Gradio says "Error"
     expect(page.locator("#badge")).to_contain_text("lora_r")
+    opened(page, app, "Train")  # again: what was typed is there
+    expect(page.locator("#set-lora_r input, #set-lora_r textarea")).to_have_value(re.compile("many$"))
 
 
 def test_an_adapter_is_merged_handed_on_and_taken_in_again(page, app, trained, tmp_path):

@@ -15,7 +15,7 @@ from cadrecode.ui.files import KINDS, write_files
 from cadrecode.ui.live import Result, follow
 from cadrecode.ui.parts import UNITS, Part, Work
 from cadrecode.ui.rebuilding import Options, open_cloud, rebuild, run_program
-from cadrecode.ui.remembered import again, remember
+from cadrecode.ui.remembered import again, browser_state, remember
 from cadrecode.ui.services import Services
 from cadrecode.ui.text import Words
 from cadrecode.ui.views import DEVIATION, SOLID, WITH_POINTS, cloud_view, stage_words, strip, strip_title, view
@@ -200,7 +200,8 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     # a reload
     options = {"candidates": candidates, "temperature": temperature, "fit_seconds": fit_seconds, "align": align,
                "clean": clean, "seed": seed}  # fmt: skip
-    kept = remember("options", options)
+    kept = browser_state("options")
+    remember(kept, options)
     hear(page.load, lambda found: again(found, options), kept, list(options.values()), words)
 
     # rebuild

@@ -15,6 +15,7 @@ from cadrecode.errors import CadrecodeError, ConfigError
 from cadrecode.runs import Run
 from cadrecode.ui import confirm, figures, film, form, html, models, new_run, watching
 from cadrecode.ui.new_run import INVENTED, OWN
+from cadrecode.ui.remembered import again, remember
 from cadrecode.ui.services import Services
 from cadrecode.ui.table import empty_table, rows_html
 from cadrecode.ui.text import Words
@@ -24,8 +25,11 @@ LOOK_SECONDS = 2.0
 MOST_COMPARED = 3
 
 
-def build(services: Services, words: Words, page: gr.Blocks) -> None:
-    """Lay the tab out and wire it."""
+def build(services: Services, words: Words, page: gr.Blocks, kept: gr.BrowserState) -> None:
+    """Lay the tab out and wire it.
+
+    Args: kept: what was set in the form; see `remembered`.
+    """
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
             asked = _ask(words)
@@ -33,6 +37,8 @@ def build(services: Services, words: Words, page: gr.Blocks) -> None:
             shown = _show(words)
     follow = _wire_runs(shown, services, words, page)
     _wire_form(asked, shown, follow, services, words, page)
+    remember(kept, asked.named)
+    hear(page.load, lambda found: again(found, asked.named), kept, asked.inputs, words)
 
 
 # --- a new run --------------------------------------------------------------------------------------------------------
@@ -66,7 +72,13 @@ class Asked:
     @property
     def inputs(self) -> list[gr.components.Component]:
         """Everything that decides a run, as `_gathered` takes it."""
-        return [self.preset, *self.data, self.name, *self.fields.values()]
+        return list(self.named.values())
+
+    @property
+    def named(self) -> dict[str, gr.components.Component]:
+        """The same by name."""
+        data = {"source": self.source, "family": self.family, "count": self.count, "path": self.path}
+        return {"preset": self.preset, **data, "name": self.name, **self.fields}
 
 
 def _ask(words: Words) -> Asked:
@@ -162,7 +174,7 @@ def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services,
         invented = source == INVENTED
         return gr.update(visible=invented), gr.update(visible=invented), gr.update(visible=not invented)
 
-    hear(asked.source.input, show_source, asked.source, asked.data[1:], words)
+    hear(asked.source.change, show_source, asked.source, asked.data[1:], words)
     rank, alpha = asked.fields["lora_r"], asked.fields["lora_alpha"]
     hear(
         asked.strength.input,
