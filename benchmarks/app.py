@@ -28,6 +28,7 @@ from tests.e2e.conftest import BROWSER_ARGUMENTS, App, find_browser, free_port
 from tests.e2e.test_stories import SLIDE
 
 READY = "#download-step:not([disabled])"
+OTHER_PROGRAM = "before => document.querySelector('#program .cm-content').innerText !== before"
 WAIT_MS = 120_000
 TRAINING_SECONDS = 300  # until a training's first steps, on a busy machine
 IDLE_SECONDS, POLL_SECONDS, BROWSERS = 20, 20, 10
@@ -61,14 +62,10 @@ def rebuild(page: Page, sample: int) -> float:
         program = page.locator("#program .cm-content").inner_text()
         began = time.monotonic()
         page.locator("#samples button").nth(sample).click()
-        page.wait_for_function(
-            "before => document.querySelector('#program .cm-content').innerText !== before", arg=program
-        )
+        page.wait_for_function(OTHER_PROGRAM, arg=program)
         empty = page.locator("#program .cm-content").inner_text()
         page.locator("#rebuild:not([disabled])").click()
-        page.wait_for_function(
-            "before => document.querySelector('#program .cm-content').innerText !== before", arg=empty
-        )
+        page.wait_for_function(OTHER_PROGRAM, arg=empty)
         page.locator("#numbers .cr-lead").wait_for()
         seconds = time.monotonic() - began
         page.locator(READY).wait_for()

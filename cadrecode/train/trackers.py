@@ -30,7 +30,5 @@ def prepare_tracker(tracker: str, run_folder: Path) -> None:
         )
     for name, value in OFFLINE[tracker].items():
         place = os.environ.setdefault(name, value.format(run=run_folder.absolute()))
-        if name.endswith("_DIR"):
-            Path(place).mkdir(
-                parents=True, exist_ok=True
-            )  # wandb goes elsewhere, and swanlab fails, where there is none
+        if name.endswith("_DIR"):  # wandb goes elsewhere, and swanlab fails, where there is none
+            Path(place).mkdir(parents=True, exist_ok=True)

@@ -74,12 +74,12 @@ class Background:
         """Whether it was asked to stop."""
         return self._stop.is_set()
 
-    def begin(self, work: Callable[[Report, Callable[[], bool]], Any], stage: str = "loading") -> None:
+    def begin(self, work: Callable[[Report, Callable[[], bool]], Any]) -> None:
         """Run `work(report, should_stop)` in a thread. Raises: CadrecodeError: earlier work is still going on."""
         with self._changed:
             if self.active:
                 raise CadrecodeError("Another one is still going on. Wait for it, or cancel it.")
-            self._said, self._stop = [Progress(stage, 0, 1)], threading.Event()
+            self._said, self._stop = [Progress("loading", 0, 1)], threading.Event()
             said, stop = self._said, self._stop
             self._changed.notify_all()
 
