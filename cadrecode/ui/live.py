@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,44 +29,18 @@ class Result:
     value: Any
 
 
-def follow(work: Callable[[Report], Any]) -> Iterator[Progress | Result]:
-    """Run `work(report)` in a thread and yield its progress, the newest only, then its result.
-
-    Raises: whatever `work` raises.
-    """
-    said: queue.Queue = queue.Queue()
-
-    def run() -> None:
-        try:
-            said.put(Result(work(lambda stage, done, total: said.put(Progress(stage, done, total)))))
-        except BaseException as error:  # handed to whoever waits, and raised there
-            said.put(error)
-
-    here = contextvars.copy_context()  # who asked, see `access`
-    threading.Thread(target=here.run, args=(run,), daemon=True, name="long work").start()
-    while True:
-        item = said.get()
-        while isinstance(item, Progress) and not said.empty():
-            item = said.get()
-        if isinstance(item, BaseException):
-            raise item
-        yield item
-        if isinstance(item, Result):
-            return
-
-
 class Background:
     """One piece of long work at a time. It goes on when the page that began it is closed; any page can follow it."""
 
     def __init__(self):
         self._changed = threading.Condition()
-        self._said: list[Progress | Result | BaseException] = []  # of the latest work; empty: none was begun
+        self._said: list[Progress | Result | BaseException] | None = None  # of the latest work; None: none was begun
         self._stop = threading.Event()
 
     @property
     def active(self) -> bool:
         """Whether work is going on."""
-        return bool(self._said) and isinstance(self._said[-1], Progress)
+        return self._said is not None and all(isinstance(item, Progress) for item in self._said[-1:])
 
     @property
     def stopped(self) -> bool:
@@ -79,9 +52,7 @@ class Background:
         with self._changed:
             if self.active:
                 raise CadrecodeError("Another one is still going on. Wait for it, or cancel it.")
-            self._said, self._stop = [Progress("loading", 0, 1)], threading.Event()
-            said, stop = self._said, self._stop
-            self._changed.notify_all()
+            said, stop = self._said, self._stop = [], threading.Event()
 
         def run() -> None:
             try:
@@ -102,7 +73,7 @@ class Background:
         Raises: whatever the work raised.
         """
         said, seen = self._said, 0
-        while said:
+        while said is not None:
             with self._changed:
                 while len(said) == seen:
                     self._changed.wait()
@@ -117,3 +88,13 @@ class Background:
         with self._changed:
             said.append(item)
             self._changed.notify_all()
+
+
+def follow(work: Callable[[Report], Any]) -> Iterator[Progress | Result]:
+    """Run `work(report)` in a thread and yield its progress, the newest only, then its result.
+
+    Raises: whatever `work` raises.
+    """
+    background = Background()
+    background.begin(lambda report, should_stop: work(report))
+    yield from background.follow()
