@@ -16,6 +16,7 @@ import numpy as np
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.cloud.normals import Normals, given_normals, outward_normals
 from cadrecode.errors import ProgramError
+from cadrecode.fit.box import in_box
 from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
 from cadrecode.fit.objective import Evaluated, Objective, weight
 from cadrecode.fit.structure import richer, simpler, trimmed, turned_over
@@ -31,7 +32,6 @@ FINAL_SHARE, FINAL_SHARE_NOISY = 0.2, 0.35  # of the time, for the last squares,
 TRIED_ALONE = 3  # changes of structure, the best at first sight, whose numbers are fitted
 ADDED = 1e-4  # of the cloud's size: what a feature that is added must gain
 GUESSED = 2.5e-3  # of the cloud's size: what wrong guesses of sides cost a right program at most
-STICKS_OUT = 5e-3  # of the cloud's size: what is farther beyond a clean cloud's bounding box is cut off in the end
 FINE_STEPS = (2.0, 1.0)  # for a program whose numbers were fitted but for one feature
 
 
@@ -116,7 +116,7 @@ def fit(
         best, cost = program, given.cost
     best, cost = tidied(best, cost, program, judge, frame)
     if structure:
-        best = _within_box(best, cost, judge)
+        best, cost = in_box(best, cost, judge)
     after = judge.evaluate(best).measured.distance
     evaluations += polish.evaluations + judge.evaluations
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
@@ -160,16 +160,6 @@ def _only_sides_differ(given: Evaluated, best: Evaluated, judge: Objective) -> b
     """
     farther = best.measured.gap > given.measured.gap + judge.noise
     return farther and given.cost - best.cost < GUESSED * judge.ruler.size
-
-
-def _within_box(program: Program, cost: float, judge: Objective) -> Program:
-    """Without what sticks out of the bounding box of a clean cloud, if the rest does not come to lie much farther off:
-    no material is there, whatever it was meant to be.
-    """
-    if judge.is_noisy:
-        return program
-    cuts = list(trimmed(program, judge.evaluate(program), judge, STICKS_OUT * judge.ruler.size))
-    return cuts[-1] if cuts and judge.cost_as_written(cuts[-1]) < cost + GUESSED * judge.ruler.size else program
 
 
 def _cheaper(program: Program, cost: float, others: Iterable[Program], judge: Objective) -> tuple[Program, float]:
