@@ -16,11 +16,11 @@ import numpy as np
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.cloud.normals import Normals, given_normals, outward_normals
 from cadrecode.errors import ProgramError
-from cadrecode.fit.box import in_box
+from cadrecode.fit.box import box_agrees, in_box
 from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
 from cadrecode.fit.objective import Evaluated, Objective, weight
 from cadrecode.fit.structure import richer, simpler, trimmed, turned_over
-from cadrecode.fit.tidy import tidied
+from cadrecode.fit.tidy import rounded_numbers, tidied
 from cadrecode.frames import Frame
 from cadrecode.program import Program
 
@@ -116,7 +116,7 @@ def fit(
         best, cost = program, given.cost
     best, cost = tidied(best, cost, program, judge, frame)
     if structure:
-        best, cost = in_box(best, cost, judge)
+        best = _in_round_box(best, cost, program, judge, frame)
     after = judge.evaluate(best).measured.distance
     evaluations += polish.evaluations + judge.evaluations
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
@@ -160,6 +160,15 @@ def _only_sides_differ(given: Evaluated, best: Evaluated, judge: Objective) -> b
     """
     farther = best.measured.gap > given.measured.gap + judge.noise
     return farther and given.cost - best.cost < GUESSED * judge.ruler.size
+
+
+def _in_round_box(program: Program, cost: float, given: Program, judge: Objective, frame: Frame | None) -> Program:
+    """The program with the cloud's bounding box; what was changed for it in round numbers, if the box allows them."""
+    boxed, now = in_box(program, cost, judge)
+    if boxed == program:
+        return program
+    rounded, _ = rounded_numbers(boxed, now, given, judge, frame, now + judge.noise)
+    return rounded if box_agrees(rounded, judge) else boxed
 
 
 def _cheaper(program: Program, cost: float, others: Iterable[Program], judge: Objective) -> tuple[Program, float]:

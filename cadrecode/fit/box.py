@@ -23,7 +23,7 @@ def in_box(program: Program, cost: float, objective: Objective) -> tuple[Program
     feature reaches out to points that lie beyond, whichever costs least. Noise makes the box of a cloud larger: what is
     within it is let be, and a step must pay.
     """
-    allowed = max(AGREES * objective.ruler.size, objective.slack if objective.is_noisy else 0.0)
+    allowed = _allowed(objective)
     dearest = -objective.noise if objective.is_noisy else DEAREST * objective.ruler.size
     given_up: set[int] = set()
     while True:
@@ -36,6 +36,15 @@ def in_box(program: Program, cost: float, objective: Objective) -> tuple[Program
             given_up.add(faces[0])
         else:
             program, cost = found
+
+
+def box_agrees(program: Program, objective: Objective) -> bool:
+    """Whether every face of the program's bounding box is where the cloud's is."""
+    return bool((np.abs(_off(objective.solid(program), objective)) <= _allowed(objective)).all())
+
+
+def _allowed(objective: Objective) -> float:
+    return max(AGREES * objective.ruler.size, objective.slack if objective.is_noisy else 0.0)
 
 
 def _off(solid: Manifold, objective: Objective) -> np.ndarray:
