@@ -47,7 +47,10 @@ from cadrecode.runs import Run, State
 
 log = logging.getLogger(__name__)
 
-TOKENIZER_PROGRAMS = {"general": 4000}  # programs whose fragments become tokens; OTHER_PROGRAMS of every other family
+TOKENIZER_PROGRAMS = {
+    "general": 4000,
+    "designs": 4000,
+}  # programs whose fragments become tokens; OTHER_PROGRAMS of every other family
 OTHER_PROGRAMS = 200
 TOKENIZER_SEED = 10**7  # apart from the seeds of training and of held-out parts
 EVALUATION_PARTS = 64
