@@ -96,6 +96,8 @@ class LoopOutline:
         if len(corners) < 2 or (len(corners) == 2 and all(m is None for m in middles)):
             raise Degenerate
         ends = [*corners[1:], corners[0]]
+        if any(start == end for start, end in zip(corners, ends)):  # a spike was there, out and back
+            raise Degenerate
         edges = [Line(end) if middle is None else Arc(middle, end) for middle, end in zip(middles, ends)]
         if isinstance(edges[-1], Line):
             edges.pop()

@@ -8,7 +8,7 @@ from cadrecode.program import build, parse, profiles, write
 from cadrecode.program.held_out import held_out
 from cadrecode.program.invent import FAMILIES, invent, invent_solid
 from cadrecode.program.language import Box, Cylinder, Extrusion, Face, Loop, Mode, Operation, Sketch
-from cadrecode.program.outlines import as_step, polygon, rounded
+from cadrecode.program.outlines import Degenerate, as_step, polygon, rounded
 from cadrecode.program.solid import bounds, cross_section, is_single_body
 
 
@@ -103,6 +103,11 @@ def test_a_loop_has_one_text_however_it_is_drawn():
     drawings.append(polygon([*corners, (-2.1, 0.1)]))  # a needless corner on an edge
     snapped = {drawing.snapped(round, round, round) for drawing in drawings}
     assert len(snapped) == 1
+
+
+def test_a_spike_that_rounding_makes_is_no_loop():
+    with pytest.raises(Degenerate):
+        polygon([(0, 0), (4, 0), (4, 2.6), (7, 2.9), (4, 3.4), (4, 6), (0, 6)]).snapped(round, round, round)
 
 
 def test_rounded_corners_lie_on_their_circle():
