@@ -19,7 +19,6 @@ from manifold3d import CrossSection, Manifold, OpType
 from cadrecode.errors import ProgramError
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE
 from cadrecode.program import families
-from cadrecode.program.families import LOCAL_AXES, Slab
 from cadrecode.program.language import (
     Box,
     Circle,
@@ -38,6 +37,7 @@ from cadrecode.program.language import (
     Step,
 )
 from cadrecode.program.outlines import Degenerate, RectOutline, as_step, whole
+from cadrecode.program.pieces import LOCAL_AXES, Slab
 from cadrecode.program.solid import SAGITTA, bounds, build_solid, cross_section, half_side, is_single_body, loop_points
 from cadrecode.program.turn import Turn
 from cadrecode.program.write import write
