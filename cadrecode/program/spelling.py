@@ -38,6 +38,7 @@ from cadrecode.program.solid import SAGITTA, build_solid, cross_section, half_si
 HALF_SIDE = MODEL_SIDE * CODE_PER_MODEL / 2  # a normalised part reaches from -100 to 100 along its longest side
 PLANE_OF_AXIS = {2: "XY", 0: "YZ", 1: "ZX"}  # the plane whose normal is that axis
 GRID_SAGITTA = SAGITTA * HALF_SIDE  # for circles on the grid
+A_PATTERN = 3  # equal pieces, from which on they are one solid, and one step of its sketch
 LEAST_HOLE = 12  # CODE squared: a circle of radius 2
 
 
@@ -50,13 +51,15 @@ class Spelled:
     built: Manifold
 
 
-def spelled(slabs: Iterable[GridSlab]) -> list[Spelled]:
+def spelled(slabs: Iterable[GridSlab], sagitta: float | None = None) -> list[Spelled]:
     """Slabs as canonical solids, in their order.
 
+    Args:   sagitta: how far a side may cut into its circle; by the size of the solids when None.
     Raises: Degenerate: rounding breaks one. ProgramError: a sketch has no area.
     """
     solids = [(grid.slab.cut, canonical_solid(grid)) for grid in slabs]
-    sagitta = SAGITTA * max(half_side(solid) for _, solid in solids)
+    if sagitta is None:
+        sagitta = SAGITTA * max(half_side(solid) for _, solid in solids)
     return [Spelled(cut, solid, build_solid(solid, sagitta)) for cut, solid in solids]
 
 
@@ -110,9 +113,11 @@ def canonical_solid(grid: GridSlab) -> Solid:
     if high <= low:
         raise Degenerate
     steps = [as_step(outline, Mode.ADD, *snaps, grid.length) for outline in slab.outers]
+    if len(steps) >= A_PATTERN and len({step.shape for step in steps}) == 1:
+        steps = [replace(steps[0], places=tuple(sorted({step.places[0] for step in steps})))]
     holes = [as_step(outline, Mode.SUBTRACT, *snaps, grid.length) for outline in slab.holes]
     steps += _holes(_seen(steps, holes))
-    if len(steps) == 1 and isinstance(slab.outers[0], RectOutline):
+    if len(steps) == 1 and len(slab.outers) == 1 and isinstance(slab.outers[0], RectOutline):
         x0, y0, x1, y1 = slab.outers[0].bounds()
         corners = np.zeros((2, 3), int)
         corners[:, slab.axis] = low, high
@@ -120,7 +125,7 @@ def canonical_solid(grid: GridSlab) -> Solid:
         corners[:, y_axis] = snaps[1](y0), snaps[1](y1)
         return _box(corners)
     plane = _plane(slab.axis, low)
-    if len(steps) == 1 and isinstance(steps[0].shape, Circle):
+    if len(steps) == 1 and len(slab.outers) == 1 and isinstance(steps[0].shape, Circle):
         height = high - low
         return Cylinder(plane, whole(height / 2), steps[0].places[0], height, steps[0].shape.radius)
     return Extrusion(plane, Sketch(tuple(_first_bare(steps))), high - low)
