@@ -232,6 +232,16 @@ RUNS: dict[str, tuple[str, str]] = {
     "evaluate.models": ("Models", "模型"),
     "evaluate.limit": ("How many", "数量"),
     "evaluate.go": ("Evaluate", "评估"),
+    "evaluate.go_on": ("Go on", "继续"),
+    "evaluate.cut": (
+        "Cut off before its end: {done} of up to {total} parts are scored. Go on scores the others, as if nothing had "
+        "happened.",
+        "评估中途中断：已评分 {done} 个零件（最多 {total} 个）。点“继续”为其余零件评分，结果与未中断时相同。",
+    ),
+    "evaluate.of": (
+        "Of {targets}: up to {limit} parts, {candidates} candidates each, seed {seed}, {fit} s of fit.",
+        "零件：{targets}，最多 {limit} 个；每个 {candidates} 个候选，随机种子 {seed}，拟合 {fit} 秒。",
+    ),
     "evaluate.model": ("Model", "模型"),
     "evaluate.n": ("Parts", "零件数"),
     "evaluate.invalid": ("Invalid", "无效"),
