@@ -219,10 +219,13 @@ RUNS: dict[str, tuple[str, str]] = {
     "evaluate.skipped": ("{n} parts could not be scored", "{n} 个零件无法评分"),
     "quoted.title": ("Quoted, not measured here", "引用数据，并非在此测得"),
     "quoted.set": ("Published figures", "已发表的数据"),
-    "quoted.row": ("CAD-Recode on {name} (quoted)", "CAD-Recode，{name}（引用）"),
+    "quoted.cd": ("Median Chamfer", "Chamfer 中位数"),
+    "quoted.row": ("CAD-Recode v1.5 on {name} (quoted)", "CAD-Recode v1.5，{name}（引用）"),
     "quoted.note": (
-        "From the paper (arXiv 2412.14042), for its own test parts and the best of 10: a place to stand, no contest.",
-        "引自论文（arXiv 2412.14042），基于其自己的测试零件，10 选最佳：仅供参考，不可直接比较。",
+        "From its authors' repository (github.com/filaPro/cad-recode, CHANGELOG.md; paper: arXiv 2412.14042v2), for "
+        "their own test parts and way of measuring: a place to stand, no contest.",
+        "引自作者的代码仓库（github.com/filaPro/cad-recode 的 CHANGELOG.md；论文：arXiv 2412.14042v2），"
+        "基于其自己的测试零件和评测方法：仅供参考，不可直接比较。",
     ),
     "evaluate.path": ("Folder, STEP file or .npz", "文件夹、STEP 文件或 .npz"),
     "evaluate.path.info": (

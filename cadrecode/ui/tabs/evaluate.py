@@ -59,9 +59,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             of = gr.HTML(elem_id="evaluate-of", padding=False)
             hint = gr.HTML(html.empty(words("evaluate.empty")), elem_id="evaluate-hint")
             with gr.Column(visible=False) as details:
-                histogram = gr.Plot(
-                    figures.histogram({}, words.curve()), label=words("evaluate.histogram"), elem_id="histogram"
-                )
+                histogram = gr.Plot(label=words("evaluate.histogram"), elem_id="histogram")
                 shots = gr.HTML(elem_id="evaluate-parts", padding=False)
                 missed = gr.HTML(padding=False)
             gr.HTML(html.note(words("evaluate.how")))
