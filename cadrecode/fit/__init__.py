@@ -2,7 +2,7 @@
 
 A language model guesses the structure well and the numbers roughly. Here numbers are moved first, singly and together;
 then features are dropped, turned over or added where the cloud asks for it; then the numbers are made round. No step is
-taken for a gain within the noise of the cloud.
+taken for a gain within the noise of the cloud. In the end the bounding box is made the cloud's.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class FitResult:
     """What became of a program.
 
     Args:
-        program: in the frame of the one that was given; the same when nothing better was found.
+        program: in the frame of the one that was given; the same when nothing better was found and its box agrees.
         distance_before, distance_after: `CloudRuler.distance` in the cloud's unit.
         evaluations: programs built and measured.
         seconds: what it took; less than was given when it converged.
