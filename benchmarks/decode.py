@@ -2,6 +2,7 @@
 
 python -m benchmarks.decode speed [--rounds 5] [--threads 1] [--deep]
 python -m benchmarks.decode latency [--targets invent:general:10] [--limit 10]
+python -m benchmarks.decode mask [--targets invent:general:60] [--limit 60]
 python -m benchmarks.decode sampling [--programs FILE.jsonl.gz] [--count 60]
 
 `speed`: the embedded base, one held-out part, both sides in turn, the median of the rounds. 8 candidates are one
@@ -9,6 +10,7 @@ greedy sample and 7 drawn ones, as in `reconstruct`. Both sides write until the 
 the clock and, for a machine that others use too, by the seconds of the processor. `--deep`: random weights in 28 layers
 so narrow that nothing but the overhead of each token is left, as on a GPU; both write up to DEEP_TOKENS.
 `latency`: one cloud alone, from its points to 8 programs, built and ranked, without a fit.
+`mask`: what the rule of `model.mask` costs and what it is good for: greedy samples, with it and without.
 `sampling`: best of 8 by distance to the cloud, on held-out invented parts that `evaluate` does not report (their
 numbers begin at FIRST_PART), or on the first programs of a file that can be built.
 """
@@ -48,6 +50,8 @@ TEMPERATURE = 0.7
 TEMPERATURES, TOP_PS = (0.5, 0.7, 1.0), (1.0, 0.95)
 FIRST_PART = 10_000
 DEEP_TOKENS = 100
+MASKS = {"with the mask": True, "without": False}
+MASK_ROUNDS = 5
 
 
 def main() -> None:
@@ -60,6 +64,9 @@ def main() -> None:
     alone = modes.add_parser("latency")
     alone.add_argument("--targets", default="invent:general:10", help="as `evaluate` takes them")
     alone.add_argument("--limit", type=int, default=10)
+    ruled = modes.add_parser("mask")
+    ruled.add_argument("--targets", default="invent:general:60", help="as `evaluate` takes them")
+    ruled.add_argument("--limit", type=int, default=60)
     drawn = modes.add_parser("sampling")
     drawn.add_argument("--programs", type=Path, help="a .jsonl.gz of programs under `code`; invented parts otherwise")
     drawn.add_argument("--count", type=int, default=60)
@@ -68,6 +75,8 @@ def main() -> None:
         speed(options.rounds, options.threads, options.deep)
     elif options.mode == "latency":
         latency(options.targets, options.limit)
+    elif options.mode == "mask":
+        mask(options.targets, options.limit)
     else:
         sampling(options.programs, options.count)
 
@@ -127,16 +136,16 @@ def _deep():
 
 
 def _ours(model, tokenizer, clouds, limit: int) -> int:
+    return sum(
+        _steps(model, tokenizer, rows, temperature=temperature, max_new_tokens=limit)
+        for rows, temperature in _batches(clouds)
+    )
+
+
+def _steps(model, tokenizer, clouds, **options) -> int:
+    """Writes, and counts the steps."""
     steps: list[int] = []
-    for rows, temperature in _batches(clouds):
-        generate(
-            model,
-            tokenizer,
-            rows,
-            temperature=temperature,
-            max_new_tokens=limit,
-            on_token=lambda count, going: steps.append(going),
-        )
+    generate(model, tokenizer, clouds, on_token=lambda count, going: steps.append(going), **options)
     return len(steps)
 
 
@@ -181,6 +190,29 @@ def latency(targets: str, limit: int) -> None:
             print(f"{cloud.name}: {runs[-1][0]:.2f} s, {runs[-1][1]:.2f} of the processor", flush=True)
     for name, values in zip(("by the clock", "of the processor"), zip(*runs[1:])):
         print(f"{CANDIDATES} candidates, {name}: median {statistics.median(values):.2f} s, most {max(values):.2f} s")
+
+
+# --- the mask
+
+
+def mask(targets: str, limit: int) -> None:
+    """Prints a row with the mask and one without. The time is that of one held-out part's 8 rows, both in turn."""
+    torch.set_num_threads(1)
+    model, tokenizer = load_model("embedded")
+    cloud = held_out_pairs(1, n_points=model.point_settings.n_points).clouds
+    clouds = np.repeat(cloud, CANDIDATES, axis=0)
+    sides = {name: functools.partial(_steps, mask_edges=masked) for name, masked in MASKS.items()}
+    runs: dict[str, list[Timed]] = {name: [] for name in sides}
+    for _ in range(MASK_ROUNDS):
+        for name, write in sides.items():
+            runs[name].append(Timed.of(write, model, tokenizer, clouds))
+    print(f"{targets}, at most {limit} greedy samples\n")
+    print("| | invalid | median IoU | mean IoU | ms a step, of the processor |\n|---|---|---|---|---|")
+    for name, masked in MASKS.items():
+        draw = functools.partial(generate, mask_edges=masked)
+        report = evaluate(targets, model, tokenizer, limit=limit, generate=draw)
+        figures = f"{report['invalid_ratio']:.1%} | {report['median_iou']:.3f} | {report['mean_iou_all']:.3f}"
+        print(f"| {name} | {figures} | {_each_step(runs[name])[1]:.2f} |", flush=True)
 
 
 # --- sampling
