@@ -1,7 +1,8 @@
 """From point clouds to program texts: one pass over the prompts, then a token at a time with a cache.
 
 A small loop of our own. All prompts are equally long (points, then START), so no row needs padding or a mask; rows
-that have ended are dropped; a stop is seen after every token. `generate` of transformers does none of the three.
+that have ended are dropped; a stop is seen after every token. `generate` of transformers does none of the three. Nor
+does a token go through the whole of a network's layers: see `Step`.
 """
 
 from __future__ import annotations

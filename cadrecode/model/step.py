@@ -152,7 +152,8 @@ class Step:
 
 
 def _hooked(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)
+    """By torch, or by accelerate, which moves weights that do not fit from device to device."""
+    return bool(module._forward_hooks or module._forward_pre_hooks or hasattr(module, "_hf_hook"))
 
 
 def _direct(module: nn.Module) -> Apply:
