@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from manifold3d import Manifold
@@ -73,7 +74,7 @@ def respelled(slabs: Sequence[Slab], solid: Manifold) -> Program | None:
     Args: solid: what it should be.
     """
     try:
-        steps = spelled(map(GridSlab, slabs), GRID_SAGITTA)
+        steps = [*map(_spelled, slabs)]
     except (Degenerate, ProgramError):
         return None
     for ordered in (in_order(steps), steps):
@@ -93,6 +94,12 @@ def turned(program: Program, turn: Turn) -> Program | None:
         return respelled([turn.slab(slab) for slab in drawing(program)], solid)
     except NotDrawn:
         return None
+
+
+@lru_cache(maxsize=1024)
+def _spelled(slab: Slab) -> Spelled:
+    """Of the drawings that are compared, each differs from the last in a slab or two."""
+    return spelled([GridSlab(slab)], GRID_SAGITTA)[0]
 
 
 def _body(steps: Sequence[Spelled]) -> Manifold:
@@ -195,7 +202,7 @@ def simplified(slabs: Sequence[Slab], solid: Manifold) -> list[Slab]:
         slabs = [clipped(slab, low, high) if slab.cut else slab for slab in slabs]
     if len(slabs) == 1:
         return slabs
-    body = _body(spelled(map(GridSlab, slabs), GRID_SAGITTA))
+    body = _body([*map(_spelled, slabs)])
     for changes in (_without_one, _without_a_hole, _shorter, _without_one, _holes_for_cuts):
         slabs = _while_same(slabs, body, changes)
     return slabs
@@ -222,7 +229,7 @@ def _while_same(slabs: list[Slab], body: Manifold, changes: Callable) -> list[Sl
         accepted = False
         for changed in changes(slabs):
             try:
-                steps = spelled(map(GridSlab, changed), GRID_SAGITTA)
+                steps = [*map(_spelled, changed)]
             except (Degenerate, ProgramError):
                 continue
             if iou(_body(steps), body) > SAME:
