@@ -47,6 +47,7 @@ from cadrecode.program.turn import Turn
 
 EQUAL = 0.995  # IoU of two spellings of one shape, rounded
 SAME = 0.9999  # IoU of a drawing with and without what its shape does not need
+MOST_TRIED = 8  # slabs; beyond that a plainer drawing takes seconds to find, and the base knows four solids
 FLAT = 1e-6  # of a direction: what is left along the other axes
 
 
@@ -200,7 +201,7 @@ def simplified(slabs: Sequence[Slab], solid: Manifold) -> list[Slab]:
     if len(added):
         low, high = added[:, 0].min(axis=0), added[:, 1].max(axis=0)
         slabs = [clipped(slab, low, high) if slab.cut else slab for slab in slabs]
-    if len(slabs) == 1:
+    if not 1 < len(slabs) <= MOST_TRIED:
         return slabs
     body = _body([*map(_spelled, slabs)])
     for changes in (_without_one, _without_a_hole, _shorter, _without_one, _holes_for_cuts):
