@@ -16,7 +16,6 @@ import numpy as np
 from manifold3d import Manifold
 
 from cadrecode.errors import ProgramError
-from cadrecode.program.families import LOCAL_AXES, Slab
 from cadrecode.program.language import (
     Box,
     Circle,
@@ -31,6 +30,7 @@ from cadrecode.program.language import (
     Solid,
 )
 from cadrecode.program.outlines import Degenerate, Outline, mapped
+from cadrecode.program.pieces import LOCAL_AXES, Slab
 from cadrecode.program.regions import regions
 from cadrecode.program.solid import axes, build, iou
 from cadrecode.program.spelling import (

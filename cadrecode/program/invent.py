@@ -14,9 +14,9 @@ from manifold3d import Manifold
 
 from cadrecode.errors import ProgramError
 from cadrecode.program import families
-from cadrecode.program.families import Slab
 from cadrecode.program.language import Program
 from cadrecode.program.outlines import Degenerate
+from cadrecode.program.pieces import Slab
 from cadrecode.program.solid import bounds, is_single_body
 from cadrecode.program.spelling import HALF_SIDE, GridSlab, Spelled, as_program, clipped, in_order, spelled
 from cadrecode.program.turn import Turn

@@ -14,7 +14,6 @@ import numpy as np
 from manifold3d import CrossSection, Manifold, OpType
 
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE
-from cadrecode.program.families import LOCAL_AXES, Slab
 from cadrecode.program.language import (
     Box,
     Circle,
@@ -33,6 +32,7 @@ from cadrecode.program.language import (
     Step,
 )
 from cadrecode.program.outlines import Degenerate, RectOutline, as_step, whole
+from cadrecode.program.pieces import LOCAL_AXES, Slab
 from cadrecode.program.solid import SAGITTA, build_solid, cross_section, half_side, loop_points
 
 HALF_SIDE = MODEL_SIDE * CODE_PER_MODEL / 2  # a normalised part reaches from -100 to 100 along its longest side

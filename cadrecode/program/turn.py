@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cadrecode.program.families import LOCAL_AXES, Slab
 from cadrecode.program.language import Point2
 from cadrecode.program.outlines import mapped
+from cadrecode.program.pieces import LOCAL_AXES, Slab
 
 
 @dataclass(frozen=True)
