@@ -12,7 +12,7 @@ import logging
 import statistics
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,8 @@ def load_programs(
     source = str(source)
     path = Path(source)
     if (path / POINTS_FILE).is_file() and (path / PROGRAMS_FILE).is_file():
-        return _read_built(path, limit, seed)
+        built = _read_built(path, limit, seed)
+        return replace(built, pairs=[_respelled(pair) for pair in built.pairs]) if respell else built
     entries, total = _entries(source, seed, limit)
     respell = respell and not source.startswith("invent:")  # those are
     pairs: list[Pair] = []
@@ -149,6 +150,10 @@ def load_programs(
         reasons = "".join(f"\n  {entry.name}: {entry.reason}" for entry in skipped[:3])
         raise DatasetError(f"None of the {len(skipped)} programs of {source} is usable.{reasons}")
     return Programs(source, pairs, skipped)
+
+
+def _respelled(pair: Pair) -> Pair:
+    return replace(pair, text=write(canonical(parse(pair.text))))
 
 
 def with_turned(programs: Programs, copies: int, seed: int) -> Programs:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from manifold3d import Manifold
@@ -46,6 +47,7 @@ from cadrecode.program.turn import Turn
 
 EQUAL = 0.995  # IoU of two spellings of one shape, rounded
 SAME = 0.9999  # IoU of a drawing with and without what its shape does not need
+MOST_TRIED = 8  # slabs; beyond that a plainer drawing takes seconds to find, and the base knows four solids
 FLAT = 1e-6  # of a direction: what is left along the other axes
 
 
@@ -73,7 +75,7 @@ def respelled(slabs: Sequence[Slab], solid: Manifold) -> Program | None:
     Args: solid: what it should be.
     """
     try:
-        steps = spelled(map(GridSlab, slabs), GRID_SAGITTA)
+        steps = [*map(_spelled, slabs)]
     except (Degenerate, ProgramError):
         return None
     for ordered in (in_order(steps), steps):
@@ -93,6 +95,12 @@ def turned(program: Program, turn: Turn) -> Program | None:
         return respelled([turn.slab(slab) for slab in drawing(program)], solid)
     except NotDrawn:
         return None
+
+
+@lru_cache(maxsize=1024)
+def _spelled(slab: Slab) -> Spelled:
+    """Of the drawings that are compared, each differs from the last in a slab or two."""
+    return spelled([GridSlab(slab)], GRID_SAGITTA)[0]
 
 
 def _body(steps: Sequence[Spelled]) -> Manifold:
@@ -193,9 +201,9 @@ def simplified(slabs: Sequence[Slab], solid: Manifold) -> list[Slab]:
     if len(added):
         low, high = added[:, 0].min(axis=0), added[:, 1].max(axis=0)
         slabs = [clipped(slab, low, high) if slab.cut else slab for slab in slabs]
-    if len(slabs) == 1:
+    if not 1 < len(slabs) <= MOST_TRIED:
         return slabs
-    body = _body(spelled(map(GridSlab, slabs), GRID_SAGITTA))
+    body = _body([*map(_spelled, slabs)])
     for changes in (_without_one, _without_a_hole, _shorter, _without_one, _holes_for_cuts):
         slabs = _while_same(slabs, body, changes)
     return slabs
@@ -222,7 +230,7 @@ def _while_same(slabs: list[Slab], body: Manifold, changes: Callable) -> list[Sl
         accepted = False
         for changed in changes(slabs):
             try:
-                steps = spelled(map(GridSlab, changed), GRID_SAGITTA)
+                steps = [*map(_spelled, changed)]
             except (Degenerate, ProgramError):
                 continue
             if iou(_body(steps), body) > SAME:

@@ -82,7 +82,7 @@ def read_programs(config: TrainConfig, run: Run) -> tuple[Programs, Programs | N
         return programs, validation
     programs = with_turned(programs, config.turned_copies, config.seed)
     if config.more_train_data is not None:
-        more = load_programs(config.more_train_data, seed=config.seed, respell=config.canonical)
+        more = load_programs(config.more_train_data, seed=config.seed, respell=config.respells)
         log.info("Mixed in: %s programs of %s", f"{len(more.pairs):,}", config.more_train_data)
         source = f"{programs.source} and {more.source}"
         programs = Programs(source, programs.pairs + more.pairs, programs.skipped + more.skipped)
@@ -95,7 +95,7 @@ def _read_both(config: TrainConfig, run: Run) -> tuple[Programs, Programs | None
         config.train_data_path,
         limit=config.max_train_samples,
         seed=config.seed,
-        respell=config.canonical,
+        respell=config.respells,
         on_progress=lambda done, total: log.info("  %s of %s", f"{done:,}", f"{total:,}"),
         should_stop=run.stop_requested,
     )
@@ -110,7 +110,7 @@ def _read_both(config: TrainConfig, run: Run) -> tuple[Programs, Programs | None
         )
         return programs, validation
     validation = load_programs(
-        config.val_data_path, limit=config.max_eval_samples, seed=config.seed + 1, respell=config.canonical
+        config.val_data_path, limit=config.max_eval_samples, seed=config.seed + 1, respell=config.respells
     )
     known = {pair.text for pair in programs.pairs}
     seen = sum(pair.text in known for pair in validation.pairs)

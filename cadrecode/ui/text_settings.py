@@ -6,7 +6,7 @@ HELP_ZH = {
     "train_data_path": ".py 程序文件夹、程序的 .jsonl 或 .jsonl.gz（键为 code），或 invent:<零件族>[:数量]。",
     "val_data_path": "用于评估的程序，格式同上。不存在时，从训练数据中留出一部分。",
     "more_train_data": "混入的其他程序，格式同上：invent:general:1000 可防止自带模型遗忘。",
-    "canonical": "把每个程序改写成自带模型对同一形状的写法：保留它的写法，只学习形状。",
+    "canonical": "把每个程序改写成自带模型对同一形状的写法：只学习形状。auto：仅用于自带模型。",
     "turned_copies": "每个训练程序的副本数：随机旋转或镜像到各坐标轴上，并用规范写法。",
     "max_train_samples": "最多使用多少个训练程序。留空表示全部。",
     "max_eval_samples": "最多评估多少个程序。",

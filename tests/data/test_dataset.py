@@ -156,6 +156,9 @@ def test_respelled_as_the_base_writes_it(tmp_path):
     path.write_text(other)
     assert load_programs(path).pairs[0].text == other
     assert load_programs(path, respell=True).pairs[0].text == PLATE
+    build_dataset(path, tmp_path / "built")
+    assert load_programs(tmp_path / "built").pairs[0].text == other
+    assert load_programs(tmp_path / "built", respell=True).pairs[0].text == PLATE
 
 
 def test_turned_copies_are_parts_of_their_own(tmp_path):

@@ -167,7 +167,7 @@ def test_held_out_programs_are_on_one_side_only(settings):
 
 
 def test_turned_copies_and_further_programs_are_for_training_alone(settings, tmp_path):
-    config = settings(do_eval=True, canonical=True, turned_copies=2, more_train_data="invent:plates:5")
+    config = settings(do_eval=True, canonical="yes", turned_copies=2, more_train_data="invent:plates:5")
     programs, held = read_programs(config, Run.create(config.model_save_path, config.to_yaml()))
     plain, also_held = read_programs(config.changed(turned_copies=0, more_train_data=None), Run(config.model_save_path))
     assert [pair.text for pair in held.pairs] == [pair.text for pair in also_held.pairs]
