@@ -25,6 +25,12 @@ def named(part: Part | None) -> tuple[list[Parameter], list[Parameter]]:
     return sizes[:MOST_SIZES], places[:MOST_PLACES]
 
 
+def left_out(part: Part) -> int:
+    """How many numbers of a part's program have no slider."""
+    sizes, places = named(part)
+    return len(parameters(parts.tree_of(part))) - len(sizes) - len(places) if sizes else 0
+
+
 def moved(work: Work, base: Part, values: Mapping[str, float]) -> Work:
     """The part with some of its numbers set.
 

@@ -143,7 +143,7 @@ def so_far(kept: Kept) -> Scores:
     options = {"candidates": asked.candidates, "seed": asked.seed, "fit_seconds": asked.fit_seconds}
     partly = {one: report_of(found, asked.targets, **options) for one, found in rows.items()}
     reports = [(name_of(one), found) for one in asked.chosen if (found := whole.get(one) or partly.get(one))]
-    return Scores(asked, reports, shown_targets(reports), all(one in whole for one in asked.chosen))
+    return Scores(asked, reports, shown_targets(reports), kept.whole())
 
 
 def name_of(choice: str) -> str:

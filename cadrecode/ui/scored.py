@@ -50,7 +50,7 @@ class Kept:
 
     @classmethod
     def new(cls, services: Services) -> Kept:
-        """An empty one; the earlier one stays until `begin`."""
+        """An empty one; those before it stay until it has scored something."""
         place = services.runs_dir / PLACE
         place.mkdir(parents=True, exist_ok=True)
         return cls(Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=place)))
@@ -62,14 +62,11 @@ class Kept:
         return cls(begun[-1].parent) if begun else None
 
     def begin(self, asked: Asked) -> None:
-        """Note what is asked. From here on this one is the latest, and those before it are removed."""
+        """Note what is asked. From here on this one is the latest."""
         (self.folder / "asked.json").write_text(json.dumps(asdict(asked)), encoding="utf-8")
-        for other in self.folder.parent.iterdir():
-            if other != self.folder:
-                shutil.rmtree(other, ignore_errors=True)
 
     def drop(self) -> None:
-        """Remove it: it could not begin."""
+        """Remove it: nothing came of it. So the one before is the latest again."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def asked(self) -> Asked:
@@ -78,6 +75,10 @@ class Kept:
 
     def add(self, model: str, **found: Mapping[str, Any]) -> None:
         """Append a `row`, or the whole `report`, of a model."""
+        if not (self.folder / "scored.jsonl").exists():
+            for other in self.folder.parent.iterdir():
+                if other != self.folder:
+                    shutil.rmtree(other, ignore_errors=True)
         with (self.folder / "scored.jsonl").open("a", encoding="utf-8") as file:
             file.write("\n" + json.dumps({"model": model, **found}))  # the line before may have been cut off
 
@@ -96,3 +97,8 @@ class Kept:
             else:
                 rows.setdefault(found["model"], []).append(found["row"])
         return reports, rows
+
+    def whole(self) -> bool:
+        """Whether all models have scored all parts."""
+        reports, _ = self.read()
+        return all(model in reports for model in self.asked().chosen)

@@ -127,6 +127,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "dimensions.title": ("Dimensions", "尺寸"),
     "dimensions.places": ("Positions", "位置"),
     "dimensions.none": ("This program has no numbers to slide.", "此程序没有可调的数值。"),
+    "dimensions.more": ("{n} more numbers are in the program alone.", "另有 {n} 个数值只能在程序中修改。"),
     "dimensions.reset": ("Reset", "复位"),
     "dim.box": ("box", "长方体"),
     "dim.cylinder": ("cylinder", "圆柱"),

@@ -38,10 +38,10 @@ GUIDE: dict[str, tuple[str, str]] = {
         "数据不会离开本机。",
     ),
     "help.batch": (
-        "Many scans at once: several files, or one zip of them. Each is rebuilt with the settings on the left.\n"
+        "Many scans at once: several files, a folder, or one zip. Each is rebuilt with the settings on the left.\n"
         "A file that fails is listed with its reason, and the others go on. At the end there is one zip with STEP, "
         "program and report of each part.",
-        "一次处理多个扫描：选择多个文件，或一个 zip。每个文件都按左侧的设置重建。\n"
+        "一次处理多个扫描：选择多个文件、一个文件夹，或一个 zip。每个文件都按左侧的设置重建。\n"
         "失败的文件会列出原因，其余照常继续。最后得到一个 zip，内含每个零件的 STEP、程序和报告。",
     ),
     "help.train": (
@@ -87,6 +87,7 @@ GUIDE: dict[str, tuple[str, str]] = {
     ),
     # batch
     "batch.drop": ("Drop scans, or a zip of scans", "拖入多个扫描，或一个 zip"),
+    "batch.folder": ("Take a whole folder", "选择整个文件夹"),
     "batch.go": ("Rebuild all", "全部重建"),
     "batch.title": ("Scans", "扫描"),
     "batch.name": ("File", "文件"),
@@ -95,8 +96,8 @@ GUIDE: dict[str, tuple[str, str]] = {
     "batch.seconds": ("Time", "用时"),
     "batch.why": ("Remark", "说明"),
     "batch.empty": (
-        "Nothing here yet: drop several scans or a zip of them, and press Rebuild all.",
-        "这里还没有内容：拖入多个扫描或一个 zip，然后点“全部重建”。",
+        "Nothing here yet: drop several scans or a zip of them, or take a folder, and press Rebuild all.",
+        "这里还没有内容：拖入多个扫描或一个 zip，或选择文件夹，然后点“全部重建”。",
     ),
     "batch.progress": ("{n} of {total}: {stage}", "第 {n} / {total} 个：{stage}"),
     "batch.done": ("{done} rebuilt, {failed} failed.", "重建 {done} 个，失败 {failed} 个。"),

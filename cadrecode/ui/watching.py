@@ -45,11 +45,21 @@ def latest(runs_dir: Path) -> str | None:
 
 def metrics(run: Run) -> list[dict[str, Any]]:
     """The figures of a run; read again only where the file has changed, however many pages look."""
+    return _metrics(run, *_stamp(run))
+
+
+def newest(run: Run) -> dict[str, Any]:
+    """The last value of each of its figures."""
+    return _newest(run, *_stamp(run))
+
+
+def _stamp(run: Run) -> tuple[int, int]:
+    """When its figures were written, and how many bytes they are; zeros where there are none yet."""
     try:
         stat = (run.folder / "metrics.jsonl").stat()
     except FileNotFoundError:
-        return []
-    return _metrics(run, stat.st_mtime_ns, stat.st_size)
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
 
 
 @lru_cache(maxsize=128)
@@ -57,9 +67,9 @@ def _metrics(run: Run, written: int, size: int) -> list[dict[str, Any]]:
     return run.metrics()
 
 
-def newest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The last value of each number."""
-    return {key: value for row in rows for key, value in row.items() if value is not None}
+@lru_cache(maxsize=1024)  # every run of the list, at every look
+def _newest(run: Run, written: int, size: int) -> dict[str, Any]:
+    return {key: value for row in _metrics(run, written, size) for key, value in row.items() if value is not None}
 
 
 def rows(runs_dir: Path, words: Words) -> list[list[str]]:
@@ -69,7 +79,7 @@ def rows(runs_dir: Path, words: Words) -> list[list[str]]:
 
 
 def _row(run: Run, waiting: list[str], words: Words) -> list[str]:
-    status, figures = run.status(), newest(metrics(run))
+    status, figures = run.status(), newest(run)
     state = words.state(status["state"])
     if run.name in waiting:
         state += f" #{waiting.index(run.name) + 1}"
@@ -109,11 +119,9 @@ class RunView:
 
 def look(run: Run, words: Words) -> RunView:
     """Read a run folder."""
-    status, figures = run.status(), metrics(run)
+    status = run.status()
     state = State(status["state"])
-    lines = (
-        f'<div class="cr-state">{"".join(f"<span>{fact}</span>" for fact in _facts(run, status, figures, words))}</div>'
-    )
+    lines = f'<div class="cr-state">{"".join(f"<span>{fact}</span>" for fact in _facts(run, status, words))}</div>'
     step, total = status.get("step") or 0, status.get("total") or 0
     lines += html.bar(step, total)
     if status.get("error"):
@@ -126,7 +134,7 @@ def look(run: Run, words: Words) -> RunView:
         run.name,
         state,
         lines,
-        figures,
+        metrics(run),
         run.log_tail(LOG_LINES),
         stoppable=state.active or state == State.QUEUED,
         resumable=state in (State.FAILED, State.STOPPED) and not hindrance,
@@ -135,9 +143,9 @@ def look(run: Run, words: Words) -> RunView:
     )
 
 
-def _facts(run: Run, status: dict[str, Any], rows: list[dict[str, Any]], words: Words) -> list[str]:
+def _facts(run: Run, status: dict[str, Any], words: Words) -> list[str]:
     """The state line: what is known now, in the order in which a person asks."""
-    state, figures = State(status["state"]), newest(rows)
+    state, figures = State(status["state"]), newest(run)
     facts = [f"<b>{html.escape(run.name)}</b>", html.state_pill(state, words)]
     if status.get("total"):
         facts.append(words("train.step", step=f"{status.get('step') or 0:,}", total=f"{status['total']:,}"))
@@ -184,7 +192,7 @@ def comparison(runs: Sequence[Run], words: Words) -> str:
     """A table of differing settings and of the last figures of several runs."""
     table = differences(runs)
     for key in ("loss", "eval_loss", "median_iou", "invalid_ratio"):
-        values = [newest(metrics(run)).get(key) for run in runs]
+        values = [newest(run).get(key) for run in runs]
         if any(value is not None for value in values):
             table.append([words(f"compare.{key}"), *("–" if v is None else f"{v:.3f}" for v in values)])
     return html.plain_table(words("compare.differ"), ["", *(run.name for run in runs)], table)

@@ -13,8 +13,9 @@ from playwright.sync_api import expect
 
 from cadrecode.cloud import read_cloud
 from cadrecode.kernel import shared_sandbox
+from cadrecode.ui.text import Words
 
-from .conftest import fill
+from .conftest import SIZES, fill
 
 pytestmark = pytest.mark.e2e
 
@@ -27,7 +28,8 @@ DRAW_SECONDS = 20
 POINTS_SHARE = 0.001  # of a picture, a few hundred pixels: how many points show depends on how much the part hides
 BUTTONS_PIXELS = 32  # the viewer's label and buttons lie over its picture
 HAS_LOSS = "() => document.querySelector('#loss .js-plotly-plot')?.data?.length"
-IS_VALID = "() => document.querySelector('#numbers').innerText.includes('valid solid')"
+IS_VALID = "said => document.querySelector('#numbers').innerText.includes(said)"
+EN, ZH = Words("en"), Words("zh")
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +90,7 @@ def test_the_main_job(page, app, block, tmp_path):
 
     # Something useful is there before the first click.
     page.get_by_text("mean deviation of the points").wait_for(timeout=60_000)
-    page.wait_for_function(IS_VALID, timeout=60_000)
+    page.wait_for_function(IS_VALID, arg=EN("result.valid"), timeout=60_000)
 
     # An option, to be there after the reload below.
     page.get_by_role("button", name="Options").click()
@@ -138,27 +140,35 @@ def test_the_main_job(page, app, block, tmp_path):
     page.locator("#adapter-back").click()
     page.locator("#merge-progress").get_by_text("In use: embedded").wait_for(timeout=60_000)
     open_tab(page, "Reconstruct")
-    rebuild_and_check(page, block, tmp_path)
+    rebuild_and_check(page, block, tmp_path, EN)
 
 
-@pytest.mark.parametrize("name", ["scans/061_foam_brick.ply", "parts/trimesh__models__plate_holes.stl"])
-def test_a_real_scan_and_a_real_mesh_become_steps_that_fit(page, app, shared_data, tmp_path, name):
-    page.goto(app.url)
+@pytest.mark.parametrize(
+    ("name", "size", "path", "words"),
+    [
+        ("scans/061_foam_brick.ply", "narrow", "/zh", ZH),
+        ("parts/trimesh__models__plate_holes.stl", "narrow", "/", EN),
+    ],
+)
+def test_a_real_scan_and_a_real_mesh_become_steps_that_fit(page, app, shared_data, tmp_path, name, size, path, words):
+    page.set_viewport_size(dict(zip(("width", "height"), SIZES[size])))
+    page.goto(app.url + path)
     page.locator("#numbers .cr-lead").wait_for(timeout=60_000)
-    rebuild_and_check(page, shared_data / name, tmp_path)
+    rebuild_and_check(page, shared_data / name, tmp_path, words)
 
 
-def rebuild_and_check(page, file: Path, folder: Path) -> None:
+def rebuild_and_check(page, file: Path, folder: Path, words: Words) -> None:
     """Upload, rebuild, see the part, download a STEP whose box is the upload's within 10 %."""
     page.locator("#cloud-file input[type=file]").set_input_files(file)
     page.locator("#cloud-facts").get_by_text(file.name).wait_for(timeout=30_000)
     before = picture_once(page, lambda shown: cloud_share(shown) > 0.01 and part_share(shown) < 0.005)
     page.locator("#rebuild").click()
-    page.get_by_text(re.compile(r"^Done in")).wait_for(timeout=REBUILD_SECONDS * 1000)
-    page.wait_for_function(IS_VALID, timeout=60_000)
+    done = re.escape(words("rebuild.done", seconds="X")).replace("X", r"[\d.]+")
+    page.get_by_text(re.compile(f"^{done}$")).wait_for(timeout=REBUILD_SECONDS * 1000)
+    page.wait_for_function(IS_VALID, arg=words("result.valid"), timeout=60_000)
     after = picture_once(page, lambda shown: part_share(shown) > 0.05)
     assert cloud_share(after) < cloud_share(before)  # the part hides the points of its far side ...
-    page.get_by_role("radio", name="solid").check()
+    page.get_by_role("radio", name=words("mode.solid")).check()
     picture_once(page, lambda shown: cloud_share(shown) == 0 and part_share(shown) > 0.05)
     assert cloud_share(after) > POINTS_SHARE  # ... and those in front were really over it
 

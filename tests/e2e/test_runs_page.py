@@ -22,6 +22,15 @@ TRAIN = 150 * SECONDS
 expect.set_options(timeout=60 * SECONDS)  # of a machine that has other things to do
 
 
+ZH = Words("zh")
+
+
+def on_a_phone(page, app, tab):
+    """A tab as the narrow screen shows it, in Chinese."""
+    page.set_viewport_size(dict(zip(("width", "height"), SIZES["narrow"])))
+    return opened(page, app, ZH(f"tab.{tab}"), "/zh")
+
+
 def opened(page, app, tab, path="/"):
     page.set_default_timeout(60 * SECONDS)
     page.goto(app.url + path)
@@ -105,7 +114,7 @@ def test_two_browsers_see_the_same_run_live_and_to_its_end(page, browser, app, t
 
 
 def test_save_and_stop_resume_kill_compare_delete(page, app, trained):
-    opened(page, app, "Train")
+    on_a_phone(page, app, "train")
     upload(page, "#import-yaml", trained / "tiny.yaml")
     expect(page.locator("#set-lora_r textarea, #set-lora_r input")).to_have_value("4")
     fill(page, "#run-name", "long")
@@ -113,16 +122,16 @@ def test_save_and_stop_resume_kill_compare_delete(page, app, trained):
     fill(page, "#set-lora_r", 8)
     page.locator("#start").click()
     expect(page.locator("#run-status")).to_contain_text("long")
-    state(page, "training")
+    state(page, ZH.state("training"))
     page.locator("#stop").click()
-    state(page, "stopped")
+    state(page, ZH.state("stopped"))
     assert list((app.runs_dir / "long").glob("checkpoint-*"))
     page.locator("#resume").click()
-    state(page, "queued #1", "queued", "preparing", "training")
+    state(page, *(ZH.state(one) for one in ("queued", "preparing", "training")))
     page.locator("#kill:not([disabled])").click()
     page.locator("#kill-yes").click()
-    state(page, "failed")
-    expect(page.locator("#run-status")).to_contain_text("Killed on request")
+    state(page, ZH.state("failed"))
+    expect(page.locator("#run-status")).to_contain_text(ZH.said("Killed on request."))
 
     page.locator("#compare input").click()
     page.get_by_role("option", name="tiny").click()
@@ -151,11 +160,11 @@ def test_wrong_settings_are_told_in_words(page, app):
 
 
 def test_an_adapter_is_merged_handed_on_and_taken_in_again(page, app, trained, tmp_path):
-    opened(page, app, "Adapters")
+    on_a_phone(page, app, "adapters")
     card = page.locator("#adapters .cr-card[data-name=tiny]")
     expect(card).to_contain_text("4 / 8")
     page.locator("#merge:not([disabled])").click()
-    expect(page.locator("#merge-progress")).to_contain_text("Merged and verified")
+    expect(page.locator("#merge-progress")).to_contain_text(ZH("merge.verified", x="", tensors="")[:6])
     expect(page.locator("#pack-merged")).to_contain_text(re.compile(r"\(28\.\d MB\)"))
     page.locator("#pack-adapter").click()
     with page.expect_download() as coming:
@@ -165,16 +174,16 @@ def test_an_adapter_is_merged_handed_on_and_taken_in_again(page, app, trained, t
     assert {"adapter_config.json", "adapter_model.safetensors"} <= set(zipfile.ZipFile(path).namelist())
 
     upload(page, "#import-adapter", path)
-    expect(page.locator("#merge-progress")).to_contain_text("Checked and imported: tiny-2")
+    expect(page.locator("#merge-progress")).to_contain_text(ZH("adapters.imported", name="tiny-2"))
     page.locator("#adapter-use").click()
-    expect(page.locator("#adapters .cr-card[data-name=tiny-2]")).to_contain_text("in use")
+    expect(page.locator("#adapters .cr-card[data-name=tiny-2]")).to_contain_text(ZH("adapters.in_use"))
 
     bad = tmp_path / "bad.zip"
     with zipfile.ZipFile(bad, "w") as packed:
         packed.writestr("adapter_config.json", json.dumps({"peft_type": "LORA", "r": 4}))
         packed.writestr("pytorch_model.bin", b"x")
     upload(page, "#import-adapter", bad)
-    expect(page.locator("#merge-progress")).to_contain_text("can run code when it is read")
+    expect(page.locator("#merge-progress")).to_contain_text("pytorch_model.bin")
 
     page.locator("#adapters .cr-card[data-name=tiny-2]").click()
     page.locator("#adapter-delete").click()
@@ -190,21 +199,21 @@ def test_base_against_adapter_on_uploaded_meshes(page, app, trained, tmp_path):
     with zipfile.ZipFile(tmp_path / "parts.zip", "w") as packed:
         packed.writestr("parts/plate.obj", box + "\n" + "\n".join("f " + " ".join(map(str, face)) for face in faces))
         packed.writestr("parts/broken.obj", "v 0 0 0")
-    opened(page, app, "Evaluate")
-    page.locator("#evaluate-source").get_by_text("meshes to upload").click()
+    on_a_phone(page, app, "evaluate")
+    page.locator("#evaluate-source").get_by_text(ZH("evaluate.upload")).click()
     page.locator("#evaluate-files input[type=file]").set_input_files(tmp_path / "parts.zip")
     expect(page.locator("#evaluate-files")).to_contain_text("parts")
     page.locator("#evaluate-models").get_by_text("tiny", exact=True).click()
     slide(page, "#evaluate-fit", 1)
     page.locator("#evaluate").click()
     expect(page.locator("#evaluate")).to_be_disabled()
-    opened(page, app, "Evaluate")  # the page is closed, and opened again: the evaluation goes on
+    on_a_phone(page, app, "evaluate")  # the page is closed, and opened again: the evaluation goes on
     expect(page.locator("#evaluation tbody tr")).to_have_count(2, timeout=90 * SECONDS)
     expect(page.locator("#evaluate-parts img")).to_have_count(2 * 2 * 2)
     scores = [float(cell) for cell in page.locator("#evaluation tbody td:nth-child(6)").all_inner_texts()]
     assert min(scores) > 0.5
-    expect(page.get_by_text("1 parts could not be scored")).to_be_visible()
-    expect(page.locator("#quoted")).to_contain_text("Quoted, not measured here")
+    expect(page.get_by_text(ZH("evaluate.skipped", n=1))).to_be_visible()
+    expect(page.locator("#quoted")).to_contain_text(ZH("quoted.title"))
 
 
 @pytest.mark.parametrize("size", SIZES)

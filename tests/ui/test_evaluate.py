@@ -126,14 +126,15 @@ def test_what_was_cut_off_is_there_again_and_goes_on_to_the_same_end(services, t
     kept = Kept.new(services)
     kept.begin(Asked("invent:plates", ("base:embedded",), limit=3))
     assert Kept.latest(services).folder == kept.folder
-    assert len(list(kept.folder.parent.iterdir())) == 1  # the one before is gone
     nothing = tab.so_far(kept)
     assert (nothing.reports, nothing.whole) == ([], False)
+    assert len(list(kept.folder.parent.iterdir())) == 2  # the one before stays until there is something
     for row in whole.reports[0][1]["shapes"][:2]:
         kept.add("base:embedded", row=row)
     with (kept.folder / "scored.jsonl").open("a") as file:
         file.write('\n{"model": "base:embedded", "row": {"id": "pla')  # here the app was killed
 
+    assert len(list(kept.folder.parent.iterdir())) == 1
     part = tab.so_far(Kept.latest(services))
     assert part.reports[0][1]["n"] == 2
     assert "2 of up to 3 parts" in tab.cut_off(part, EN)

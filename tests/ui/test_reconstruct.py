@@ -333,6 +333,17 @@ def test_a_scan_in_metres_that_is_called_millimetres_is_doubted(plate):
     assert "pick m" not in html.cloud_facts(plate.cloud, "mm", EN)
 
 
+def test_numbers_without_a_slider_are_counted():
+    few = SimpleNamespace(text="import cadquery as cq\nr=cq.Workplane('XY').box(3,4,5)")
+    assert dimensions.left_out(few) == 0
+    holes = ",".join(f"({9 * i - 90},0)" for i in range(21))
+    sketch = f"w0.sketch().rect(200,50).push([{holes}]).circle(3,mode='s').finalize().extrude(5)"
+    many = SimpleNamespace(text=f"import cadquery as cq\nw0=cq.Workplane('XY')\nr={sketch}")
+    _, places = dimensions.named(many)
+    assert len(places) == dimensions.MOST_PLACES
+    assert dimensions.left_out(many) > 0
+
+
 def test_a_handle_stands_where_its_number_is():
     step = dimensions.slider(
         SimpleNamespace(value=1.617, minimum=0.6, maximum=5, step=1, is_length=True), "r", "mm"

@@ -60,6 +60,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             uploads = gr.File(label=words("batch.drop"), file_count="multiple", height=140, elem_id="batch-files")
+            folder = gr.UploadButton(words("batch.folder"), file_count="directory", size="sm", elem_id="batch-folder")
             unit = gr.Dropdown(list(UNITS), value="mm", label=words("cloud.unit"), elem_id="batch-unit")
             candidates = gr.Slider(
                 1, 32, 8, step=1, label=words("options.candidates"), info=words("options.candidates.info"),
@@ -87,6 +88,8 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
     for event in (page.load, tab.select):
         hear(event, name_model, None, model, words)
+
+    hear(folder.upload, lambda files: files, folder, uploads, words)
 
     def run(uploads, unit, candidates, fit_seconds, align, clean, request: gr.Request) -> Iterator:
         visitor = f"batch {request.session_hash}"

@@ -109,7 +109,12 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
             def work(report: Report, stop: Callable[[], bool]) -> evaluation.Scores:
                 kept.begin(asked)
-                return evaluation.evaluate(kept, services, report, stop)
+                try:
+                    return evaluation.evaluate(kept, services, report, stop)
+                except Exception:
+                    if not any(kept.read()):
+                        kept.drop()
+                    raise
 
             going.begin(work)
         except Exception as error:
@@ -134,8 +139,9 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                     yield {progress: html.progress(said, item.done, item.total), **busy}
         except Exception as error:
             latest = Kept.latest(services)
-            some = latest is not None and any(latest.read())
-            yield {progress: html.bad(told(error, words)), **rested, again: gr.update(visible=some)}
+            seen = {} if asked_here or latest is None else results(evaluation.so_far(latest))
+            some = latest is not None and not latest.whole()
+            yield seen | {progress: html.bad(told(error, words)), **rested, again: gr.update(visible=some)}
             if asked_here:  # else it was told to the page that asked
                 raise
 

@@ -303,6 +303,8 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             if places:
                 with gr.Accordion(words("dimensions.places"), open=False):
                     made += [dimensions.slider(p, words.dimension(p.name), unit) for p in places]
+            if more := dimensions.left_out(base):
+                gr.HTML(html.note(words("dimensions.more", n=more)))
             reset = gr.Button(words("dimensions.reset"), size="sm")
             names = tuple(p.name for p in (*sizes, *places))
             after_move = [work, result, numbers, code, fault]
