@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +55,8 @@ def evaluate(
     fit_structure: bool = True,
     sandbox: Sandbox | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
+    on_row: Callable[[dict], None] | None = None,
+    earlier: Sequence[dict] = (),
     should_stop: Callable[[], bool] | None = None,
     generate: Callable[..., list[str]] | None = None,
 ) -> dict:
@@ -71,6 +73,8 @@ def evaluate(
         fit_structure: False moves numbers alone.
         sandbox: runs programs outside of the language; None counts them as failures.
         on_progress: told the targets done, and of how many where that is known.
+        on_row: told each row that is new, for whoever keeps them; `earlier`: rows kept so, of the same evaluation, that
+            was cut off: they are taken as they are, and the others come out as they would have.
     Returns: a report that JSON can hold, the same for the same seed but for the seconds; see the README.
     Raises: DatasetError: no target can be scored. CadrecodeError: stopped before any was.
     """
@@ -79,6 +83,7 @@ def evaluate(
     settings = model.point_settings
     per_batch = max(1, ROWS_PER_BATCH // candidates)
     batch: list[_Prepared] = []
+    known = {row["id"]: row for row in earlier}
     stopped = False
 
     def fitted(ranked: list[Judged], ruler: CloudRuler) -> list[Judged]:
@@ -100,11 +105,15 @@ def evaluate(
             sandbox,
             should_stop,
             generate,
+            known,
         )
-        shapes.extend(rows)
+        for row in rows:
+            shapes.append(row)
+            if on_row and row["id"] not in known:
+                on_row(row)
+            if on_progress:
+                on_progress(len(shapes), limit)
         batch.clear()
-        if on_progress:
-            on_progress(len(shapes), limit)
 
     for shape in load_targets(targets, limit=limit, seed=seed):
         if should_stop and should_stop():
@@ -121,13 +130,32 @@ def evaluate(
             flush()
     if batch and not stopped:
         flush()
-        stopped = bool(should_stop and should_stop())
+    stopped = stopped or bool(should_stop and should_stop())
     if stopped and not shapes:
         raise CadrecodeError("Stopped before the first shapes were scored.")
     if not shapes:
         reasons = "; ".join(f"{one.id}: {one.reason}" for one in skipped[:3])
         raise DatasetError(f"No target of {targets} could be scored. {reasons}".strip())
 
+    report = report_of(
+        shapes, targets, candidates=candidates, seed=seed, temperature=temperature, fit_seconds=fit_seconds
+    )
+    report["seconds"] = round(time.monotonic() - started + sum(row["seconds"] for row in earlier), 2)
+    report["stopped"] = stopped
+    report["skipped"] = [{"id": one.id, "reason": one.reason} for one in skipped]
+    return report
+
+
+def report_of(
+    shapes: Sequence[dict],
+    targets: str | Path,
+    *,
+    candidates: int,
+    seed: int,
+    temperature: float = TEMPERATURE,
+    fit_seconds: float = 0.0,
+) -> dict:
+    """What `evaluate` reports of its rows; of those that an evaluation kept before it was cut off, all there is."""
     report = {"targets": str(targets), "candidates": candidates, "seed": seed, "temperature": temperature}
     report |= summarise(shapes)
     if candidates > 1:
@@ -135,11 +163,8 @@ def evaluate(
     if fit_seconds > 0:
         report["fit_seconds"] = fit_seconds
         report |= {f"fit_{key}": value for key, value in summarise(shapes, prefix="fit_").items() if key != "n"}
-    report["seconds"] = round(time.monotonic() - started, 2)
-    report["stopped"] = stopped
-    report["skipped"] = [{"id": one.id, "reason": one.reason} for one in skipped]
-    report["shapes"] = shapes
-    return report
+    report["seconds"] = round(sum(row["seconds"] for row in shapes), 2)
+    return report | {"stopped": True, "skipped": [], "shapes": list(shapes)}
 
 
 def _prepare(shape: Shape, candidates: int, settings, seed: int) -> _Prepared:
@@ -155,9 +180,24 @@ def _prepare(shape: Shape, candidates: int, settings, seed: int) -> _Prepared:
 
 
 def _evaluate_batch(
-    batch: list[_Prepared], model, tokenizer, seed: int, temperature: float, fitted, sandbox, should_stop, generate
-) -> list[dict]:
-    """Decode all candidates of a few targets together, then rank and score each."""
+    batch: list[_Prepared],
+    model,
+    tokenizer,
+    seed: int,
+    temperature: float,
+    fitted,
+    sandbox,
+    should_stop,
+    generate,
+    known: Mapping[str, dict],
+) -> Iterator[dict]:
+    """Decode all candidates of a few targets together, then rank and score each that is not `known`.
+
+    A stop leaves out the rows that it fell into: texts that end there, or a fit that had less than its seconds.
+    """
+    if all(one.target.id in known for one in batch):
+        yield from (known[one.target.id] for one in batch)
+        return
     if generate is None:
         from cadrecode.model.decode import generate  # torch is imported only when a model is used
 
@@ -170,10 +210,14 @@ def _evaluate_batch(
         sampled = generate(model, tokenizer, rows, temperature=temperature, seed=seed, stop=should_stop)
         for i in range(n_targets):
             texts[i] += sampled[i * (n_candidates - 1) : (i + 1) * (n_candidates - 1)]
-    if should_stop and should_stop():  # some of these texts end where the stop fell: not the model's fault
-        return []
     decoding = (time.monotonic() - started) / n_targets
-    return [_evaluate_one(one, answers, decoding, fitted, sandbox) for one, answers in zip(batch, texts)]
+    for one, answers in zip(batch, texts):
+        if should_stop and should_stop():
+            return
+        row = known.get(one.target.id) or _evaluate_one(one, answers, decoding, fitted, sandbox)
+        if fitted and should_stop and should_stop():
+            return
+        yield row
 
 
 def _evaluate_one(prepared: _Prepared, texts: list[str], decoding_seconds: float, fitted, sandbox) -> dict:

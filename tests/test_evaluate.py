@@ -198,6 +198,39 @@ def test_a_stop_keeps_whole_batches_alone(blocks, monkeypatch):
     assert (report["n"], report["stopped"]) == (1, True)
 
 
+@pytest.mark.parametrize("per_batch", [2, 32])
+def test_what_was_scored_before_a_cut_is_taken_and_the_rest_comes_out_as_it_would_have(blocks, monkeypatch, per_batch):
+    monkeypatch.setattr("cadrecode.evaluate.ROWS_PER_BATCH", per_batch)
+    draws = []
+
+    def generate(model, tokenizer, clouds, *, temperature, seed, stop):
+        draws.append(seed)
+        return [(HALF, BLOCK, QUARTER)[(seed + i) % 3] for i in range(len(clouds))]
+
+    rows = []
+    whole = run(blocks, generate, candidates=2, on_row=rows.append)
+    assert rows == whole["shapes"]
+    draws_before, told = draws[:], []
+    draws.clear()
+    again = run(blocks, generate, candidates=2, earlier=rows[:1], on_row=told.append)
+    assert without_seconds(again) == without_seconds(whole)
+    assert [row["id"] for row in told] == ["b", "c"]
+    assert draws == draws_before[2:] if per_batch == 2 else draws_before  # a batch that is whole is not decoded again
+
+
+def test_a_stop_leaves_out_the_part_whose_fit_it_cut(blocks):
+    fits = []
+
+    def stop():
+        return len(fits) > 1
+
+    def told(row):
+        fits.append(row["id"])
+
+    report = run(blocks, generator(BLOCK), fit_seconds=0.05, on_row=told, should_stop=stop)
+    assert ([row["id"] for row in report["shapes"]], report["stopped"]) == (["a", "b"], True)
+
+
 def test_a_stop_before_the_first_batch_is_no_report(blocks):
     with pytest.raises(CadrecodeError, match="Stopped before"):
         run(blocks, generator(BLOCK), should_stop=lambda: True)

@@ -46,6 +46,12 @@ class TrainConfig(Settings):
     """A folder of .py programs, a .jsonl or .jsonl.gz of programs (key `code`), or invent:<family>[:count]."""
     val_data_path: MaybeText = "data/val"
     """Programs to evaluate on, in the same forms. Where it does not exist, a slice of the training data is held out."""
+    more_train_data: MaybeText = None
+    """Further programs, in the same forms, mixed in: invent:general:1000 keeps the embedded base from forgetting."""
+    canonical: bool = False
+    """Write each program as the embedded base would write an equal shape: only shapes are learnt, no dialect."""
+    turned_copies: NonNegativeInt = 0
+    """Copies of each training program, turned or mirrored at random onto the axes, in canonical spelling."""
     max_train_samples: MaybeCount = None
     """Use at most this many training programs. Empty means all."""
     max_eval_samples: MaybeCount = 256

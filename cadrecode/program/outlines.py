@@ -196,6 +196,18 @@ def mirrored(outline: Outline) -> Outline:
             return outline.mapped(lambda p: (-p[0], p[1]))
 
 
+def mapped(outline: Outline, point: Callable[[Point2], Point2]) -> Outline:
+    """The outline with every point mapped by quarter turns, mirrorings and moves of the plane."""
+    match outline:
+        case RectOutline(x0, y0, x1, y1):
+            (x0, y0), (x1, y1) = point((x0, y0)), point((x1, y1))
+            return RectOutline(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+        case CircleOutline(x, y, radius):
+            return CircleOutline(*point((x, y)), radius)
+        case LoopOutline():
+            return outline.mapped(point)
+
+
 def as_step(outline: Outline, mode: Mode, snap_x: Snap, snap_y: Snap, length: Snap) -> SketchStep:
     """The outline on the grid as one step of a sketch. Raises: Degenerate."""
     shape, place = outline.snapped(snap_x, snap_y, length)

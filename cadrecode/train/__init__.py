@@ -24,7 +24,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
-from cadrecode.data.dataset import Programs, exists, load_programs, require
+from cadrecode.data.dataset import Programs, exists, load_programs, require, with_turned
 from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, RunError
 from cadrecode.model import adapters
 from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
@@ -77,11 +77,25 @@ def train(config: TrainConfig, run: Run) -> Path:
 
 def read_programs(config: TrainConfig, run: Run) -> tuple[Programs, Programs | None]:
     """Training and validation programs; the latter held out of the former where there are none and they are needed."""
+    programs, validation = _read_both(config, run)
+    if run.stop_requested():
+        return programs, validation
+    programs = with_turned(programs, config.turned_copies, config.seed)
+    if config.more_train_data is not None:
+        more = load_programs(config.more_train_data, seed=config.seed, respell=config.canonical)
+        log.info("Mixed in: %s programs of %s", f"{len(more.pairs):,}", config.more_train_data)
+        source = f"{programs.source} and {more.source}"
+        programs = Programs(source, programs.pairs + more.pairs, programs.skipped + more.skipped)
+    return programs, validation
+
+
+def _read_both(config: TrainConfig, run: Run) -> tuple[Programs, Programs | None]:
     log.info("Reading programs from %s", config.train_data_path)
     programs = load_programs(
         config.train_data_path,
         limit=config.max_train_samples,
         seed=config.seed,
+        respell=config.canonical,
         on_progress=lambda done, total: log.info("  %s of %s", f"{done:,}", f"{total:,}"),
         should_stop=run.stop_requested,
     )
@@ -95,7 +109,9 @@ def read_programs(config: TrainConfig, run: Run) -> tuple[Programs, Programs | N
             len(validation.pairs),
         )
         return programs, validation
-    validation = load_programs(config.val_data_path, limit=config.max_eval_samples, seed=config.seed + 1)
+    validation = load_programs(
+        config.val_data_path, limit=config.max_eval_samples, seed=config.seed + 1, respell=config.canonical
+    )
     known = {pair.text for pair in programs.pairs}
     seen = sum(pair.text in known for pair in validation.pairs)
     if seen:
@@ -311,6 +327,8 @@ def finish(config: TrainConfig, run: Run) -> Path:
 def _check_possible(config: TrainConfig, run: Run) -> None:
     """What can be known to fail before anything heavy is loaded."""
     require(config.train_data_path)
+    if config.more_train_data is not None:
+        require(config.more_train_data)
     prepare_tracker(config.tracker, run.folder)
     for advice in config.advice():
         log.warning("%s", advice)

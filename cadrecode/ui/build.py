@@ -37,8 +37,8 @@ def build_app(services: Services) -> gr.Blocks:
         words = Words(language)
         with app if path == "/" else app.route(LANGUAGES[language], path, show_in_navbar=False):
             _page(services, words, app)
-    with app:
-        api.build(services)
+            if path == "/":  # in the same block: Gradio makes its server anew at the end of each
+                api.build(services)
     return app.queue(default_concurrency_limit=AT_ONCE)
 
 

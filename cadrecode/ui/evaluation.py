@@ -6,6 +6,8 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES
 from cadrecode.errors import CadrecodeError, DatasetError
 from cadrecode.ui import archive, film, html, models
 from cadrecode.ui.live import Report
+from cadrecode.ui.scored import Asked, Kept
 from cadrecode.ui.services import Services
 from cadrecode.ui.text import Words
 
@@ -24,35 +27,49 @@ COLUMNS = ("model", "n", "invalid", "single", "best", "fit", "mean", "cd", "seco
 SUFFIXES = (*MESH_SUFFIXES, *BREP_SUFFIXES)
 SHOWN = 4  # worst and best
 
-# Not measured here: CAD-Recode's own report (arXiv 2412.14042, table 1), on its own test parts, best of 10.
-# Set, mean IoU, median Chamfer distance x 1000, invalid ratio.
-QUOTED = (("DeepCAD", 0.920, 0.16, 0.004), ("Fusion360", 0.878, 0.15, 0.005))
+# Not measured here: CAD-Recode v1.5 as its authors report it, in CHANGELOG.md of github.com/filaPro/cad-recode, which
+# names the paper's second version, arXiv 2412.14042v2. Set, IoU, median Chamfer distance x 1000, invalid ratio.
+QUOTED = (("DeepCAD", 0.920, 0.157, 0.0037), ("Fusion360", 0.878, 0.151, 0.005))
 
 Scored = tuple[str, dict]  # a model, and its report
 Meshes = dict[str, tuple[np.ndarray, np.ndarray]]  # of an id: (n, 3) and (m, 3)
 
 
-def targets_of(source: str, family: str, files: Sequence[str] | None, path: str | None, services: Services) -> str:
-    """What to evaluate on. Raises DatasetError, ArchiveError: nothing was given, or nothing in it can be read."""
+@dataclass(frozen=True)
+class Scores:
+    """What there is of an evaluation.
+
+    Args: targets: the true parts that its pictures show. whole: whether all models have scored all parts.
+    """
+
+    asked: Asked
+    reports: list[Scored]
+    targets: Meshes
+    whole: bool
+
+
+def targets_of(source: str, family: str, files: Sequence[str] | None, path: str | None, folder: Path) -> str:
+    """What to evaluate on. Uploads go into `folder`, where they stay when the page and its uploads are gone.
+
+    Raises: DatasetError, ArchiveError: nothing was given, or nothing in it can be read.
+    """
     if source == INVENTED:
         return f"invent:{family}"
     if source == UPLOAD:
-        return str(_uploaded([Path(file) for file in files or ()], services))
+        return str(_uploaded([Path(file) for file in files or ()], folder / "targets"))
     path = (path or "").strip().strip("'\"")
     if not path:
         raise DatasetError("Give a folder of meshes, a STEP file, or an .npz of <id>_v and <id>_f arrays.")
     return str(Path(path).expanduser())
 
 
-def _uploaded(files: list[Path], services: Services) -> Path:
+def _uploaded(files: list[Path], folder: Path) -> Path:
     """One folder of meshes, from files and zips of them; an .npz as it is."""
     if not files:
         raise DatasetError(f"Drop meshes ({', '.join(SUFFIXES)}), a .zip of them, or an .npz.")
+    folder.mkdir(parents=True)
     if len(files) == 1 and files[0].suffix.lower() == ".npz":
-        return files[0]
-    folder = services.folder_for("targets", *((file.name, file.stat().st_size, str(file)) for file in files))
-    for earlier in folder.iterdir():  # the same files once more
-        earlier.unlink()
+        return Path(shutil.copyfile(files[0], folder / files[0].name))
     for file in files:
         if file.suffix.lower() == ".zip":
             unpacked, _ = archive.unpack(file, folder, SUFFIXES)
@@ -73,48 +90,83 @@ def choices(services: Services, words: Words) -> list[tuple[str, str]]:
 
 
 def evaluate(
-    targets: str,
-    chosen: Sequence[str],
+    kept: Kept,
     services: Services,
     report: Report,
     stop: Callable[[], bool],
     *,
-    candidates: int = 1,
-    limit: int = 50,
-    seed: int = 0,
-    fit_seconds: float = 0.0,
     generate: Callable[..., list[str]] | None = None,
-) -> list[Scored]:
-    """One report a model, in the order chosen. What was in use before is in use again afterwards.
+) -> Scores:
+    """Score what `kept` asks for, from where it ended if it was cut off. What was in use before is in use afterwards.
 
-    Args: fit_seconds: for each part; 0: no fit. generate: in place of `model.decode.generate`.
-    Raises: CadrecodeError: nothing chosen, no such model, no usable target.
+    Args: generate: in place of `model.decode.generate`.
+    Raises: CadrecodeError: no such model, no usable target, stopped before anything was scored.
     """
     from cadrecode.evaluate import evaluate as score_model
 
-    if not chosen:
-        raise CadrecodeError("Choose at least one model to evaluate.")
-    engine = services.engine
-    reports = []
-    with models.kept(services):
-        for one in chosen:
-            name = one.removeprefix(BASE).removeprefix(ADAPTER)
-            report("loading", 0, 1)
-            models.use(services, *((name, None) if one.startswith(BASE) else (None, name)))
+    asked = kept.asked()
+    whole, rows = kept.read()
 
-            def told(done: int, total: int | None, name: str = name) -> None:
-                report(name, done, total or limit)
+    def told(name: str, done: int, total: int | None) -> None:
+        report(name, done, total or asked.limit)
 
-            with engine.ready() as (model, tokenizer):
-                scored = score_model(
-                    targets, model, tokenizer, candidates=int(candidates), limit=int(limit), seed=int(seed),
-                    fit_seconds=float(fit_seconds), sandbox=services.sandbox(), on_progress=told, should_stop=stop,
-                    generate=generate,
-                )  # fmt: skip
-            reports.append((name, scored))
-            if stop():
-                break
-    return reports
+    try:
+        with models.kept(services):
+            for one in asked.chosen:
+                if one in whole:
+                    continue
+                name = name_of(one)
+                report("loading", 0, 1)
+                models.use(services, *((name, None) if one.startswith(BASE) else (None, name)))
+                with services.engine.ready() as (model, tokenizer):
+                    scored = score_model(
+                        asked.targets, model, tokenizer, candidates=asked.candidates, limit=asked.limit,
+                        seed=asked.seed, fit_seconds=asked.fit_seconds, sandbox=services.sandbox(),
+                        on_progress=partial(told, name), on_row=lambda row, one=one: kept.add(one, row=row),
+                        earlier=rows.get(one, ()), should_stop=stop, generate=generate,
+                    )  # fmt: skip
+                if scored["stopped"]:
+                    break
+                kept.add(one, report=scored)
+    except CadrecodeError:
+        if not (stop() and any(kept.read())):  # stopped before this model had scored any: there is what came before
+            raise
+    return so_far(kept)
+
+
+def so_far(kept: Kept) -> Scores:
+    """What there is of an evaluation, be it at its end or cut off: by model, in the order chosen."""
+    from cadrecode.evaluate import report_of
+
+    asked = kept.asked()
+    whole, rows = kept.read()
+    options = {"candidates": asked.candidates, "seed": asked.seed, "fit_seconds": asked.fit_seconds}
+    partly = {one: report_of(found, asked.targets, **options) for one, found in rows.items()}
+    reports = [(name_of(one), found) for one in asked.chosen if (found := whole.get(one) or partly.get(one))]
+    return Scores(asked, reports, shown_targets(reports), all(one in whole for one in asked.chosen))
+
+
+def name_of(choice: str) -> str:
+    """The name in one of `choices`."""
+    return choice.removeprefix(BASE).removeprefix(ADAPTER)
+
+
+def asked_for(asked: Asked, words: Words) -> str:
+    """What an evaluation is of, in one line."""
+    source = Path(asked.targets)
+    uploaded = source.name == "targets" or source.parent.name == "targets"
+    return words(
+        "evaluate.of", targets=words("evaluate.upload") if uploaded else asked.targets, limit=asked.limit,
+        candidates=asked.candidates, seed=asked.seed, fit=f"{asked.fit_seconds:g}",
+    )  # fmt: skip
+
+
+def cut_off(scores: Scores, words: Words) -> str:
+    """What is missing of an evaluation that was cut off; nothing where nothing is."""
+    if scores.whole:
+        return ""
+    done = sum(report["n"] for _, report in scores.reports)
+    return words("evaluate.cut", done=done, total=scores.asked.limit * len(scores.asked.chosen))
 
 
 def rows(reports: Sequence[Scored], words: Words) -> list[list[str]]:
@@ -168,8 +220,11 @@ def shown_targets(reports: Sequence[Scored]) -> Meshes:
     from cadrecode.scoring.targets import Shape, load_targets
 
     wanted = {one["id"] for _, _, _, parts in _picked(reports) for one in parts}
-    shapes = load_targets(reports[0][1]["targets"], ids=wanted)
-    return {one.id: (one.vertices, one.faces) for one in shapes if isinstance(one, Shape)}
+    try:
+        shapes = load_targets(reports[0][1]["targets"], ids=wanted) if wanted else ()
+        return {one.id: (one.vertices, one.faces) for one in shapes if isinstance(one, Shape)}
+    except DatasetError:  # an evaluation of another day, whose parts are gone: its figures stand
+        return {}
 
 
 def pictures(reports: Sequence[Scored], targets: Meshes, services: Services, words: Words) -> str:
@@ -204,9 +259,9 @@ def _pair(one: dict, prefix: str, targets: Meshes, services: Services, words: Wo
 
 def quoted(words: Words) -> str:
     """Published figures, marked as not ours."""
-    headers = [words("quoted.set"), words("evaluate.mean"), words("evaluate.cd"), words("evaluate.invalid")]
+    headers = [words("quoted.set"), words("adapters.iou"), words("quoted.cd"), words("evaluate.invalid")]
     table = [
-        [words("quoted.row", name=name), f"{iou:.3f}", f"{distance:.2f}", f"{invalid:.1%}"]
+        [words("quoted.row", name=name), f"{iou:.3f}", f"{distance:.3f}", f"{100 * invalid:.2g} %"]
         for name, iou, distance, invalid in QUOTED
     ]
     return html.plain_table(words("quoted.title"), headers, table)

@@ -93,8 +93,6 @@ def histogram(ious: Mapping[str, Sequence[float]], names: Mapping[str, str]) -> 
         counts, _ = np.histogram(np.clip(values, 0, 1), edges)
         figure.add_bar(x=middles, y=counts.tolist(), name=name, marker_color=colour)
     figure.update_layout(xaxis_range=[0, 1], barmode="group", bargap=0.15)
-    if not ious:
-        figure.update_layout(yaxis_range=[0, 10])
     return figure
 
 

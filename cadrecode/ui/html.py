@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cadrecode.ui.text import Words
 
 
+MISSED = 0.02  # of the longest side: points that are farther away than that are not explained by the part
+MISSED_SHARE = 0.01  # of the points; fewer are not told
 TINY_MM = 1.0  # a scan whose longest side is less was most likely taken in metres
 
 
@@ -134,13 +136,15 @@ def idle(text: str = "") -> str:
     return f'<div class="cr-progress" role="status">{escape(text)}</div>'
 
 
-def cloud_facts(cloud: Cloud | None, unit: str, words: Words) -> str:
-    """Count, size and warnings of a cloud."""
+def cloud_facts(cloud: Cloud | None, unit: str, words: Words, source: str = "") -> str:
+    """Count, size and warnings of a cloud. `source`: where a sample comes from."""
     if cloud is None:
         return note(words("cloud.none"))
     low, high = cloud.points.min(0), cloud.points.max(0)
     size = " × ".join(length(float(side)) for side in high - low)
     lines = f"<b>{escape(cloud.name)}</b><br>{words('cloud.facts', n=f'{len(cloud.points):,}', size=size, unit=unit)}"
+    if source:
+        lines += f"<br>{escape(words('cloud.source', source=source))}"
     warnings = [words.said(one) for one in cloud.warnings]
     if unit == "mm" and float((high - low).max()) < TINY_MM:
         warnings.append(words("cloud.tiny", size=length(float((high - low).max()), unit)))
@@ -179,6 +183,8 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
     elif work.failures:
         total = len(work.parts) + len(work.failures)
         small.append(words("result.failures", bad=len(work.failures), total=total, why=_why(work.failures, words)))
+    if part.deviation is not None:
+        small += _missed(part.deviation, work.unit, words)
     if work.alignment is not None:
         small += _standing(work.alignment, words)
     if work.cloud is not None and work.cleaned is not None:
@@ -188,6 +194,14 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
         small.append(words("result.stopped"))
     small_print = f'<span class="cr-small">{" · ".join(small)}</span>'
     return f'<div class="cr-numbers">{lead}{small_print}{_legend(part.deviation, work.unit, words)}</div>'
+
+
+def _missed(deviation: Deviation, unit: str, words: Words) -> list[str]:
+    """How many points the part leaves unexplained; nothing where it is hardly any."""
+    far = MISSED * float((deviation.points.max(0) - deviation.points.min(0)).max())
+    share = float((abs(deviation.signed) > far).mean())
+    said = words("result.missed", share=f"{share:.0%}", x=length(far, unit))
+    return [f'<b class="cr-missed">{escape(said)}</b>'] if share >= MISSED_SHARE else []
 
 
 def _legend(deviation: Deviation | None, unit: str, words: Words) -> str:

@@ -52,7 +52,16 @@ class Background:
         with self._changed:
             if self.active:
                 raise CadrecodeError("Another one is still going on. Wait for it, or cancel it.")
-            said, stop = self._said, self._stop = [], threading.Event()
+            self._start(work)
+
+    def begin_first(self, work: Callable[[Report, Callable[[], bool]], Any]) -> None:
+        """The same, where no work was ever begun; nothing where there was: its result is there."""
+        with self._changed:
+            if self._said is None:
+                self._start(work)
+
+    def _start(self, work: Callable[[Report, Callable[[], bool]], Any]) -> None:
+        said, stop = self._said, self._stop = [], threading.Event()
 
         def run() -> None:
             try:

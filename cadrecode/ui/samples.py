@@ -25,7 +25,7 @@ FIRST_POINTS, FIRST_NOISE_MM = 4000, 0.05
 class Sample:
     """A cloud that ships with the app.
 
-    Args: title: by language; source: where it comes from; unit: of its numbers.
+    Args: title: by language; source: where it comes from, and its licence; unit: of its numbers.
     """
 
     path: Path
@@ -42,7 +42,13 @@ def samples() -> tuple[Sample, ...]:
         return ()
     entries = json.loads(index.read_text(encoding="utf-8"))
     return tuple(
-        Sample(CLOUDS / e["file"], {"en": e["title_en"], "zh": e["title_zh"]}, e["source"], e["units"]) for e in entries
+        Sample(
+            CLOUDS / e["file"],
+            {"en": e["title_en"], "zh": e["title_zh"]},
+            f"{e['source']} ({e['licence']})",
+            e["units"],
+        )
+        for e in entries
     )
 
 
@@ -78,4 +84,5 @@ def first_work() -> parts.Work:
     points, _ = sample(build(parse(text)), FIRST_POINTS, rng)
     points = points + rng.normal(0, FIRST_NOISE_MM, points.shape)
     cloud = Cloud(points, None, FIRST_PART.stem, "cloud", (), None)
-    return parts.Work(cloud, FIRST_PART.stem, "mm", (parts.of_program(text, cloud, None),))
+    part = parts.of_program(text, cloud, None)
+    return parts.Work(cloud, FIRST_PART.stem, "mm", (part,), source="assets/sample/bracket.py (Apache-2.0)")

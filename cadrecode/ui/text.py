@@ -30,6 +30,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "cloud.preview": ("The cloud", "点云"),
     "cloud.none": ("No cloud yet: drop a file or pick a sample.", "还没有点云：拖入文件，或选一个示例。"),
     "cloud.facts": ("{n} points · {size} {unit}", "{n} 个点 · {size} {unit}"),
+    "cloud.source": ("Sample: {source}", "示例：{source}"),
     "cloud.unit": ("Unit of the file", "文件的单位"),
     # reconstruct: options
     "options.title": ("Options", "选项"),
@@ -94,6 +95,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "result.invalid": ("not a valid solid", "不是有效实体"),
     "result.edited": ("your program", "你的程序"),
     "result.failures": ("{bad} of {total} candidates were invalid ({why})", "{total} 个候选中有 {bad} 个无效（{why}）"),
+    "result.missed": ("{share} of the points lie farther than {x} from it", "{share} 的点离零件超过 {x}"),
     "result.turned": ("turned by {x} degrees", "已旋转 {x} 度"),
     "result.unclear": (
         "not turned: neither faces nor an axis stand out",

@@ -223,10 +223,13 @@ RUNS: dict[str, tuple[str, str]] = {
     "evaluate.skipped": ("{n} parts could not be scored", "{n} 个零件无法评分"),
     "quoted.title": ("Quoted, not measured here", "引用数据，并非在此测得"),
     "quoted.set": ("Published figures", "已发表的数据"),
-    "quoted.row": ("CAD-Recode on {name} (quoted)", "CAD-Recode，{name}（引用）"),
+    "quoted.cd": ("Median Chamfer", "Chamfer 中位数"),
+    "quoted.row": ("CAD-Recode v1.5 on {name} (quoted)", "CAD-Recode v1.5，{name}（引用）"),
     "quoted.note": (
-        "From the paper (arXiv 2412.14042), for its own test parts and the best of 10: a place to stand, no contest.",
-        "引自论文（arXiv 2412.14042），基于其自己的测试零件，10 选最佳：仅供参考，不可直接比较。",
+        "From its authors' repository (github.com/filaPro/cad-recode, CHANGELOG.md; paper: arXiv 2412.14042v2), for "
+        "their own test parts and way of measuring: a place to stand, no contest.",
+        "引自作者的代码仓库（github.com/filaPro/cad-recode 的 CHANGELOG.md；论文：arXiv 2412.14042v2），"
+        "基于其自己的测试零件和评测方法：仅供参考，不可直接比较。",
     ),
     "evaluate.path": ("Folder, STEP file or .npz", "文件夹、STEP 文件或 .npz"),
     "evaluate.path.info": (
@@ -236,6 +239,16 @@ RUNS: dict[str, tuple[str, str]] = {
     "evaluate.models": ("Models", "模型"),
     "evaluate.limit": ("How many", "数量"),
     "evaluate.go": ("Evaluate", "评估"),
+    "evaluate.go_on": ("Go on", "继续"),
+    "evaluate.cut": (
+        "Cut off before its end: {done} of up to {total} parts are scored. Go on scores the others, as if nothing had "
+        "happened.",
+        "评估中途中断：已评分 {done} 个零件（最多 {total} 个）。点“继续”为其余零件评分，结果与未中断时相同。",
+    ),
+    "evaluate.of": (
+        "Of {targets}: up to {limit} parts, {candidates} candidates each, seed {seed}, {fit} s of fit.",
+        "零件：{targets}，最多 {limit} 个；每个 {candidates} 个候选，随机种子 {seed}，拟合 {fit} 秒。",
+    ),
     "evaluate.model": ("Model", "模型"),
     "evaluate.n": ("Parts", "零件数"),
     "evaluate.invalid": ("Invalid", "无效"),

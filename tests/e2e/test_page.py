@@ -98,24 +98,6 @@ def test_a_fault_in_a_program_is_shown_with_its_place(opened):
     assert opened.locator("#program-error").inner_text().strip() == ""
 
 
-def test_a_restart_of_the_app_forgets_no_run(page, app):
-    run = Run.create(app.runs_dir / "yesterday", TrainConfig().to_yaml())
-    for step in (10, 20, 30):
-        run.log_metrics(step, loss=3.0 / step)
-    run.set_status(State.DONE, step=30, total=30)
-    page.goto(app.url)
-    page.get_by_role("tab", name="Train").click()
-    page.locator("#run-status").get_by_text("yesterday").wait_for(timeout=60_000)
-    page.wait_for_timeout(2000)  # let it fetch the rest of its code before the app goes
-    page.goto("about:blank")
-    app.stop()
-    app.start()
-    page.goto(app.url)
-    page.get_by_role("tab", name="Train").click()
-    page.locator("#run-status .cr-pill.done").wait_for(timeout=60_000)
-    page.locator("#runs tr[aria-selected=true]").get_by_text("30 / 30").wait_for(timeout=30_000)
-
-
 def test_a_row_is_picked_by_mouse_and_by_keyboard(page, app):
     for name in ("first", "second"):
         run = Run.create(app.runs_dir / name, TrainConfig().to_yaml())

@@ -236,11 +236,26 @@ def test_every_tab_in_every_size_and_language(browser, app, trained, size, langu
     assert broken == []
 
 
-def test_runs_survive_a_restart_of_the_app(browser, app, trained):
+def test_runs_and_evaluations_survive_a_restart_of_the_app(browser, app, trained):
+    page = browser.new_page(locale="en-US")
+    opened(page, app, "Evaluate")
+    fill(page, "#evaluate-limit", 4)
+    slide(page, "#evaluate-fit", 2)
+    page.locator("#evaluate").click()
+    expect(page.locator("#evaluate-progress")).to_contain_text("1 / 4", timeout=90 * SECONDS)
+    page.goto("about:blank")
     app.stop()
     app.start()
-    page = browser.new_page(locale="en-US")
     opened(page, app, "Train")
     expect(page.locator("#run-status")).to_contain_text("tiny")
+    expect(page.locator("#runs tr[aria-selected=true]")).to_contain_text("4 / 4")
     expect(page.locator("#film img")).to_have_count(12)
+
+    opened(page, app, "Evaluate")  # what was scored is there, said to be a part, and the rest can be scored
+    expect(page.locator("#evaluate-progress")).to_contain_text("Cut off before its end")
+    expect(page.locator("#evaluation tbody tr")).to_have_count(1)
+    page.locator("#evaluate-go-on").click()
+    expect(page.locator("#evaluation tbody td:nth-child(2)")).to_have_text("4", timeout=90 * SECONDS)
+    expect(page.locator("#evaluate-of")).to_contain_text("invent:brackets: up to 4 parts")
+    expect(page.locator("#evaluate-go-on")).to_be_hidden()
     page.close()

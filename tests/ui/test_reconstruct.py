@@ -44,6 +44,9 @@ def test_a_dropped_file_becomes_a_cloud_with_a_safe_name(plate):
     facts = html.cloud_facts(plate.cloud, "inch", EN)
     assert "3,000 points" in facts
     assert "80.0 × 40.0 × 8.00 inch" in facts
+    assert "Sample" not in facts
+    assert all("Apache-2.0" in one.source for one in samples.samples())
+    assert "Sample: by &lt;me&gt;" in html.cloud_facts(plate.cloud, "mm", EN, "by <me>")
 
 
 def test_a_broken_file_is_told_in_words(tmp_path, services):
@@ -197,6 +200,9 @@ def test_the_side_on_which_the_points_lie_is_told_in_words(plate, services):
     assert re.search(r"on average <b>(1\.00|0\.99\d) mm</b> inside of the part", shown)
     assert "1.00 mm inside<i></i>1.00 mm outside" in shown  # the legend
     assert "内侧" in html.numbers(thick, ZH)
+    assert "farther" not in shown  # 1 mm off, of 80
+    half = html.numbers(rebuilding.run_program(plate, block.format(40, 40, 8), services), EN)
+    assert re.search(r"(6\d)% of the points lie farther than 1.60 mm from it", half)
 
 
 def test_the_deviation_view_draws_the_cloud_in_its_colours(plate, services):

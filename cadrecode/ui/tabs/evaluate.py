@@ -10,6 +10,7 @@ from cadrecode.program.invent import FAMILIES
 from cadrecode.ui import evaluation, figures, html, models
 from cadrecode.ui.evaluation import COLUMNS, INVENTED, OWN, SUFFIXES, UPLOAD
 from cadrecode.ui.live import Report, Result
+from cadrecode.ui.scored import Asked, Kept
 from cadrecode.ui.services import Services
 from cadrecode.ui.table import empty_table, rows_html
 from cadrecode.ui.text import Words
@@ -50,15 +51,15 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             )  # fmt: skip
             with gr.Row():
                 go = gr.Button(words("evaluate.go"), variant="primary", elem_id="evaluate")
-                cancel = gr.Button(words("rebuild.cancel"), interactive=False, min_width=90)
+                cancel = gr.Button(words("rebuild.cancel"), interactive=False, min_width=90, elem_id="evaluate-cancel")
+            again = gr.Button(words("evaluate.go_on"), visible=False, elem_id="evaluate-go-on")
             progress = gr.HTML(html.idle(), min_height=44, elem_id="evaluate-progress")
         with gr.Column(scale=3, min_width=340):
             table = empty_table(*shape, elem_id="evaluation")
+            of = gr.HTML(elem_id="evaluate-of", padding=False)
             hint = gr.HTML(html.empty(words("evaluate.empty")), elem_id="evaluate-hint")
             with gr.Column(visible=False) as details:
-                histogram = gr.Plot(
-                    figures.histogram({}, words.curve()), label=words("evaluate.histogram"), elem_id="histogram"
-                )
+                histogram = gr.Plot(label=words("evaluate.histogram"), elem_id="histogram")
                 shots = gr.HTML(elem_id="evaluate-parts", padding=False)
                 missed = gr.HTML(padding=False)
             gr.HTML(html.note(words("evaluate.how")))
@@ -79,56 +80,75 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     hear(page.load, offer, chosen, chosen, words)
     hear(tab.select, offer, chosen, chosen, words)
 
-    def results(reports: list[evaluation.Scored], targets: evaluation.Meshes) -> dict:
-        return {
+    def results(scores: evaluation.Scores) -> dict:
+        missing = evaluation.cut_off(scores, words)
+        told_so = {progress: html.warning(missing) if missing else html.idle(), again: gr.update(visible=bool(missing))}
+        reports = scores.reports
+        if not reports:
+            return told_so
+        return told_so | {
             table: rows_html(*shape, evaluation.rows(reports, words), pickable=False),
+            of: html.note(evaluation.asked_for(scores.asked, words)),
             hint: "",
             details: gr.update(visible=True),
             histogram: figures.histogram(evaluation.ious(reports, words), words.curve()),
-            shots: evaluation.pictures(reports, targets, services, words),
+            shots: evaluation.pictures(reports, scores.targets, services, words),
             missed: evaluation.skipped(reports, words),
             export: gr.update(value=str(evaluation.write_report(reports, services)), interactive=True),
         }
 
     going = services.evaluating
-    busy = {go: gr.update(interactive=False), cancel: gr.update(interactive=True)}
+    busy = {go: gr.update(interactive=False), cancel: gr.update(interactive=True), again: gr.update(visible=False)}
     rested = {go: gr.update(interactive=True), cancel: gr.update(interactive=False)}
 
     def run(source, family, files, path, chosen, limit, candidates, seed, fit) -> Iterator[dict]:
-        options = {"candidates": candidates, "limit": limit, "seed": seed, "fit_seconds": fit}
+        kept = Kept.new(services)
         try:
-            targets = evaluation.targets_of(source, family, files, path, services)
+            targets = evaluation.targets_of(source, family, files, path, kept.folder)
+            asked = Asked(targets, tuple(chosen), int(candidates), int(limit), int(seed), float(fit))
 
-            def work(report: Report, stop: Callable[[], bool]) -> tuple:
-                reports = evaluation.evaluate(targets, chosen, services, report, stop, **options)
-                return reports, evaluation.shown_targets(reports)
+            def work(report: Report, stop: Callable[[], bool]) -> evaluation.Scores:
+                kept.begin(asked)
+                return evaluation.evaluate(kept, services, report, stop)
 
             going.begin(work)
-            yield from watch()
         except Exception as error:
+            kept.drop()
             yield {progress: html.bad(told(error, words)), **(busy if going.active else rested)}
             raise
+        yield from watch()
 
-    def watch() -> Iterator[dict]:
-        for item in going.follow():
-            if isinstance(item, Result):
-                said = words("result.stopped") if going.stopped else ""
-                yield {progress: html.idle(said), **rested, **results(*item.value)}
-            else:
-                said = f"{models.base_words(words.stage(item.stage), words)} {item.done} / {item.total}"
-                yield {progress: html.progress(said, item.done, item.total), **busy}
+    def go_on() -> Iterator[dict]:
+        kept = Kept.latest(services)
+        if kept is not None:
+            going.begin(lambda report, stop: evaluation.evaluate(kept, services, report, stop))
+            yield from watch()
+
+    def watch(asked_here: bool = True) -> Iterator[dict]:
+        try:
+            for item in going.follow():
+                if isinstance(item, Result):
+                    yield {**rested, **results(item.value)}
+                else:
+                    said = f"{models.base_words(words.stage(item.stage), words)} {item.done} / {item.total}"
+                    yield {progress: html.progress(said, item.done, item.total), **busy}
+        except Exception as error:
+            latest = Kept.latest(services)
+            some = latest is not None and any(latest.read())
+            yield {progress: html.bad(told(error, words)), **rested, again: gr.update(visible=some)}
+            if asked_here:  # else it was told to the page that asked
+                raise
 
     def rejoin() -> Iterator[dict]:
-        """A page that comes later, or again."""
-        try:
-            yield {progress: html.idle()}
-            yield from watch()
-        except Exception as error:  # it was told to the page that asked
-            yield {progress: html.bad(told(error, words)), **rested}
+        """A page that comes later, or again, or after a restart of the app."""
+        kept = Kept.latest(services)
+        if kept is not None:
+            going.begin_first(lambda report, stop: evaluation.so_far(kept))
+        yield from watch(asked_here=False)
 
     asked = [source, family, files, path, chosen, limit, candidates, seed, fit]
-    shown = [table, hint, details, histogram, shots, missed, export]
-    hear(go.click, run, asked, [progress, go, cancel, *shown], words)
-
-    hear(page.load, rejoin, None, [progress, go, cancel, *shown], words)
+    shown = [progress, go, cancel, again, table, of, hint, details, histogram, shots, missed, export]
+    hear(go.click, run, asked, shown, words)
+    hear(again.click, go_on, None, shown, words)
+    hear(tab.select, rejoin, None, shown, words)
     hear(cancel.click, going.cancel, None, None, words)

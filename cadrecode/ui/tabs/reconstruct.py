@@ -140,7 +140,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         )
 
     def draw_cloud(now: Work):
-        return cloud_view(now, services), html.cloud_facts(now.cloud, now.unit, words)
+        return cloud_view(now, services), html.cloud_facts(now.cloud, now.unit, words, now.source)
 
     def make_files(now: Work):
         made = write_files(now, services, words)
@@ -189,7 +189,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
     def pick(event: gr.SelectData):
         sample = samples.samples()[event.index]
-        now = open_cloud(sample.path, services, sample.unit)
+        now = replace(open_cloud(sample.path, services, sample.unit), source=sample.source)
         return now, sample.unit
 
     show_cloud(hear(gallery.select, pick, None, [work, unit], words))

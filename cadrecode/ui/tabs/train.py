@@ -261,7 +261,6 @@ def _table_shape(words: Words) -> tuple[str, list[str], list[bool]]:
 
 
 def _show(words: Words) -> Shown:
-    names = words.curve()
     small = {"size": "sm", "interactive": False, "min_width": 100}
     table = empty_table(*_table_shape(words), elem_id="runs")
     status = gr.HTML(html.empty(words("runs.empty")), min_height=60, elem_id="run-status")
@@ -274,12 +273,10 @@ def _show(words: Words) -> Shown:
         kill_asked = confirm.asking(words("train.kill.sure"), words("train.kill.yes"), "kill-yes", words)
         delete_asked = confirm.asking(words("train.delete.sure"), words("train.delete.yes"), "delete-yes", words)
         shots = gr.HTML(elem_id="film", padding=False)
-        losses = gr.Plot(figures.losses([], names), label=words("train.curve"), elem_id="loss")
+        losses = gr.Plot(label=words("train.curve"), elem_id="loss")
         with gr.Row():
-            quality = gr.Plot(
-                figures.quality([], names), label=words("train.quality"), elem_id="quality", min_width=280
-            )
-            rate = gr.Plot(figures.rate([], names), label=words("train.rate"), elem_id="rate", min_width=280)
+            quality = gr.Plot(label=words("train.quality"), elem_id="quality", min_width=280)
+            rate = gr.Plot(label=words("train.rate"), elem_id="rate", min_width=280)
         compare = gr.Dropdown(
             [], multiselect=True, max_choices=MOST_COMPARED, allow_custom_value=True, label=words("compare.title"),
             info=words("compare.info"), elem_id="compare", visible=False,
