@@ -14,13 +14,14 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import TrainingArguments
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import PrinterCallback, TrainingArguments
 
 from benchmarks.sides import Clock, PlainTrainer, network, padded
 from cadrecode import pretrain as verb
@@ -67,20 +68,22 @@ def compare(recipe: Path, steps: int, rounds: int, folder: Path) -> None:
     """Prints a row for each side, and by how much ours is faster."""
     tokenizer = load_model(EMBEDDED)[1]
     tokenizer.save_pretrained(folder)
-    values = {"output_path": str(folder), "device": "cpu", "minutes": None, "log_every": 1, "eval_every": 10**9}
-    config = PretrainConfig.load(recipe, {})
-    config = config.changed(**values, max_pairs=steps * config.batch_size)
+    config = PretrainConfig.load(recipe, {"output_path": str(folder), "device": "cpu", "log_every": 1})
+    config = config.changed(minutes=None, max_pairs=10**9, eval_every=10**9)  # the learning rate rises alone
     making, batches = made(config, steps)
     print("| | pairs/s | a second of the processor | with making pairs on the same core | loss, first and last |")
     print("|---|---|---|---|---|")
-    fastest = []
+    fastest, losses = [], []
     for name, run in (("plain", plain), ("ours", ours)):
         sides = [run(config, tokenizer, batches, folder / f"{name}-{turn}") for turn in range(rounds)]
         best = np.min([side.a_pair(config.batch_size) for side in sides], axis=0)
         fastest.append(np.array([*best, best[1] + making]))
+        losses.append(np.array(sides[0].losses))
         speeds = " | ".join(f"{speed:.1f}" for speed in 1 / fastest[-1])
-        print(f"| {name} | {speeds} | {sides[0].losses[0]:.3f} {sides[0].losses[-1]:.3f} |", flush=True)
-    print("| ours / plain | " + " | ".join(f"{ratio:.2f} x" for ratio in fastest[0] / fastest[1]) + " | |")
+        print(f"| {name} | {speeds} | {losses[-1][0]:.4f} {losses[-1][-1]:.4f} |", flush=True)
+    apart = np.abs(losses[0] - losses[1]).max()
+    ratios = " | ".join(f"{ratio:.2f} x" for ratio in fastest[0] / fastest[1])
+    print(f"| ours / plain | {ratios} | of all {steps} steps within {apart:.1e} |")
     print(
         f"\nMaking pairs: {1 / making:.0f} a second of the processor. {steps - WARM_UP} steps of {config.batch_size}."
     )
@@ -109,17 +112,23 @@ def fresh(config: PretrainConfig, tokenizer):
 def ours(config: PretrainConfig, tokenizer, batches: list[verb.RawBatch], folder: Path) -> Side:
     side, run, team = Side(), Run.create(folder, config.to_yaml()), Team.join(torch.device("cpu"))
     model = fresh(config, tokenizer)
-    optimizer = torch.optim.AdamW(verb._parameter_groups(model, config), lr=config.learning_rate, betas=verb.ADAM_BETAS)
 
-    def noted(these: Iterable) -> Iterator:
-        for batch in these:
+    def noted() -> Iterator[verb.RawBatch]:
+        for number, batch in enumerate(batches, 1):
             side.note()
+            if number == len(batches):
+                run.request_stop()
             yield batch
 
-    verb._loop(config, run, team, model, tokenizer, optimizer, verb.Progress(), noted(batches), held_out=None)
+    optimizer = _optimizer(model, config)
+    verb._loop(config, run, team, model, tokenizer, optimizer, verb.Progress(), noted(), held_out=None)
     side.note()
     side.losses = [row["loss"] for row in run.metrics()]
     return side
+
+
+def _optimizer(model, config: PretrainConfig) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(verb._parameter_groups(model, config), lr=config.learning_rate, betas=verb.ADAM_BETAS)
 
 
 def plain(config: PretrainConfig, tokenizer, batches: list[verb.RawBatch], folder: Path) -> Side:
@@ -136,13 +145,7 @@ def plain(config: PretrainConfig, tokenizer, batches: list[verb.RawBatch], folde
     arguments = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="cosine",
-        weight_decay=config.weight_decay,
-        adam_beta1=verb.ADAM_BETAS[0],
-        adam_beta2=verb.ADAM_BETAS[1],
         max_grad_norm=config.grad_clip,
-        warmup_steps=config.warmup_steps,
         max_steps=len(batches),
         logging_steps=1,
         save_strategy="no",
@@ -151,8 +154,12 @@ def plain(config: PretrainConfig, tokenizer, batches: list[verb.RawBatch], folde
         report_to="none",
         disable_tqdm=True,
     )
-    clock = Clock()
-    trainer = PlainTrainer(model=model, args=arguments, train_dataset=rows, callbacks=[clock])
+    optimizer, clock = _optimizer(model, config), Clock()
+    rising = LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / config.warmup_steps))
+    trainer = PlainTrainer(
+        model=model, args=arguments, train_dataset=rows, callbacks=[clock], optimizers=(optimizer, rising)
+    )
+    trainer.remove_callback(PrinterCallback)
     size = config.batch_size
     trainer.order = [list(range(first, first + size)) for first in range(0, len(rows), size)]
     trainer.train()

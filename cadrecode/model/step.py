@@ -2,7 +2,7 @@
 
 A model this small, and a large one on a GPU too, spends most of each token's time in Python and in launching dozens of
 tiny operations, not in arithmetic. `Step` does what transformers' layers do, in the same order and with the same
-rounding, in a third of the operations: norms of queries and keys and their rotation are done together, the cache is
+rounding, in half of the operations: norms of queries and keys and their rotation are done together, the cache is
 written in place and grows now and then, and modules that only hold weights are not called.
 """
 
@@ -138,6 +138,8 @@ class Step:
 
     def _norm(self, values: torch.Tensor) -> torch.Tensor:
         """Divided by their root mean square over the last dimension, in float32 as transformers does it."""
+        if values.dtype == torch.float32:
+            return functional.rms_norm(values, values.shape[-1:], eps=self.eps)
         return functional.rms_norm(values.float(), values.shape[-1:], eps=self.eps).to(values.dtype)
 
     def _grow(self) -> None:

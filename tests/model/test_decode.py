@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import DynamicCache
 
 from cadrecode.model import decode, step
@@ -96,6 +97,31 @@ def test_a_step_says_bit_by_bit_what_the_layers_of_transformers_say(tokenizer, v
     assert len(said[Step]) == len(said[PlainStep]) > 8
     for ours, theirs in zip(*said.values()):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+def test_a_step_is_half_the_operations(tokenizer):
+    """Each costs a launch on a GPU, and more time than its arithmetic in a small model."""
+    model = make_model(tokenizer, num_hidden_layers=8)
+    counts = []
+    for kind in (Step, PlainStep):
+        cache = DynamicCache(config=model.config)
+        with torch.inference_mode():
+            model(inputs_embeds=torch.rand(2, 5, 32), cache=cache, use_cache=True)
+            one = kind(model, cache)
+            with Operations() as seen:
+                one(torch.rand(2, 1, 32))
+        counts.append(seen.count)
+    assert counts[0] < 0.55 * counts[1]
+
+
+class Operations(TorchDispatchMode):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += 1
+        return function(*args, **(kwargs or {}))
 
 
 class Listened:
