@@ -34,17 +34,11 @@ TRAINING_SECONDS = 600  # until a training's first steps, on a busy machine
 IDLE_SECONDS, POLL_SECONDS, BROWSERS = 20, 20, 10
 
 
-def cpu_seconds(app: App) -> float:
-    """Processor time of the app so far, without its children."""
-    user, system = Path(f"/proc/{app.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
 def share(app: App, seconds: float) -> float:
     """Per cent of one core that the app takes for so long."""
-    before = cpu_seconds(app)
+    before = app.cpu_seconds()
     time.sleep(seconds)
-    return 100 * (cpu_seconds(app) - before) / seconds
+    return 100 * (app.cpu_seconds() - before) / seconds
 
 
 @contextmanager

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 CACHE_SECONDS = (1800, 24 * 3600)  # how often Gradio looks for old files of its own, and how old they may grow
 OWNERS = ("train", "evaluate", "adapters")  # tabs that guests may not use
+LOOK_SECONDS = 0.03  # how often Gradio looks for work; its own thousand times a second take 5 % of a core
+PROGRESS_SECONDS = 1.0  # and for its own progress bars, of which there are none here; by itself, a hundred times
 AT_ONCE = 16  # handlers of one kind; the engine and the sandbox take turns by themselves
 
 
@@ -39,7 +41,9 @@ def build_app(services: Services) -> gr.Blocks:
             _page(services, words, app)
             if path == "/":  # in the same block: Gradio makes its server anew at the end of each
                 api.build(services)
-    return app.queue(default_concurrency_limit=AT_ONCE)
+    app.queue(default_concurrency_limit=AT_ONCE)
+    app._queue.sleep_when_free, app._queue.progress_update_sleep_when_free = LOOK_SECONDS, PROGRESS_SECONDS
+    return app
 
 
 def _page(services: Services, words: Words, app: gr.Blocks) -> None:

@@ -56,10 +56,13 @@ GUIDE: dict[str, tuple[str, str]] = {
     "help.evaluate": (
         "How good is a model, on parts that it has not seen? Pick parts and models, press Evaluate.\n"
         "IoU is the share of volume that original and rebuilt part have in common: 1 is the same part, 0 nothing. "
-        "A program that fails counts as 0. The model sees points alone, never the mesh.",
+        "A program that fails counts as 0. The model sees points alone, never the mesh.\n"
+        "It goes on when you close this page. When the app was closed, what was scored is here, and “Go on” scores the "
+        "rest.",
         "模型在没见过的零件上表现如何？选择零件和模型，点击“评估”。\n"
         "IoU 是原零件与重建零件共有体积的比例：1 为完全相同，0 为毫无重合。失败的程序按 0 计。"
-        "模型只看到点，看不到网格。",
+        "模型只看到点，看不到网格。\n"
+        "关闭页面后评估继续。如果关闭了应用，已评分的结果仍在这里，点“继续”为其余零件评分。",
     ),
     "help.adapters": (
         "What training made: small files that change the base model's habits. Pick one and use it in Reconstruct.\n"

@@ -86,10 +86,10 @@ class App:
                 assert self.process.poll() is None, self.said()
                 assert time.monotonic() - began < OPEN_WITHIN_SECONDS, self.said()
                 time.sleep(0.05)
-        self.opened_cpu_seconds = self._cpu_seconds()
+        self.opened_cpu_seconds = self.cpu_seconds()
         return self
 
-    def _cpu_seconds(self) -> float:
+    def cpu_seconds(self) -> float:
         """Processor time of the process so far; only Linux tells."""
         stat = Path(f"/proc/{self.process.pid}/stat")
         if not stat.is_file():

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -15,6 +16,7 @@ from .conftest import App, free_port
 pytestmark = pytest.mark.e2e
 
 OPEN_SECONDS = 6.0  # of processor time until the page answers; wall time says more about what else the machine does
+IDLE_SHARE, IDLE_SECONDS, REST_SECONDS = 0.02, 4, 60  # of a core; over how long; until it has warmed its models
 OPEN_IMPORTS = 2.2  # on a busy or slower machine: times what importing Gradio alone takes there at that moment
 
 
@@ -36,6 +38,15 @@ def test_the_app_opens_within_its_budget(app):
     after = os.times()
     gradio = after.children_user + after.children_system - before.children_user - before.children_system
     assert app.opened_cpu_seconds < max(OPEN_SECONDS, OPEN_IMPORTS * gradio)
+
+
+def test_an_idle_page_costs_next_to_nothing(opened, app):
+    until, shares = time.monotonic() + REST_SECONDS, []
+    while not shares or (shares[-1] > IDLE_SHARE and time.monotonic() < until):
+        before = app.cpu_seconds()
+        opened.wait_for_timeout(IDLE_SECONDS * 1000)
+        shares.append((app.cpu_seconds() - before) / IDLE_SECONDS)
+    assert shares[-1] <= IDLE_SHARE, shares
 
 
 def test_a_chinese_browser_reads_chinese_and_can_change_its_mind(browser, app):
