@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
-from manifold3d import Manifold
+from manifold3d import Manifold, OpType
 
 from cadrecode.errors import ProgramError
 from cadrecode.program.language import (
@@ -105,8 +106,9 @@ def _spelled(slab: Slab) -> Spelled:
 
 def _body(steps: Sequence[Spelled]) -> Manifold:
     body = Manifold()
-    for step in steps:
-        body = body - step.built if step.cut else body + step.built
+    for cut, together in groupby(steps, lambda step: step.cut):
+        solids = Manifold.batch_boolean([step.built for step in together], OpType.Add)
+        body = body - solids if cut else body + solids
     return body
 
 
@@ -225,15 +227,15 @@ def _stacked(slabs: list[Slab]) -> list[Slab]:
 
 def _while_same(slabs: list[Slab], body: Manifold, changes: Callable) -> list[Slab]:
     """Each change made that leaves the shape as it is."""
-    accepted = True
+    accepted, volume = True, body.volume()
     while accepted:
         accepted = False
         for changed in changes(slabs):
             try:
-                steps = [*map(_spelled, changed)]
+                tried = _body([*map(_spelled, changed)])
             except (Degenerate, ProgramError):
                 continue
-            if iou(_body(steps), body) > SAME:
+            if abs(tried.volume() - volume) <= (1 - SAME) * volume and iou(tried, body) > SAME:
                 slabs, accepted = changed, True
                 break
     return slabs
