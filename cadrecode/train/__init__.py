@@ -170,7 +170,7 @@ def fit(
     expected = say_estimate(config, longest)
     if precision.device.type == "cpu" and is_scarce(config, expected) and return_freed_blocks():
         log.info("Memory counts: freed blocks go back to the system at once, which takes some time.")
-    model = _attach(config, model)
+    model = attach(config, model)
     check_disk(config, run.folder, adapters.count_parameters(model)[0])
     views = Views(
         pairs,
@@ -183,7 +183,7 @@ def fit(
     trainer = AdapterTrainer(
         origin=origin,
         model=model,
-        args=_arguments(config, run, precision, evaluate_first=checkpoint is None and not fresh_encoder),
+        args=training_arguments(config, run, precision, evaluate_first=checkpoint is None and not fresh_encoder),
         processing_class=tokenizer,
         data_collator=Collate(tokenizer.pad_token_id, model.get_base_model().n_point_tokens),
         train_dataset=views,
@@ -220,7 +220,7 @@ def fit(
     return Fitted(stopped=False, batch={key: value.cpu() for key, value in batch.items()}, loss=loss)
 
 
-def _attach(config: TrainConfig, model):
+def attach(config: TrainConfig, model):
     """The fresh adapter, and what it takes, measured."""
     if config.quantization is not None:
         adapters.prepare_for_kbit(model, gradient_checkpointing=config.gradient_checkpointing)
@@ -254,7 +254,8 @@ def _attach(config: TrainConfig, model):
     return model
 
 
-def _arguments(config: TrainConfig, run: Run, precision: Precision, evaluate_first: bool) -> TrainingArguments:
+def training_arguments(config: TrainConfig, run: Run, precision: Precision, evaluate_first: bool) -> TrainingArguments:
+    """The settings as transformers' Trainer takes them. Args: evaluate_first: before the first step, too."""
     arguments = TrainingArguments(
         output_dir=str(run.folder),
         per_device_train_batch_size=config.per_device_train_batch_size,
