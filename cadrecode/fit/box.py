@@ -14,24 +14,26 @@ from cadrecode.program import Program
 from cadrecode.program.solid import Manifold, bounds
 
 AGREES = 2e-3  # of the cloud's size: so near each face of the box comes; 0.5 % is promised for its sides
+FUZZY = 3e-3  # of the cloud's size: noise that makes its box larger by more than is promised
 DEAREST = 5e-3  # of the cloud's size: what a face may cost in distance; more is paid for no box
 WAYS = (1.0, -1.0, 2.0, -2.0)  # times what a face is off: how far a number goes; a middle or a diameter, twice as far
 
 
 def in_box(program: Program, cost: float, objective: Objective) -> tuple[Program, float]:
     """The program with the cloud's bounding box, and its cost: a number is moved, what sticks out is cut off, or a
-    feature reaches out to points that lie beyond, whichever costs least. Noise makes the box of a cloud larger: what is
-    within it is let be, and a step must pay.
+    feature reaches out to points that lie beyond, whichever costs least. Noise makes the box of a cloud larger, so on a
+    noisy one it must pay to reach out.
     """
-    allowed = _allowed(objective)
-    dearest = -objective.noise if objective.is_noisy else DEAREST * objective.ruler.size
     given_up: set[int] = set()
     while True:
         off = _off(objective.solid(program), objective)
-        faces = [face for face in np.argsort(-np.abs(off)) if abs(off[face]) > allowed and face not in given_up]
+        wrong = _excess(off, objective)
+        faces = [face for face in np.argsort(-wrong).tolist() if wrong[face] > 0 and face not in given_up]
         if not faces:
             return program, cost
-        found = _cheapest(_with_face(program, int(faces[0]), off, allowed, objective), objective)
+        found = _cheapest(_with_face(program, faces[0], off, objective), objective)
+        must_pay = objective.is_noisy and off[faces[0]] > 0
+        dearest = -objective.noise if must_pay else DEAREST * objective.ruler.size
         if found is None or found[1] > cost + dearest:
             given_up.add(faces[0])
         else:
@@ -40,11 +42,15 @@ def in_box(program: Program, cost: float, objective: Objective) -> tuple[Program
 
 def box_agrees(program: Program, objective: Objective) -> bool:
     """Whether every face of the program's bounding box is where the cloud's is."""
-    return bool((np.abs(_off(objective.solid(program), objective)) <= _allowed(objective)).all())
+    return not _excess(_off(objective.solid(program), objective), objective).any()
 
 
-def _allowed(objective: Objective) -> float:
-    return max(AGREES * objective.ruler.size, objective.slack if objective.is_noisy else 0.0)
+def _excess(off: np.ndarray, objective: Objective) -> np.ndarray:
+    """(6,): by how much each face is farther off than it may be."""
+    ruler = objective.ruler
+    allowed = AGREES * ruler.size
+    short = max(allowed, objective.slack) if ruler.floor > FUZZY * ruler.size else allowed
+    return np.maximum(np.abs(off) - np.where(off > 0, short, allowed), 0)
 
 
 def _off(solid: Manifold, objective: Objective) -> np.ndarray:
@@ -54,7 +60,7 @@ def _off(solid: Manifold, objective: Objective) -> np.ndarray:
     return np.concatenate((lowest - low, high - highest))
 
 
-def _with_face(program: Program, face: int, off: np.ndarray, allowed: float, objective: Objective) -> Iterator[Program]:
+def _with_face(program: Program, face: int, off: np.ndarray, objective: Objective) -> Iterator[Program]:
     """Programs whose box agrees at that face, and at no other less than it did."""
     by = float(off[face])
     moved = (knob.turned(program, way * by) for knob in knobs_of(program) for way in WAYS)
@@ -62,14 +68,14 @@ def _with_face(program: Program, face: int, off: np.ndarray, allowed: float, obj
     if by > 0:
         changed = reaching(program, here, objective, face)
     else:
-        changed = trimmed(program, here, objective, allowed)
+        changed = trimmed(program, here, objective, AGREES * objective.ruler.size)
     for other in chain(filter(None, moved), changed):
         solid = objective.solid(other)
         if solid is None:
             continue
         now = _off(solid, objective)
-        worse = (np.abs(now) > allowed) & (np.abs(now) > np.abs(off) + SAME)
-        if abs(now[face]) <= allowed and not worse.any():
+        wrong = _excess(now, objective)
+        if not wrong[face] and (wrong <= _excess(off, objective) + SAME).all():
             yield other
 
 

@@ -148,14 +148,15 @@ def richer(program: Program, here: Evaluated, objective: Objective) -> Iterator[
                         yield dataclasses.replace(program, steps=(*program.steps, Step(operation, solid)))
 
 
-def trimmed(program: Program, here: Evaluated, objective: Objective, allowed: float = 0.0) -> Iterator[Program]:
-    """Programs without what sticks out of the cloud's bounding box, by more than is allowed: on one side, and on all of
-    them.
+def trimmed(program: Program, here: Evaluated, objective: Objective, allowed: float | None = None) -> Iterator[Program]:
+    """Programs without what sticks out of the cloud's bounding box: on one side, and on all of them.
+
+    Args: allowed: so far it may; the objective's slack when None.
     """
     low, high = objective.ruler.box
     lowest, highest = bounds(here.solid)
     margin = THROUGH * objective.ruler.size
-    allowed = max(allowed, objective.slack)
+    allowed = objective.slack if allowed is None else allowed
     cuts = []
     for axis in range(3):
         if low[axis] - lowest[axis] > allowed:
