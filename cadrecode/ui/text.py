@@ -95,7 +95,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "result.invalid": ("not a valid solid", "不是有效实体"),
     "result.edited": ("your program", "你的程序"),
     "result.failures": ("{bad} of {total} candidates were invalid ({why})", "{total} 个候选中有 {bad} 个无效（{why}）"),
-    "result.missed": ("{share} of the points lie farther than {x} from it", "{share} 的点离零件超过 {x}"),
+    "result.missed": ("{share} of the points lie farther than {x} from the part", "{share} 的点离零件超过 {x}"),
     "result.turned": ("turned by {x} degrees", "已旋转 {x} 度"),
     "result.unclear": (
         "not turned: neither faces nor an axis stand out",

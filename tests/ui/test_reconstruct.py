@@ -202,7 +202,7 @@ def test_the_side_on_which_the_points_lie_is_told_in_words(plate, services):
     assert "内侧" in html.numbers(thick, ZH)
     assert "farther" not in shown  # 1 mm off, of 80
     half = html.numbers(rebuilding.run_program(plate, block.format(40, 40, 8), services), EN)
-    assert re.search(r"(6\d)% of the points lie farther than 1.60 mm from it", half)
+    assert re.search(r"(6\d)% of the points lie farther than 1.60 mm from the part", half)
 
 
 def test_the_deviation_view_draws_the_cloud_in_its_colours(plate, services):
