@@ -18,8 +18,8 @@ import numpy as np
 from manifold3d import Manifold
 
 from cadrecode.config import PretrainConfig
-from cadrecode.data.stream import BATCHES_PER_CHUNK, CANDIDATES_PER_POINT, make_pairs
-from cadrecode.pretrain import HELD_OUT_PARTS, shapes_apart
+from cadrecode.data.stream import BATCHES_PER_CHUNK, CANDIDATES_PER_POINT, make_pairs, shapes_apart
+from cadrecode.pretrain import EVALUATION_PARTS, HELD_OUT_PARTS
 from cadrecode.program import build, iou, parse
 from cadrecode.program.held_out import held_out_signatures
 from cadrecode.program.solid import bounds, signature
@@ -37,7 +37,7 @@ def main() -> None:
     options = arguments.parse_args()
     config = PretrainConfig.load(options.config, {})
     held = held_out_signatures(config.family, HELD_OUT_PARTS)
-    apart = shapes_apart(config.family, config.n_points)
+    apart = shapes_apart(config.family, config.n_points, EVALUATION_PARTS, HELD_OUT_PARTS)
     free, given = (drawn(config, options.draws, left_out) for left_out in ((), apart))
     for name, solids in (("drawn freely", free), ("as the stream gives them", given)):
         found = [one for one in map(signature, solids) if one in held]

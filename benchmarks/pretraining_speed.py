@@ -91,7 +91,7 @@ def compare(recipe: Path, steps: int, rounds: int, folder: Path) -> None:
 
 def made(config: PretrainConfig, steps: int) -> tuple[float, list[verb.RawBatch]]:
     """Seconds of the processor that a pair takes, and the batches that a training begins with."""
-    make = verb._make_chunk
+    make = verb.make_chunk
     make(0, config=config, tokenizer_folder=config.output_path, rank=0, size=1)  # what is loaded once
     chunks = -(-steps // BATCHES_PER_CHUNK)
     started = time.process_time()
@@ -106,7 +106,7 @@ def made(config: PretrainConfig, steps: int) -> tuple[float, list[verb.RawBatch]
 
 def fresh(config: PretrainConfig, tokenizer):
     torch.manual_seed(config.seed)
-    return verb._fresh_model(config, tokenizer)
+    return verb.fresh_model(config, tokenizer)
 
 
 def ours(config: PretrainConfig, tokenizer, batches: list[verb.RawBatch], folder: Path) -> Side:
@@ -121,21 +121,21 @@ def ours(config: PretrainConfig, tokenizer, batches: list[verb.RawBatch], folder
             yield batch
 
     optimizer = _optimizer(model, config)
-    verb._loop(config, run, team, model, tokenizer, optimizer, verb.Progress(), noted(), held_out=None)
+    verb.train_steps(config, run, team, model, tokenizer, optimizer, verb.Progress(), noted(), held_out=None)
     side.note()
     side.losses = [row["loss"] for row in run.metrics()]
     return side
 
 
 def _optimizer(model, config: PretrainConfig) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(verb._parameter_groups(model, config), lr=config.learning_rate, betas=verb.ADAM_BETAS)
+    return torch.optim.AdamW(verb.parameter_groups(model, config), lr=config.learning_rate, betas=verb.ADAM_BETAS)
 
 
 def plain(config: PretrainConfig, tokenizer, batches: list[verb.RawBatch], folder: Path) -> Side:
     model = fresh(config, tokenizer)
     model.__class__ = network(stock=True)
     pad, slots = tokenizer.convert_tokens_to_ids(PAD), model.n_point_tokens
-    prepare = verb._Prepare(config, pad, slots, model.device)
+    prepare = verb.Prepare(config, pad, slots, model.device)
     rows = []
     for step, raw in enumerate(batches):
         clouds = prepare(raw, step)["point_cloud"]

@@ -33,6 +33,7 @@ from cadrecode.data.stream import (
     make_pairs,
     oldest_needed,
     revisit,
+    shapes_apart,
 )
 from cadrecode.errors import ProgramError, RunError
 from cadrecode.model.decode import generate
@@ -41,9 +42,7 @@ from cadrecode.model.network import IGNORED, new_model
 from cadrecode.model.team import Team, own_device
 from cadrecode.model.tokens import PAD, build_tokenizer, encode_program
 from cadrecode.program import build, iou, parse
-from cadrecode.program.held_out import held_out_signatures
 from cadrecode.program.invent import FAMILIES
-from cadrecode.program.solid import signature
 from cadrecode.runs import Run, State
 
 log = logging.getLogger(__name__)
@@ -127,9 +126,9 @@ def _pretrain(config: PretrainConfig, folder: Path, device: torch.device, team: 
         _make_tokenizer(folder)
     team.wait()
     tokenizer = _load_tokenizer(str(folder))
-    model = _fresh_model(config, tokenizer).to(device)
+    model = fresh_model(config, tokenizer).to(device)
     optimizer = torch.optim.AdamW(
-        _parameter_groups(model, config), lr=config.learning_rate, betas=ADAM_BETAS, fused=device.type == "cuda"
+        parameter_groups(model, config), lr=config.learning_rate, betas=ADAM_BETAS, fused=device.type == "cuda"
     )
     progress = Progress()
     if resume:
@@ -141,7 +140,7 @@ def _pretrain(config: PretrainConfig, folder: Path, device: torch.device, team: 
     log.info("%.2f M parameters, %d words", sum(p.numel() for p in model.parameters()) / 1e6, len(tokenizer))
 
     held_out = held_out_pairs(EVALUATION_PARTS, family=config.family, n_points=config.n_points)
-    make = functools.partial(_make_chunk, config=config, tokenizer_folder=str(folder), rank=team.rank, size=team.size)
+    make = functools.partial(make_chunk, config=config, tokenizer_folder=str(folder), rank=team.rank, size=team.size)
     visit, skipped = divmod(progress.step, BATCHES_PER_CHUNK)
     first = oldest_needed(visit, config.repeats)
     if team.first:
@@ -151,7 +150,7 @@ def _pretrain(config: PretrainConfig, folder: Path, device: torch.device, team: 
         batches = itertools.islice((batch for chunk in chunks for batch in chunk), skipped, None)
         if config.compile:
             _compile(model, config)
-        _loop(config, run, team, model, tokenizer, optimizer, progress, batches, held_out)
+        train_steps(config, run, team, model, tokenizer, optimizer, progress, batches, held_out)
     if not team.first:
         return folder
     save_model(model, tokenizer, folder, dtype=torch.bfloat16)
@@ -160,10 +159,10 @@ def _pretrain(config: PretrainConfig, folder: Path, device: torch.device, team: 
     return folder
 
 
-def _loop(config, run, team, model, tokenizer, optimizer, progress, batches, held_out) -> None:
+def train_steps(config, run, team, model, tokenizer, optimizer, progress, batches, held_out) -> None:
     """Steps until the time or the pairs are used up, or the run is asked to stop."""
     model.train()
-    prepare = _Prepare(config, tokenizer.convert_tokens_to_ids(PAD), model.n_point_tokens, model.device)
+    prepare = Prepare(config, tokenizer.convert_tokens_to_ids(PAD), model.n_point_tokens, model.device)
     autocast = _autocast(config, model.device)
     losses: list[torch.Tensor] = []  # on the device: looking at each would make the processor wait for it
     tokens, waited = 0, 0.0
@@ -223,7 +222,7 @@ def _compile(model, config: PretrainConfig) -> None:
     model.zero_grad(set_to_none=True)
 
 
-class _Prepare:
+class Prepare:
     """From what a worker sends to what the network takes, on its device; the same for the same step."""
 
     def __init__(self, config: PretrainConfig, pad_id: int, n_point_tokens: int, device: torch.device):
@@ -273,7 +272,7 @@ def _log_step(run, config, progress, loss, samples, tokens, seconds, waited, opt
     run.set_status(State.TRAINING, step=progress.step, pairs=progress.pairs, eta_seconds=eta and round(eta))
 
 
-def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str, rank: int, size: int) -> list[RawBatch]:
+def make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str, rank: int, size: int) -> list[RawBatch]:
     number = number * size + rank  # each process has chunks of its own
     tokenizer = _load_tokenizer(tokenizer_folder)
     encode = functools.cache(functools.partial(encode_program, tokenizer))
@@ -283,7 +282,7 @@ def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str, r
         family=config.family,
         n_points=CANDIDATES_PER_POINT * config.n_points,
         turn=config.turn,
-        apart_from=shapes_apart(config.family, config.n_points),
+        apart_from=shapes_apart(config.family, config.n_points, EVALUATION_PARTS, HELD_OUT_PARTS),
         keep=lambda text: len(encode(text)) <= config.max_tokens,
     )
     rows = [encode(text) for text in pairs.texts]
@@ -296,15 +295,6 @@ def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str, r
 def _padded(rows: list[list[int]], pad_id: int) -> np.ndarray:
     longest = max(map(len, rows))
     return np.array([row + [pad_id] * (longest - len(row)) for row in rows], np.int32)
-
-
-@functools.lru_cache(maxsize=1)
-def shapes_apart(family: str, n_points: int) -> frozenset[tuple[int, ...]]:
-    """Signatures of what no pair of a training may be: the parts that `evaluate` measures on, of this family and of
-    `general`, and those that are measured at intervals."""
-    shown = held_out_pairs(EVALUATION_PARTS, family=family, n_points=n_points).texts
-    shapes = {signature(build(parse(text))) for text in shown}
-    return frozenset(shapes).union(*(held_out_signatures(one, HELD_OUT_PARTS) for one in {family, "general"}))
 
 
 @functools.lru_cache(maxsize=1)
@@ -323,7 +313,7 @@ def _make_tokenizer(folder: Path) -> None:
     build_tokenizer(programs).save_pretrained(folder)
 
 
-def _fresh_model(config: PretrainConfig, tokenizer):
+def fresh_model(config: PretrainConfig, tokenizer):
     encoder = {"kind": config.point_encoder, "n_points": config.n_points}
     if config.point_encoder == "patch":
         encoder |= {
@@ -345,7 +335,7 @@ def _fresh_model(config: PretrainConfig, tokenizer):
     )
 
 
-def _parameter_groups(model, config: PretrainConfig) -> list[dict]:
+def parameter_groups(model, config: PretrainConfig) -> list[dict]:
     """Matrices are pulled towards zero; norms, biases and embeddings are not."""
     decayed, free = [], []
     for name, parameter in model.named_parameters():

@@ -6,6 +6,7 @@ and on i alone: a run that resumes at chunk i sees what it would have seen.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import multiprocessing
 import os
@@ -17,6 +18,8 @@ import numpy as np
 
 from cadrecode.cloud.sample import farthest_point_sample_batch
 from cadrecode.frames import CODE_PER_MODEL
+from cadrecode.program import build, parse
+from cadrecode.program.held_out import held_out_signatures
 from cadrecode.program.invent import invent_solid
 from cadrecode.program.solid import sample, signature
 from cadrecode.program.write import write
@@ -78,6 +81,15 @@ def held_out_pairs(count: int, *, family: str = "general", n_points: int = 256, 
     pairs = make_pairs((HELD_OUT, seed), count, family=family, n_points=CANDIDATES_PER_POINT * n_points)
     chosen = farthest_point_sample_batch(pairs.clouds, n_points, np.zeros(count, np.int64))
     return Pairs(pairs.texts, np.take_along_axis(pairs.clouds, chosen[..., None], axis=1))
+
+
+@functools.lru_cache(maxsize=1)
+def shapes_apart(family: str, n_points: int, shown: int, count: int) -> frozenset[tuple[int, ...]]:
+    """Signatures of what no pair of a training may be: the first `shown` of `held_out_pairs`, and the first `count`
+    parts that `evaluate` measures on, of this family and of `general`."""
+    texts = held_out_pairs(shown, family=family, n_points=n_points).texts
+    shapes = frozenset(signature(build(parse(text))) for text in texts)
+    return shapes.union(*(held_out_signatures(one, count) for one in {family, "general"}))
 
 
 def visits(repeats: int) -> Iterator[int]:

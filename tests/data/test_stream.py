@@ -11,9 +11,11 @@ from cadrecode.data.stream import (
     make_pairs,
     oldest_needed,
     revisit,
+    shapes_apart,
     visits,
 )
 from cadrecode.program import build, mesh_of, parse
+from cadrecode.program.held_out import held_out
 from cadrecode.program.solid import signature
 
 
@@ -80,3 +82,10 @@ def test_a_signature_is_of_the_shape_and_not_of_the_text():
     assert signature(build(parse(sketch + ".extrude(-40)"))) == box
     assert signature(build(parse(sketch + ".extrude(-39)"))) != box
     assert signature(build(parse(text.format(-20, 40, "moveTo(0,1).box(200,98,40)")))) != box
+
+
+def test_what_is_measured_on_is_kept_apart_by_its_shape():
+    apart = shapes_apart("plates", 8, 2, 20)
+    assert signature(build(held_out("plates", 7))) in apart
+    assert signature(build(held_out("general", 7))) in apart
+    assert {signature(build(parse(text))) for text in held_out_pairs(2, family="plates", n_points=8).texts} <= apart
