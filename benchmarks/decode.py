@@ -1,10 +1,16 @@
 """How fast candidates are written, beside transformers' own `generate`; and which temperature and top-p serve best.
 
-python -m benchmarks.decode speed [--rounds 5] [--threads 1]
+python -m benchmarks.decode speed [--rounds 5] [--threads 1] [--deep]
+python -m benchmarks.decode latency [--targets invent:general:10] [--limit 10]
+python -m benchmarks.decode mask [--targets invent:general:60] [--limit 60]
 python -m benchmarks.decode sampling [--programs FILE.jsonl.gz] [--count 60]
 
 `speed`: the embedded base, one held-out part, both sides in turn, the median of the rounds. 8 candidates are one
-greedy sample and 7 drawn ones, as in `reconstruct`. Both sides write until the last row has ended.
+greedy sample and 7 drawn ones, as in `reconstruct`. Both sides write until the last row has ended. Times are given by
+the clock and, for a machine that others use too, by the seconds of the processor. `--deep`: random weights in 28 layers
+so narrow that nothing but the overhead of each token is left, as on a GPU; both write up to DEEP_TOKENS.
+`latency`: one cloud alone, from its points to 8 programs, built and ranked, without a fit.
+`mask`: what the rule of `model.mask` costs and what it is good for: greedy samples, with it and without.
 `sampling`: best of 8 by distance to the cloud, on held-out invented parts that `evaluate` does not report (their
 numbers begin at FIRST_PART), or on the first programs of a file that can be built.
 """
@@ -19,25 +25,33 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from cadrecode.cloud import Cloud, sample_surface
 from cadrecode.data.stream import held_out_pairs
 from cadrecode.errors import ProgramError
-from cadrecode.evaluate import evaluate
+from cadrecode.evaluate import CLOUD_POINTS, evaluate
 from cadrecode.model.decode import generate
 from cadrecode.model.load import load_model
-from cadrecode.model.tokens import START
+from cadrecode.model.network import new_model
+from cadrecode.model.tokens import START, build_tokenizer
 from cadrecode.program import Program, build, mesh_of, parse
 from cadrecode.program.held_out import held_out
+from cadrecode.reconstruct import reconstruct, threads_for
+from cadrecode.scoring.targets import Shape, load_targets
 
 CANDIDATES = 8
 TEMPERATURE = 0.7
 TEMPERATURES, TOP_PS = (0.5, 0.7, 1.0), (1.0, 0.95)
 FIRST_PART = 10_000
+DEEP_TOKENS = 100
+MASKS = {"with the mask": True, "without": False}
+MASK_ROUNDS = 5
 
 
 def main() -> None:
@@ -46,54 +60,97 @@ def main() -> None:
     fast = modes.add_parser("speed")
     fast.add_argument("--rounds", type=int, default=5)
     fast.add_argument("--threads", type=int, default=1, help="of torch")
+    fast.add_argument("--deep", action="store_true", help="a narrow network of 28 layers")
+    alone = modes.add_parser("latency")
+    alone.add_argument("--targets", default="invent:general:10", help="as `evaluate` takes them")
+    alone.add_argument("--limit", type=int, default=10)
+    ruled = modes.add_parser("mask")
+    ruled.add_argument("--targets", default="invent:general:60", help="as `evaluate` takes them")
+    ruled.add_argument("--limit", type=int, default=60)
     drawn = modes.add_parser("sampling")
     drawn.add_argument("--programs", type=Path, help="a .jsonl.gz of programs under `code`; invented parts otherwise")
     drawn.add_argument("--count", type=int, default=60)
     options = arguments.parse_args()
-    speed(options.rounds, options.threads) if options.mode == "speed" else sampling(options.programs, options.count)
+    if options.mode == "speed":
+        speed(options.rounds, options.threads, options.deep)
+    elif options.mode == "latency":
+        latency(options.targets, options.limit)
+    elif options.mode == "mask":
+        mask(options.targets, options.limit)
+    else:
+        sampling(options.programs, options.count)
 
 
 # --- speed
 
 
-def speed(rounds: int, threads: int) -> None:
+@dataclass(frozen=True)
+class Timed:
+    """What writing took: by the clock, of the processor, and steps of the decoder."""
+
+    seconds: float
+    processor: float
+    steps: int
+
+    @classmethod
+    def of(cls, write: Callable[..., int], *what) -> Timed:
+        started, used = time.perf_counter(), time.process_time()
+        steps = write(*what)
+        return cls(time.perf_counter() - started, time.process_time() - used, steps)
+
+
+def speed(rounds: int, threads: int, deep: bool) -> None:
     """Prints a row for one greedy sample, and one for 8 candidates."""
     torch.set_num_threads(threads)
-    model, tokenizer = load_model("embedded")
+    model, tokenizer = _deep() if deep else load_model("embedded")
+    limit = DEEP_TOKENS if deep else 768
     cloud = held_out_pairs(1, n_points=model.point_settings.n_points).clouds
     clouds = torch.from_numpy(np.repeat(cloud, CANDIDATES, axis=0))
-    print("| | tokens | ours, s | ms a token | `generate`, s | ms a token | faster by |\n|---|---|---|---|---|---|---|")
+    print("| | steps | ours: ms a step, of the processor | `generate` | faster by, of the processor |")
+    print("|---|---|---|---|---|")
     for name, count in (("1 greedy", 1), (f"{CANDIDATES} candidates", CANDIDATES)):
         ours, theirs = [], []
         for _ in range(rounds + 1):  # the first one warms up
-            ours.append(_timed(_ours, model, tokenizer, clouds[:count]))
-            theirs.append(_timed(_theirs, model, tokenizer, clouds[:count]))
-        (seconds, longest), (their_seconds, their_longest) = _middle(ours[1:]), _middle(theirs[1:])
-        each, their_each = 1e3 * seconds / longest, 1e3 * their_seconds / their_longest
-        figures = f"{longest} / {their_longest} | {seconds:.2f} | {each:.1f} | {their_seconds:.2f} | {their_each:.1f}"
-        print(f"| {name} | {figures} | {their_each / each:.2f} |", flush=True)
+            ours.append(Timed.of(_ours, model, tokenizer, clouds[:count], limit))
+            theirs.append(Timed.of(_theirs, model, tokenizer, clouds[:count], limit))
+        (clock, processor), (their_clock, their_processor) = _each_step(ours[1:]), _each_step(theirs[1:])
+        steps = f"{ours[0].steps} / {theirs[0].steps}"
+        gain = f"{their_clock / clock:.2f}, {their_processor / processor:.2f}"
+        each = f"{clock:.1f}, {processor:.1f} | {their_clock:.1f}, {their_processor:.1f}"
+        print(f"| {name} | {steps} | {each} | {gain} |", flush=True)
 
 
-def _timed(write, *what) -> tuple[float, int]:
-    """Seconds, and steps of the decoder that they were spent on."""
-    started = time.perf_counter()
-    steps = write(*what)
-    return time.perf_counter() - started, steps
+def _each_step(runs: list[Timed]) -> tuple[float, float]:
+    """Milliseconds a step, medians: by the clock, of the processor."""
+    kinds = zip(*((one.seconds / one.steps, one.processor / one.steps) for one in runs))
+    clock, processor = (1e3 * statistics.median(kind) for kind in kinds)
+    return clock, processor
 
 
-def _middle(runs: list[tuple[float, int]]) -> tuple[float, int]:
-    return statistics.median(seconds for seconds, _ in runs), runs[0][1]
+def _deep():
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer([])
+    points = {"kind": "fourier", "n_points": 256}
+    model = new_model(tokenizer, hidden_size=64, num_hidden_layers=28, head_dim=16, point_encoder=points)
+    return model.eval(), tokenizer
 
 
-def _ours(model, tokenizer, clouds) -> int:
+def _ours(model, tokenizer, clouds, limit: int) -> int:
+    return sum(
+        _steps(model, tokenizer, rows, temperature=temperature, max_new_tokens=limit)
+        for rows, temperature in _batches(clouds)
+    )
+
+
+def _steps(model, tokenizer, clouds, **options) -> int:
+    """Writes, and counts the steps."""
     steps: list[int] = []
-    for rows, temperature in _batches(clouds):
-        generate(model, tokenizer, rows, temperature=temperature, on_token=lambda count, going: steps.append(going))
+    generate(model, tokenizer, clouds, on_token=lambda count, going: steps.append(going), **options)
     return len(steps)
 
 
 @torch.inference_mode()
-def _theirs(model, tokenizer, clouds) -> int:
+def _theirs(model, tokenizer, clouds, limit: int) -> int:
     torch.manual_seed(0)
     steps = 0
     for rows, temperature in _batches(clouds):
@@ -102,7 +159,7 @@ def _theirs(model, tokenizer, clouds) -> int:
         words = model.generate(
             inputs_embeds=embeds,
             attention_mask=torch.ones(embeds.shape[:2], dtype=torch.long),
-            max_new_tokens=768,
+            max_new_tokens=limit,
             **drawn,
         )
         steps += words.shape[1]
@@ -113,6 +170,49 @@ def _batches(clouds) -> Iterator[tuple[torch.Tensor, float]]:
     yield clouds[:1], 0.0
     if len(clouds) > 1:
         yield clouds[1:], TEMPERATURE
+
+
+# --- latency
+
+
+def latency(targets: str, limit: int) -> None:
+    """Prints the seconds of each cloud, and their median and greatest."""
+    model, tokenizer = load_model("embedded")
+    shapes = [shape for shape in load_targets(targets, limit=limit) if isinstance(shape, Shape)]
+    points = [sample_surface(one.vertices, one.faces, CLOUD_POINTS, 0)[0] for one in shapes]
+    clouds = [Cloud(some, None, one.id, "cloud") for some, one in zip(points, shapes)]
+    runs = []
+    with threads_for(model):
+        for cloud in (clouds[0], *clouds):  # the first one warms up
+            started, used = time.perf_counter(), time.process_time()
+            reconstruct(cloud, model, tokenizer, candidates=CANDIDATES, fit_seconds=0)
+            runs.append((time.perf_counter() - started, time.process_time() - used))
+            print(f"{cloud.name}: {runs[-1][0]:.2f} s, {runs[-1][1]:.2f} of the processor", flush=True)
+    for name, values in zip(("by the clock", "of the processor"), zip(*runs[1:])):
+        print(f"{CANDIDATES} candidates, {name}: median {statistics.median(values):.2f} s, most {max(values):.2f} s")
+
+
+# --- the mask
+
+
+def mask(targets: str, limit: int) -> None:
+    """Prints a row with the mask and one without. The time is that of one held-out part's 8 rows, both in turn."""
+    torch.set_num_threads(1)
+    model, tokenizer = load_model("embedded")
+    cloud = held_out_pairs(1, n_points=model.point_settings.n_points).clouds
+    clouds = np.repeat(cloud, CANDIDATES, axis=0)
+    sides = {name: functools.partial(_steps, mask_edges=masked) for name, masked in MASKS.items()}
+    runs: dict[str, list[Timed]] = {name: [] for name in sides}
+    for _ in range(MASK_ROUNDS):
+        for name, write in sides.items():
+            runs[name].append(Timed.of(write, model, tokenizer, clouds))
+    print(f"{targets}, at most {limit} greedy samples\n")
+    print("| | invalid | median IoU | mean IoU | ms a step, of the processor |\n|---|---|---|---|---|")
+    for name, masked in MASKS.items():
+        draw = functools.partial(generate, mask_edges=masked)
+        report = evaluate(targets, model, tokenizer, limit=limit, generate=draw)
+        figures = f"{report['invalid_ratio']:.1%} | {report['median_iou']:.3f} | {report['mean_iou_all']:.3f}"
+        print(f"| {name} | {figures} | {_each_step(runs[name])[1]:.2f} |", flush=True)
 
 
 # --- sampling

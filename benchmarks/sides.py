@@ -19,7 +19,7 @@ from transformers import BitsAndBytesConfig, Qwen3ForCausalLM, Trainer, TrainerC
 from cadrecode.data.batches import Collate, LikeLengths
 from cadrecode.model.network import Qwen3WithPoints
 from cadrecode.runs import Run
-from cadrecode.train import AdapterTrainer, _arguments, _attach
+from cadrecode.train import AdapterTrainer, attach, training_arguments
 
 
 class StockQwen3ForCausalLM(Qwen3WithPoints):
@@ -40,12 +40,12 @@ def network(stock: bool) -> type:
 
 
 def our_trainer(config, precision, model, views, folder: Path):
-    """As `cadrecode.train.fit` builds it: `_attach` and `_arguments` are its steps."""
-    model = _attach(config, model)
+    """As `cadrecode.train.fit` builds it: `attach` and `training_arguments` are its steps."""
+    model = attach(config, model)
     return AdapterTrainer(
         origin={},
         model=model,
-        args=_arguments(config, Run(folder), precision, evaluate_first=False),
+        args=training_arguments(config, Run(folder), precision, evaluate_first=False),
         data_collator=Collate(model.get_base_model().config.pad_token_id, model.get_base_model().n_point_tokens),
         train_dataset=views,
     )

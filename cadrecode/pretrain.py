@@ -43,14 +43,19 @@ from cadrecode.model.tokens import PAD, build_tokenizer, encode_program
 from cadrecode.program import build, iou, parse
 from cadrecode.program.held_out import held_out_signatures
 from cadrecode.program.invent import FAMILIES
+from cadrecode.program.solid import signature
 from cadrecode.runs import Run, State
 
 log = logging.getLogger(__name__)
 
-TOKENIZER_PROGRAMS = {"general": 4000}  # programs whose fragments become tokens; OTHER_PROGRAMS of every other family
+TOKENIZER_PROGRAMS = {
+    "general": 4000,
+    "designs": 4000,
+}  # programs whose fragments become tokens; OTHER_PROGRAMS of every other family
 OTHER_PROGRAMS = 200
 TOKENIZER_SEED = 10**7  # apart from the seeds of training and of held-out parts
 EVALUATION_PARTS = 64
+HELD_OUT_PARTS = 500  # of each family, that no training may see
 EVALUATION_CANDIDATES, EVALUATION_TEMPERATURE = 8, 0.7
 FINAL_LEARNING_RATE = 0.02  # of the largest, where the cosine ends
 ADAM_BETAS = (0.9, 0.98)
@@ -278,7 +283,7 @@ def _make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str, r
         family=config.family,
         n_points=CANDIDATES_PER_POINT * config.n_points,
         turn=config.turn,
-        apart_from=_held_out_signatures(config.family),
+        apart_from=shapes_apart(config.family, config.n_points),
         keep=lambda text: len(encode(text)) <= config.max_tokens,
     )
     rows = [encode(text) for text in pairs.texts]
@@ -293,7 +298,13 @@ def _padded(rows: list[list[int]], pad_id: int) -> np.ndarray:
     return np.array([row + [pad_id] * (longest - len(row)) for row in rows], np.int32)
 
 
-_held_out_signatures = functools.lru_cache(maxsize=1)(held_out_signatures)
+@functools.lru_cache(maxsize=1)
+def shapes_apart(family: str, n_points: int) -> frozenset[tuple[int, ...]]:
+    """Signatures of what no pair of a training may be: the parts that `evaluate` measures on, of this family and of
+    `general`, and those that are measured at intervals."""
+    shown = held_out_pairs(EVALUATION_PARTS, family=family, n_points=n_points).texts
+    shapes = {signature(build(parse(text))) for text in shown}
+    return frozenset(shapes).union(*(held_out_signatures(one, HELD_OUT_PARTS) for one in {family, "general"}))
 
 
 @functools.lru_cache(maxsize=1)

@@ -166,3 +166,12 @@ def test_a_preset_of_the_guide_is_a_rank_and_an_alpha(tmp_path):
         TrainConfig.from_values({"lora_r": 12, "lora_preset": "light"}, "here")
     with pytest.raises(ConfigError, match=r"lora_preset should be light, balanced, high, not 'huge'.*\n.*lora_q"):
         TrainConfig.from_values({"lora_preset": "huge", "lora_q": 1}, "here")
+
+
+def test_programs_are_respelled_for_the_base_whose_spelling_it_is(tmp_path):
+    assert TrainConfig(base_model_name="embedded").respells
+    assert not TrainConfig().respells
+    path = tmp_path / "train.yaml"
+    for written, respells in (("yes", True), ("true", True), ("no", False), ("false", False)):
+        path.write_text(f"base_model_name: embedded\ncanonical: {written}\n")
+        assert TrainConfig.load(path).respells is respells

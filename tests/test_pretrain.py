@@ -14,6 +14,9 @@ from cadrecode.data.stream import held_out_pairs
 from cadrecode.errors import RunError
 from cadrecode.model.load import load_model
 from cadrecode.pretrain import pretrain
+from cadrecode.program import build, parse
+from cadrecode.program.held_out import held_out
+from cadrecode.program.solid import signature
 from cadrecode.runs import Run
 
 TINY = {
@@ -48,6 +51,7 @@ def _few_programs(monkeypatch):
     monkeypatch.setattr(verb, "TOKENIZER_PROGRAMS", {})
     monkeypatch.setattr(verb, "OTHER_PROGRAMS", 20)
     monkeypatch.setattr(verb, "EVALUATION_PARTS", 2)
+    monkeypatch.setattr(verb, "HELD_OUT_PARTS", 20)
 
 
 def losses(folder) -> list[float]:
@@ -80,6 +84,13 @@ def test_a_stopped_run_resumes_to_the_same_losses(tmp_path, monkeypatch):
     assert Run(tmp_path / "parts").state == "stopped"
     parts = pretrain(config, resume=True)
     assert losses(parts) == pytest.approx(losses(whole), abs=2e-3)
+
+
+def test_what_is_measured_on_is_kept_apart_by_its_shape():
+    apart = verb.shapes_apart("plates", 8)
+    assert signature(build(held_out("plates", 7))) in apart
+    assert signature(build(held_out("general", 7))) in apart
+    assert {signature(build(parse(text))) for text in held_out_pairs(2, family="plates", n_points=8).texts} <= apart
 
 
 def test_a_training_is_neither_overwritten_nor_resumed_from_nothing(tmp_path):

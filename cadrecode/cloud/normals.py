@@ -12,8 +12,8 @@ from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 NEIGHBOURS = 12  # for a local plane in a clean cloud
 NEIGHBOURS_NOISY = 40  # and in one whose noise is a good part of its spacing
-FLATTEST = 0.1  # of the patches tell the noise; edges and thin walls thicken the others
-FLATTEST_THICKNESS = 0.68  # of the noise: what so many are below, of patches of 12
+FLATTEST = 0.02  # of the patches tell the noise; edges and bends thicken the others
+FLATTEST_SPREAD = 0.26  # of the noise: what so many are below, of patches of 12 (Gaussian noise on a plane, drawn)
 NOISY = 0.25  # noise, of the distance to the nearest neighbour
 VIEWS = 40  # twice as many are right for 0.1 % of points more, in twice the time
 VIEW_DISTANCE = 4.0  # of the cloud's radius
@@ -83,25 +83,37 @@ def local_noise(points: np.ndarray) -> float:
 def _plane_normals(points: np.ndarray, tree: cKDTree) -> tuple[np.ndarray, float]:
     """The normal of the plane through each point's neighbours, of either sign; and how thick such planes are."""
     distances, near = tree.query(points, k=min(NEIGHBOURS_NOISY, len(points)))
-    few = min(NEIGHBOURS, len(points))
-    directions, thickness = thinnest(points[near[:, :few]])
-    noise = _noise(thickness)
+    patches = points[near[:, : min(NEIGHBOURS, len(points))]]
+    directions, _ = thinnest(patches)
+    noise = _noise(patches, directions)
     apart = float(np.median(distances[:, 1]))
     if noise > NOISY * apart:
         directions, _ = thinnest(points[near])
     return directions, noise
 
 
-def _noise(thickness: np.ndarray) -> float:
-    return float(np.quantile(thickness, FLATTEST)) / FLATTEST_THICKNESS
+def _noise(patches: np.ndarray, directions: np.ndarray) -> float:
+    """From how far points lie off the middle of their side of the plane: a wall that is thinner than its points are
+    apart has a patch of both its sides, which is thick and has no noise.
+    """
+    off = np.einsum("ijk,ik->ij", patches - patches.mean(axis=1, keepdims=True), directions)
+    spread = np.zeros(len(off))
+    for side in (off > 0, off <= 0):
+        middle = np.sum(off, axis=1, where=side) / np.maximum(side.sum(axis=1), 1)
+        spread += np.sum((off - middle[:, None]) ** 2, axis=1, where=side)
+    return float(np.quantile(np.sqrt(spread / _spare(patches)), FLATTEST)) / FLATTEST_SPREAD
 
 
 def thinnest(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N, k, 3) -> the direction in which each patch is thinnest (N, 3), and its deviation in it (N,)."""
     centred = patches - patches.mean(axis=1, keepdims=True)
     values, vectors = np.linalg.eigh(centred.transpose(0, 2, 1) @ centred)
-    spare = max(patches.shape[1] - 3, 1)  # a plane through k points fits three of them for nothing
-    return vectors[:, :, 0], np.sqrt(np.maximum(values[:, 0], 0) / spare)
+    return vectors[:, :, 0], np.sqrt(np.maximum(values[:, 0], 0) / _spare(patches))
+
+
+def _spare(patches: np.ndarray) -> int:
+    """A plane through k points fits three of them for nothing."""
+    return max(patches.shape[1] - 3, 1)
 
 
 def _votes(points: np.ndarray, directions: np.ndarray, views: int) -> tuple[np.ndarray, np.ndarray]:

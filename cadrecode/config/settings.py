@@ -44,6 +44,11 @@ def _no_is_a_word(value: Any) -> Any:
     return "no" if value is False else value
 
 
+def _words_for_bools(value: Any) -> Any:
+    """YAML reads a bare `yes` as true, and people write either."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+
+
 Text = Annotated[str, Field(min_length=1)]
 MaybeText = Annotated[str | None, BeforeValidator(_empty_is_none)]
 MaybeCount = Annotated[PositiveInt | None, BeforeValidator(_empty_is_none)]
@@ -52,6 +57,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names), Field(min_length=1)]
 Precision = Annotated[Literal["bf16", "fp16", "no"], BeforeValidator(_no_is_a_word)]
+YesNoAuto = Annotated[Literal["auto", "yes", "no"], BeforeValidator(_words_for_bools)]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 Dtype = Literal["bfloat16", "float16", "float32"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]

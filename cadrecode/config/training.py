@@ -21,6 +21,7 @@ from cadrecode.config.settings import (
     Settings,
     Share,
     Text,
+    YesNoAuto,
 )
 
 EMBEDDED = "embedded"  # the base model that ships with the package, in assets/base
@@ -46,6 +47,12 @@ class TrainConfig(Settings):
     """A folder of .py programs, a .jsonl or .jsonl.gz of programs (key `code`), or invent:<family>[:count]."""
     val_data_path: MaybeText = "data/val"
     """Programs to evaluate on, in the same forms. Where it does not exist, a slice of the training data is held out."""
+    more_train_data: MaybeText = None
+    """Further programs, in the same forms, mixed in: invent:general:1000 keeps the embedded base from forgetting."""
+    canonical: YesNoAuto = "auto"
+    """Write each program as the embedded base writes an equal shape: only shapes are learnt. auto: for that base."""
+    turned_copies: NonNegativeInt = 0
+    """Copies of each training program, turned or mirrored at random onto the axes, in canonical spelling."""
     max_train_samples: MaybeCount = None
     """Use at most this many training programs. Empty means all."""
     max_eval_samples: MaybeCount = 256
@@ -156,6 +163,11 @@ class TrainConfig(Settings):
         if self.use_qlora or self.load_in_4bit:
             return "4bit"
         return "8bit" if self.load_in_8bit else None
+
+    @property
+    def respells(self) -> bool:
+        """Whether programs are brought into the embedded base's spelling."""
+        return self.canonical == "yes" or (self.canonical == "auto" and self.base_model_name == EMBEDDED)
 
     @property
     def merge_at_checkpoints(self) -> bool:

@@ -12,7 +12,7 @@ import logging
 import statistics
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from cadrecode.errors import DatasetError, PointCloudError, ProgramError
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
 from cadrecode.program import build, edit, iou, parse, write
 from cadrecode.program import invent as inventing
+from cadrecode.program.canonical import canonical, turned
 from cadrecode.program.language import Program
 from cadrecode.program.solid import bounds, sample
+from cadrecode.program.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +113,7 @@ def load_programs(
     *,
     limit: int | None = None,
     seed: int = 0,
+    respell: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Programs:
@@ -120,6 +123,7 @@ def load_programs(
         source: see FORMATS.
         limit: at most this many pairs, drawn at random from the whole source.
         seed: of the draw, the surface points and the invented parts.
+        respell: write each program as the embedded base writes an equal shape.
         on_progress: called with (programs looked at, programs in all) now and then.
         should_stop: looked at between programs; True ends the reading early.
     Raises: DatasetError: no such source, not one of the formats, or nothing in it is usable.
@@ -127,15 +131,17 @@ def load_programs(
     source = str(source)
     path = Path(source)
     if (path / POINTS_FILE).is_file() and (path / PROGRAMS_FILE).is_file():
-        return _read_built(path, limit, seed)
+        built = _read_built(path, limit, seed)
+        return replace(built, pairs=[_respelled(pair) for pair in built.pairs]) if respell else built
     entries, total = _entries(source, seed, limit)
+    respell = respell and not source.startswith("invent:")  # those are
     pairs: list[Pair] = []
     skipped: list[Skipped] = []
     for number, entry in enumerate(entries):
         if should_stop() or (limit is not None and len(pairs) >= limit):
             break
         try:
-            pairs.append(make_pair(entry.name, entry.text(), entry.cloud, seed=seed))
+            pairs.append(make_pair(entry.name, entry.text(), entry.cloud, seed=seed, respell=respell))
         except (ProgramError, PointCloudError, UnicodeDecodeError) as error:
             skipped.append(Skipped(entry.name, str(error)))
         if on_progress and (number + 1) % 100 == 0:
@@ -144,6 +150,25 @@ def load_programs(
         reasons = "".join(f"\n  {entry.name}: {entry.reason}" for entry in skipped[:3])
         raise DatasetError(f"None of the {len(skipped)} programs of {source} is usable.{reasons}")
     return Programs(source, pairs, skipped)
+
+
+def _respelled(pair: Pair) -> Pair:
+    return replace(pair, text=write(canonical(parse(pair.text))))
+
+
+def with_turned(programs: Programs, copies: int, seed: int) -> Programs:
+    """The pairs, and so many copies of each, turned or mirrored at random onto the axes: canonical programs again.
+
+    A program that is more than slabs along the axes gets none.
+    """
+    pairs = list(programs.pairs)
+    for copy in range(copies):
+        for pair in programs.pairs:
+            turn = Turn.draw(np.random.default_rng([seed, zlib.crc32(pair.name.encode()), copy]))
+            program = turned(parse(pair.text), turn)
+            if program is not None:
+                pairs.append(Pair(f"{pair.name}, turned", write(program), turn.points(pair.points)))
+    return Programs(programs.source, pairs, programs.skipped)
 
 
 def exists(source: str | Path) -> bool:
@@ -165,8 +190,10 @@ def count_programs(source: str | Path) -> int:
     return _entries(str(source), 0, None)[1]
 
 
-def make_pair(name: str, text: str, cloud: Path | None = None, *, seed: int = 0) -> Pair:
+def make_pair(name: str, text: str, cloud: Path | None = None, *, seed: int = 0, respell: bool = False) -> Pair:
     """One program as a training pair; its points from the cloud or mesh beside it, or else from its own surface.
+
+    Args:   respell: write it as the embedded base writes an equal shape.
 
     Raises: ProgramError, PointCloudError: it cannot be used, and why.
     """
@@ -190,6 +217,8 @@ def make_pair(name: str, text: str, cloud: Path | None = None, *, seed: int = 0)
                 raise ProgramError(f"its box and that of {cloud.name} differ by more than {BOX_SLACK:.0%}")
             program = to_code_frame(program, frame)
         points = raw[rng.choice(len(raw), POOL_POINTS, replace=len(raw) < POOL_POINTS)]
+    if respell:
+        program = canonical(program)
     return Pair(name, write(program), frame.to_model(points).astype(np.float16))
 
 

@@ -2,7 +2,7 @@
 
 A language model guesses the structure well and the numbers roughly. Here numbers are moved first, singly and together;
 then features are dropped, turned over or added where the cloud asks for it; then the numbers are made round. No step is
-taken for a gain within the noise of the cloud.
+taken for a gain within the noise of the cloud. In the end the bounding box is made the cloud's.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import numpy as np
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.cloud.normals import Normals, given_normals, outward_normals
 from cadrecode.errors import ProgramError
+from cadrecode.fit.box import box_agrees, in_box
 from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
 from cadrecode.fit.objective import Evaluated, Objective, weight
 from cadrecode.fit.structure import richer, simpler, trimmed, turned_over
-from cadrecode.fit.tidy import tidied
+from cadrecode.fit.tidy import rounded_numbers, tidied
 from cadrecode.frames import Frame
 from cadrecode.program import Program
 
@@ -31,7 +32,6 @@ FINAL_SHARE, FINAL_SHARE_NOISY = 0.2, 0.35  # of the time, for the last squares,
 TRIED_ALONE = 3  # changes of structure, the best at first sight, whose numbers are fitted
 ADDED = 1e-4  # of the cloud's size: what a feature that is added must gain
 GUESSED = 2.5e-3  # of the cloud's size: what wrong guesses of sides cost a right program at most
-STICKS_OUT = 5e-3  # of the cloud's size: what is farther beyond a clean cloud's bounding box is cut off in the end
 FINE_STEPS = (2.0, 1.0)  # for a program whose numbers were fitted but for one feature
 
 
@@ -40,7 +40,7 @@ class FitResult:
     """What became of a program.
 
     Args:
-        program: in the frame of the one that was given; the same when nothing better was found.
+        program: in the frame of the one that was given; the same when nothing better was found and its box agrees.
         distance_before, distance_after: `CloudRuler.distance` in the cloud's unit.
         evaluations: programs built and measured.
         seconds: what it took; less than was given when it converged.
@@ -116,7 +116,7 @@ def fit(
         best, cost = program, given.cost
     best, cost = tidied(best, cost, program, judge, frame)
     if structure:
-        best = _within_box(best, cost, judge)
+        best = _in_round_box(best, cost, program, judge, frame)
     after = judge.evaluate(best).measured.distance
     evaluations += polish.evaluations + judge.evaluations
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
@@ -162,14 +162,13 @@ def _only_sides_differ(given: Evaluated, best: Evaluated, judge: Objective) -> b
     return farther and given.cost - best.cost < GUESSED * judge.ruler.size
 
 
-def _within_box(program: Program, cost: float, judge: Objective) -> Program:
-    """Without what sticks out of the bounding box of a clean cloud, if the rest does not come to lie much farther off:
-    no material is there, whatever it was meant to be.
-    """
-    if judge.is_noisy:
+def _in_round_box(program: Program, cost: float, given: Program, judge: Objective, frame: Frame | None) -> Program:
+    """The program with the cloud's bounding box; what was changed for it in round numbers, if the box allows them."""
+    boxed, now = in_box(program, cost, judge)
+    if boxed == program:
         return program
-    cuts = list(trimmed(program, judge.evaluate(program), judge, STICKS_OUT * judge.ruler.size))
-    return cuts[-1] if cuts and judge.cost_as_written(cuts[-1]) < cost + GUESSED * judge.ruler.size else program
+    rounded, _ = rounded_numbers(boxed, now, given, judge, frame, now + judge.noise)
+    return rounded if box_agrees(rounded, judge) else boxed
 
 
 def _cheaper(program: Program, cost: float, others: Iterable[Program], judge: Objective) -> tuple[Program, float]:

@@ -74,14 +74,20 @@ class Objective:
     def out_of_time(self) -> bool:
         return time.monotonic() >= self.deadline or bool(self.should_stop and self.should_stop())
 
-    def evaluate(self, program: Program) -> Evaluated | None:
-        """None for a program that builds no solid."""
-        self.evaluations += 1
+    def solid(self, program: Program) -> Manifold | None:
+        """What `evaluate` measures. None where a program builds none."""
         if len(self._solids) > KEPT_SOLIDS:
             self._solids.clear()
         try:
-            solid = build(program, self.sagitta, self._solids)
+            return build(program, self.sagitta, self._solids)
         except (ProgramError, ValueError, ZeroDivisionError):  # no solid; an arc or a size that has become nothing
+            return None
+
+    def evaluate(self, program: Program) -> Evaluated | None:
+        """None for a program that builds no solid."""
+        self.evaluations += 1
+        solid = self.solid(program)
+        if solid is None:
             return None
         measured = self.ruler.measure(*mesh_of(solid))
         bodies, cavities = shells(solid)

@@ -36,6 +36,8 @@ FEATURES = 3  # of each kind, the largest
 TRIM = 0.02  # of a feature's places, on each side of its box
 ROUND = 0.05  # of a radius: how far places on one circle stray from it
 THROUGH = 0.02  # of the cloud's size: how far a cut that goes through sticks out
+REACHED = 0.25  # of the way from the body to the face: points beyond it are what a feature reaches for
+REACHES = 0.01, 0.05, 0.2  # of the cloud's size: how deep such a feature reaches into the body
 AXIS_PLANES = "YZ", "ZX", "XY"  # whose normals are x, y, z
 
 
@@ -164,6 +166,30 @@ def trimmed(program: Program, here: Evaluated, objective: Objective, allowed: fl
         yield dataclasses.replace(program, steps=(*program.steps, cut))
     if len(cuts) > 1:
         yield dataclasses.replace(program, steps=(*program.steps, *cuts))
+
+
+def reaching(program: Program, here: Evaluated, objective: Objective, face: int) -> Iterator[Program]:
+    """Programs with a box or a cylinder more, that reaches from the body to a face of the cloud's bounding box, where
+    points lie beyond the body: one for each group of them, and all.
+
+    Args: face: below x, y, z and above, 0 to 5.
+    """
+    axis, sign, ruler = face % 3, 1 if face >= 3 else -1, objective.ruler
+    heights = sign * ruler.points[:, axis]
+    low, high = (sorted(sign * np.array(box)[:, axis]) for box in (ruler.box, bounds(here.solid)))
+    end, top, bottom = low[1], high[1], high[0]
+    beyond = ruler.points[heights > top + REACHED * (end - top)]
+    groups = _clusters(beyond, max(LINKED * ruler.size, 2 * ruler.spacing))
+    for into in (*(share * ruler.size for share in REACHES), top - bottom):
+        start = sign * max(top - into, bottom)
+        steps = []
+        for group in groups:
+            for sketch in _outlines(axis, group, group.min(axis=0), group.max(axis=0), ruler.size, Operation.UNION):
+                solid = Extrusion(_plane_at(axis, float(start)), sketch, float(sign * end - start))
+                steps.append(Step(Operation.UNION, solid))
+                yield dataclasses.replace(program, steps=(*program.steps, steps[-1]))
+        if len(groups) > 1:
+            yield dataclasses.replace(program, steps=(*program.steps, *steps))
 
 
 def _slab(axis: int, start: float, end: float, low: np.ndarray, high: np.ndarray) -> Step:

@@ -35,8 +35,7 @@ def tidied(
             tried = tidier(program)
             if (now := objective.cost_as_written(tried)) <= allowed:
                 program, cost = tried, now
-    by_chance = BY_CHANCE * objective.chance * len(knobs_of(program))
-    return _round(program, cost, given, objective, frame, allowed + by_chance)
+    return rounded_numbers(program, cost, given, objective, frame, allowed)
 
 
 def _without_needless(program: Program, cost: float, objective: Objective) -> tuple[Program, float]:
@@ -104,10 +103,15 @@ def _set(program: Program, knob: Knob, value: float) -> Program:
     return program
 
 
-def _round(program: Program, cost: float, given: Program, objective: Objective, frame: Frame | None, allowed: float):
+def rounded_numbers(
+    program: Program, cost: float, given: Program, objective: Objective, frame: Frame | None, allowed: float
+) -> tuple[Program, float]:
     """Every number with as few decimals as the cloud allows, one number of decimals for all; halves may stay. Then
     numbers that are not the given ones are made rounder still, one by one.
+
+    Args: allowed: what the program may cost then; on a noisy cloud, a little more.
     """
+    allowed += BY_CHANCE * objective.chance * len(knobs_of(program))
     frame = frame or Frame((0.0, 0.0, 0.0), 100.0)  # CODE: 1 is 1
     if frame.rotation is not None:  # a turned part is written in its own axes, from its own middle
         frame = Frame((0.0, 0.0, 0.0), frame.raw_per_model)

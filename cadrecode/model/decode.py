@@ -1,7 +1,8 @@
 """From point clouds to program texts: one pass over the prompts, then a token at a time with a cache.
 
 A small loop of our own. All prompts are equally long (points, then START), so no row needs padding or a mask; rows
-that have ended are dropped; a stop is seen after every token. `generate` of transformers does none of the three.
+that have ended are dropped; a stop is seen after every token. `generate` of transformers does none of the three. Nor
+does a token go through the whole of a network's layers: see `Step`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from cadrecode.model.mask import EdgeMask
+from cadrecode.model.step import PlainStep, step_of
 from cadrecode.model.tokens import END, START, decode_program
 
 MAX_NEW_TOKENS = 768  # CAD-Recode's
@@ -73,10 +75,13 @@ def _decode(
     embeds = network.prompt_embeds(clouds, start_id)  # (B, n_tokens + 1, hidden)
     max_new_tokens = min(max_new_tokens, network.config.max_position_embeddings - embeds.shape[1])
     embed, cache = network.get_input_embeddings(), DynamicCache(config=network.config)
+    step = PlainStep(network, cache)
     rows: list[list[int]] = [[] for _ in range(len(clouds))]
     alive = list(range(len(clouds)))  # which row of the batch each row of the cache is
     for count in range(1, max_new_tokens + 1):
-        logits = network(inputs_embeds=embeds, cache=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
+        logits = step(embeds)  # (rows alive, V)
+        if count == 1:
+            step = step_of(network, cache)
         if edges is not None:
             for place, row in enumerate(alive):
                 for token in edges.forbidden(rows[row]):
@@ -90,7 +95,7 @@ def _decode(
             going = [place for place, token in enumerate(written) if token != end_id]
             alive = [alive[place] for place in going]
             kept = torch.tensor(going, dtype=torch.long, device=tokens.device)
-            cache.batch_select_indices(kept)
+            step.keep(kept)
             tokens = tokens[kept]
         if on_token is not None:
             on_token(count, len(alive))

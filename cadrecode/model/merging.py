@@ -23,6 +23,7 @@ from cadrecode.model.adapters import (
 from cadrecode.model.load import find_folder, load_model, read_weights
 
 MERGE_TOLERANCE = 1e-3  # largest logit difference, relative to the largest logit; float32 rounding makes about 1e-6
+PROBED = 17  # positions whose logits are compared: START and 16 words
 SUM = "sum"  # the name of what several adapters become
 
 
@@ -34,7 +35,7 @@ class MergeCheck:
         base: the base's name. base_dtype: the precision its folder stores it in.
         adapter: what went in, all adapters together.
         tensors: tensors of the merged model, as many as the base has.
-        max_logit_difference: over all positions of seeded inputs, before and after; largest_logit gives the scale.
+        max_logit_difference: over the words after seeded clouds, before and after; largest_logit gives the scale.
     """
 
     base: str
@@ -145,10 +146,11 @@ def _encoder_state(network: PreTrainedModel) -> dict[str, torch.Tensor]:
 
 @torch.inference_mode()
 def _probe(network: PreTrainedModel, seed: int) -> torch.Tensor:
-    """(2, T, V) float32 logits of seeded clouds and words."""
+    """(2, PROBED, V) float32 logits after seeded clouds, each seen by every word that is asked."""
     settings, generator = network.point_settings, torch.Generator().manual_seed(seed)
     clouds = torch.rand(2, settings.n_points, settings.columns, generator=generator) * 2 - 1
-    words = torch.randint(network.config.vocab_size, (2, 16), generator=generator)
+    words = torch.randint(network.config.vocab_size, (2, PROBED - 1), generator=generator)
     prompt = network.prompt_embeds(clouds, network.config.bos_token_id)
     embeds = torch.cat((prompt, network.get_input_embeddings()(words.to(network.device)).to(prompt.dtype)), dim=1)
-    return network(inputs_embeds=embeds, use_cache=False).logits.float()
+    # of the points' own positions no logits: at 151,936 words they would be as large as many layers
+    return network(inputs_embeds=embeds, use_cache=False, logits_to_keep=PROBED).logits.float()

@@ -20,7 +20,7 @@ def held_out(family: str, index: int) -> Program:
     return invent(_generator(family, index), family)
 
 
-def held_out_signatures(family: str, count: int = 1000) -> frozenset[tuple[int, ...]]:
+def held_out_signatures(family: str, count: int) -> frozenset[tuple[int, ...]]:
     """What tells the first of them from other solids. Other seeds draw the same plain disc now and then: of 300
     general parts, 10 were among 10,000 of the training.
     """

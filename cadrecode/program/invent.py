@@ -1,53 +1,29 @@
 """Procedural parts: valid, normalised, single-body programs, for training and for measuring.
 
 A part is drawn as a few slabs (a profile with holes, pulled along an axis) that are added or cut. It is then put on the
-integer grid of the CODE frame in one canonical form, so that parts that look the same get the same text:
-- planes at the lower end of a slab, extruded upward; a lone rectangle is a box along its thinnest side, a lone circle a
-  cylinder; loops counter-clockwise from the leftmost corner; equal holes share one step, sorted;
-- additions by falling volume, then cuts by falling volume.
+integer grid of the CODE frame in one canonical form (`spelling`), so that parts that look the same get the same text.
 A part is drawn anew when it has more than one shell, when a step changes almost nothing, or when rounding broke it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from manifold3d import CrossSection, Manifold, OpType
+from manifold3d import Manifold
 
 from cadrecode.errors import ProgramError
-from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE
 from cadrecode.program import families
-from cadrecode.program.families import LOCAL_AXES, Slab
-from cadrecode.program.language import (
-    Box,
-    Circle,
-    Cylinder,
-    Extrusion,
-    Face,
-    Loop,
-    Mode,
-    Operation,
-    Plane,
-    Program,
-    Rect,
-    Sketch,
-    SketchStep,
-    Solid,
-    Step,
-)
-from cadrecode.program.outlines import Degenerate, RectOutline, as_step, whole
-from cadrecode.program.solid import SAGITTA, bounds, build_solid, cross_section, half_side, is_single_body, loop_points
+from cadrecode.program.language import Program
+from cadrecode.program.outlines import Degenerate
+from cadrecode.program.pieces import Slab
+from cadrecode.program.solid import bounds, is_single_body
+from cadrecode.program.spelling import HALF_SIDE, GridSlab, Spelled, as_program, clipped, in_order, spelled
 from cadrecode.program.turn import Turn
 from cadrecode.program.write import write
 
-HALF_SIDE = MODEL_SIDE * CODE_PER_MODEL / 2  # a normalised part reaches from -100 to 100 along its longest side
-PLANE_OF_AXIS = {2: "XY", 0: "YZ", 1: "ZX"}  # the plane whose normal is that axis
-GRID_SAGITTA = SAGITTA * HALF_SIDE  # for circles on the grid
 THINNEST_SIDE = 3  # CODE; thinner parts are within what rounding destroys
 LEAST_GAIN = 0.012  # of the part's volume: what each step must add or remove to be seen in 256 points
-LEAST_HOLE = 12  # CODE squared: a circle of radius 2
 LONGEST_TEXT = 1100  # characters
 MOST_ATTEMPTS = 2000  # far beyond what any family needs; a family that never succeeds is a bug and says so
 
@@ -83,158 +59,31 @@ def invent_solid(rng: np.random.Generator, family: str = "general", *, turn: boo
             slabs = draw(rng)
             if turn:
                 slabs = [*map(Turn.draw(rng).slab, slabs)]
-            steps = [_solid(slab) for slab in _on_grid(slabs)]
-        except Degenerate:
+            invention = _checked(spelled(_on_grid(slabs)))
+        except (Degenerate, ProgramError):
             continue
-        invention = _checked(steps)
         if invention is not None:
             return invention
     raise AssertionError(f"family {family!r} drew {MOST_ATTEMPTS} parts and none was valid")
 
 
-def _on_grid(slabs: list[Slab]) -> list[_GridSlab]:
+def _on_grid(slabs: list[Slab]) -> list[GridSlab]:
     """Scale and centre the drawing as a whole; from here on everything is rounded."""
     added = [slab for slab in slabs if not slab.cut]
     corners = np.array([slab.bounds() for slab in added])  # (S, 2, 3)
     low, high = corners[:, 0].min(axis=0), corners[:, 1].max(axis=0)
     scale = 2 * HALF_SIDE / float((high - low).max())
     center = (low + high) / 2
-    return [_GridSlab(_clipped(slab, low, high) if slab.cut else slab, scale, center) for slab in slabs]
+    return [GridSlab(clipped(slab, low, high) if slab.cut else slab, scale, center) for slab in slabs]
 
 
-def _clipped(slab: Slab, low: np.ndarray, high: np.ndarray) -> Slab:
-    """A cut ends where the part does: how far it reaches into the air cannot be seen, so the text must not say."""
-    axis, (x_axis, y_axis) = slab.axis, LOCAL_AXES[slab.axis]
-    outers = tuple(
-        RectOutline(
-            max(outline.x0, low[x_axis]),
-            max(outline.y0, low[y_axis]),
-            min(outline.x1, high[x_axis]),
-            min(outline.y1, high[y_axis]),
-        )
-        if isinstance(outline, RectOutline)
-        else outline
-        for outline in slab.outers
-    )
-    return replace(slab, outers=outers, low=max(slab.low, low[axis]), high=min(slab.high, high[axis]))
-
-
-@dataclass(frozen=True)
-class _GridSlab:
-    slab: Slab
-    scale: float
-    center: np.ndarray
-
-    def snap(self, axis: int) -> Callable[[float], int]:
-        return lambda value: round((value - self.center[axis]) * self.scale)
-
-    def length(self, value: float) -> int:
-        return round(value * self.scale)
-
-
-def _solid(grid: _GridSlab) -> tuple[bool, Solid]:
-    """(is a cut, the slab as a solid in canonical form). Raises: Degenerate."""
-    slab = grid.slab
-    x_axis, y_axis = LOCAL_AXES[slab.axis]
-    snaps = grid.snap(x_axis), grid.snap(y_axis)
-    low, high = grid.snap(slab.axis)(slab.low), grid.snap(slab.axis)(slab.high)
-    if high <= low:
-        raise Degenerate
-    steps = [as_step(outline, Mode.ADD, *snaps, grid.length) for outline in slab.outers]
-    holes = [as_step(outline, Mode.SUBTRACT, *snaps, grid.length) for outline in slab.holes]
-    steps += _holes(_seen(steps, holes))
-    if len(steps) == 1 and isinstance(slab.outers[0], RectOutline):
-        x0, y0, x1, y1 = slab.outers[0].bounds()
-        corners = np.zeros((2, 3), int)
-        corners[:, slab.axis] = low, high
-        corners[:, x_axis] = snaps[0](x0), snaps[0](x1)
-        corners[:, y_axis] = snaps[1](y0), snaps[1](y1)
-        return slab.cut, _box(corners)
-    plane = _plane(slab.axis, low)
-    if len(steps) == 1 and isinstance(steps[0].shape, Circle):
-        height = high - low
-        return slab.cut, Cylinder(plane, whole(height / 2), steps[0].places[0], height, steps[0].shape.radius)
-    return slab.cut, Extrusion(plane, Sketch(tuple(_first_bare(steps))), high - low)
-
-
-def _seen(outers: list[SketchStep], holes: list[SketchStep]) -> list[SketchStep]:
-    """The holes that lie inside of the material. Raises: Degenerate: a loop crosses itself, or holes overlap."""
-    for step in (*outers, *holes):
-        if isinstance(step.shape, Loop):
-            points = np.array(loop_points(step.shape, GRID_SAGITTA))
-            x, y = points.T
-            enclosed = abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2  # by the shoelace formula
-            if abs(cross_section(Sketch((SketchStep(step.shape),)), GRID_SAGITTA).area() - enclosed) > 1e-3 * enclosed:
-                raise Degenerate
-    material = cross_section(Sketch(tuple(outers)), GRID_SAGITTA)
-    areas = [(step, cross_section(Sketch((replace(step, mode=Mode.ADD),)), GRID_SAGITTA)) for step in holes]
-    inside = [(step, area) for step, area in areas if (area - material).is_empty() and area.area() >= LEAST_HOLE]
-    if len(inside) > 1:
-        together = CrossSection.batch_boolean([area for _, area in inside], OpType.Add).area()
-        if together < sum(area.area() for _, area in inside) * 0.999:
-            raise Degenerate
-    return [step for step, _ in inside]
-
-
-def _plane(axis: int, height: int) -> Plane:
-    origin = [0, 0, 0]
-    origin[axis] = height
-    return Plane.named(PLANE_OF_AXIS[axis], tuple(origin))
-
-
-def _box(corners: np.ndarray) -> Box:
-    """(2, 3) lowest and highest corner -> a box whose depth is its shortest side (z before y before x if equal)."""
-    sizes = corners[1] - corners[0]
-    if sizes.min() <= 0:
-        raise Degenerate
-    axis = min((2, 1, 0), key=lambda a: sizes[a])
-    x_axis, y_axis = LOCAL_AXES[axis]
-    middle = [whole(float(c)) for c in corners.sum(axis=0) / 2]
-    width, height, depth = (int(sizes[a]) for a in (x_axis, y_axis, axis))
-    return Box(
-        _plane(axis, int(corners[0, axis])), whole(depth / 2), (middle[x_axis], middle[y_axis]), width, height, depth
-    )
-
-
-def _holes(steps: list[SketchStep]) -> list[SketchStep]:
-    """Equal circles or rectangles become one step with all their places; circles, rectangles, loops, large to small."""
-    places: dict = {}
-    for step in steps:
-        places.setdefault(step.shape, []).extend(step.places)
-    merged = [SketchStep(shape, Mode.SUBTRACT, tuple(sorted(set(where)))) for shape, where in places.items()]
-    order = {Circle: 0, Rect: 1, Loop: 2}
-
-    def size(step: SketchStep) -> float:
-        match step.shape:
-            case Circle(radius):
-                return radius
-            case Rect(width, height):
-                return width * height
-        return 0
-
-    return sorted(merged, key=lambda step: (order[type(step.shape)], -size(step), step.places))
-
-
-def _first_bare(steps: list[SketchStep]) -> list[SketchStep]:
-    """The first loop stands by itself, as `.segment(...)...assemble()`; every later one is a face of its own sketch."""
-    return [
-        replace(step, shape=Face(Sketch((SketchStep(step.shape),)))) if index and isinstance(step.shape, Loop) else step
-        for index, step in enumerate(steps)
-    ]
-
-
-def _checked(steps: list[tuple[bool, Solid]]) -> Invention | None:
+def _checked(steps: list[Spelled]) -> Invention | None:
     """The part in canonical order, or None where it is not one that can be learned from."""
-    try:
-        sagitta = SAGITTA * max(half_side(solid) for _, solid in steps)
-        built = [(cut, solid, build_solid(solid, sagitta)) for cut, solid in steps]
-    except ProgramError:
-        return None
-    built.sort(key=lambda step: (step[0], -round(step[2].volume()), step[1].plane.origin))
+    steps = in_order(steps)
     volumes: list[float] = []
     body = Manifold()
-    for cut, _, solid in built:
-        body = body - solid if cut else body + solid
+    for step in steps:
+        body = body - step.built if step.cut else body + step.built
         volumes.append(body.volume())
     changes = np.abs(np.diff(volumes, prepend=0.0))
     if changes.min() < LEAST_GAIN * max(volumes) or volumes[-1] < 0.03 * max(volumes):
@@ -245,5 +94,5 @@ def _checked(steps: list[tuple[bool, Solid]]) -> Invention | None:
         return None
     if not is_single_body(body):
         return None
-    program = Program(tuple(Step(Operation.CUT if cut else Operation.UNION, solid) for cut, solid, _ in built))
+    program = as_program(steps)
     return Invention(program, body) if len(write(program)) <= LONGEST_TEXT else None

@@ -96,6 +96,8 @@ class LoopOutline:
         if len(corners) < 2 or (len(corners) == 2 and all(m is None for m in middles)):
             raise Degenerate
         ends = [*corners[1:], corners[0]]
+        if any(start == end for start, end in zip(corners, ends)):  # a spike was there, out and back
+            raise Degenerate
         edges = [Line(end) if middle is None else Arc(middle, end) for middle, end in zip(middles, ends)]
         if isinstance(edges[-1], Line):
             edges.pop()
@@ -175,234 +177,6 @@ def rounded(points, radius: float) -> LoopOutline:
     return LoopOutline(tuple(corners), tuple(middles))
 
 
-# --- the outlines that parts are made of, each filling the box width x height around the origin
-
-
-def _rect(rng, w, h):
-    return RectOutline(-w / 2, -h / 2, w / 2, h / 2)
-
-
-def _circle(rng, w, h):
-    return CircleOutline(0, 0, min(w, h) / 2)
-
-
-def _corners(w, h):
-    return [(-w / 2, -h / 2), (w / 2, -h / 2), (w / 2, h / 2), (-w / 2, h / 2)]
-
-
-def _rounded_rect(rng, w, h):
-    return rounded(_corners(w, h), min(w, h) * rng.uniform(0.08, 0.4))
-
-
-def _l_shape(rng, w, h):
-    a, b = w * rng.uniform(0.15, 0.7), h * rng.uniform(0.15, 0.7)
-    points = [
-        (-w / 2, -h / 2),
-        (w / 2, -h / 2),
-        (w / 2, -h / 2 + b),
-        (-w / 2 + a, -h / 2 + b),
-        (-w / 2 + a, h / 2),
-        (-w / 2, h / 2),
-    ]
-    return polygon(points) if rng.random() < 0.8 else rounded(points, min(a, b) * rng.uniform(0.1, 0.45))
-
-
-def _t_shape(rng, w, h):
-    a, b = w * rng.uniform(0.15, 0.6) / 2, h * rng.uniform(0.15, 0.6)
-    y = h / 2 - b
-    return polygon(
-        [(-a, -h / 2), (a, -h / 2), (a, y), (w / 2, y), (w / 2, h / 2), (-w / 2, h / 2), (-w / 2, y), (-a, y)]
-    )
-
-
-def _u_shape(rng, w, h):
-    t, b = w * rng.uniform(0.1, 0.35), h * rng.uniform(0.1, 0.6)
-    x, y = w / 2 - t, -h / 2 + b
-    return polygon(
-        [(-w / 2, -h / 2), (w / 2, -h / 2), (w / 2, h / 2), (x, h / 2), (x, y), (-x, y), (-x, h / 2), (-w / 2, h / 2)]
-    )
-
-
-def _step_shape(rng, w, h):
-    x1, x2 = np.sort(rng.uniform(-0.4, 0.4, 2)) * w
-    y1, y2 = np.sort(rng.uniform(-0.4, 0.4, 2)) * h
-    return polygon(
-        [(-w / 2, -h / 2), (w / 2, -h / 2), (w / 2, y1), (x2, y1), (x2, y2), (x1, y2), (x1, h / 2), (-w / 2, h / 2)]
-    )
-
-
-def _h_shape(rng, w, h):
-    a, b = w * rng.uniform(0.15, 0.35), h * rng.uniform(0.1, 0.35)
-    x, y = w / 2 - a, b / 2 if rng.random() < 0.5 else h / 2 - b
-    plus = rng.random() < 0.5
-    if plus:
-        return polygon(
-            [
-                (-w / 2, -y),
-                (-x, -y),
-                (-x, -h / 2),
-                (x, -h / 2),
-                (x, -y),
-                (w / 2, -y),
-                (w / 2, y),
-                (x, y),
-                (x, h / 2),
-                (-x, h / 2),
-                (-x, y),
-                (-w / 2, y),
-            ]
-        )
-    return polygon(
-        [
-            (-w / 2, -h / 2),
-            (-x, -h / 2),
-            (-x, -y),
-            (x, -y),
-            (x, -h / 2),
-            (w / 2, -h / 2),
-            (w / 2, h / 2),
-            (x, h / 2),
-            (x, y),
-            (-x, y),
-            (-x, h / 2),
-            (-w / 2, h / 2),
-        ]
-    )
-
-
-def _chamfered(rng, w, h):
-    c = min(w, h) * rng.uniform(0.1, 0.45)
-    points: list[Point2] = []
-    cut = rng.random(4) < rng.choice([0.35, 1.0])
-    if not cut.any():
-        cut[rng.integers(4)] = True
-    corners = np.array(_corners(w, h))
-    for i in range(4):
-        before, corner, after = corners[i - 1], corners[i], corners[(i + 1) % 4]
-        if cut[i]:
-            points.append(corner + (before - corner) / np.linalg.norm(before - corner) * c)
-            points.append(corner + (after - corner) / np.linalg.norm(after - corner) * c)
-        else:
-            points.append(corner)
-    return polygon(points)
-
-
-def _slot(rng, w, h):
-    if w < h:
-        return turned(_slot(rng, h, w), 1)
-    r, x = h / 2, w / 2 - h / 2
-    if x < 0.05 * w:
-        return _circle(rng, w, h)
-    return LoopOutline(((-x, -r), (x, -r), (x, r), (-x, r)), (None, (x + r, 0.0), None, (-x - r, 0.0)))
-
-
-def _d_shape(rng, w, h):
-    """A straight side and a circular one: from a tongue with a round end to a half disc or a segment of one."""
-    bulge = min(h / 2, w * rng.uniform(0.25, 1.0))
-    x = w / 2 - bulge
-    if x <= -w / 2 + 0.02 * w:
-        return LoopOutline(((-w / 2, -h / 2), (-w / 2, h / 2)), ((w / 2, 0.0), None))
-    return LoopOutline(((-w / 2, -h / 2), (x, -h / 2), (x, h / 2), (-w / 2, h / 2)), (None, (w / 2, 0.0), None, None))
-
-
-def _arch(rng, w, h):
-    """A band bent to an arc: a half ring with straight ends."""
-    r = min(w / 2, h)
-    inner = r * rng.uniform(0.35, 0.85)
-    y = -r / 2
-    return LoopOutline(
-        ((-r, y), (-inner, y), (inner, y), (r, y)),
-        (None, (0.0, y + inner), None, (0.0, y + r)),
-    )
-
-
-def _trapezoid(rng, w, h):
-    a, b = np.array([rng.uniform(0.1, 0.8), rng.uniform(-0.5, 0.5)]) * w
-    left = np.clip(b - a / 2, -w / 2, w / 2)
-    right = np.clip(b + a / 2, -w / 2, w / 2)
-    if rng.random() < 0.5:
-        left, right = -a / 2, a / 2
-    return polygon([(-w / 2, -h / 2), (w / 2, -h / 2), (right, h / 2), (left, h / 2)])
-
-
-def _triangle(rng, w, h):
-    top = rng.choice([-w / 2, 0, w / 2, rng.uniform(-w / 2, w / 2)])
-    return polygon([(-w / 2, -h / 2), (w / 2, -h / 2), (top, h / 2)])
-
-
-def _regular(rng, w, h):
-    sides = int(rng.choice([5, 6, 6, 6, 8]))
-    angles = np.arange(sides) / sides * math.tau + (math.pi / sides if rng.random() < 0.5 else 0)
-    return polygon(np.column_stack((np.cos(angles), np.sin(angles))) * min(w, h) / 2)
-
-
-def _freeform(rng, w, h):
-    """A star-shaped loop of 3 to 8 corners, some of its edges bent."""
-    count = int(rng.integers(3, 9))
-    angles = (np.arange(count) + rng.uniform(-0.3, 0.3, count)) / count * math.tau + rng.uniform(0, math.tau)
-    radii = rng.uniform(0.45, 1.0, count)
-    points = np.column_stack((np.cos(angles) * radii * w / 2, np.sin(angles) * radii * h / 2))
-    middles: list[Point2 | None] = []
-    for a, b in zip(points, np.roll(points, -1, 0)):
-        if rng.random() < 0.35:
-            across = np.array([b[1] - a[1], a[0] - b[0]])
-            middles.append(tuple((a + b) / 2 + across * rng.uniform(0.08, 0.45) * rng.choice([1, 1, -1])))
-        else:
-            middles.append(None)
-    return LoopOutline(tuple(map(tuple, points)), tuple(middles))
-
-
-def _rectilinear(rng, w, h):
-    """A block with notches: a staircase up and another one down, all corners square."""
-    count = int(rng.integers(2, 5))
-    xs = np.concatenate(([-w / 2], np.sort(rng.uniform(-0.45, 0.45, count - 1)) * w, [w / 2]))
-    if np.diff(xs).min() < 0.06 * w:
-        xs = np.linspace(-w / 2, w / 2, count + 1)
-    tops = rng.uniform(0.0, 0.5, count) * h
-    tops[rng.integers(count)] = h / 2
-    bottoms = np.full(count, -h / 2)
-    if rng.random() < 0.3:
-        bottoms = -rng.uniform(0.1, 0.5, count) * h
-        bottoms[rng.integers(count)] = -h / 2
-    lower = [point for i in range(count) for point in ((xs[i], bottoms[i]), (xs[i + 1], bottoms[i]))]
-    upper = [point for i in reversed(range(count)) for point in ((xs[i + 1], tops[i]), (xs[i], tops[i]))]
-    return polygon(lower + upper)
-
-
-OUTLINES: dict[str, tuple[Callable, float]] = {  # name: (drawer, weight among the outlines of real parts)
-    "rect": (_rect, 0.27),
-    "circle": (_circle, 0.2),
-    "rounded_rect": (_rounded_rect, 0.09),
-    "l": (_l_shape, 0.06),
-    "t": (_t_shape, 0.03),
-    "u": (_u_shape, 0.04),
-    "step": (_step_shape, 0.02),
-    "h": (_h_shape, 0.02),
-    "chamfered": (_chamfered, 0.04),
-    "slot": (_slot, 0.05),
-    "d": (_d_shape, 0.04),
-    "arch": (_arch, 0.02),
-    "trapezoid": (_trapezoid, 0.03),
-    "triangle": (_triangle, 0.02),
-    "regular": (_regular, 0.02),
-    "freeform": (_freeform, 0.05),
-    "rectilinear": (_rectilinear, 0.05),
-}
-_NAMES = list(OUTLINES)
-_WEIGHTS = np.array([weight for _, weight in OUTLINES.values()])
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
-
-
-def draw_outline(rng: np.random.Generator, w: float, h: float, name: str | None = None) -> Outline:
-    """An outline that about fills the box w x h around the origin, turned by a random quarter where that matters."""
-    name = name or _NAMES[rng.choice(len(_NAMES), p=_WEIGHTS)]
-    if name in ("rect", "circle"):
-        return OUTLINES[name][0](rng, w, h)
-    quarter = int(rng.integers(4))
-    outline = OUTLINES[name][0](rng, *((h, w) if quarter % 2 else (w, h)))
-    return turned(outline, quarter)
-
-
 def turned(outline: Outline, quarters: int) -> Outline:
     """The outline turned by so many quarters of a turn about the origin."""
     if not isinstance(outline, LoopOutline):
@@ -420,6 +194,18 @@ def mirrored(outline: Outline) -> Outline:
             return CircleOutline(-x, y, radius)
         case LoopOutline():
             return outline.mapped(lambda p: (-p[0], p[1]))
+
+
+def mapped(outline: Outline, point: Callable[[Point2], Point2]) -> Outline:
+    """The outline with every point mapped by quarter turns, mirrorings and moves of the plane."""
+    match outline:
+        case RectOutline(x0, y0, x1, y1):
+            (x0, y0), (x1, y1) = point((x0, y0)), point((x1, y1))
+            return RectOutline(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+        case CircleOutline(x, y, radius):
+            return CircleOutline(*point((x, y)), radius)
+        case LoopOutline():
+            return outline.mapped(point)
 
 
 def as_step(outline: Outline, mode: Mode, snap_x: Snap, snap_y: Snap, length: Snap) -> SketchStep:

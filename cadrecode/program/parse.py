@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, replace
 
 from cadrecode.errors import ProgramError
+from cadrecode.program.arguments import Arguments, error_at, number_of, tuple_of
 from cadrecode.program.language import (
     NAMED_PLANES,
     ORIGIN,
@@ -18,7 +19,6 @@ from cadrecode.program.language import (
     Face,
     Line,
     Loop,
-    Mode,
     Operation,
     Placement,
     Plane,
@@ -84,7 +84,7 @@ def parse(text: str) -> Program:
             and len(statement.targets) == 1
             and isinstance(statement.targets[0], ast.Name)
         ):
-            raise _error(statement, "This statement is not in the language", "`name=...` or `import cadquery as cq`")
+            raise error_at(statement, "This statement is not in the language", "`name=...` or `import cadquery as cq`")
         names[statement.targets[0].id] = _chain(statement.value, names)
     result = names.get("r", names.get("result"))
     if result is None:
@@ -102,10 +102,6 @@ def _is_cadquery_import(statement: ast.stmt) -> bool:
     )
 
 
-def _error(node: ast.AST, message: str, expected: str | None = None) -> ProgramError:
-    return ProgramError(f"{message}.", node.lineno, node.col_offset + 1, expected)
-
-
 def _chain(node: ast.expr, names: dict[str, _State]) -> _State:
     """Evaluate `head.call(...).call(...)`, its calls collected first so that long chains do not recurse."""
     calls: list[ast.Call] = []
@@ -114,16 +110,16 @@ def _chain(node: ast.expr, names: dict[str, _State]) -> _State:
         calls.append(head)
         head = head.func.value
     if len(calls) > DEEPEST_NESTING * 20:
-        raise _error(node, f"A chain of {len(calls)} calls", "fewer")
+        raise error_at(node, f"A chain of {len(calls)} calls", "fewer")
     if isinstance(head, ast.Name):
         if head.id not in names:
             known = ", ".join(sorted(names)) or "none"
-            raise _error(head, f"The name {head.id} is not assigned", f"one of: {known}")
+            raise error_at(head, f"The name {head.id} is not assigned", f"one of: {known}")
         state = names[head.id]
     elif isinstance(head, ast.Call):
         state = _workplane(head)
     else:
-        raise _error(head, "Not in the language", "a workplane, a sketch or a solid")
+        raise error_at(head, "Not in the language", "a workplane, a sketch or a solid")
     for call in reversed(calls):
         state = _apply(state, call, names)
     return state
@@ -136,25 +132,25 @@ def _is_cq(node: ast.expr) -> bool:
 def _workplane(call: ast.Call) -> _OnPlane:
     if not (isinstance(call.func, ast.Attribute) and call.func.attr == "Workplane"):
         what = f"cq.{call.func.attr}" if isinstance(call.func, ast.Attribute) else "This call"
-        raise _error(call, f"{what} is not in the language", "cq.Workplane(...)")
-    arguments = _Arguments(call)
+        raise error_at(call, f"{what} is not in the language", "cq.Workplane(...)")
+    arguments = Arguments(call)
     first = arguments.node("inPlane", 0)
     origin = arguments.node("origin", 1)
     arguments.done()
     if isinstance(first, ast.Call) and isinstance(first.func, ast.Attribute) and first.func.attr == "Plane":
         if origin is not None:
-            raise _error(origin, "A cq.Plane brings its own origin", "no second origin")
+            raise error_at(origin, "A cq.Plane brings its own origin", "no second origin")
         return _OnPlane(_plane(first))
     name = "XY" if first is None else first.value if isinstance(first, ast.Constant) else None
     if name not in NAMED_PLANES:
-        raise _error(first or call, "Unknown plane", f"one of {', '.join(NAMED_PLANES)} or cq.Plane(...)")
-    return _OnPlane(Plane.named(name, _tuple(origin, 3) if origin is not None else (0, 0, 0)))
+        raise error_at(first or call, "Unknown plane", f"one of {', '.join(NAMED_PLANES)} or cq.Plane(...)")
+    return _OnPlane(Plane.named(name, tuple_of(origin, 3) if origin is not None else (0, 0, 0)))
 
 
 def _plane(call: ast.Call) -> Plane:
-    arguments = _Arguments(call)
+    arguments = Arguments(call)
     origin, x_direction, normal = (
-        _tuple(arguments.need(name, index), 3) for index, name in enumerate(("origin", "xDir", "normal"))
+        tuple_of(arguments.need(name, index), 3) for index, name in enumerate(("origin", "xDir", "normal"))
     )
     arguments.done()
     cross = [
@@ -162,90 +158,8 @@ def _plane(call: ast.Call) -> Plane:
         for i in range(3)
     ]
     if math.hypot(*cross) < 1e-9:
-        raise _error(call, "xDir and normal are parallel or zero", "two different directions")
+        raise error_at(call, "xDir and normal are parallel or zero", "two different directions")
     return Plane(origin, x_direction, normal, None)
-
-
-class _Arguments:
-    """The arguments of one call, by position or keyword, each taken at most once."""
-
-    def __init__(self, call: ast.Call):
-        self.call, self.positional = call, list(call.args)
-        self.keywords = {keyword.arg: keyword.value for keyword in call.keywords}
-        self.used = 0
-
-    def node(self, name: str, position: int | None = None) -> ast.expr | None:
-        if name in self.keywords:
-            return self.keywords.pop(name)
-        if position is not None and position < len(self.positional):
-            self.used = max(self.used, position + 1)
-            return self.positional[position]
-        return None
-
-    def need(self, name: str, position: int) -> ast.expr:
-        found = self.node(name, position)
-        if found is None:
-            raise _error(self.call, f"`{self.call.func.attr}` lacks its argument {name}", f"a value for {name}")
-        return found
-
-    def number(self, name: str, position: int) -> float:
-        return _number(self.need(name, position))
-
-    def length(self, name: str, position: int) -> float:
-        """A number that must not be zero; its sign is dropped, as CadQuery's own shapes do."""
-        node = self.need(name, position)
-        value = _number(node)
-        if value == 0:
-            raise _error(node, f"{name} is zero", "a positive number")
-        return abs(value)
-
-    def mode(self) -> Mode:
-        node = self.node("mode")
-        if node is None:
-            return Mode.ADD
-        if not (isinstance(node, ast.Constant) and node.value in list(Mode)):
-            raise _error(node, "Unknown mode", "'a', 's' or 'i'")
-        return Mode(node.value)
-
-    def done(self) -> None:
-        """Raises: ProgramError: arguments are left over."""
-        if self.used < len(self.positional):
-            raise _error(self.positional[self.used], f"`{self.call.func.attr}` takes fewer arguments")
-        for name, value in self.keywords.items():
-            raise _error(value, f"`{self.call.func.attr}` has no argument {name} in this language")
-
-
-def _number(node: ast.expr) -> float:
-    """A number, or + - * / of numbers: `-15/2`. Whole numbers come back as int."""
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        value = node.value
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        value = _number(node.operand)
-        value = -value if isinstance(node.op, ast.USub) else value
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.Div):
-        left, right = _number(node.left), _number(node.right)
-        if isinstance(node.op, ast.Div) and right == 0:
-            raise _error(node, "Division by zero")
-        match node.op:
-            case ast.Add():
-                value = left + right
-            case ast.Sub():
-                value = left - right
-            case ast.Mult():
-                value = left * right
-            case _:
-                value = left / right
-    else:
-        raise _error(node, "Not a number", "a number")
-    if not abs(value) < 1e9:
-        raise _error(node, f"{value:.3g} is too large", "a number below 1e9")
-    return int(value) if value == int(value) else value
-
-
-def _tuple(node: ast.expr, length: int) -> tuple[float, ...]:
-    if not isinstance(node, ast.Tuple | ast.List) or len(node.elts) != length:
-        raise _error(node, "Not a point", f"{length} numbers in parentheses")
-    return tuple(_number(element) for element in node.elts)
 
 
 def _apply(state: _State, call: ast.Call, names: dict[str, _State]) -> _State:
@@ -258,7 +172,7 @@ def _apply(state: _State, call: ast.Call, names: dict[str, _State]) -> _State:
             call.func.end_col_offset - len(name) + 1,
             f"one of {', '.join(methods)}",
         )
-    arguments = _Arguments(call)
+    arguments = Arguments(call)
     after = methods[name](state, arguments, names)
     arguments.done()
     return after
@@ -267,25 +181,25 @@ def _apply(state: _State, call: ast.Call, names: dict[str, _State]) -> _State:
 # --- on a workplane
 
 
-def _workplane_offset(on: _OnPlane, arguments: _Arguments, _) -> _OnPlane:
+def _workplane_offset(on: _OnPlane, arguments: Arguments, _) -> _OnPlane:
     return replace(on, offset=on.offset + arguments.number("offset", 0))
 
 
-def _move_to(on: _OnPlane, arguments: _Arguments, _) -> _OnPlane:
+def _move_to(on: _OnPlane, arguments: Arguments, _) -> _OnPlane:
     return replace(on, center=(arguments.number("x", 0), arguments.number("y", 1)))
 
 
-def _box(on: _OnPlane, arguments: _Arguments, _) -> Program:
+def _box(on: _OnPlane, arguments: Arguments, _) -> Program:
     sizes = (arguments.length(name, position) for position, name in enumerate(("length", "width", "height")))
     return _body(Box(on.plane, on.offset, on.center or (0, 0), *sizes))
 
 
-def _cylinder(on: _OnPlane, arguments: _Arguments, _) -> Program:
+def _cylinder(on: _OnPlane, arguments: Arguments, _) -> Program:
     height, radius = arguments.length("height", 0), arguments.length("radius", 1)
     return _body(Cylinder(on.plane, on.offset, on.center or (0, 0), height, radius))
 
 
-def _sketch(on: _OnPlane, arguments: _Arguments, _) -> _InSketch:
+def _sketch(on: _OnPlane, arguments: Arguments, _) -> _InSketch:
     return _InSketch(on)
 
 
@@ -296,33 +210,33 @@ def _body(solid: Extrusion | Box | Cylinder) -> Program:
 # --- in a sketch
 
 
-def _segment(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+def _segment(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     return _edge(sketch, arguments, 1)
 
 
-def _arc(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+def _arc(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     return _edge(sketch, arguments, 2)
 
 
-def _edge(sketch: _InSketch, arguments: _Arguments, needed: int) -> _InSketch:
+def _edge(sketch: _InSketch, arguments: Arguments, needed: int) -> _InSketch:
     """A segment takes one point more, an arc two; one further in front starts a loop."""
-    points = [_tuple(node, 2) for node in arguments.positional]
+    points = [tuple_of(node, 2) for node in arguments.positional]
     arguments.used = len(points)
     name = arguments.call.func.attr
     if len(points) == needed + 1:
         if sketch.edges and (sketch.closed or math.dist(_end(sketch), points[0]) > CLOSED_WITHIN):
-            raise _error(arguments.call, "A second loop begins before the first one is assembled", "`.assemble()`")
+            raise error_at(arguments.call, "A second loop begins before the first one is assembled", "`.assemble()`")
         if not sketch.edges:
             sketch = replace(sketch, start=points[0])
         points = points[1:]
     elif sketch.closed:
-        raise _error(arguments.call, "The loop is closed already", "`.assemble()`")
+        raise error_at(arguments.call, "The loop is closed already", "`.assemble()`")
     if len(points) != needed or sketch.start is None:
         first = f"{needed + 1} points to begin a loop"
         wanted = first if sketch.start is None else f"{needed} or {needed + 1} points"
-        raise _error(arguments.call, f"`{name}` has {len(arguments.positional)} points", wanted)
+        raise error_at(arguments.call, f"`{name}` has {len(arguments.positional)} points", wanted)
     if math.dist(_end(sketch), points[-1]) <= CLOSED_WITHIN:
-        raise _error(arguments.call, f"`{name}` ends where it begins", "two different points")
+        raise error_at(arguments.call, f"`{name}` ends where it begins", "two different points")
     edge = Line(points[0]) if needed == 1 else Arc(points[0], points[1])
     return replace(sketch, edges=(*sketch.edges, edge))
 
@@ -331,77 +245,77 @@ def _end(sketch: _InSketch) -> Point2:
     return sketch.edges[-1].end if sketch.edges else sketch.start
 
 
-def _close(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+def _close(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     if not sketch.edges or sketch.closed:
-        raise _error(arguments.call, "There is no open loop to close", "`.segment(...)` or `.arc(...)` before it")
+        raise error_at(arguments.call, "There is no open loop to close", "`.segment(...)` or `.arc(...)` before it")
     return replace(sketch, closed=True)
 
 
-def _assemble(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+def _assemble(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     if not sketch.edges:
-        raise _error(arguments.call, "There are no edges to assemble", "`.segment(...)` or `.arc(...)` before it")
+        raise error_at(arguments.call, "There are no edges to assemble", "`.segment(...)` or `.arc(...)` before it")
     if not sketch.closed and math.dist(_end(sketch), sketch.start) > CLOSED_WITHIN:
-        raise _error(arguments.call, "The loop is open", "`.close()` before `.assemble()`")
+        raise error_at(arguments.call, "The loop is open", "`.close()` before `.assemble()`")
     edges = sketch.edges
     if len(edges) > 1 and isinstance(edges[-1], Line) and math.dist(edges[-1].end, sketch.start) <= CLOSED_WITHIN:
         edges = edges[:-1]  # the straight edge back to the start goes without saying
     if len(edges) < 2 and not isinstance(edges[0], Arc):
-        raise _error(arguments.call, "The loop is a single line", "three straight edges or an arc")
+        raise error_at(arguments.call, "The loop is a single line", "three straight edges or an arc")
     return _with_step(sketch, Loop(sketch.start, edges), arguments, start=None, edges=(), closed=False)
 
 
-def _with_step(sketch: _InSketch, shape, arguments: _Arguments, **changes) -> _InSketch:
+def _with_step(sketch: _InSketch, shape, arguments: Arguments, **changes) -> _InSketch:
     step = SketchStep(shape, arguments.mode(), sketch.places or ORIGIN)
     return replace(sketch, steps=(*sketch.steps, step), **changes)
 
 
-def _push(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+def _push(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     node = arguments.need("locs", 0)
     if not isinstance(node, ast.List | ast.Tuple) or not node.elts:
-        raise _error(node, "Not a list of points", "[(x,y),...]")
-    return replace(sketch, places=tuple(_tuple(element, 2) for element in node.elts))
+        raise error_at(node, "Not a list of points", "[(x,y),...]")
+    return replace(sketch, places=tuple(tuple_of(element, 2) for element in node.elts))
 
 
-def _reset(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+def _reset(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     return replace(sketch, places=())
 
 
-def _circle(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+def _circle(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     return _with_step(sketch, Circle(arguments.length("r", 0)), arguments)
 
 
-def _rect(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+def _rect(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     return _with_step(sketch, Rect(arguments.length("w", 0), arguments.length("h", 1)), arguments)
 
 
-def _face(sketch: _InSketch, arguments: _Arguments, names: dict[str, _State]) -> _InSketch:
+def _face(sketch: _InSketch, arguments: Arguments, names: dict[str, _State]) -> _InSketch:
     node = arguments.need("b", 0)
     inner = _chain(node, names)
     if not isinstance(inner, _InSketch) or inner.finalized or not inner.steps or inner.edges:
-        raise _error(
+        raise error_at(
             node, "Not a finished sketch", "a sketch that ends in `.assemble()`, `.circle(...)` or `.rect(...)`"
         )
     return _with_step(sketch, Face(Sketch(inner.steps)), arguments)
 
 
-def _finalize(sketch: _InSketch, arguments: _Arguments, _) -> _InSketch:
+def _finalize(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     if sketch.edges:
-        raise _error(arguments.call, "The loop is not assembled", "`.assemble()` before `.finalize()`")
+        raise error_at(arguments.call, "The loop is not assembled", "`.assemble()` before `.finalize()`")
     if not sketch.steps:
-        raise _error(arguments.call, "The sketch is empty", "a loop, circle or rectangle")
+        raise error_at(arguments.call, "The sketch is empty", "a loop, circle or rectangle")
     return replace(sketch, finalized=True)
 
 
-def _extrude(sketch: _InSketch, arguments: _Arguments, _) -> Program:
+def _extrude(sketch: _InSketch, arguments: Arguments, _) -> Program:
     if not sketch.finalized:
-        raise _error(arguments.call, "The sketch is not finalized", "`.finalize()` before `.extrude(...)`")
+        raise error_at(arguments.call, "The sketch is not finalized", "`.finalize()` before `.extrude(...)`")
     node = arguments.need("until", 0)
-    distance = _number(node)
+    distance = number_of(node)
     if distance == 0:
-        raise _error(node, "The extrusion's distance is zero", "any other number")
+        raise error_at(node, "The extrusion's distance is zero", "any other number")
     both = arguments.node("both")
     if both is not None and not (isinstance(both, ast.Constant) and isinstance(both.value, bool)):
-        raise _error(both, "both is neither True nor False", "True or False")
+        raise error_at(both, "both is neither True nor False", "True or False")
     plane = _lifted(sketch.on, arguments.call)
     return _body(Extrusion(plane, Sketch(sketch.steps), distance, both is not None and both.value))
 
@@ -409,7 +323,7 @@ def _extrude(sketch: _InSketch, arguments: _Arguments, _) -> Program:
 def _lifted(on: _OnPlane, call: ast.Call) -> Plane:
     """The plane of a sketch: an offset workplane is written as a plane whose origin is moved along the normal."""
     if on.center is not None:
-        raise _error(call, "A sketch after moveTo is not in the language", "`.sketch()` on the workplane itself")
+        raise error_at(call, "A sketch after moveTo is not in the language", "`.sketch()` on the workplane itself")
     if on.offset == 0:
         return on.plane
     length = math.hypot(*on.plane.normal)
@@ -421,11 +335,11 @@ def _lifted(on: _OnPlane, call: ast.Call) -> Plane:
 
 
 def _join(operation: Operation):
-    def join(body: Program, arguments: _Arguments, names: dict[str, _State]) -> Program:
+    def join(body: Program, arguments: Arguments, names: dict[str, _State]) -> Program:
         node = arguments.need("toUnion", 0)
         other = _chain(node, names)
         if not isinstance(other, Program):
-            raise _error(node, f"`{operation}` takes a solid, this is {_STATE_WORDS[type(other)]}", "a solid")
+            raise error_at(node, f"`{operation}` takes a solid, this is {_STATE_WORDS[type(other)]}", "a solid")
         alone = len(other.steps) == 1 and other.placement is None
         before = body.steps if body.placement is None else (Step(Operation.UNION, body),)
         return Program((*before, Step(operation, other.steps[0].solid if alone else other)))
@@ -433,21 +347,21 @@ def _join(operation: Operation):
     return join
 
 
-def _rotate(body: Program, arguments: _Arguments, _) -> Program:
+def _rotate(body: Program, arguments: Arguments, _) -> Program:
     """A turn about an axis through the origin; what was turned or moved before becomes a body within a body."""
     start, end = (arguments.need(name, index) for index, name in enumerate(("axisStartPoint", "axisEndPoint")))
-    if _tuple(start, 3) != (0, 0, 0):
-        raise _error(start, "The axis does not start at the origin", "(0,0,0)")
-    axis = _tuple(end, 3)
+    if tuple_of(start, 3) != (0, 0, 0):
+        raise error_at(start, "The axis does not start at the origin", "(0,0,0)")
+    axis = tuple_of(end, 3)
     if math.hypot(*axis) < 1e-9:
-        raise _error(end, "The axis has no direction", "a point away from the origin")
+        raise error_at(end, "The axis has no direction", "a point away from the origin")
     degrees = arguments.number("angleDegrees", 2)
     steps = body.steps if body.placement is None else (Step(Operation.UNION, body),)
     return Program(steps, Placement(axis, degrees))
 
 
-def _translate(body: Program, arguments: _Arguments, _) -> Program:
-    offset = _tuple(arguments.need("vec", 0), 3)
+def _translate(body: Program, arguments: Arguments, _) -> Program:
+    offset = tuple_of(arguments.need("vec", 0), 3)
     before = body.placement or Placement()
     moved = tuple(a + b for a, b in zip(before.offset, offset))
     return replace(body, placement=replace(before, offset=moved))

@@ -221,25 +221,34 @@ def loop_points(loop: Loop, sagitta: float) -> list[Point2]:
 
 def arc_points(start: Point2, middle: Point2, end: Point2, sagitta: float) -> list[Point2]:
     """Points strictly between the ends of the circular arc through three points; one, `middle`, if they are in line."""
-    (x1, y1), (x2, y2), (x3, y3) = start, middle, end
-    twice_area = x1 * (y2 - y3) + x2 * (y3 - y1) + x3 * (y1 - y2)
-    span = max(math.dist(start, middle), math.dist(middle, end), math.dist(start, end))
-    if abs(twice_area) < 1e-9 * span * span:
+    circle = circle_through(start, middle, end)
+    if circle is None:
         return [middle]
-    # centre of the circumscribed circle, by its Cartesian formula
-    s1, s2, s3 = x1 * x1 + y1 * y1, x2 * x2 + y2 * y2, x3 * x3 + y3 * y3
-    cx = (s1 * (y2 - y3) + s2 * (y3 - y1) + s3 * (y1 - y2)) / (2 * twice_area)
-    cy = (s1 * (x3 - x2) + s2 * (x1 - x3) + s3 * (x2 - x1)) / (2 * twice_area)
-    radius = math.hypot(x1 - cx, y1 - cy)
+    cx, cy, radius = circle
+    (x1, y1), (x2, y2), (x3, y3) = start, middle, end
     first, last = math.atan2(y1 - cy, x1 - cx), math.atan2(y3 - cy, x3 - cx)
     turn = (last - first) % math.tau
-    if twice_area < 0:  # the three points run clockwise
+    if (x2 - x1) * (y3 - y1) < (y2 - y1) * (x3 - x1):  # the three points run clockwise
         turn -= math.tau
     pieces = max(2, math.ceil(abs(turn) / math.tau * segments_of(radius, sagitta)))
     return [
         (cx + radius * math.cos(first + turn * k / pieces), cy + radius * math.sin(first + turn * k / pieces))
         for k in range(1, pieces)
     ]
+
+
+def circle_through(start: Point2, middle: Point2, end: Point2) -> tuple[float, float, float] | None:
+    """(x, y, radius) of the circle through three points; None if they are in line."""
+    (x1, y1), (x2, y2), (x3, y3) = start, middle, end
+    twice_area = x1 * (y2 - y3) + x2 * (y3 - y1) + x3 * (y1 - y2)
+    span = max(math.dist(start, middle), math.dist(middle, end), math.dist(start, end))
+    if abs(twice_area) < 1e-9 * span * span:
+        return None
+    # the circumscribed circle, by its Cartesian formula
+    s1, s2, s3 = x1 * x1 + y1 * y1, x2 * x2 + y2 * y2, x3 * x3 + y3 * y3
+    x = (s1 * (y2 - y3) + s2 * (y3 - y1) + s3 * (y1 - y2)) / (2 * twice_area)
+    y = (s1 * (x3 - x2) + s2 * (x1 - x3) + s3 * (x2 - x1)) / (2 * twice_area)
+    return x, y, math.hypot(x1 - x, y1 - y)
 
 
 # --- what a solid can tell

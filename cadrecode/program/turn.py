@@ -6,14 +6,13 @@ text. There are 24 turns that map the axes onto each other, and as many with a m
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cadrecode.program.families import LOCAL_AXES, Slab
 from cadrecode.program.language import Point2
-from cadrecode.program.outlines import CircleOutline, LoopOutline, Outline, RectOutline
+from cadrecode.program.outlines import mapped
+from cadrecode.program.pieces import LOCAL_AXES, Slab
 
 
 @dataclass(frozen=True)
@@ -47,16 +46,5 @@ class Turn:
             x, y = (self.signs[a] * along[self.source[a]] for a in new)
             return x, y
 
-        outers, holes = (tuple(_mapped(one, point) for one in outlines) for outlines in (slab.outers, slab.holes))
+        outers, holes = (tuple(mapped(one, point) for one in outlines) for outlines in (slab.outers, slab.holes))
         return replace(slab, axis=axis, low=low, high=high, outers=outers, holes=holes)
-
-
-def _mapped(outline: Outline, point: Callable[[Point2], Point2]) -> Outline:
-    match outline:
-        case RectOutline(x0, y0, x1, y1):
-            (x0, y0), (x1, y1) = point((x0, y0)), point((x1, y1))
-            return RectOutline(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-        case CircleOutline(x, y, radius):
-            return CircleOutline(*point((x, y)), radius)
-        case LoopOutline():
-            return outline.mapped(point)

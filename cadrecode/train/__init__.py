@@ -24,7 +24,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
-from cadrecode.data.dataset import Programs, exists, load_programs, require
+from cadrecode.data.dataset import Programs, exists, load_programs, require, with_turned
 from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, RunError
 from cadrecode.model import adapters
 from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
@@ -77,11 +77,25 @@ def train(config: TrainConfig, run: Run) -> Path:
 
 def read_programs(config: TrainConfig, run: Run) -> tuple[Programs, Programs | None]:
     """Training and validation programs; the latter held out of the former where there are none and they are needed."""
+    programs, validation = _read_both(config, run)
+    if run.stop_requested():
+        return programs, validation
+    programs = with_turned(programs, config.turned_copies, config.seed)
+    if config.more_train_data is not None:
+        more = load_programs(config.more_train_data, seed=config.seed, respell=config.respells)
+        log.info("Mixed in: %s programs of %s", f"{len(more.pairs):,}", config.more_train_data)
+        source = f"{programs.source} and {more.source}"
+        programs = Programs(source, programs.pairs + more.pairs, programs.skipped + more.skipped)
+    return programs, validation
+
+
+def _read_both(config: TrainConfig, run: Run) -> tuple[Programs, Programs | None]:
     log.info("Reading programs from %s", config.train_data_path)
     programs = load_programs(
         config.train_data_path,
         limit=config.max_train_samples,
         seed=config.seed,
+        respell=config.respells,
         on_progress=lambda done, total: log.info("  %s of %s", f"{done:,}", f"{total:,}"),
         should_stop=run.stop_requested,
     )
@@ -95,7 +109,9 @@ def read_programs(config: TrainConfig, run: Run) -> tuple[Programs, Programs | N
             len(validation.pairs),
         )
         return programs, validation
-    validation = load_programs(config.val_data_path, limit=config.max_eval_samples, seed=config.seed + 1)
+    validation = load_programs(
+        config.val_data_path, limit=config.max_eval_samples, seed=config.seed + 1, respell=config.respells
+    )
     known = {pair.text for pair in programs.pairs}
     seen = sum(pair.text in known for pair in validation.pairs)
     if seen:
@@ -154,7 +170,7 @@ def fit(
     expected = say_estimate(config, longest)
     if precision.device.type == "cpu" and is_scarce(config, expected) and return_freed_blocks():
         log.info("Memory counts: freed blocks go back to the system at once, which takes some time.")
-    model = _attach(config, model)
+    model = attach(config, model)
     check_disk(config, run.folder, adapters.count_parameters(model)[0])
     views = Views(
         pairs,
@@ -167,7 +183,7 @@ def fit(
     trainer = AdapterTrainer(
         origin=origin,
         model=model,
-        args=_arguments(config, run, precision, evaluate_first=checkpoint is None and not fresh_encoder),
+        args=training_arguments(config, run, precision, evaluate_first=checkpoint is None and not fresh_encoder),
         processing_class=tokenizer,
         data_collator=Collate(tokenizer.pad_token_id, model.get_base_model().n_point_tokens),
         train_dataset=views,
@@ -204,7 +220,7 @@ def fit(
     return Fitted(stopped=False, batch={key: value.cpu() for key, value in batch.items()}, loss=loss)
 
 
-def _attach(config: TrainConfig, model):
+def attach(config: TrainConfig, model):
     """The fresh adapter, and what it takes, measured."""
     if config.quantization is not None:
         adapters.prepare_for_kbit(model, gradient_checkpointing=config.gradient_checkpointing)
@@ -238,7 +254,8 @@ def _attach(config: TrainConfig, model):
     return model
 
 
-def _arguments(config: TrainConfig, run: Run, precision: Precision, evaluate_first: bool) -> TrainingArguments:
+def training_arguments(config: TrainConfig, run: Run, precision: Precision, evaluate_first: bool) -> TrainingArguments:
+    """The settings as transformers' Trainer takes them. Args: evaluate_first: before the first step, too."""
     arguments = TrainingArguments(
         output_dir=str(run.folder),
         per_device_train_batch_size=config.per_device_train_batch_size,
@@ -311,6 +328,8 @@ def finish(config: TrainConfig, run: Run) -> Path:
 def _check_possible(config: TrainConfig, run: Run) -> None:
     """What can be known to fail before anything heavy is loaded."""
     require(config.train_data_path)
+    if config.more_train_data is not None:
+        require(config.more_train_data)
     prepare_tracker(config.tracker, run.folder)
     for advice in config.advice():
         log.warning("%s", advice)

@@ -29,6 +29,10 @@ RUNS: dict[str, tuple[str, str]] = {
     "family.brackets": ("flanged brackets with bolt holes", "带螺栓孔的法兰支架"),
     "family.plates": ("flat plates with bolt patterns", "带螺栓孔阵的平板"),
     "family.shafts": ("stepped shafts and flanged hubs", "阶梯轴和法兰轮毂"),
+    "family.designs": (
+        "one to six solids, as human designs have them: thin plates, cuts, bent and slanted outlines",
+        "一到六个实体，近似人工设计：薄板、切除、弯曲和倾斜的轮廓",
+    ),
     "preset.title": ("Preset", "预设"),
     "preset.quickstart": ("Quickstart: embedded base, minutes on a laptop", "快速开始：内置基础模型，笔记本几分钟"),
     "preset.lora": ("LoRA: 16 GB of GPU memory and more", "LoRA：16 GB 及以上显存"),

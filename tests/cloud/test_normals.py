@@ -52,6 +52,12 @@ def test_noise_is_seen_from_the_points_alone():
     assert 0.7 < outward_normals(points + rng.normal(0, 1, points.shape)).noise < 1.5
 
 
+def test_a_wall_thinner_than_its_points_are_apart_is_no_noise():
+    sheet = np.random.default_rng(0).uniform(-100, 100, (8192, 3))
+    sheet[:, 2] = np.where(np.arange(8192) % 2, 0.5, -0.5)
+    assert outward_normals(sheet).noise < 0.25  # true noise begins to matter there, in a cloud of this size
+
+
 def test_a_handful_of_points_and_a_flat_sheet_claim_nothing():
     assert not outward_normals(np.eye(3)).confidence.any()
     sheet = np.column_stack((np.random.default_rng(0).random((100, 2)), np.zeros(100)))

@@ -8,9 +8,10 @@ import pytest
 
 from cadrecode.build_dataset import build_dataset
 from cadrecode.data import load_programs
-from cadrecode.data.dataset import POOL_POINTS, make_pair
+from cadrecode.data.dataset import POOL_POINTS, make_pair, with_turned
 from cadrecode.errors import DatasetError, ProgramError
 from cadrecode.program import build, iou, parse
+from cadrecode.program.solid import bounds
 
 PLATE = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-20))\nr=w0.workplane(offset=40/2).box(200,100,40)"
 ROD = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-100))\nr=w0.workplane(offset=200/2).cylinder(200,30)"
@@ -144,3 +145,32 @@ def test_a_built_data_set_reads_back_the_same(folder, tmp_path):
 def test_real_programs_are_all_usable(shared_data):
     programs = load_programs(shared_data / "cad_recode" / "programs.jsonl.gz", limit=100)
     assert (len(programs.pairs), programs.skipped) == (100, [])
+
+
+def test_respelled_as_the_base_writes_it(tmp_path):
+    other = (
+        PLATE.split("w0")[0]
+        + "w0=cq.Workplane('XY',origin=(0,0,20))\nr=w0.sketch().rect(200,100).finalize().extrude(-40)"
+    )
+    path = tmp_path / "plate.py"
+    path.write_text(other)
+    assert load_programs(path).pairs[0].text == other
+    assert load_programs(path, respell=True).pairs[0].text == PLATE
+    build_dataset(path, tmp_path / "built")
+    assert load_programs(tmp_path / "built").pairs[0].text == other
+    assert load_programs(tmp_path / "built", respell=True).pairs[0].text == PLATE
+
+
+def test_turned_copies_are_parts_of_their_own(tmp_path):
+    path = tmp_path / "parts.jsonl"
+    path.write_text("\n".join(json.dumps({"id": str(i), "code": text}) for i, text in enumerate((PLATE, ROD))))
+    programs = load_programs(path)
+    more = with_turned(programs, 6, seed=0)
+    assert more.pairs[:2] == programs.pairs
+    assert len(more.pairs) == 14
+    assert len({pair.text for pair in more.pairs}) > 4
+    for pair in more.pairs:
+        corners = np.stack(bounds(build(parse(pair.text)))) / 100
+        assert np.allclose((pair.points.min(axis=0), pair.points.max(axis=0)), corners, atol=0.02)
+    assert with_turned(programs, 6, seed=0).pairs == more.pairs
+    assert with_turned(programs, 0, seed=0).pairs == programs.pairs

@@ -25,6 +25,10 @@ def cloud(text, n=4096, noise=0.0):
     return points + noise * np.random.default_rng(1).standard_normal(points.shape)
 
 
+def sides(program):
+    return np.ptp(mesh_of(build(parse(write(program))))[0], axis=0)
+
+
 def overlap(program, text):
     return iou(build(program), build(parse(text)))
 
@@ -36,7 +40,7 @@ def test_numbers_come_back(noise, least):
         .replace("(60,0)", "(55,4)")
         .replace("extrude(30)", "extrude(36)")
     )
-    found = fit(parse(off), cloud(PLATE, noise=noise), seconds=4, structure=False)
+    found = fit(parse(off), cloud(PLATE, noise=noise), seconds=12, structure=False)
     assert overlap(parse(off), PLATE) < 0.8
     assert overlap(found.program, PLATE) > least
     assert found.distance_after < found.distance_before
@@ -171,15 +175,36 @@ def test_what_sticks_out_of_the_cloud_is_taken_away():
     assert build(found.program).bounding_box()[5] == pytest.approx(20, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    "feature",
+    [
+        "workplane(offset=40).moveTo(-70,20).box(40,40,60)",
+        "workplane(offset=30).moveTo(60,0).cylinder(60,25)",
+        "moveTo(0,80).box(60,60,30)",
+    ],
+)
+def test_a_bounding_box_that_is_short_is_reached_even_when_there_is_no_time(feature):
+    block = HEAD + "r=w0.box(200,100,40)"
+    points = cloud(f"{block}.union(w0.{feature})")
+    found = fit(parse(block), points, seconds=0)
+    assert sides(found.program) == pytest.approx(np.ptp(points, axis=0), rel=5e-3)
+    assert overlap(found.program, f"{block}.union(w0.{feature})") > 0.97
+
+
+def test_a_bounding_box_is_reached_by_a_number_where_that_is_the_shorter_way():
+    points = cloud(PLATE)
+    found = fit(parse(PLATE.replace("extrude(30)", "extrude(27)")), points, seconds=0)
+    assert len(found.program.steps) == 1
+    assert sides(found.program) == pytest.approx((200, 100, 30), rel=5e-3)
+
+
 @pytest.mark.parametrize("leans", [20, 60])
 def test_what_sticks_out_of_a_clean_cloud_is_cut_off_even_when_there_is_no_time(leans):
     bracket = PLATE + ".union(w0.workplane(offset=25).moveTo(0,{at}).box(40,{wide},50))"
     inside, out = bracket.format(at=0, wide=100), bracket.format(at=leans / 2, wide=100 + leans)
     points = cloud(inside)
     found = fit(parse(out), points, seconds=0)
-    assert np.ptp(mesh_of(build(parse(out)))[0], axis=0)[1] == 100 + leans
-    assert np.ptp(mesh_of(build(parse(write(found.program))))[0], axis=0) == pytest.approx(
-        np.ptp(points, axis=0), rel=5e-3
-    )
+    assert sides(parse(out))[1] == 100 + leans
+    assert sides(found.program) == pytest.approx(np.ptp(points, axis=0), rel=5e-3)
     assert overlap(found.program, inside) > overlap(parse(out), inside)
     assert write(fit(parse(out), points, seconds=0, structure=False).program) == write(parse(out))

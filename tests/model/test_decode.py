@@ -2,9 +2,13 @@
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import DynamicCache
 
+from cadrecode.model import decode, step
 from cadrecode.model.adapters import attach_lora
 from cadrecode.model.decode import generate
+from cadrecode.model.step import PlainStep, Step, step_of
 
 from .tiny import FOURIER, PATCH, learn, make_batch, make_model
 
@@ -59,6 +63,91 @@ def test_untaught_rows_agree_with_transformers(tokenizer):
     )
     ours = generate(model, tokenizer, clouds, max_new_tokens=30)
     assert ours == tokenizer.batch_decode(theirs, skip_special_tokens=True)
+
+
+@pytest.fixture(params=["qwen3", "qwen2", "bf16", "adapted", "one key head each"])
+def variant(request, tokenizer):
+    """Networks whose steps differ: norms of heads or biases, precision, layers that are more than linear, no groups."""
+    torch.manual_seed(1)
+    kind = "qwen2" if request.param == "qwen2" else "qwen3"
+    heads = {"num_key_value_heads": 2} if request.param == "one key head each" else {}
+    model = make_model(tokenizer, kind, initializer_range=0.3, **heads)
+    if request.param == "adapted":
+        model = attach_lora(model, r=4, dropout=0.5)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name or "norm" in name or name.endswith(".bias"):
+            torch.nn.init.normal_(parameter, mean=float("norm" in name), std=0.3)
+    return model.to(torch.bfloat16) if request.param == "bf16" else model
+
+
+def test_a_step_says_bit_by_bit_what_the_layers_of_transformers_say(tokenizer, variant, monkeypatch):
+    """While rows end and the cache grows; and so the same seed writes the same programs."""
+    monkeypatch.setattr(step, "GROWTH", 4)
+    clouds = torch.rand(6, 12, 3, generator=torch.Generator().manual_seed(2))
+    written, said = [], {Step: [], PlainStep: []}
+    for kind, logits in said.items():
+
+        def listened(network, cache, kind=kind, logits=logits):
+            return Listened(kind(network, cache), logits)
+
+        monkeypatch.setattr(decode, "step_of", listened)
+        written.append(generate(variant, tokenizer, clouds, temperature=0.9, seed=3, max_new_tokens=40))
+    assert written[0] == written[1]
+    assert len({len(text) for text in written[0]}) > 1
+    assert len(said[Step]) == len(said[PlainStep]) > 8
+    for ours, theirs in zip(*said.values()):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+def test_a_step_is_half_the_operations(tokenizer):
+    """Each costs a launch on a GPU, and more time than its arithmetic in a small model."""
+    model = make_model(tokenizer, num_hidden_layers=8)
+    counts = []
+    for kind in (Step, PlainStep):
+        cache = DynamicCache(config=model.config)
+        with torch.inference_mode():
+            model(inputs_embeds=torch.rand(2, 5, 32), cache=cache, use_cache=True)
+            one = kind(model, cache)
+            with Operations() as seen:
+                one(torch.rand(2, 1, 32))
+        counts.append(seen.count)
+    assert counts[0] < 0.55 * counts[1]
+
+
+class Operations(TorchDispatchMode):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += 1
+        return function(*args, **(kwargs or {}))
+
+
+class Listened:
+    """A step that keeps what it says."""
+
+    def __init__(self, one: Step | PlainStep, logits: list):
+        self.one, self.logits, self.keep = one, logits, one.keep
+
+    def __call__(self, embeds):
+        self.logits.append(self.one(embeds).clone())  # decoding masks its own
+        return self.logits[-1].clone()
+
+
+def test_what_is_unusual_goes_by_the_layers_of_transformers(tokenizer):
+    usual = make_model(tokenizer)
+    eager, hooked = make_model(tokenizer), make_model(tokenizer)
+    eager.set_attn_implementation("eager")
+    hooked.model.layers[1].register_forward_hook(lambda *_: None)
+    window = make_model(tokenizer, "qwen2", use_sliding_window=True, sliding_window=8, max_window_layers=1)
+    kinds = []
+    for model in (usual, eager, hooked, window):
+        cache = DynamicCache(config=model.config)
+        with torch.inference_mode():
+            model(inputs_embeds=torch.rand(2, 5, 32), cache=cache, use_cache=True)
+        kinds.append(type(step_of(model, cache)))
+    assert kinds == [Step, PlainStep, PlainStep, PlainStep]
 
 
 @pytest.mark.parametrize("top_p", [1.0, 0.9])

@@ -1,12 +1,15 @@
+import zlib
+
 import numpy as np
 import pytest
 
 from cadrecode.errors import ProgramError
-from cadrecode.program import build, parse, write
+from cadrecode.program import build, parse, profiles, write
+from cadrecode.program.held_out import held_out
 from cadrecode.program.invent import FAMILIES, invent, invent_solid
-from cadrecode.program.language import Box, Cylinder, Extrusion
-from cadrecode.program.outlines import polygon, rounded
-from cadrecode.program.solid import bounds, is_single_body
+from cadrecode.program.language import Box, Cylinder, Extrusion, Face, Loop, Mode, Operation, Sketch
+from cadrecode.program.outlines import Degenerate, as_step, polygon, rounded
+from cadrecode.program.solid import bounds, cross_section, is_single_body
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -41,6 +44,53 @@ def test_the_general_family_uses_the_whole_language():
     assert len({write(program) for program in programs}) > 195
 
 
+def test_the_parts_that_figures_are_of_stay_the_same():
+    """`evaluate --targets invent:general` measures on them; a base's figures say nothing of others."""
+    texts = "\n".join(write(held_out("general", index)) for index in range(60))
+    assert zlib.crc32(texts.encode()) == 3338827944
+
+
+def test_designs_are_thinner_and_more_cut_and_have_shorter_and_longer_loops():
+    """Each as benchmarks/distribution.md has it of real programs, beside `general`."""
+    seen = {}
+    for family in ("general", "designs"):
+        rng = np.random.default_rng(2)
+        made = [invent_solid(rng, family) for _ in range(250)]
+        loops = [len(loop.edges) for one in made for solid in one.program.solids() for loop in loops_of(solid)]
+        sides = [np.sort(np.diff(bounds(one.solid), axis=0)[0]) for one in made]
+        seen[family] = (
+            np.median([side[0] / side[2] for side in sides]),
+            np.mean([step.operation is Operation.CUT for one in made for step in one.program.steps[1:]]),
+            np.mean([len(one.program.solids()) > 4 for one in made]),
+            np.mean(np.array(loops) <= 2),
+            np.mean(np.array(loops) > 14),
+        )
+    general, designs = seen.values()
+    assert designs[0] < general[0]
+    assert all(more > fewer for more, fewer in zip(designs[1:], general[1:])), (designs, general)
+
+
+def loops_of(solid) -> list[Loop]:
+    if not isinstance(solid, Extrusion):
+        return []
+    shapes = [step.shape for step in solid.sketch.steps]
+    shapes = [shape.sketch.steps[0].shape if isinstance(shape, Face) else shape for shape in shapes]
+    return [shape for shape in shapes if isinstance(shape, Loop)]
+
+
+@pytest.mark.parametrize("name", sorted(set(profiles.DRAWERS) - {"freeform"}))
+def test_every_outline_stays_in_its_box_and_encloses_something(name):
+    """A freeform one may reach further, or cross itself and be drawn anew."""
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        outline = profiles.draw_outline(rng, 90, 40, name)
+        x0, y0, x1, y1 = outline.bounds()
+        assert -45.01 <= x0 < x1 <= 45.01
+        assert -20.01 <= y0 < y1 <= 20.01
+        step = as_step(outline, Mode.ADD, round, round, round)
+        assert cross_section(Sketch((step,)), 0.5).area() > 20
+
+
 def test_an_unknown_family_names_the_known_ones():
     with pytest.raises(ProgramError, match="brackets"):
         invent(np.random.default_rng(0), "teapots")
@@ -53,6 +103,11 @@ def test_a_loop_has_one_text_however_it_is_drawn():
     drawings.append(polygon([*corners, (-2.1, 0.1)]))  # a needless corner on an edge
     snapped = {drawing.snapped(round, round, round) for drawing in drawings}
     assert len(snapped) == 1
+
+
+def test_a_spike_that_rounding_makes_is_no_loop():
+    with pytest.raises(Degenerate):
+        polygon([(0, 0), (4, 0), (4, 2.6), (7, 2.9), (4, 3.4), (4, 6), (0, 6)]).snapped(round, round, round)
 
 
 def test_rounded_corners_lie_on_their_circle():

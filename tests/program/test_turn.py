@@ -10,6 +10,7 @@ from cadrecode.program import invent as inventing
 from cadrecode.program.families import DRAWERS
 from cadrecode.program.outlines import Degenerate
 from cadrecode.program.solid import from_mesh
+from cadrecode.program.spelling import spelled
 from cadrecode.program.turn import Turn
 
 TURNS = [
@@ -20,7 +21,7 @@ TURNS = [
 def made(slabs):
     """The part on the grid, or None."""
     try:
-        return inventing._checked([inventing._solid(grid) for grid in inventing._on_grid(slabs)])
+        return inventing._checked(spelled(inventing._on_grid(slabs)))
     except Degenerate:
         return None
 

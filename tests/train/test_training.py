@@ -16,7 +16,7 @@ from cadrecode.model.adapters import load_adapter, read_adapter
 from cadrecode.model.load import load_model
 from cadrecode.program import parse
 from cadrecode.runs import Run, State
-from cadrecode.train import base, hold_out, saving, train
+from cadrecode.train import base, hold_out, read_programs, saving, train
 
 ADAPTER = {"adapter_config.json", "adapter_model.safetensors"}
 TOKENIZER = {"tokenizer.json", "tokenizer_config.json"}
@@ -164,6 +164,17 @@ def test_held_out_programs_are_on_one_side_only(settings):
     assert len(kept.pairs) == 56
     with pytest.raises(DatasetError, match="one program only"):
         hold_out(type(programs)("x", programs.pairs[:1] * 5, []), settings())
+
+
+def test_turned_copies_and_further_programs_are_for_training_alone(settings, tmp_path):
+    config = settings(do_eval=True, canonical="yes", turned_copies=2, more_train_data="invent:plates:5")
+    programs, held = read_programs(config, Run.create(config.model_save_path, config.to_yaml()))
+    plain, also_held = read_programs(config.changed(turned_copies=0, more_train_data=None), Run(config.model_save_path))
+    assert [pair.text for pair in held.pairs] == [pair.text for pair in also_held.pairs]
+    assert [pair.text for pair in programs.pairs[: len(plain.pairs)]] == [pair.text for pair in plain.pairs]
+    turned = [pair for pair in programs.pairs if pair.name.endswith(", turned")]
+    assert len(turned) > 1.5 * len(plain.pairs)
+    assert len(programs.pairs) == len(plain.pairs) + len(turned) + 5
 
 
 @pytest.mark.parametrize(
