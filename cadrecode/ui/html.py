@@ -137,7 +137,7 @@ def idle(text: str = "") -> str:
 
 
 def cloud_facts(cloud: Cloud | None, unit: str, words: Words, source: str = "") -> str:
-    """Count, size and warnings of a cloud. `source`: where a sample comes from."""
+    """Count, size and warnings of a cloud. `source`: what made a sample."""
     if cloud is None:
         return note(words("cloud.none"))
     low, high = cloud.points.min(0), cloud.points.max(0)

@@ -65,7 +65,7 @@ class Work:
         model: what answered, in words.
         cleaned: the scan without what did not belong to the part; None where it was not cleaned.
         alignment: how the part was found to be turned; None before it was rebuilt.
-        source: where a sample comes from; nothing for a cloud that a person brought.
+        source: what made a sample; nothing for a cloud that a person brought.
     """
 
     cloud: Cloud | None = None

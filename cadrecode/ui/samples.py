@@ -25,7 +25,7 @@ FIRST_POINTS, FIRST_NOISE_MM = 4000, 0.05
 class Sample:
     """A cloud that ships with the app.
 
-    Args: title: by language; source: where it comes from, and its licence; unit: of its numbers.
+    Args: title: by language; source: what made it, and its licence; unit: of its numbers.
     """
 
     path: Path
@@ -45,7 +45,7 @@ def samples() -> tuple[Sample, ...]:
         Sample(
             CLOUDS / e["file"],
             {"en": e["title_en"], "zh": e["title_zh"]},
-            f"{e['source']} ({e['licence']})",
+            f"{e['source'].removeprefix('made by ').partition(',')[0]} ({e['licence']})",
             e["units"],
         )
         for e in entries

@@ -30,7 +30,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "cloud.preview": ("The cloud", "点云"),
     "cloud.none": ("No cloud yet: drop a file or pick a sample.", "还没有点云：拖入文件，或选一个示例。"),
     "cloud.facts": ("{n} points · {size} {unit}", "{n} 个点 · {size} {unit}"),
-    "cloud.source": ("Sample: {source}", "示例：{source}"),
+    "cloud.source": ("Sample, made by {source}", "示例，由 {source} 生成"),
     "cloud.unit": ("Unit of the file", "文件的单位"),
     # reconstruct: options
     "options.title": ("Options", "选项"),

@@ -246,7 +246,7 @@ RUNS: dict[str, tuple[str, str]] = {
         "评估中途中断：已评分 {done} 个零件（最多 {total} 个）。点“继续”为其余零件评分，结果与未中断时相同。",
     ),
     "evaluate.of": (
-        "Of {targets}: up to {limit} parts, {candidates} candidates each, seed {seed}, {fit} s of fit.",
+        "Of {targets}: up to {limit} parts, candidates {candidates}, seed {seed}, {fit} s of fit.",
         "零件：{targets}，最多 {limit} 个；每个 {candidates} 个候选，随机种子 {seed}，拟合 {fit} 秒。",
     ),
     "evaluate.model": ("Model", "模型"),

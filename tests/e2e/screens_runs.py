@@ -97,6 +97,13 @@ def evaluate(screens: Screens) -> None:
     screens.take(page, "evaluate-busy-wide-en")
     page.locator("#evaluate-parts img").first.wait_for()
     screens.take(page, "evaluate-done-wide-en")
+    page.close()
+
+
+def evaluate_in_vain(screens: Screens) -> None:
+    """An evaluation on parts that are not there; the one before stays."""
+    page = screens.open("evaluate")
+    page.locator("#evaluate-parts img").first.wait_for()
     page.get_by_text("a folder on this machine").click()
     page.get_by_label("Folder, STEP file or .npz").fill("/parts/that/are/not/there")
     page.locator("#evaluate").click()
@@ -142,6 +149,7 @@ def main() -> None:
             screens.at_rest("done", "narrow", "zh")
             screens.at_rest("done", dark=True)
             train_in_vain(screens, bad)
+            evaluate_in_vain(screens)
         finally:
             browser.close()
             app.stop()

@@ -77,7 +77,7 @@ def batch(screens: Screens, size: str, language: str, dark: bool, broken: Path) 
     page.locator("#batch-go").click()
     page.locator("#batch-progress .cr-bad").wait_for()
     screens.take(page, f"batch-failed-{name}")
-    page.get_by_test_id("toast-close").click()
+    page.locator(".toast-body").wait_for(state="detached")  # it goes by itself
     files = [CLOUDS / "flange.npy", broken, CLOUDS / "standoff.xyz", CLOUDS / "channel.ply"]
     page.locator("#batch-files input[type=file]").set_input_files(files)
     page.locator("#batch-files").get_by_text("channel").first.wait_for()

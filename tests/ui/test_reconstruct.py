@@ -45,8 +45,8 @@ def test_a_dropped_file_becomes_a_cloud_with_a_safe_name(plate):
     assert "3,000 points" in facts
     assert "80.0 × 40.0 × 8.00 inch" in facts
     assert "Sample" not in facts
-    assert all("Apache-2.0" in one.source for one in samples.samples())
-    assert "Sample: by &lt;me&gt;" in html.cloud_facts(plate.cloud, "mm", EN, "by <me>")
+    assert {one.source for one in samples.samples()} == {"assets/clouds/make_samples.py (Apache-2.0)"}
+    assert "Sample, made by &lt;me&gt;" in html.cloud_facts(plate.cloud, "mm", EN, "<me>")
 
 
 def test_a_broken_file_is_told_in_words(tmp_path, services):
