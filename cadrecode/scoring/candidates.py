@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cadrecode.cloud import farthest_point_sample
-from cadrecode.cloud.distance import CloudRuler
+from cadrecode.cloud.distance import ROUNDING, CloudRuler
 from cadrecode.program import Program, write
 from cadrecode.program.edit import parameters
 from cadrecode.scoring.built import Built, build_text
@@ -17,6 +17,7 @@ from cadrecode.scoring.built import Built, build_text
 TRAINING_POINTS = 8192  # what the network's points were chosen from in training; a denser cloud is thinned to it first
 FITTED = 3  # candidates; the fourth was hardly ever the best in the end
 LONGER = 2e-5  # of the cloud's size: what a number costs among fitted programs, so that of two equals the shorter wins
+BOX_AGREES, BOX_FACE = 5e-3, 5e-3  # of the cloud's size: what a face that is farther off a clean cloud's box costs
 WORTH_A_LOOK = 0.1  # of the time: less at the end is not worth beginning again for
 ODD_SHELLS_FACTOR = 1.5  # a part is one body without closed cavities: anything else must be clearly nearer to win
 
@@ -92,7 +93,8 @@ def improve(
     count: int,
     on_each: Callable[[int, int], None] | None = None,
 ) -> list[Judged]:
-    """The best few, changed, and all of them in order again; of two that are equally near, the shorter comes first.
+    """The best few, changed, and all of them in order again; a bounding box that agrees with the cloud's is worth a
+    little distance, and of two that are equally near, the shorter comes first.
 
     Args:
         change: makes another program of one, in the ruler's frame, in so many seconds; a worse one is not taken.
@@ -111,27 +113,43 @@ def improve(
             on_each(done, len(chosen))
         order[one.index] = _changed(one, ruler, change, (deadline - time.monotonic()) / (len(chosen) - done))
 
-    def key(one: Judged) -> tuple:
-        failed, distance, index = one.key
-        numbers = 0 if one.built.program is None else len(parameters(one.built.program))
-        return failed, distance + LONGER * ruler.size * numbers, index
-
     left = deadline - time.monotonic()
     if len(chosen) > 1 and left > WORTH_A_LOOK * seconds:
-        best = min(order.values(), key=key)
+        best = min(order.values(), key=lambda one: _key(one, ruler))
         if best.built.program is not None:
             order[best.index] = _changed(best, ruler, change, left)
     if on_each:
         on_each(len(chosen), len(chosen))
-    return sorted(order.values(), key=key)
+    return sorted(order.values(), key=lambda one: _key(one, ruler))
+
+
+def _key(one: Judged, ruler: CloudRuler) -> tuple:
+    """Sorts best first, among programs that were changed."""
+    failed, distance, index = _key_and_box(one, ruler)
+    numbers = 0 if one.built.program is None else len(parameters(one.built.program))
+    return failed, distance + LONGER * ruler.size * numbers, index
+
+
+def _key_and_box(one: Judged, ruler: CloudRuler) -> tuple:
+    failed, distance, index = one.key
+    return failed, distance + BOX_FACE * ruler.size * _faces_off(one, ruler), index
+
+
+def _faces_off(one: Judged, ruler: CloudRuler) -> int:
+    """How many faces of its bounding box are not where the cloud's are; none on a noisy cloud, whose box is larger."""
+    if not one.built.ok or (ruler.normals is not None and ruler.normals.noise > ROUNDING * ruler.size):
+        return 0
+    vertices, _ = one.built.mesh
+    off = np.abs(np.array((vertices.min(axis=0), vertices.max(axis=0))) - ruler.box)
+    return int((off > BOX_AGREES * ruler.size).sum())
 
 
 def _changed(one: Judged, ruler: CloudRuler, change: Callable[[Program, float], Program], seconds: float) -> Judged:
-    """What becomes of a candidate in so many seconds; itself where that is no nearer."""
+    """What becomes of a candidate in so many seconds; itself where that is no better."""
     if seconds <= 0:
         return one
     built = build_text(write(change(one.built.program, seconds)))
     if not built.ok:  # rounded for its text, it is no solid any more
         return one
     after = replace(one, built=built, distance=ruler.distance(*built.mesh), as_written=one.as_written or one)
-    return after if after.key < one.key else one
+    return after if _key_and_box(after, ruler) < _key_and_box(one, ruler) else one

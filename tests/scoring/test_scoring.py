@@ -214,6 +214,20 @@ def test_only_a_nearer_solid_replaces_a_candidate():
     assert improve([better], ruler, lambda program, seconds: parse(HALF_BLOCK), seconds=9, count=3) == [better]
 
 
+def test_a_bounding_box_that_agrees_is_worth_a_little_distance():
+    points = surface(BLOCK, 4000)
+    ruler = CloudRuler(points)
+    short = HEAD + "r=w0.workplane(offset=0/2).moveTo(0.7,0).box(198.6,100,40)"
+    dented = HEAD + "r=w0.workplane(offset=0/2).box(200,100,40).cut(w0.workplane(offset=20).box(70,70,4))"
+    judged = rank([build_text(short), build_text(dented)], ruler)
+    assert [one.index for one in judged] == [0, 1]  # the short one is nearer
+    assert improve(judged[:1], ruler, lambda program, seconds: parse(dented), seconds=9, count=1)[0].as_written
+    noise = 1.5 * np.random.default_rng(0).standard_normal(points.shape)
+    noisy = CloudRuler(points + noise, outward_normals(points + noise))
+    judged = rank([build_text(short), build_text(dented)], noisy)
+    assert improve(judged[:1], noisy, lambda program, seconds: parse(dented), seconds=9, count=1) == judged[:1]
+
+
 def test_what_is_left_of_the_time_goes_to_the_best():
     vertices, faces = mesh(BLOCK)
     points, normals = sample_surface(vertices, faces, 4000, 0)
