@@ -47,10 +47,8 @@ from cadrecode.runs import Run, State
 
 log = logging.getLogger(__name__)
 
-TOKENIZER_PROGRAMS = {
-    "general": 4000,
-    "designs": 4000,
-}  # programs whose fragments become tokens; OTHER_PROGRAMS of every other family
+# programs whose fragments become tokens; OTHER_PROGRAMS of every other family
+TOKENIZER_PROGRAMS = {"general": 4000, "designs": 4000}
 OTHER_PROGRAMS = 200
 TOKENIZER_SEED = 10**7  # apart from the seeds of training and of held-out parts
 EVALUATION_PARTS = 64
@@ -273,6 +271,7 @@ def _log_step(run, config, progress, loss, samples, tokens, seconds, waited, opt
 
 
 def make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str, rank: int, size: int) -> list[RawBatch]:
+    """The batches of one chunk of this process's part of the stream; the same for the same number."""
     number = number * size + rank  # each process has chunks of its own
     tokenizer = _load_tokenizer(tokenizer_folder)
     encode = functools.cache(functools.partial(encode_program, tokenizer))
@@ -314,6 +313,7 @@ def _make_tokenizer(folder: Path) -> None:
 
 
 def fresh_model(config: PretrainConfig, tokenizer):
+    """The network of the settings with random weights, on the CPU."""
     encoder = {"kind": config.point_encoder, "n_points": config.n_points}
     if config.point_encoder == "patch":
         encoder |= {

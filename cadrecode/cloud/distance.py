@@ -82,6 +82,7 @@ class CloudRuler:
         points: (n, 3) those that are measured.
         box: (2, 3) lowest and highest corner of the cloud's bounding box. size: its longest side.
         spacing: how far apart neighbours in the cloud may lie; surface closer than that to a point is supported.
+        noise: how far points lie off the surface. is_noisy: whether that is more than what rounded numbers leave.
         floor: errors below it count by their square: the cloud's noise, at least ROUNDING.
     """
 
@@ -97,7 +98,9 @@ class CloudRuler:
         self.points, self.normals = points, normals
         self.size = float(np.ptp(points, axis=0).max())
         self.spacing = _spacing(points)
-        self.floor = max(ROUNDING * self.size, normals.noise if normals else 0.0)
+        self.noise = normals.noise if normals else 0.0
+        self.is_noisy = self.noise > ROUNDING * self.size
+        self.floor = max(ROUNDING * self.size, self.noise)
         self._tree, self._all_normals = cKDTree(points), normals
         self._set_samples(n_samples)
 

@@ -126,7 +126,7 @@ def _restructured(program: Program, cost: float, search: Objective, rng: np.rand
     """The program after as many changes of structure as pay and as there is time for."""
     while not search.out_of_time:
         here = search.evaluate(program)
-        more = (*trimmed(program, here, search), *richer(program, here, search))
+        more = (*trimmed(program, search), *richer(program, here, search))
         changed = _best_at_first_sight((*simpler(program), *turned_over(program), *more), search)
         before = cost
         for _, tried in changed[:TRIED_ALONE]:

@@ -54,7 +54,7 @@ def _excess(off: np.ndarray, objective: Objective) -> np.ndarray:
 
 
 def _off(solid: Manifold, objective: Objective) -> np.ndarray:
-    """(6,): how far the cloud's box goes beyond the solid's, below x, y, z and above; negative where it is short."""
+    """(6,): how far the cloud's box is beyond the solid's, below x, y, z and above; negative: the solid sticks out."""
     lowest, highest = bounds(solid)
     low, high = objective.ruler.box
     return np.concatenate((lowest - low, high - highest))
@@ -64,11 +64,10 @@ def _with_face(program: Program, face: int, off: np.ndarray, objective: Objectiv
     """Programs whose box agrees at that face, and at no other less than it did."""
     by = float(off[face])
     moved = (knob.turned(program, way * by) for knob in knobs_of(program) for way in WAYS)
-    here = objective.evaluate(program)
     if by > 0:
-        changed = reaching(program, here, objective, face)
+        changed = reaching(program, objective, face)
     else:
-        changed = trimmed(program, here, objective, AGREES * objective.ruler.size)
+        changed = trimmed(program, objective, AGREES * objective.ruler.size)
     for other in chain(filter(None, moved), changed):
         solid = objective.solid(other)
         if solid is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cadrecode.cloud import sample_surface
-from cadrecode.cloud.distance import ROUNDING, CloudRuler, Measured
+from cadrecode.cloud.distance import CloudRuler, Measured
 from cadrecode.errors import ProgramError
 from cadrecode.program import Program, build, mesh_of, parse, write
 from cadrecode.program.solid import Manifold, bounds, sagitta_of
@@ -58,12 +58,11 @@ class Objective:
         self.should_stop: Callable[[], bool] | None = None
         self.ruler, self.deadline = ruler, deadline
         self.sagitta = sagitta_of(start) * (1.0 if fine else COARSER)
-        noise = ruler.normals.noise if ruler.normals else 0.0
         self.clean = LEAST_GAIN * ruler.size
-        self.chance = CHANCE * noise / len(ruler.points)
+        self.chance = CHANCE * ruler.noise / len(ruler.points)
         self.noise = max(self.clean, self.chance)
-        self.is_noisy = noise > ROUNDING * ruler.size
-        self.slack = BOX_SLACK * ruler.spacing + BOX_SLACK_NOISE * noise
+        self.is_noisy = ruler.is_noisy
+        self.slack = BOX_SLACK * ruler.spacing + BOX_SLACK_NOISE * ruler.noise
         self.evaluations = 0
         self._bodies = 1
         self._solids: dict = {}

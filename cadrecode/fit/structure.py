@@ -148,13 +148,13 @@ def richer(program: Program, here: Evaluated, objective: Objective) -> Iterator[
                         yield dataclasses.replace(program, steps=(*program.steps, Step(operation, solid)))
 
 
-def trimmed(program: Program, here: Evaluated, objective: Objective, allowed: float | None = None) -> Iterator[Program]:
+def trimmed(program: Program, objective: Objective, allowed: float | None = None) -> Iterator[Program]:
     """Programs without what sticks out of the cloud's bounding box: on one side, and on all of them.
 
     Args: allowed: so far it may; the objective's slack when None.
     """
     low, high = objective.ruler.box
-    lowest, highest = bounds(here.solid)
+    lowest, highest = bounds(objective.solid(program))
     margin = THROUGH * objective.ruler.size
     allowed = objective.slack if allowed is None else allowed
     cuts = []
@@ -169,7 +169,7 @@ def trimmed(program: Program, here: Evaluated, objective: Objective, allowed: fl
         yield dataclasses.replace(program, steps=(*program.steps, *cuts))
 
 
-def reaching(program: Program, here: Evaluated, objective: Objective, face: int) -> Iterator[Program]:
+def reaching(program: Program, objective: Objective, face: int) -> Iterator[Program]:
     """Programs with a box or a cylinder more, that reaches from the body to a face of the cloud's bounding box, where
     points lie beyond the body: one for each group of them, and all.
 
@@ -177,7 +177,7 @@ def reaching(program: Program, here: Evaluated, objective: Objective, face: int)
     """
     axis, sign, ruler = face % 3, 1 if face >= 3 else -1, objective.ruler
     heights = sign * ruler.points[:, axis]
-    low, high = (sorted(sign * np.array(box)[:, axis]) for box in (ruler.box, bounds(here.solid)))
+    low, high = (sorted(sign * np.array(box)[:, axis]) for box in (ruler.box, bounds(objective.solid(program))))
     end, top, bottom = low[1], high[1], high[0]
     beyond = ruler.points[heights > top + REACHED * (end - top)]
     groups = _clusters(beyond, max(LINKED * ruler.size, 2 * ruler.spacing))

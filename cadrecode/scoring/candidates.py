@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cadrecode.cloud import farthest_point_sample
-from cadrecode.cloud.distance import ROUNDING, CloudRuler
+from cadrecode.cloud.distance import CloudRuler
 from cadrecode.program import Program, write
 from cadrecode.program.edit import parameters
 from cadrecode.scoring.built import Built, build_text
@@ -137,7 +137,7 @@ def _key_and_box(one: Judged, ruler: CloudRuler) -> tuple:
 
 def _faces_off(one: Judged, ruler: CloudRuler) -> int:
     """How many faces of its bounding box are not where the cloud's are; none on a noisy cloud, whose box is larger."""
-    if not one.built.ok or (ruler.normals is not None and ruler.normals.noise > ROUNDING * ruler.size):
+    if not one.built.ok or ruler.is_noisy:
         return 0
     vertices, _ = one.built.mesh
     off = np.abs(np.array((vertices.min(axis=0), vertices.max(axis=0))) - ruler.box)
