@@ -199,6 +199,8 @@ def test_base_against_adapter_on_uploaded_meshes(page, app, trained, tmp_path):
     with zipfile.ZipFile(tmp_path / "parts.zip", "w") as packed:
         packed.writestr("parts/plate.obj", box + "\n" + "\n".join("f " + " ".join(map(str, face)) for face in faces))
         packed.writestr("parts/broken.obj", "v 0 0 0")
+    on_a_phone(page, app, "train")
+    expect(page.locator("#run-status .cr-pill.done")).to_be_visible(timeout=TRAIN)
     on_a_phone(page, app, "evaluate")
     page.locator("#evaluate-source").get_by_text(ZH("evaluate.upload")).click()
     page.locator("#evaluate-files input[type=file]").set_input_files(tmp_path / "parts.zip")

@@ -35,7 +35,10 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 visible=False, elem_id="evaluate-files", height=140,
             )  # fmt: skip
             path = gr.Textbox(label=words("evaluate.path"), info=words("evaluate.path.info"), visible=False)
-            chosen = gr.CheckboxGroup(choices=[], label=words("evaluate.models"), elem_id="evaluate-models")
+            offered = evaluation.choices(services, words)
+            chosen = gr.CheckboxGroup(
+                offered, value=_ticked([], offered), label=words("evaluate.models"), elem_id="evaluate-models"
+            )
             with gr.Row():
                 limit = gr.Number(
                     50, precision=0, minimum=1, label=words("evaluate.limit"), min_width=100, elem_id="evaluate-limit"
@@ -73,9 +76,9 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
     def offer(ticked: list[str]):
         offered = evaluation.choices(services, words)
-        values = [value for _, value in offered]
-        kept = [value for value in ticked if value in values]
-        return gr.update(choices=offered, value=kept or values[:1])
+        kept = _ticked(ticked, offered)
+        # said only where it changes: what is ticked in the meantime stays
+        return gr.update(choices=offered) if kept == ticked else gr.update(choices=offered, value=kept)
 
     hear(page.load, offer, chosen, chosen, words)
     hear(tab.select, offer, chosen, chosen, words)
@@ -158,3 +161,9 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     hear(again.click, go_on, None, shown, words)
     hear(tab.select, rejoin, None, shown, words)
     hear(cancel.click, going.cancel, None, None, words)
+
+
+def _ticked(ticked: list[str], offered: list[tuple[str, str]]) -> list[str]:
+    """Of what was ticked, what is still offered; the first when that is nothing: a press never asks for none."""
+    values = [value for _, value in offered]
+    return [value for value in ticked if value in values] or values[:1]
