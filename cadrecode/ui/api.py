@@ -90,7 +90,7 @@ def build(services: Services) -> None:
             gr.Number(8, precision=0, minimum=1, maximum=32, label="candidates", visible=False),
             gr.Number(0.7, label="temperature", visible=False),
             gr.Number(0, precision=0, label="seed", visible=False),
-            gr.Number(6, minimum=0, maximum=60, label="fit_seconds", visible=False),
+            gr.Number(rebuilding.Options.fit_seconds, minimum=0, maximum=60, label="fit_seconds", visible=False),
             gr.Checkbox(True, label="align", visible=False),
             gr.Checkbox(False, label="clean", visible=False),
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import gc
 import importlib.util
 import ipaddress
 import logging
@@ -82,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             share=given.share,
             auth=known.pairs,
             mcp=given.mcp,
-            ready=lambda address: print(f"cadrecode is open at {address}", flush=True),
+            ready=_opened,
             **window,
         )
     except OSError as error:  # the port is taken
@@ -91,6 +92,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Closed. Training runs go on.")
     return 0
+
+
+def _opened(address: str) -> None:
+    gc.freeze()
+    gc.enable()
+    print(f"cadrecode is open at {address}", flush=True)
 
 
 def is_local(host: str) -> bool:
@@ -105,6 +112,7 @@ def run() -> NoReturn:
     """`main`, and the end of the process, without taking the interpreter apart: that takes seconds after torch and
     Gradio, and a thread that is in C++ at that moment, such as a model that warms, aborts the process.
     """
+    gc.disable()  # until the page is open: of what is imported, nothing is garbage
     try:
         status = main()
     except SystemExit as stop:  # of argparse, and of SIGTERM

@@ -23,7 +23,7 @@ class Options:
     seed: int = 0
     base: str | None = None
     adapter: str = models.PLAIN
-    fit_seconds: float = 6.0
+    fit_seconds: float = 4.0
     align: bool = True
     clean: bool = False
 

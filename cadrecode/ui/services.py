@@ -85,10 +85,18 @@ class Services:
         if visitor in self.stops:
             self.stops[visitor].set()
 
-    def warm(self, *also: Callable[[], None]) -> None:
-        """Start what is slow to start, in the background, so that the first click does not wait for it."""
-        for work in (*also, self._warm_sandbox, self._warm_engine):
-            threading.Thread(target=self._quietly, args=(work,), daemon=True, name=work.__name__).start()
+    def warm(self, first: Callable[[], None]) -> None:
+        """Start what is slow to start, in the background, so that the first click does not wait for it.
+
+        Args: first: what the page shows; the page, which loads meanwhile, needs the processor as well.
+        """
+
+        def work() -> None:
+            self._quietly(first)
+            threading.Thread(target=self._quietly, args=(self._warm_sandbox,), daemon=True, name="sandbox").start()
+            self._quietly(self._warm_engine)
+
+        threading.Thread(target=work, daemon=True, name="warm").start()
 
     def _warm_sandbox(self) -> None:
         if self.run_programs:

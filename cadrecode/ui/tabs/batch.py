@@ -67,7 +67,13 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 elem_id="batch-candidates",
             )  # fmt: skip
             fit_seconds = gr.Slider(
-                0, 30, 6, step=1, label=words("options.fit"), info=words("options.fit.info"), elem_id="batch-fit"
+                0,
+                30,
+                Options.fit_seconds,
+                step=1,
+                label=words("options.fit"),
+                info=words("options.fit.info"),
+                elem_id="batch-fit",
             )
             align = gr.Checkbox(True, label=words("options.align"), info=words("options.align.info"))
             clean = gr.Checkbox(False, label=words("options.clean"), info=words("options.clean.info"))

@@ -59,7 +59,13 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                     0.1, 1.5, 0.7, step=0.05, label=words("options.temperature"), info=words("options.temperature.info")
                 )
                 fit_seconds = gr.Slider(
-                    0, 30, 6, step=1, label=words("options.fit"), info=words("options.fit.info"), elem_id="fit-seconds"
+                    0,
+                    30,
+                    Options.fit_seconds,
+                    step=1,
+                    label=words("options.fit"),
+                    info=words("options.fit.info"),
+                    elem_id="fit-seconds",
                 )
                 align = gr.Checkbox(
                     True, label=words("options.align"), info=words("options.align.info"), elem_id="align"
