@@ -57,9 +57,9 @@ def _page(services: Services, words: Words, app: gr.Blocks) -> None:
         with gr.Tab(words("tab.batch"), id="batch") as tab:
             guide.about(words, "batch")
             batch.build(services, words, app, tab)
-        with gr.Tab(words("tab.train"), id="train", elem_id="tab-train"):
+        with gr.Tab(words("tab.train"), id="train", elem_id="tab-train") as training:
             guide.about(words, "train")
-            train.build(services, words, app, kept)
+            train.build(services, words, app, training, kept)
         with gr.Tab(words("tab.evaluate"), id="evaluate", elem_id="tab-evaluate") as evaluating:
             guide.about(words, "evaluate")
             evaluate.build(services, words, app, evaluating)

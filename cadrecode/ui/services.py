@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PAGE_SECONDS = 3  # for a page to load before the model is; it needs the processor as well
 KEEP_SECONDS = 2 * 3600  # pictures and files made for a page that is likely closed by then
 
 
@@ -36,6 +37,7 @@ class Services:
     run_programs: whether programs may go to the sandbox at all (not on a public link without isolation).
     guests: names of those who log in to rebuild parts, and to do nothing else.
     evaluating: the evaluation that goes on, or the latest.
+    page_is_there: set when a page has loaded.
     """
 
     engine: Engine
@@ -45,6 +47,7 @@ class Services:
     guests: frozenset[str] = frozenset()
     evaluating: Background = field(default_factory=Background)
     stops: dict[str, threading.Event] = field(default_factory=dict)
+    page_is_there: threading.Event = field(default_factory=threading.Event)
     made: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cadrecode-ui-")))
 
     def sandbox(self) -> Sandbox | None:
@@ -88,11 +91,12 @@ class Services:
     def warm(self, first: Callable[[], None]) -> None:
         """Start what is slow to start, in the background, so that the first click does not wait for it.
 
-        Args: first: what the page shows; the page, which loads meanwhile, needs the processor as well.
+        Args: first: what the page shows.
         """
 
         def work() -> None:
             self._quietly(first)
+            self.page_is_there.wait(PAGE_SECONDS)
             threading.Thread(target=self._quietly, args=(self._warm_sandbox,), daemon=True, name="sandbox").start()
             self._quietly(self._warm_engine)
 

@@ -173,6 +173,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
     # the first look
     def first(request: gr.Request):
+        services.page_is_there.set()
         shared = request.query_params.get(link.QUERY)
         now = link.opened(shared) if shared else samples.first_work()
         return now, now.unit

@@ -25,7 +25,7 @@ LOOK_SECONDS = 2.0
 MOST_COMPARED = 3
 
 
-def build(services: Services, words: Words, page: gr.Blocks, kept: gr.BrowserState) -> None:
+def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab, kept: gr.BrowserState) -> None:
     """Lay the tab out and wire it.
 
     Args: kept: what was set in the form; see `remembered`.
@@ -36,7 +36,7 @@ def build(services: Services, words: Words, page: gr.Blocks, kept: gr.BrowserSta
         with gr.Column(scale=3, min_width=340):
             shown = _show(words)
     follow = _wire_runs(shown, services, words, page)
-    _wire_form(asked, shown, follow, services, words, page)
+    _wire_form(asked, shown, follow, services, words, tab)
     remember(kept, asked.named)
     hear(page.load, lambda found: again(found, asked.named), kept, asked.inputs, words)
 
@@ -162,7 +162,7 @@ def _filled(config: TrainConfig, asked: Asked) -> dict:
     }
 
 
-def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services, words: Words, page: gr.Blocks) -> None:
+def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services, words: Words, tab: gr.Tab) -> None:
     gathered = partial(_gathered, asked.fields)
     form_widgets = [*asked.data, asked.strength, *asked.fields.values()]
 
@@ -184,8 +184,8 @@ def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services,
         words,
     )
 
-    # what follows every change: the command, the file, the badge
-    changes = [page.load, *(widget.change for widget in asked.inputs)]
+    # what follows every change: the command, the file, the badge; at first when the tab is looked at
+    changes = [tab.select, *(widget.change for widget in asked.inputs)]
     always = {"trigger_mode": "always_last"}
 
     def show_command(*given):
