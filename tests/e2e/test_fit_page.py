@@ -70,7 +70,7 @@ def test_without_a_fit_there_are_no_numbers_before_it(with_bar):
 
 def test_with_a_fit_the_numbers_before_and_after_are_told_and_do_not_grow(with_bar):
     open_options(with_bar)
-    assert with_bar.locator("#fit-seconds input[type=number]").input_value() == "6"  # on by default
+    assert with_bar.locator("#fit-seconds input[type=number]").input_value() == "4"  # on by default
     rebuild(with_bar, None)
     stages = " ".join(with_bar.evaluate("() => [...window.seen]"))
     for stage in ("writing programs", "fitting to the cloud", "checking in OpenCASCADE"):
