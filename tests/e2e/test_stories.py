@@ -93,7 +93,7 @@ def test_a_batch_lists_its_failure_and_ends_with_a_zip(visitor, tmp_path):
         with visitor.expect_file_chooser() as asked:
             visitor.locator("#batch-folder").click()
         asked.value.set_files(tmp_path)
-    visitor.locator("#batch-files").get_by_text("scans").first.wait_for()
+    visitor.locator("#batch-files").get_by_text("broken").first.wait_for()  # "scans" is in its label
     visitor.locator("#batch-go").click()
     visitor.locator("#batch-zip:not([disabled])").wait_for(timeout=90_000)
     rows = visitor.locator("#batch-rows tbody tr").all_inner_texts()
