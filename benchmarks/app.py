@@ -148,12 +148,8 @@ def measure(app: App, browser, began: float) -> None:
     page = first_look(app, browser, began)
     tell("first mesh of a sample cloud, from the first click", rebuild(page, 1), "s", "12 s")
     later = [rebuild(page, sample) for sample in (0, 3, 6)]
-    tell(
-        f"later ones, 8 candidates, {Options.fit_seconds:.0f} s of fit, median of 3",
-        statistics.median(later),
-        "s",
-        "8 s",
-    )
+    asked = f"{Options.candidates} candidates, {Options.fit_seconds:.0f} s of fit"
+    tell(f"later ones, {asked}, median of 3", statistics.median(later), "s", "8 s")
     slide(app, page)
     time.sleep(5)
     tell("an idle page", share(app, IDLE_SECONDS), "% of a core", "2 %")

@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _opened(address: str) -> None:
-    gc.freeze()
+    gc.freeze()  # what the app is made of stays for as long as it runs: no need to look through it
     gc.enable()
     print(f"cadrecode is open at {address}", flush=True)
 

@@ -91,7 +91,7 @@ class Services:
     def warm(self, first: Callable[[], None]) -> None:
         """Start what is slow to start, in the background, so that the first click does not wait for it.
 
-        Args: first: what the page shows.
+        Args: first: what the page shows; the rest begins when the page is there, or not opened for a while.
         """
 
         def work() -> None:

@@ -11,6 +11,7 @@ import gradio as gr
 from cadrecode.ui import batching, html, models, wire
 from cadrecode.ui.batching import Row
 from cadrecode.ui.live import Result, follow
+from cadrecode.ui.options import align_box, candidates_slider, clean_box, fit_slider
 from cadrecode.ui.parts import UNITS
 from cadrecode.ui.rebuilding import Options
 from cadrecode.ui.services import Services
@@ -62,21 +63,9 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             uploads = gr.File(label=words("batch.drop"), file_count="multiple", height=140, elem_id="batch-files")
             folder = gr.UploadButton(words("batch.folder"), file_count="directory", size="sm", elem_id="batch-folder")
             unit = gr.Dropdown(list(UNITS), value="mm", label=words("cloud.unit"), elem_id="batch-unit")
-            candidates = gr.Slider(
-                1, 32, 8, step=1, label=words("options.candidates"), info=words("options.candidates.info"),
-                elem_id="batch-candidates",
-            )  # fmt: skip
-            fit_seconds = gr.Slider(
-                0,
-                30,
-                Options.fit_seconds,
-                step=1,
-                label=words("options.fit"),
-                info=words("options.fit.info"),
-                elem_id="batch-fit",
-            )
-            align = gr.Checkbox(True, label=words("options.align"), info=words("options.align.info"))
-            clean = gr.Checkbox(False, label=words("options.clean"), info=words("options.clean.info"))
+            candidates = candidates_slider(words, "batch-candidates")
+            fit_seconds = fit_slider(words, "batch-fit")
+            align, clean = align_box(words), clean_box(words)
             model = gr.HTML("", padding=False)
             with gr.Row():
                 go = gr.Button(words("batch.go"), variant="primary", elem_id="batch-go")

@@ -13,6 +13,7 @@ from cadrecode.errors import CadrecodeError, ProgramError
 from cadrecode.ui import dimensions, html, link, models, samples, wire
 from cadrecode.ui.files import KINDS, write_files
 from cadrecode.ui.live import Result, follow
+from cadrecode.ui.options import align_box, candidates_slider, clean_box, fit_slider
 from cadrecode.ui.parts import UNITS, Part, Work
 from cadrecode.ui.rebuilding import Options, open_cloud, rebuild, run_program
 from cadrecode.ui.remembered import again, browser_state, remember
@@ -52,27 +53,12 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             facts = gr.HTML(html.note(words("cloud.none")), min_height=44, elem_id="cloud-facts")
             unit = gr.Dropdown(list(UNITS), value="mm", label=words("cloud.unit"), elem_id="unit")
             with gr.Accordion(words("options.title"), open=False):
-                candidates = gr.Slider(
-                    1, 32, 8, step=1, label=words("options.candidates"), info=words("options.candidates.info")
-                )
+                candidates = candidates_slider(words)
                 temperature = gr.Slider(
                     0.1, 1.5, 0.7, step=0.05, label=words("options.temperature"), info=words("options.temperature.info")
                 )
-                fit_seconds = gr.Slider(
-                    0,
-                    30,
-                    Options.fit_seconds,
-                    step=1,
-                    label=words("options.fit"),
-                    info=words("options.fit.info"),
-                    elem_id="fit-seconds",
-                )
-                align = gr.Checkbox(
-                    True, label=words("options.align"), info=words("options.align.info"), elem_id="align"
-                )
-                clean = gr.Checkbox(
-                    False, label=words("options.clean"), info=words("options.clean.info"), elem_id="clean"
-                )
+                fit_seconds = fit_slider(words, "fit-seconds")
+                align, clean = align_box(words, "align"), clean_box(words, "clean")
                 seed = gr.Number(0, precision=0, label=words("options.seed"), info=words("options.seed.info"))
                 base = gr.Dropdown([], label=words("options.base"), allow_custom_value=True)
                 adapter = gr.Dropdown([], label=words("options.adapter"))

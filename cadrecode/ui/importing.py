@@ -1,5 +1,5 @@
-"""Gradio, imported in half the time: it writes type stubs beside its components whenever it is imported, which parses
-the source of each. The stubs are for editors, and are part of the installed package already.
+"""Gradio, imported without what it does for editors: at each import it parses the source of its components, to write a
+file of types (.pyi) beside each, which the installed package has already. That is a good fifth of the import.
 """
 
 from __future__ import annotations
@@ -13,7 +13,13 @@ from types import ModuleType
 WRITER = "gradio.component_meta"  # the module whose create_or_modify_pyi writes them
 
 
-class WithoutStubs(MetaPathFinder):
+def import_gradio_quickly() -> None:
+    """Make the first import of Gradio, which is still to come, a quick one."""
+    if WRITER not in sys.modules:
+        sys.meta_path.insert(0, _WithoutTypes())
+
+
+class _WithoutTypes(MetaPathFinder):
     """Finds that one module, and silences it once it is there."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -27,7 +33,3 @@ class WithoutStubs(MetaPathFinder):
 
             spec.loader.exec_module = execute_and_silence
         return spec
-
-
-if WRITER not in sys.modules:
-    sys.meta_path.insert(0, WithoutStubs())
