@@ -48,6 +48,16 @@ def _nearest(points, vertices, faces) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return np.sqrt(np.maximum(squared, 0.0)), triangles, places
 
 
+def signed_gaps(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """`point_to_surface`, negative for points inside of the solid, as the nearest triangle has it: near an edge that is
+    a guess, where `cloud.signed` is right, and slower.
+    """
+    gaps, triangles, places = _nearest(points, vertices, faces)
+    corners = vertices[faces[triangles]]
+    facing = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return np.where(np.einsum("ij,ij->i", points - places, facing) >= 0, gaps, -gaps)
+
+
 @dataclass(frozen=True)
 class Measured:
     """A surface held against a cloud, in the cloud's unit.
@@ -152,9 +162,9 @@ class CloudRuler:
         gaps = np.where(outside, gaps, -gaps)
         return Measured(gaps, agreement, samples, unsupported, gap, distance)
 
-    def mean_gap(self, points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> float:
-        """The first part of `distance`, for other points (N, 3) in the cloud's frame."""
-        return self._softened(_nearest(points, vertices, faces)[0])
+    def soft_gaps(self, points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """(N,): what the first part of `distance` is the mean of, for other points (N, 3) in the cloud's frame."""
+        return self._soft(_nearest(points, vertices, faces)[0])
 
     def _unsupported(self, samples: np.ndarray, directions: np.ndarray) -> np.ndarray:
         """(M,): how much farther than the spacing each place is from the nearest point that may lie on it."""
@@ -179,7 +189,10 @@ class CloudRuler:
 
     def _softened(self, lengths: np.ndarray) -> float:
         """Their mean, but that of squares where they are shorter than the floor."""
-        return float(np.sqrt(lengths**2 + self.floor**2).mean() - self.floor)
+        return float(self._soft(lengths).mean())
+
+    def _soft(self, lengths: np.ndarray) -> np.ndarray:
+        return np.sqrt(lengths**2 + self.floor**2) - self.floor
 
     def _places_on(self, corners, edges, others, areas) -> tuple[np.ndarray, np.ndarray]:
         """Places spread evenly over a surface, the same each time, and their triangles: (M, 3), (M,)."""

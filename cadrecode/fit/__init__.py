@@ -21,6 +21,7 @@ from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_sq
 from cadrecode.fit.objective import Evaluated, Objective, weight
 from cadrecode.fit.structure import richer, simpler, trimmed, turned_over
 from cadrecode.fit.tidy import rounded_numbers, tidied
+from cadrecode.fit.unbiased import unbiased
 from cadrecode.frames import Frame
 from cadrecode.program import Program
 
@@ -98,7 +99,8 @@ def fit(
 
     search_until = started + seconds * (1 - (FINAL_SHARE_NOISY if judge.is_noisy else FINAL_SHARE))
     judge.should_stop = should_stop
-    found, evaluations = [program], 0
+    plain, noise = unbiased(program, program, judge) if judge.is_noisy else (program, 0.0)
+    found, evaluations = [plain], 0
     for n_points, n_samples in SEARCHES:
         if found[1:] and (time.monotonic() >= search_until or len(ruler.points) <= SEARCHES[0][0]):
             break  # there was no time to look closer, or there is nothing more to see
@@ -108,18 +110,37 @@ def fit(
         found += (moved, _restructured(moved, cost, search, rng)) if structure else (moved,)
         evaluations += search.evaluations
 
-    polish = Objective(ruler.coarse(*SEARCHES[0], seed), program, started + seconds, fine=True)
-    polish.should_stop = should_stop
-    polished = [least_squares(one, polish.cost(one), polish, rounds=2)[0] for one in dict.fromkeys(found[-2:])]
-    best, cost = _cheaper(program, given.cost, dict.fromkeys((*found[1:], *polished)), judge)
-    if not judge.told_apart(program, given.cost, best, cost) or _only_sides_differ(given, judge.evaluate(best), judge):
-        best, cost = program, given.cost
-    best, cost = tidied(best, cost, program, judge, frame)
+    if judge.is_noisy:
+        best = _through_noise(plain, noise, found[1:], program, judge)
+        best, cost = rounded_numbers(best, judge.cost(best), program, judge, frame, judge.cost(best) + judge.noise)
+    else:
+        polish = Objective(ruler.coarse(*SEARCHES[0], seed), program, started + seconds, fine=True)
+        polish.should_stop = should_stop
+        polished = [least_squares(one, polish.cost(one), polish, rounds=2)[0] for one in dict.fromkeys(found[-2:])]
+        evaluations += polish.evaluations
+        best, cost = _cheaper(program, given.cost, dict.fromkeys((*found[1:], *polished)), judge)
+        if not judge.told_apart(program, given.cost, best, cost) or _only_sides_differ(
+            given, judge.evaluate(best), judge
+        ):
+            best, cost = program, given.cost
+        best, cost = tidied(best, cost, program, judge, frame)
     if structure:
-        best = _in_round_box(best, cost, program, judge, frame)
+        boxed = _in_round_box(best, cost, program, judge, frame)
+        if boxed != best and (not judge.is_noisy or judge.explains_better(boxed, best, noise)):
+            best = boxed
     after = judge.evaluate(best).measured.distance
-    evaluations += polish.evaluations + judge.evaluations
+    evaluations += judge.evaluations
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
+
+
+def _through_noise(plain: Program, noise: float, found: Iterable[Program], given: Program, judge: Objective) -> Program:
+    """What explains a noisy cloud best: the given structure, or one that was found; not by what noise does to walls."""
+    best = plain
+    for one in dict.fromkeys(found):
+        other, _ = unbiased(one, given, judge)
+        if judge.explains_better(other, best, noise):
+            best = other
+    return best
 
 
 def _restructured(program: Program, cost: float, search: Objective, rng: np.random.Generator) -> Program:

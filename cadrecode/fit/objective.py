@@ -22,6 +22,7 @@ BOX_SLACK, BOX_SLACK_NOISE = 0.1, 4.0  # of the spacing and of the noise: so far
 NUMBER = 5e-6  # of the cloud's size: what each number costs, so that the shorter of two equals wins
 LEAST_GAIN = 2e-5  # of the cloud's size: steps that gain less are within the noise of a clean cloud
 CHANCE = 2.0  # noise of a point over their number: a number moved where it fits best gains as much 1 time in 20
+SURE = 3.0  # deviations of chance: what another structure must gain, the best of hundreds that were tried
 KEPT_SOLIDS = 512
 OWN_CLOUD, OWN_NOISE = (
     7,
@@ -113,11 +114,33 @@ class Objective:
         gain = cost_plain - cost_other - self.noise
         return gain > 0 and (not self.is_noisy or gain > self._gain_on_own_cloud(plain, other))
 
+    def explains_better(self, other: Program, plain: Program, noise: float) -> bool:
+        """Whether what the points gain by `other` is nearer to what they would gain if it were the part than to what
+        they would if `plain` were, and more than chance (Cox's comparison of models that are not nested, 1962, by
+        drawn clouds).
+
+        Args: noise: of the points, in the cloud's unit.
+        """
+        at_plain, at_other = self.evaluate(plain), self.evaluate(other)
+        if at_other is None:
+            return False
+        gains = self._gains(self.ruler.points, plain, other)
+        apart = at_plain.cost - at_plain.measured.gap - (at_other.cost - at_other.measured.gap)
+        if_plain, if_other = (self._gains(self._own_cloud(one, noise), plain, other).mean() for one in (plain, other))
+        chance = SURE * float(gains.std()) * np.sqrt(2 / len(gains))
+        return bool(gains.mean() + apart - if_plain > max((if_other - if_plain) / 2, chance))
+
     def _gain_on_own_cloud(self, plain: Program, other: Program) -> float:
-        meshes = [mesh_of(build(program, self.sagitta, self._solids)) for program in (plain, other)]
-        points, _ = sample_surface(*meshes[0], len(self.ruler.points), OWN_CLOUD)
-        points += OWN_NOISE * self.ruler.normals.noise * np.random.default_rng(OWN_CLOUD).standard_normal(points.shape)
-        to_plain, to_other = (self.ruler.mean_gap(points, *mesh) for mesh in meshes)
+        noise = OWN_NOISE * self.ruler.noise
+        return float(self._gains(self._own_cloud(plain, noise), plain, other).mean())
+
+    def _own_cloud(self, program: Program, noise: float) -> np.ndarray:
+        points, _ = sample_surface(*mesh_of(self.solid(program)), len(self.ruler.points), OWN_CLOUD)
+        return points + noise * np.random.default_rng(OWN_CLOUD).standard_normal(points.shape)
+
+    def _gains(self, points: np.ndarray, plain: Program, other: Program) -> np.ndarray:
+        """(N,): by how much each point is nearer to the other."""
+        to_plain, to_other = (self.ruler.soft_gaps(points, *mesh_of(self.solid(one))) for one in (plain, other))
         return to_plain - to_other
 
     def cost(self, program: Program) -> float:

@@ -13,6 +13,7 @@ from cadrecode.program.edit import raw_decimals, replaced, rounded, to_code, to_
 from cadrecode.program.language import Extrusion, Rect
 
 NEAR = 0.012  # of the cloud's size: numbers nearer to each other than this may be meant to be one
+NEAR_NOISY = 0.3  # of the noise: the same on a noisy cloud, whose many points tell a number better than one does
 BY_CHANCE = 0.15  # of the chance, a number: what true numbers lose to those that were fitted to the noise
 GIVEN = 1.0  # times the noise: what a tidier number may cost
 
@@ -129,6 +130,8 @@ def rounded_numbers(
 def _rounder(raw: Program, program: Program, cost: float, given: Program, unit: float, objective: Objective, frame):
     """Numbers in hundreds, fifties, tens or fives of their unit, where the cloud cannot tell them apart."""
     near = NEAR * objective.ruler.size * frame.raw_per_code
+    if objective.is_noisy:
+        near = NEAR_NOISY * objective.ruler.noise * frame.raw_per_code
     for knob in knobs_of(raw):
         path = knob.moves[0][0]
         value = number_at(raw, path)

@@ -1,0 +1,190 @@
+"""The numbers of a program on a noisy cloud, without what noise does to distances.
+
+Points that noise draws off a thin wall are nearest to its other side, and those around an edge are nearest to the edge:
+a program whose distance is least has walls that are too thick and rims that are too wide. So here the points are not
+drawn as near as can be, but as near as points of the program itself are, drawn from its surface with the same noise
+(a simulated method of moments: McFadden 1989, https://doi.org/10.2307/1913621).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from cadrecode.cloud import sample_surface
+from cadrecode.cloud.distance import signed_gaps
+from cadrecode.fit.knobs import Knob, Path, knobs_of, number_at, shape_of
+from cadrecode.fit.objective import Objective
+from cadrecode.program import Program, mesh_of
+
+OWN_CLOUD = 11  # seed of the points that are drawn
+ROUNDS = 5  # of Newton's steps; it has converged before, or will not
+SLOPE = 0.5  # the step of the differences, in deviations of the noise, at most a CODE unit
+CLOSE = 0.1  # of a number's own deviation: a step that is shorter changes nothing
+SURE = 2.5  # deviations from what the model wrote: by less, the cloud does not contradict it
+SURE_FITTED = 1.0  # deviations from a number that was fitted: by less, it is let be
+FURTHEST = 6.0  # deviations of the noise: points farther off belong to something else
+LONGEST = 3.0  # deviations of the noise: a longer step is none that slopes know of
+RIDGE = 1e-3  # of each curvature, so that numbers that hardly matter do not run away
+NEGLIGIBLE = 1e-4  # of the largest curvature: a number that moves the surface less is let be
+
+
+@dataclass(frozen=True)
+class _Pull:
+    """How the points pull at each knob, beyond how the program's own would.
+
+    Args: pull: (K,) mean; curvature: (K, K); spread: (K, K) covariance of `pull`.
+    """
+
+    pull: np.ndarray
+    curvature: np.ndarray
+    spread: np.ndarray
+
+
+def unbiased(program: Program, given: Program, objective: Objective) -> tuple[Program, float]:
+    """The program with numbers moved to where noise explains what is left; what the model wrote stays where the cloud
+    does not contradict it. And the noise, in the cloud's unit.
+    """
+    if shape_of(program) == shape_of(given):
+        start, sure = given, SURE
+    else:
+        start, sure = program, SURE_FITTED
+    knobs = _independent(knobs_of(start))
+    noise = objective.ruler.noise
+    for _ in range(ROUNDS):
+        drawn = _drawn(program, noise, objective)
+        pulls = drawn and _pulls(program, knobs, *drawn, objective)
+        if not pulls:
+            break
+        noise = drawn[0]
+        offsets = _offsets(program, start, knobs)
+        now, deviations, open_to_doubt = _contradicted(offsets, pulls, sure)
+        moves = np.clip(now - offsets, -LONGEST * noise, LONGEST * noise)
+        moved = _turned(program, knobs, moves)
+        if moved is None or objective.solid(moved) is None:
+            break
+        program = moved
+        knobs = [knob for knob, doubt in zip(knobs, open_to_doubt) if doubt]
+        if not knobs or (np.abs(moves) <= CLOSE * deviations).all():
+            break
+    return program, noise
+
+
+def _contradicted(offsets: np.ndarray, pulls: _Pull, sure: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How far each knob is off its start where the cloud says so: the least certain one is put back and the others
+    follow, until each that is left is certain (backward elimination).
+
+    Args: offsets: (K,) now.
+    Returns: (K,) offsets; (K,) deviations, 0 of those at their start; (K,) whether it was off by more than its
+        deviation before any was put back.
+    """
+    scale = np.diag(pulls.curvature)
+    curvature = pulls.curvature + np.diag(RIDGE * scale)
+    free = scale > NEGLIGIBLE * scale.max(initial=0.0)
+    doubted = np.zeros(len(offsets), bool)
+    found, deviations = np.zeros(len(offsets)), np.zeros(len(offsets))
+    while free.any():
+        found[:], deviations[:] = 0.0, 0.0
+        inverse = np.linalg.inv(curvature[np.ix_(free, free)])
+        back = np.where(free, 0.0, -offsets)  # those put back pull the others along
+        found[free] = offsets[free] - inverse @ (pulls.pull + curvature @ back)[free]
+        deviations[free] = np.sqrt(np.diag(inverse @ pulls.spread[np.ix_(free, free)] @ inverse))
+        certain = np.where(free, np.abs(found) / np.maximum(deviations, 1e-12), np.inf)
+        doubted |= free & (certain > 1)
+        least = int(np.argmin(certain))
+        if certain[least] >= sure:
+            return found, deviations, doubted
+        free[least] = False
+    return np.zeros(len(offsets)), np.zeros(len(offsets)), doubted
+
+
+def _drawn(program: Program, noise: float, objective: Objective) -> tuple[float, np.ndarray] | None:
+    """Points of the program with the cloud's noise, and that noise: such that both clouds' middle gaps are equal."""
+    solid = objective.solid(program)
+    if solid is None:
+        return None
+    mesh = mesh_of(solid)
+    places, _ = sample_surface(*mesh, len(objective.ruler.points) // 3, OWN_CLOUD)
+    by = _even_normal(places.shape)
+    places, by = np.vstack((places, places)), np.vstack((by, -by))  # so what pulls evenly both ways cancels out
+    there = np.median(np.abs(signed_gaps(objective.ruler.points, *mesh)))
+    for _ in range(2):
+        here = np.median(np.abs(signed_gaps(places + noise * by, *mesh)))
+        noise *= float(np.clip(there / here, 0.5, 2.0))
+    return noise, places + noise * by
+
+
+def _even_normal(shape: tuple[int, int]) -> np.ndarray:
+    """Normal deviates whose every column is as even as can be (a Latin hypercube: McKay, Beckman and Conover 1979)."""
+    rng = np.random.default_rng(OWN_CLOUD)
+    ranks = np.argsort(rng.random(shape), axis=0)
+    return ndtri((ranks + 0.5) / shape[0])
+
+
+def _pulls(program: Program, knobs: list[Knob], noise: float, drawn: np.ndarray, objective: Objective) -> _Pull | None:
+    cloud = objective.ruler.points
+    points, real = np.vstack((cloud, drawn)), len(cloud)
+    by = min(SLOPE * noise, objective.ruler.size / 200)
+    gaps = signed_gaps(points, *mesh_of(objective.solid(program)))
+    slopes = np.zeros((len(points), len(knobs)))
+    for index, knob in enumerate(knobs):
+        if objective.out_of_time:
+            return None
+        for way in (by, -by):
+            moved = knob.turned(program, way)
+            solid = None if moved is None else objective.solid(moved)
+            if solid is not None:
+                slopes[:, index] = (signed_gaps(points, *mesh_of(solid)) - gaps) / way
+                break
+    slopes = np.clip(slopes, -2, 2)
+    weights = np.where(np.abs(gaps) < FURTHEST * noise, 1 / np.sqrt(gaps**2 + noise**2), 0.0)
+    pulls = (weights * gaps)[:, None] * slopes
+    there, (up, down) = pulls[:real], np.split(pulls[real:], 2)
+    here = (up + down) / 2
+    curvature = slopes.T @ (weights[:, None] * slopes) / len(points)
+    spread = _mean_spread(there) + _mean_spread(here)
+    return _Pull(there.mean(axis=0) - here.mean(axis=0), curvature, spread)
+
+
+def _mean_spread(values: np.ndarray) -> np.ndarray:
+    """(N, K) -> (K, K): covariance of their mean."""
+    centred = values - values.mean(axis=0)
+    return centred.T @ centred / len(values) ** 2
+
+
+def _turned(program: Program, knobs: list[Knob], moves: np.ndarray) -> Program | None:
+    for knob, by in zip(knobs, moves):
+        if by:
+            program = knob.turned(program, float(by))
+            if program is None:
+                return None
+    return program
+
+
+def _incidence(knobs: list[Knob]) -> tuple[np.ndarray, list[Path]]:
+    """(numbers, knobs): how far each number moves when a knob does; and where the numbers stand."""
+    paths = list(dict.fromkeys(path for knob in knobs for path, _ in knob.moves))
+    moves = np.zeros((len(paths), len(knobs)))
+    for index, knob in enumerate(knobs):
+        for path, factor in knob.moves:
+            moves[paths.index(path), index] = factor
+    return moves, paths
+
+
+def _independent(knobs: list[Knob]) -> list[Knob]:
+    """Without those that do what others before them do together."""
+    moves, _ = _incidence(knobs)
+    kept: list[int] = []
+    for index in range(len(knobs)):
+        if np.linalg.matrix_rank(moves[:, [*kept, index]]) > len(kept):
+            kept.append(index)
+    return [knobs[index] for index in kept]
+
+
+def _offsets(program: Program, given: Program, knobs: list[Knob]) -> np.ndarray:
+    """(K,): how far each knob of `given` was turned to get to the program."""
+    moves, paths = _incidence(knobs)
+    numbers = np.array([number_at(program, path) - number_at(given, path) for path in paths])
+    return np.linalg.lstsq(moves, numbers, rcond=None)[0]
