@@ -30,6 +30,7 @@ __all__ = ["FitResult", "fit", "ruler_for"]
 SEARCHES = (768, 512), (2048, 2048)  # points and surface samples while looking: fast first, then for what is small
 FINAL_POINTS, FINAL_SAMPLES = 4096, 2048  # when choosing between what was found and what was given
 FINAL_SHARE, FINAL_SHARE_NOISY = 0.2, 0.35  # of the time, for the last squares, for what was chance, and for rounding
+FIRST_SHARE_NOISY = 0.35  # of the time, on a noisy cloud, for the numbers of what was given
 TRIED_ALONE = 3  # changes of structure, the best at first sight, whose numbers are fitted
 ADDED = 1e-4  # of the cloud's size: what a feature that is added must gain
 GUESSED = 2.5e-3  # of the cloud's size: what wrong guesses of sides cost a right program at most
@@ -99,7 +100,12 @@ def fit(
 
     search_until = started + seconds * (1 - (FINAL_SHARE_NOISY if judge.is_noisy else FINAL_SHARE))
     judge.should_stop = should_stop
-    plain, noise = unbiased(program, program, judge) if judge.is_noisy else (program, 0.0)
+    plain, noise = program, 0.0
+    if judge.is_noisy:
+        until = started + seconds * FIRST_SHARE_NOISY
+        plain, noise = unbiased(
+            program, program, Objective(ruler.coarse(*SEARCHES[1], seed), program, until, fine=True)
+        )
     found, evaluations = [plain], 0
     for n_points, n_samples in SEARCHES:
         if found[1:] and (time.monotonic() >= search_until or len(ruler.points) <= SEARCHES[0][0]):
@@ -137,6 +143,8 @@ def _through_noise(plain: Program, noise: float, found: Iterable[Program], given
     """What explains a noisy cloud best: the given structure, or one that was found; not by what noise does to walls."""
     best = plain
     for one in dict.fromkeys(found):
+        if judge.out_of_time:
+            break
         other, _ = unbiased(one, given, judge)
         if judge.explains_better(other, best, noise):
             best = other

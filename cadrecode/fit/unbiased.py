@@ -54,6 +54,8 @@ def unbiased(program: Program, given: Program, objective: Objective) -> tuple[Pr
     knobs = _independent(knobs_of(start))
     noise = objective.ruler.noise
     for _ in range(ROUNDS):
+        if objective.out_of_time:
+            break
         drawn = _drawn(program, noise, objective)
         pulls = drawn and _pulls(program, knobs, *drawn, objective)
         if not pulls:
