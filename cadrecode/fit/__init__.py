@@ -100,12 +100,12 @@ def fit(
 
     search_until = started + seconds * (1 - (FINAL_SHARE_NOISY if judge.is_noisy else FINAL_SHARE))
     judge.should_stop = should_stop
-    plain, noise = program, 0.0
+    plain = program
     if judge.is_noisy:
         until = started + seconds * FIRST_SHARE_NOISY
-        plain, noise = unbiased(
-            program, program, Objective(ruler.coarse(*SEARCHES[1], seed), program, until, fine=True)
-        )
+        first = Objective(ruler.coarse(*SEARCHES[1], seed), program, until, fine=True)
+        first.should_stop = should_stop
+        plain, _ = unbiased(program, program, first)
     found, evaluations = [plain], 0
     for n_points, n_samples in SEARCHES:
         if found[1:] and (time.monotonic() >= search_until or len(ruler.points) <= SEARCHES[0][0]):
@@ -117,19 +117,13 @@ def fit(
         evaluations += search.evaluations
 
     if judge.is_noisy:
-        best = _through_noise(plain, noise, found[1:], program, judge)
+        best, noise = _through_noise(found, program, judge)
         best, cost = rounded_numbers(best, judge.cost(best), program, judge, frame, judge.cost(best) + judge.noise)
     else:
         polish = Objective(ruler.coarse(*SEARCHES[0], seed), program, started + seconds, fine=True)
         polish.should_stop = should_stop
-        polished = [least_squares(one, polish.cost(one), polish, rounds=2)[0] for one in dict.fromkeys(found[-2:])]
+        best, cost = tidied(*_nearest(found, program, polish, judge), program, judge, frame)
         evaluations += polish.evaluations
-        best, cost = _cheaper(program, given.cost, dict.fromkeys((*found[1:], *polished)), judge)
-        if not judge.told_apart(program, given.cost, best, cost) or _only_sides_differ(
-            given, judge.evaluate(best), judge
-        ):
-            best, cost = program, given.cost
-        best, cost = tidied(best, cost, program, judge, frame)
     if structure:
         boxed = _in_round_box(best, cost, program, judge, frame)
         if boxed != best and (not judge.is_noisy or judge.explains_better(boxed, best, noise)):
@@ -139,16 +133,30 @@ def fit(
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
 
 
-def _through_noise(plain: Program, noise: float, found: Iterable[Program], given: Program, judge: Objective) -> Program:
-    """What explains a noisy cloud best: the given structure, or one that was found; not by what noise does to walls."""
-    best = plain
-    for one in dict.fromkeys(found):
+def _nearest(found: list[Program], program: Program, polish: Objective, judge: Objective) -> tuple[Program, float]:
+    """The nearest to a clean cloud of what was found, its numbers moved once more; what was given where that is as
+    good.
+    """
+    given = judge.evaluate(program)
+    polished = [least_squares(one, polish.cost(one), polish, rounds=2)[0] for one in dict.fromkeys(found[-2:])]
+    best, cost = _cheaper(program, given.cost, dict.fromkeys((*found[1:], *polished)), judge)
+    if not judge.told_apart(program, given.cost, best, cost) or _only_sides_differ(given, judge.evaluate(best), judge):
+        return program, given.cost
+    return best, cost
+
+
+def _through_noise(found: list[Program], given: Program, judge: Objective) -> tuple[Program, float]:
+    """What explains a noisy cloud best: the given structure, or one that was found; not by what noise does to walls.
+    And the noise, in the cloud's unit.
+    """
+    best, noise = unbiased(found[0], given, judge)
+    for one in dict.fromkeys(found[1:]):
         if judge.out_of_time:
             break
         other, _ = unbiased(one, given, judge)
         if judge.explains_better(other, best, noise):
             best = other
-    return best
+    return best, noise
 
 
 def _restructured(program: Program, cost: float, search: Objective, rng: np.random.Generator) -> Program:
