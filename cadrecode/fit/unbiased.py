@@ -44,8 +44,15 @@ class _Pull:
 
 
 def unbiased(program: Program, given: Program, objective: Objective) -> tuple[Program, float]:
-    """The program with numbers moved to where noise explains what is left; what the model wrote stays where the cloud
-    does not contradict it. And the noise, in the cloud's unit.
+    """Move a program's numbers to where noise explains what is left between cloud and surface.
+
+    Args:
+        program: where to begin, in the cloud's frame; it builds a solid.
+        given: what the model wrote. Where the structure is still the same, its numbers stay as they are written unless
+            the cloud contradicts them.
+        objective: of a cloud whose noise is known.
+    Returns: the program, as far as it came in the objective's time; and the noise of a point in each direction, in the
+        cloud's unit.
     """
     if shape_of(program) == shape_of(given):
         start, sure = given, SURE
@@ -126,6 +133,7 @@ def _even_normal(shape: tuple[int, int]) -> np.ndarray:
 
 
 def _pulls(program: Program, knobs: list[Knob], noise: float, drawn: np.ndarray, objective: Objective) -> _Pull | None:
+    """How the cloud pulls at each knob beyond what points drawn from the program do. None when time is up."""
     cloud = objective.ruler.points
     points, real = np.vstack((cloud, drawn)), len(cloud)
     by = min(SLOPE * noise, objective.ruler.size / 200)
@@ -157,6 +165,7 @@ def _mean_spread(values: np.ndarray) -> np.ndarray:
 
 
 def _turned(program: Program, knobs: list[Knob], moves: np.ndarray) -> Program | None:
+    """With each knob moved; None where a size would become nothing."""
     for knob, by in zip(knobs, moves):
         if by:
             program = knob.turned(program, float(by))
