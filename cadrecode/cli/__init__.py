@@ -113,7 +113,8 @@ def merge_main(argv: Arguments = None) -> int:
         say(
             f"{done.output}: {done.tensors} tensors in {done.dtype}, {done.size_mb:.1f} MB, {done.seconds:.1f} s\n"
             f"verified: logits equal to {done.base} with the adapter{'s' * (len(adapters) > 1)} (largest difference "
-            f"{done.max_logit_difference:.2g}, largest logit {done.largest_logit:.3g})"
+            f"{done.max_logit_difference:.2g}, largest logit {done.largest_logit:.3g}; stored in {done.dtype} "
+            f"{done.rounding:.2g})"
         )
 
     return told(work)
