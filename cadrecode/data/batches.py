@@ -138,6 +138,20 @@ class LikeLengths(Sampler[list[int]]):
                 yield batches[i].tolist()
 
 
+class Share(Sampler[list[int]]):
+    """What one of several processes gets of each batch: together they see what one process alone would."""
+
+    def __init__(self, order: LikeLengths, rank: int, processes: int):
+        self.order, self.rank, self.processes = order, rank, processes
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.order:
+            yield batch[self.rank :: self.processes]
+
+
 class Collate:
     """Items of `Views` -> one batch for the network's forward, padded on the right to its longest program.
 
