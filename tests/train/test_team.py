@@ -54,7 +54,8 @@ def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained,
     shutil.rmtree(two.folder / "checkpoint-4")
     assert checkpoint_problems(two.folder / "checkpoint-2") == []
     assert {path.name for path in (two.folder / "checkpoint-2").glob("rng_*")} == {"rng_state_0.pth", "rng_state_1.pth"}
-    launched(config, "--resume_from_checkpoint", "last")
+    launched(config, "--resume_from_checkpoint", "last", "--auto_merge_final", "true")
+    assert (two.folder / "merged_model" / "model.safetensors").is_file()
     assert two.state == State.DONE
     assert [row["step"] for row in two.metrics() if "loss" in row] == [1, 2, 3, 4]
     for ours, wanted in zip(curve(two), before):
