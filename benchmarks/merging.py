@@ -3,7 +3,8 @@
     python -m benchmarks.merging [--layers 28] [--json FILE]
 
 The weights are random. Base and adapter are made in a process of their own; the merge is the guide's command in
-another, whose peak (of resident memory, mapped files among it) the system tells when it has ended.
+another, which starts one more to verify. Memory is what both have resident at one time, mapped files among it, looked
+at every few milliseconds; what their libraries alone take, which both import, is told apart.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from pathlib import Path
 from benchmarks import gpu
 
 RANK, ALPHA = 16, 32
-IMPORTS = "import cadrecode.merge"  # what every merge has in memory, whatever the model
+IMPORTS = "import cadrecode.merge"  # what each of both processes has in memory, whatever the model
+LOOK_SECONDS = 0.005
 
 
 def main() -> None:
@@ -46,28 +48,50 @@ def measure(options: argparse.Namespace, folder: Path) -> dict:
     command = [sys.executable, "-m", "benchmarks.merging", "--shape", options.shape, "--layers", str(options.layers)]
     subprocess.run([*command, "--make", str(folder)], check=True)
     size = sum(path.stat().st_size for path in (folder / "base").glob("*.safetensors")) / 2**30
-    idle = _peak_of([sys.executable, "-c", IMPORTS])
+    idle, _ = _peak_of([sys.executable, "-c", IMPORTS])
     merge = ["-m", "cadrecode", "merge", "--lora_path", folder / "adapter", "--output_path", folder / "merged"]
     started = time.monotonic()
-    peak = _peak_of([sys.executable, *map(str, merge)])
+    peak, processes = _peak_of([sys.executable, *map(str, merge)])
     return {
         "shape": options.shape,
         "layers": options.layers or gpu.SHAPES[options.shape].num_hidden_layers,
         "seconds": round(time.monotonic() - started, 1),
         "model_bf16_gib": round(size, 2),
         "peak_gib": round(peak, 2),
+        "processes_at_the_peak": processes,
         "imports_gib": round(idle, 2),
-        "peak_without_imports_by_model": round((peak - idle) / size, 2),
+        "peak_by_model": round(peak / size, 2),
+        "peak_without_imports_by_model": round((peak - processes * idle) / size, 2),
     }
 
 
-def _peak_of(command: list[str]) -> float:
-    """Most resident memory of one process, in GiB."""
+def _peak_of(command: list[str]) -> tuple[float, int]:
+    """Most resident memory of a process and those it starts, at one time and in GiB; and how many they were."""
     process = subprocess.Popen(command, env=os.environ | {"HF_HUB_OFFLINE": "1"})
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command)} ended with status {status}")
-    return used.ru_maxrss / 2**20
+    most = (0.0, 1)
+    while process.poll() is None:
+        family = [process.pid, *_children_of(process.pid)]
+        most = max(most, (sum(map(_resident, family)), len(family)))
+        time.sleep(LOOK_SECONDS)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
+    return most
+
+
+def _children_of(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()]
+    except OSError:  # it has just ended
+        return []
+
+
+def _resident(pid: int) -> float:
+    """GiB."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1])
+    except (OSError, IndexError):  # it has just ended
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
 def make(shape: str, layers: int, folder: Path) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from cadrecode.errors import ModelError
 from cadrecode.model.adapters import adapter_base
-from cadrecode.model.load import replace_model
-from cadrecode.model.merging import merge_into_fresh_base
+from cadrecode.model.merging import merge_adapters
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,8 @@ class MergeReport:
 
     Args:
         tensors: of the merged model, as many as the base has.
-        max_logit_difference: between base with adapter and merged model, on seeded inputs; largest_logit is the scale.
+        max_logit_difference: between base with adapter and their sum, on seeded inputs; largest_logit is the scale.
+        rounding: the same for the model as it is stored.
         dtype: the numbers it is stored in, those of the base.
     """
 
@@ -28,6 +28,7 @@ class MergeReport:
     tensors: int
     max_logit_difference: float
     largest_logit: float
+    rounding: float
     dtype: str
     size_mb: float
     seconds: float
@@ -40,7 +41,7 @@ def merge(
     *,
     on_progress: Callable[[str, float], None] | None = None,
 ) -> MergeReport:
-    """Merge `lora_path` into a freshly loaded `base_model`, compare the answers, and write the result.
+    """Merge `lora_path` into `base_model`, read afresh, compare the answers, and leave the result at `output_path`.
 
     Args:
         base_model: None means the base that the adapter names.
@@ -57,9 +58,7 @@ def merge(
     first = next(iter(lora_path)) if isinstance(lora_path, Mapping) else lora_path
     base_model = base_model or adapter_base(first) or None
     tell("merging", 0.0)
-    merged, tokenizer, check = merge_into_fresh_base(base_model, lora_path)
-    tell("saving", 0.6)
-    replace_model(merged, tokenizer, output, dtype=check.base_dtype)
+    check = merge_adapters(base_model, lora_path, output, on_verified=lambda: tell("saving", 0.9))
     tell("done", 1.0)
     return MergeReport(
         output=output,
@@ -67,6 +66,7 @@ def merge(
         tensors=check.tensors,
         max_logit_difference=check.max_logit_difference,
         largest_logit=check.largest_logit,
+        rounding=check.rounding,
         dtype=str(check.base_dtype).removeprefix("torch."),
         size_mb=sum(path.stat().st_size for path in output.iterdir()) / 2**20,
         seconds=time.monotonic() - started,

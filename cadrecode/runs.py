@@ -273,6 +273,23 @@ class Run:
         self.folder.rename(other)
 
 
+class Follower(Run):
+    """A run in the eyes of a process that trains along but is not the first: that one writes, and hears of a stop."""
+
+    def set_status(self, state: State, **fields: Any) -> None:
+        """Nothing: the first process says it."""
+
+    def log_metrics(self, step: int, **values: float | None) -> None:
+        """Nothing: the first process says it."""
+
+    def forget_metrics_after(self, step: int) -> None:
+        """Nothing: the first process does it."""
+
+    def stop_requested(self) -> bool:
+        """The first process hears it, and tells the others at the same step."""
+        return False
+
+
 def free_folder(runs_dir: Path, wanted: str) -> Path:
     """A folder below `runs_dir` that is not there yet, named like `wanted`; a number is added to a taken name."""
     name = re.sub(r"[^\w.-]+", "-", wanted).strip("-.") or "run"

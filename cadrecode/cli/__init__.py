@@ -35,7 +35,7 @@ from cadrecode.cli.shared import (
 )
 from cadrecode.config import PretrainConfig, TrainConfig
 from cadrecode.data.dataset import require
-from cadrecode.runs import Run, State
+from cadrecode.runs import Follower, Run, State
 
 log = logging.getLogger(__name__)
 
@@ -50,17 +50,23 @@ def train_main(argv: Arguments = None) -> int:
 def _train(config: TrainConfig, _: argparse.Namespace) -> None:
     require(config.train_data_path)
     run, by_queue = _open_run(config)
-    log_to(run, sys.stdout)
+    first = not isinstance(run, Follower)
+    log_to(run if first else None, sys.stdout)
+    if not first:
+        logging.getLogger("cadrecode").setLevel(logging.WARNING)  # the rest would be said once by each process
     if not by_queue:
         log.info("Run folder: %s", run.folder)
     from cadrecode.train import train  # torch, from here on
 
     folder = train(config, run)
-    say(f"{run.state}: {folder}")
+    if first:
+        say(f"{run.state}: {folder}")
 
 
 def _open_run(config: TrainConfig) -> tuple[Run, bool]:
     """The run of a training that starts in this process, and whether the queue of the app made it."""
+    if int(os.environ.get("RANK", 0)) > 0:  # started by `accelerate launch` beside the first, which writes
+        return Follower(config.model_save_path), True
     run = Run(config.model_save_path)
     by_queue = run.exists() and run.status().get("pid") == os.getpid()
     settings = config.changed(resume_from_checkpoint=None).to_yaml()
@@ -113,7 +119,8 @@ def merge_main(argv: Arguments = None) -> int:
         say(
             f"{done.output}: {done.tensors} tensors in {done.dtype}, {done.size_mb:.1f} MB, {done.seconds:.1f} s\n"
             f"verified: logits equal to {done.base} with the adapter{'s' * (len(adapters) > 1)} (largest difference "
-            f"{done.max_logit_difference:.2g}, largest logit {done.largest_logit:.3g})"
+            f"{done.max_logit_difference:.2g}, largest logit {done.largest_logit:.3g}; stored in {done.dtype} "
+            f"{done.rounding:.2g})"
         )
 
     return told(work)

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset, Sampler
 
 from cadrecode.cloud import farthest_point_sample
 from cadrecode.data.dataset import DatasetReport, Pair, Programs, Skipped
+from cadrecode.data.pool import pieces_on_disk
 from cadrecode.errors import DatasetError
 from cadrecode.model.tokens import decode_program, encode_program
 
@@ -26,7 +27,7 @@ class EncodedPair:
     """A pair and its program as token numbers, with START before and END after."""
 
     pair: Pair
-    tokens: list[int]
+    tokens: np.ndarray  # (T,) int32
 
 
 def encode(programs: Programs, tokenizer, max_tokens: int) -> tuple[list[EncodedPair], DatasetReport]:
@@ -43,7 +44,7 @@ def encode(programs: Programs, tokenizer, max_tokens: int) -> tuple[list[Encoded
         elif len(tokens) > max_tokens:
             too_long.append(Skipped(pair.name, f"{len(tokens)} tokens; there is room for {max_tokens}"))
         else:
-            kept.append(EncodedPair(pair, tokens))
+            kept.append((pair, np.array(tokens, np.int32)))
     if programs.pairs and len(lossy) == len(programs.pairs):
         raise DatasetError(f"The base's tokenizer cannot spell a single program of {programs.source}.")
     if programs.pairs and not kept:
@@ -51,7 +52,9 @@ def encode(programs: Programs, tokenizer, max_tokens: int) -> tuple[list[Encoded
             f"Every program of {programs.source} is longer than {max_tokens} tokens. Raise max_seq_length, or use a "
             "base with longer sequences."
         )
-    lengths = [len(entry.tokens) for entry in kept]
+    lengths = [len(tokens) for _, tokens in kept]
+    stored = pieces_on_disk([tokens for _, tokens in kept]) if kept else []
+    kept = [EncodedPair(pair, tokens) for (pair, _), tokens in zip(kept, stored)]
     return kept, DatasetReport(programs.source, len(kept), [*programs.skipped, *lossy], too_long, lengths)
 
 
@@ -87,7 +90,7 @@ class Views(Dataset):
         return len(self.encoded)
 
     def __getitem__(self, item: int) -> dict:
-        """{"tokens": list of int, "point_cloud": (n_points, 3) float32 MODEL}."""
+        """{"tokens": (T,) int32, "point_cloud": (n_points, 3) float32 MODEL}."""
         epoch, index = divmod(int(item), len(self.encoded))
         rng = np.random.default_rng([self.seed, epoch, index])
         entry = self.encoded[index]
@@ -135,6 +138,20 @@ class LikeLengths(Sampler[list[int]]):
                 yield batches[i].tolist()
 
 
+class Share(Sampler[list[int]]):
+    """What one of several processes gets of each batch: together they see what one process alone would."""
+
+    def __init__(self, order: LikeLengths, rank: int, processes: int):
+        self.order, self.rank, self.processes = order, rank, processes
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.order:
+            yield batch[self.rank :: self.processes]
+
+
 class Collate:
     """Items of `Views` -> one batch for the network's forward, padded on the right to its longest program.
 
@@ -159,7 +176,7 @@ class Collate:
         input_ids = torch.full((len(items), width), self.pad_id)
         labels = torch.full((len(items), width), IGNORED)
         for row, item in enumerate(items):
-            tokens = torch.tensor(item["tokens"])
+            tokens = torch.tensor(item["tokens"], dtype=torch.int64)
             end = slots + len(tokens)
             input_ids[row, slots:end] = tokens
             labels[row, slots + 1 : end] = tokens[1:]

@@ -13,12 +13,14 @@ import statistics
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cadrecode.cloud import CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud
+from cadrecode.data.pool import on_disk
 from cadrecode.errors import DatasetError, PointCloudError, ProgramError
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
 from cadrecode.program import build, edit, iou, parse, write
@@ -135,17 +137,20 @@ def load_programs(
         return replace(built, pairs=[_respelled(pair) for pair in built.pairs]) if respell else built
     entries, total = _entries(source, seed, limit)
     respell = respell and not source.startswith("invent:")  # those are
-    pairs: list[Pair] = []
     skipped: list[Skipped] = []
-    for number, entry in enumerate(entries):
-        if should_stop() or (limit is not None and len(pairs) >= limit):
-            break
-        try:
-            pairs.append(make_pair(entry.name, entry.text(), entry.cloud, seed=seed, respell=respell))
-        except (ProgramError, PointCloudError, UnicodeDecodeError) as error:
-            skipped.append(Skipped(entry.name, str(error)))
-        if on_progress and (number + 1) % 100 == 0:
-            on_progress(number + 1, total)
+
+    def made() -> Iterator[Pair]:
+        for number, entry in enumerate(entries):
+            if should_stop():
+                return
+            try:
+                yield make_pair(entry.name, entry.text(), entry.cloud, seed=seed, respell=respell)
+            except (ProgramError, PointCloudError, UnicodeDecodeError) as error:
+                skipped.append(Skipped(entry.name, str(error)))
+            if on_progress and (number + 1) % 100 == 0:
+                on_progress(number + 1, total)
+
+    pairs = list(on_disk(islice(made(), limit)))
     if not pairs and not should_stop():
         reasons = "".join(f"\n  {entry.name}: {entry.reason}" for entry in skipped[:3])
         raise DatasetError(f"None of the {len(skipped)} programs of {source} is usable.{reasons}")
@@ -161,14 +166,16 @@ def with_turned(programs: Programs, copies: int, seed: int) -> Programs:
 
     A program that is more than slabs along the axes gets none.
     """
-    pairs = list(programs.pairs)
-    for copy in range(copies):
-        for pair in programs.pairs:
-            turn = Turn.draw(np.random.default_rng([seed, zlib.crc32(pair.name.encode()), copy]))
-            program = turned(parse(pair.text), turn)
-            if program is not None:
-                pairs.append(Pair(f"{pair.name}, turned", write(program), turn.points(pair.points)))
-    return Programs(programs.source, pairs, programs.skipped)
+
+    def made() -> Iterator[Pair]:
+        for copy in range(copies):
+            for pair in programs.pairs:
+                turn = Turn.draw(np.random.default_rng([seed, zlib.crc32(pair.name.encode()), copy]))
+                program = turned(parse(pair.text), turn)
+                if program is not None:
+                    yield Pair(f"{pair.name}, turned", write(program), np.array(turn.points(pair.points)))
+
+    return Programs(programs.source, [*programs.pairs, *on_disk(made())], programs.skipped)
 
 
 def exists(source: str | Path) -> bool:

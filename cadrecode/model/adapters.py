@@ -185,7 +185,10 @@ def load_adapter(
     if not isinstance(model, PeftModel):
         model = get_peft_model(model, config, adapter_name=name)
     try:
-        model.load_adapter(str(folder), adapter_name=name, is_trainable=trainable)
+        if any(parameter.is_meta for parameter in model.parameters()):
+            _load_onto_empty(model, config, state, name)
+        else:
+            model.load_adapter(str(folder), adapter_name=name, is_trainable=trainable)
     except (RuntimeError, ValueError, TypeError) as error:
         unload_adapter(model, name)
         reason = str(error).strip().splitlines()[-1].strip()
@@ -259,6 +262,27 @@ def same(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
     if one is None or other is None or one.shape != other.shape:
         return False
     return torch.equal(one.detach().cpu().float(), other.detach().cpu().float())
+
+
+def _load_onto_empty(model: PeftModel, config: PeftConfig, state: dict[str, torch.Tensor], name: str) -> None:
+    """Load an adapter onto a base whose weights lie on disk (lazy.py): PEFT would put it where the base is, nowhere.
+
+    Raises: ValueError: PEFT made no place for a tensor.
+    """
+    if name not in model.peft_config:
+        model.add_adapter(name, config)
+    named = {}
+    for key, value in state.items():
+        layer, lora, part = key.partition(".lora_")
+        if lora:
+            kind = part.removesuffix(".weight")
+            key = f"{layer}.lora_{kind}.{name}.weight"
+        else:
+            key = key.replace(f"{PREFIX}{ENCODER}.", f"{PREFIX}{ENCODER}.modules_to_save.{name}.")
+        named[key] = value.float()
+    unknown = model.load_state_dict(named, strict=False, assign=True).unexpected_keys
+    if unknown:
+        raise ValueError(unknown[0])
 
 
 def _misfit(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], config: PeftConfig) -> str | None:

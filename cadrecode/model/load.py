@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import re
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,10 +45,11 @@ SHARD = "1000GB"  # one model.safetensors, whatever the size, as the guide promi
 
 
 class Weights(NamedTuple):
-    """What a folder's safetensors hold, read from their headers alone: a shape and a dtype a tensor."""
+    """What a folder's safetensors hold, read from their headers alone: a shape, a dtype and a file a tensor."""
 
     shapes: dict[str, tuple[int, ...]]
     dtypes: dict[str, str]
+    files: dict[str, Path]
 
     def main_dtype(self) -> torch.dtype:
         """The dtype of the largest tensor, the encoder aside: the precision the base was published in."""
@@ -57,6 +57,27 @@ class Weights(NamedTuple):
         name = max(words, key=lambda key: torch.Size(self.shapes[key]).numel())
         known = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
         return known.get(self.dtypes[name], torch.float32)
+
+
+class BaseFolder(NamedTuple):
+    """A base that was found and looked at, its weights not yet read. fresh: they hold no point encoder."""
+
+    name: str
+    folder: Path
+    config: Qwen2Config | Qwen3Config
+    weights: Weights
+    fresh: bool
+    tokenizer: PreTrainedTokenizerBase
+
+    def introduce(self, model: PreTrainedModel) -> None:
+        """Tell a model its name and the tokens that frame a program."""
+        # What adapters will name as their base: the name as given, not the folder of a cache.
+        model.name_or_path = model.config._name_or_path = self.name
+        for words in (model.config, model.generation_config):
+            words.bos_token_id = self.tokenizer.convert_tokens_to_ids(START)
+            words.eos_token_id = self.tokenizer.convert_tokens_to_ids(END)
+            words.pad_token_id = self.tokenizer.convert_tokens_to_ids(PAD)
+        model.fresh_encoder = self.fresh
 
 
 def load_model(
@@ -83,18 +104,7 @@ def load_model(
     Raises: ModelError: not found, not reachable, not safetensors, not Qwen2 or Qwen3, incomplete, or without the
         tokens that CAD-Recode's prompt needs.
     """
-    name = EMBEDDED_NAME if name_or_path is None else str(name_or_path)
-    folder = find_folder(name)
-    values = read_config(folder, name)
-    weights = read_weights(folder, name)
-    config = CONFIGS[values["model_type"]].from_pretrained(folder, local_files_only=True)
-    config.point_encoder, fresh = _encoder_settings(values, weights, name)
-    tokenizer = load_tokenizer(folder, values["model_type"], name)
-    if len(tokenizer) > config.vocab_size:
-        raise ModelError(
-            f"{name}: the tokenizer knows {len(tokenizer)} words and the model {config.vocab_size}; "
-            "they do not belong together."
-        )
+    name, folder, config, _, fresh, _ = base = read_base(name_or_path)
     device = pick_device(device)
     dtype = pick_dtype(dtype, device)
     options = {"config": config, "dtype": dtype, "use_safetensors": True, "local_files_only": True}
@@ -103,7 +113,7 @@ def load_model(
     if quantization is not None:
         options["quantization_config"] = _quantization(quantization, dtype, quant_type, double_quant)
         options["device_map"] = {"": device}
-    network = NETWORKS[values["model_type"]]
+    network = NETWORKS[config.model_type]
     model, report = network.from_pretrained(folder, output_loading_info=True, **options)
     lost = [key for key in report["missing_keys"] if not (fresh and key.startswith(ENCODER_PREFIX))]
     if lost:
@@ -117,16 +127,30 @@ def load_model(
         for parameter in model.parameters():
             if type(parameter) is torch.nn.Parameter:
                 parameter.data = parameter.data.clone()
-    model.fresh_encoder = fresh
+    base.introduce(model)
     if fresh:
         logger.warning("%s has no point encoder, so it starts with a fresh one: train it before use.", name)
-    # What adapters will name as their base: the name as given, not the folder of a cache.
-    model.name_or_path = model.config._name_or_path = name
-    for words in (model.config, model.generation_config):
-        words.bos_token_id = tokenizer.convert_tokens_to_ids(START)
-        words.eos_token_id = tokenizer.convert_tokens_to_ids(END)
-        words.pad_token_id = tokenizer.convert_tokens_to_ids(PAD)
-    return model.eval(), tokenizer
+    return model.eval(), base.tokenizer
+
+
+def read_base(name_or_path: str | Path | None) -> BaseFolder:
+    """Find a base and look at all of it but its numbers.
+
+    Raises: ModelError: as load_model.
+    """
+    name = EMBEDDED_NAME if name_or_path is None else str(name_or_path)
+    folder = find_folder(name)
+    values = read_config(folder, name)
+    weights = read_weights(folder, name)
+    config = CONFIGS[values["model_type"]].from_pretrained(folder, local_files_only=True)
+    config.point_encoder, fresh = _encoder_settings(values, weights, name)
+    tokenizer = load_tokenizer(folder, values["model_type"], name)
+    if len(tokenizer) > config.vocab_size:
+        raise ModelError(
+            f"{name}: the tokenizer knows {len(tokenizer)} words and the model {config.vocab_size}; "
+            "they do not belong together."
+        )
+    return BaseFolder(name, folder, config, weights, fresh, tokenizer)
 
 
 def save_model(
@@ -155,20 +179,6 @@ def save_model(
     if lost:
         raise ModelError(f"{folder} lacks {len(lost)} tensors after saving, {min(lost)} for one.")
     return folder
-
-
-def replace_model(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, *, dtype: torch.dtype | None = None
-) -> Path:
-    """`save_model` in the place of whatever `folder` holds: whoever looks for it finds all of the model or none.
-
-    Raises: ModelError: what was written does not hold every tensor; `folder` is then as it was.
-    """
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    save_model(model, tokenizer, partial, dtype=dtype)
-    shutil.rmtree(folder, ignore_errors=True)
-    return partial.rename(folder)
 
 
 def find_folder(name: str) -> Path:
@@ -281,7 +291,7 @@ def read_weights(folder: Path, name: str) -> Weights:
                 "Only safetensors are loaded: get or make a model.safetensors."
             )
         raise ModelError(f"{name} has no model.safetensors.")
-    shapes, dtypes = {}, {}
+    shapes, dtypes, homes = {}, {}, {}
     for path in files:
         if not path.is_file():
             raise ModelError(f"{name} lacks {path.name}, which its index names.")
@@ -289,10 +299,10 @@ def read_weights(folder: Path, name: str) -> Weights:
             with safe_open(path, framework="pt") as tensors:
                 for key in tensors.keys():  # noqa: SIM118  (safe_open is no mapping)
                     part = tensors.get_slice(key)
-                    shapes[key], dtypes[key] = tuple(part.get_shape()), part.get_dtype()
+                    shapes[key], dtypes[key], homes[key] = tuple(part.get_shape()), part.get_dtype(), path
         except Exception as error:  # safetensors raises its own class, which is an Exception and no more
             raise ModelError(f"{name}: {path.name} is damaged or cut short ({error}).") from error
-    return Weights(shapes, dtypes)
+    return Weights(shapes, dtypes, homes)
 
 
 def weights_fingerprint(name: str) -> str:

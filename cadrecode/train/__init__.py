@@ -27,6 +27,7 @@ from cadrecode.data.batches import Collate, EncodedPair, Views, encode
 from cadrecode.data.dataset import Programs, exists, load_programs, require, with_turned
 from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, RunError
 from cadrecode.model import adapters
+from cadrecode.model.team import Team
 from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
 from cadrecode.train.base import Precision, free_memory, load_base, loss_of
 from cadrecode.train.card import compare, write_card
@@ -59,10 +60,14 @@ def train(config: TrainConfig, run: Run) -> Path:
         checkpoint = _checkpoint_to_resume(config, run)
         _check_possible(config, run)
         set_seed(config.seed)
+        team = Team.join(Precision.of(config).device)
         programs, validation = read_programs(config, run)
-        if run.stop_requested():
+        if any(team.agree(run.stop_requested())):
             return _stopped(run)
-        fitted = fit(config, run, programs, validation, checkpoint)
+        fitted = fit(config, run, programs, validation, checkpoint, team)
+        team.leave()
+        if not team.first:
+            return run.folder
         free_memory()  # of the live model: from here on everything is loaded afresh from what was saved
         if fitted.stopped:
             return _stopped(run)
@@ -148,7 +153,12 @@ class Fitted:
 
 
 def fit(
-    config: TrainConfig, run: Run, programs: Programs, validation: Programs | None, checkpoint: Path | None
+    config: TrainConfig,
+    run: Run,
+    programs: Programs,
+    validation: Programs | None,
+    checkpoint: Path | None,
+    team: Team,
 ) -> Fitted:
     """Train, and save the adapter into the run's folder unless the run was stopped."""
     precision = Precision.of(config)
@@ -162,7 +172,8 @@ def fit(
         held, val_report = encode(validation, tokenizer, room)
         log.info("%s", val_report.summary())
         reports["validation"] = val_report.to_dict()
-    (run.folder / "data.json").write_text(json.dumps(reports, indent=1), encoding="utf-8")
+    if team.first:
+        (run.folder / "data.json").write_text(json.dumps(reports, indent=1), encoding="utf-8")
     origin = origin_of(config, pairs)
     if checkpoint is not None:
         refuse_strangers(checkpoint, origin)
@@ -191,14 +202,16 @@ def fit(
     )
     check_labels(trainer, tokenizer)
     try_longest_batch(trainer, config)
-    watch = RunFolder(run, config, lambda folder: merge_beside(config, folder, run), tokenizer, held_views, longest)
+    watch = RunFolder(
+        run, config, lambda folder: merge_beside(config, folder, run), tokenizer, held_views, longest, team
+    )
     trainer.add_callback(watch)
     if checkpoint is not None:
         run.forget_metrics_after(checkpoint_step(checkpoint))
         log.info("Going on from %s", checkpoint)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if watch.stopped:
-        return Fitted(stopped=True)
+    if watch.stopped or not team.first:
+        return Fitted(stopped=watch.stopped)
     if config.keep_best:
         best = trainer.state
         log.info("Kept: the weights of step %s, with eval_loss %s", best.best_global_step, best.best_metric)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 from transformers.trainer_callback import PrinterCallback
 
-from cadrecode.data.batches import LikeLengths, Views
+from cadrecode.data.batches import LikeLengths, Share, Views
 from cadrecode.model.adapters import save_adapter
 from cadrecode.train.checkpoints import finish_checkpoint, forget_checkpoint, not_written
 
@@ -34,11 +34,15 @@ class AdapterTrainer(Trainer):
         views: Views = self.train_dataset
         order = LikeLengths(
             [len(entry.tokens) for entry in views.encoded],
-            self._train_batch_size,
+            self._train_batch_size * self.args.world_size,
             self.args.max_steps * self.args.gradient_accumulation_steps,
             self.args.seed,
         )
-        return self.accelerator.prepare(DataLoader(views, batch_sampler=order, **self._loading()))
+        if self.args.world_size == 1:
+            return self.accelerator.prepare(DataLoader(views, batch_sampler=order, **self._loading()))
+        # Not prepared: accelerate would deal out whole batches, and the order would not be that of one process.
+        share = Share(order, self.args.process_index, self.args.world_size)
+        return DataLoader(views, batch_sampler=share, **self._loading())
 
     def get_eval_dataloader(self, eval_dataset=None) -> DataLoader:
         views: Views = eval_dataset if eval_dataset is not None else self.eval_dataset
@@ -65,8 +69,10 @@ class AdapterTrainer(Trainer):
         keep, self.args.save_total_limit = self.args.save_total_limit, None  # the Trainer would delete before we seal
         if self.args.should_save:
             forget_checkpoint(folder)  # one of an earlier attempt: its seal says nothing about what is written now
+        self.accelerator.wait_for_everyone()  # each process writes its own random state there
         try:
             super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()
             if self.args.should_save:
                 finish_checkpoint(folder, self.origin, keep, self.state.best_model_checkpoint)
         except (OSError, RuntimeError, SafetensorError) as error:  # torch.save makes a RuntimeError of a full disk

@@ -11,8 +11,7 @@ import torch
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ModelError
 from cadrecode.model import adapters
-from cadrecode.model.load import replace_model
-from cadrecode.model.merging import merge_into_fresh_base
+from cadrecode.model.merging import merge_adapters
 from cadrecode.runs import Run, State
 from cadrecode.train.base import Precision, load_base, loss_of
 
@@ -40,16 +39,16 @@ def check_saved(config: TrainConfig, folder: Path, batch: dict[str, torch.Tensor
 
 
 def merge_beside(config: TrainConfig, folder: Path, run: Run) -> Path:
-    """Merge the adapter in `folder` into a fresh full-precision base and write `folder`/merged_model."""
+    """Merge the adapter in `folder` into its base in full precision, read afresh, and write `folder`/merged_model."""
     run.set_status(State.MERGING)
     started = time.monotonic()
-    merged, tokenizer, check = merge_into_fresh_base(config.base_model_name, folder)
-    target = replace_model(merged, tokenizer, folder / "merged_model", dtype=check.base_dtype)
+    target = folder / "merged_model"
+    check = merge_adapters(config.base_model_name, folder, target)
     log.info(
         "Merged: %d tensors, logits equal to base and adapter within %.2g, %.1f MB, %.1f s: %s",
         check.tensors,
         check.max_logit_difference,
-        size_mb(target / "model.safetensors"),
+        sum(size_mb(path) for path in target.glob("*.safetensors")),
         time.monotonic() - started,
         target,
     )

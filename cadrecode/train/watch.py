@@ -18,6 +18,7 @@ from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Views
 from cadrecode.errors import ProgramError, RunError
 from cadrecode.model.decode import generate
+from cadrecode.model.team import Team
 from cadrecode.program import build, iou, mesh_of, parse
 from cadrecode.runs import RESUMABLE, SEAL, Run, State
 
@@ -36,6 +37,7 @@ class RunFolder(TrainerCallback):
         merge: merges the adapter of a checkpoint folder.
         held_views: clouds to write programs for at each evaluation; None where there are none.
         longest: tokens of the longest training program.
+        team: the processes that train together.
     """
 
     def __init__(
@@ -46,12 +48,13 @@ class RunFolder(TrainerCallback):
         tokenizer,
         held_views: Views | None,
         longest: int,
+        team: Team,
     ):
         self.run, self.config, self.merge, self.tokenizer = run, config, merge, tokenizer
-        self.held_views, self.longest = held_views, longest
+        self.held_views, self.longest, self.team = held_views, longest, team
         self.stopped = False
         self.first_step = 0
-        self.pairs_per_step = config.per_device_train_batch_size * config.gradient_accumulation_steps
+        self.pairs_per_step = config.per_device_train_batch_size * config.gradient_accumulation_steps * team.size
         self.started = self.last_status = self.last_log = time.monotonic()
         self.logged_step = 0
         self.lowest, self.exploded = math.inf, 0
@@ -64,7 +67,8 @@ class RunFolder(TrainerCallback):
         self._tell(State.EVALUATING if evaluating else State.TRAINING, state)
 
     def on_step_end(self, args, state, control, **kwargs):
-        if self.run.stop_requested() and state.global_step < state.max_steps:
+        [asked] = self.team.agree(self.run.stop_requested())  # all must end at the same step
+        if asked and state.global_step < state.max_steps:
             self.stopped = True
             control.should_save = control.should_training_stop = True
             control.should_evaluate = False
@@ -108,6 +112,8 @@ class RunFolder(TrainerCallback):
 
     def on_evaluate(self, args, state, control, metrics=None, model=None, **kwargs):
         started = time.monotonic()
+        if not self.team.first:
+            return
         figures = {"eval_loss": metrics["eval_loss"]} | self._write_programs(model, state.global_step)
         self.run.log_metrics(state.global_step, **figures)
         words = "  ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)
@@ -116,6 +122,8 @@ class RunFolder(TrainerCallback):
         self._tell(State.SAVING if control.should_save else State.TRAINING, state)
 
     def on_save(self, args, state, control, **kwargs):
+        if not self.team.first:
+            return
         started = time.monotonic()
         folder = self.run.folder / f"checkpoint-{state.global_step}"
         at_end = state.global_step >= state.max_steps and self.config.auto_merge_final and not self.config.keep_best

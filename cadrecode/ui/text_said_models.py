@@ -275,7 +275,13 @@ SAID_OF_MODELS = {
     "Choose another output_path.": "请选择其他 output_path。",
     "The merged model's tensors are not the base's: {n} differ, {one} for one.":
         "合并后模型的张量与基础模型不符：{n} 个不同，例如 {one}。",
-    "The merged model does not have the adapter's point encoder.": "合并后的模型没有适配器的点编码器。",
+    "The merged model does not hold the sum of base and adapter in {name}.":
+        "合并后的模型在 {name} 中不是基础模型与适配器之和。",
+    "The merged model could not be verified ({reason}; exit {code}).": "无法验证合并后的模型（{reason}；退出码 {code}）。",
+    "{base} and its adapter have no finite sum in {name}.": "{base} 与其适配器在 {name} 中的和不是有限值。",
+    "{base} holds {name} as {kind} {shape}, the model needs {wanted} in full precision: nothing can be merged into a "
+    "quantised base.":
+        "{base} 中的 {name} 为 {kind} {shape}，模型需要全精度的 {wanted}：无法合并到量化的基础模型。",
     "The merged model does not answer as base and adapter do: logits differ by {x} (the largest is {y}).":
         "合并后模型的输出与基础模型加适配器不同：logits 相差 {x}（最大值 {y}）。",
     "Nothing is written.": "没有写入任何内容。",

@@ -5,8 +5,8 @@ import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from cadrecode.model.adapters import attach_lora, save_adapter
-from cadrecode.model.load import load_model, save_model
-from cadrecode.model.merging import merge_into_fresh_base
+from cadrecode.model.load import load_model
+from cadrecode.model.merging import merge_adapters
 
 from .tiny import SIZES, learn
 
@@ -97,8 +97,7 @@ def test_what_is_merged_here_loads_in_the_published_class(published, tokenizer, 
     before = theirs(model, asked)
     learn(wrapped, {**asked, "labels": asked["input_ids"].masked_fill(asked["point_mask"], -100)}, steps=3)
     save_adapter(wrapped, tokenizer, tmp_path / "adapter")
-    merged, _, check = merge_into_fresh_base(folder, tmp_path / "adapter")
-    save_model(merged, tokenizer, tmp_path / "merged", dtype=check.base_dtype)
+    merge_adapters(folder, tmp_path / "adapter", tmp_path / "merged")
     there, told = kind.from_pretrained(tmp_path / "merged", output_loading_info=True)
     assert not told["missing_keys"]
     assert not told["unexpected_keys"]

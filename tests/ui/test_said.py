@@ -26,6 +26,7 @@ SPOKEN = {  # calls whose words are for a person, however few
     "CadrecodeError", "PointCloudError", "ConfigError", "DatasetError", "ModelError", "RunError", "KernelError",
     "ProgramError", "ArchiveError", "LinkError", "Cancelled", "BadLine", "_error", "wrong_content", "_refusal", "Row",
 }  # fmt: skip
+STARTED = ("train/__init__.py", "model/proof.py")  # in processes of their own, so nothing imports them
 SENTENCE_WORDS = 3  # of other texts below the pages, those with as many words
 NOT_SHOWN = {  # what never comes to a page: programs, names of their numbers, files, faults of ours
     "program/write.py", "program/families.py", "program/invent.py", "train/card.py", "config/pretraining.py",
@@ -44,7 +45,7 @@ NO_MESSAGES = {  # what is searched for, logged, or a fault of ours
 @cache
 def modules() -> list[Path]:
     """What the app and the trainings that it starts are made of."""
-    waiting, found = [*(PACKAGE / "ui").rglob("*.py"), PACKAGE / "train" / "__init__.py"], set()
+    waiting, found = [*(PACKAGE / "ui").rglob("*.py"), *(PACKAGE / name for name in STARTED)], set()
     while waiting:
         path = waiting.pop()
         if path not in found:
