@@ -100,13 +100,12 @@ def fit(
 
     search_until = started + seconds * (1 - (FINAL_SHARE_NOISY if judge.is_noisy else FINAL_SHARE))
     judge.should_stop = should_stop
-    plain = program
+    found, evaluations = [program], 0
     if judge.is_noisy:
         until = started + seconds * FIRST_SHARE_NOISY
         first = Objective(ruler.coarse(*SEARCHES[1], seed), program, until, fine=True)
         first.should_stop = should_stop
-        plain, _ = unbiased(program, program, first)
-    found, evaluations = [plain], 0
+        found, evaluations = [unbiased(program, program, first)[0]], first.evaluations
     for n_points, n_samples in SEARCHES:
         if found[1:] and (time.monotonic() >= search_until or len(ruler.points) <= SEARCHES[0][0]):
             break  # there was no time to look closer, or there is nothing more to see

@@ -146,6 +146,7 @@ def _pulls(program: Program, knobs: list[Knob], noise: float, drawn: np.ndarray,
             moved = knob.turned(program, way)
             solid = None if moved is None else objective.solid(moved)
             if solid is not None:
+                objective.evaluations += 1
                 slopes[:, index] = (signed_gaps(points, *mesh_of(solid)) - gaps) / way
                 break
     slopes = np.clip(slopes, -2, 2)
