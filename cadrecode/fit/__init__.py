@@ -172,6 +172,8 @@ def _restructured(program: Program, cost: float, search: Objective, rng: np.rand
             is_longer = weight(tried) > weight(program)
             if is_longer and now > cost - ADDED * search.ruler.size:
                 continue
+            if is_longer and _only_sides_differ(search.evaluate(program), search.evaluate(tried), search):
+                continue  # else a hole that nearly touches a wall is filled where the sides are guessed wrong
             if search.told_apart(program, cost, tried, now):
                 program, cost = tried, now
         if cost >= before - search.noise:

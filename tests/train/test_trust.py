@@ -12,6 +12,7 @@ import torch
 from cadrecode.config import TrainConfig
 from cadrecode.errors import DatasetError, RunError
 from cadrecode.model.adapters import read_adapter
+from cadrecode.model.team import Team
 from cadrecode.runs import SEAL, Run, State, checkpoint_problems
 from cadrecode.train import checkpoints, loop, preflight, watch
 from cadrecode.train.loop import AdapterTrainer
@@ -181,7 +182,7 @@ def test_a_base_whose_weights_have_changed_is_refused(settings, bases, trained, 
 
 def test_a_loss_that_explodes_is_a_failed_run_with_advice(settings, monkeypatch, tmp_path):
     run = Run.create(tmp_path / "run", "")
-    looking = watch.RunFolder(run, settings(learning_rate=4e-4), lambda folder: folder, None, None, 9)
+    looking = watch.RunFolder(run, settings(learning_rate=4e-4), lambda folder: folder, None, None, 9, Team())
     for step, loss in enumerate((5.0, 1.0, 4.5, 1.1, 4.5, 4.5)):  # a bad batch now and then is none
         looking._refuse_divergence(step, loss, 4e-4)
     with pytest.raises(RunError, match=r"The loss is 4.6 at step 7, after 1: .*learning_rate to 0.0001"):
