@@ -1,10 +1,8 @@
 """Stories beside the main job: tour, batch, report, link, guests, API, Ctrl-C; at both widths, in both languages."""
 
-import os
 import re
 import signal
 import subprocess
-import time
 import zipfile
 
 import pytest
@@ -18,7 +16,6 @@ pytestmark = pytest.mark.e2e
 CLOUDS = REPOSITORY / "assets" / "clouds"
 DIAGONAL = [("narrow", "/zh"), ("wide", "/")]  # for stories that take long: each width and each language once
 CLOSE_SECONDS = 3.0
-SLIDER_SECONDS = 0.2
 BUSY = 5  # times slower, a machine that runs other tests
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 # Moves the fourth slider by hand and measures until the new part has arrived.
@@ -151,12 +148,10 @@ def test_cancel_ends_a_rebuild_soon(page, app):
 def test_the_mesh_follows_a_slider(page, app):
     page.goto(app.url)
     page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
-    seconds = []
     for value in (6, 7, 5, 8):
-        seconds.append(page.evaluate(SLIDE, value))
+        page.evaluate(SLIDE, value)  # how long it takes: benchmarks/app.py
         page.locator("#download-step:not([disabled])").wait_for(timeout=30_000)
         page.wait_for_timeout(300)
-    assert min(seconds) < SLIDER_SECONDS * BUSY, seconds
 
 
 def examples() -> list[str]:
@@ -224,10 +219,7 @@ def test_ctrl_c_ends_the_app_at_once_with_a_page_open(browser, tmp_path):
     page.goto(app.url)
     page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
     app.process.send_signal(signal.SIGINT)
-    began = time.monotonic()
     assert app.process.wait(CLOSE_SECONDS * BUSY) == 0
-    quiet = os.getloadavg()[0] < os.cpu_count()
-    assert time.monotonic() - began < CLOSE_SECONDS * (1 if quiet else BUSY)
     page.close()
     assert "Closed. Training runs go on." in app.said()
     assert "Traceback" not in app.said()
