@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -117,6 +118,7 @@ def run() -> NoReturn:
         status = main()
     except SystemExit as stop:  # of argparse, and of SIGTERM
         status = stop.code
+    threading.excepthook = lambda _: None  # what follows takes torch's operators from a thread that still imports it
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -25,6 +25,23 @@ assert len(config["page"]) == 2, config["page"].keys()
 heavy = {"torch", "cadquery", "OCP", "transformers", "peft"}
 print(",".join(sorted(heavy & {name.split(".")[0] for name in sys.modules})))
 """
+ENDS_WHILE_A_THREAD_STARTS = """
+import atexit, threading
+from cadrecode.ui import launch
+
+ending = threading.Event()
+
+def starts():
+    ending.wait()
+    raise RuntimeError("operator does not exist")
+
+thread = threading.Thread(target=starts, daemon=True)
+thread.start()
+atexit.register(thread.join)
+atexit.register(ending.set)
+launch.main = lambda: 3
+launch.run()
+"""
 
 
 def test_building_the_app_imports_no_heavy_library(tmp_path):
@@ -32,6 +49,11 @@ def test_building_the_app_imports_no_heavy_library(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
+
+
+def test_what_a_thread_meets_while_the_app_closes_is_nobodys_concern():
+    done = subprocess.run([sys.executable, "-c", ENDS_WHILE_A_THREAD_STARTS], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
 
 
 def test_a_public_link_gets_passwords_of_its_own_where_none_are_given():
