@@ -221,7 +221,7 @@ class Engine:
             if load_model is None:
                 from cadrecode import model as models
 
-                models.import_all()  # and torch with it
+                models.import_in_turn("load", "decode")  # and torch with them
                 from cadrecode.model.load import load_model
 
             model, tokenizer = load_model(base, device=self.device)
@@ -245,7 +245,10 @@ class Engine:
             if known is not None and known.folder.resolve() != info.folder.resolve():
                 raise ModelError(f"The name {name!r} is taken by the adapter in {known.folder}. Choose another name.")
             if known is None or known.written_at != info.written_at:  # the run has saved again since
-                from cadrecode.model import adapters  # imports torch
+                from cadrecode import model as models
+
+                models.import_in_turn("adapters")
+                from cadrecode.model import adapters
 
                 # Under a fresh name each time, so that the old one is there until the new one is.
                 self._count += 1

@@ -107,7 +107,7 @@ def recommended(available_bytes: int) -> dict[str, Any]:
 def _parts(settings: TrainConfig, longest: int | None):
     from cadrecode import model as models
 
-    models.import_all()
+    models.import_in_turn("footprint")
     import torch
 
     from cadrecode.model.encoder import PointEncoderSettings

@@ -193,7 +193,7 @@ def _evaluate_batch(
 ) -> Iterator[dict]:
     """Decode all candidates of a few targets together, then rank and score each that is not `known`.
 
-    A stop leaves out the rows that it fell into: texts that end there, or a fit that had less than its seconds.
+    A stop leaves out the rows that it fell into: texts without an end, or a fit that had less than its seconds.
     """
     if all(one.target.id in known for one in batch):
         yield from (known[one.target.id] for one in batch)
@@ -204,16 +204,19 @@ def _evaluate_batch(
     started = time.monotonic()
     views = np.stack([one.views for one in batch])  # (targets, candidates, n_points, 3)
     n_targets, n_candidates = views.shape[:2]
-    texts = [[text] for text in generate(model, tokenizer, views[:, 0], temperature=0.0, seed=seed, stop=should_stop)]
-    if n_candidates > 1:
-        rows = views[:, 1:].reshape(-1, *views.shape[2:])
-        sampled = generate(model, tokenizer, rows, temperature=temperature, seed=seed, stop=should_stop)
-        for i in range(n_targets):
-            texts[i] += sampled[i * (n_candidates - 1) : (i + 1) * (n_candidates - 1)]
+    texts = generate(
+        model,
+        tokenizer,
+        views.reshape(-1, *views.shape[2:]),
+        temperature=([0.0] + [temperature] * (n_candidates - 1)) * n_targets,
+        seed=seed,
+        stop=should_stop,
+    )
     decoding = (time.monotonic() - started) / n_targets
-    for one, answers in zip(batch, texts):
+    for i, one in enumerate(batch):
         if should_stop and should_stop():
             return
+        answers = texts[i * n_candidates : (i + 1) * n_candidates]
         row = known.get(one.target.id) or _evaluate_one(one, answers, decoding, fitted, sandbox)
         if fitted and should_stop and should_stop():
             return

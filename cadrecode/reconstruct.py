@@ -211,27 +211,25 @@ def threads_for(model) -> Iterator[None]:
 
 
 def _draw(views, model, tokenizer, temperature, seed, progress: Progress, stopping, generate) -> list[str]:
-    """(N, n_points, 3 or 6) MODEL -> N texts: the first greedy, the others sampled in one batch. Fewer when stopped."""
+    """(N, n_points, 3 or 6) MODEL -> N texts in one batch: the first greedy, the others sampled. Stopped: that one
+    alone, if it has its end, or none.
+    """
     if generate is None:
         from cadrecode.model.decode import generate  # torch is imported only when a model is used
 
     total = len(views)
     progress("sampling", 0, total)
-    texts = generate(model, tokenizer, views[:1], temperature=0.0, seed=seed, stop=stopping)
+    texts = generate(
+        model,
+        tokenizer,
+        views,
+        temperature=[0.0] + [temperature] * (total - 1),
+        seed=seed,
+        stop=stopping,
+        on_token=lambda _, going: progress("sampling", total - going, total),
+    )
     if stopping():
-        return []  # the text ends where the stop fell
-    if total > 1:
-        texts = texts + generate(
-            model,
-            tokenizer,
-            views[1:],
-            temperature=temperature,
-            seed=seed,
-            stop=stopping,
-            on_token=lambda _, going: progress("sampling", total - going, total),
-        )
-        if stopping():
-            return texts[:1]
+        return texts[:1] if texts[0] else []
     progress("sampling", total, total)
     return texts
 

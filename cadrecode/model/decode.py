@@ -7,7 +7,7 @@ does a token go through the whole of a network's layers: see `Step`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ def generate(
     tokenizer: PreTrainedTokenizerBase,
     clouds: torch.Tensor | np.ndarray,
     *,
-    temperature: float = 0.0,
+    temperature: float | Sequence[float] = 0.0,
     top_p: float = 1.0,
     max_new_tokens: int = MAX_NEW_TOKENS,
     seed: int = 0,
@@ -39,12 +39,13 @@ def generate(
     Args:
         model: a network of ours, or one wrapped by PEFT; put into eval mode while it writes.
         clouds: (B, N, 3) float, MODEL; the same cloud B times, or B draws from it, for B candidates.
-        temperature: 0 takes the likeliest token; higher is bolder. top_p: keep the likeliest tokens that hold this
-            share of the probability.
+        temperature: 0 takes the likeliest token; higher is bolder. One for all, or B of them. top_p: keep the likeliest
+            tokens that hold this share of the probability.
         max_new_tokens: cut longer programs here, and where the model's positions end.
         seed: the same seed, clouds and settings give the same programs.
         mask_edges: never write an edge that ends where it begins; see `EdgeMask` for the tokenizers that allow it.
-        stop: asked after every token; once it says True, what has been written so far is returned.
+        stop: asked after every token; once it says True, programs that have no end yet are given up, and come back
+            empty.
         on_token: told after every token how many there are and how many rows still go on.
     Returns: B texts, without special tokens.
     """
@@ -57,7 +58,7 @@ def generate(
             torch.as_tensor(clouds, dtype=torch.float32),
             start_id=tokenizer.convert_tokens_to_ids(START),
             end_id=tokenizer.convert_tokens_to_ids(END),
-            pick=_picker(temperature, top_p, seed, len(clouds)),
+            pick=_picker(np.broadcast_to(temperature, len(clouds)), top_p, seed),
             edges=EdgeMask.of(tokenizer) if mask_edges else None,
             max_new_tokens=max_new_tokens,
             stop=stop,
@@ -99,32 +100,53 @@ def _decode(
             tokens = tokens[kept]
         if on_token is not None:
             on_token(count, len(alive))
-        if not alive or (stop is not None and stop()):
+        if not alive:
+            break
+        if stop is not None and stop():
+            for row in alive:
+                rows[row].clear()
             break
         embeds = embed(tokens.unsqueeze(1))
     return rows
 
 
-def _picker(temperature: float, top_p: float, seed: int, n_rows: int):
-    """How the next tokens are chosen: (rows, V) logits and the rows' numbers in, (rows,) int64 out."""
-    if temperature <= 0:
-        return lambda logits, alive: logits.argmax(dim=-1)
+def _picker(temperatures: np.ndarray, top_p: float, seed: int):
+    """How the next tokens are chosen: (rows, V) logits and the rows' numbers in, (rows,) int64 out.
+
+    Args: temperatures: (B,), of every row of the batch, ended or not.
+    """
     generator = torch.Generator().manual_seed(seed)
+    n_sampled = np.count_nonzero(temperatures > 0)
+    order = np.cumsum(temperatures > 0) - 1  # of a sampled row among them
 
     def pick(logits: torch.Tensor, alive: list[int]) -> torch.Tensor:
-        # One draw for every row of the batch, ended or not, made on the CPU: what a row writes depends neither on
-        # when the others end nor on the device.
-        draw = torch.rand(n_rows, generator=generator)[alive].to(logits.device)
-        chances = (logits.float() / temperature).softmax(dim=-1)
-        order = None
-        if top_p < 1:  # sorting a large vocabulary costs more than the rest
-            chances, order = chances.sort(dim=-1, descending=True)
-        reached = chances.cumsum(dim=-1)  # (rows, V)
-        # The token that reaches top_p is the last one kept; the first one always is.
-        last = (reached < top_p).sum(dim=-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
-        share = reached.gather(-1, last)
-        place = torch.searchsorted(reached, draw.unsqueeze(-1) * share, right=True)
-        place = torch.minimum(place, last)  # (rows, 1)
-        return (place if order is None else order.gather(-1, place)).squeeze(-1)
+        sampled = [place for place, row in enumerate(alive) if temperatures[row] > 0]
+        if not sampled:
+            return logits.argmax(dim=-1)
+        # One draw for every sampled row of the batch, ended or not, made on the CPU: what a row writes depends neither
+        # on when the others end nor on the device.
+        draws = torch.rand(n_sampled, generator=generator)
+        rows = [alive[place] for place in sampled]
+        draws = draws[order[rows]].to(logits.device)
+        warmth = torch.tensor(temperatures[rows], dtype=torch.float32, device=logits.device).unsqueeze(-1)
+        if len(sampled) == len(alive):
+            return _sampled(logits.float() / warmth, draws, top_p)
+        tokens = logits.argmax(dim=-1)
+        tokens[sampled] = _sampled(logits[sampled].float() / warmth, draws, top_p)
+        return tokens
 
     return pick
+
+
+def _sampled(logits: torch.Tensor, draws: torch.Tensor, top_p: float) -> torch.Tensor:
+    """(rows, V) logits and (rows,) draws from [0, 1) -> (rows,) int64: tokens by their chances."""
+    chances, order = logits.softmax(dim=-1), None
+    if top_p < 1:  # sorting a large vocabulary costs more than the rest
+        chances, order = chances.sort(dim=-1, descending=True)
+    reached = chances.cumsum(dim=-1)  # (rows, V)
+    # The token that reaches top_p is the last one kept; the first one always is.
+    last = (reached < top_p).sum(dim=-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
+    share = reached.gather(-1, last)
+    place = torch.searchsorted(reached, draws.unsqueeze(-1) * share, right=True)
+    place = torch.minimum(place, last)  # (rows, 1)
+    return (place if order is None else order.gather(-1, place)).squeeze(-1)

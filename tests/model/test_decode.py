@@ -183,6 +183,15 @@ def test_sampling_follows_the_distribution(tokenizer):
     assert {tokenizer.convert_tokens_to_ids(text) for text in kept if text} <= nucleus
 
 
+def test_a_batch_may_hold_cold_rows_and_warm_ones(tokenizer, taught):
+    model, batch = taught
+    clouds = batch["point_cloud"][:1].repeat(4, 1, 1)
+    alone = generate(model, tokenizer, clouds[1:], temperature=1.5, seed=2)
+    mixed = generate(model, tokenizer, clouds, temperature=[1.5, 0.0, 1.5, 1.5], seed=2)
+    assert mixed[1] == TEXTS[0]
+    assert mixed[:1] + mixed[2:] == alone != [TEXTS[0]] * 3
+
+
 def test_it_stops_when_told_and_counts(tokenizer, taught):
     model, batch = taught
     seen = []
@@ -193,8 +202,14 @@ def test_it_stops_when_told_and_counts(tokenizer, taught):
         stop=lambda: len(seen) == 4,
         on_token=lambda count, rows: seen.append((count, rows)),
     )
-    assert texts == [text[:4] for text in TEXTS]
+    assert texts == ["", ""]  # neither has its end
     assert seen == [(1, 2), (2, 2), (3, 2), (4, 2)]
+    seen.clear()
+    short = len(TEXTS[0]) + 1
+    stopped = generate(
+        model, tokenizer, batch["point_cloud"], stop=lambda: len(seen) == short, on_token=lambda *now: seen.append(now)
+    )
+    assert stopped == [TEXTS[0], ""]
     seen.clear()
     generate(model, tokenizer, batch["point_cloud"], on_token=lambda count, rows: seen.append((count, rows)))
     assert seen[len(TEXTS[0])] == (len(TEXTS[0]) + 1, 1)  # the shorter program's row is gone

@@ -9,7 +9,7 @@ from cadrecode import model
 failed = []
 def need(module):
     try:
-        model.import_all()
+        model.import_in_turn(module)
         importlib.import_module(f"cadrecode.model.{module}")
     except ImportError as error:
         failed.append(error)
@@ -25,3 +25,11 @@ assert not failed, failed
 def test_threads_that_import_at_once_all_get_whole_modules():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_decoding_does_not_wait_for_the_adapters_library():
+    program = (
+        "import sys\nfrom cadrecode import model\nmodel.import_in_turn('load', 'decode')\nprint('peft' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -52,7 +52,9 @@ def test_building_the_app_imports_no_heavy_library(tmp_path):
 
 
 def test_what_a_thread_meets_while_the_app_closes_is_nobodys_concern():
-    done = subprocess.run([sys.executable, "-c", ENDS_WHILE_A_THREAD_STARTS], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS_WHILE_A_THREAD_STARTS], capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
 
 

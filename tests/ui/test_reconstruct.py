@@ -58,7 +58,7 @@ def test_a_broken_file_is_told_in_words(tmp_path, services):
 
 def test_rebuilding_puts_the_nearest_first_and_names_the_failures(plate, services, typist):
     after, said = rebuilt(plate, services)
-    assert typist.asked == [(1, 0.0), (2, 0.7)]
+    assert typist.asked == [(3, [0.0, 0.7, 0.7])]
     np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=1e-3)
     assert [round(float(p.size[2])) for p in after.parts] == [8, 24]
     assert after.parts[0].distance < after.parts[1].distance
