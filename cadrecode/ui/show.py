@@ -207,5 +207,5 @@ def _rgb(colour) -> tuple[int, int, int]:
 def data_address(image: Image) -> str:
     """A picture as an address that carries it, for pages that fetch nothing."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
+    image.save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
