@@ -5,12 +5,14 @@ python -m benchmarks.decode latency [--targets invent:general:10] [--limit 10]
 python -m benchmarks.decode mask [--targets invent:general:60] [--limit 60]
 python -m benchmarks.decode sampling [--programs FILE.jsonl.gz] [--count 60]
 
-`speed`: the embedded base, one held-out part, both sides in turn, the median of the rounds. 8 candidates are one
-greedy sample and 7 drawn ones, as in `reconstruct`. Both sides write until the last row has ended. Times are given by
-the clock and, for a machine that others use too, by the seconds of the processor. `--deep`: random weights in 28 layers
-so narrow that nothing but the overhead of each token is left, as on a GPU; both write up to DEEP_TOKENS.
+`speed`: the embedded base, one held-out part, both sides in turn, the median of the rounds. 8 candidates are one greedy
+sample and 7 drawn ones in one batch, as in `reconstruct`; `generate` cannot mix them and draws all. Both sides write
+until the last row has ended. Times are given by the clock and, for a machine that others use too, by the seconds of the
+processor. `--deep`: random weights in 28 layers so narrow that nothing but the overhead of each token is left, as on a
+GPU; both write up to DEEP_TOKENS.
 `latency`: one cloud alone, from its points to 8 programs, built and ranked, without a fit.
-`mask`: what the rule of `model.mask` costs and what it is good for: greedy samples, with it and without.
+`mask`: what the masks of `model.mask` cost and what they are good for, in greedy samples: that of edges, which is the
+default, none, and that of the grammar beside it.
 `sampling`: best of 8 by distance to the cloud, on held-out invented parts that `evaluate` does not report (their
 numbers begin at FIRST_PART), or on the first programs of a file that can be built.
 """
@@ -50,7 +52,7 @@ TEMPERATURE = 0.7
 TEMPERATURES, TOP_PS = (0.5, 0.7, 1.0), (1.0, 0.95)
 FIRST_PART = 10_000
 DEEP_TOKENS = 100
-MASKS = {"with the mask": True, "without": False}
+MASKS = {"edges": {}, "none": {"mask_edges": False}, "edges and grammar": {"grammar": True}}
 MASK_ROUNDS = 5
 
 
@@ -136,10 +138,8 @@ def _deep():
 
 
 def _ours(model, tokenizer, clouds, limit: int) -> int:
-    return sum(
-        _steps(model, tokenizer, rows, temperature=temperature, max_new_tokens=limit)
-        for rows, temperature in _batches(clouds)
-    )
+    temperature = [0.0] + [TEMPERATURE] * (len(clouds) - 1)
+    return _steps(model, tokenizer, clouds, temperature=temperature, max_new_tokens=limit)
 
 
 def _steps(model, tokenizer, clouds, **options) -> int:
@@ -152,24 +152,15 @@ def _steps(model, tokenizer, clouds, **options) -> int:
 @torch.inference_mode()
 def _theirs(model, tokenizer, clouds, limit: int) -> int:
     torch.manual_seed(0)
-    steps = 0
-    for rows, temperature in _batches(clouds):
-        embeds = model.prompt_embeds(rows, tokenizer.convert_tokens_to_ids(START))
-        drawn = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
-        words = model.generate(
-            inputs_embeds=embeds,
-            attention_mask=torch.ones(embeds.shape[:2], dtype=torch.long),
-            max_new_tokens=limit,
-            **drawn,
-        )
-        steps += words.shape[1]
-    return steps
-
-
-def _batches(clouds) -> Iterator[tuple[torch.Tensor, float]]:
-    yield clouds[:1], 0.0
-    if len(clouds) > 1:
-        yield clouds[1:], TEMPERATURE
+    embeds = model.prompt_embeds(clouds, tokenizer.convert_tokens_to_ids(START))
+    drawn = {"do_sample": True, "temperature": TEMPERATURE, "top_k": 0} if len(clouds) > 1 else {"do_sample": False}
+    words = model.generate(
+        inputs_embeds=embeds,
+        attention_mask=torch.ones(embeds.shape[:2], dtype=torch.long),
+        max_new_tokens=limit,
+        **drawn,
+    )
+    return words.shape[1]
 
 
 # --- latency
@@ -196,20 +187,22 @@ def latency(targets: str, limit: int) -> None:
 
 
 def mask(targets: str, limit: int) -> None:
-    """Prints a row with the mask and one without. The time is that of one held-out part's 8 rows, both in turn."""
+    """Prints a row for each of MASKS. The time is that of one held-out part's 8 rows, all in turn."""
     torch.set_num_threads(1)
     model, tokenizer = load_model("embedded")
     cloud = held_out_pairs(1, n_points=model.point_settings.n_points).clouds
     clouds = np.repeat(cloud, CANDIDATES, axis=0)
-    sides = {name: functools.partial(_steps, mask_edges=masked) for name, masked in MASKS.items()}
+    sides = {name: functools.partial(_steps, **masks) for name, masks in MASKS.items()}
     runs: dict[str, list[Timed]] = {name: [] for name in sides}
+    for write in sides.values():  # the first time, a mask gets to know the language
+        write(model, tokenizer, clouds)
     for _ in range(MASK_ROUNDS):
         for name, write in sides.items():
             runs[name].append(Timed.of(write, model, tokenizer, clouds))
     print(f"{targets}, at most {limit} greedy samples\n")
     print("| | invalid | median IoU | mean IoU | ms a step, of the processor |\n|---|---|---|---|---|")
-    for name, masked in MASKS.items():
-        draw = functools.partial(generate, mask_edges=masked)
+    for name, masks in MASKS.items():
+        draw = functools.partial(generate, **masks)
         report = evaluate(targets, model, tokenizer, limit=limit, generate=draw)
         figures = f"{report['invalid_ratio']:.1%} | {report['median_iou']:.3f} | {report['mean_iou_all']:.3f}"
         print(f"| {name} | {figures} | {_each_step(runs[name])[1]:.2f} |", flush=True)

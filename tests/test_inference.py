@@ -217,3 +217,25 @@ def test_evaluate_writes_the_report_that_it_prints(cube_model, tmp_path, capsys)
     assert "2 scored, 1 skipped" in said
     assert "best of 2" in said
     assert "0.750" in said
+    assert report["grammar"] is False
+
+
+def test_with_the_grammar_both_commands_write_nothing_else(cube_model, tmp_path, monkeypatch):
+    from cadrecode.model import decode
+
+    asked = []
+
+    def generate(model, tokenizer, clouds, *, grammar=False, **options):
+        asked.append(grammar)
+        return [CUBE] * len(clouds)
+
+    monkeypatch.setattr(decode, "generate", generate)
+    vertices, faces = mesh_of(build(parse(CUBE)))
+    np.savez(tmp_path / "cube.npz", a_v=vertices, a_f=faces)
+    report = tmp_path / "report.json"
+    arguments = ["--targets", str(tmp_path / "cube.npz"), "--model", str(cube_model), "--json", str(report)]
+    assert evaluate_main([*arguments, "--grammar"]) == 0
+    assert json.loads(report.read_text())["grammar"] is True
+    rebuild = ["--base_model", str(cube_model), "--shape", "cube", "--fit_seconds", "0", "--grammar"]
+    assert inference_main([*rebuild, "--output", str(tmp_path / "part.py")]) == 0
+    assert asked == [True, True]

@@ -11,6 +11,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from cadrecode.cli.fit import fit_main
@@ -38,6 +39,8 @@ from cadrecode.data.dataset import require
 from cadrecode.runs import Follower, Run, State
 
 log = logging.getLogger(__name__)
+
+GRAMMAR_HELP = "write nothing but the language, for a model that makes syntax errors"
 
 
 def train_main(argv: Arguments = None) -> int:
@@ -150,6 +153,7 @@ def inference_main(argv: Arguments = None) -> int:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... [%(default)s]")
     parser.add_argument("--units", choices=UNITS, default="mm", help="of the file [%(default)s]")
+    parser.add_argument("--grammar", action="store_true", help=GRAMMAR_HELP)
     arguments = parser.parse_args(argv)
     return told(lambda: _inference(arguments), failure=2)
 
@@ -186,6 +190,7 @@ def _inference(arguments: argparse.Namespace) -> None:
         fit_seconds=arguments.fit_seconds,
         align=arguments.align == "auto",
         sandbox=sandbox,
+        generate=_writer(arguments.grammar),
     )
     say(f"align       {found.alignment}")
     failed = Counter(str(one.outcome) for one in found.candidates if not one.ok)
@@ -199,6 +204,15 @@ def _inference(arguments: argparse.Namespace) -> None:
     say_deviation(found.deviation, units)
     say(f"part        {size_of(found.frame.to_own_axes(best.vertices), units)}{_oddities(best)}")
     say_written(written)
+
+
+def _writer(grammar: bool) -> Callable[..., list[str]] | None:
+    """What writes the programs; None: as usual."""
+    if not grammar:
+        return None
+    from cadrecode.model.decode import generate
+
+    return partial(generate, grammar=True)
 
 
 def _oddities(candidate) -> str:
@@ -224,6 +238,7 @@ def evaluate_main(argv: Arguments = None) -> int:
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", metavar="FILE", help="where the whole report goes")
+    parser.add_argument("--grammar", action="store_true", help=GRAMMAR_HELP)
     arguments = parser.parse_args(argv)
     return told(lambda: _evaluate(arguments), failure=2)
 
@@ -248,9 +263,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             temperature=arguments.temperature,
             fit_seconds=arguments.fit,
             sandbox=shared_sandbox(),
+            generate=_writer(arguments.grammar),
             on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
         )
-    report = {"model": opened.base, "adapter": opened.adapter and str(arguments.lora_path), **report}
+    asked = {"adapter": opened.adapter and str(arguments.lora_path), "grammar": arguments.grammar}
+    report = {"model": opened.base, **asked, **report}
     if arguments.json:
         write_json(Path(arguments.json), report)
     kinds = {f"best of {report['candidates']}": "", "single": "single_"} if report["candidates"] > 1 else {"single": ""}

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
-from cadrecode.model.mask import EdgeMask
+from cadrecode.model.mask import EdgeMask, GrammarMask, grammar_mask
 from cadrecode.model.step import PlainStep, step_of
 from cadrecode.model.tokens import END, START, decode_program
 
@@ -31,6 +31,7 @@ def generate(
     max_new_tokens: int = MAX_NEW_TOKENS,
     seed: int = 0,
     mask_edges: bool = True,
+    grammar: bool = False,
     stop: Callable[[], bool] | None = None,
     on_token: Callable[[int, int], None] | None = None,
 ) -> list[str]:
@@ -44,6 +45,7 @@ def generate(
         max_new_tokens: cut longer programs here, and where the model's positions end.
         seed: the same seed, clouds and settings give the same programs.
         mask_edges: never write an edge that ends where it begins; see `EdgeMask` for the tokenizers that allow it.
+        grammar: write nothing but the language, as `program.grammar` has it; see `GrammarMask`.
         stop: asked after every token; once it says True, programs that have no end yet are given up, and come back
             empty.
         on_token: told after every token how many there are and how many rows still go on.
@@ -60,6 +62,7 @@ def generate(
             end_id=tokenizer.convert_tokens_to_ids(END),
             pick=_picker(np.broadcast_to(temperature, len(clouds)), top_p, seed),
             edges=EdgeMask.of(tokenizer) if mask_edges else None,
+            grammar=grammar_mask(tokenizer) if grammar else None,
             max_new_tokens=max_new_tokens,
             stop=stop,
             on_token=on_token,
@@ -70,7 +73,17 @@ def generate(
 
 
 def _decode(
-    network, clouds, *, start_id, end_id, pick, edges: EdgeMask | None, max_new_tokens, stop, on_token
+    network,
+    clouds,
+    *,
+    start_id,
+    end_id,
+    pick,
+    edges: EdgeMask | None,
+    grammar: GrammarMask | None,
+    max_new_tokens,
+    stop,
+    on_token,
 ) -> list[list[int]]:
     """The tokens of each row, END left out."""
     embeds = network.prompt_embeds(clouds, start_id)  # (B, n_tokens + 1, hidden)
@@ -79,10 +92,13 @@ def _decode(
     step = PlainStep(network, cache)
     rows: list[list[int]] = [[] for _ in range(len(clouds))]
     alive = list(range(len(clouds)))  # which row of the batch each row of the cache is
+    states = [grammar.start] * len(clouds) if grammar is not None else []
     for count in range(1, max_new_tokens + 1):
         logits = step(embeds)  # (rows alive, V)
         if count == 1:
             step = step_of(network, cache)
+        if grammar is not None:
+            logits = grammar.restrict(logits, [states[row] for row in alive])
         if edges is not None:
             for place, row in enumerate(alive):
                 for token in edges.forbidden(rows[row]):
@@ -92,6 +108,8 @@ def _decode(
         for row, token in zip(alive, written):
             if token != end_id:
                 rows[row].append(token)
+                if grammar is not None:
+                    states[row] = grammar.read(states[row], token)
         if end_id in written:
             going = [place for place, token in enumerate(written) if token != end_id]
             alive = [alive[place] for place in going]

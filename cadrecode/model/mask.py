@@ -1,15 +1,23 @@
-"""A rule of the language that a model breaks now and then: no edge ends where it begins.
+"""What a model must not write next: by one rule that it breaks now and then, or by all of the language's grammar.
 
-Nearly all greedy samples of the embedded base that were no valid programs had such an edge. The number that would close
-it is the second coordinate of a point whose first is that of the point before, so it is known before it is written.
+Nearly all greedy samples of the embedded base that were no valid programs had an edge that ends where it begins. The
+number that would close it is the second coordinate of a point whose first is that of the point before, so it is known
+before it is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
+import torch
 from transformers import PreTrainedTokenizerBase
+
+from cadrecode.errors import ModelError
+from cadrecode.model.tokens import END
+from cadrecode.program.grammar import State, grammar
 
 COMMA, NEXT_POINT, SEGMENT, ARC = ",", "),(", ")).segment((", ")).arc(("
 POINT = 4  # tokens from one point to the next: x , y and what stands between
@@ -53,3 +61,70 @@ class EdgeMask:
         if row[-7] == self.arc or (row[-7] in self.between and row[-11] in self.arc_starts):
             same.append(row[-8])
         return same
+
+
+class GrammarMask:
+    """Which tokens may come next by `program.grammar`, in the ids of any tokenizer.
+
+    Between a state of the grammar and the tokens that go on from it lies a walk through the vocabulary, letter by
+    letter; the states of a program are few, and known from the programs before.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase):
+        self._grammar = grammar()
+        self._end: int = tokenizer.convert_tokens_to_ids(END)
+        self._texts = tokenizer.batch_decode([[index] for index in range(len(tokenizer))])
+        self._letters: dict[str, Any] = {}  # a tree of letters; under None the ids of what is spelled so
+        for index, text in enumerate(self._texts):
+            if index in tokenizer.all_special_ids or not text:
+                continue
+            place = self._letters
+            for letter in text:
+                place = place.setdefault(letter, {})
+            place.setdefault(None, []).append(index)
+        self._allowed: dict[State, torch.Tensor] = {}
+
+    @property
+    def start(self) -> State:
+        """Before the first token."""
+        return self._grammar.start
+
+    def read(self, state: State, token: int) -> State:
+        """The state after one more token, END left out."""
+        return state if token == self._end else self._grammar.read(state, self._texts[token])
+
+    def restrict(self, logits: torch.Tensor, states: Sequence[State]) -> torch.Tensor:
+        """(rows, V) logits and the rows' states -> (rows, V): tokens that must not come next at minus infinity.
+
+        Raises: ModelError: a row has no token that goes on, since the vocabulary lacks letters.
+        """
+        restricted = torch.full_like(logits, -torch.inf)
+        for place, state in enumerate(states):
+            allowed = self.allowed(state).to(logits.device)
+            restricted[place, allowed] = logits[place, allowed]
+        return restricted
+
+    def allowed(self, state: State) -> torch.Tensor:
+        """(n,) int64 ids. Raises: ModelError: there is none."""
+        if state not in self._allowed:
+            found = [self._end] if self._grammar.is_whole(state) else []
+            waiting = [(self._letters, state)]
+            while waiting:
+                letters, here = waiting.pop()
+                found += letters.get(None, ())
+                for letter, further in letters.items():
+                    if letter is not None and not self._grammar.is_dead(after := self._grammar.read(here, letter)):
+                        waiting.append((further, after))
+            if not found:
+                raise ModelError(
+                    "The tokenizer has no token that continues a program of the language, so its grammar cannot be "
+                    "followed. Leave --grammar out for this model."
+                )
+            self._allowed[state] = torch.tensor(found, dtype=torch.long)
+        return self._allowed[state]
+
+
+@lru_cache(maxsize=2)  # of a large vocabulary it takes seconds
+def grammar_mask(tokenizer: PreTrainedTokenizerBase) -> GrammarMask:
+    """The mask of a tokenizer, made once."""
+    return GrammarMask(tokenizer)

@@ -1,12 +1,18 @@
-"""No edge ends where it begins, whatever the model would like to write."""
+"""No edge ends where it begins, and nothing is written but the language, whatever the model would like to write."""
 
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE, WordLevel
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import PreTrainedTokenizerFast
 
+from cadrecode.errors import ModelError
 from cadrecode.model.decode import generate
-from cadrecode.model.mask import EdgeMask
-from cadrecode.model.tokens import build_tokenizer
+from cadrecode.model.mask import EdgeMask, GrammarMask
+from cadrecode.model.tokens import END, build_tokenizer
 from cadrecode.program import write
 from cadrecode.program.invent import invent
 
@@ -70,3 +76,48 @@ def test_a_model_that_wants_to_write_such_an_edge_writes_another(words):
     assert learn(model, batch) < 0.05
     assert generate(model, words, batch["point_cloud"], mask_edges=False) == [text]
     assert not generate(model, words, batch["point_cloud"])[0].startswith(text[: text.rindex(")).close")])
+
+
+def bytes_as_qwen_has_them():
+    core = Tokenizer(BPE({letter: index for index, letter in enumerate([END, *sorted(ByteLevel.alphabet())])}, []))
+    core.pre_tokenizer, core.decoder = ByteLevel(add_prefix_space=False), ByteLevelDecoder()
+    return PreTrainedTokenizerFast(tokenizer_object=core, eos_token=END)
+
+
+@pytest.mark.parametrize("spelled", ["numbers", "bytes"])
+def test_all_tokens_of_a_true_program_may_come_next(words, programs, spelled):
+    used = words if spelled == "numbers" else bytes_as_qwen_has_them()
+    mask, end = GrammarMask(used), used.convert_tokens_to_ids(END)
+    for text in programs[:30]:
+        state = mask.start
+        for token in used(text, add_special_tokens=False)["input_ids"]:
+            assert token in mask.allowed(state)
+            state = mask.read(state, token)
+        assert end in mask.allowed(state)
+
+
+def test_random_weights_write_the_language(words):
+    torch.manual_seed(0)
+    model, clouds = make_model(words), torch.rand(6, 12, 3)
+    grammar = GrammarMask(words)
+
+    def last_state(text):
+        state = grammar.start
+        for token in words(text, add_special_tokens=False)["input_ids"]:
+            state = grammar.read(state, token)
+        return state
+
+    options = {"temperature": [0.0] + [1.0] * 5, "max_new_tokens": 150}
+    for text in generate(model, words, clouds, grammar=True, **options):
+        assert text.startswith("import cadquery as cq\nw0=")
+        assert last_state(text)  # so far a program of the language
+    assert not all(map(last_state, generate(model, words, clouds, **options)))
+
+
+def test_a_vocabulary_without_the_languages_letters_is_refused():
+    bare = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(WordLevel({END: 0, "x": 1})), eos_token=END, additional_special_tokens=[]
+    )
+    mask = GrammarMask(bare)
+    with pytest.raises(ModelError, match="--grammar"):
+        mask.allowed(mask.start)
