@@ -13,3 +13,11 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the measuring data beside the checkout ({SHARED_DATA}), which is not part of the project")
     return SHARED_DATA
+
+
+@pytest.fixture
+def proof_here(monkeypatch):
+    """A merge is proved in this process. A fresh one, as people get it, takes seconds, and has tests of its own."""
+    from cadrecode.model import merging, proof
+
+    monkeypatch.setattr(merging, "_ask_fresh_process", proof.answer_to)

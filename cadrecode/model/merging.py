@@ -227,6 +227,14 @@ def _proved(base_name: str | Path | None, adapter: Adapters, merged: Path) -> tu
         {str(folder): weight for folder, weight in adapter.items()} if isinstance(adapter, Mapping) else str(adapter)
     )
     asked = {"base": None if base_name is None else str(base_name), "adapter": parts, "merged": str(merged)}
+    seen = _ask_fresh_process(asked)
+    if refusal := seen.get("refusal"):
+        raise ModelError(refusal)
+    return seen["difference"], seen["largest"], seen["rounding"]
+
+
+def _ask_fresh_process(asked: dict) -> dict:
+    """`proof.answer_to` in a process of its own. Raises: ModelError: it ended without an answer."""
     paths = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
     with tempfile.TemporaryDirectory(prefix="merge-") as name:
@@ -242,7 +250,4 @@ def _proved(base_name: str | Path | None, adapter: Adapters, merged: Path) -> tu
             raise ModelError(
                 f"The merged model could not be verified ({last}; exit {done.returncode}). Nothing is written."
             )
-        seen = json.loads(answer.read_text(encoding="utf-8"))
-    if refusal := seen.get("refusal"):
-        raise ModelError(refusal)
-    return seen["difference"], seen["largest"], seen["rounding"]
+        return json.loads(answer.read_text(encoding="utf-8"))

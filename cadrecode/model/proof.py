@@ -73,13 +73,17 @@ def probe(network: PreTrainedModel, fetch: Tensors, seed: int = 0) -> torch.Tens
     return network(inputs_embeds=embeds, use_cache=False, logits_to_keep=PROBED).logits
 
 
+def answer_to(asked: dict) -> dict:
+    """What `merging` asks of a fresh process: `base`, `adapter`, `merged` in; what was seen out, or a `refusal`."""
+    try:
+        return prove(asked["base"], asked["adapter"], Path(asked["merged"]))
+    except ModelError as error:
+        return {"refusal": str(error)}
+
+
 def main() -> None:
     question, answer = map(Path, sys.argv[1:])
-    asked = json.loads(question.read_text(encoding="utf-8"))
-    try:
-        seen = prove(asked["base"], asked["adapter"], Path(asked["merged"]))
-    except ModelError as error:
-        seen = {"refusal": str(error)}
+    seen = answer_to(json.loads(question.read_text(encoding="utf-8")))
     answer.write_text(json.dumps(seen), encoding="utf-8")
 
 

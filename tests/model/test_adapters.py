@@ -155,6 +155,7 @@ def test_a_merge_answers_the_same_and_touches_nobody(tokenizer, base, trained, t
     assert set(load_file(tmp_path / "merged" / "model.safetensors")) == set(load_file(base / "model.safetensors"))
 
 
+@pytest.mark.usefixtures("proof_here")
 def test_an_adapter_of_a_plain_language_model_merges(tokenizer, tmp_path):
     """Its base draws a new encoder at each load; the adapter's own is what counts."""
     Qwen3ForCausalLM(Qwen3Config(**SIZES, vocab_size=len(tokenizer))).save_pretrained(tmp_path / "plain")
@@ -186,7 +187,9 @@ def test_a_wrong_merge_is_caught(base, trained, monkeypatch, tmp_path, spoilt, w
     def wrong(self, key):
         return right(self, key) * (spoilt if key == "model.layers.0.self_attn.v_proj.weight" else 1)
 
-    merge_adapters(base, trained[0], tmp_path / "merged")
+    with monkeypatch.context() as quick:
+        quick.setattr(merging, "_ask_fresh_process", proof.answer_to)
+        merge_adapters(base, trained[0], tmp_path / "merged")
     before = (tmp_path / "merged" / "model.safetensors").read_bytes()
     monkeypatch.setattr(merging.Sums, "__call__", wrong)
     with pytest.raises(ModelError, match=words):
@@ -269,6 +272,7 @@ def test_impossible_names_and_targets(base, trained):
         attach_lora(model, target_modules=["query"])
 
 
+@pytest.mark.usefixtures("proof_here")
 @pytest.mark.parametrize("bits", ["4bit", "8bit"])
 def test_qlora_learns_and_merges_into_whole_numbers(tokenizer, tmp_path, bits):
     """Trap 7: nothing is turned into float32 behind our back, and checkpointing is not reentrant."""

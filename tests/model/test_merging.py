@@ -55,6 +55,7 @@ def merged(base, adapter, folder):
     return load_model(folder, device="cpu")[0].state_dict(), check
 
 
+@pytest.mark.usefixtures("proof_here")
 def test_the_merged_model_is_the_base_and_the_weighted_sum_of_what_each_adapter_changes(base, adapters, tmp_path):
     weights = (0.7, -0.3)
     plain = load_model(base, device="cpu")[0].state_dict()
@@ -75,6 +76,7 @@ def of_peft(base, folder) -> dict[str, torch.Tensor]:
     return load_adapter(load_model(base, device="cpu")[0], folder).merge_and_unload(safe_merge=True).state_dict()
 
 
+@pytest.mark.usefixtures("proof_here")
 @pytest.mark.parametrize("shape", [{"r": 2}, {"r": 3, "use_rslora": True}, {"r": 2, "use_dora": True}], ids=str)
 @pytest.mark.parametrize("kind", ["qwen2", "qwen3"])  # Qwen2's layers have biases
 def test_tensor_by_tensor_it_is_the_merge_of_peft(kind, shape, tokenizer, tmp_path):
@@ -88,6 +90,7 @@ def test_tensor_by_tensor_it_is_the_merge_of_peft(kind, shape, tokenizer, tmp_pa
     assert sum(not torch.equal(value, plain[name]) for name, value in written.items()) == 2 * 7 + 2
 
 
+@pytest.mark.usefixtures("proof_here")
 def test_files_are_those_of_a_model_that_was_saved_whole(base, adapters, tokenizer, tmp_path):
     model = load_adapter(load_model(base, device="cpu")[0], adapters[0]).merge_and_unload()
     save_model(model, tokenizer, tmp_path / "whole", dtype=torch.float32)
@@ -98,6 +101,7 @@ def test_files_are_those_of_a_model_that_was_saved_whole(base, adapters, tokeniz
         assert (tmp_path / "merged" / name).read_text() == (tmp_path / "whole" / name).read_text(), name
 
 
+@pytest.mark.usefixtures("proof_here")
 def test_in_16_bits_it_is_the_rounded_sum(base, adapters, tokenizer, tmp_path):
     half = save_model(load_model(base, device="cpu")[0], tokenizer, tmp_path / "half", dtype=torch.bfloat16)
     written, check = merged(half, adapters[0], tmp_path / "merged")
@@ -111,6 +115,7 @@ def test_in_16_bits_it_is_the_rounded_sum(base, adapters, tokenizer, tmp_path):
         assert torch.equal(written[name], value if "point_encoder" in name else value.bfloat16().float()), name
 
 
+@pytest.mark.usefixtures("proof_here")
 def test_shards_are_no_larger_than_asked_and_load_everywhere(base, adapters, tokenizer, tmp_path, monkeypatch):
     whole, _ = merged(base, adapters[0], tmp_path / "whole")
     monkeypatch.setattr(merging, "write_tensors", partial(write_tensors, shard_bytes=20_000))
@@ -127,6 +132,7 @@ def test_shards_are_no_larger_than_asked_and_load_everywhere(base, adapters, tok
         assert "point_encoder" in name or torch.equal(plain[name], value), name
 
 
+@pytest.mark.usefixtures("proof_here")
 def test_the_model_is_never_in_memory_as_a_whole(base, adapters, tmp_path, monkeypatch):
     """Of the base's tensors one lives at a time while they are written, and one layer's while they compute."""
     alive, most = weakref.WeakSet(), []
@@ -186,6 +192,7 @@ def test_a_proof_that_ends_without_an_answer_is_no_proof(base, adapters, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("proof_here")
 def test_the_command(base, adapters, tmp_path, capsys):
     words = ["--base_model", str(base), "--output_path", str(tmp_path / "merged")]
     chosen = ["--adapters", *map(str, adapters)]

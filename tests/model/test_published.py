@@ -89,6 +89,7 @@ def test_the_published_layout_loads_here_with_equal_logits(published, tokenizer)
     torch.testing.assert_close(ours(here, asked), theirs(model, asked))
 
 
+@pytest.mark.usefixtures("proof_here")
 def test_what_is_merged_here_loads_in_the_published_class(published, tokenizer, tmp_path):
     kind, model, folder = published
     base, _ = load_model(folder, device="cpu")

@@ -20,6 +20,11 @@ def _one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(autouse=True)
+def _quick_proof(proof_here):
+    """Of the merge at the end of a training."""
+
+
 @pytest.fixture(scope="session")
 def texts():
     from cadrecode.program import write

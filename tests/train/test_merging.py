@@ -10,6 +10,11 @@ from cadrecode.merge import merge
 from cadrecode.runs import Run
 
 
+@pytest.fixture
+def _quick_proof():
+    """Here the proof is the one that people get."""
+
+
 @pytest.fixture(scope="module")
 def adapter(make_config, tmp_path_factory):
     from cadrecode.train import train
@@ -31,6 +36,7 @@ def test_the_guides_command(adapter, bases, tmp_path, capsys):
     }
 
 
+@pytest.mark.usefixtures("proof_here")
 def test_the_report_and_the_base_that_the_adapter_names(adapter, bases, tmp_path):
     steps = []
     report = merge(None, adapter, tmp_path / "merged", on_progress=lambda step, share: steps.append((step, share)))
