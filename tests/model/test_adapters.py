@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from cadrecode.errors import ModelError
-from cadrecode.model import adapters, merging
+from cadrecode.model import adapters, merging, proof
 from cadrecode.model.adapters import (
     adapter_base,
     attach_lora,
