@@ -55,7 +55,12 @@ def signed_gaps(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> 
     gaps, triangles, places = _nearest(points, vertices, faces)
     corners = vertices[faces[triangles]]
     facing = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    return np.where(np.einsum("ij,ij->i", points - places, facing) >= 0, gaps, -gaps)
+    return _signed(gaps, points - places, facing)
+
+
+def _signed(gaps: np.ndarray, ways: np.ndarray, facing: np.ndarray) -> np.ndarray:
+    """(N,): gaps, negative where the way (N, 3) from the surface to the point goes against where that faces."""
+    return np.where(np.einsum("ij,ij->i", ways, facing) >= 0, gaps, -gaps)
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,6 @@ class CloudRuler:
         directions = cross / np.maximum(areas, np.finfo(float).tiny)[:, None]
 
         facing = directions[triangles]
-        outside = np.einsum("ij,ij->i", self.points - places, facing) >= 0
         agreement, wrong = np.ones(len(gaps)), 0.0
         if self.normals is not None:
             sure = self.normals.confidence >= SURE
@@ -159,7 +163,7 @@ class CloudRuler:
         unsupported = self._unsupported(samples, directions[chosen])
         gap = self._softened(gaps)
         distance = gap + UNSUPPORTED_WEIGHT * self._softened(unsupported) + wrong
-        gaps = np.where(outside, gaps, -gaps)
+        gaps = _signed(gaps, self.points - places, facing)
         return Measured(gaps, agreement, samples, unsupported, gap, distance)
 
     def soft_gaps(self, points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
