@@ -178,7 +178,7 @@ def fit(
     if checkpoint is not None:
         refuse_strangers(checkpoint, origin)
     longest = max(report.token_lengths)
-    expected = say_estimate(config, longest)
+    expected = say_estimate(config, longest, team.size)
     if precision.device.type == "cpu" and is_scarce(config, expected) and return_freed_blocks():
         log.info("Memory counts: freed blocks go back to the system at once, which takes some time.")
     model = attach(config, model)

@@ -63,6 +63,8 @@ SAID_OF_MODELS = {
     "learning_rate {x} is far above the 2e-4 to 5e-4 that suit LoRA.": "learning_rate {x} 远高于适合 LoRA 的 2e-4 到 5e-4。",
     "lora_alpha ({a}) is below lora_r ({r}); twice lora_r is usual.": "lora_alpha（{a}）低于 lora_r（{r}）；通常为 lora_r 的两倍。",
     # data
+    "Give the number of processes that train together: 1 or more.": "请给出一起训练的进程数：1 或更多。",
+    "A run needs 1 process or more, and {processes} were asked for.": "运行至少需要 1 个进程，而要求的是 {processes} 个。",
     "Give the number of parts to invent: 1 or more.": "请给出要生成的零件数：1 或更多。",
     "Give the folder of .py programs or the .jsonl file to train on.": "请给出用于训练的 .py 程序文件夹或 .jsonl 文件。",
     "There is no folder or file {path} on the machine that runs the app.": "运行本应用的机器上没有文件夹或文件 {path}。",

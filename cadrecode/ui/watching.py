@@ -149,6 +149,8 @@ def _facts(run: Run, status: dict[str, Any], words: Words) -> list[str]:
     facts = [f"<b>{html.escape(run.name)}</b>", html.state_pill(state, words)]
     if status.get("total"):
         facts.append(words("train.step", step=f"{status.get('step') or 0:,}", total=f"{status['total']:,}"))
+    if status.get("processes", 1) > 1:
+        facts.append(words("train.together", n=status["processes"]))
     if state.active and status.get("eta_seconds") is not None:
         facts.append(words("train.eta", eta=html.clock(status["eta_seconds"])))
     for key, name, form in (

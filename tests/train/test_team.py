@@ -3,13 +3,15 @@
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
+from cadrecode import jobs
 from cadrecode.model.adapters import read_adapter
-from cadrecode.runs import Run, State, checkpoint_problems
+from cadrecode.runs import Run, State, checkpoint_problems, process_start
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]  # gloo, on a CPU
@@ -60,3 +62,35 @@ def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained,
     assert [row["step"] for row in two.metrics() if "loss" in row] == [1, 2, 3, 4]
     for ours, wanted in zip(curve(two), before):
         assert ours == pytest.approx(wanted, rel=1e-6)
+
+
+def test_the_queue_starts_stops_resumes_and_kills_both(settings, tmp_path):
+    """As the app does it; the run goes on as two processes, and after a kill nothing of it is left."""
+    config = settings(max_steps=5000, save_steps=5000, per_device_train_batch_size=2, auto_merge_final=False)
+    deadline = time.monotonic() + 300
+
+    def until(condition) -> None:
+        while not condition():
+            assert time.monotonic() < deadline, run.log_tail()
+            assert run.alive() or run.state in (State.QUEUED, State.STOPPED), run.log_tail()
+            time.sleep(0.1)
+
+    run = jobs.start(config, tmp_path / "runs", "parts", processes=2)
+    until(lambda: run.state == State.TRAINING and run.status().get("step", 0) > 1)
+    jobs.stop(run)
+    until(lambda: run.state == State.STOPPED)
+    assert run.status()["error"] is None
+    [checkpoint] = run.checkpoints()
+    assert {path.name for path in checkpoint.glob("rng_*")} == {"rng_state_0.pth", "rng_state_1.pth"}
+    step = run.status()["step"]
+    until(lambda: process_start(run.status()["launcher"]) is None)  # both have left
+
+    jobs.resume(run)
+    until(lambda: run.state == State.TRAINING and run.status().get("step", 0) > step)
+    everyone = jobs._processes(run.status())
+    assert len(everyone) == 3  # the launcher and two trainings
+    jobs.kill(run)
+    assert [process_start(pid) for pid in everyone] == [None] * 3
+    assert run.status()["error"] == "Killed on request."
+    steps = [row["step"] for row in run.metrics()]
+    assert steps == list(range(1, len(steps) + 1))  # no step twice, none left out
