@@ -13,22 +13,28 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from cadrecode.model import sharding
+
 
 @dataclass(frozen=True)
 class Team:
-    """Which of how many this process is. Without a launcher: the first of one."""
+    """Which of how many this process is. Without a launcher: the first of one.
+
+    Args: shards: the launcher asks that the base be shared out (sharding.py).
+    """
 
     rank: int = 0
     size: int = 1
+    shards: bool = False
 
     @classmethod
     def join(cls, device: torch.device) -> Team:
         """Meet the other processes: over NCCL where each has a GPU, else over gloo."""
-        size = int(os.environ.get("WORLD_SIZE", 1))
+        size, shards = int(os.environ.get("WORLD_SIZE", 1)), sharding.take_over()
         if size == 1:
             return cls()
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-        return cls(distributed.get_rank(), distributed.get_world_size())
+        return cls(distributed.get_rank(), distributed.get_world_size(), shards)
 
     @property
     def first(self) -> bool:

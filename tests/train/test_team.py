@@ -14,14 +14,16 @@ from cadrecode.model.adapters import read_adapter
 from cadrecode.runs import Run, State, checkpoint_problems, process_start
 
 ROOT = Path(__file__).resolve().parents[2]
-LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]  # gloo, on a CPU
+LAUNCH = [sys.executable, "-m", "accelerate.commands.launch"]  # over gloo, on a CPU
+DDP, FSDP = ["--multi_gpu"], ["--config_file", "configs/accelerate_fsdp.yaml"]
 CURVE = ("step", "loss", "learning_rate", "grad_norm")
 
 
-def launched(config, *words: str) -> str:
+def launched(config, *words: str, how: list[str] = DDP) -> str:
     path = Path(config.model_save_path).with_suffix(".yaml")
     path.write_text(config.to_yaml())
-    command = [*LAUNCH, "--main_process_port", "0", "train_cad_recode_lora.py", "--config", str(path), *words]
+    command = [*LAUNCH, *how, "--num_processes", "2", "--main_process_port", "0"]
+    command += ["train_cad_recode_lora.py", "--config", str(path), *words]
     told = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT)
     assert told.returncode == 0, told.stdout + told.stderr
     return told.stdout
@@ -61,6 +63,33 @@ def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained,
     assert two.state == State.DONE
     assert [row["step"] for row in two.metrics() if "loss" in row] == [1, 2, 3, 4]
     for ours, wanted in zip(curve(two), before):
+        assert ours == pytest.approx(wanted, rel=1e-6)
+
+
+def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter(settings, trained, tmp_path):
+    common = {"max_steps": 4, "save_steps": 2, "lora_dropout": 0.0, "learning_rate": 5e-4, "do_eval": True}
+    common |= {"eval_steps": 2, "gradient_accumulation_steps": 2, "gradient_checkpointing": True}
+    one = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
+    config = settings(model_save_path=str(tmp_path / "two"), per_device_train_batch_size=2, **common)
+    said = launched(config, how=FSDP)
+    two = Run(tmp_path / "two")
+    assert two.state == State.DONE
+    assert "The base is shared out" in said
+    assert "Checked: the saved adapter on a fresh base has the live model's loss" in said
+    for ours, wanted in zip(curve(two), curve(one), strict=True):
+        assert ours == pytest.approx(wanted, rel=1e-4)
+    assert evaluated(two) == pytest.approx(evaluated(one), rel=1e-4)
+    ours, wanted = read_adapter(two.folder), read_adapter(one.folder)
+    assert ours.keys() == wanted.keys()
+    for key, value in wanted.items():
+        torch.testing.assert_close(ours[key], value, atol=1e-4, rtol=1e-2, msg=key)
+    assert (two.folder / "merged_model" / "model.safetensors").is_file()
+
+    before = curve(two)
+    shutil.rmtree(two.folder / "checkpoint-4")
+    launched(config, "--resume_from_checkpoint", "last", how=FSDP)
+    assert [row["step"] for row in two.metrics() if "loss" in row] == [1, 2, 3, 4]
+    for ours, wanted in zip(curve(two), before, strict=True):
         assert ours == pytest.approx(wanted, rel=1e-6)
 
 
