@@ -123,8 +123,6 @@ def _parts(settings: TrainConfig, longest: int | None):
     from cadrecode import model as models
 
     models.import_all()
-    import torch
-
     from cadrecode.model.encoder import PointEncoderSettings
     from cadrecode.model.footprint import Adapter, base_config, footprint
 

@@ -27,6 +27,7 @@ from transformers import (
 )
 
 from cadrecode.errors import ModelError
+from cadrecode.model.download import Tell, bars_for
 from cadrecode.model.network import NETWORKS
 from cadrecode.model.tokens import END, PAD, START
 
@@ -181,9 +182,10 @@ def save_model(
     return folder
 
 
-def find_folder(name: str) -> Path:
+def find_folder(name: str, tell: Tell | None = None) -> Path:
     """The folder of a base: the embedded one, a local one, or the hub's copy in the cache (downloaded if need be).
 
+    Args:   tell: hears how far a download is, from the threads that download.
     Raises: ModelError: there is none, or the hub cannot be reached.
     """
     if name == EMBEDDED_NAME:
@@ -200,10 +202,10 @@ def find_folder(name: str) -> Path:
         raise ModelError(f"{name} is a file; a model is a folder with config.json and .safetensors.")
     if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name):
         raise ModelError(f"There is no folder {name}, and it is not a name on the hub either (owner/model).")
-    return _hub_folder(name, WANTED_FILES)
+    return _hub_folder(name, WANTED_FILES, tell)
 
 
-def _hub_folder(name: str, patterns: list[str]) -> Path:
+def _hub_folder(name: str, patterns: list[str], tell: Tell | None = None) -> Path:
     """The cached copy of a hub model, or a fresh download."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
@@ -217,7 +219,8 @@ def _hub_folder(name: str, patterns: list[str]) -> Path:
         logger.info("%s is not in the cache.", name)
     try:
         HfApi().model_info(name, timeout=HUB_SECONDS)  # one attempt, so that no network is known at once
-        return Path(snapshot_download(name, allow_patterns=patterns))
+        shown = {"tqdm_class": bars_for(tell)} if tell is not None else {}
+        return Path(snapshot_download(name, allow_patterns=patterns, **shown))
     except GatedRepoError as error:
         raise ModelError(
             f"{name} is gated: accept its terms on huggingface.co and log in with `hf auth login`."

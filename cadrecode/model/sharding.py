@@ -1,11 +1,11 @@
-"""A base shared out over the processes that train an adapter on it: FSDP, for a base that one GPU cannot train alone.
+"""A base shared out over the processes that train an adapter on it (FSDP), where one GPU cannot train it alone.
 
-What is large is the frozen base, so its layers are what is cut up: each process keeps its part, and gathers one layer at
-a time to compute with it. The adapter and the point encoder are 1 % of it and stay whole in every process. So all that
-is saved, checked or resumed (adapter, optimizer) is plain tensors, as without FSDP, and what rank 0 writes is all of it.
+What is large is the frozen base, so its layers are what is cut up: each process keeps its part, and gathers one layer
+at a time to compute with it. The adapter and the point encoder are 1 % of it and stay whole in every process. So all
+that is saved, checked or resumed (adapter, optimizer) is plain tensors, as without FSDP, and what rank 0 writes is all.
 
 accelerate's own way would cut up the adapter too, gather it for each checkpoint, and do nothing of it on a CPU, without
-a word (its FSDP is for accelerators; `FSDP` in the config becomes DDP there). So this takes the launcher's wish from it.
+a word: its FSDP is for accelerators, and becomes DDP there. So the launcher's wish is taken from it here.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def share_out(model: nn.Module, device: torch.device) -> int:
     mesh = init_device_mesh(device.type, (distributed.get_world_size(),))
     for layer in decoder.layers:
         fully_shard(layer, mesh=mesh, ignored_params=trained)
-    # The decoder sees to it that the next layer is gathered while one computes. Embeddings may be the output layer, too.
+    # The decoder has the next layer gathered while one computes. Its embeddings may be the output layer, too.
     fully_shard(decoder, mesh=mesh, ignored_params=trained | set(decoder.embed_tokens.parameters()))
     model.to(device)
     # DDP averages the adapter's gradients; what is cut up is none of its business.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from cadrecode.errors import RunError
 from cadrecode.model import sharding
 
 
@@ -76,9 +77,18 @@ class Team:
 
 
 def own_device(device: torch.device) -> torch.device:
-    """With several processes on a machine, each takes the GPU of its number."""
+    """With several processes on a machine, each takes the GPU of its number. Call it before anything is on a GPU.
+
+    Raises: RunError: there are fewer GPUs than processes.
+    """
     if device.type != "cuda" or "LOCAL_RANK" not in os.environ:
         return device
+    processes, there = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), torch.cuda.device_count()
+    if processes > there:
+        raise RunError(
+            f"{processes} processes were started, and each needs a GPU of its own: {there} can be seen here. Start "
+            f"{there}, or set device to cpu."
+        )
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     torch.cuda.set_device(device)
     return device

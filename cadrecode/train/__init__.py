@@ -29,7 +29,7 @@ from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, RunError
 from cadrecode.model import adapters, sharding
 from cadrecode.model.team import Team
 from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
-from cadrecode.train.base import Precision, free_memory, load_base, loss_of
+from cadrecode.train.base import Precision, Stopped, fetch_base, free_memory, load_base, loss_of
 from cadrecode.train.card import compare, write_card
 from cadrecode.train.checkpoints import origin_of, refuse_strangers
 from cadrecode.train.heap import is_scarce, return_freed_blocks
@@ -63,6 +63,10 @@ def train(config: TrainConfig, run: Run) -> Path:
         team = Team.join(Precision.of(config).device)
         programs, validation = read_programs(config, run)
         if any(team.agree(run.stop_requested())):
+            return _stopped(run)
+        try:
+            fetch_base(config, run)
+        except Stopped:
             return _stopped(run)
         fitted = fit(config, run, programs, validation, checkpoint, team)
         team.leave()

@@ -123,9 +123,7 @@ def name_of(data: str) -> str:
     return family_of(data) or Path(data).name.split(".")[0]
 
 
-def command(
-    values: Mapping[str, Any], preset_name: str, runs_dir: Path, name: str, processes: float | None = 1
-) -> str:
+def command(values: Mapping[str, Any], preset_name: str, runs_dir: Path, name: str, processes: float | None = 1) -> str:
     """What to type in a terminal for the same run. Raises ConfigError: no number of processes."""
     count = whole(processes)
     words = ["accelerate", "launch", "--multi_gpu", "--num_processes", str(count)] if count > 1 else ["python"]

@@ -101,6 +101,7 @@ RUNS: dict[str, tuple[str, str]] = {
         "还没有运行：不改任何设置，点“开始训练”，几分钟即可完成。",
     ),
     "train.step": ("step {step} / {total}", "第 {step} / {total} 步"),
+    "train.download": ("downloading the base: {done} of {total}", "正在下载基础模型：{done} / {total}"),
     "train.together": ("{n} processes", "{n} 个进程"),
     "train.eta": ("{eta} left", "剩余 {eta}"),
     "train.loss_now": ("loss {x}", "损失 {x}"),

@@ -5,12 +5,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from cadrecode import jobs
+from cadrecode.errors import ConfigError, ModelError, RunError
+from cadrecode.model import sharding
 from cadrecode.model.adapters import read_adapter
+from cadrecode.model.team import Team, own_device
 from cadrecode.runs import Run, State, checkpoint_problems, process_start
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,3 +127,38 @@ def test_the_queue_starts_stops_resumes_and_kills_both(settings, tmp_path):
     assert run.status()["error"] == "Killed on request."
     steps = [row["step"] for row in run.metrics()]
     assert steps == list(range(1, len(steps) + 1))  # no step twice, none left out
+
+
+def test_what_cannot_be_shared_out_is_refused_before_anything_loads(settings, trained, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(ConfigError, match=r"asks for FSDP, and a base in 4 bits cannot be cut up. Turn use_qlora"):
+        trained(settings(use_qlora=True))
+    monkeypatch.setenv("FSDP_OFFLOAD_PARAMS", "true")
+    with pytest.raises(ConfigError, match=r"fsdp_offload_params is true .* Set it false"):
+        trained(settings(model_save_path=str(tmp_path / "other")))
+    layer = torch.nn.Linear(4, 4)
+    layer.weight = torch.nn.Parameter(torch.zeros(4, 2, dtype=torch.uint8), requires_grad=False)
+    decoder = SimpleNamespace(layers=[layer], embed_tokens=torch.nn.Embedding(2, 2))
+    model = SimpleNamespace(get_base_model=lambda: SimpleNamespace(model=decoder), parameters=layer.parameters)
+    with pytest.raises(ModelError, match="this base has layers in uint8"):
+        sharding.share_out(model, torch.device("cpu"))
+
+
+def test_accelerate_does_not_hear_of_fsdp(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    assert Team.join(torch.device("cpu")) == Team()  # one process: nothing to share out
+    assert not sharding.asked_for()
+
+
+def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
+    taken = []
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.set_device", taken.append)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert own_device(torch.device("cuda")) == torch.device("cuda", 1)
+    assert taken == [torch.device("cuda", 1)]
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    with pytest.raises(RunError, match=r"4 processes were started, .* 2 can be seen here. Start 2"):
+        own_device(torch.device("cuda"))
+    assert own_device(torch.device("cpu")) == torch.device("cpu")
