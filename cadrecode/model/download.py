@@ -15,8 +15,9 @@ Tell = Callable[[int, int], None]  # bytes that are here, bytes in all (which gr
 def bars_for(tell: Tell) -> type[tqdm]:
     """The class of progress bars that `snapshot_download` takes as tqdm_class.
 
-    It makes one that counts files and one or two that count bytes (received, and written: files may be put together
-    from pieces); what is told is the larger of those. What `tell` raises ends the download.
+    It makes one that counts files and two that count bytes, received and written: which of them moves depends on how
+    files are stored, and the total of those received is a guess, never below the true one. What `tell` raises ends the
+    download.
     """
     from tqdm import tqdm
 
@@ -31,7 +32,8 @@ def bars_for(tell: Tell) -> type[tqdm]:
             told = super().update(n)
             if self.unit == "B":
                 bytes_of[id(self)] = int(self.n), int(self.total or 0)
-                tell(*(max(column) for column in zip(*bytes_of.values())))
+                done, total = max(d for d, _ in bytes_of.values()), min((t for _, t in bytes_of.values() if t), default=0)
+                tell(min(done, total), total)
             return told
 
         def display(self, *given, **named):

@@ -30,7 +30,7 @@ def hub(bases, tmp_path, monkeypatch):
             asked.append(tqdm_class)
             with tqdm_class(total=2, desc="Fetching 2 files", name="hub.files") as files:
                 received, written = (tqdm_class(desc=d, total=0, unit="B", unit_scale=True) for d in ("get", "put"))
-                received.total = written.total = 4 * MEGABYTE  # files are added as the hub names them
+                received.total, written.total = 5 * MEGABYTE, 4 * MEGABYTE  # files are added as the hub names them
                 for _ in range(4):
                     received.update(MEGABYTE)
                     written.update(MEGABYTE // 2)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from cadrecode import jobs
 from cadrecode.errors import ConfigError, ModelError, RunError
@@ -70,7 +71,7 @@ def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained,
         assert ours == pytest.approx(wanted, rel=1e-6)
 
 
-def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter(settings, trained, tmp_path):
+def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter(settings, trained, bases, tmp_path):
     common = {"max_steps": 4, "save_steps": 2, "lora_dropout": 0.0, "learning_rate": 5e-4, "do_eval": True}
     common |= {"eval_steps": 2, "gradient_accumulation_steps": 2, "gradient_checkpointing": True}
     one = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
@@ -78,7 +79,10 @@ def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter
     said = launched(config, how=FSDP)
     two = Run(tmp_path / "two")
     assert two.state == State.DONE
-    assert "The base is shared out" in said
+    sizes = {key: 4 * value.numel() for key, value in load_file(bases["ours"] / "model.safetensors").items()}
+    cut = sum(size for key, size in sizes.items() if key.startswith(("model.layers.", "model.norm.")))
+    held = (sum(sizes.values()) - cut / 2) / 2**20
+    assert f"The base is shared out: {held:.1f} MB of it in each of 2 processes." in said
     assert "Checked: the saved adapter on a fresh base has the live model's loss" in said
     for ours, wanted in zip(curve(two), curve(one), strict=True):
         assert ours == pytest.approx(wanted, rel=1e-4)
