@@ -32,7 +32,10 @@ def bars_for(tell: Tell) -> type[tqdm]:
             told = super().update(n)
             if self.unit == "B":
                 bytes_of[id(self)] = int(self.n), int(self.total or 0)
-                done, total = max(d for d, _ in bytes_of.values()), min((t for _, t in bytes_of.values() if t), default=0)
+                done, total = (
+                    max(d for d, _ in bytes_of.values()),
+                    min((t for _, t in bytes_of.values() if t), default=0),
+                )
                 tell(min(done, total), total)
             return told
 

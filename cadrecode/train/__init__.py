@@ -178,7 +178,7 @@ def fit(
         reports["validation"] = val_report.to_dict()
     if team.first:
         (run.folder / "data.json").write_text(json.dumps(reports, indent=1), encoding="utf-8")
-    origin = origin_of(config, pairs)
+    origin = origin_of(config, pairs, team.size)
     if checkpoint is not None:
         refuse_strangers(checkpoint, origin)
     longest = max(report.token_lengths)

@@ -1,5 +1,6 @@
 """Two processes, started as the guide does, train as one with the same global batch."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from cadrecode.errors import ConfigError, ModelError, RunError
 from cadrecode.model import sharding
 from cadrecode.model.adapters import read_adapter
 from cadrecode.model.team import Team, own_device
-from cadrecode.runs import Run, State, checkpoint_problems, process_start
+from cadrecode.runs import ORIGIN, Run, State, checkpoint_problems, process_start
+from cadrecode.train.checkpoints import refuse_strangers
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch"]  # over gloo, on a CPU
@@ -131,6 +133,16 @@ def test_the_queue_starts_stops_resumes_and_kills_both(settings, tmp_path):
     assert run.status()["error"] == "Killed on request."
     steps = [row["step"] for row in run.metrics()]
     assert steps == list(range(1, len(steps) + 1))  # no step twice, none left out
+
+
+def test_another_number_of_processes_than_the_checkpoints_is_named(settings, trained, caplog):
+    run = trained(settings(max_steps=1, save_steps=1, auto_merge_final=False))
+    checkpoint = run.folder / "checkpoint-1"
+    origin = json.loads((checkpoint / ORIGIN).read_text())
+    refuse_strangers(checkpoint, origin)
+    assert "Other settings" not in caplog.text
+    refuse_strangers(checkpoint, origin | {"processes": 2})
+    assert "Other settings than the checkpoint's, so another curve from here on: processes 1 -> 2." in caplog.text
 
 
 def test_what_cannot_be_shared_out_is_refused_before_anything_loads(settings, trained, tmp_path, monkeypatch):
