@@ -56,15 +56,19 @@ class Estimate:
     recommended: dict[str, Any] = field(default_factory=dict)
 
 
-def estimate(settings: TrainConfig, *, available_bytes: int | None = None, longest: int | None = None) -> Estimate:
+def estimate(
+    settings: TrainConfig, *, available_bytes: int | None = None, longest: int | None = None, processes: int = 1
+) -> Estimate:
     """Memory, parameters and advice for these settings on this machine.
 
     Args:
         available_bytes: memory to judge by, in place of what is free on the device now.
         longest: tokens of the longest program, START and END among them; by default what the settings let through.
+        processes: that train together on this machine. What is said is of one: each has a GPU, or its share of the
+            machine's memory.
     Raises: ModelError: the base is not here and not known, or has not the layers that are asked for.
     """
-    room = available_bytes if available_bytes is not None else available_memory(settings.device)
+    room = available_bytes if available_bytes is not None else _share(settings.device, processes)
     parts, measured = _parts(settings, longest)
     peak = sum(parts.values())
     verdict = _verdict(peak, room)
@@ -87,10 +91,21 @@ def available_memory(device: str = "auto") -> int:
     """Bytes free on the device that a setting names: the GPU's where there is one, else the machine's."""
     import torch
 
-    if device != "cpu" and torch.cuda.is_available():
+    if _on_gpu(device):
         number = int(device.removeprefix("cuda:")) if device.startswith("cuda:") else 0
         return torch.cuda.mem_get_info(number)[0]
     return psutil.virtual_memory().available
+
+
+def _on_gpu(device: str) -> bool:
+    import torch
+
+    return device != "cpu" and torch.cuda.is_available()
+
+
+def _share(device: str, processes: int) -> int:
+    """What is free for one of several processes: each has a GPU of its own, and without GPUs they share the memory."""
+    return available_memory(device) // (1 if _on_gpu(device) else processes)
 
 
 def recommended(available_bytes: int) -> dict[str, Any]:
@@ -108,13 +123,11 @@ def _parts(settings: TrainConfig, longest: int | None):
     from cadrecode import model as models
 
     models.import_in_turn("footprint")
-    import torch
-
     from cadrecode.model.encoder import PointEncoderSettings
     from cadrecode.model.footprint import Adapter, base_config, footprint
 
     config = base_config(settings.base_model_name)
-    gpu = settings.device != "cpu" and torch.cuda.is_available()
+    gpu = _on_gpu(settings.device)
     slots = PointEncoderSettings.of(config.point_encoder).n_tokens
     tokens = min(settings.max_seq_length - settings.n_points, config.max_position_embeddings - slots)
     measured = footprint(

@@ -17,35 +17,47 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.errors import RunError
-from cadrecode.runs import Run, State, checkpoint_problems, free_folder
+from cadrecode.runs import Run, State, checkpoint_problems, free_folder, process_start
 
 log = logging.getLogger(__name__)
 
 PARALLEL = 1  # runs at a time: one fills the machine
 LOOK_SECONDS = 0.5
 PACKAGE_PARENT = Path(__file__).resolve().parents[1]
+# Of `accelerate launch`, for several processes: over gloo without GPUs, whatever the option's name. The rest is said so
+# that nobody's own accelerate configuration plays a part; port 0 is a free one.
+TEAM = ("--multi_gpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
+        "--main_process_port", "0")  # fmt: skip
 
 _watchers: dict[Path, threading.Thread] = {}
 _children: list[subprocess.Popen] = []  # started here; polled, so that they do not stay behind as zombies
 _guard = threading.Lock()
 
 
-def start(config: TrainConfig, runs_dir: str | Path, name: str | None = None) -> Run:
+def start(config: TrainConfig, runs_dir: str | Path, name: str | None = None, processes: int = 1) -> Run:
     """Queue a run in a folder of its own below `runs_dir`, and see to it that the queue moves.
 
     Args:   name: of the folder; otherwise the experiment's name, otherwise the date. A number is added to a taken one.
-    Raises: DatasetError: there is no such training data.
+            processes: that train together, each with the whole model and a batch of its own: one for each GPU. It is
+                a matter of starting, not of what is trained, so it stands in the status and not among the settings.
+    Raises: DatasetError: there is no such training data. RunError: no number of processes.
     """
+    if processes < 1:
+        raise RunError(f"A run needs 1 process or more, and {processes} were asked for.")
     require(config.train_data_path)
     runs_dir = Path(runs_dir).resolve()
     with _locked(runs_dir):
         folder = free_folder(runs_dir, name or config.experiment_name or time.strftime("%Y-%m-%d-%H%M"))
         run = Run.create(folder, config.changed(model_save_path=str(folder)).to_yaml())
-        run.set_status(State.QUEUED, queued_at=time.time(), step=0, total=config.max_steps)
+        team = {"processes": processes} if processes > 1 else {}
+        run.set_status(State.QUEUED, queued_at=time.time(), step=0, total=config.max_steps, **team)
     watch(runs_dir)
     return run
 
@@ -77,12 +89,15 @@ def _left_queue(run: Run) -> bool:
 
 
 def stop(run: Run) -> None:
-    """Ask a run to save a resumable checkpoint and end; a waiting one leaves the queue."""
+    """Ask a run to save a resumable checkpoint and end; a waiting one leaves the queue.
+
+    Several processes get no signal: the first sees the flag, and tells the others at the same step.
+    """
     with _locked(run.folder.parent):
         if _left_queue(run):
             return
         run.request_stop()
-    if sys.platform != "win32":  # there, SIGTERM ends a process without a word
+    if processes_of(run) == 1 and sys.platform != "win32":  # there, SIGTERM ends a process without a word
         with contextlib.suppress(ProcessLookupError):  # it may have ended by itself in between
             os.kill(run.status()["pid"], signal.SIGTERM)
 
@@ -92,13 +107,14 @@ def kill(run: Run) -> None:
     with _locked(run.folder.parent):
         if _left_queue(run):
             return
-        pid = run.status()["pid"]
-        with contextlib.suppress(ProcessLookupError):
-            if hasattr(os, "killpg") and os.getpgid(pid) == pid:
-                os.killpg(pid, signal.SIGKILL)
-            else:
-                os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-        _wait_until_gone(run)
+        doomed = _processes(run.status())
+        for pid in doomed:
+            with contextlib.suppress(ProcessLookupError):
+                if hasattr(os, "killpg") and os.getpgid(pid) == pid:
+                    os.killpg(pid, signal.SIGKILL)
+                else:
+                    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        _wait_until_gone(run, doomed)
         run.set_status(State.FAILED, error="Killed on request.")
 
 
@@ -182,9 +198,16 @@ def tick(runs_dir: str | Path, parallel: int = PARALLEL) -> list[Run]:
     return started
 
 
+def processes_of(run: Run) -> int:
+    """How many processes train a run together."""
+    return run.status().get("processes", 1)
+
+
 def command(run: Run) -> list[str]:
     """The command that trains this run; what a person would type to get the same."""
-    words = [sys.executable, "-m", "cadrecode", "train", "--config", str(run.folder / "config.yaml")]
+    processes = processes_of(run)
+    launch = ["-m", "accelerate.commands.launch", "--num_processes", str(processes), *TEAM] if processes > 1 else []
+    words = [sys.executable, *launch, "-m", "cadrecode", "train", "--config", str(run.folder / "config.yaml")]
     resume_from = run.status().get("resume_from")
     return [*words, "--resume_from_checkpoint", resume_from] if resume_from else words
 
@@ -192,6 +215,9 @@ def command(run: Run) -> list[str]:
 def _launch(run: Run) -> None:
     paths = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    processes = processes_of(run)
+    if processes > 1:  # the launcher would give each of them one thread
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     with (run.folder / "log.txt").open("ab") as log_file:  # never a pipe: it fills up once nobody reads
         child = subprocess.Popen(
             command(run),
@@ -202,7 +228,9 @@ def _launch(run: Run) -> None:
             start_new_session=True,  # a Ctrl-C for the app is none for its runs
         )
     _children.append(child)
-    run.claim(child.pid, started_at=time.time())  # within the lock: nobody else takes it for waiting any more
+    # Within the lock: nobody else takes it for waiting any more. The first of several processes claims the run anew.
+    above = {"launcher": child.pid, "launcher_start": process_start(child.pid)} if processes > 1 else {}
+    run.claim(child.pid, started_at=time.time(), **above)
 
 
 def _watch(runs_dir: Path) -> None:
@@ -215,9 +243,23 @@ def _watch(runs_dir: Path) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _wait_until_gone(run: Run, seconds: float = 10) -> None:
+def _processes(status: dict[str, Any]) -> list[int]:
+    """The process of a run; where a launcher started several, that one and all below it.
+
+    Each of those leads a group of its own, so that killing the launcher's would leave them at work.
+    """
+    found, above = [status["pid"]], status.get("launcher")
+    if above and process_start(above) == status["launcher_start"] is not None:
+        with contextlib.suppress(psutil.Error):
+            head = psutil.Process(above)
+            head.suspend()  # from here on it starts no other
+            found += [above, *(child.pid for child in head.children(recursive=True))]
+    return list(dict.fromkeys(found))
+
+
+def _wait_until_gone(run: Run, pids: list[int], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
-    while run.alive():
+    while run.alive() or any(process_start(pid) is not None for pid in pids[1:]):
         if time.monotonic() > deadline:
             raise RunError(f"{run.name} did not end within {seconds:g} s of being killed.")
         time.sleep(0.02)

@@ -289,6 +289,9 @@ class Follower(Run):
         """The first process hears it, and tells the others at the same step."""
         return False
 
+    def request_stop(self) -> None:
+        """Nothing: a launcher passes Ctrl-C on to all of them, and the first process is the one to ask."""
+
 
 def free_folder(runs_dir: Path, wanted: str) -> Path:
     """A folder below `runs_dir` that is not there yet, named like `wanted`; a number is added to a taken name."""

@@ -114,6 +114,58 @@ def test_kill_ends_the_whole_group(runs_dir, monkeypatch):
     wait(lambda: process_start(grandchild) is None)
 
 
+TEAM = """
+import subprocess, sys
+ranks = [subprocess.Popen([sys.executable, "-c", sys.argv[2], sys.argv[1]], start_new_session=True) for _ in range(2)]
+print(*(rank.pid for rank in ranks), flush=True)
+sys.exit(max(rank.wait() for rank in ranks))
+"""
+
+
+@pytest.fixture
+def team(runs_dir, monkeypatch):
+    """A run of two processes below a launcher, each in a session of its own, as torch's launcher starts them."""
+    monkeypatch.setattr(jobs, "command", lambda run: [sys.executable, "-c", TEAM, str(run.folder), CHILD])
+    run = jobs.start(CONFIG, runs_dir, "team", processes=2)
+    jobs.tick(runs_dir)
+    state_of(run, State.TRAINING)
+    wait(lambda: len(run.log_tail().splitlines()) == 3)  # who they are, and that both have begun
+    [pids] = [line for line in run.log_tail().splitlines() if "hello" not in line]
+    return run, [run.status()["launcher"], *map(int, pids.split())]
+
+
+def test_kill_ends_each_process_of_a_team(team):
+    run, pids = team
+    assert all(process_start(pid) is not None for pid in pids)
+    jobs.kill(run)
+    assert [process_start(pid) for pid in pids] == [None] * 3
+    assert (run.state, run.status()["error"]) == (State.FAILED, "Killed on request.")
+
+
+def test_a_team_is_stopped_by_the_flag_and_by_no_signal(team, monkeypatch):
+    run, pids = team
+    monkeypatch.setattr(jobs.os, "kill", lambda *_: pytest.fail("the launcher would take SIGTERM for an end at once"))
+    jobs.stop(run)
+    wait(lambda: all(process_start(pid) is None for pid in pids))
+    assert run.state == State.STOPPED
+
+
+def test_the_number_of_processes_stays_with_the_run(runs_dir, monkeypatch):
+    alone, team = jobs.start(CONFIG, runs_dir, "alone"), jobs.start(CONFIG, runs_dir, "team", processes=3)
+    for run in (alone, team):
+        jobs.stop(run)
+        jobs.resume(run)
+    monkeypatch.undo()
+    assert (jobs.processes_of(alone), jobs.processes_of(team)) == (1, 3)
+    assert jobs.command(alone)[1:4] == ["-m", "cadrecode", "train"]
+    words = jobs.command(team)
+    assert words[1:5] == ["-m", "accelerate.commands.launch", "--num_processes", "3"]
+    assert words[words.index("cadrecode") - 1 :] == ["-m", *jobs.command(alone)[2:-1], str(team.folder / "config.yaml")]
+    assert "processes" not in TrainConfig.load(team.folder / "config.yaml").model_dump()
+    with pytest.raises(RunError, match="needs 1 process or more, and 0 were asked for"):
+        jobs.start(CONFIG, runs_dir, "none", processes=0)
+
+
 def test_a_child_that_dies_reads_as_failed_and_the_queue_moves_on(runs_dir):
     first, second = jobs.start(CONFIG, runs_dir, "a"), jobs.start(CONFIG, runs_dir, "b")
     jobs.tick(runs_dir)

@@ -69,12 +69,17 @@ def _train(config: TrainConfig, _: argparse.Namespace) -> None:
 def _open_run(config: TrainConfig) -> tuple[Run, bool]:
     """The run of a training that starts in this process, and whether the queue of the app made it."""
     if int(os.environ.get("RANK", 0)) > 0:  # started by `accelerate launch` beside the first, which writes
-        return Follower(config.model_save_path), True
+        follower = Follower(config.model_save_path)
+        follower.stop_on_signals()
+        return follower, True
     run = Run(config.model_save_path)
-    by_queue = run.exists() and run.status().get("pid") == os.getpid()
+    in_team = int(os.environ.get("WORLD_SIZE", 1)) > 1
+    claimed_by = run.status().get("pid") if run.exists() else None
+    by_queue = claimed_by is not None and claimed_by == (os.getppid() if in_team else os.getpid())
     settings = config.changed(resume_from_checkpoint=None).to_yaml()
     if by_queue:
-        run.stop_on_signals()
+        if not in_team:  # there the queue sends no signal: SIGTERM is the launcher's, when one of the others has died
+            run.stop_on_signals()
         return run, True
     if config.resume_from_checkpoint is not None and run.exists() and not run.alive():
         run.write_config(settings)

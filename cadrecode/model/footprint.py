@@ -72,9 +72,10 @@ class Footprint:
 
 
 def base_config(name: str) -> PretrainedConfig:
-    """The configuration of a base: of a folder, the embedded one, a known name, or one in the hub's cache.
+    """The configuration of a base: of a folder, the embedded one, a known name, or any on the hub, whose weights are
+    not downloaded for it.
 
-    Raises: ModelError: there is no such base, or it would have to be downloaded first.
+    Raises: ModelError: there is no such base, or the hub cannot be reached.
     """
     if name in KNOWN and not Path(name).is_dir():
         kind, *values = KNOWN[name]
@@ -82,7 +83,7 @@ def base_config(name: str) -> PretrainedConfig:
         config.max_position_embeddings = 32_768
         config.point_encoder = PointEncoderSettings(inputs=54 if name == "filapro/cad-recode" else 51).to_dict()
         return config
-    folder = EMBEDDED if name == EMBEDDED_NAME else find_folder(name)
+    folder = EMBEDDED if name == EMBEDDED_NAME else find_folder(name, config_alone=True)
     values = read_config(folder, name)
     config = NETWORKS[values["model_type"]].config_class.from_pretrained(folder, local_files_only=True)
     config.point_encoder = PointEncoderSettings.of(values.get("point_encoder")).to_dict()

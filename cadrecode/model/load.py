@@ -27,6 +27,7 @@ from transformers import (
 )
 
 from cadrecode.errors import ModelError
+from cadrecode.model.download import Tell, bars_for
 from cadrecode.model.network import NETWORKS
 from cadrecode.model.tokens import END, PAD, START
 
@@ -181,9 +182,12 @@ def save_model(
     return folder
 
 
-def find_folder(name: str) -> Path:
+def find_folder(name: str, tell: Tell | None = None, *, config_alone: bool = False) -> Path:
     """The folder of a base: the embedded one, a local one, or the hub's copy in the cache (downloaded if need be).
 
+    Args:
+        tell: hears how far a download is, from the threads that download.
+        config_alone: config.json is enough, which is there at once.
     Raises: ModelError: there is none, or the hub cannot be reached.
     """
     if name == EMBEDDED_NAME:
@@ -200,24 +204,24 @@ def find_folder(name: str) -> Path:
         raise ModelError(f"{name} is a file; a model is a folder with config.json and .safetensors.")
     if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name):
         raise ModelError(f"There is no folder {name}, and it is not a name on the hub either (owner/model).")
-    return _hub_folder(name, WANTED_FILES)
+    return _hub_folder(name, ["config.json"] if config_alone else WANTED_FILES, tell)
 
 
-def _hub_folder(name: str, patterns: list[str]) -> Path:
-    """The cached copy of a hub model, or a fresh download."""
+def _hub_folder(name: str, patterns: list[str], tell: Tell | None = None, needed: str = "config.json") -> Path:
+    """The cached copy of a hub model, or a fresh download. needed: the file without which a copy is none."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
-    weights_wanted = "*.safetensors" in patterns
     try:
         folder = Path(snapshot_download(name, allow_patterns=patterns, local_files_only=True))
-        if _is_complete(folder, weights_wanted):
+        if (folder / needed).is_file() and ("*.safetensors" not in patterns or _has_weights(folder)):
             return folder
     except LocalEntryNotFoundError:
         logger.info("%s is not in the cache.", name)
     try:
         HfApi().model_info(name, timeout=HUB_SECONDS)  # one attempt, so that no network is known at once
-        return Path(snapshot_download(name, allow_patterns=patterns))
+        shown = {"tqdm_class": bars_for(tell)} if tell is not None else {}
+        return Path(snapshot_download(name, allow_patterns=patterns, **shown))
     except GatedRepoError as error:
         raise ModelError(
             f"{name} is gated: accept its terms on huggingface.co and log in with `hf auth login`."
@@ -240,12 +244,8 @@ def _unreachable(name: str, error: Exception) -> ModelError:
     )
 
 
-def _is_complete(folder: Path, weights_wanted: bool) -> bool:
-    """Whether a cached copy can be used without the network: a cache may hold the config alone, or some shards."""
-    if not weights_wanted:
-        return (folder / "tokenizer_config.json").is_file()
-    if not (folder / "config.json").is_file():
-        return False
+def _has_weights(folder: Path) -> bool:
+    """All of them, in a cached copy that is to be used without the network; a cache may hold some shards alone."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
@@ -345,7 +345,9 @@ def load_tokenizer(folder: Path, model_type: str, name: str) -> PreTrainedTokeni
     if not any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer_config.json", "vocab.json")):
         home = HOME_OF_TOKENIZER[model_type]
         try:
-            folder = _hub_folder(home, ["tokenizer*", "vocab.json", "merges.txt", "config.json"])
+            folder = _hub_folder(
+                home, ["tokenizer*", "vocab.json", "merges.txt", "config.json"], needed="tokenizer_config.json"
+            )
         except ModelError as error:
             raise ModelError(
                 f"{name} brings no tokenizer; it is that of {home}. Copy tokenizer.json and tokenizer_config.json "

@@ -13,22 +13,29 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from cadrecode.errors import RunError
+from cadrecode.model import sharding
+
 
 @dataclass(frozen=True)
 class Team:
-    """Which of how many this process is. Without a launcher: the first of one."""
+    """Which of how many this process is. Without a launcher: the first of one.
+
+    Args: shards: the launcher asks that the base be shared out (sharding.py).
+    """
 
     rank: int = 0
     size: int = 1
+    shards: bool = False
 
     @classmethod
     def join(cls, device: torch.device) -> Team:
         """Meet the other processes: over NCCL where each has a GPU, else over gloo."""
-        size = int(os.environ.get("WORLD_SIZE", 1))
+        size, shards = int(os.environ.get("WORLD_SIZE", 1)), sharding.take_over()
         if size == 1:
             return cls()
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-        return cls(distributed.get_rank(), distributed.get_world_size())
+        return cls(distributed.get_rank(), distributed.get_world_size(), shards)
 
     @property
     def first(self) -> bool:
@@ -70,9 +77,18 @@ class Team:
 
 
 def own_device(device: torch.device) -> torch.device:
-    """With several processes on a machine, each takes the GPU of its number."""
+    """With several processes on a machine, each takes the GPU of its number. Call it before anything is on a GPU.
+
+    Raises: RunError: there are fewer GPUs than processes.
+    """
     if device.type != "cuda" or "LOCAL_RANK" not in os.environ:
         return device
+    processes, there = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), torch.cuda.device_count()
+    if processes > there:
+        raise RunError(
+            f"{processes} processes were started, and each needs a GPU of its own: {there} can be seen here. Start "
+            f"{there}, or set device to cpu."
+        )
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     torch.cuda.set_device(device)
     return device

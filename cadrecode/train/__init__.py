@@ -14,7 +14,7 @@ import os
 import traceback
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +26,10 @@ from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
 from cadrecode.data.dataset import Programs, exists, load_programs, require, with_turned
 from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, RunError
-from cadrecode.model import adapters
+from cadrecode.model import adapters, sharding
 from cadrecode.model.team import Team
 from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
-from cadrecode.train.base import Precision, free_memory, load_base, loss_of
+from cadrecode.train.base import Precision, Stopped, fetch_base, free_memory, load_base, loss_of
 from cadrecode.train.card import compare, write_card
 from cadrecode.train.checkpoints import origin_of, refuse_strangers
 from cadrecode.train.heap import is_scarce, return_freed_blocks
@@ -63,6 +63,10 @@ def train(config: TrainConfig, run: Run) -> Path:
         team = Team.join(Precision.of(config).device)
         programs, validation = read_programs(config, run)
         if any(team.agree(run.stop_requested())):
+            return _stopped(run)
+        try:
+            fetch_base(config, run)
+        except Stopped:
             return _stopped(run)
         fitted = fit(config, run, programs, validation, checkpoint, team)
         team.leave()
@@ -162,7 +166,7 @@ def fit(
 ) -> Fitted:
     """Train, and save the adapter into the run's folder unless the run was stopped."""
     precision = Precision.of(config)
-    model, tokenizer = load_base(config, precision)
+    model, tokenizer = load_base(config, replace(precision, device=torch.device("cpu")) if team.shards else precision)
     fresh_encoder = model.fresh_encoder
     room = _room_for_tokens(config, model)
     pairs, report = encode(programs, tokenizer, room)
@@ -174,14 +178,17 @@ def fit(
         reports["validation"] = val_report.to_dict()
     if team.first:
         (run.folder / "data.json").write_text(json.dumps(reports, indent=1), encoding="utf-8")
-    origin = origin_of(config, pairs)
+    origin = origin_of(config, pairs, team.size)
     if checkpoint is not None:
         refuse_strangers(checkpoint, origin)
     longest = max(report.token_lengths)
-    expected = say_estimate(config, longest)
+    expected = say_estimate(config, longest, team.size)
     if precision.device.type == "cpu" and is_scarce(config, expected) and return_freed_blocks():
         log.info("Memory counts: freed blocks go back to the system at once, which takes some time.")
     model = attach(config, model)
+    if team.shards:
+        part = sharding.share_out(model, precision.device)
+        log.info("The base is shared out: %.1f MB of it in each of %d processes.", part / 2**20, team.size)
     check_disk(config, run.folder, adapters.count_parameters(model)[0])
     views = Views(
         pairs,
@@ -210,8 +217,12 @@ def fit(
         run.forget_metrics_after(checkpoint_step(checkpoint))
         log.info("Going on from %s", checkpoint)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if watch.stopped or not team.first:
-        return Fitted(stopped=watch.stopped)
+    if watch.stopped:
+        return Fitted(stopped=True)
+    batch = trainer._prepare_inputs(_check_batch(trainer, pairs, config))
+    loss = loss_of(model, batch)  # of all processes: where the base is shared out, none can compute it alone
+    if not team.first:
+        return Fitted(stopped=False)
     if config.keep_best:
         best = trainer.state
         log.info("Kept: the weights of step %s, with eval_loss %s", best.best_global_step, best.best_metric)
@@ -219,8 +230,6 @@ def fit(
     for who, figures in scores.items():
         log.info("%s: %s", who, "  ".join(f"{k} {v:.4f}" for k, v in figures.items() if v is not None))
     run.set_status(State.SAVING, scores=scores)
-    batch = trainer._prepare_inputs(_check_batch(trainer, pairs, config))
-    loss = loss_of(model, batch)
     counts = adapters.save_adapter(model, tokenizer, run.folder)
     write_card(run.folder, config, report, scores)
     log.info(
@@ -344,8 +353,24 @@ def _check_possible(config: TrainConfig, run: Run) -> None:
     if config.more_train_data is not None:
         require(config.more_train_data)
     prepare_tracker(config.tracker, run.folder)
+    if sharding.asked_for():
+        _refuse_unshardable(config)
     for advice in config.advice():
         log.warning("%s", advice)
+
+
+def _refuse_unshardable(config: TrainConfig) -> None:
+    """Raises: ConfigError: FSDP is asked for and these settings cannot be trained so."""
+    if config.quantization is not None:
+        raise ConfigError(
+            f"The launcher asks for FSDP, and a base in {config.quantization.removesuffix('bit')} bits cannot be cut "
+            "up. Turn use_qlora, load_in_4bit and load_in_8bit off, or start it without the FSDP configuration."
+        )
+    if os.environ.get("FSDP_OFFLOAD_PARAMS", "false").lower() == "true":
+        raise ConfigError(
+            "fsdp_offload_params is true in the launcher's configuration; here the base stays on the GPUs. Set it "
+            "false, and start more processes if the base does not fit."
+        )
 
 
 def _checkpoint_to_resume(config: TrainConfig, run: Run) -> Path | None:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import time
 from dataclasses import dataclass
 
 import torch
 
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError
-from cadrecode.model.load import load_model, pick_device
+from cadrecode.model.load import find_folder, load_model, pick_device
+from cadrecode.model.team import own_device
+from cadrecode.runs import Run, State
 
 log = logging.getLogger(__name__)
+
+STATUS_SECONDS, LOG_SECONDS = 0.5, 10.0  # between words on a download, in status.json and in the log
+
+
+class Stopped(Exception):
+    """Somebody asked the run to stop while there was nothing to save."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class Precision:
             if config.mixed_precision != "no" or config.quantization == "4bit":
                 log.info("On %s training computes in float32, whatever mixed_precision says.", device.type.upper())
             return cls(device, torch.float32)
+        device = own_device(device)
         kind = config.mixed_precision
         if kind == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
             log.warning("This GPU has no bf16; training in fp16 instead.")
@@ -47,6 +57,31 @@ class Precision:
             if dtype == torch.bfloat16 and kind == "fp16":
                 dtype = torch.float16
         return cls(device, dtype, bf16=kind == "bf16", fp16=kind == "fp16")
+
+
+def fetch_base(config: TrainConfig, run: Run) -> None:
+    """Download a base that is named on the hub and not here yet; the run's status and log tell how far that is.
+
+    Raises: ModelError: there is no such base, or the hub cannot be reached. Stopped: the run was asked to.
+    """
+    name, told, logged = config.base_model_name, 0.0, 0.0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told, logged
+        if run.stop_requested():
+            raise Stopped
+        now = time.monotonic()
+        if now - told >= STATUS_SECONDS:
+            told = now
+            run.set_status(State.PREPARING, download={"done": done, "total": total})
+        if now - logged >= LOG_SECONDS:
+            logged = now
+            log.info("Downloading %s: %.2f of %.2f GB", name, done / 1e9, total / 1e9)
+
+    find_folder(name, tell)
+    if logged:
+        run.set_status(State.PREPARING, download=None)
+        log.info("Downloaded %s.", name)
 
 
 def load_base(config: TrainConfig, precision: Precision):

@@ -27,7 +27,7 @@ SHOULD_AGREE = (  # another value is allowed; the loss is then not that of a run
 )  # fmt: skip
 
 
-def origin_of(config: TrainConfig, pairs: list[EncodedPair]) -> dict[str, Any]:
+def origin_of(config: TrainConfig, pairs: list[EncodedPair], processes: int) -> dict[str, Any]:
     """What a checkpoint is of: settings, the base's weights and the training programs, the two latter as short sums."""
     data = hashlib.sha256()
     for entry in pairs:
@@ -36,6 +36,7 @@ def origin_of(config: TrainConfig, pairs: list[EncodedPair]) -> dict[str, Any]:
     return {
         "settings": {name: values[name] for name in (*MUST_AGREE, *SHOULD_AGREE)},
         "base_weights": weights_fingerprint(config.base_model_name),
+        "processes": processes,
         "programs": len(pairs),
         "data": data.hexdigest()[:16],
         "train_data_path": config.train_data_path,
@@ -63,9 +64,10 @@ def refuse_strangers(checkpoint: Path, origin: dict[str, Any]) -> None:
             f"{checkpoint} was trained on {then['programs']:,} programs of {then['train_data_path']}; these are "
             f"{origin['programs']:,} of {origin['train_data_path']}, and not the same. Start a new run for other data."
         )
-    changed = [name for name in SHOULD_AGREE if then["settings"].get(name) != origin["settings"][name]]
-    if changed:
-        words = ", ".join(f"{n} {then['settings'].get(n)} -> {origin['settings'][n]}" for n in changed)
+    both = [(name, then["settings"].get(name), origin["settings"][name]) for name in SHOULD_AGREE]
+    both.append(("processes", then.get("processes", origin["processes"]), origin["processes"]))
+    words = ", ".join(f"{name} {before} -> {now}" for name, before, now in both if before != now)
+    if words:
         log.warning("Other settings than the checkpoint's, so another curve from here on: %s.", words)
 
 

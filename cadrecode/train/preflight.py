@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 SPARE_BYTES = 100 * 2**20  # log, metrics and samples beside the checkpoints
 
 
-def say_estimate(config: TrainConfig, longest: int) -> Estimate:
-    """The memory that this training will take, and a warning where there is less."""
-    expected = estimate(config, longest=longest)
+def say_estimate(config: TrainConfig, longest: int, processes: int) -> Estimate:
+    """The memory that each process of this training will take, and a warning where there is less."""
+    expected = estimate(config, longest=longest, processes=processes)
     words = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in expected.parts.items())
     log.info(
         "Expected at most: %.2f GB of %.1f GB (in MB: %s)",

@@ -165,7 +165,7 @@ class RunFolder(TrainerCallback):
     def _write_programs(self, model, step: int) -> dict[str, float | None]:
         """Programs for the first validation clouds: how many are invalid, how well the others fit."""
         count = min(self.config.eval_programs, len(self.held_views or ()))
-        if count == 0:
+        if count == 0 or self.team.shards:  # no process can write programs alone with a part of the base
             return {}
         clouds = np.stack([self.held_views[i]["point_cloud"] for i in range(count)])
         texts = generate(

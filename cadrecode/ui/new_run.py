@@ -105,10 +105,17 @@ def _look_into(data: str) -> tuple[Programs, int]:
 # --- starting
 
 
-def start(values: Mapping[str, Any], runs_dir: Path, name: str | None = None) -> str:
+def start(values: Mapping[str, Any], runs_dir: Path, name: str | None = None, processes: float | None = 1) -> str:
     """Form values in, the run's name out. Raises ConfigError: settings that are impossible or at odds."""
-    config = TrainConfig.from_values(values, source="form")
-    return jobs.start(config, runs_dir, (name or "").strip() or name_of(config.train_data_path)).name
+    config, count = TrainConfig.from_values(values, source="form"), whole(processes)
+    return jobs.start(config, runs_dir, (name or "").strip() or name_of(config.train_data_path), count).name
+
+
+def whole(processes: float | None) -> int:
+    """The number of processes as a field gives it. Raises ConfigError: it is none."""
+    if not processes or processes < 1 or processes != int(processes):
+        raise ConfigError("Give the number of processes that train together: 1 or more.")
+    return int(processes)
 
 
 def name_of(data: str) -> str:
@@ -116,9 +123,11 @@ def name_of(data: str) -> str:
     return family_of(data) or Path(data).name.split(".")[0]
 
 
-def command(values: Mapping[str, Any], preset_name: str, runs_dir: Path, name: str) -> str:
-    """What to type in a terminal for the same run."""
-    words = ["python", "train_cad_recode_lora.py", "--config", f"configs/{PRESETS[preset_name]}"]
+def command(values: Mapping[str, Any], preset_name: str, runs_dir: Path, name: str, processes: float | None = 1) -> str:
+    """What to type in a terminal for the same run. Raises ConfigError: no number of processes."""
+    count = whole(processes)
+    words = ["accelerate", "launch", "--multi_gpu", "--num_processes", str(count)] if count > 1 else ["python"]
+    words += ["train_cad_recode_lora.py", "--config", f"configs/{PRESETS[preset_name]}"]
     folder = Path(runs_dir.name) / (name or name_of(values["train_data_path"]))
     for key, value in {**form.differences(values, preset(preset_name)), "model_save_path": str(folder)}.items():
         words += [f"--{key}", value]
@@ -136,15 +145,22 @@ def write_yaml(values: Mapping[str, Any], services: Services, name: str) -> Path
 # --- what it will take
 
 
-def badge(values: Mapping[str, Any], words: Words, judge: Callable[[TrainConfig], Estimate] | None = None) -> str:
+def badge(
+    values: Mapping[str, Any],
+    words: Words,
+    judge: Callable[[TrainConfig, int], Estimate] | None = None,
+    processes: float | None = 1,
+) -> str:
     """Whether it fits, what it takes by part, and the one change that makes it fit.
 
     Args: judge: in place of `estimate.estimate`.
     Raises: ConfigError, ModelError: there is nothing to judge.
     """
-    found = (judge or _estimate)(TrainConfig.from_values(values, source="form"))
+    count = whole(processes)
+    found = (judge or _estimate)(TrainConfig.from_values(values, source="form"), count)
     kind = {"fits": "done", "tight": "tight"}.get(found.verdict, "failed")
     needs = words("fit.needs", peak=html.file_size(found.peak_bytes), room=html.file_size(found.available_bytes))
+    needs += f" ({words('fit.each', n=count)})" * (count > 1)
     small = words("fit.trainable", n=f"{found.trainable:,}", size=html.file_size(found.adapter_bytes))
     parts = [f"{words(f'fit.{part}')}: {html.file_size(size)}" for part, size in found.parts.items()]
     pill = f'<span class="cr-pill {kind}">{html.escape(words(f"fit.{found.verdict}"))}</span>'
@@ -158,12 +174,16 @@ def badge(values: Mapping[str, Any], words: Words, judge: Callable[[TrainConfig]
     return lines + (html.warning(words.said(found.advice)) if found.advice else "")
 
 
-def changes(values: Mapping[str, Any], judge: Callable[[TrainConfig], Estimate] | None = None) -> dict[str, Any]:
+def changes(
+    values: Mapping[str, Any],
+    judge: Callable[[TrainConfig, int], Estimate] | None = None,
+    processes: float | None = 1,
+) -> dict[str, Any]:
     """Settings that would make it fit; none where it fits, or where nothing alone would do."""
-    return dict((judge or _estimate)(TrainConfig.from_values(values, source="form")).changes)
+    return dict((judge or _estimate)(TrainConfig.from_values(values, source="form"), whole(processes)).changes)
 
 
-def _estimate(config: TrainConfig) -> Estimate:
+def _estimate(config: TrainConfig, processes: int) -> Estimate:
     from cadrecode.estimate import estimate
 
-    return estimate(config)
+    return estimate(config, processes=processes)

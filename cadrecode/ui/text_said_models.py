@@ -63,6 +63,29 @@ SAID_OF_MODELS = {
     "learning_rate {x} is far above the 2e-4 to 5e-4 that suit LoRA.": "learning_rate {x} 远高于适合 LoRA 的 2e-4 到 5e-4。",
     "lora_alpha ({a}) is below lora_r ({r}); twice lora_r is usual.": "lora_alpha（{a}）低于 lora_r（{r}）；通常为 lora_r 的两倍。",
     # data
+    "{n} processes were started, and each needs a GPU of its own: {there} can be seen here.": (
+        "启动了 {n} 个进程，每个都需要自己的 GPU：这里只能看到 {there} 块。"
+    ),
+    "Start {there}, or set device to cpu.": "请启动 {there} 个，或将 device 设为 cpu。",
+    "FSDP cuts up frozen layers of floating-point numbers, and this base has {found}.": (
+        "FSDP 切分的是浮点数的冻结层，而此基础模型的情况是：{found}。"
+    ),
+    "no frozen layers": "没有冻结的层",
+    "layers in {dtype}": "{dtype} 的层",
+    "The launcher asks for FSDP, and a base in {bits} bits cannot be cut up.": (
+        "启动器要求使用 FSDP，而 {bits} 位的基础模型无法切分。"
+    ),
+    "Turn use_qlora, load_in_4bit and load_in_8bit off, or start it without the FSDP configuration.": (
+        "请关闭 use_qlora、load_in_4bit 和 load_in_8bit，或不使用 FSDP 配置启动。"
+    ),
+    "fsdp_offload_params is true in the launcher's configuration; here the base stays on the GPUs.": (
+        "启动器配置中的 fsdp_offload_params 为 true；而这里基础模型留在 GPU 上。"
+    ),
+    "Set it false, and start more processes if the base does not fit.": (
+        "请将其设为 false；如果基础模型放不下，请启动更多进程。"
+    ),
+    "Give the number of processes that train together: 1 or more.": "请给出一起训练的进程数：1 或更多。",
+    "A run needs 1 process or more, and {processes} were asked for.": "运行至少需要 1 个进程，而要求的是 {processes} 个。",
     "Give the number of parts to invent: 1 or more.": "请给出要生成的零件数：1 或更多。",
     "Give the folder of .py programs or the .jsonl file to train on.": "请给出用于训练的 .py 程序文件夹或 .jsonl 文件。",
     "There is no folder or file {path} on the machine that runs the app.": "运行本应用的机器上没有文件夹或文件 {path}。",

@@ -123,6 +123,8 @@ def look(run: Run, words: Words) -> RunView:
     state = State(status["state"])
     lines = f'<div class="cr-state">{"".join(f"<span>{fact}</span>" for fact in _facts(run, status, words))}</div>'
     step, total = status.get("step") or 0, status.get("total") or 0
+    if fetched := _download(status):
+        step, total = fetched
     lines += html.bar(step, total)
     if status.get("error"):
         lines += html.bad(words.said(str(status["error"])))
@@ -149,6 +151,11 @@ def _facts(run: Run, status: dict[str, Any], words: Words) -> list[str]:
     facts = [f"<b>{html.escape(run.name)}</b>", html.state_pill(state, words)]
     if status.get("total"):
         facts.append(words("train.step", step=f"{status.get('step') or 0:,}", total=f"{status['total']:,}"))
+    if fetched := _download(status):
+        done, whole = map(html.file_size, fetched)
+        facts.append(words("train.download", done=done, total=whole))
+    if status.get("processes", 1) > 1:
+        facts.append(words("train.together", n=status["processes"]))
     if state.active and status.get("eta_seconds") is not None:
         facts.append(words("train.eta", eta=html.clock(status["eta_seconds"])))
     for key, name, form in (
@@ -166,6 +173,12 @@ def _facts(run: Run, status: dict[str, Any], words: Words) -> list[str]:
     if run.stop_requested() and state.active:
         facts.append(words("train.stopping"))
     return facts
+
+
+def _download(status: dict[str, Any]) -> tuple[int, int] | None:
+    """Bytes of the base that are here and in all, while it is downloading."""
+    found = status.get("download") if status["state"] == State.PREPARING else None
+    return (found["done"], found["total"]) if found else None
 
 
 def differences(runs: Sequence[Run]) -> list[list[str]]:

@@ -52,6 +52,16 @@ def state(page, *states):
     expect(page.locator("#run-status .cr-pill")).to_have_text(re.compile(f"^({'|'.join(states)})$"), timeout=TRAIN)
 
 
+def test_several_processes_show_in_the_command_and_in_the_estimate(page, app):
+    opened(page, app, "Train")
+    expect(page.locator("#command pre")).to_have_text(re.compile("^python train_cad_recode_lora.py "))
+    fill(page, "#processes", 2)
+    expect(page.locator("#command pre")).to_have_text(
+        re.compile("^accelerate launch --multi_gpu --num_processes 2 train_cad_recode_lora.py ")
+    )
+    expect(page.locator("#badge")).to_contain_text("(each of 2 processes)")
+
+
 @pytest.fixture(scope="module")
 def trained(browser, app, tmp_path_factory):
     """A run named tiny, made by clicking; returns the folder that holds its exported settings."""

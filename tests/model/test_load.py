@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
 from cadrecode.errors import ModelError
 from cadrecode.model import load
+from cadrecode.model.footprint import base_config
 from cadrecode.model.load import load_model, save_model
 
 from .tiny import FOURIER, PATCH, SIZES, make_batch, make_model
@@ -218,6 +220,23 @@ def test_a_cached_hub_model_needs_no_network(tokenizer, tmp_path, monkeypatch):
     (revision / "model.safetensors").unlink()
     with pytest.raises(AssertionError, match="the hub was asked"):  # half a cache is no model
         load_model("owner/part")
+    assert base_config("owner/part").point_encoder["kind"] == "fourier"  # an estimate asks for no weights
+
+
+def test_an_estimate_of_a_hub_model_downloads_its_config_alone(tokenizer, tmp_path, monkeypatch):
+    asked = []
+
+    def snapshot_download(name, *, allow_patterns, local_files_only=False):
+        if local_files_only:
+            raise LocalEntryNotFoundError("not here")
+        asked.append(allow_patterns)
+        save_model(make_model(tokenizer), tokenizer, tmp_path / "part")
+        return str(tmp_path / "part")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: None)
+    base_config("owner/part")
+    assert asked == [["config.json"]]
 
 
 def test_a_checkpoint_without_tokenizer_names_where_it_is(saved, monkeypatch):

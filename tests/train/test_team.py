@@ -1,25 +1,36 @@
 """Two processes, started as the guide does, train as one with the same global batch."""
 
+import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from cadrecode import jobs
+from cadrecode.errors import ConfigError, ModelError, RunError
+from cadrecode.model import sharding
 from cadrecode.model.adapters import read_adapter
-from cadrecode.runs import Run, State, checkpoint_problems
+from cadrecode.model.team import Team, own_device
+from cadrecode.runs import ORIGIN, Run, State, checkpoint_problems, process_start
+from cadrecode.train.checkpoints import refuse_strangers
 
 ROOT = Path(__file__).resolve().parents[2]
-LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]  # gloo, on a CPU
+LAUNCH = [sys.executable, "-m", "accelerate.commands.launch"]  # over gloo, on a CPU
+DDP, FSDP = ["--multi_gpu"], ["--config_file", "configs/accelerate_fsdp.yaml"]
 CURVE = ("step", "loss", "learning_rate", "grad_norm")
 
 
-def launched(config, *words: str) -> str:
+def launched(config, *words: str, how: list[str] = DDP) -> str:
     path = Path(config.model_save_path).with_suffix(".yaml")
     path.write_text(config.to_yaml())
-    command = [*LAUNCH, "--main_process_port", "0", "train_cad_recode_lora.py", "--config", str(path), *words]
+    command = [*LAUNCH, *how, "--num_processes", "2", "--main_process_port", "0"]
+    command += ["train_cad_recode_lora.py", "--config", str(path), *words]
     told = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT)
     assert told.returncode == 0, told.stdout + told.stderr
     return told.stdout
@@ -60,3 +71,110 @@ def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained,
     assert [row["step"] for row in two.metrics() if "loss" in row] == [1, 2, 3, 4]
     for ours, wanted in zip(curve(two), before):
         assert ours == pytest.approx(wanted, rel=1e-6)
+
+
+def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter(settings, trained, bases, tmp_path):
+    common = {"max_steps": 4, "save_steps": 2, "lora_dropout": 0.0, "learning_rate": 5e-4, "do_eval": True}
+    common |= {"eval_steps": 2, "gradient_accumulation_steps": 2, "gradient_checkpointing": True}
+    one = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
+    config = settings(model_save_path=str(tmp_path / "two"), per_device_train_batch_size=2, **common)
+    said = launched(config, how=FSDP)
+    two = Run(tmp_path / "two")
+    assert two.state == State.DONE
+    sizes = {key: 4 * value.numel() for key, value in load_file(bases["ours"] / "model.safetensors").items()}
+    cut = sum(size for key, size in sizes.items() if key.startswith(("model.layers.", "model.norm.")))
+    held = (sum(sizes.values()) - cut / 2) / 2**20
+    assert f"The base is shared out: {held:.1f} MB of it in each of 2 processes." in said
+    assert "Checked: the saved adapter on a fresh base has the live model's loss" in said
+    for ours, wanted in zip(curve(two), curve(one), strict=True):
+        assert ours == pytest.approx(wanted, rel=1e-4)
+    assert evaluated(two) == pytest.approx(evaluated(one), rel=1e-4)
+    ours, wanted = read_adapter(two.folder), read_adapter(one.folder)
+    assert ours.keys() == wanted.keys()
+    for key, value in wanted.items():
+        torch.testing.assert_close(ours[key], value, atol=1e-4, rtol=1e-2, msg=key)
+    assert (two.folder / "merged_model" / "model.safetensors").is_file()
+
+    before = curve(two)
+    shutil.rmtree(two.folder / "checkpoint-4")
+    launched(config, "--resume_from_checkpoint", "last", how=FSDP)
+    assert [row["step"] for row in two.metrics() if "loss" in row] == [1, 2, 3, 4]
+    for ours, wanted in zip(curve(two), before, strict=True):
+        assert ours == pytest.approx(wanted, rel=1e-6)
+
+
+def test_the_queue_starts_stops_resumes_and_kills_both(settings, tmp_path):
+    """As the app does it; the run goes on as two processes, and after a kill nothing of it is left."""
+    config = settings(max_steps=5000, save_steps=5000, per_device_train_batch_size=2, auto_merge_final=False)
+    deadline = time.monotonic() + 300
+
+    def until(condition) -> None:
+        while not condition():
+            assert time.monotonic() < deadline, run.log_tail()
+            assert run.alive() or run.state in (State.QUEUED, State.STOPPED), run.log_tail()
+            time.sleep(0.1)
+
+    run = jobs.start(config, tmp_path / "runs", "parts", processes=2)
+    until(lambda: run.state == State.TRAINING and run.status().get("step", 0) > 1)
+    jobs.stop(run)
+    until(lambda: run.state == State.STOPPED)
+    assert run.status()["error"] is None
+    [checkpoint] = run.checkpoints()
+    assert {path.name for path in checkpoint.glob("rng_*")} == {"rng_state_0.pth", "rng_state_1.pth"}
+    step = run.status()["step"]
+    until(lambda: process_start(run.status()["launcher"]) is None)  # both have left
+
+    jobs.resume(run)
+    until(lambda: run.state == State.TRAINING and run.status().get("step", 0) > step)
+    everyone = jobs._processes(run.status())
+    assert len(everyone) == 3  # the launcher and two trainings
+    jobs.kill(run)
+    assert [process_start(pid) for pid in everyone] == [None] * 3
+    assert run.status()["error"] == "Killed on request."
+    steps = [row["step"] for row in run.metrics()]
+    assert steps == list(range(1, len(steps) + 1))  # no step twice, none left out
+
+
+def test_another_number_of_processes_than_the_checkpoints_is_named(settings, trained, caplog):
+    run = trained(settings(max_steps=1, save_steps=1, auto_merge_final=False))
+    checkpoint = run.folder / "checkpoint-1"
+    origin = json.loads((checkpoint / ORIGIN).read_text())
+    refuse_strangers(checkpoint, origin)
+    assert "Other settings" not in caplog.text
+    refuse_strangers(checkpoint, origin | {"processes": 2})
+    assert "Other settings than the checkpoint's, so another curve from here on: processes 1 -> 2." in caplog.text
+
+
+def test_what_cannot_be_shared_out_is_refused_before_anything_loads(settings, trained, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(ConfigError, match=r"asks for FSDP, and a base in 4 bits cannot be cut up. Turn use_qlora"):
+        trained(settings(use_qlora=True))
+    monkeypatch.setenv("FSDP_OFFLOAD_PARAMS", "true")
+    with pytest.raises(ConfigError, match=r"fsdp_offload_params is true .* Set it false"):
+        trained(settings(model_save_path=str(tmp_path / "other")))
+    layer = torch.nn.Linear(4, 4)
+    layer.weight = torch.nn.Parameter(torch.zeros(4, 2, dtype=torch.uint8), requires_grad=False)
+    decoder = SimpleNamespace(layers=[layer], embed_tokens=torch.nn.Embedding(2, 2))
+    model = SimpleNamespace(get_base_model=lambda: SimpleNamespace(model=decoder), parameters=layer.parameters)
+    with pytest.raises(ModelError, match="this base has layers in uint8"):
+        sharding.share_out(model, torch.device("cpu"))
+
+
+def test_accelerate_does_not_hear_of_fsdp(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    assert Team.join(torch.device("cpu")) == Team()  # one process: nothing to share out
+    assert not sharding.asked_for()
+
+
+def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
+    taken = []
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.set_device", taken.append)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert own_device(torch.device("cuda")) == torch.device("cuda", 1)
+    assert taken == [torch.device("cuda", 1)]
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    with pytest.raises(RunError, match=r"4 processes were started, .* 2 can be seen here. Start 2"):
+        own_device(torch.device("cuda"))
+    assert own_device(torch.device("cpu")) == torch.device("cpu")

@@ -11,7 +11,7 @@ import pytest
 from cadrecode import jobs
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError, DatasetError, RunError
-from cadrecode.estimate import recommended
+from cadrecode.estimate import estimate, recommended
 from cadrecode.runs import Run, State
 from cadrecode.ui import film, form, new_run, watching
 from cadrecode.ui.text import Words
@@ -99,6 +99,38 @@ def test_the_command_says_what_differs_and_can_be_pasted(tmp_path):
     assert again.max_steps == config.max_steps + 1
 
 
+def test_several_processes_are_launched_and_settings_know_nothing_of_it(tmp_path, queue_only):
+    runs_dir = tmp_path / "runs"
+    alone = new_run.command(values(), "quickstart", runs_dir, "trial")
+    team = new_run.command(values(), "quickstart", runs_dir, "trial", 2)
+    assert team == alone.replace("python ", "accelerate launch --multi_gpu --num_processes 2 ", 1)
+    assert "--config configs/quickstart.yaml" in team
+    run = Run(runs_dir / new_run.start(values(), runs_dir, "trial", 2.0))  # as a number field gives it
+    assert jobs.processes_of(run) == 2
+    assert jobs.processes_of(Run(runs_dir / new_run.start(values(), runs_dir, "trial"))) == 1
+    assert "2 processes" in watching.look(run, EN).html
+    assert "processes:" not in run.config_yaml()
+    for nothing in (None, 0, -1, 1.5):
+        with pytest.raises(ConfigError, match="number of processes that train together: 1 or more"):
+            new_run.start(values(), runs_dir, "trial", nothing)
+
+
+def test_the_badge_judges_each_process_by_its_share(monkeypatch):
+    free = 24_000_000_000
+    monkeypatch.setattr("cadrecode.estimate.available_memory", lambda device: free)
+    config = new_run.preset("quickstart").changed(device="cpu")
+    assert estimate(config).available_bytes == free
+    assert estimate(config, processes=3).available_bytes == free // 3
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert estimate(config.changed(device="auto"), processes=3).available_bytes == free  # a GPU for each
+    seen = []
+    shown = new_run.badge(values(), EN, lambda config, n: seen.append(n) or judged("fits")(config, n), 3)
+    assert "needs about 18.00 GB, 24.00 GB are free (each of 3 processes)" in shown
+    assert "(each of" not in new_run.badge(values(), EN, judged("fits"))
+    assert new_run.changes(values(), lambda config, n: seen.append(n) or judged("tight")(config, n), 2) == {}
+    assert seen == [3, 2]
+
+
 def test_data_comes_from_a_family_or_from_a_path_that_exists(tmp_path):
     assert new_run.data_path(new_run.INVENTED, "shafts", 300, "") == "invent:shafts:300"
     assert new_run.data_path(new_run.OWN, "shafts", 300, f' "{tmp_path}" ') == str(tmp_path)
@@ -140,7 +172,7 @@ def test_settings_go_out_and_in_as_yaml(services):
 
 def judged(verdict, changes=None, advice=None):
     parts = {"weights": 3_400_000_000, "adapters": 70_000_000}
-    return lambda config: SimpleNamespace(
+    return lambda config, processes: SimpleNamespace(
         parts=parts, trainable=17_400_000, adapter_bytes=70_000_000, peak_bytes=18_000_000_000,
         available_bytes=24_000_000_000, verdict=verdict, advice=advice, changes=changes or {},
         recommended=recommended(24_000_000_000),

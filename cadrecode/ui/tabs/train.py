@@ -60,6 +60,7 @@ class Asked:
     fields: dict[str, gr.components.Component]
     badge: gr.HTML
     fix: gr.Button
+    processes: gr.Number
     start: gr.Button
     command: gr.HTML
     import_yaml: gr.UploadButton
@@ -78,7 +79,7 @@ class Asked:
     def named(self) -> dict[str, gr.components.Component]:
         """The same by name."""
         data = {"source": self.source, "family": self.family, "count": self.count, "path": self.path}
-        return {"preset": self.preset, **data, "name": self.name, **self.fields}
+        return {"preset": self.preset, **data, "name": self.name, "processes": self.processes, **self.fields}
 
 
 def _ask(words: Words) -> Asked:
@@ -110,6 +111,10 @@ def _ask(words: Words) -> Asked:
     fields = _fields(config, words)
     badge = gr.HTML(html.note(words("fit.waiting")), min_height=76, elem_id="badge")
     fix = gr.Button(words("fit.fix"), size="sm", visible=False, elem_id="fix")
+    processes = gr.Number(
+        1, precision=0, minimum=1, label=words("train.processes"), info=words("train.processes.info"),
+        elem_id="processes",
+    )  # fmt: skip
     start = gr.Button(words("train.start"), variant="primary", elem_id="start")
     command = gr.HTML(html.command("", words), js_on_load=html.COPY, container=True, elem_id="command")
     with gr.Row():
@@ -117,8 +122,8 @@ def _ask(words: Words) -> Asked:
         load = gr.UploadButton(words("train.import"), file_types=kinds, size="sm", min_width=120, elem_id="import-yaml")
         save = gr.DownloadButton(words("train.export"), size="sm", min_width=120, elem_id="export-yaml")
     return Asked(
-        source, family, count, path, preview, draw, which, strength, name, fields, badge, fix, start, command, load,
-        save,
+        source, family, count, path, preview, draw, which, strength, name, fields, badge, fix, processes, start,
+        command, load, save,
     )  # fmt: skip
 
 
@@ -141,7 +146,7 @@ def _fields(config: TrainConfig, words: Words) -> dict[str, gr.components.Compon
     return fields
 
 
-def _gathered(fields, which, source, family, count, path, name, *values) -> dict[str, Any]:
+def _gathered(fields, which, source, family, count, path, name, processes, *values) -> dict[str, Any]:
     """Widget values in, settings out. Raises ConfigError: there is no such data."""
     base = new_run.preset(which).model_dump()
     return {**base, **dict(zip(fields, values)), "train_data_path": new_run.data_path(source, family, count, path)}
@@ -164,6 +169,12 @@ def _filled(config: TrainConfig, asked: Asked) -> dict:
 
 def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services, words: Words, tab: gr.Tab) -> None:
     gathered = partial(_gathered, asked.fields)
+    name_at, processes_at = (list(asked.named).index(one) for one in ("name", "processes"))
+
+    def launched(given) -> tuple:
+        """What is asked for besides the settings: the run's name, and its number of processes."""
+        return given[name_at], given[processes_at]
+
     form_widgets = [*asked.data, asked.strength, *asked.fields.values()]
 
     hear(asked.preset.input, lambda which: _filled(new_run.preset(which), asked), asked.preset, form_widgets, words)
@@ -191,9 +202,9 @@ def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services,
     def show_command(*given):
         try:
             values = gathered(*given)
-            said = new_run.command(values, given[0], services.runs_dir, given[5])
+            said = new_run.command(values, given[0], services.runs_dir, *launched(given))
             return html.command(said, words), gr.update(
-                value=str(new_run.write_yaml(values, services, given[5])), interactive=True
+                value=str(new_run.write_yaml(values, services, given[name_at])), interactive=True
             )
         except ConfigError as error:
             return html.warning(words.said(str(error))), gr.update(interactive=False)
@@ -202,16 +213,18 @@ def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services,
 
     def show_badge(*given):
         try:
-            values = gathered(*given)
-            return new_run.badge(values, words), gr.update(visible=bool(new_run.changes(values)))
+            values, processes = gathered(*given), given[processes_at]
+            changes = new_run.changes(values, processes=processes)
+            return new_run.badge(values, words, processes=processes), gr.update(visible=bool(changes))
         except CadrecodeError as error:
             return html.warning(words.said(str(error))), gr.update(visible=False)
 
     hear(partial(gr.on, changes), show_badge, asked.inputs, [asked.badge, asked.fix], words, **always)
 
     def fix_it(*given):
+        changes = new_run.changes(gathered(*given), processes=given[processes_at])
         return {asked.fields[name]: value if isinstance(value, bool) else form.as_text(value)
-                for name, value in new_run.changes(gathered(*given)).items()}  # fmt: skip
+                for name, value in changes.items()}  # fmt: skip
 
     hear(asked.fix.click, fix_it, asked.inputs, list(asked.fields.values()), words)
 
@@ -224,7 +237,7 @@ def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services,
     hear(asked.draw.click, draw, [drawn, *asked.data], [drawn, asked.preview], words)
 
     def start_now(*given):
-        return new_run.start(gathered(*given), services.runs_dir, given[5])
+        return new_run.start(gathered(*given), services.runs_dir, *launched(given))
 
     follow(hear(asked.start.click, start_now, asked.inputs, shown.chosen, words).success)
 

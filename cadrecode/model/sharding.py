@@ -1,0 +1,70 @@
+"""A base shared out over the processes that train an adapter on it (FSDP), where one GPU cannot train it alone.
+
+What is large is the frozen base, so its layers are what is cut up: each process keeps its part, and gathers one layer
+at a time to compute with it. The adapter and the point encoder are 1 % of it and stay whole in every process. So all
+that is saved, checked or resumed (adapter, optimizer) is plain tensors, as without FSDP, and what rank 0 writes is all.
+
+accelerate's own way would cut up the adapter too, gather it for each checkpoint, and do nothing of it on a CPU, without
+a word: its FSDP is for accelerators, and becomes DDP there. So the launcher's wish is taken from it here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import torch
+from torch import distributed, nn
+
+from cadrecode.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+WISH = "ACCELERATE_USE_FSDP"  # what `accelerate launch` sets for a config with distributed_type: FSDP
+
+
+def asked_for() -> bool:
+    """Whether the launcher asks for FSDP."""
+    return os.environ.get(WISH, "false").lower() == "true"
+
+
+def take_over() -> bool:
+    """Whether the launcher asks for FSDP; accelerate does not hear of it any more."""
+    asked = asked_for()
+    os.environ.pop(WISH, None)
+    return asked
+
+
+def share_out(model: nn.Module, device: torch.device) -> int:
+    """Cut up the frozen weights of a model's decoder layers over all processes, and move the rest to `device`.
+
+    Args:    model: a PEFT model, on the CPU: a layer goes to the device by itself, and only a part of it stays there.
+    Returns: bytes of the base that this process holds now.
+    Raises:  ModelError: no layers, weights that cannot be cut (4 or 8 bits), or nothing in the layers that is frozen.
+    """
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+    from torch.distributed.tensor import DTensor
+
+    decoder = model.get_base_model().model
+    trained = {parameter for parameter in model.parameters() if parameter.requires_grad}
+    frozen = [p for layer in decoder.layers for p in layer.parameters() if p not in trained]
+    uncut = next((p for p in frozen if not p.is_floating_point()), None)
+    if not frozen or uncut is not None:
+        found = "no frozen layers" if uncut is None else f"layers in {str(uncut.dtype).removeprefix('torch.')}"
+        raise ModelError(f"FSDP cuts up frozen layers of floating-point numbers, and this base has {found}.")
+    mesh = init_device_mesh(device.type, (distributed.get_world_size(),))
+    for layer in decoder.layers:
+        fully_shard(layer, mesh=mesh, ignored_params=trained)
+    # The decoder has the next layer gathered while one computes. Its embeddings may be the output layer, too.
+    fully_shard(decoder, mesh=mesh, ignored_params=trained | set(decoder.embed_tokens.parameters()))
+    model.to(device)
+    # DDP averages the adapter's gradients; what is cut up is none of its business.
+    cut = [name for name, parameter in model.named_parameters() if isinstance(parameter, DTensor)]
+    model._ddp_params_and_buffers_to_ignore = cut
+    held = [parameter for parameter in model.parameters() if parameter not in trained]
+    return sum(_bytes(p.to_local() if isinstance(p, DTensor) else p) for p in held)
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
