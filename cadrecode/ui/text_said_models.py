@@ -84,6 +84,10 @@ SAID_OF_MODELS = {
     "Set it false, and start more processes if the base does not fit.": (
         "请将其设为 false；如果基础模型放不下，请启动更多进程。"
     ),
+    "The tokenizer has no token that continues a program of the language, so its grammar cannot be followed.": (
+        "该分词器没有能接续本语言程序的词元，因此无法遵循其语法。"
+    ),
+    "Leave --grammar out for this model.": "对此模型请不要使用 --grammar。",
     "Give the number of processes that train together: 1 or more.": "请给出一起训练的进程数：1 或更多。",
     "A run needs 1 process or more, and {processes} were asked for.": "运行至少需要 1 个进程，而要求的是 {processes} 个。",
     "Give the number of parts to invent: 1 or more.": "请给出要生成的零件数：1 或更多。",

@@ -14,7 +14,7 @@ from .conftest import REPOSITORY, SIZES, App, free_port, slide
 pytestmark = pytest.mark.e2e
 
 CLOUDS = REPOSITORY / "assets" / "clouds"
-DIAGONAL = [("narrow", "/zh"), ("wide", "/")]  # for stories that take long: each width and each language once
+DIAGONAL = [("narrow", "/zh"), ("wide", "/")]  # each width and each language once; all four: test_runs_page.py
 CLOSE_SECONDS = 3.0
 BUSY = 5  # times slower, a machine that runs other tests
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -34,9 +34,9 @@ SLIDE = """async (value) => {
 }"""
 
 
-@pytest.fixture(params=[(size, path) for size in SIZES for path in ("/", "/zh")], ids=lambda p: f"{p[0]}{p[1]}")
+@pytest.fixture(params=DIAGONAL, ids="".join)
 def visitor(request, page, app):
-    """A fresh visitor at each width, in each language, with the sample part ready."""
+    """A fresh visitor at each width, and in each language, with the sample part ready."""
     size, path = request.param
     page.set_viewport_size(dict(zip(("width", "height"), SIZES[size])))
     page.goto(f"{app.url}{path}")
@@ -74,7 +74,6 @@ def test_every_tab_has_help_and_fits(visitor):
         visitor.locator(".cr-about summary:visible").click()
 
 
-@pytest.mark.parametrize("visitor", DIAGONAL, indirect=True, ids=lambda p: "".join(p))
 def test_a_batch_lists_its_failure_and_ends_with_a_zip(visitor, tmp_path):
     broken = tmp_path / "broken.xyz"
     broken.write_text("1 2 3\n" * 9)
@@ -102,7 +101,6 @@ def test_a_batch_lists_its_failure_and_ends_with_a_zip(visitor, tmp_path):
     assert {"002-standoff/standoff.step", "002-standoff/standoff.py", "failed.txt"} <= set(names)
 
 
-@pytest.mark.parametrize("visitor", DIAGONAL, indirect=True, ids=lambda p: "".join(p))
 def test_a_report_opens_offline_and_a_link_brings_the_part(visitor, browser, app, tmp_path):
     with visitor.expect_download(timeout=30_000) as coming:
         visitor.locator("#download-page").click()
@@ -123,7 +121,6 @@ def test_a_report_opens_offline_and_a_link_brings_the_part(visitor, browser, app
     assert visitor.locator("#numbers .cr-lead").count() == 0  # the scan did not travel
 
 
-@pytest.mark.parametrize("visitor", DIAGONAL, indirect=True, ids=lambda p: "".join(p))
 def test_a_scan_in_metres_is_doubted_and_its_unit_can_be_set(visitor, tmp_path):
     lines = (CLOUDS / "standoff.xyz").read_text().splitlines()
     rows = [" ".join(str(float(x) / 1000) for x in line.split()[:3]) for line in lines if line[:1] not in "#"]

@@ -76,23 +76,18 @@ def test_as_many_workplanes_as_it_says():
     assert not begins_a_program(standing_on(MOST_PLANES + 1))
 
 
-def test_whatever_it_allows_is_read_but_for_loops():
-    """Letters drawn at random from those that may come next; only what takes arithmetic may be wrong with them."""
+def test_whatever_it_allows_is_read_but_for_what_takes_arithmetic():
+    """Letters drawn at random from those that may come next."""
     rng = np.random.default_rng(0)
     letters = sorted(set(HEAD + "0123456789.,-()[]'=/abcdefghijklmnopqrstuvwxyzXYZWPMTBoT"))
     read, errors = 0, []
-    while read < 150:
+    while read < 10:
         text, state = "", grammar().start
-        while not (grammar().is_whole(state) and rng.random() < 0.3):
-            state, letter = next(
-                (after, letter)
-                for letter in rng.permutation(letters)
-                if not grammar().is_dead(after := grammar().read(state, letter))
-            )
-            text += letter
-            if len(text) > 3000:
-                break
-        else:
+        while len(text) < 600 and not (grammar().is_whole(state) and rng.random() < 0.3):
+            afters = {letter: grammar().read(state, letter) for letter in letters}
+            letter = rng.choice([letter for letter, after in afters.items() if not grammar().is_dead(after)])
+            text, state = text + letter, afters[letter]
+        if grammar().is_whole(state):
             read += 1
             try:
                 parse(text)

@@ -29,9 +29,9 @@ SPOKEN = {  # calls whose words are for a person, however few
 STARTED = ("train/__init__.py", "model/proof.py")  # in processes of their own, so nothing imports them
 SENTENCE_WORDS = 3  # of other texts below the pages, those with as many words
 NOT_SHOWN = {  # what never comes to a page: programs, names of their numbers, files, faults of ours
-    "program/write.py", "program/families.py", "program/invent.py", "train/card.py", "config/pretraining.py",
-    "cloud/shapes.py", "cloud/align.py", "cloud/clean.py", "cloud/signed.py", "cloud/distance.py", "frames.py",
-    "scoring/deviation.py", "errors.py",
+    "program/write.py", "program/grammar.py", "program/families.py", "program/invent.py", "train/card.py",
+    "config/pretraining.py", "cloud/shapes.py", "cloud/align.py", "cloud/clean.py", "cloud/signed.py",
+    "cloud/distance.py", "frames.py", "scoring/deviation.py", "errors.py",
 }  # fmt: skip
 NO_MESSAGES = {  # what is searched for, logged, or a fault of ours
     "cannot allocate memory", "most recent call first", "Input should be", ", gap to gap tokens, median gap",
