@@ -4,11 +4,7 @@ Importing this package imports neither torch nor transformers; its modules do.
 """
 
 import importlib
-import logging
 import threading
-
-# On a CPU, bitsandbytes says at each import that it found no faster kernel on the hub. Its own works.
-logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 _importing = threading.Lock()
 
