@@ -75,8 +75,9 @@ class GrammarMask:
         self._end: int = tokenizer.convert_tokens_to_ids(END)
         self._texts = tokenizer.batch_decode([[index] for index in range(len(tokenizer))])
         self._letters: dict[str, Any] = {}  # a tree of letters; under None the ids of what is spelled so
+        special = set(tokenizer.all_special_ids)  # which the tokenizer looks up anew each time
         for index, text in enumerate(self._texts):
-            if index in tokenizer.all_special_ids or not text:
+            if index in special or not text:
                 continue
             place = self._letters
             for letter in text:
@@ -90,8 +91,8 @@ class GrammarMask:
         return self._grammar.start
 
     def read(self, state: State, token: int) -> State:
-        """The state after one more token, END left out."""
-        return state if token == self._end else self._grammar.read(state, self._texts[token])
+        """The state after one more token, which is not END."""
+        return self._grammar.read(state, self._texts[token])
 
     def restrict(self, logits: torch.Tensor, states: Sequence[State]) -> torch.Tensor:
         """(rows, V) logits and the rows' states -> (rows, V): tokens that must not come next at minus infinity.

@@ -16,7 +16,7 @@ import os
 import torch
 from torch import distributed, nn
 
-from cadrecode.errors import ModelError
+from cadrecode.errors import ConfigError, ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,22 @@ WISH = "ACCELERATE_USE_FSDP"  # what `accelerate launch` sets for a config with 
 def asked_for() -> bool:
     """Whether the launcher asks for FSDP."""
     return os.environ.get(WISH, "false").lower() == "true"
+
+
+def require_possible(quantization: str | None) -> None:
+    """Args: quantization: of the base, "4bit" or "8bit". Raises: ConfigError: FSDP is asked for, and cannot be so."""
+    if not asked_for():
+        return
+    if quantization is not None:
+        raise ConfigError(
+            f"The launcher asks for FSDP, and a base in {quantization.removesuffix('bit')} bits cannot be cut up. Turn "
+            "use_qlora, load_in_4bit and load_in_8bit off, or start it without the FSDP configuration."
+        )
+    if os.environ.get("FSDP_OFFLOAD_PARAMS", "false").lower() == "true":
+        raise ConfigError(
+            "fsdp_offload_params is true in the launcher's configuration; here the base stays on the GPUs. Set it "
+            "false, and start more processes if the base does not fit."
+        )
 
 
 def take_over() -> bool:

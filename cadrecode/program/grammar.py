@@ -147,7 +147,9 @@ _SHARED = {
         ),
         _many(_EDGE),
         _maybe(".close()"),
-        _all(".assemble(", _maybe(_MODE), ")"),
+        ".assemble(",
+        _maybe(_MODE),
+        ")",
     ),
 }
 

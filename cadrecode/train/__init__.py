@@ -353,24 +353,9 @@ def _check_possible(config: TrainConfig, run: Run) -> None:
     if config.more_train_data is not None:
         require(config.more_train_data)
     prepare_tracker(config.tracker, run.folder)
-    if sharding.asked_for():
-        _refuse_unshardable(config)
+    sharding.require_possible(config.quantization)
     for advice in config.advice():
         log.warning("%s", advice)
-
-
-def _refuse_unshardable(config: TrainConfig) -> None:
-    """Raises: ConfigError: FSDP is asked for and these settings cannot be trained so."""
-    if config.quantization is not None:
-        raise ConfigError(
-            f"The launcher asks for FSDP, and a base in {config.quantization.removesuffix('bit')} bits cannot be cut "
-            "up. Turn use_qlora, load_in_4bit and load_in_8bit off, or start it without the FSDP configuration."
-        )
-    if os.environ.get("FSDP_OFFLOAD_PARAMS", "false").lower() == "true":
-        raise ConfigError(
-            "fsdp_offload_params is true in the launcher's configuration; here the base stays on the GPUs. Set it "
-            "false, and start more processes if the base does not fit."
-        )
 
 
 def _checkpoint_to_resume(config: TrainConfig, run: Run) -> Path | None:
