@@ -127,6 +127,7 @@ def main() -> None:
     arguments.add_argument("--dropout", type=float, default=0.1, help="of the adapter [%(default)s]")
     arguments.add_argument("--warm-up", type=int, default=WARM_UP, help="steps before the timed ones [%(default)s]")
     arguments.add_argument("--give-back", type=int, default=0, help="1: ours gives back what it frees (train/heap.py)")
+    arguments.add_argument("--cpu-precision", default="no", choices=("no", "bf16"), help="of training there [float32]")
     arguments.add_argument("--row", type=int, help=argparse.SUPPRESS)
     arguments.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = arguments.parse_args()
@@ -175,7 +176,8 @@ def _start(number: int, options: argparse.Namespace) -> subprocess.Popen:
     """A process that imports, which takes as long as the measuring, and then waits for a line."""
     # -P: this folder's kernels.py would be taken for the package `kernels` that transformers looks for.
     command = [sys.executable, "-P", __file__, "--row", str(number), "--folder", str(options.folder)]
-    for name in ("device", "shape", "steps", "new_tokens", "layers", "dropout", "warm_up", "give_back"):
+    numbers = ("steps", "new_tokens", "layers", "dropout", "warm_up", "give_back")
+    for name in ("device", "shape", "cpu_precision", *numbers):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     root = str(Path(__file__).resolve().parents[1])
     environment = os.environ | {
@@ -305,6 +307,7 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
 
     config = TrainConfig(
         device=options.device,
+        mixed_precision="bf16" if options.device == "cuda" else options.cpu_precision,
         use_qlora=row.part == "qlora",
         lora_dropout=options.dropout,
         per_device_train_batch_size=len(row.lengths),

@@ -34,7 +34,9 @@ def main() -> None:
     arguments.add_argument("--warm-up", type=int, default=gpu.WARM_UP, help="steps before those [%(default)s]")
     arguments.add_argument("--rows", default="", help="only these of the comparison, by number with commas")
     arguments.add_argument("--estimates", action="store_true", help="how good the estimate is, on small shapes")
+    arguments.add_argument("--shapes", default=",".join(SMALL_SHAPES), help="which of these, with commas [%(default)s]")
     arguments.add_argument("--seconds", type=float, default=3600, help="limit of a row [%(default)s]")
+    arguments.add_argument("--cpu-precision", default="no", choices=("no", "bf16"), help="of a CPU [float32]")
     arguments.add_argument("--json", type=Path, help="where the figures go")
     options = arguments.parse_args()
     options.new_tokens, options.dropout = 0, 0.1 if options.estimates else 0.0
@@ -43,7 +45,7 @@ def main() -> None:
         options.warm_up, options.steps = 1, 1  # the second step is the first that has the optimizer's state
     rows = COMPARED if not options.rows else [COMPARED[int(number)] for number in options.rows.split(",")]
     measured = []
-    for shape in SMALL_SHAPES if options.estimates else (options.shape,):
+    for shape in options.shapes.split(",") if options.estimates else (options.shape,):
         options.shape = shape
         for row in ESTIMATED if options.estimates else rows:
             result = measure(row, options)

@@ -58,6 +58,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=2, help="turns of each side [%(default)s]")
     arguments.add_argument("--steps", type=int, help="timed steps of each turn [6 and 2]")
     arguments.add_argument("--batch", type=int, help="programs in each [8 and 2]")
+    arguments.add_argument("--cpu-precision", default="no", choices=("no", "bf16"), help="of both sides [float32]")
     arguments.add_argument("--json", type=Path, help="where the figures go")
     options = arguments.parse_args()
     torch.set_num_threads(1)
@@ -68,7 +69,7 @@ def main() -> None:
     for name in options.bases.split(","):
         chosen = {key: value for key in ("steps", "batch") if (value := getattr(options, key))}
         base = replace(BASES[name], **chosen)
-        rows = [measure(base, side) for _ in range(options.rounds) for side in ("plain", "ours")]
+        rows = [measure(base, side, options.cpu_precision) for _ in range(options.rounds) for side in ("plain", "ours")]
         measured += rows
         for row in rows:
             losses = f"{row['losses'][0]:.4f} {row['losses'][-1]:.4f}"
@@ -92,11 +93,12 @@ def compared(rows: list[dict]) -> str:
     return f"ours / plain | {clock:.2f} x | {processor:.2f} x | losses of all {len(ours)} steps within {differ:.1e}"
 
 
-def measure(base: Base, side: str) -> dict:
+def measure(base: Base, side: str, mixed_precision: str) -> dict:
     """One side's steps from the same start: samples a second, and the losses."""
     config = TrainConfig(
         base_model_name=EMBEDDED,
         device="cpu",
+        mixed_precision=mixed_precision,
         lora_dropout=0.0,
         noise_probability=0,
         per_device_train_batch_size=base.batch,
@@ -111,7 +113,7 @@ def measure(base: Base, side: str) -> dict:
         seed=SEED,
     )
     precision = Precision.of(config)
-    model, views = _embedded(config) if base.name == "embedded" else _slice(precision)
+    model, views = _embedded(config, precision) if base.name == "embedded" else _slice(precision)
     model.__class__ = network(stock=side == "plain")
     clock, folder = Clock(), Path(tempfile.mkdtemp(prefix="training-speed-"))
     torch.manual_seed(SEED)  # the same adapters on both sides
@@ -141,8 +143,8 @@ class SameClouds(Views):
         return super().__getitem__(item % len(self.encoded))
 
 
-def _embedded(config: TrainConfig):
-    model, tokenizer = load_model(EMBEDDED, device="cpu", dtype=torch.float32)
+def _embedded(config: TrainConfig, precision: Precision):
+    model, tokenizer = load_model(EMBEDDED, device="cpu", dtype=precision.dtype)
     programs = load_programs(f"invent:general:{PAIRS}", seed=SEED)
     pairs, _ = encode(programs, tokenizer, config.max_seq_length - config.n_points)
     return model, SameClouds(pairs, config.n_points, seed=SEED)

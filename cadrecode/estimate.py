@@ -155,7 +155,9 @@ def _dtype(settings: TrainConfig, gpu: bool):
     import torch
 
     if not gpu:
-        return torch.float32
+        from cadrecode.model.load import cpu_training_dtype
+
+        return cpu_training_dtype(settings.mixed_precision, settings.quantization)
     return {"bf16": torch.bfloat16, "fp16": torch.float16, "no": torch.float32}[settings.mixed_precision]
 
 

@@ -53,6 +53,8 @@ class TrainConfig(Settings):
     """Write each program as the embedded base writes an equal shape: only shapes are learnt. auto: for that base."""
     turned_copies: NonNegativeInt = 0
     """Copies of each training program, turned or mirrored at random onto the axes, in canonical spelling."""
+    warped_copies: NonNegativeInt = 0
+    """Copies of each training program in other proportions, in canonical spelling: the same designs, other numbers."""
     max_train_samples: MaybeCount = None
     """Use at most this many training programs. Empty means all."""
     max_eval_samples: MaybeCount = 256
@@ -142,7 +144,7 @@ class TrainConfig(Settings):
     seed: Seed = 42
     """Same seed, same machine, same run."""
     mixed_precision: Precision = "bf16"
-    """bf16, fp16 or no. On a CPU training runs in float32 whatever is said here."""
+    """bf16, fp16 or no. A CPU trains in bf16 where it has AVX-512 BF16 or AMX, else in float32."""
     gradient_checkpointing: bool = False
     """Compute activations twice instead of storing them: less memory, about a third slower."""
     num_workers: NonNegativeInt = 4

@@ -25,7 +25,7 @@ from cadrecode.errors import DatasetError, PointCloudError, ProgramError
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
 from cadrecode.program import build, edit, iou, parse, write
 from cadrecode.program import invent as inventing
-from cadrecode.program.canonical import canonical, turned
+from cadrecode.program.canonical import canonical, turned, warped
 from cadrecode.program.language import Program
 from cadrecode.program.solid import bounds, sample
 from cadrecode.program.turn import Turn
@@ -161,21 +161,51 @@ def _respelled(pair: Pair) -> Pair:
     return replace(pair, text=write(canonical(parse(pair.text))))
 
 
-def with_turned(programs: Programs, copies: int, seed: int) -> Programs:
-    """The pairs, and so many copies of each, turned or mirrored at random onto the axes: canonical programs again.
+def turned_copies(
+    programs: Programs, copies: int, seed: int, should_stop: Callable[[], bool] = lambda: False
+) -> list[Pair]:
+    """So many copies of each pair, turned or mirrored at random onto the axes: canonical programs again.
 
     A program that is more than slabs along the axes gets none.
+
+    Args: should_stop: looked at between programs; True ends the making early.
     """
 
     def made() -> Iterator[Pair]:
-        for copy in range(copies):
-            for pair in programs.pairs:
-                turn = Turn.draw(np.random.default_rng([seed, zlib.crc32(pair.name.encode()), copy]))
-                program = turned(parse(pair.text), turn)
-                if program is not None:
-                    yield Pair(f"{pair.name}, turned", write(program), np.array(turn.points(pair.points)))
+        for _, pair, rng in _copies(programs, copies, seed, should_stop):
+            turn = Turn.draw(rng)
+            program = turned(parse(pair.text), turn)
+            if program is not None:
+                yield Pair(f"{pair.name}, turned", write(program), np.array(turn.points(pair.points)))
 
-    return Programs(programs.source, [*programs.pairs, *on_disk(made())], programs.skipped)
+    return list(on_disk(made()))
+
+
+def warped_copies(
+    programs: Programs, copies: int, seed: int, should_stop: Callable[[], bool] = lambda: False
+) -> list[Pair]:
+    """Up to so many parts of each pair's design in other proportions, canonical; as `turned_copies`.
+
+    A program that is more than slabs along the axes gets none, and whole numbers break some.
+    """
+
+    def made() -> Iterator[Pair]:
+        for copy, pair, rng in _copies(programs, copies, seed + 1, should_stop):
+            program = warped(parse(pair.text), rng)
+            if program is not None and in_code_frame(*bounds(build(program))):
+                yield make_pair(f"{pair.name}, warped {copy + 1}", write(program), seed=seed)
+
+    return list(on_disk(made()))
+
+
+def _copies(
+    programs: Programs, copies: int, seed: int, should_stop: Callable[[], bool]
+) -> Iterator[tuple[int, Pair, np.random.Generator]]:
+    for copy in range(copies):
+        for pair in programs.pairs:
+            if should_stop():
+                return
+            yield copy, pair, np.random.default_rng([seed, zlib.crc32(pair.name.encode()), copy])
 
 
 def exists(source: str | Path) -> bool:

@@ -378,6 +378,13 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+def cpu_training_dtype(mixed_precision: str, quantization: str | None) -> torch.dtype:
+    """bf16 where asked for, and the processor multiplies in it (AVX-512 BF16, AMX); float32 else, and in 4 bits."""
+    skills = torch.cpu.get_capabilities()
+    has_bf16 = skills.get("avx512_bf16") or skills.get("amx_bf16")
+    return torch.bfloat16 if mixed_precision == "bf16" and quantization is None and has_bf16 else torch.float32
+
+
 def pick_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
     """A dtype by name or by what the device is good at.
 

@@ -33,7 +33,7 @@ from cadrecode.program.language import (
 from cadrecode.program.outlines import Degenerate, Outline, mapped
 from cadrecode.program.pieces import LOCAL_AXES, Slab
 from cadrecode.program.regions import regions
-from cadrecode.program.solid import axes, build, iou
+from cadrecode.program.solid import axes, bounds, build, iou
 from cadrecode.program.spelling import (
     A_PATTERN,
     GRID_SAGITTA,
@@ -45,10 +45,12 @@ from cadrecode.program.spelling import (
     spelled,
 )
 from cadrecode.program.turn import Turn
+from cadrecode.program.warp import Warp
 
 EQUAL = 0.995  # IoU of two spellings of one shape, rounded
 SAME = 0.9999  # IoU of a drawing with and without what its shape does not need
 MOST_TRIED = 8  # slabs; beyond that a plainer drawing takes seconds to find, and the base knows four solids
+TURNED = 0.5  # of warped programs
 FLAT = 1e-6  # of a direction: what is left along the other axes
 
 
@@ -95,6 +97,29 @@ def turned(program: Program, turn: Turn) -> Program | None:
     try:
         return respelled([turn.slab(slab) for slab in drawing(program)], solid)
     except NotDrawn:
+        return None
+
+
+def warped(program: Program, rng: np.random.Generator) -> Program | None:
+    """A part of other proportions in the design of a canonical program (`Warp`), every other one turned, too.
+
+    Returns: canonical, CODE frame; None where the program is more than slabs along the axes, or rounding breaks what
+        would come out.
+    """
+    try:
+        slabs = drawing(program)
+        warp = Warp.draw(slabs, rng)
+        slabs = [warp.slab(slab) for slab in slabs]
+        body = _body([*map(_spelled, slabs)])
+        if not body.volume() > 0:
+            return None
+        frame = Warp.onto_frame(*bounds(body))  # cuts may have taken an end away
+        slabs = [frame.slab(slab) for slab in slabs]
+        if rng.random() < TURNED:
+            turn = Turn.draw(rng)
+            slabs = [turn.slab(slab) for slab in slabs]
+        return respelled(slabs, _body([*map(_spelled, slabs)]))
+    except (NotDrawn, Degenerate, ProgramError):
         return None
 
 

@@ -24,7 +24,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
-from cadrecode.data.dataset import Programs, exists, load_programs, require, with_turned
+from cadrecode.data.dataset import Programs, exists, load_programs, require, turned_copies, warped_copies
 from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, RunError
 from cadrecode.model import adapters, sharding
 from cadrecode.model.team import Team
@@ -89,7 +89,11 @@ def read_programs(config: TrainConfig, run: Run) -> tuple[Programs, Programs | N
     programs, validation = _read_both(config, run)
     if run.stop_requested():
         return programs, validation
-    programs = with_turned(programs, config.turned_copies, config.seed)
+    copies = turned_copies(programs, config.turned_copies, config.seed, run.stop_requested)
+    copies += warped_copies(programs, config.warped_copies, config.seed, run.stop_requested)
+    if copies:
+        log.info("Made of them: %s copies in other places or proportions", f"{len(copies):,}")
+    programs = replace(programs, pairs=programs.pairs + copies)
     if config.more_train_data is not None:
         more = load_programs(config.more_train_data, seed=config.seed, respell=config.respells)
         log.info("Mixed in: %s programs of %s", f"{len(more.pairs):,}", config.more_train_data)
@@ -305,6 +309,7 @@ def training_arguments(config: TrainConfig, run: Run, precision: Precision, eval
         bf16=precision.bf16,
         fp16=precision.fp16,
         use_cpu=precision.device.type == "cpu",
+        ddp_find_unused_parameters=False,  # every step uses all of an adapter; to look for more walks the whole graph
         dataloader_num_workers=min(config.num_workers, max(0, (os.cpu_count() or 1) - 1)),
         remove_unused_columns=False,
         prediction_loss_only=True,

@@ -12,7 +12,7 @@ import torch
 
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError
-from cadrecode.model.load import find_folder, load_model, pick_device
+from cadrecode.model.load import cpu_training_dtype, find_folder, load_model, pick_device
 from cadrecode.model.team import own_device
 from cadrecode.runs import Run, State
 
@@ -43,9 +43,11 @@ class Precision:
         if device.type == "cuda" and not torch.cuda.is_available():
             raise ConfigError(f"device is {config.device}, and torch finds no CUDA here. Set device to auto or cpu.")
         if device.type != "cuda":
-            if config.mixed_precision != "no" or config.quantization == "4bit":
-                log.info("On %s training computes in float32, whatever mixed_precision says.", device.type.upper())
-            return cls(device, torch.float32)
+            mixed = config.mixed_precision if device.type == "cpu" else "no"
+            dtype = cpu_training_dtype(mixed, config.quantization)
+            if dtype == torch.float32 and (config.mixed_precision != "no" or config.quantization == "4bit"):
+                log.info("On this %s training computes in float32.", device.type.upper())
+            return cls(device, dtype, bf16=dtype == torch.bfloat16)
         device = own_device(device)
         kind = config.mixed_precision
         if kind == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):

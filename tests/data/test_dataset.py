@@ -8,7 +8,7 @@ import pytest
 
 from cadrecode.build_dataset import build_dataset
 from cadrecode.data import load_programs
-from cadrecode.data.dataset import POOL_POINTS, make_pair, with_turned
+from cadrecode.data.dataset import POOL_POINTS, make_pair, turned_copies, warped_copies
 from cadrecode.errors import DatasetError, ProgramError
 from cadrecode.program import build, iou, parse
 from cadrecode.program.solid import bounds
@@ -161,16 +161,16 @@ def test_respelled_as_the_base_writes_it(tmp_path):
     assert load_programs(tmp_path / "built", respell=True).pairs[0].text == PLATE
 
 
-def test_turned_copies_are_parts_of_their_own(tmp_path):
+@pytest.mark.parametrize("copies", [turned_copies, warped_copies])
+def test_copies_are_parts_of_their_own(copies, tmp_path):
     path = tmp_path / "parts.jsonl"
     path.write_text("\n".join(json.dumps({"id": str(i), "code": text}) for i, text in enumerate((PLATE, ROD))))
     programs = load_programs(path)
-    more = with_turned(programs, 6, seed=0)
-    assert more.pairs[:2] == programs.pairs
-    assert len(more.pairs) == 14
-    assert len({pair.text for pair in more.pairs}) > 4
-    for pair in more.pairs:
+    more = copies(programs, 6, seed=0)
+    assert len(more) == 12
+    assert len({pair.text for pair in more}) > 4
+    for pair in more:
         corners = np.stack(bounds(build(parse(pair.text)))) / 100
         assert np.allclose((pair.points.min(axis=0), pair.points.max(axis=0)), corners, atol=0.02)
-    assert with_turned(programs, 6, seed=0).pairs == more.pairs
-    assert with_turned(programs, 0, seed=0).pairs == programs.pairs
+    assert copies(programs, 6, seed=0) == more
+    assert copies(programs, 0, seed=0) == []

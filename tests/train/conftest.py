@@ -96,6 +96,7 @@ def make_config(bases, programs):
             lora_alpha=8,
             auto_merge_lora=False,
             device="cpu",
+            mixed_precision="no",  # the same numbers on every processor
         )
         return quick.changed(**changes)
 

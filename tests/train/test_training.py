@@ -105,6 +105,31 @@ def test_qlora_holds_the_base_in_4_bits_and_merges_into_full_precision(settings,
     torch.testing.assert_close(merged[key], before[key] + 2 * b @ a)  # alpha / r = 2; the exact base, not the 4-bit one
 
 
+@pytest.mark.parametrize(
+    ("skills", "changes", "dtype"),
+    [
+        ({"avx512_bf16": True}, {}, torch.bfloat16),
+        ({"amx_bf16": True}, {}, torch.bfloat16),
+        ({"avx512_bf16": True}, {"mixed_precision": "no"}, torch.float32),
+        ({"avx512_bf16": True}, {"use_qlora": True}, torch.float32),
+        ({"avx2": True}, {}, torch.float32),
+    ],
+)
+def test_a_processor_trains_in_bf16_where_it_has_it(skills, changes, dtype, settings, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: skills)
+    precision = base.Precision.of(settings(mixed_precision="bf16").changed(**changes))
+    assert (precision.dtype, precision.bf16) == (dtype, dtype == torch.bfloat16)
+
+
+def test_bf16_on_a_processor_has_the_losses_of_float32(settings, trained, tmp_path, monkeypatch):
+    exact = losses(trained(settings(auto_merge_final=False)))
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    half = trained(settings(auto_merge_final=False, mixed_precision="bf16", model_save_path=str(tmp_path / "half")))
+    assert half.state == State.DONE
+    assert 0 < max(abs(losses(half)[step] - exact[step]) for step in exact) < 0.05
+    assert {value.dtype for value in read_adapter(half.folder).values()} == {torch.float32}
+
+
 def test_training_learns(settings, trained):
     run = trained(settings(max_steps=20, train_data_path="invent:plates:6", auto_merge_final=False, lora_r=16))
     assert losses(run)[20] < losses(run)[1] - 0.25  # much for a random base whose words stay as they are
@@ -166,15 +191,16 @@ def test_held_out_programs_are_on_one_side_only(settings):
         hold_out(type(programs)("x", programs.pairs[:1] * 5, []), settings())
 
 
-def test_turned_copies_and_further_programs_are_for_training_alone(settings, tmp_path):
-    config = settings(do_eval=True, canonical="yes", turned_copies=2, more_train_data="invent:plates:5")
+def test_copies_and_further_programs_are_for_training_alone(settings, tmp_path):
+    none = settings(do_eval=True, canonical="yes")
+    config = none.changed(turned_copies=2, warped_copies=2, more_train_data="invent:plates:5")
     programs, held = read_programs(config, Run.create(config.model_save_path, config.to_yaml()))
-    plain, also_held = read_programs(config.changed(turned_copies=0, more_train_data=None), Run(config.model_save_path))
+    plain, also_held = read_programs(none, Run(config.model_save_path))
     assert [pair.text for pair in held.pairs] == [pair.text for pair in also_held.pairs]
     assert [pair.text for pair in programs.pairs[: len(plain.pairs)]] == [pair.text for pair in plain.pairs]
-    turned = [pair for pair in programs.pairs if pair.name.endswith(", turned")]
-    assert len(turned) > 1.5 * len(plain.pairs)
-    assert len(programs.pairs) == len(plain.pairs) + len(turned) + 5
+    copies = [[pair for pair in programs.pairs if f", {how}" in pair.name] for how in ("turned", "warped")]
+    assert all(len(made) > 1.5 * len(plain.pairs) for made in copies)
+    assert len(programs.pairs) == len(plain.pairs) + sum(map(len, copies)) + 5
 
 
 @pytest.mark.parametrize(

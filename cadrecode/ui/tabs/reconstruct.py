@@ -301,9 +301,9 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             reset = gr.Button(words("dimensions.reset"), size="sm")
             names = tuple(p.name for p in (*sizes, *places))
             after_move = [work, result, numbers, code, fault]
-            slid = hear(
+            slid = hear(  # without the queue: one answer to one request, where a hand waits for it
                 partial(gr.on, [one.input for one in made]), partial(move, names), [work, turned, mode, *made],
-                after_move, words, trigger_mode="always_last",
+                after_move, words, trigger_mode="always_last", queue=False,
             )  # fmt: skip
             hear(slid.success, make_files, work, [numbers, files_note, *files], words, trigger_mode="always_last")
             put_back = hear(reset.click, lambda: [p.value for p in (*sizes, *places)], None, made, words)
