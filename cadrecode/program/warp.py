@@ -39,25 +39,12 @@ class Warp:
         """One for a drawing, into the CODE frame."""
         boxes = np.array([slab.bounds() for slab in slabs if not slab.cut])
         low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
-        knots, images = [], []
-        for axis in range(3):
-            arcs = np.clip(_arcs_along(axis, slabs), low[axis], high[axis])
-            free, center = rng.uniform(low[axis], high[axis], PIECES - 1), (low[axis] + high[axis]) / 2
-            edges = np.concatenate((arcs.ravel(), free, (low[axis], high[axis])))
-            same = rng.random() < SYMMETRIC
-            edges = np.unique(np.concatenate((edges, 2 * center - edges)) if same else edges)
-            middle = (edges[1:] + edges[:-1]) / 2
-            even = ((arcs[:, :1] <= middle) & (middle <= arcs[:, 1:])).any(axis=0)
-            spread = rng.normal(0, PIECE_SPREAD, len(middle))
-            stretch = np.exp(
-                rng.normal(0, AXIS_SPREAD) + (np.where(middle < center, spread, spread[::-1]) if same else spread)
-            )
-            knots.append(edges)
-            images.append(np.concatenate(([0.0], np.cumsum(np.diff(edges) * np.where(even, 1, stretch)))))
+        knots = [_knots(low[axis], high[axis], _arcs_along(axis, slabs), rng) for axis in range(3)]
+        images = [np.concatenate(([0.0], np.cumsum(np.diff(edges) * stretch))) for edges, stretch in knots]
         scale = MODEL_SIDE * CODE_PER_MODEL / max(image[-1] for image in images)
-        images = [(image - image[-1] / 2) * scale for image in images]
         return cls(
-            *(tuple(tuple(values.tolist()) for values in each) for each in (knots, images)),
+            tuple(tuple(edges.tolist()) for edges, _ in knots),
+            tuple(tuple(((image - image[-1] / 2) * scale).tolist()) for image in images),
             float(rng.uniform(NARROWEST_HOLE, 1)),
         )
 
@@ -92,6 +79,23 @@ class Warp:
             outers=tuple(outline(one, slab.cut) for one in slab.outers),
             holes=tuple(outline(one, True) for one in slab.holes),
         )
+
+
+def _knots(low: float, high: float, arcs: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Where an axis is stretched anew, (K,) from low to high, and by what from each to the next, (K - 1,).
+
+    Args: arcs: (A, 2) from where to where arcs reach: not stretched.
+    """
+    arcs, center = np.clip(arcs, low, high), (low + high) / 2
+    edges = np.concatenate((arcs.ravel(), rng.uniform(low, high, PIECES - 1), (low, high)))
+    symmetric = rng.random() < SYMMETRIC
+    edges = np.unique(np.concatenate((edges, 2 * center - edges)) if symmetric else edges)
+    middle = (edges[1:] + edges[:-1]) / 2
+    spread = rng.normal(0, PIECE_SPREAD, len(middle))
+    if symmetric:
+        spread = np.where(middle < center, spread, spread[::-1])
+    in_arc = ((arcs[:, :1] <= middle) & (middle <= arcs[:, 1:])).any(axis=0)
+    return edges, np.where(in_arc, 1, np.exp(rng.normal(0, AXIS_SPREAD) + spread))
 
 
 def _arcs_along(axis: int, slabs: Sequence[Slab]) -> np.ndarray:

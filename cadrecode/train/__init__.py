@@ -89,10 +89,10 @@ def read_programs(config: TrainConfig, run: Run) -> tuple[Programs, Programs | N
     programs, validation = _read_both(config, run)
     if run.stop_requested():
         return programs, validation
+    if config.turned_copies or config.warped_copies:
+        log.info("Making %d turned and %d warped copies of each", config.turned_copies, config.warped_copies)
     copies = turned_copies(programs, config.turned_copies, config.seed, run.stop_requested)
     copies += warped_copies(programs, config.warped_copies, config.seed, run.stop_requested)
-    if copies:
-        log.info("Made of them: %s copies in other places or proportions", f"{len(copies):,}")
     programs = replace(programs, pairs=programs.pairs + copies)
     if config.more_train_data is not None:
         more = load_programs(config.more_train_data, seed=config.seed, respell=config.respells)
