@@ -10,7 +10,9 @@ from cadrecode.config import TrainConfig
 from cadrecode.errors import ModelError
 from cadrecode.estimate import GIB, estimate, recommended
 
-GUIDE = TrainConfig.load("configs/train_config_lora.yaml", {"device": "cpu"})
+GUIDE = TrainConfig.load(
+    "configs/train_config_lora.yaml", {"device": "cpu", "mixed_precision": "no"}
+)  # on every processor
 
 
 def test_parameters_are_those_of_the_model_and_not_of_a_table():
@@ -66,6 +68,7 @@ def test_opening_the_module_imports_no_torch():
 
 def test_the_command(capsys):
     words = ["estimate", "--config", "configs/train_config_lora.yaml", "--device", "cpu", "--gigabytes", "24"]
+    words += ["--mixed_precision", "no"]  # the same on every processor
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "34,971,648 of" in said

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from cadrecode.data import load_programs
 from cadrecode.data.batches import encode
-from cadrecode.data.dataset import POOL_POINTS, make_pair, with_turned
+from cadrecode.data.dataset import POOL_POINTS, make_pair, turned_copies, warped_copies
 from cadrecode.data.pool import on_disk
 from cadrecode.model.tokens import build_tokenizer, encode_program
 
@@ -43,15 +44,15 @@ def test_ten_times_the_pairs_take_hardly_more_memory():
 
 def test_every_source_of_pairs_and_their_tokens_lie_on_disk():
     programs = load_programs("invent:plates:6")
-    turned = with_turned(programs, 1, seed=0)
-    assert len(turned.pairs) > 6
-    for pair in turned.pairs:
+    copies = turned_copies(programs, 1, seed=0) + warped_copies(programs, 1, seed=0)
+    assert len(copies) > 6
+    for pair in programs.pairs + copies:
         assert isinstance(pair.points, np.memmap)
         assert pair.points.shape == (POOL_POINTS, 3)
     for pair in programs.pairs:
         np.testing.assert_array_equal(pair.points, make_pair(pair.name, pair.text).points)
-    tokenizer = build_tokenizer([pair.text for pair in turned.pairs])
-    encoded, _ = encode(turned, tokenizer, 10_000)
+    tokenizer = build_tokenizer([pair.text for pair in programs.pairs + copies])
+    encoded, _ = encode(replace(programs, pairs=programs.pairs + copies), tokenizer, 10_000)
     for entry in encoded:
         assert isinstance(entry.tokens, np.memmap)
         assert entry.tokens.tolist() == encode_program(tokenizer, entry.pair.text)
