@@ -8,12 +8,11 @@ broke the shape, or the language cannot say it), nobody knows one, and the row c
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
 from pathlib import Path
 
 import numpy as np
 
+from cadrecode.refine.batch import read_programs
 from cadrecode.scoring import Target, build_text, score
 from cadrecode.scoring.targets import Shape, load_targets
 
@@ -26,9 +25,7 @@ def main() -> None:
     arguments.add_argument("--targets", required=True, help="what `cadrecode evaluate` takes, with the same ids")
     arguments.add_argument("--otherwise", type=float, default=1.0, help="IoU where there is no program [%(default)s]")
     options = arguments.parse_args()
-    opened = gzip.open if options.programs.suffix == ".gz" else open
-    with opened(options.programs, "rt", encoding="utf-8") as file:
-        texts = {row["id"]: row["code"] for row in map(json.loads, file)}
+    texts = {row.id: row.code for row in read_programs(options.programs)[0]}
     ious = {shape.id: own_iou(shape, texts.get(shape.id)) for shape in load_targets(options.targets)}
     known = np.array([iou for iou in ious.values() if iou is not None])
     everywhere = np.concatenate((known, np.full(len(ious) - len(known), options.otherwise)))

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE
 from cadrecode.program.language import Point2
 from cadrecode.program.outlines import CircleOutline, LoopOutline, Outline, mapped
 from cadrecode.program.pieces import LOCAL_AXES, Slab
+from cadrecode.program.spelling import HALF_SIDE
 
 PIECES = 3  # along an axis, beside those that arcs make
 PIECE_SPREAD, AXIS_SPREAD = 0.4, 0.35  # standard deviation of the logarithm of a piece's stretch, and of an axis's
@@ -41,7 +41,7 @@ class Warp:
         low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
         knots = [_knots(low[axis], high[axis], _arcs_along(axis, slabs), rng) for axis in range(3)]
         images = [np.concatenate(([0.0], np.cumsum(np.diff(edges) * stretch))) for edges, stretch in knots]
-        scale = MODEL_SIDE * CODE_PER_MODEL / max(image[-1] for image in images)
+        scale = 2 * HALF_SIDE / max(image[-1] for image in images)
         return cls(
             tuple(tuple(edges.tolist()) for edges, _ in knots),
             tuple(tuple(((image - image[-1] / 2) * scale).tolist()) for image in images),
@@ -51,7 +51,7 @@ class Warp:
     @classmethod
     def onto_frame(cls, low: np.ndarray, high: np.ndarray) -> Warp:
         """The one that centres a box, (3,) and (3,), and makes its longest side that of the CODE frame."""
-        half = (high - low) / (high - low).max() * (MODEL_SIDE * CODE_PER_MODEL / 2)
+        half = (high - low) / (high - low).max() * HALF_SIDE
         return cls(tuple(zip(low.tolist(), high.tolist())), tuple(zip((-half).tolist(), half.tolist())))
 
     def along(self, axis: int, value: float) -> float:
