@@ -102,6 +102,7 @@ class _Server:
                         _kill_group(pid)
 
     def _fork(self, job_id: int, order: dict) -> None:
+        gate, opener = os.pipe()  # the child begins when it has been measured, not while
         pid = os.fork()
         if pid == 0:
             status = 1
@@ -110,6 +111,8 @@ class _Server:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 os.setpgid(0, 0)
                 isolation.die_with_parent()
+                os.close(opener)
+                os.read(gate, 1)
                 _do(order)
                 status = 0
             except BaseException:
@@ -119,6 +122,8 @@ class _Server:
         with contextlib.suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)  # both sides do it: whichever comes first
         self.jobs[pid] = (job_id, isolation.resident_mb(pid))
+        os.close(opener)
+        os.close(gate)
         _say(self.channel, started=job_id)
 
     def _reap(self) -> None:

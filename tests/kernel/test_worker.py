@@ -1,0 +1,37 @@
+"""The sandbox's child process, without CadQuery."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory a process holds")
+def test_a_job_does_not_begin_before_it_is_measured():
+    """On a busy machine the parent came to measure a child that had taken its memory already: growth 0, so "crashed"
+    was said of a program that ran out of memory."""
+    said = _run("""
+        import sys, time
+        from cadrecode.kernel import isolation, worker
+
+        measure = isolation.resident_mb
+        isolation.resident_mb = lambda pid: time.sleep(0.5) or measure(pid)
+        worker._do = lambda order: b"1" * (64 * 2**20)
+        server = worker._Server(sys.stdout)
+        server._fork(7, {})
+        while server.jobs:
+            server._reap()
+            time.sleep(0.01)
+    """)
+    assert said[0] == {"started": 7}
+    assert (said[1]["ended"], said[1]["status"]) == (7, 0)
+    assert said[1]["grown_mb"] > 60
+
+
+def _run(script: str) -> list[dict]:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60, check=True
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
