@@ -11,12 +11,16 @@ from cadrecode.errors import DatasetError
 log = logging.getLogger(__name__)
 
 
-def build_dataset(source: str | Path, out: str | Path, n: int | None = None, seed: int = 0) -> Programs:
+def build_dataset(
+    source: str | Path, out: str | Path, n: int | None = None, seed: int = 0, decimals: int = 0
+) -> Programs:
     """Read `source` (any format of `load_programs`) and write the folder `out`, which training reads directly.
 
-    Args:    n: at most this many pairs.
+    Args:
+        n: at most this many pairs.
+        decimals: of the numbers of parts that are invented or brought into the CODE frame.
     Returns: what was written, and what was skipped.
-    Raises:  DatasetError: the source is not usable, or `out` holds something already.
+    Raises: DatasetError: the source is not usable, or `out` holds something already.
     """
     out = Path(out)
     if exists(out) and any(out.iterdir()):
@@ -25,6 +29,7 @@ def build_dataset(source: str | Path, out: str | Path, n: int | None = None, see
         source,
         limit=n,
         seed=seed,
+        decimals=decimals,
         on_progress=lambda done, total: log.info("%s of %s programs", f"{done:,}", f"{total:,}"),
     )
     write_built(out, programs)

@@ -21,14 +21,14 @@ import numpy as np
 
 from cadrecode.cloud import CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud
 from cadrecode.data.pool import on_disk
+from cadrecode.data.sharing import ALONE, Processes, shared
 from cadrecode.errors import DatasetError, PointCloudError, ProgramError
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
 from cadrecode.program import build, edit, iou, parse, write
 from cadrecode.program import invent as inventing
-from cadrecode.program.canonical import canonical, turned, warped
+from cadrecode.program.canonical import canonical
 from cadrecode.program.language import Program
 from cadrecode.program.solid import bounds, sample
-from cadrecode.program.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ INVENTED = 2000  # parts of invent:<family> where no count is given
 POOL_POINTS = 4096  # surface points kept for each part; what the model sees is drawn from them anew in each epoch
 CODE_SIDE = MODEL_SIDE * CODE_PER_MODEL
 SIDE_SLACK, CENTER_SLACK = 0.03 * CODE_SIDE, 3.0  # programs of whole numbers miss the CODE frame by a little
-STEPS_PER_CODE = 2  # numbers brought into the CODE frame are rounded to halves, which CAD-Recode's programs have too
+STEPS_PER_CODE = 2  # without decimals numbers are brought into the CODE frame in halves, as CAD-Recode's programs have
 LEAST_IOU_ROUNDED = 0.8
 BOX_SLACK = 0.1  # of the longest side: a scan's box and its program's box agree at least this well
 POINTS_FILE, PROGRAMS_FILE = "points.npy", "programs.jsonl.gz"  # what build-dataset writes
@@ -116,8 +116,10 @@ def load_programs(
     limit: int | None = None,
     seed: int = 0,
     respell: bool = False,
+    decimals: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    processes: Processes = ALONE,
 ) -> Programs:
     """Read a source of programs and make pairs of what is good.
 
@@ -126,27 +128,34 @@ def load_programs(
         limit: at most this many pairs, drawn at random from the whole source.
         seed: of the draw, the surface points and the invented parts.
         respell: write each program as the embedded base writes an equal shape.
+        decimals: of the numbers, where they are not what the source has: of parts that are invented, or brought into
+            the CODE frame, or respelled.
         on_progress: called with (programs looked at, programs in all) now and then.
-        should_stop: looked at between programs; True ends the reading early.
+        should_stop: looked at now and then; True ends the reading early.
+        processes: share the work with these, which all read the same.
     Raises: DatasetError: no such source, not one of the formats, or nothing in it is usable.
     """
     source = str(source)
     path = Path(source)
     if (path / POINTS_FILE).is_file() and (path / PROGRAMS_FILE).is_file():
         built = _read_built(path, limit, seed)
-        return replace(built, pairs=[_respelled(pair) for pair in built.pairs]) if respell else built
-    entries, total = _entries(source, seed, limit)
+        return replace(built, pairs=[_respelled(pair, decimals) for pair in built.pairs]) if respell else built
+    entries, total = _entries(source, seed, limit, decimals)
     respell = respell and not source.startswith("invent:")  # those are
     skipped: list[Skipped] = []
 
+    def one(entry: _Entry) -> Pair | Skipped:
+        try:
+            return make_pair(entry.name, entry.text(), entry.cloud, seed=seed, respell=respell, decimals=decimals)
+        except (ProgramError, PointCloudError, UnicodeDecodeError) as error:
+            return Skipped(entry.name, str(error))
+
     def made() -> Iterator[Pair]:
-        for number, entry in enumerate(entries):
-            if should_stop():
-                return
-            try:
-                yield make_pair(entry.name, entry.text(), entry.cloud, seed=seed, respell=respell)
-            except (ProgramError, PointCloudError, UnicodeDecodeError) as error:
-                skipped.append(Skipped(entry.name, str(error)))
+        for number, result in enumerate(shared(entries, one, processes, should_stop)):
+            if isinstance(result, Pair):
+                yield result
+            else:
+                skipped.append(result)
             if on_progress and (number + 1) % 100 == 0:
                 on_progress(number + 1, total)
 
@@ -157,55 +166,8 @@ def load_programs(
     return Programs(source, pairs, skipped)
 
 
-def _respelled(pair: Pair) -> Pair:
-    return replace(pair, text=write(canonical(parse(pair.text))))
-
-
-def turned_copies(
-    programs: Programs, copies: int, seed: int, should_stop: Callable[[], bool] = lambda: False
-) -> list[Pair]:
-    """So many copies of each pair, turned or mirrored at random onto the axes: canonical programs again.
-
-    A program that is more than slabs along the axes gets none.
-
-    Args: should_stop: looked at between programs; True ends the making early.
-    """
-
-    def made() -> Iterator[Pair]:
-        for _, pair, rng in _copies(programs, copies, seed, should_stop):
-            turn = Turn.draw(rng)
-            program = turned(parse(pair.text), turn)
-            if program is not None:
-                yield Pair(f"{pair.name}, turned", write(program), np.array(turn.points(pair.points)))
-
-    return list(on_disk(made()))
-
-
-def warped_copies(
-    programs: Programs, copies: int, seed: int, should_stop: Callable[[], bool] = lambda: False
-) -> list[Pair]:
-    """Up to so many parts of each pair's design in other proportions, canonical; as `turned_copies`.
-
-    A program that is more than slabs along the axes gets none, and whole numbers break some.
-    """
-
-    def made() -> Iterator[Pair]:
-        for copy, pair, rng in _copies(programs, copies, seed + 1, should_stop):
-            program = warped(parse(pair.text), rng)
-            if program is not None and in_code_frame(*bounds(build(program))):
-                yield make_pair(f"{pair.name}, warped {copy + 1}", write(program), seed=seed)
-
-    return list(on_disk(made()))
-
-
-def _copies(
-    programs: Programs, copies: int, seed: int, should_stop: Callable[[], bool]
-) -> Iterator[tuple[int, Pair, np.random.Generator]]:
-    for copy in range(copies):
-        for pair in programs.pairs:
-            if should_stop():
-                return
-            yield copy, pair, np.random.default_rng([seed, zlib.crc32(pair.name.encode()), copy])
+def _respelled(pair: Pair, decimals: int) -> Pair:
+    return replace(pair, text=write(canonical(parse(pair.text), decimals)))
 
 
 def exists(source: str | Path) -> bool:
@@ -227,20 +189,23 @@ def count_programs(source: str | Path) -> int:
     return _entries(str(source), 0, None)[1]
 
 
-def make_pair(name: str, text: str, cloud: Path | None = None, *, seed: int = 0, respell: bool = False) -> Pair:
+def make_pair(
+    name: str, text: str, cloud: Path | None = None, *, seed: int = 0, respell: bool = False, decimals: int = 0
+) -> Pair:
     """One program as a training pair; its points from the cloud or mesh beside it, or else from its own surface.
 
-    Args:   respell: write it as the embedded base writes an equal shape.
-
+    Args:
+        respell: write it as the embedded base writes an equal shape.
+        decimals: of its numbers, where it is respelled or brought into the CODE frame.
     Raises: ProgramError, PointCloudError: it cannot be used, and why.
     """
     program = parse(text)
     solid = build(program)
     low, high = bounds(solid)
-    fits = in_code_frame(low, high)
+    fits = in_code_frame(low, high, decimals)
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     if cloud is None:
-        program = program if fits else to_code_frame(program, Frame.of(np.stack((low, high))))
+        program = program if fits else to_code_frame(program, Frame.of(np.stack((low, high))), decimals)
         solid = solid if fits else build(program)
         points, _ = sample(solid, POOL_POINTS, rng)
         frame = Frame.of(np.stack(bounds(solid)))
@@ -252,31 +217,32 @@ def make_pair(name: str, text: str, cloud: Path | None = None, *, seed: int = 0,
             scanned = frame.to_code(np.stack((raw.min(0), raw.max(0))))
             if np.abs(corners - scanned).max() > BOX_SLACK * CODE_SIDE:
                 raise ProgramError(f"its box and that of {cloud.name} differ by more than {BOX_SLACK:.0%}")
-            program = to_code_frame(program, frame)
+            program = to_code_frame(program, frame, decimals)
         points = raw[rng.choice(len(raw), POOL_POINTS, replace=len(raw) < POOL_POINTS)]
     if respell:
-        program = canonical(program)
+        program = canonical(program, decimals)
     return Pair(name, write(program), frame.to_model(points).astype(np.float16))
 
 
-def in_code_frame(low: np.ndarray, high: np.ndarray) -> bool:
-    """Whether a box, (3,) and (3,), is centred and its longest side 200, as programs of whole numbers manage it."""
-    centred = np.abs(low + high).max() / 2 <= CENTER_SLACK
-    return bool(centred and abs((high - low).max() - CODE_SIDE) <= SIDE_SLACK)
+def in_code_frame(low: np.ndarray, high: np.ndarray, decimals: int = 0) -> bool:
+    """Whether a box, (3,) and (3,), is centred and its longest side 200, as programs of such numbers manage it."""
+    slack = 10.0**-decimals
+    centred = np.abs(low + high).max() / 2 <= CENTER_SLACK * slack
+    return bool(centred and abs((high - low).max() - CODE_SIDE) <= SIDE_SLACK * slack)
 
 
-def to_code_frame(program: Program, frame: Frame) -> Program:
-    """A program in RAW numbers, in the CODE frame, its numbers rounded to halves.
+def to_code_frame(program: Program, frame: Frame, decimals: int = 0) -> Program:
+    """A program in RAW numbers, in the CODE frame, its numbers rounded: to halves, or to so many decimals.
 
     Raises: ProgramError: it is so fine that the rounding would make another part of it.
     """
     exact = edit.transform(program, 1 / frame.raw_per_code, tuple(-c / frame.raw_per_code for c in frame.center))
-    rounded = edit.transform(edit.rounded(edit.transform(exact, STEPS_PER_CODE), 0), 1 / STEPS_PER_CODE)
+    steps = 10**decimals if decimals else STEPS_PER_CODE
+    rounded = edit.transform(edit.rounded(edit.transform(exact, steps), 0), 1 / steps)
     agreement = iou(build(exact), build(rounded))
     if agreement < LEAST_IOU_ROUNDED:
         raise ProgramError(
-            f"Rounded to {1 / (STEPS_PER_CODE * CODE_SIDE):.2%} of its longest side it is another part "
-            f"(IoU {agreement:.2f})."
+            f"Rounded to {1 / (steps * CODE_SIDE):.2%} of its longest side it is another part (IoU {agreement:.2f})."
         )
     return rounded
 
@@ -291,11 +257,11 @@ class _Entry:
     cloud: Path | None = None
 
 
-def _entries(source: str, seed: int, limit: int | None) -> tuple[Iterable[_Entry], int]:
+def _entries(source: str, seed: int, limit: int | None, decimals: int = 0) -> tuple[Iterable[_Entry], int]:
     """The programs of a source, not yet read, and how many they are."""
     path = Path(source)
     if source.startswith("invent:"):
-        return _invented(source, seed, limit)
+        return _invented(source, seed, limit, decimals)
     require(source)
     if path.is_dir():
         entries = _files(path)
@@ -359,7 +325,7 @@ def _refusal(reason: str) -> Callable[[], str]:
     return refuse
 
 
-def _invented(source: str, seed: int, limit: int | None) -> tuple[Iterator[_Entry], int]:
+def _invented(source: str, seed: int, limit: int | None, decimals: int) -> tuple[Iterator[_Entry], int]:
     _, family, *rest = source.split(":")
     if family not in inventing.FAMILIES:
         raise DatasetError(f"{source}: no family {family!r}. There are {', '.join(sorted(inventing.FAMILIES))}.")
@@ -370,7 +336,7 @@ def _invented(source: str, seed: int, limit: int | None) -> tuple[Iterator[_Entr
 
     def made() -> Iterator[_Entry]:
         for i in range(count):
-            program = inventing.invent(rng, family)
+            program = inventing.invent(rng, family, decimals=decimals)
             yield _Entry(f"{family}-{i:06d}", lambda program=program: write(program))
 
     return made(), count

@@ -19,7 +19,7 @@ from cadrecode.errors import ModelError
 from cadrecode.model.tokens import END
 from cadrecode.program.grammar import State, grammar
 
-COMMA, NEXT_POINT, SEGMENT, ARC = ",", "),(", ")).segment((", ")).arc(("
+COMMA, DOT, NEXT_POINT, SEGMENT, ARC = ",", ".", "),(", ")).segment((", ")).arc(("
 POINT = 4  # tokens from one point to the next: x , y and what stands between
 
 
@@ -28,15 +28,17 @@ class EdgeMask:
     """Which token must not come next, by those before it. Pushed places are not repeated either.
 
     Needs a tokenizer with one token for an integer and one for what stands between two points, as `build_tokenizer`
-    makes it. Halves are two tokens and are let through; a half after a forbidden integer is forbidden with it.
+    makes it. Numbers with decimals are several tokens and are let through; decimals of a forbidden integer are
+    forbidden with it.
 
     Args:
-        comma, arc: their ids. between: ids of what stands between a point and the next.
+        comma, arc, dot: their ids. between: ids of what stands between a point and the next.
         arc_starts: ids of what stands before the first point of a loop that begins with an arc.
     """
 
     comma: int
     arc: int
+    dot: int
     between: frozenset[int]
     arc_starts: frozenset[int]
 
@@ -44,23 +46,27 @@ class EdgeMask:
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> EdgeMask | None:
         """The mask in a tokenizer's ids; None for one that spells numbers or edges in pieces, as Qwen's does."""
         ids = tokenizer.get_vocab()
-        if not all(piece in ids for piece in (COMMA, NEXT_POINT, SEGMENT, ARC, "-100", "100")):
+        if not all(piece in ids for piece in (COMMA, DOT, NEXT_POINT, SEGMENT, ARC, "-100", "100")):
             return None
         between = frozenset(ids[piece] for piece in (NEXT_POINT, SEGMENT, ARC))
         starts = frozenset(index for piece, index in ids.items() if piece.endswith(".arc((") and piece != ARC)
-        return cls(ids[COMMA], ids[ARC], between, starts)
+        return cls(ids[COMMA], ids[ARC], ids[DOT], between, starts)
 
     def forbidden(self, row: Sequence[int]) -> list[int]:
         """Ids that would end an edge where it begins, or repeat a point, if they came after these."""
         if len(row) < POINT + 2 or row[-1] != self.comma or row[-3] not in self.between or row[-5] != self.comma:
             return []
-        same = [row[-4]] if row[-6] == row[-2] else []  # as the point before
-        if len(row) < 2 * POINT + 3 or row[-9] != self.comma or row[-10] != row[-2]:
+        same = [row[-4]] if row[-6] == row[-2] and self._is_whole(row, -6) else []  # as the point before
+        if len(row) < 2 * POINT + 3 or row[-9] != self.comma or row[-10] != row[-2] or not self._is_whole(row, -10):
             return same
         # ...start)).arc((middle),(x,  and, where a loop begins with an arc,  .arc((start),(middle),(x,
         if row[-7] == self.arc or (row[-7] in self.between and row[-11] in self.arc_starts):
             same.append(row[-8])
         return same
+
+    def _is_whole(self, row: Sequence[int], place: int) -> bool:
+        """Whether the integer there is not the decimals of another."""
+        return len(row) < 1 - place or row[place - 1] != self.dot
 
 
 class GrammarMask:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import distributed
@@ -65,6 +66,14 @@ class Team:
         averaged = self.mean(torch.cat([gradient.flatten() for gradient in gradients]))
         for gradient, part in zip(gradients, averaged.split([gradient.numel() for gradient in gradients])):
             gradient.copy_(part.view_as(gradient))
+
+    def gather(self, value: Any) -> list[Any]:
+        """The value of each process, whatever can be pickled, in all of them."""
+        if self.size == 1:
+            return [value]
+        values = [None] * self.size
+        distributed.all_gather_object(values, value)
+        return values
 
     def agree(self, *values: float) -> list[float]:
         """The first process's values, in all of them: clocks differ, and all must stop at the same step."""

@@ -58,27 +58,29 @@ class NotDrawn(ValueError):
     """The program is more than slabs along the axes that are added, then cut."""
 
 
-def canonical(program: Program) -> Program:
+def canonical(program: Program, decimals: int = 0) -> Program:
     """The program in the base's spelling; itself where that would be another shape, or cannot be said.
 
-    Args:   program: CODE frame.
+    Args:
+        program: CODE frame.
+        decimals: of its numbers, here and below.
     Raises: ProgramError: the program builds nothing.
     """
     solid = build(program, GRID_SAGITTA)
     try:
-        slabs = simplified(drawing(program), solid)
+        slabs = simplified(drawing(program), solid, decimals)
     except (NotDrawn, Degenerate, ProgramError):
         return program
-    return respelled(slabs, solid) or program
+    return respelled(slabs, solid, decimals) or program
 
 
-def respelled(slabs: Sequence[Slab], solid: Manifold) -> Program | None:
+def respelled(slabs: Sequence[Slab], solid: Manifold, decimals: int = 0) -> Program | None:
     """The text of a drawing, in canonical order or, where that is another shape, in its own; None if both are.
 
     Args: solid: what it should be.
     """
     try:
-        steps = [*map(_spelled, slabs)]
+        steps = _spelled(slabs, decimals)
     except (Degenerate, ProgramError):
         return None
     for ordered in (in_order(steps), steps):
@@ -87,7 +89,7 @@ def respelled(slabs: Sequence[Slab], solid: Manifold) -> Program | None:
     return None
 
 
-def turned(program: Program, turn: Turn) -> Program | None:
+def turned(program: Program, turn: Turn, decimals: int = 0) -> Program | None:
     """A canonical program's part, turned or mirrored onto the axes, in canonical spelling; None where there is none.
 
     Raises: ProgramError: the program builds nothing.
@@ -95,22 +97,23 @@ def turned(program: Program, turn: Turn) -> Program | None:
     matrix = np.column_stack((turn.points(np.eye(3)).T, np.zeros(3)))
     solid = build(program, GRID_SAGITTA).transform(matrix)
     try:
-        return respelled([turn.slab(slab) for slab in drawing(program)], solid)
+        return respelled([turn.slab(slab) for slab in drawing(program)], solid, decimals)
     except NotDrawn:
         return None
 
 
-def warped(program: Program, rng: np.random.Generator) -> Program | None:
+def warped(program: Program, rng: np.random.Generator, decimals: int = 0, *, gentle: bool = False) -> Program | None:
     """A part of other proportions in the design of a canonical program (`Warp`), every other one turned, too.
 
+    Args:    gentle: much the same part, with other numbers.
     Returns: canonical, CODE frame; None where the program is more than slabs along the axes, or rounding breaks what
         would come out.
     """
     try:
         slabs = drawing(program)
-        warp = Warp.draw(slabs, rng)
+        warp = Warp.draw(slabs, rng, gentle=gentle)
         slabs = [warp.slab(slab) for slab in slabs]
-        body = _body([*map(_spelled, slabs)])
+        body = _body(_spelled(slabs, decimals))
         if not body.volume() > 0:
             return None
         frame = Warp.onto_frame(*bounds(body))  # cuts may have taken an end away
@@ -118,15 +121,19 @@ def warped(program: Program, rng: np.random.Generator) -> Program | None:
         if rng.random() < TURNED:
             turn = Turn.draw(rng)
             slabs = [turn.slab(slab) for slab in slabs]
-        return respelled(slabs, _body([*map(_spelled, slabs)]))
+        return respelled(slabs, _body(_spelled(slabs, decimals)), decimals)
     except (NotDrawn, Degenerate, ProgramError):
         return None
 
 
+def _spelled(slabs: Sequence[Slab], decimals: int) -> list[Spelled]:
+    return [_spelled_one(slab, decimals) for slab in slabs]
+
+
 @lru_cache(maxsize=1024)
-def _spelled(slab: Slab) -> Spelled:
+def _spelled_one(slab: Slab, decimals: int) -> Spelled:
     """Of the drawings that are compared, each differs from the last in a slab or two."""
-    return spelled([GridSlab(slab)], GRID_SAGITTA)[0]
+    return spelled([GridSlab(slab, decimals=decimals)], GRID_SAGITTA)[0]
 
 
 def _body(steps: Sequence[Spelled]) -> Manifold:
@@ -217,7 +224,7 @@ def _to_world(plane: Plane, axis: int) -> Callable:
 # --- as little as the shape allows
 
 
-def simplified(slabs: Sequence[Slab], solid: Manifold) -> list[Slab]:
+def simplified(slabs: Sequence[Slab], solid: Manifold, decimals: int = 0) -> list[Slab]:
     """The drawing without what its shape does not need.
 
     Args:   solid: its shape.
@@ -230,9 +237,9 @@ def simplified(slabs: Sequence[Slab], solid: Manifold) -> list[Slab]:
         slabs = [clipped(slab, low, high) if slab.cut else slab for slab in slabs]
     if not 1 < len(slabs) <= MOST_TRIED:
         return slabs
-    body = _body([*map(_spelled, slabs)])
+    body = _body(_spelled(slabs, decimals))
     for changes in (_without_one, _without_a_hole, _shorter, _without_one, _holes_for_cuts):
-        slabs = _while_same(slabs, body, changes)
+        slabs = _while_same(slabs, body, changes, decimals)
     return slabs
 
 
@@ -250,14 +257,14 @@ def _stacked(slabs: list[Slab]) -> list[Slab]:
     return done
 
 
-def _while_same(slabs: list[Slab], body: Manifold, changes: Callable) -> list[Slab]:
+def _while_same(slabs: list[Slab], body: Manifold, changes: Callable, decimals: int) -> list[Slab]:
     """Each change made that leaves the shape as it is."""
     accepted, volume = True, body.volume()
     while accepted:
         accepted = False
         for changed in changes(slabs):
             try:
-                tried = _body([*map(_spelled, changed)])
+                tried = _body(_spelled(changed, decimals))
             except (Degenerate, ProgramError):
                 continue
             if abs(tried.volume() - volume) <= (1 - SAME) * volume and iou(tried, body) > SAME:

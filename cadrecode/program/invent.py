@@ -1,7 +1,7 @@
 """Procedural parts: valid, normalised, single-body programs, for training and for measuring.
 
 A part is drawn as a few slabs (a profile with holes, pulled along an axis) that are added or cut. It is then put on the
-integer grid of the CODE frame in one canonical form (`spelling`), so that parts that look the same get the same text.
+grid of the CODE frame in one canonical form (`spelling`), so that parts that look the same get the same text.
 A part is drawn anew when it has more than one shell, when a step changes almost nothing, or when rounding broke it.
 """
 
@@ -38,15 +38,18 @@ class Invention:
     solid: Manifold
 
 
-def invent(rng: np.random.Generator, family: str = "general") -> Program:
+def invent(rng: np.random.Generator, family: str = "general", *, decimals: int = 0) -> Program:
     """Draw one program of a family: CODE frame, centred, longest side 200, one closed body.
 
+    Args:   decimals: of its numbers.
     Raises: ProgramError: there is no such family.
     """
-    return invent_solid(rng, family).program
+    return invent_solid(rng, family, decimals=decimals).program
 
 
-def invent_solid(rng: np.random.Generator, family: str = "general", *, turn: bool = False) -> Invention:
+def invent_solid(
+    rng: np.random.Generator, family: str = "general", *, turn: bool = False, decimals: int = 0
+) -> Invention:
     """`invent`, with the solid; with `turn`, turned or mirrored at random onto the axes.
 
     Raises: ProgramError: there is no such family.
@@ -59,7 +62,7 @@ def invent_solid(rng: np.random.Generator, family: str = "general", *, turn: boo
             slabs = draw(rng)
             if turn:
                 slabs = [*map(Turn.draw(rng).slab, slabs)]
-            invention = _checked(spelled(_on_grid(slabs)))
+            invention = _checked(spelled(_on_grid(slabs, decimals)))
         except (Degenerate, ProgramError):
             continue
         if invention is not None:
@@ -67,14 +70,14 @@ def invent_solid(rng: np.random.Generator, family: str = "general", *, turn: boo
     raise AssertionError(f"family {family!r} drew {MOST_ATTEMPTS} parts and none was valid")
 
 
-def _on_grid(slabs: list[Slab]) -> list[GridSlab]:
+def _on_grid(slabs: list[Slab], decimals: int) -> list[GridSlab]:
     """Scale and centre the drawing as a whole; from here on everything is rounded."""
     added = [slab for slab in slabs if not slab.cut]
     corners = np.array([slab.bounds() for slab in added])  # (S, 2, 3)
     low, high = corners[:, 0].min(axis=0), corners[:, 1].max(axis=0)
     scale = 2 * HALF_SIDE / float((high - low).max())
     center = (low + high) / 2
-    return [GridSlab(clipped(slab, low, high) if slab.cut else slab, scale, center) for slab in slabs]
+    return [GridSlab(clipped(slab, low, high) if slab.cut else slab, scale, center, decimals) for slab in slabs]
 
 
 def _checked(steps: list[Spelled]) -> Invention | None:

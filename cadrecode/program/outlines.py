@@ -1,6 +1,6 @@
 """Closed curves that invented parts are drawn with, kept by their edges so that rounding keeps what is aligned.
 
-Units are arbitrary until `snapped` puts an outline on the integer grid of the CODE frame.
+Units are arbitrary until `snapped` puts an outline on the grid of the CODE frame.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 
 from cadrecode.program.language import Arc, Circle, Line, Loop, Mode, Point2, Rect, SketchStep
 
-Snap = Callable[[float], int]
+Snap = Callable[[float], float]
+NOISE_DECIMALS = 9  # what sums of decimals are off by is beyond these
 
 
 class Degenerate(ValueError):
@@ -40,7 +41,7 @@ class RectOutline:
         x0, y0, x1, y1 = snap_x(self.x0), snap_y(self.y0), snap_x(self.x1), snap_y(self.y1)
         if x1 <= x0 or y1 <= y0:
             raise Degenerate
-        return Rect(x1 - x0, y1 - y0), (whole((x0 + x1) / 2), whole((y0 + y1) / 2))
+        return Rect(whole(x1 - x0), whole(y1 - y0)), (whole((x0 + x1) / 2), whole((y0 + y1) / 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ Outline = RectOutline | CircleOutline | LoopOutline
 
 
 def whole(value: float) -> float:
-    """7.0 as 7, 7.5 as it is."""
+    """7.0 as 7, 7.5 as it is, and 0.3 for what 0.1 + 0.2 makes."""
+    value = round(value, NOISE_DECIMALS)
     return int(value) if value == int(value) else value
 
 

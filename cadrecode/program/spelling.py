@@ -1,4 +1,4 @@
-"""The one spelling of a drawing: slabs -> solids of whole numbers. Parts that look the same get the same text.
+"""The one spelling of a drawing: slabs -> solids of round numbers. Parts that look the same get the same text.
 
 - Planes at the lower end of a slab, extruded upward; a lone rectangle is a box along its thinnest side, a lone circle a
   cylinder; loops counter-clockwise from the leftmost corner; equal holes share one step, sorted;
@@ -74,17 +74,18 @@ def as_program(steps: Iterable[Spelled]) -> Program:
 
 @dataclass(frozen=True)
 class GridSlab:
-    """A slab, and how its numbers become whole numbers of the CODE frame."""
+    """A slab, and how its numbers become round numbers of the CODE frame: whole ones, or with so many decimals."""
 
     slab: Slab
     scale: float = 1.0
     center: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    decimals: int = 0
 
-    def snap(self, axis: int) -> Callable[[float], int]:
-        return lambda value: round((value - self.center[axis]) * self.scale)
+    def snap(self, axis: int) -> Callable[[float], float]:
+        return lambda value: self.length(value - self.center[axis])
 
-    def length(self, value: float) -> int:
-        return round(value * self.scale)
+    def length(self, value: float) -> float:
+        return whole(round(float(value) * self.scale, self.decimals))
 
 
 def clipped(slab: Slab, low: np.ndarray, high: np.ndarray) -> Slab:
@@ -119,16 +120,16 @@ def canonical_solid(grid: GridSlab) -> Solid:
     steps += _holes(_seen(steps, holes))
     if len(steps) == 1 and len(slab.outers) == 1 and isinstance(slab.outers[0], RectOutline):
         x0, y0, x1, y1 = slab.outers[0].bounds()
-        corners = np.zeros((2, 3), int)
+        corners = np.zeros((2, 3))
         corners[:, slab.axis] = low, high
         corners[:, x_axis] = snaps[0](x0), snaps[0](x1)
         corners[:, y_axis] = snaps[1](y0), snaps[1](y1)
         return _box(corners)
     plane = _plane(slab.axis, low)
     if len(steps) == 1 and len(slab.outers) == 1 and isinstance(steps[0].shape, Circle):
-        height = high - low
+        height = whole(high - low)
         return Cylinder(plane, whole(height / 2), steps[0].places[0], height, steps[0].shape.radius)
-    return Extrusion(plane, Sketch(tuple(_first_bare(steps))), high - low)
+    return Extrusion(plane, Sketch(tuple(_first_bare(steps))), whole(high - low))
 
 
 def _seen(outers: list[SketchStep], holes: list[SketchStep]) -> list[SketchStep]:
@@ -150,8 +151,8 @@ def _seen(outers: list[SketchStep], holes: list[SketchStep]) -> list[SketchStep]
     return [step for step, _ in inside]
 
 
-def _plane(axis: int, height: int) -> Plane:
-    origin = [0, 0, 0]
+def _plane(axis: int, height: float) -> Plane:
+    origin: list[float] = [0, 0, 0]
     origin[axis] = height
     return Plane.named(PLANE_OF_AXIS[axis], tuple(origin))
 
@@ -164,10 +165,9 @@ def _box(corners: np.ndarray) -> Box:
     axis = min((2, 1, 0), key=lambda a: sizes[a])
     x_axis, y_axis = LOCAL_AXES[axis]
     middle = [whole(float(c)) for c in corners.sum(axis=0) / 2]
-    width, height, depth = (int(sizes[a]) for a in (x_axis, y_axis, axis))
-    return Box(
-        _plane(axis, int(corners[0, axis])), whole(depth / 2), (middle[x_axis], middle[y_axis]), width, height, depth
-    )
+    width, height, depth = (whole(float(sizes[a])) for a in (x_axis, y_axis, axis))
+    plane = _plane(axis, whole(float(corners[0, axis])))
+    return Box(plane, whole(depth / 2), (middle[x_axis], middle[y_axis]), width, height, depth)
 
 
 def _holes(steps: list[SketchStep]) -> list[SketchStep]:

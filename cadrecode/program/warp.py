@@ -21,6 +21,7 @@ PIECES = 3  # along an axis, beside those that arcs make
 PIECE_SPREAD, AXIS_SPREAD = 0.4, 0.35  # standard deviation of the logarithm of a piece's stretch, and of an axis's
 SYMMETRIC = 0.75  # of axes are stretched alike on both sides of the middle, as most designs are alike there
 NARROWEST_HOLE = 0.6  # holes shrink by up to that
+GENTLE_SPREAD = 0.06  # AXIS_SPREAD of a gentle warp, whose pieces are all stretched alike and whose holes do not shrink
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,21 @@ class Warp:
     hole: float = 1.0
 
     @classmethod
-    def draw(cls, slabs: Sequence[Slab], rng: np.random.Generator) -> Warp:
-        """One for a drawing, into the CODE frame."""
+    def draw(cls, slabs: Sequence[Slab], rng: np.random.Generator, *, gentle: bool = False) -> Warp:
+        """One for a drawing, into the CODE frame.
+
+        Args: gentle: each axis as a whole and by a few percent: other numbers, and much the same part.
+        """
         boxes = np.array([slab.bounds() for slab in slabs if not slab.cut])
         low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
-        knots = [_knots(low[axis], high[axis], _arcs_along(axis, slabs), rng) for axis in range(3)]
+        spreads = (GENTLE_SPREAD, 0.0) if gentle else (AXIS_SPREAD, PIECE_SPREAD)
+        knots = [_knots(low[axis], high[axis], _arcs_along(axis, slabs), rng, *spreads) for axis in range(3)]
         images = [np.concatenate(([0.0], np.cumsum(np.diff(edges) * stretch))) for edges, stretch in knots]
         scale = 2 * HALF_SIDE / max(image[-1] for image in images)
         return cls(
             tuple(tuple(edges.tolist()) for edges, _ in knots),
             tuple(tuple(((image - image[-1] / 2) * scale).tolist()) for image in images),
-            float(rng.uniform(NARROWEST_HOLE, 1)),
+            1.0 if gentle else float(rng.uniform(NARROWEST_HOLE, 1)),
         )
 
     @classmethod
@@ -81,7 +86,9 @@ class Warp:
         )
 
 
-def _knots(low: float, high: float, arcs: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _knots(
+    low: float, high: float, arcs: np.ndarray, rng: np.random.Generator, axis_spread: float, piece_spread: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Where an axis is stretched anew, (K,) from low to high, and by what from each to the next, (K - 1,).
 
     Args: arcs: (A, 2) from where to where arcs reach: not stretched.
@@ -91,11 +98,11 @@ def _knots(low: float, high: float, arcs: np.ndarray, rng: np.random.Generator) 
     symmetric = rng.random() < SYMMETRIC
     edges = np.unique(np.concatenate((edges, 2 * center - edges)) if symmetric else edges)
     middle = (edges[1:] + edges[:-1]) / 2
-    spread = rng.normal(0, PIECE_SPREAD, len(middle))
+    spread = rng.normal(0, piece_spread, len(middle))
     if symmetric:
         spread = np.where(middle < center, spread, spread[::-1])
     in_arc = ((arcs[:, :1] <= middle) & (middle <= arcs[:, 1:])).any(axis=0)
-    return edges, np.where(in_arc, 1, np.exp(rng.normal(0, AXIS_SPREAD) + spread))
+    return edges, np.where(in_arc, 1, np.exp(rng.normal(0, axis_spread) + spread))
 
 
 def _arcs_along(axis: int, slabs: Sequence[Slab]) -> np.ndarray:

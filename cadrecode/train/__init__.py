@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
-from cadrecode.data.dataset import Programs, exists, load_programs, require, turned_copies, warped_copies
+from cadrecode.data.copies import turned_copies, warped_copies
+from cadrecode.data.dataset import Programs, exists, load_programs, require
 from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, RunError
 from cadrecode.model import adapters, sharding
 from cadrecode.model.team import Team
@@ -61,7 +63,7 @@ def train(config: TrainConfig, run: Run) -> Path:
         _check_possible(config, run)
         set_seed(config.seed)
         team = Team.join(Precision.of(config).device)
-        programs, validation = read_programs(config, run)
+        programs, validation = read_programs(config, run, team)
         if any(team.agree(run.stop_requested())):
             return _stopped(run)
         try:
@@ -84,35 +86,43 @@ def train(config: TrainConfig, run: Run) -> Path:
 # --- reading
 
 
-def read_programs(config: TrainConfig, run: Run) -> tuple[Programs, Programs | None]:
-    """Training and validation programs; the latter held out of the former where there are none and they are needed."""
-    programs, validation = _read_both(config, run)
-    if run.stop_requested():
+def read_programs(config: TrainConfig, run: Run, team: Team) -> tuple[Programs, Programs | None]:
+    """Training and validation programs; the latter held out of the former where there are none and they are needed.
+
+    The processes of a team share the work.
+    """
+
+    def stopping() -> bool:
+        return any(team.agree(run.stop_requested()))
+
+    shared: dict[str, Any] = {"decimals": config.decimals, "should_stop": stopping, "processes": team}
+    reading = shared | {"respell": config.respells}
+    programs, validation = _read_both(config, reading)
+    if stopping():
         return programs, validation
     if config.turned_copies or config.warped_copies:
         log.info("Making %d turned and %d warped copies of each", config.turned_copies, config.warped_copies)
-    copies = turned_copies(programs, config.turned_copies, config.seed, run.stop_requested)
-    copies += warped_copies(programs, config.warped_copies, config.seed, run.stop_requested)
+    copies = turned_copies(programs, config.turned_copies, config.seed, **shared)
+    copies += warped_copies(programs, config.warped_copies, config.seed, **shared)
     programs = replace(programs, pairs=programs.pairs + copies)
     if config.more_train_data is not None:
-        more = load_programs(config.more_train_data, seed=config.seed, respell=config.respells)
+        more = load_programs(config.more_train_data, seed=config.seed, **reading)
         log.info("Mixed in: %s programs of %s", f"{len(more.pairs):,}", config.more_train_data)
         source = f"{programs.source} and {more.source}"
         programs = Programs(source, programs.pairs + more.pairs, programs.skipped + more.skipped)
     return programs, validation
 
 
-def _read_both(config: TrainConfig, run: Run) -> tuple[Programs, Programs | None]:
+def _read_both(config: TrainConfig, reading: dict[str, Any]) -> tuple[Programs, Programs | None]:
     log.info("Reading programs from %s", config.train_data_path)
     programs = load_programs(
         config.train_data_path,
         limit=config.max_train_samples,
         seed=config.seed,
-        respell=config.respells,
         on_progress=lambda done, total: log.info("  %s of %s", f"{done:,}", f"{total:,}"),
-        should_stop=run.stop_requested,
+        **reading,
     )
-    if not config.do_eval or run.stop_requested():
+    if not config.do_eval or reading["should_stop"]():
         return programs, None
     if config.val_data_path is None or not exists(config.val_data_path):
         programs, validation = hold_out(programs, config)
@@ -122,9 +132,7 @@ def _read_both(config: TrainConfig, run: Run) -> tuple[Programs, Programs | None
             len(validation.pairs),
         )
         return programs, validation
-    validation = load_programs(
-        config.val_data_path, limit=config.max_eval_samples, seed=config.seed + 1, respell=config.respells
-    )
+    validation = load_programs(config.val_data_path, limit=config.max_eval_samples, seed=config.seed + 1, **reading)
     known = {pair.text for pair in programs.pairs}
     seen = sum(pair.text in known for pair in validation.pairs)
     if seen:

@@ -9,7 +9,8 @@ import pytest
 
 from cadrecode.data import load_programs
 from cadrecode.data.batches import encode
-from cadrecode.data.dataset import POOL_POINTS, make_pair, turned_copies, warped_copies
+from cadrecode.data.copies import turned_copies, warped_copies
+from cadrecode.data.dataset import POOL_POINTS, make_pair
 from cadrecode.data.pool import on_disk
 from cadrecode.model.tokens import build_tokenizer, encode_program
 

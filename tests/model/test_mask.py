@@ -47,7 +47,9 @@ def forbidden(words, text: str) -> list[str]:
         ("w0.sketch().arc((1,2),(3,4),(1,", ["2"]),
         ("w0.sketch().push([(1,2),(3,4),(1,", []),
         ("w0.sketch().push([(1,2),(1,", ["2"]),
-        ("w0.sketch().segment((1,2.5),(1,", []),  # halves are let through
+        ("w0.sketch().segment((1,2.5),(1,", []),  # numbers with decimals are let through
+        ("w0.sketch().segment((14.3,2),(3,", []),  # 14.3 is not 3
+        ("w0.sketch().arc((0.3,2),(5,4),(3,", []),
         ("w0.sketch().segment((1,2),(3,4)).close().assemble().face(w0.sketch().segment((3,", []),  # another loop
     ],
 )

@@ -101,6 +101,21 @@ def test_what_the_spelling_cannot_say_stays_as_it_is(text):
     assert turned(program, Turn((1, 0, 2), (1, 1, -1))) is None or "9.4" in text
 
 
+def test_decimals_are_kept_where_they_are_asked_for():
+    """And what sums of them are off by is not written."""
+    drawn = "r=w0.sketch().rect(200,60.2).push([(0.3,0)]).circle(10.7,mode='s').finalize().extrude({})"
+    text, other = XY.format(-1.7) + drawn.format(3.4), XY.format(1.7) + drawn.format(-3.4)
+    assert write(canonical(parse(other), 1)) == "import cadquery as cq\n" + text
+    rough = XY.format(0) + drawn.format(30).replace("10.7", "10.9").replace("60.2", "60.1")
+    assert "rect(200,60).circle(11,mode" in write(canonical(parse(rough)))
+    turn = Turn((2, 0, 1), (1, -1, 1))
+    after = turned(parse(text), turn, 1)
+    assert iou(build(after), build(parse(text))) < 0.5
+    back = turned(turned(after, turn, 1), turn, 1)
+    assert "3.4" in write(back)
+    assert build(back).volume() == pytest.approx(build(parse(text)).volume(), rel=1e-6)
+
+
 def test_an_order_that_matters_is_kept():
     text = (
         "w0=cq.Workplane('XY',origin=(0,0,-10))\nr=w0.workplane(offset=20/2).box(200,200,20)"

@@ -1,10 +1,11 @@
+import re
 import zlib
 
 import numpy as np
 import pytest
 
 from cadrecode.errors import ProgramError
-from cadrecode.program import build, parse, profiles, write
+from cadrecode.program import build, iou, parse, profiles, write
 from cadrecode.program.held_out import held_out
 from cadrecode.program.invent import FAMILIES, invent, invent_solid
 from cadrecode.program.language import Box, Cylinder, Extrusion, Face, Loop, Mode, Operation, Sketch
@@ -25,6 +26,19 @@ def test_inventions_are_valid_normalised_single_bodies(family):
         low, high = bounds(solid)
         assert np.abs(low + high).max() <= 2
         assert (high - low).max() == pytest.approx(200, abs=2)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_with_decimals_it_is_the_part_that_was_drawn_and_not_a_rounded_one(family):
+    for seed in range(6):
+        rough, fine = (invent_solid(np.random.default_rng(seed), family, decimals=d) for d in (0, 1))
+        assert build(parse(write(fine.program))).volume() == pytest.approx(fine.solid.volume(), rel=1e-9)
+        assert max(len(number.partition(".")[2]) for number in numbers_of(fine.program)) in (1, 2)  # 2: middles
+        assert iou(rough.solid, fine.solid) < 1
+
+
+def numbers_of(program) -> list[str]:
+    return re.findall(r"-?\d+\.?\d*", write(program).partition("origin")[2])
 
 
 def test_same_seed_same_part_and_another_seed_another():

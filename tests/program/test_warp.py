@@ -1,5 +1,7 @@
 """Warped drawings keep what makes a design: what is flush, round, concentric, inside; whatever the numbers."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,32 @@ def test_a_warped_program_is_canonical_and_of_the_same_design():
         same += write(canonical(after)) == write(after)
     assert kept >= 36
     assert same >= 0.8 * kept  # in the others a slab has come to lie within another
+
+
+def test_a_gentle_warp_changes_numbers_and_hardly_the_part():
+    for seed in SEEDS:
+        warp = Warp.draw([PLATE, BOSS], np.random.default_rng(seed), gentle=True)
+        plate, boss = warp.slab(PLATE), warp.slab(BOSS)
+        corners = np.abs(plate.bounds()[1] - plate.bounds()[0])
+        assert corners[:2] == pytest.approx((200, 100), rel=0.3)
+        assert boss.high - boss.low == pytest.approx(50, rel=0.3)
+        assert plate.holes[1].radius == boss.holes[0].radius == pytest.approx(12, rel=0.3)
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 2])
+def test_a_warped_program_has_numbers_of_so_many_decimals_and_fills_the_frame(decimals):
+    rng = np.random.default_rng(0)
+    fraction = 0
+    for _ in range(10):
+        after = warped(invent(rng, "plates"), rng, decimals)
+        numbers = np.array([float(n) for n in re.findall(r"-?\d+\.?\d*", write(after).partition("origin")[2])])
+        halves = numbers * 2 * 10**decimals  # the middle between two numbers may lie between
+        assert np.allclose(halves, np.round(halves), atol=1e-6)
+        fraction += (numbers != np.round(numbers, max(decimals - 1, 0))).sum() if decimals else 0
+        low, high = bounds(build(after))
+        assert (high - low).max() == pytest.approx(200, abs=2.1 * 10**-decimals)
+        assert low == pytest.approx(-high, abs=1.1 * 10**-decimals)
+    assert fraction > 30 or not decimals
 
 
 def test_what_is_no_drawing_is_not_warped():

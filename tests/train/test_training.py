@@ -14,6 +14,7 @@ from cadrecode.data.dataset import load_programs
 from cadrecode.errors import ConfigError, DatasetError, ModelError, RunError
 from cadrecode.model.adapters import load_adapter, read_adapter
 from cadrecode.model.load import load_model
+from cadrecode.model.team import Team
 from cadrecode.program import parse
 from cadrecode.runs import Run, State
 from cadrecode.train import base, hold_out, read_programs, saving, train
@@ -194,8 +195,8 @@ def test_held_out_programs_are_on_one_side_only(settings):
 def test_copies_and_further_programs_are_for_training_alone(settings, tmp_path):
     none = settings(do_eval=True, canonical="yes")
     config = none.changed(turned_copies=2, warped_copies=2, more_train_data="invent:plates:5")
-    programs, held = read_programs(config, Run.create(config.model_save_path, config.to_yaml()))
-    plain, also_held = read_programs(none, Run(config.model_save_path))
+    programs, held = read_programs(config, Run.create(config.model_save_path, config.to_yaml()), Team())
+    plain, also_held = read_programs(none, Run(config.model_save_path), Team())
     assert [pair.text for pair in held.pairs] == [pair.text for pair in also_held.pairs]
     assert [pair.text for pair in programs.pairs[: len(plain.pairs)]] == [pair.text for pair in plain.pairs]
     copies = [[pair for pair in programs.pairs if f", {how}" in pair.name] for how in ("turned", "warped")]

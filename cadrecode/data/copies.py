@@ -1,0 +1,79 @@
+"""More training pairs out of those that there are: the same parts turned, the same designs with other numbers."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from cadrecode.data.dataset import Pair, Programs, in_code_frame, make_pair
+from cadrecode.data.pool import on_disk
+from cadrecode.data.sharing import ALONE, Processes, shared
+from cadrecode.program import build, parse, write
+from cadrecode.program.canonical import turned, warped
+from cadrecode.program.solid import bounds
+from cadrecode.program.turn import Turn
+
+Original = tuple[int, Pair, np.random.Generator]  # the copy's number, of what, and its chance
+
+
+def turned_copies(
+    programs: Programs,
+    copies: int,
+    seed: int,
+    decimals: int = 0,
+    should_stop: Callable[[], bool] = lambda: False,
+    processes: Processes = ALONE,
+) -> list[Pair]:
+    """So many copies of each pair, turned or mirrored at random onto the axes: canonical programs again.
+
+    A program that is more than slabs along the axes gets none.
+
+    Args:
+        decimals: of the numbers in the programs.
+        should_stop: looked at now and then; True ends the making early.
+        processes: share the work with these, which all make the same.
+    """
+
+    def one(original: Original) -> Pair | None:
+        _, pair, rng = original
+        turn = Turn.draw(rng)
+        program = turned(parse(pair.text), turn, decimals)
+        if program is None:
+            return None
+        return Pair(f"{pair.name}, turned", write(program), np.array(turn.points(pair.points)))
+
+    made = shared(_originals(programs, copies, seed), one, processes, should_stop)
+    return list(on_disk(pair for pair in made if pair is not None))
+
+
+def warped_copies(
+    programs: Programs,
+    copies: int,
+    seed: int,
+    decimals: int = 0,
+    should_stop: Callable[[], bool] = lambda: False,
+    processes: Processes = ALONE,
+) -> list[Pair]:
+    """Up to so many parts of each pair's design in other proportions, canonical; as `turned_copies`.
+
+    The first copy, and every other one from there, is much the same part: a few percent more or less, but other
+    numbers. A program that is more than slabs along the axes gets none, and rounding breaks some.
+    """
+
+    def one(original: Original) -> Pair | None:
+        copy, pair, rng = original
+        program = warped(parse(pair.text), rng, decimals, gentle=copy % 2 == 0)
+        if program is None or not in_code_frame(*bounds(build(program)), decimals):
+            return None
+        return make_pair(f"{pair.name}, warped {copy + 1}", write(program), seed=seed, decimals=decimals)
+
+    made = shared(_originals(programs, copies, seed + 1), one, processes, should_stop)
+    return list(on_disk(pair for pair in made if pair is not None))
+
+
+def _originals(programs: Programs, copies: int, seed: int) -> Iterator[Original]:
+    for copy in range(copies):
+        for pair in programs.pairs:
+            yield copy, pair, np.random.default_rng([seed, zlib.crc32(pair.name.encode()), copy])
