@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cadrecode.data.dataset import Pair, Programs, in_code_frame, make_pair
+from cadrecode.data.dataset import POOL_POINTS, Pair, Programs
 from cadrecode.data.pool import on_disk
 from cadrecode.data.sharing import ALONE, Processes, shared
-from cadrecode.program import build, parse, write
+from cadrecode.frames import Frame
+from cadrecode.program import parse, write
 from cadrecode.program.canonical import turned, warped
-from cadrecode.program.solid import bounds
+from cadrecode.program.solid import bounds, sample
 from cadrecode.program.turn import Turn
 
 Original = tuple[int, Pair, np.random.Generator]  # the copy's number, of what, and its chance
@@ -59,15 +60,18 @@ def warped_copies(
     """Up to so many parts of each pair's design in other proportions, canonical; as `turned_copies`.
 
     The first copy, and every other one from there, is much the same part: a few percent more or less, but other
-    numbers. A program that is more than slabs along the axes gets none, and rounding breaks some.
+    numbers. The points are those of the part before its numbers are rounded, as a scan's are. A program that is more
+    than slabs along the axes gets none, and rounding breaks some.
     """
 
     def one(original: Original) -> Pair | None:
         copy, pair, rng = original
-        program = warped(parse(pair.text), rng, decimals, gentle=copy % 2 == 0)
-        if program is None or not in_code_frame(*bounds(build(program)), decimals):
+        made = warped(parse(pair.text), rng, decimals, gentle=copy % 2 == 0)
+        if made is None:
             return None
-        return make_pair(f"{pair.name}, warped {copy + 1}", write(program), seed=seed, decimals=decimals)
+        points, _ = sample(made.solid, POOL_POINTS, rng)
+        points = Frame.of(np.stack(bounds(made.solid))).to_model(points)
+        return Pair(f"{pair.name}, warped {copy + 1}", write(made.program), points.astype(np.float16))
 
     made = shared(_originals(programs, copies, seed + 1), one, processes, should_stop)
     return list(on_disk(pair for pair in made if pair is not None))

@@ -141,7 +141,7 @@ def load_programs(
         built = _read_built(path, limit, seed)
         return replace(built, pairs=[_respelled(pair, decimals) for pair in built.pairs]) if respell else built
     entries, total = _entries(source, seed, limit, decimals)
-    respell = respell and not source.startswith("invent:")  # those are
+    respell = respell and not (source.startswith("invent:") and not decimals)  # those are, while they need no moving
     skipped: list[Skipped] = []
 
     def one(entry: _Entry) -> Pair | Skipped:

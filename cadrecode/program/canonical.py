@@ -9,7 +9,7 @@ allows, and spelled anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 
@@ -37,10 +37,12 @@ from cadrecode.program.solid import axes, bounds, build, iou
 from cadrecode.program.spelling import (
     A_PATTERN,
     GRID_SAGITTA,
+    Ends,
     GridSlab,
     Spelled,
     as_program,
     clipped,
+    ends_of,
     in_order,
     spelled,
 )
@@ -48,9 +50,11 @@ from cadrecode.program.turn import Turn
 from cadrecode.program.warp import Warp
 
 EQUAL = 0.995  # IoU of two spellings of one shape, rounded
+LEAST_LIKE = 0.8  # IoU of a shape and of what rounding leaves of it
 SAME = 0.9999  # IoU of a drawing with and without what its shape does not need
 MOST_TRIED = 8  # slabs; beyond that a plainer drawing takes seconds to find, and the base knows four solids
 TURNED = 0.5  # of warped programs
+EXACT = 3  # decimals, for clouds
 FLAT = 1e-6  # of a direction: what is left along the other axes
 
 
@@ -63,21 +67,24 @@ def canonical(program: Program, decimals: int = 0) -> Program:
 
     Args:
         program: CODE frame.
-        decimals: of its numbers, here and below.
+        decimals: of its numbers, here and below; see `spelling.GridSlab`.
     Raises: ProgramError: the program builds nothing.
     """
     solid = build(program, GRID_SAGITTA)
     try:
-        slabs = simplified(drawing(program), solid, decimals)
+        slabs = drawing(program)
+        rounded = _body(_spelled(slabs, decimals))
+        if not iou(rounded, solid) > LEAST_LIKE:
+            return program
+        return respelled(simplified(slabs, decimals), rounded, decimals) or program
     except (NotDrawn, Degenerate, ProgramError):
         return program
-    return respelled(slabs, solid, decimals) or program
 
 
 def respelled(slabs: Sequence[Slab], solid: Manifold, decimals: int = 0) -> Program | None:
     """The text of a drawing, in canonical order or, where that is another shape, in its own; None if both are.
 
-    Args: solid: what it should be.
+    Args: solid: what it should be, but for rounding.
     """
     try:
         steps = _spelled(slabs, decimals)
@@ -102,18 +109,25 @@ def turned(program: Program, turn: Turn, decimals: int = 0) -> Program | None:
         return None
 
 
-def warped(program: Program, rng: np.random.Generator, decimals: int = 0, *, gentle: bool = False) -> Program | None:
+@dataclass(frozen=True)
+class Warped:
+    """A canonical program, and the part that it was made for, before rounding; both in the CODE frame."""
+
+    program: Program
+    solid: Manifold
+
+
+def warped(program: Program, rng: np.random.Generator, decimals: int = 0, *, gentle: bool = False) -> Warped | None:
     """A part of other proportions in the design of a canonical program (`Warp`), every other one turned, too.
 
     Args:    gentle: much the same part, with other numbers.
-    Returns: canonical, CODE frame; None where the program is more than slabs along the axes, or rounding breaks what
-        would come out.
+    Returns: None where the program is more than slabs along the axes, or rounding breaks what would come out.
     """
     try:
         slabs = drawing(program)
         warp = Warp.draw(slabs, rng, gentle=gentle)
         slabs = [warp.slab(slab) for slab in slabs]
-        body = _body(_spelled(slabs, decimals))
+        body = _body(_spelled(slabs, EXACT, everywhere=True))
         if not body.volume() > 0:
             return None
         frame = Warp.onto_frame(*bounds(body))  # cuts may have taken an end away
@@ -121,19 +135,24 @@ def warped(program: Program, rng: np.random.Generator, decimals: int = 0, *, gen
         if rng.random() < TURNED:
             turn = Turn.draw(rng)
             slabs = [turn.slab(slab) for slab in slabs]
-        return respelled(slabs, _body(_spelled(slabs, decimals)), decimals)
+        solid = _body(_spelled(slabs, EXACT, everywhere=True))
+        rounded = _body(_spelled(slabs, decimals))
+        program_of_it = respelled(slabs, rounded, decimals)
+        like = program_of_it is not None and iou(rounded, solid) > LEAST_LIKE
+        return Warped(program_of_it, solid) if like else None
     except (NotDrawn, Degenerate, ProgramError):
         return None
 
 
-def _spelled(slabs: Sequence[Slab], decimals: int) -> list[Spelled]:
-    return [_spelled_one(slab, decimals) for slab in slabs]
+def _spelled(slabs: Sequence[Slab], decimals: int, everywhere: bool = False) -> list[Spelled]:
+    ends = None if everywhere or not decimals else ends_of(slabs)
+    return [_spelled_one(slab, decimals, ends) for slab in slabs]
 
 
 @lru_cache(maxsize=1024)
-def _spelled_one(slab: Slab, decimals: int) -> Spelled:
+def _spelled_one(slab: Slab, decimals: int, ends: Ends | None) -> Spelled:
     """Of the drawings that are compared, each differs from the last in a slab or two."""
-    return spelled([GridSlab(slab, decimals=decimals)], GRID_SAGITTA)[0]
+    return spelled([GridSlab(slab, decimals=decimals, ends=ends)], GRID_SAGITTA)[0]
 
 
 def _body(steps: Sequence[Spelled]) -> Manifold:
@@ -224,10 +243,9 @@ def _to_world(plane: Plane, axis: int) -> Callable:
 # --- as little as the shape allows
 
 
-def simplified(slabs: Sequence[Slab], solid: Manifold, decimals: int = 0) -> list[Slab]:
+def simplified(slabs: Sequence[Slab], decimals: int = 0) -> list[Slab]:
     """The drawing without what its shape does not need.
 
-    Args:   solid: its shape.
     Raises: Degenerate, ProgramError: it cannot be put on the grid.
     """
     slabs = _stacked(list(slabs))

@@ -18,7 +18,7 @@ from cadrecode.program.language import Program
 from cadrecode.program.outlines import Degenerate
 from cadrecode.program.pieces import Slab
 from cadrecode.program.solid import bounds, is_single_body
-from cadrecode.program.spelling import HALF_SIDE, GridSlab, Spelled, as_program, clipped, in_order, spelled
+from cadrecode.program.spelling import HALF_SIDE, GridSlab, Spelled, as_program, clipped, ends_of, in_order, spelled
 from cadrecode.program.turn import Turn
 from cadrecode.program.write import write
 
@@ -41,7 +41,7 @@ class Invention:
 def invent(rng: np.random.Generator, family: str = "general", *, decimals: int = 0) -> Program:
     """Draw one program of a family: CODE frame, centred, longest side 200, one closed body.
 
-    Args:   decimals: of its numbers.
+    Args:   decimals: see `spelling.GridSlab`.
     Raises: ProgramError: there is no such family.
     """
     return invent_solid(rng, family, decimals=decimals).program
@@ -76,8 +76,9 @@ def _on_grid(slabs: list[Slab], decimals: int) -> list[GridSlab]:
     corners = np.array([slab.bounds() for slab in added])  # (S, 2, 3)
     low, high = corners[:, 0].min(axis=0), corners[:, 1].max(axis=0)
     scale = 2 * HALF_SIDE / float((high - low).max())
-    center = (low + high) / 2
-    return [GridSlab(clipped(slab, low, high) if slab.cut else slab, scale, center, decimals) for slab in slabs]
+    x, y, z = ((low + high) / 2).tolist()
+    slabs = [clipped(slab, low, high) if slab.cut else slab for slab in slabs]
+    return [GridSlab(slab, scale, (x, y, z), decimals, ends_of(slabs)) for slab in slabs]
 
 
 def _checked(steps: list[Spelled]) -> Invention | None:

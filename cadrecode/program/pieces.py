@@ -25,6 +25,11 @@ class Slab:
     holes: tuple[Outline, ...] = field(default=())
     cut: bool = False
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a box or a cylinder."""
+        return len(self.outers) == 1 and not self.holes and not isinstance(self.outers[0], LoopOutline)
+
     def bounds(self) -> np.ndarray:
         """(2, 3): lowest and highest corner."""
         boxes = np.array([outline.bounds() for outline in self.outers])

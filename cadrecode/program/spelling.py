@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from manifold3d import CrossSection, Manifold, OpType
@@ -31,7 +31,7 @@ from cadrecode.program.language import (
     Solid,
     Step,
 )
-from cadrecode.program.outlines import Degenerate, RectOutline, as_step, whole
+from cadrecode.program.outlines import NOISE_DECIMALS, Degenerate, RectOutline, as_step, whole
 from cadrecode.program.pieces import LOCAL_AXES, Slab
 from cadrecode.program.solid import SAGITTA, build_solid, cross_section, half_side, loop_points
 
@@ -72,20 +72,52 @@ def as_program(steps: Iterable[Spelled]) -> Program:
     return Program(tuple(Step(Operation.CUT if step.cut else Operation.UNION, step.solid) for step in steps))
 
 
+Ends = tuple[frozenset[float], frozenset[float], frozenset[float]]  # where slabs end along each world axis
+
+
+def ends_of(slabs: Sequence[Slab]) -> Ends | None:
+    """Where the slabs of a drawing end, each along its own axis; None for a plain box or cylinder."""
+    if len(slabs) == 1 and slabs[0].is_plain:
+        return None
+    ends: tuple[set[float], ...] = (set(), set(), set())
+    for slab in slabs:
+        ends[slab.axis].update((_key(slab.low), _key(slab.high)))
+    return frozenset(ends[0]), frozenset(ends[1]), frozenset(ends[2])
+
+
+def _key(value: float) -> float:
+    return round(float(value), NOISE_DECIMALS)
+
+
 @dataclass(frozen=True)
 class GridSlab:
-    """A slab, and how its numbers become round numbers of the CODE frame: whole ones, or with so many decimals."""
+    """A slab, and how its numbers become round numbers of the CODE frame.
+
+    Where it begins and ends along its axis may have decimals: a thickness is the shortest length of most parts, which
+    rounding hurts most, and a sketch in whole numbers stays short. What stands flush with such an end has them too.
+
+    Args: ends: see `ends_of`; None: every number may have decimals.
+    """
 
     slab: Slab
     scale: float = 1.0
-    center: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    center: tuple[float, float, float] = (0.0, 0.0, 0.0)
     decimals: int = 0
+    ends: Ends | None = None
 
     def snap(self, axis: int) -> Callable[[float], float]:
-        return lambda value: self.length(value - self.center[axis])
+        def at(value: float) -> float:
+            fine = axis == self.slab.axis or self.ends is None or _key(value) in self.ends[axis]
+            return self._rounded(value - self.center[axis], fine)
+
+        return at
 
     def length(self, value: float) -> float:
-        return whole(round(float(value) * self.scale, self.decimals))
+        """Of a radius: with decimals where the slab is nothing but a cylinder."""
+        return self._rounded(value, fine=self.slab.is_plain)
+
+    def _rounded(self, value: float, fine: bool) -> float:
+        return whole(round(float(value) * self.scale, self.decimals if fine else 0))
 
 
 def clipped(slab: Slab, low: np.ndarray, high: np.ndarray) -> Slab:

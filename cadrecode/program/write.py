@@ -94,9 +94,9 @@ def _solid(solid: Solid, planes: dict[Plane, str]) -> str:
 
 
 def _half(offset: float) -> str:
-    """Half of a whole number is written as such, so that a box's offset shows its depth: 15/2."""
+    """Half of a number of at most one decimal is written as such, so that a box's offset shows its depth: 15/2."""
     twice = 2 * offset
-    return f"{number(twice)}/2" if math.isclose(twice, round(twice), abs_tol=10**-DECIMALS) else number(offset)
+    return f"{number(twice)}/2" if math.isclose(twice, round(twice, 1), abs_tol=10**-DECIMALS) else number(offset)
 
 
 def _sketch(sketch: Sketch, plane_name: str) -> str:
