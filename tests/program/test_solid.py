@@ -87,3 +87,19 @@ def test_samples_lie_on_the_surface_with_outward_normals():
     points, normals = sample(solid("cq.Workplane('XY').box(2,2,2)"), 500, np.random.default_rng(0))
     np.testing.assert_allclose(np.abs(points).max(axis=1), 1)
     np.testing.assert_allclose((points * normals).sum(axis=1), 1)
+
+
+def test_what_stands_on_a_sum_of_decimals_is_one_body_with_it():
+    """34.3 + 12.1 is 46.400000000000006."""
+    text = (
+        "w0=cq.Workplane('XY',origin=(0,0,34.3))\nw1=cq.Workplane('XY',origin=(0,0,46.4))\n"
+        "r=w0.{}.union(w1.workplane(offset=20.2/2).cylinder(20.2,30))"
+    )
+    for lower in (
+        "workplane(offset=12.1/2).cylinder(12.1,50)",
+        "workplane(offset=12.1/2).box(100,90,12.1)",
+        "sketch().rect(100,90).finalize().extrude(12.1)",
+    ):
+        assert is_single_body(build(parse(text.format(lower))))
+    above = build(parse(text.replace("46.4", "46.5").format("sketch().rect(100,90).finalize().extrude(12.1)")))
+    assert not is_single_body(above)
