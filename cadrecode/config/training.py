@@ -15,6 +15,7 @@ from cadrecode.config.settings import (
     Dropout,
     Dtype,
     MaybeCount,
+    MaybeRate,
     MaybeText,
     Names,
     Precision,
@@ -117,6 +118,8 @@ class TrainConfig(Settings):
     """Forward passes that make one step."""
     learning_rate: PositiveFloat = 4e-4
     """Largest step size. 2e-4 to 5e-4 suits LoRA; 1e-4 when training does not converge."""
+    encoder_learning_rate: MaybeRate = None
+    """The same for the point encoder, which is trained whole; less spares one that can see. Empty: learning_rate."""
     lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
     """How the learning rate falls after the warm-up."""
     weight_decay: NonNegativeFloat = 0.01

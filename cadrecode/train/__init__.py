@@ -212,6 +212,7 @@ def fit(
     held_views = Views(held, config.n_points, seed=config.seed) if held else None
     trainer = AdapterTrainer(
         origin=origin,
+        encoder_rate=config.encoder_learning_rate,
         model=model,
         args=training_arguments(config, run, precision, evaluate_first=checkpoint is None and not fresh_encoder),
         processing_class=tokenizer,

@@ -22,8 +22,8 @@ MUST_AGREE = (
     "max_seq_length",
 )  # fmt: skip
 SHOULD_AGREE = (  # another value is allowed; the loss is then not that of a run without a break
-    "seed", "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate", "lr_scheduler_type",
-    "warmup_steps", "max_steps", "weight_decay", "lora_dropout", "noise_probability", "noise_std",
+    "seed", "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate", "encoder_learning_rate",
+    "lr_scheduler_type", "warmup_steps", "max_steps", "weight_decay", "lora_dropout", "noise_probability", "noise_std",
 )  # fmt: skip
 
 

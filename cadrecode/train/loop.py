@@ -12,7 +12,7 @@ from transformers import Trainer
 from transformers.trainer_callback import PrinterCallback
 
 from cadrecode.data.batches import LikeLengths, Share, Views
-from cadrecode.model.adapters import save_adapter
+from cadrecode.model.adapters import ENCODER, save_adapter
 from cadrecode.train.checkpoints import finish_checkpoint, forget_checkpoint, not_written
 
 
@@ -22,13 +22,26 @@ class AdapterTrainer(Trainer):
     One "epoch" of the Trainer is the whole run: `LikeLengths` goes over the pairs as often as the steps need, always
     the same way for a seed. So a run resumed at step n continues with exactly the batches that were still to come.
 
-    Args: origin: what the run's checkpoints are of; noted in each.
+    Args:
+        origin: what the run's checkpoints are of; noted in each.
+        encoder_rate: the point encoder's learning rate; None: that of everything else.
     """
 
-    def __init__(self, origin: dict[str, Any], **kwargs):
+    def __init__(self, origin: dict[str, Any], encoder_rate: float | None = None, **kwargs):
         super().__init__(**kwargs)
-        self.origin = origin
+        self.origin, self.encoder_rate = origin, encoder_rate
         self.remove_callback(PrinterCallback)
+
+    def create_optimizer(self, *args, **kwargs) -> torch.optim.Optimizer:
+        optimizer = super().create_optimizer(*args, **kwargs)
+        if self.encoder_rate is not None:
+            encoder = {id(parameter) for name, parameter in self.model.named_parameters() if f".{ENCODER}." in name}
+            for group in list(optimizer.param_groups):
+                own = [parameter for parameter in group["params"] if id(parameter) in encoder]
+                group["params"] = [parameter for parameter in group["params"] if id(parameter) not in encoder]
+                if own:
+                    optimizer.add_param_group(group | {"params": own, "lr": self.encoder_rate})
+        return optimizer
 
     def get_train_dataloader(self) -> DataLoader:
         views: Views = self.train_dataset

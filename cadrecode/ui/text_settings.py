@@ -37,6 +37,7 @@ HELP_ZH = {
     "per_device_train_batch_size": "一次前向计算的程序数。显存不足时用 4，并把 gradient_accumulation_steps 设为 8。",
     "gradient_accumulation_steps": "多少次前向计算组成一步。",
     "learning_rate": "最大步长。LoRA 适合 2e-4 到 5e-4；不收敛时用 1e-4。",
+    "encoder_learning_rate": "点云编码器（整体训练）的步长；已训练好的宜小。留空：与 learning_rate 相同。",
     "lr_scheduler_type": "预热之后学习率如何下降。",
     "weight_decay": "把权重拉向零的力度。",
     "max_grad_norm": "更长的梯度会被缩短到这个长度。",
