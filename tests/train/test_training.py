@@ -83,6 +83,23 @@ def test_the_encoder_is_trained_and_saved(settings, trained, bases):
     assert all(value.any() for value in lora)  # fresh ones are zero
 
 
+def test_the_encoder_may_learn_more_slowly(settings, trained, bases, tmp_path):
+    base = load_file(bases["ours"] / "model.safetensors")
+
+    def moved(name: str, **changes) -> tuple[float, float]:
+        """How far the encoder went from the base's, and the adapter from nothing."""
+        run = trained(settings(model_save_path=str(tmp_path / name), auto_merge_final=False, **changes))
+        saved = {key.removeprefix("base_model.model."): value for key, value in read_adapter(run.folder).items()}
+        encoder = [value - base[key] for key, value in saved.items() if "point_encoder" in key]
+        lora = [value for key, value in saved.items() if "lora_B" in key]
+        return tuple(float(torch.cat([one.flatten() for one in part]).norm()) for part in (encoder, lora))
+
+    encoder, lora = moved("alike")
+    slow_encoder, same_lora = moved("slow", encoder_learning_rate=1e-4)
+    assert 0 < slow_encoder < encoder / 20  # of 5e-3
+    assert same_lora > lora / 2
+
+
 def test_qlora_holds_the_base_in_4_bits_and_merges_into_full_precision(settings, trained, bases, monkeypatch):
     held = []
 
