@@ -12,13 +12,13 @@ log = logging.getLogger(__name__)
 
 
 def build_dataset(
-    source: str | Path, out: str | Path, n: int | None = None, seed: int = 0, decimals: int = 0
+    source: str | Path, out: str | Path, n: int | None = None, seed: int = 0, height_steps: int = 1
 ) -> Programs:
     """Read `source` (any format of `load_programs`) and write the folder `out`, which training reads directly.
 
     Args:
         n: at most this many pairs.
-        decimals: of the numbers of parts that are invented or brought into the CODE frame.
+        height_steps: of parts that are invented or brought into the CODE frame; see `program.spelling.GridSlab`.
     Returns: what was written, and what was skipped.
     Raises: DatasetError: the source is not usable, or `out` holds something already.
     """
@@ -29,7 +29,7 @@ def build_dataset(
         source,
         limit=n,
         seed=seed,
-        decimals=decimals,
+        height_steps=height_steps,
         on_progress=lambda done, total: log.info("%s of %s programs", f"{done:,}", f"{total:,}"),
     )
     write_built(out, programs)

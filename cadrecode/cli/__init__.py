@@ -318,15 +318,13 @@ def build_dataset_main(argv: Arguments = None) -> int:
     parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument("--n", type=int, help="at most this many pairs")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--decimals", type=int, choices=range(3), default=0, help="of numbers that are not the source's"
-    )
+    parser.add_argument("--height_steps", type=int, choices=range(1, 11), default=1, help="2: thicknesses in halves")
     arguments = parser.parse_args(argv)
 
     def work() -> None:
         from cadrecode.build_dataset import build_dataset
 
-        made = build_dataset(arguments.source, arguments.out, arguments.n, arguments.seed, arguments.decimals)
+        made = build_dataset(arguments.source, arguments.out, arguments.n, arguments.seed, arguments.height_steps)
         say(f"{arguments.out}: {len(made.pairs):,} pairs, {len(made.skipped):,} skipped")
         for entry in made.skipped[:10]:
             say(f"  {entry.name}: {entry.reason}")

@@ -10,10 +10,10 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 
 from cadrecode.config.settings import (
     Contradiction,
-    Decimals,
     Device,
     Dropout,
     Dtype,
+    HeightSteps,
     MaybeCount,
     MaybeRate,
     MaybeText,
@@ -57,8 +57,8 @@ class TrainConfig(Settings):
     """Copies of each training program, turned or mirrored at random onto the axes, in canonical spelling."""
     warped_copies: NonNegativeInt = 0
     """Copies of each training program in other proportions, in canonical spelling: the same designs, other numbers."""
-    decimals: Decimals = 0
-    """Decimals of numbers in copies, invented parts and respelled programs. With 1 a model learns to write 3.4."""
+    height_steps: HeightSteps = 1
+    """Steps of a unit in which thicknesses of copies, invented parts and respelled programs are written. 2: halves."""
     max_train_samples: MaybeCount = None
     """Use at most this many training programs. Empty means all."""
     max_eval_samples: MaybeCount = 256

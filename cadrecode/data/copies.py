@@ -23,7 +23,7 @@ def turned_copies(
     programs: Programs,
     copies: int,
     seed: int,
-    decimals: int = 0,
+    height_steps: int = 1,
     should_stop: Callable[[], bool] = lambda: False,
     processes: Processes = ALONE,
 ) -> list[Pair]:
@@ -32,7 +32,7 @@ def turned_copies(
     A program that is more than slabs along the axes gets none.
 
     Args:
-        decimals: of the numbers in the programs.
+        height_steps: see `program.spelling.GridSlab`.
         should_stop: looked at now and then; True ends the making early.
         processes: share the work with these, which all make the same.
     """
@@ -40,7 +40,7 @@ def turned_copies(
     def one(original: Original) -> Pair | None:
         _, pair, rng = original
         turn = Turn.draw(rng)
-        program = turned(parse(pair.text), turn, decimals)
+        program = turned(parse(pair.text), turn, height_steps)
         if program is None:
             return None
         return Pair(f"{pair.name}, turned", write(program), np.array(turn.points(pair.points)))
@@ -53,7 +53,7 @@ def warped_copies(
     programs: Programs,
     copies: int,
     seed: int,
-    decimals: int = 0,
+    height_steps: int = 1,
     should_stop: Callable[[], bool] = lambda: False,
     processes: Processes = ALONE,
 ) -> list[Pair]:
@@ -66,7 +66,7 @@ def warped_copies(
 
     def one(original: Original) -> Pair | None:
         copy, pair, rng = original
-        made = warped(parse(pair.text), rng, decimals, gentle=copy % 2 == 0)
+        made = warped(parse(pair.text), rng, height_steps, gentle=copy % 2 == 0)
         if made is None:
             return None
         points, _ = sample(made.solid, POOL_POINTS, rng)

@@ -41,7 +41,12 @@ INVENTED = 2000  # parts of invent:<family> where no count is given
 POOL_POINTS = 4096  # surface points kept for each part; what the model sees is drawn from them anew in each epoch
 CODE_SIDE = MODEL_SIDE * CODE_PER_MODEL
 SIDE_SLACK, CENTER_SLACK = 0.03 * CODE_SIDE, 3.0  # programs of whole numbers miss the CODE frame by a little
-STEPS_PER_CODE = 2  # without decimals numbers are brought into the CODE frame in halves, as CAD-Recode's programs have
+FINE_SLACK = (
+    0.1  # of these, where thicknesses are to be finer: a part half a unit off its place would teach another one
+)
+STEPS_PER_CODE = (
+    2  # numbers brought into the CODE frame are rounded to halves at least, which CAD-Recode's programs have too
+)
 LEAST_IOU_ROUNDED = 0.8
 BOX_SLACK = 0.1  # of the longest side: a scan's box and its program's box agree at least this well
 POINTS_FILE, PROGRAMS_FILE = "points.npy", "programs.jsonl.gz"  # what build-dataset writes
@@ -116,7 +121,7 @@ def load_programs(
     limit: int | None = None,
     seed: int = 0,
     respell: bool = False,
-    decimals: int = 0,
+    height_steps: int = 1,
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     processes: Processes = ALONE,
@@ -128,8 +133,8 @@ def load_programs(
         limit: at most this many pairs, drawn at random from the whole source.
         seed: of the draw, the surface points and the invented parts.
         respell: write each program as the embedded base writes an equal shape.
-        decimals: of the numbers, where they are not what the source has: of parts that are invented, or brought into
-            the CODE frame, or respelled.
+        height_steps: of parts that are invented, or brought into the CODE frame, or respelled: see
+            `program.spelling.GridSlab`.
         on_progress: called with (programs looked at, programs in all) now and then.
         should_stop: looked at now and then; True ends the reading early.
         processes: share the work with these, which all read the same.
@@ -139,14 +144,18 @@ def load_programs(
     path = Path(source)
     if (path / POINTS_FILE).is_file() and (path / PROGRAMS_FILE).is_file():
         built = _read_built(path, limit, seed)
-        return replace(built, pairs=[_respelled(pair, decimals) for pair in built.pairs]) if respell else built
-    entries, total = _entries(source, seed, limit, decimals)
-    respell = respell and not (source.startswith("invent:") and not decimals)  # those are, while they need no moving
+        return replace(built, pairs=[_respelled(pair, height_steps) for pair in built.pairs]) if respell else built
+    entries, total = _entries(source, seed, limit, height_steps)
+    respell = respell and not (
+        source.startswith("invent:") and height_steps == 1
+    )  # those are, while they need no moving
     skipped: list[Skipped] = []
 
     def one(entry: _Entry) -> Pair | Skipped:
         try:
-            return make_pair(entry.name, entry.text(), entry.cloud, seed=seed, respell=respell, decimals=decimals)
+            return make_pair(
+                entry.name, entry.text(), entry.cloud, seed=seed, respell=respell, height_steps=height_steps
+            )
         except (ProgramError, PointCloudError, UnicodeDecodeError) as error:
             return Skipped(entry.name, str(error))
 
@@ -166,8 +175,8 @@ def load_programs(
     return Programs(source, pairs, skipped)
 
 
-def _respelled(pair: Pair, decimals: int) -> Pair:
-    return replace(pair, text=write(canonical(parse(pair.text), decimals)))
+def _respelled(pair: Pair, height_steps: int) -> Pair:
+    return replace(pair, text=write(canonical(parse(pair.text), height_steps)))
 
 
 def exists(source: str | Path) -> bool:
@@ -190,22 +199,22 @@ def count_programs(source: str | Path) -> int:
 
 
 def make_pair(
-    name: str, text: str, cloud: Path | None = None, *, seed: int = 0, respell: bool = False, decimals: int = 0
+    name: str, text: str, cloud: Path | None = None, *, seed: int = 0, respell: bool = False, height_steps: int = 1
 ) -> Pair:
     """One program as a training pair; its points from the cloud or mesh beside it, or else from its own surface.
 
     Args:
         respell: write it as the embedded base writes an equal shape.
-        decimals: of its numbers, where it is respelled or brought into the CODE frame.
+        height_steps: for where it is respelled or brought into the CODE frame; see `program.spelling.GridSlab`.
     Raises: ProgramError, PointCloudError: it cannot be used, and why.
     """
     program = parse(text)
     solid = build(program)
     low, high = bounds(solid)
-    fits = in_code_frame(low, high, decimals)
+    fits = in_code_frame(low, high, height_steps)
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     if cloud is None:
-        program = program if fits else to_code_frame(program, Frame.of(np.stack((low, high))), decimals)
+        program = program if fits else to_code_frame(program, Frame.of(np.stack((low, high))), height_steps)
         solid = solid if fits else build(program)
         points, _ = sample(solid, POOL_POINTS, rng)
         frame = Frame.of(np.stack(bounds(solid)))
@@ -217,27 +226,27 @@ def make_pair(
             scanned = frame.to_code(np.stack((raw.min(0), raw.max(0))))
             if np.abs(corners - scanned).max() > BOX_SLACK * CODE_SIDE:
                 raise ProgramError(f"its box and that of {cloud.name} differ by more than {BOX_SLACK:.0%}")
-            program = to_code_frame(program, frame, decimals)
+            program = to_code_frame(program, frame, height_steps)
         points = raw[rng.choice(len(raw), POOL_POINTS, replace=len(raw) < POOL_POINTS)]
     if respell:
-        program = canonical(program, decimals)
+        program = canonical(program, height_steps)
     return Pair(name, write(program), frame.to_model(points).astype(np.float16))
 
 
-def in_code_frame(low: np.ndarray, high: np.ndarray, decimals: int = 0) -> bool:
+def in_code_frame(low: np.ndarray, high: np.ndarray, height_steps: int = 1) -> bool:
     """Whether a box, (3,) and (3,), is centred and its longest side 200, as programs of such numbers manage it."""
-    slack = 10.0**-decimals
+    slack = 1.0 if height_steps == 1 else FINE_SLACK
     centred = np.abs(low + high).max() / 2 <= CENTER_SLACK * slack
     return bool(centred and abs((high - low).max() - CODE_SIDE) <= SIDE_SLACK * slack)
 
 
-def to_code_frame(program: Program, frame: Frame, decimals: int = 0) -> Program:
-    """A program in RAW numbers, in the CODE frame, its numbers rounded: to halves, or to so many decimals.
+def to_code_frame(program: Program, frame: Frame, height_steps: int = 1) -> Program:
+    """A program in RAW numbers, in the CODE frame, its numbers rounded to halves, or to the steps of heights if finer.
 
     Raises: ProgramError: it is so fine that the rounding would make another part of it.
     """
     exact = edit.transform(program, 1 / frame.raw_per_code, tuple(-c / frame.raw_per_code for c in frame.center))
-    steps = 10**decimals if decimals else STEPS_PER_CODE
+    steps = max(height_steps, STEPS_PER_CODE)
     rounded = edit.transform(edit.rounded(edit.transform(exact, steps), 0), 1 / steps)
     agreement = iou(build(exact), build(rounded))
     if agreement < LEAST_IOU_ROUNDED:
@@ -257,11 +266,11 @@ class _Entry:
     cloud: Path | None = None
 
 
-def _entries(source: str, seed: int, limit: int | None, decimals: int = 0) -> tuple[Iterable[_Entry], int]:
+def _entries(source: str, seed: int, limit: int | None, height_steps: int = 1) -> tuple[Iterable[_Entry], int]:
     """The programs of a source, not yet read, and how many they are."""
     path = Path(source)
     if source.startswith("invent:"):
-        return _invented(source, seed, limit, decimals)
+        return _invented(source, seed, limit, height_steps)
     require(source)
     if path.is_dir():
         entries = _files(path)
@@ -325,7 +334,7 @@ def _refusal(reason: str) -> Callable[[], str]:
     return refuse
 
 
-def _invented(source: str, seed: int, limit: int | None, decimals: int) -> tuple[Iterator[_Entry], int]:
+def _invented(source: str, seed: int, limit: int | None, height_steps: int) -> tuple[Iterator[_Entry], int]:
     _, family, *rest = source.split(":")
     if family not in inventing.FAMILIES:
         raise DatasetError(f"{source}: no family {family!r}. There are {', '.join(sorted(inventing.FAMILIES))}.")
@@ -336,7 +345,7 @@ def _invented(source: str, seed: int, limit: int | None, decimals: int) -> tuple
 
     def made() -> Iterator[_Entry]:
         for i in range(count):
-            program = inventing.invent(rng, family, decimals=decimals)
+            program = inventing.invent(rng, family, height_steps=height_steps)
             yield _Entry(f"{family}-{i:06d}", lambda program=program: write(program))
 
     return made(), count

@@ -54,7 +54,7 @@ LEAST_LIKE = 0.8  # IoU of a shape and of what rounding leaves of it
 SAME = 0.9999  # IoU of a drawing with and without what its shape does not need
 MOST_TRIED = 8  # slabs; beyond that a plainer drawing takes seconds to find, and the base knows four solids
 TURNED = 0.5  # of warped programs
-EXACT = 3  # decimals, for clouds
+EXACT = 1000  # steps of a unit, for clouds
 FLAT = 1e-6  # of a direction: what is left along the other axes
 
 
@@ -62,32 +62,32 @@ class NotDrawn(ValueError):
     """The program is more than slabs along the axes that are added, then cut."""
 
 
-def canonical(program: Program, decimals: int = 0) -> Program:
+def canonical(program: Program, height_steps: int = 1) -> Program:
     """The program in the base's spelling; itself where that would be another shape, or cannot be said.
 
     Args:
         program: CODE frame.
-        decimals: of its numbers, here and below; see `spelling.GridSlab`.
+        height_steps: here and below, see `spelling.GridSlab`.
     Raises: ProgramError: the program builds nothing.
     """
     solid = build(program, GRID_SAGITTA)
     try:
         slabs = drawing(program)
-        rounded = _body(_spelled(slabs, decimals))
+        rounded = _body(_spelled(slabs, height_steps))
         if not iou(rounded, solid) > LEAST_LIKE:
             return program
-        return respelled(simplified(slabs, decimals), rounded, decimals) or program
+        return respelled(simplified(slabs, height_steps), rounded, height_steps) or program
     except (NotDrawn, Degenerate, ProgramError):
         return program
 
 
-def respelled(slabs: Sequence[Slab], solid: Manifold, decimals: int = 0) -> Program | None:
+def respelled(slabs: Sequence[Slab], solid: Manifold, height_steps: int = 1) -> Program | None:
     """The text of a drawing, in canonical order or, where that is another shape, in its own; None if both are.
 
     Args: solid: what it should be, but for rounding.
     """
     try:
-        steps = _spelled(slabs, decimals)
+        steps = _spelled(slabs, height_steps)
     except (Degenerate, ProgramError):
         return None
     for ordered in (in_order(steps), steps):
@@ -96,7 +96,7 @@ def respelled(slabs: Sequence[Slab], solid: Manifold, decimals: int = 0) -> Prog
     return None
 
 
-def turned(program: Program, turn: Turn, decimals: int = 0) -> Program | None:
+def turned(program: Program, turn: Turn, height_steps: int = 1) -> Program | None:
     """A canonical program's part, turned or mirrored onto the axes, in canonical spelling; None where there is none.
 
     Raises: ProgramError: the program builds nothing.
@@ -104,7 +104,7 @@ def turned(program: Program, turn: Turn, decimals: int = 0) -> Program | None:
     matrix = np.column_stack((turn.points(np.eye(3)).T, np.zeros(3)))
     solid = build(program, GRID_SAGITTA).transform(matrix)
     try:
-        return respelled([turn.slab(slab) for slab in drawing(program)], solid, decimals)
+        return respelled([turn.slab(slab) for slab in drawing(program)], solid, height_steps)
     except NotDrawn:
         return None
 
@@ -117,7 +117,7 @@ class Warped:
     solid: Manifold
 
 
-def warped(program: Program, rng: np.random.Generator, decimals: int = 0, *, gentle: bool = False) -> Warped | None:
+def warped(program: Program, rng: np.random.Generator, height_steps: int = 1, *, gentle: bool = False) -> Warped | None:
     """A part of other proportions in the design of a canonical program (`Warp`), every other one turned, too.
 
     Args:    gentle: much the same part, with other numbers.
@@ -136,23 +136,23 @@ def warped(program: Program, rng: np.random.Generator, decimals: int = 0, *, gen
             turn = Turn.draw(rng)
             slabs = [turn.slab(slab) for slab in slabs]
         solid = _body(_spelled(slabs, EXACT, everywhere=True))
-        rounded = _body(_spelled(slabs, decimals))
-        program_of_it = respelled(slabs, rounded, decimals)
+        rounded = _body(_spelled(slabs, height_steps))
+        program_of_it = respelled(slabs, rounded, height_steps)
         like = program_of_it is not None and iou(rounded, solid) > LEAST_LIKE
         return Warped(program_of_it, solid) if like else None
     except (NotDrawn, Degenerate, ProgramError):
         return None
 
 
-def _spelled(slabs: Sequence[Slab], decimals: int, everywhere: bool = False) -> list[Spelled]:
-    ends = None if everywhere or not decimals else ends_of(slabs)
-    return [_spelled_one(slab, decimals, ends) for slab in slabs]
+def _spelled(slabs: Sequence[Slab], height_steps: int, everywhere: bool = False) -> list[Spelled]:
+    ends = None if everywhere or height_steps == 1 else ends_of(slabs)
+    return [_spelled_one(slab, height_steps, ends) for slab in slabs]
 
 
 @lru_cache(maxsize=1024)
-def _spelled_one(slab: Slab, decimals: int, ends: Ends | None) -> Spelled:
+def _spelled_one(slab: Slab, height_steps: int, ends: Ends | None) -> Spelled:
     """Of the drawings that are compared, each differs from the last in a slab or two."""
-    return spelled([GridSlab(slab, decimals=decimals, ends=ends)], GRID_SAGITTA)[0]
+    return spelled([GridSlab(slab, height_steps=height_steps, ends=ends)], GRID_SAGITTA)[0]
 
 
 def _body(steps: Sequence[Spelled]) -> Manifold:
@@ -243,7 +243,7 @@ def _to_world(plane: Plane, axis: int) -> Callable:
 # --- as little as the shape allows
 
 
-def simplified(slabs: Sequence[Slab], decimals: int = 0) -> list[Slab]:
+def simplified(slabs: Sequence[Slab], height_steps: int = 1) -> list[Slab]:
     """The drawing without what its shape does not need.
 
     Raises: Degenerate, ProgramError: it cannot be put on the grid.
@@ -255,9 +255,9 @@ def simplified(slabs: Sequence[Slab], decimals: int = 0) -> list[Slab]:
         slabs = [clipped(slab, low, high) if slab.cut else slab for slab in slabs]
     if not 1 < len(slabs) <= MOST_TRIED:
         return slabs
-    body = _body(_spelled(slabs, decimals))
+    body = _body(_spelled(slabs, height_steps))
     for changes in (_without_one, _without_a_hole, _shorter, _without_one, _holes_for_cuts):
-        slabs = _while_same(slabs, body, changes, decimals)
+        slabs = _while_same(slabs, body, changes, height_steps)
     return slabs
 
 
@@ -275,14 +275,14 @@ def _stacked(slabs: list[Slab]) -> list[Slab]:
     return done
 
 
-def _while_same(slabs: list[Slab], body: Manifold, changes: Callable, decimals: int) -> list[Slab]:
+def _while_same(slabs: list[Slab], body: Manifold, changes: Callable, height_steps: int) -> list[Slab]:
     """Each change made that leaves the shape as it is."""
     accepted, volume = True, body.volume()
     while accepted:
         accepted = False
         for changed in changes(slabs):
             try:
-                tried = _body(_spelled(changed, decimals))
+                tried = _body(_spelled(changed, height_steps))
             except (Degenerate, ProgramError):
                 continue
             if abs(tried.volume() - volume) <= (1 - SAME) * volume and iou(tried, body) > SAME:

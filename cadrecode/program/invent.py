@@ -38,17 +38,17 @@ class Invention:
     solid: Manifold
 
 
-def invent(rng: np.random.Generator, family: str = "general", *, decimals: int = 0) -> Program:
+def invent(rng: np.random.Generator, family: str = "general", *, height_steps: int = 1) -> Program:
     """Draw one program of a family: CODE frame, centred, longest side 200, one closed body.
 
-    Args:   decimals: see `spelling.GridSlab`.
+    Args:   height_steps: see `spelling.GridSlab`.
     Raises: ProgramError: there is no such family.
     """
-    return invent_solid(rng, family, decimals=decimals).program
+    return invent_solid(rng, family, height_steps=height_steps).program
 
 
 def invent_solid(
-    rng: np.random.Generator, family: str = "general", *, turn: bool = False, decimals: int = 0
+    rng: np.random.Generator, family: str = "general", *, turn: bool = False, height_steps: int = 1
 ) -> Invention:
     """`invent`, with the solid; with `turn`, turned or mirrored at random onto the axes.
 
@@ -62,7 +62,7 @@ def invent_solid(
             slabs = draw(rng)
             if turn:
                 slabs = [*map(Turn.draw(rng).slab, slabs)]
-            invention = _checked(spelled(_on_grid(slabs, decimals)))
+            invention = _checked(spelled(_on_grid(slabs, height_steps)))
         except (Degenerate, ProgramError):
             continue
         if invention is not None:
@@ -70,7 +70,7 @@ def invent_solid(
     raise AssertionError(f"family {family!r} drew {MOST_ATTEMPTS} parts and none was valid")
 
 
-def _on_grid(slabs: list[Slab], decimals: int) -> list[GridSlab]:
+def _on_grid(slabs: list[Slab], height_steps: int) -> list[GridSlab]:
     """Scale and centre the drawing as a whole; from here on everything is rounded."""
     added = [slab for slab in slabs if not slab.cut]
     corners = np.array([slab.bounds() for slab in added])  # (S, 2, 3)
@@ -78,7 +78,7 @@ def _on_grid(slabs: list[Slab], decimals: int) -> list[GridSlab]:
     scale = 2 * HALF_SIDE / float((high - low).max())
     x, y, z = ((low + high) / 2).tolist()
     slabs = [clipped(slab, low, high) if slab.cut else slab for slab in slabs]
-    return [GridSlab(slab, scale, (x, y, z), decimals, ends_of(slabs)) for slab in slabs]
+    return [GridSlab(slab, scale, (x, y, z), height_steps, ends_of(slabs)) for slab in slabs]
 
 
 def _checked(steps: list[Spelled]) -> Invention | None:

@@ -93,16 +93,18 @@ def _key(value: float) -> float:
 class GridSlab:
     """A slab, and how its numbers become round numbers of the CODE frame.
 
-    Where it begins and ends along its axis may have decimals: a thickness is the shortest length of most parts, which
-    rounding hurts most, and a sketch in whole numbers stays short. What stands flush with such an end has them too.
+    Where it begins and ends along its axis may be rounded less: a thickness is the shortest length of most parts, which
+    rounding hurts most, and a sketch in whole numbers stays short. What stands flush with such an end is rounded alike.
 
-    Args: ends: see `ends_of`; None: every number may have decimals.
+    Args:
+        height_steps: how many steps a unit has there: 1 for whole numbers, 2 for halves, 10 for tenths.
+        ends: see `ends_of`; None: every number has these steps.
     """
 
     slab: Slab
     scale: float = 1.0
     center: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    decimals: int = 0
+    height_steps: int = 1
     ends: Ends | None = None
 
     def snap(self, axis: int) -> Callable[[float], float]:
@@ -113,11 +115,12 @@ class GridSlab:
         return at
 
     def length(self, value: float) -> float:
-        """Of a radius: with decimals where the slab is nothing but a cylinder."""
+        """Of a radius: in the steps of heights where the slab is nothing but a cylinder."""
         return self._rounded(value, fine=self.slab.is_plain)
 
     def _rounded(self, value: float, fine: bool) -> float:
-        return whole(round(float(value) * self.scale, self.decimals if fine else 0))
+        steps = self.height_steps if fine else 1
+        return whole(round(float(value) * self.scale * steps) / steps)
 
 
 def clipped(slab: Slab, low: np.ndarray, high: np.ndarray) -> Slab:

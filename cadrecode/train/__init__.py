@@ -95,7 +95,7 @@ def read_programs(config: TrainConfig, run: Run, team: Team) -> tuple[Programs, 
     def stopping() -> bool:
         return any(team.agree(run.stop_requested()))
 
-    shared: dict[str, Any] = {"decimals": config.decimals, "should_stop": stopping, "processes": team}
+    shared: dict[str, Any] = {"height_steps": config.height_steps, "should_stop": stopping, "processes": team}
     reading = shared | {"respell": config.respells}
     programs, validation = _read_both(config, reading)
     if stopping():

@@ -95,20 +95,20 @@ def test_what_rounding_would_destroy_is_refused():
 
 
 def test_decimals_keep_what_whole_numbers_would_destroy():
-    foil = make_pair("foil", FOIL, decimals=2)
+    foil = make_pair("foil", FOIL, height_steps=2)
     assert foil.text.endswith("box(200,200,0.12)")
     assert foil.points[:, 2].max() == pytest.approx(0.0006, abs=1e-4)
     off = PLATE.replace("200", "199.3")  # near enough to the frame for whole numbers, not for tenths
-    assert [make_pair("off", off, decimals=d).text == off for d in (0, 1)] == [True, False]
+    assert [make_pair("off", off, height_steps=d).text == off for d in (0, 1)] == [True, False]
 
 
 def test_a_source_in_decimals(tmp_path):
     (tmp_path / "slim.py").write_text(PLATE_MM.replace("8/2", "7.13/2").replace(",8)", ",7.13)"))
-    texts = [load_programs(tmp_path, respell=True, decimals=d).pairs[0].text for d in (0, 1)]
+    texts = [load_programs(tmp_path, respell=True, height_steps=d).pairs[0].text for d in (0, 1)]
     assert [text.rpartition(",")[2] for text in texts] == ["36)", "35.6)"]
-    build_dataset(tmp_path, tmp_path / "built", decimals=1)
+    build_dataset(tmp_path, tmp_path / "built", height_steps=1)
     assert load_programs(tmp_path / "built").pairs[0].text.endswith("35.6)")
-    invented = load_programs("invent:plates:3", decimals=1)
+    invented = load_programs("invent:plates:3", height_steps=1)
     assert sum("." in pair.text.partition("origin")[2].replace(".sketch", "") for pair in invented.pairs) == 3
 
 
@@ -181,16 +181,16 @@ def test_respelled_as_the_base_writes_it(tmp_path):
 
 
 @pytest.mark.parametrize("copies", [turned_copies, warped_copies])
-@pytest.mark.parametrize("decimals", [0, 1])
-def test_copies_are_parts_of_their_own(copies, decimals, tmp_path):
+@pytest.mark.parametrize("height_steps", [0, 1])
+def test_copies_are_parts_of_their_own(copies, height_steps, tmp_path):
     path = tmp_path / "parts.jsonl"
     path.write_text("\n".join(json.dumps({"id": str(i), "code": text}) for i, text in enumerate((PLATE, ROD))))
     programs = load_programs(path)
-    more = copies(programs, 6, seed=0, decimals=decimals)
+    more = copies(programs, 6, seed=0, height_steps=height_steps)
     assert len(more) == 12
     assert len({pair.text for pair in more}) > 4
     for pair in more:
         corners = np.stack(bounds(build(parse(pair.text)))) / 100
         assert np.allclose((pair.points.min(axis=0), pair.points.max(axis=0)), corners, atol=0.02)
-    assert copies(programs, 6, seed=0, decimals=decimals) == more
+    assert copies(programs, 6, seed=0, height_steps=height_steps) == more
     assert copies(programs, 0, seed=0) == []

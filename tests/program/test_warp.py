@@ -102,26 +102,26 @@ def test_a_gentle_warp_changes_numbers_and_hardly_the_part():
         assert plate.holes[1].radius == boss.holes[0].radius == pytest.approx(12, rel=0.3)
 
 
-def test_decimals_are_nearer_to_the_part_and_stay_out_of_sketches():
-    likeness: dict[int, list[float]] = {0: [], 1: []}
+def test_finer_heights_are_nearer_to_the_part_and_stay_out_of_sketches():
+    likeness: dict[int, list[float]] = {1: [], 2: [], 10: []}
     for seed in range(30):
         program = invent(np.random.default_rng(seed), "plates")
-        made = {decimals: warped(program, np.random.default_rng(seed), decimals) for decimals in likeness}
+        made = {steps: warped(program, np.random.default_rng(seed), steps) for steps in likeness}
         if None in made.values():
             continue
-        assert iou(made[0].solid, made[1].solid) > 0.9999
-        for decimals, values in likeness.items():
-            low, high = bounds(made[decimals].solid)
+        assert iou(made[1].solid, made[10].solid) > 0.9999
+        for steps, values in likeness.items():
+            low, high = bounds(made[steps].solid)
             assert low == pytest.approx(-high, abs=2e-3)
             assert (high - low).max() == pytest.approx(200, abs=2e-3)
-            values.append(iou(build(made[decimals].program), made[decimals].solid))
-            text = write(made[decimals].program)
+            values.append(iou(build(made[steps].program), made[steps].solid))
+            text = write(made[steps].program)
             sketch = text.partition(".sketch()")[2].partition(".finalize")[0]
             assert not re.search(r"\.[1-46-9]", sketch)  # a middle may be a half
             height = float(text.partition("extrude(")[2].rstrip(")"))
-            assert height == round(height, decimals)
-    assert len(likeness[1]) > 20
-    assert np.median(likeness[0]) < 0.98 < 0.985 < np.median(likeness[1])
+            assert height * steps == pytest.approx(round(height * steps))
+    assert len(likeness[10]) > 20
+    assert np.median(likeness[1]) < np.median(likeness[2]) < np.median(likeness[10])
 
 
 def test_what_is_no_drawing_is_not_warped():
