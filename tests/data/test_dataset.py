@@ -94,21 +94,21 @@ def test_what_rounding_would_destroy_is_refused():
         make_pair("foil", FOIL)
 
 
-def test_decimals_keep_what_whole_numbers_would_destroy():
-    foil = make_pair("foil", FOIL, height_steps=2)
-    assert foil.text.endswith("box(200,200,0.12)")
+def test_finer_heights_keep_what_whole_numbers_would_destroy():
+    foil = make_pair("foil", FOIL, height_steps=8)
+    assert foil.text.endswith("box(200,200,0.125)")
     assert foil.points[:, 2].max() == pytest.approx(0.0006, abs=1e-4)
     off = PLATE.replace("200", "199.3")  # near enough to the frame for whole numbers, not for tenths
-    assert [make_pair("off", off, height_steps=d).text == off for d in (0, 1)] == [True, False]
+    assert [make_pair("off", off, height_steps=d).text == off for d in (1, 2)] == [True, False]
 
 
-def test_a_source_in_decimals(tmp_path):
+def test_a_source_in_finer_heights(tmp_path):
     (tmp_path / "slim.py").write_text(PLATE_MM.replace("8/2", "7.13/2").replace(",8)", ",7.13)"))
-    texts = [load_programs(tmp_path, respell=True, height_steps=d).pairs[0].text for d in (0, 1)]
+    texts = [load_programs(tmp_path, respell=True, height_steps=d).pairs[0].text for d in (1, 10)]
     assert [text.rpartition(",")[2] for text in texts] == ["36)", "35.6)"]
-    build_dataset(tmp_path, tmp_path / "built", height_steps=1)
+    build_dataset(tmp_path, tmp_path / "built", height_steps=10)
     assert load_programs(tmp_path / "built").pairs[0].text.endswith("35.6)")
-    invented = load_programs("invent:plates:3", height_steps=1)
+    invented = load_programs("invent:plates:3", height_steps=10)
     assert sum("." in pair.text.partition("origin")[2].replace(".sketch", "") for pair in invented.pairs) == 3
 
 
@@ -181,7 +181,7 @@ def test_respelled_as_the_base_writes_it(tmp_path):
 
 
 @pytest.mark.parametrize("copies", [turned_copies, warped_copies])
-@pytest.mark.parametrize("height_steps", [0, 1])
+@pytest.mark.parametrize("height_steps", [1, 2])
 def test_copies_are_parts_of_their_own(copies, height_steps, tmp_path):
     path = tmp_path / "parts.jsonl"
     path.write_text("\n".join(json.dumps({"id": str(i), "code": text}) for i, text in enumerate((PLATE, ROD))))

@@ -101,39 +101,39 @@ def test_what_the_spelling_cannot_say_stays_as_it_is(text):
     assert turned(program, Turn((1, 0, 2), (1, 1, -1))) is None or "5.4" in text
 
 
-def test_heights_keep_decimals_where_they_are_asked_for():
+def test_heights_keep_their_steps_where_they_are_asked_for():
     drawn = "r=w0.sketch().rect(200,60.2).push([(0.3,0)]).circle(10.7,mode='s').finalize().extrude({})"
     part = parse(XY.format(1.7) + drawn.format(-3.4))
     sketch = "r=w0.sketch().rect(200,60).circle(11,mode='s')"
-    fine = write(canonical(part, 1))
+    fine = write(canonical(part, 10))
     assert fine == f"import cadquery as cq\n{XY.format(-1.7)}{sketch}.finalize().extrude(3.4)"
     assert write(canonical(part)).endswith(f"{XY.format(-2)}{sketch}.finalize().extrude(4)")
     turn = Turn((2, 0, 1), (1, -1, 1))
-    back = turned(turned(turned(parse(fine), turn, 1), turn, 1), turn, 1)
+    back = turned(turned(turned(parse(fine), turn, 10), turn, 10), turn, 10)
     assert write(back).endswith("extrude(3.4)")
     assert build(back).volume() == pytest.approx(build(parse(fine)).volume(), rel=1e-6)
 
 
-def test_a_plain_box_or_cylinder_keeps_all_decimals():
+def test_every_number_of_a_plain_box_or_cylinder_has_the_steps_of_heights():
     box = XY.format(-1.7) + "r=w0.workplane(offset=3.4/2).box(200,60.2,3.4)"
     rod = XY.format(-100) + "r=w0.workplane(offset=200/2).cylinder(200,4.7)"
     for text in (box, rod):
-        assert write(canonical(parse(text), 1)).endswith(text)
+        assert write(canonical(parse(text), 10)).endswith(text)
     stacked = parse(
         XY.format(-1.7) + "w1=cq.Workplane('XY',origin=(0,0,1.7))\n"
         "r=w0.workplane(offset=3.4/2).box(200,60.2,3.4).union(w1.workplane(offset=30.1/2).cylinder(30.1,8.6))"
     )
-    assert "box(200,60,3.4)" in write(canonical(stacked, 1))
-    assert "cylinder(30.1,8.6)" in write(canonical(stacked, 1))
+    assert "box(200,60,3.4)" in write(canonical(stacked, 10))
+    assert "cylinder(30.1,8.6)" in write(canonical(stacked, 10))
 
 
-def test_what_stands_flush_with_a_height_has_its_decimals():
+def test_what_stands_flush_with_a_height_is_rounded_alike():
     foot = "import cadquery as cq\n" + XY.format(-40) + "w1=cq.Workplane('ZX',origin=(0,-50,0))\n"
     text = (
         foot
         + "r=w0.workplane(offset=6.4/2).box(100,200,6.4).union(w1.workplane(offset=7/2).moveTo(3.2,0).box(73.6,100,7))"
     )
-    solids = canonical(parse(text), 1).solids()
+    solids = canonical(parse(text), 10).solids()
     assert {solid.plane.origin[2] for solid in solids if solid.plane.name == "XY"} == {-40}
     upright = next(solid for solid in solids if solid.plane.name == "ZX")
     assert upright.center[0] - upright.width / 2 == pytest.approx(-33.6)  # where the foot ends

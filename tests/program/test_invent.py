@@ -32,7 +32,7 @@ def test_inventions_are_valid_normalised_single_bodies(family):
 def test_with_finer_heights_it_is_the_same_part_said_more_exactly(family):
     fractions = same = 0
     for seed in range(12):
-        rough, fine = (invent_solid(np.random.default_rng(seed), family, height_steps=d) for d in (0, 1))
+        rough, fine = (invent_solid(np.random.default_rng(seed), family, height_steps=d) for d in (1, 10))
         assert build(parse(write(fine.program))).volume() == pytest.approx(fine.solid.volume(), rel=1e-9)
         same += 0.8 < iou(rough.solid, fine.solid) <= 1  # else rounding broke a part that was drawn before
         fractions += sum(number.partition(".")[2] not in ("", "5") for number in numbers_of(fine.program))

@@ -46,7 +46,7 @@ def evaluated(run: Run) -> dict[int, float]:
 
 def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained, tmp_path):
     common = {"max_steps": 4, "save_steps": 2, "lora_dropout": 0.0, "auto_merge_final": False, "learning_rate": 5e-4}
-    common |= {"do_eval": True, "eval_steps": 2, "warped_copies": 1, "height_steps": 1}  # which they make together
+    common |= {"do_eval": True, "eval_steps": 2, "warped_copies": 1, "height_steps": 2}  # which they make together
     one = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
     config = settings(model_save_path=str(tmp_path / "two"), per_device_train_batch_size=2, **common)
     said = launched(config)
