@@ -41,12 +41,8 @@ INVENTED = 2000  # parts of invent:<family> where no count is given
 POOL_POINTS = 4096  # surface points kept for each part; what the model sees is drawn from them anew in each epoch
 CODE_SIDE = MODEL_SIDE * CODE_PER_MODEL
 SIDE_SLACK, CENTER_SLACK = 0.03 * CODE_SIDE, 3.0  # programs of whole numbers miss the CODE frame by a little
-FINE_SLACK = (
-    0.1  # of these, where thicknesses are to be finer: a part half a unit off its place would teach another one
-)
-STEPS_PER_CODE = (
-    2  # numbers brought into the CODE frame are rounded to halves at least, which CAD-Recode's programs have too
-)
+FINE_SLACK = 0.1  # of these, where thicknesses are finer: half a unit off its place, a part would teach another one
+STEPS_PER_CODE = 2  # numbers brought into the CODE frame are rounded to halves, if not finer; CAD-Recode has halves too
 LEAST_IOU_ROUNDED = 0.8
 BOX_SLACK = 0.1  # of the longest side: a scan's box and its program's box agree at least this well
 POINTS_FILE, PROGRAMS_FILE = "points.npy", "programs.jsonl.gz"  # what build-dataset writes
@@ -146,9 +142,8 @@ def load_programs(
         built = _read_built(path, limit, seed)
         return replace(built, pairs=[_respelled(pair, height_steps) for pair in built.pairs]) if respell else built
     entries, total = _entries(source, seed, limit, height_steps)
-    respell = respell and not (
-        source.startswith("invent:") and height_steps == 1
-    )  # those are, while they need no moving
+    if source.startswith("invent:") and height_steps == 1:
+        respell = False  # they are; finer ones are moved into the frame, and rounded anew
     skipped: list[Skipped] = []
 
     def one(entry: _Entry) -> Pair | Skipped:

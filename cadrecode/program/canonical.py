@@ -50,7 +50,7 @@ from cadrecode.program.turn import Turn
 from cadrecode.program.warp import Warp
 
 EQUAL = 0.995  # IoU of two spellings of one shape, rounded
-LEAST_LIKE = 0.8  # IoU of a shape and of what rounding leaves of it
+LEAST_LIKE = 0.9  # IoU of a shape and of what rounding leaves of it
 SAME = 0.9999  # IoU of a drawing with and without what its shape does not need
 MOST_TRIED = 8  # slabs; beyond that a plainer drawing takes seconds to find, and the base knows four solids
 TURNED = 0.5  # of warped programs

@@ -100,6 +100,7 @@ class Face:
 
 
 Shape = Circle | Rect | Loop | Face
+NOISE_DECIMALS = 9  # what sums of decimals are off by is beyond these
 ORIGIN: tuple[Point2, ...] = ((0, 0),)
 
 

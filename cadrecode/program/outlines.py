@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cadrecode.program.language import Arc, Circle, Line, Loop, Mode, Point2, Rect, SketchStep
+from cadrecode.program.language import NOISE_DECIMALS, Arc, Circle, Line, Loop, Mode, Point2, Rect, SketchStep
 
 Snap = Callable[[float], float]
-NOISE_DECIMALS = 9  # what sums of decimals are off by is beyond these
 
 
 class Degenerate(ValueError):

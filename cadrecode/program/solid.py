@@ -15,6 +15,7 @@ from manifold3d import CrossSection, FillRule, Manifold
 
 from cadrecode.errors import ProgramError
 from cadrecode.program.language import (
+    NOISE_DECIMALS,
     ORIGIN,
     Arc,
     Box,
@@ -36,7 +37,7 @@ from cadrecode.program.language import (
 
 SAGITTA = 5.4e-4  # of the part's half side
 FEWEST_SEGMENTS, MOST_SEGMENTS = 16, 128  # of a full circle
-WRITTEN_DECIMALS, NOISE_DECIMALS = 3, 9
+WRITTEN_DECIMALS = 3  # of numbers as people write them
 LEAST_VOLUME = 1e-9  # of the cube on the longest side; less is nothing
 
 

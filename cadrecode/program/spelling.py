@@ -15,6 +15,7 @@ from manifold3d import CrossSection, Manifold, OpType
 
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE
 from cadrecode.program.language import (
+    NOISE_DECIMALS,
     Box,
     Circle,
     Cylinder,
@@ -31,7 +32,7 @@ from cadrecode.program.language import (
     Solid,
     Step,
 )
-from cadrecode.program.outlines import NOISE_DECIMALS, Degenerate, RectOutline, as_step, whole
+from cadrecode.program.outlines import Degenerate, RectOutline, as_step, whole
 from cadrecode.program.pieces import LOCAL_AXES, Slab
 from cadrecode.program.solid import SAGITTA, build_solid, cross_section, half_side, loop_points
 

@@ -25,7 +25,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
-from cadrecode.data.copies import turned_copies, warped_copies
+from cadrecode.data.copies import copies_of, turned_copy, warped_copy
 from cadrecode.data.dataset import Programs, exists, load_programs, require
 from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, RunError
 from cadrecode.model import adapters, sharding
@@ -102,8 +102,8 @@ def read_programs(config: TrainConfig, run: Run, team: Team) -> tuple[Programs, 
         return programs, validation
     if config.turned_copies or config.warped_copies:
         log.info("Making %d turned and %d warped copies of each", config.turned_copies, config.warped_copies)
-    copies = turned_copies(programs, config.turned_copies, config.seed, **shared)
-    copies += warped_copies(programs, config.warped_copies, config.seed, **shared)
+    copies = copies_of(programs, turned_copy, config.turned_copies, config.seed, **shared)
+    copies += copies_of(programs, warped_copy, config.warped_copies, config.seed + 1, **shared)
     programs = replace(programs, pairs=programs.pairs + copies)
     if config.more_train_data is not None:
         more = load_programs(config.more_train_data, seed=config.seed, **reading)

@@ -8,7 +8,7 @@ import pytest
 
 from cadrecode.build_dataset import build_dataset
 from cadrecode.data import load_programs
-from cadrecode.data.copies import turned_copies, warped_copies
+from cadrecode.data.copies import copies_of, turned_copy, warped_copy
 from cadrecode.data.dataset import POOL_POINTS, make_pair
 from cadrecode.errors import DatasetError, ProgramError
 from cadrecode.program import build, iou, parse
@@ -180,17 +180,17 @@ def test_respelled_as_the_base_writes_it(tmp_path):
     assert load_programs(tmp_path / "built", respell=True).pairs[0].text == PLATE
 
 
-@pytest.mark.parametrize("copies", [turned_copies, warped_copies])
+@pytest.mark.parametrize("copy", [turned_copy, warped_copy])
 @pytest.mark.parametrize("height_steps", [1, 2])
-def test_copies_are_parts_of_their_own(copies, height_steps, tmp_path):
+def test_copies_are_parts_of_their_own(copy, height_steps, tmp_path):
     path = tmp_path / "parts.jsonl"
     path.write_text("\n".join(json.dumps({"id": str(i), "code": text}) for i, text in enumerate((PLATE, ROD))))
     programs = load_programs(path)
-    more = copies(programs, 6, seed=0, height_steps=height_steps)
+    more = copies_of(programs, copy, 6, seed=0, height_steps=height_steps)
     assert len(more) == 12
     assert len({pair.text for pair in more}) > 4
     for pair in more:
         corners = np.stack(bounds(build(parse(pair.text)))) / 100
         assert np.allclose((pair.points.min(axis=0), pair.points.max(axis=0)), corners, atol=0.02)
-    assert copies(programs, 6, seed=0, height_steps=height_steps) == more
-    assert copies(programs, 0, seed=0) == []
+    assert copies_of(programs, copy, 6, seed=0, height_steps=height_steps) == more
+    assert copies_of(programs, copy, 0, seed=0) == []

@@ -9,7 +9,7 @@ import pytest
 
 from cadrecode.data import load_programs
 from cadrecode.data.batches import encode
-from cadrecode.data.copies import turned_copies, warped_copies
+from cadrecode.data.copies import copies_of, turned_copy, warped_copy
 from cadrecode.data.dataset import POOL_POINTS, make_pair
 from cadrecode.data.pool import on_disk
 from cadrecode.model.tokens import build_tokenizer, encode_program
@@ -45,7 +45,7 @@ def test_ten_times_the_pairs_take_hardly_more_memory():
 
 def test_every_source_of_pairs_and_their_tokens_lie_on_disk():
     programs = load_programs("invent:plates:6")
-    copies = turned_copies(programs, 1, seed=0) + warped_copies(programs, 1, seed=0)
+    copies = copies_of(programs, turned_copy, 1, seed=0) + copies_of(programs, warped_copy, 1, seed=1)
     assert len(copies) > 6
     for pair in programs.pairs + copies:
         assert isinstance(pair.points, np.memmap)

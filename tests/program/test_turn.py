@@ -21,7 +21,7 @@ TURNS = [
 def made(slabs):
     """The part on the grid, or None."""
     try:
-        return inventing._checked(spelled(inventing._on_grid(slabs, 0)))
+        return inventing._checked(spelled(inventing._on_grid(slabs, 1)))
     except Degenerate:
         return None
 
