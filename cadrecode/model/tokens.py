@@ -7,9 +7,11 @@ no text is lost.
 
 from __future__ import annotations
 
+import re
 import string
 from collections import Counter
 from collections.abc import Iterable
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -20,6 +22,8 @@ LARGEST_INTEGER = 300  # one token up to here; programs in the CODE frame seldom
 LONGEST_FRAGMENT = 1000  # characters between two numbers that are looked at as one piece
 # A number is neither part of a name (w0), nor decimals (.5), nor the 2 of "15/2".
 NUMBER = r"(?<![\w./])-?\d+"
+DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d+(?![\w.])")
+NEAREST = re.compile(r"(?<![\w.])(-?\d+)([+-])(\.\d+)(?![\w.])")
 # Spellings of the language that the invented programs lack, so that real ones stay short too.
 OTHER_FRAGMENTS = (
     ".5",
@@ -109,9 +113,31 @@ def _splitter() -> pre_tokenizers.PreTokenizer:
 def encode_program(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """START, the program, END. Qwen's tokenizers add no end by themselves, so a model would never learn to stop."""
     start, end = tokenizer.convert_tokens_to_ids([START, END])
-    return [start, *tokenizer(text, add_special_tokens=False)["input_ids"], end]
+    spelled = DECIMAL.sub(_from_the_nearest, text) if _is_number_aware(tokenizer) else text
+    return [start, *tokenizer(spelled, add_special_tokens=False)["input_ids"], end]
 
 
 def decode_program(tokenizer: PreTrainedTokenizerBase, ids: Iterable[int]) -> str:
     """The text of the ids without the marks."""
-    return tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    text = tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return NEAREST.sub(_in_decimals, text) if _is_number_aware(tokenizer) else text
+
+
+def _is_number_aware(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether it is one of `build_tokenizer`: to others a negative number is several tokens."""
+    return tokenizer.convert_tokens_to_ids(str(-LARGEST_INTEGER)) not in (None, tokenizer.unk_token_id)
+
+
+def _from_the_nearest(found: re.Match) -> str:
+    """30.8 -> 31-.2"""
+    value = Decimal(found[0])
+    if not value:
+        return found[0]
+    nearest = value.to_integral_value(ROUND_HALF_EVEN)
+    missing = value - nearest
+    return f"{int(nearest)}{'-' if missing < 0 else '+'}{f'{abs(missing):f}'.removeprefix('0')}"
+
+
+def _in_decimals(found: re.Match) -> str:
+    """31-.2 -> 30.8"""
+    return f"{Decimal(found[1]) + Decimal(found[2] + found[3]):f}"

@@ -19,10 +19,31 @@ def test_every_integer_of_the_language_is_one_token(tokenizer):
 
 
 @pytest.mark.parametrize(
-    "text", ["r=w0.box(1234,-0.05,1e-3)", "# any comment; x = 'y'\n\n", "w12.workplane(offset=-15/2)"]
+    "text",
+    [
+        "r=w0.box(1234,-0.05,1e-3)",
+        "# any comment; x = 'y'\n\n",
+        "w12.workplane(offset=-15/2)",
+        "w0.workplane(offset=30.8/2).box(2-1.5,-0.0,0.00000012)",
+    ],
 )
 def test_no_text_is_lost(tokenizer, text):
     assert decode_program(tokenizer, encode_program(tokenizer, text)) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "tokens"),
+    [("30.8", ["31", "-", ".", "2"]), ("-30.8", ["-31", "+", ".", "2"]), ("0.25", ["0", "+", ".", "25"])],
+)
+def test_decimals_start_from_the_nearest_integer(tokenizer, number, tokens):
+    ids = encode_program(tokenizer, f"({number},")
+    assert tokenizer.convert_ids_to_tokens(ids)[2 : 2 + len(tokens)] == tokens
+    assert decode_program(tokenizer, ids) == f"({number},"
+
+
+def test_what_a_model_writes_is_decimals_again(tokenizer):
+    ids = tokenizer("r=w0.workplane(offset=31-.2/2).box(9+.75,-4-.5,0-.5)", add_special_tokens=False)["input_ids"]
+    assert decode_program(tokenizer, ids) == "r=w0.workplane(offset=30.8/2).box(9.75,-4.5,-0.5)"
 
 
 def test_invented_programs_come_back_and_are_short(tokenizer):
