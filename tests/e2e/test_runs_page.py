@@ -83,8 +83,10 @@ def trained(browser, app, tmp_path_factory):
 
     # Out as YAML, and in again after everything was changed.
     fill_tiny(page, "tiny")
-    expect(page.locator("#command pre")).to_have_text(re.compile("--max_steps 4 .*runs/tiny$"))
-    page.wait_for_timeout(500)
+    command = page.locator("#command pre")
+    for setting, value in {**TINY, **FOLD}.items():  # what is exported is what the command says
+        expect(command).to_contain_text(f"--{setting} {value} ")
+    expect(command).to_have_text(re.compile("runs/tiny$"))
     with page.expect_download() as coming:
         page.locator("#export-yaml").click()
     coming.value.save_as(folder / coming.value.suggested_filename)
