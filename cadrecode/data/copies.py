@@ -28,6 +28,7 @@ def copies_of(
     height_steps: int = 1,
     should_stop: Callable[[], bool] = lambda: False,
     processes: Processes = ALONE,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Pair]:
     """Up to so many copies of each pair, in canonical spelling.
 
@@ -38,9 +39,18 @@ def copies_of(
         height_steps: see `program.spelling.GridSlab`.
         should_stop: looked at now and then; True ends the making early.
         processes: share the work with these, which all make the same.
+        on_progress: called with (copies tried, copies in all) now and then.
     """
     made = shared(_originals(programs, count, seed), lambda one: copy(one, height_steps), processes, should_stop)
-    return list(on_disk(pair for pair in made if pair is not None))
+
+    def possible() -> Iterator[Pair]:
+        for number, pair in enumerate(made, 1):
+            if on_progress and number % 1000 == 0:
+                on_progress(number, count * len(programs.pairs))
+            if pair is not None:
+                yield pair
+
+    return list(on_disk(possible()))
 
 
 def turned_copy(original: Original, height_steps: int) -> Pair | None:

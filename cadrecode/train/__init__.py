@@ -16,18 +16,15 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from transformers import TrainingArguments, set_seed
 from transformers.utils.logging import disable_progress_bar
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
-from cadrecode.data.copies import copies_of, turned_copy, warped_copy
-from cadrecode.data.dataset import Programs, exists, load_programs, require
-from cadrecode.errors import CadrecodeError, ConfigError, DatasetError, RunError
+from cadrecode.data.dataset import Programs, require
+from cadrecode.errors import CadrecodeError, ConfigError, RunError
 from cadrecode.model import adapters, sharding
 from cadrecode.model.team import Team
 from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
@@ -37,13 +34,13 @@ from cadrecode.train.checkpoints import origin_of, refuse_strangers
 from cadrecode.train.heap import is_scarce, return_freed_blocks
 from cadrecode.train.loop import AdapterTrainer
 from cadrecode.train.preflight import check_disk, check_labels, out_of_memory, say_estimate, try_longest_batch
+from cadrecode.train.reading import read_programs
 from cadrecode.train.saving import check_saved, merge_beside, size_mb
 from cadrecode.train.trackers import prepare_tracker
 from cadrecode.train.watch import RunFolder
 
 log = logging.getLogger(__name__)
 
-HELD_OUT_SHARE = 0.05  # of the training programs, where there is no validation data
 CHECKED_PAIRS = 4  # pairs on which a saved adapter must have the loss of the one in memory
 ADAPTER_FILES = (adapters.CONFIG_FILE, adapters.WEIGHTS_FILE)
 DISK_FULL = "The disk is full. Make room; the last complete checkpoint is whole: --resume_from_checkpoint last."
@@ -81,79 +78,6 @@ def train(config: TrainConfig, run: Run) -> Path:
         folder = finish(config, run)
         run.set_status(State.DONE, step=config.max_steps, total=config.max_steps)
         return folder
-
-
-# --- reading
-
-
-def read_programs(config: TrainConfig, run: Run, team: Team) -> tuple[Programs, Programs | None]:
-    """Training and validation programs; the latter held out of the former where there are none and they are needed.
-
-    The processes of a team share the work.
-    """
-
-    def stopping() -> bool:
-        return any(team.agree(run.stop_requested()))
-
-    shared: dict[str, Any] = {"height_steps": config.height_steps, "should_stop": stopping, "processes": team}
-    reading = shared | {"respell": config.respells}
-    programs, validation = _read_both(config, reading)
-    if stopping():
-        return programs, validation
-    if config.turned_copies or config.warped_copies:
-        log.info("Making %d turned and %d warped copies of each", config.turned_copies, config.warped_copies)
-    copies = copies_of(programs, turned_copy, config.turned_copies, config.seed, **shared)
-    copies += copies_of(programs, warped_copy, config.warped_copies, config.seed + 1, **shared)
-    programs = replace(programs, pairs=programs.pairs + copies)
-    if config.more_train_data is not None:
-        more = load_programs(config.more_train_data, seed=config.seed, **reading)
-        log.info("Mixed in: %s programs of %s", f"{len(more.pairs):,}", config.more_train_data)
-        source = f"{programs.source} and {more.source}"
-        programs = Programs(source, programs.pairs + more.pairs, programs.skipped + more.skipped)
-    return programs, validation
-
-
-def _read_both(config: TrainConfig, reading: dict[str, Any]) -> tuple[Programs, Programs | None]:
-    log.info("Reading programs from %s", config.train_data_path)
-    programs = load_programs(
-        config.train_data_path,
-        limit=config.max_train_samples,
-        seed=config.seed,
-        on_progress=lambda done, total: log.info("  %s of %s", f"{done:,}", f"{total:,}"),
-        **reading,
-    )
-    if not config.do_eval or reading["should_stop"]():
-        return programs, None
-    if config.val_data_path is None or not exists(config.val_data_path):
-        programs, validation = hold_out(programs, config)
-        log.info(
-            "There is no validation data at %s: %d of the training programs are held out instead.",
-            config.val_data_path,
-            len(validation.pairs),
-        )
-        return programs, validation
-    validation = load_programs(config.val_data_path, limit=config.max_eval_samples, seed=config.seed + 1, **reading)
-    known = {pair.text for pair in programs.pairs}
-    seen = sum(pair.text in known for pair in validation.pairs)
-    if seen:
-        log.warning("%d of %d validation programs are training programs too.", seen, len(validation.pairs))
-    return programs, validation
-
-
-def hold_out(programs: Programs, config: TrainConfig) -> tuple[Programs, Programs]:
-    """Split at random, such that no program is on both sides.
-
-    Raises: DatasetError: there are not two different ones.
-    """
-    texts = sorted({pair.text for pair in programs.pairs})
-    if len(texts) < 2:
-        raise DatasetError("There is one program only, so none can be held out. Set val_data_path, or do_eval false.")
-    count = min(max(1, round(len(texts) * HELD_OUT_SHARE)), config.max_eval_samples or len(texts))
-    held = {texts[i] for i in np.random.default_rng(config.seed).permutation(len(texts))[:count]}
-    kept = [pair for pair in programs.pairs if pair.text not in held]
-    others = {pair.text: pair for pair in programs.pairs if pair.text in held}
-    source = f"{programs.source} (held out)"
-    return Programs(programs.source, kept, programs.skipped), Programs(source, list(others.values()), [])
 
 
 # --- fitting

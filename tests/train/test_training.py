@@ -17,7 +17,8 @@ from cadrecode.model.load import load_model
 from cadrecode.model.team import Team
 from cadrecode.program import parse
 from cadrecode.runs import Run, State
-from cadrecode.train import base, hold_out, read_programs, saving, train
+from cadrecode.train import base, saving, train
+from cadrecode.train.reading import hold_out, read_programs
 
 ADAPTER = {"adapter_config.json", "adapter_model.safetensors"}
 TOKENIZER = {"tokenizer.json", "tokenizer_config.json"}
