@@ -18,6 +18,7 @@ from cadrecode.model import sharding
 from cadrecode.model.adapters import read_adapter
 from cadrecode.model.team import Team, own_device
 from cadrecode.runs import ORIGIN, Run, State, checkpoint_problems, process_start
+from cadrecode.train import loop
 from cadrecode.train.checkpoints import refuse_strangers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,6 +134,15 @@ def test_the_queue_starts_stops_resumes_and_kills_both(settings, tmp_path):
     assert run.status()["error"] == "Killed on request."
     steps = [row["step"] for row in run.metrics()]
     assert steps == list(range(1, len(steps) + 1))  # no step twice, none left out
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_adapter_of_a_checkpoint_is_written_by_the_first_process_alone(first, monkeypatch, tmp_path):
+    written = []
+    monkeypatch.setattr(loop, "save_adapter", lambda model, tokenizer, folder: written.append(folder))
+    trainer = SimpleNamespace(args=SimpleNamespace(should_save=first), model=None, processing_class=None)
+    loop.AdapterTrainer._save(trainer, str(tmp_path))  # which the Trainer calls in every process
+    assert written == [str(tmp_path)] * first
 
 
 def test_another_number_of_processes_than_the_checkpoints_is_named(settings, trained, caplog):
