@@ -3,6 +3,11 @@
 In the embedded base every integer from -300 to 300 is one token, and what stands between two numbers is usually one
 token too, so that a program is about as long as it has numbers, twice. Anything else is spelled out by character, so
 no text is lost.
+
+A number with decimals is the nearest integer and then, digit by digit, what is missing: 30.8 is 31 and -2 tenths. Its
+first token is the one that a model of whole numbers writes, and near 30.5 either neighbour will do: with 30 and 8, a
+carry as from 30.9 to 31.1 would change two tokens that must agree. All of these are tokens that the base has met: one
+that it has not, as a sign or a point alone, it cannot tell from hundreds of others that it has not met either.
 """
 
 from __future__ import annotations
@@ -12,6 +17,8 @@ import string
 from collections import Counter
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
+from itertools import groupby
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -23,7 +30,7 @@ LONGEST_FRAGMENT = 1000  # characters between two numbers that are looked at as 
 # A number is neither part of a name (w0), nor decimals (.5), nor the 2 of "15/2".
 NUMBER = r"(?<![\w./])-?\d+"
 DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d+(?![\w.])")
-NEAREST = re.compile(r"(?<![\w.])(-?\d+)([+-])(\.\d+)(?![\w.])")
+AFTER_POINT = re.compile(r"\.\d*$")  # digits behind a point that was spelled as such
 # Spellings of the language that the invented programs lack, so that real ones stay short too.
 OTHER_FRAGMENTS = (
     ".5",
@@ -113,31 +120,77 @@ def _splitter() -> pre_tokenizers.PreTokenizer:
 def encode_program(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """START, the program, END. Qwen's tokenizers add no end by themselves, so a model would never learn to stop."""
     start, end = tokenizer.convert_tokens_to_ids([START, END])
-    spelled = DECIMAL.sub(_from_the_nearest, text) if _is_number_aware(tokenizer) else text
-    return [start, *tokenizer(spelled, add_special_tokens=False)["input_ids"], end]
+    if integers := integer_tokens(tokenizer):
+        return [start, *_spelled(tokenizer, text, integers), end]
+    return [start, *_plain(tokenizer, text), end]
 
 
 def decode_program(tokenizer: PreTrainedTokenizerBase, ids: Iterable[int]) -> str:
     """The text of the ids without the marks."""
-    text = tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return NEAREST.sub(_in_decimals, text) if _is_number_aware(tokenizer) else text
+    integers = integer_tokens(tokenizer)
+    if not integers:
+        return _text(tokenizer, ids)
+    text, waiting = "", []
+    for is_integer, run in groupby(ids, key=integers.__contains__):
+        found = list(run)
+        if is_integer and len(found) > 1:
+            before = _text(tokenizer, waiting)
+            if not AFTER_POINT.search(before):
+                text += before + _number([integers[index] for index in found])
+                waiting = []
+                continue
+        waiting += found
+    return text + _text(tokenizer, waiting)
 
 
-def _is_number_aware(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether it is one of `build_tokenizer`: to others a negative number is several tokens."""
-    return tokenizer.convert_tokens_to_ids(str(-LARGEST_INTEGER)) not in (None, tokenizer.unk_token_id)
+@lru_cache(maxsize=4)
+def integer_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, int]:
+    """Which id is which integer, for a tokenizer of `build_tokenizer`; empty for others, that spell -100 in pieces."""
+    ids = tokenizer.convert_tokens_to_ids([str(value) for value in range(-LARGEST_INTEGER, LARGEST_INTEGER + 1)])
+    if None in ids or tokenizer.unk_token_id in ids:
+        return {}
+    return dict(zip(ids, range(-LARGEST_INTEGER, LARGEST_INTEGER + 1)))
 
 
-def _from_the_nearest(found: re.Match) -> str:
-    """30.8 -> 31-.2"""
-    value = Decimal(found[0])
-    if not value:
-        return found[0]
-    nearest = value.to_integral_value(ROUND_HALF_EVEN)
-    missing = value - nearest
-    return f"{int(nearest)}{'-' if missing < 0 else '+'}{f'{abs(missing):f}'.removeprefix('0')}"
+def _plain(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
-def _in_decimals(found: re.Match) -> str:
-    """31-.2 -> 30.8"""
-    return f"{Decimal(found[1]) + Decimal(found[2] + found[3]):f}"
+def _text(tokenizer: PreTrainedTokenizerBase, ids: Iterable[int]) -> str:
+    return tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+
+def _spelled(tokenizer: PreTrainedTokenizerBase, text: str, integers: dict[int, int]) -> list[int]:
+    """Integers side by side are one number with decimals, and nothing else: pieces of longer ones are kept apart."""
+    id_of = {value: index for index, value in integers.items()}
+    ids: list[int] = []
+
+    def add(plain: str) -> None:
+        for index in _plain(tokenizer, plain):
+            if index in integers and ids and ids[-1] in integers:
+                ids.append(tokenizer.unk_token_id)  # says nothing, and is left out of the text
+            ids.append(index)
+
+    place = 0
+    for found in DECIMAL.finditer(text):
+        digits = _from_the_nearest(Decimal(found[0]))
+        if abs(digits[0]) <= LARGEST_INTEGER and _number(digits) == found[0]:
+            add(text[place : found.start()])
+            ids += [id_of[digit] for digit in digits]
+            place = found.end()
+    add(text[place:])
+    return ids
+
+
+def _from_the_nearest(value: Decimal) -> list[int]:
+    """30.8 -> 31, -2; 30.75 -> 31, -2, -5"""
+    digits = []
+    for _ in range(1 - value.as_tuple().exponent):
+        digits.append(int(value.to_integral_value(ROUND_HALF_EVEN)))
+        value = (value - digits[-1]) * 10
+    return digits
+
+
+def _number(digits: list[int]) -> str:
+    """31, -2 -> 30.8"""
+    return f"{sum((Decimal(digit).scaleb(-place) for place, digit in enumerate(digits)), Decimal()):f}"

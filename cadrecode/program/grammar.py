@@ -121,16 +121,15 @@ _DIGIT, _NUMBER, _LENGTH, _POINT, _PLACE, _EDGE = (
 )
 _WHOLE = _all(_one_of(NOT_ZERO), _at_most(MOST_DIGITS - 1, _DIGIT))
 _DECIMALS = _all(".", _DIGIT, _at_most(DECIMALS - 1, _DIGIT))
-_MORE = _maybe(_maybe(_one_of("+-")), _DECIMALS)  # 31-.2: as the embedded base spells 30.8, see `model.tokens`
 _MODE = _all("mode='", _either(*(str(mode) for mode in Mode if mode is not Mode.ADD)), "'")
 _MORE_MODE = _maybe(",", _MODE)
 _SHARED = {
     "digit": _one_of(DIGITS),
-    "number": _all(_maybe("-"), _either("0", _WHOLE), _MORE),
+    "number": _all(_maybe("-"), _either("0", _WHOLE), _maybe(_DECIMALS)),
     "length": _either(
-        _all(_WHOLE, _MORE),
+        _all(_WHOLE, _maybe(_DECIMALS)),
         *(
-            _all("0", _maybe("+"), ".", "0" * zeros, _one_of(NOT_ZERO), _at_most(DECIMALS - zeros - 1, _DIGIT))
+            _all("0.", "0" * zeros, _one_of(NOT_ZERO), _at_most(DECIMALS - zeros - 1, _DIGIT))
             for zeros in range(DECIMALS)
         ),
     ),

@@ -94,7 +94,8 @@ class AdapterTrainer(Trainer):
             self.args.save_total_limit = keep
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
-        if not self.args.should_save:  # the Trainer asks every process
+        if not self.args.should_save:  # the Trainer asks every process; the first one writes
+            self.model.state_dict()  # puts away what is gathered of a base that is shared out: all processes must
             return
         save_adapter(self.model, self.processing_class, output_dir or self.args.output_dir)
 

@@ -12,11 +12,16 @@ from transformers import PreTrainedTokenizerFast
 from cadrecode.errors import ModelError
 from cadrecode.model.decode import generate
 from cadrecode.model.mask import EdgeMask, GrammarMask
-from cadrecode.model.tokens import END, build_tokenizer
+from cadrecode.model.tokens import END, build_tokenizer, encode_program
 from cadrecode.program import write
+from cadrecode.program.grammar import grammar
 from cadrecode.program.invent import invent
 
 from .tiny import learn, make_batch, make_model
+
+DECIMALS = """import cadquery as cq
+w0=cq.Workplane('ZX',origin=(0,-99.6,0.25))
+r=w0.workplane(offset=30.8/2).moveTo(0.3,-0.5).cylinder(30.8,0.4).union(w0.sketch().circle(99.75).finalize().extrude(-1.5))"""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +36,7 @@ def words(programs):
 
 
 def forbidden(words, text: str) -> list[str]:
-    row = words(text, add_special_tokens=False)["input_ids"]
+    row = encode_program(words, text)[1:-1]
     return words.convert_ids_to_tokens(EdgeMask.of(words).forbidden(row))
 
 
@@ -60,7 +65,7 @@ def test_what_may_not_come_next(words, text, ids):
 def test_no_token_of_a_true_program_is_forbidden(words, programs):
     mask = EdgeMask.of(words)
     for text in programs:
-        row = words(text, add_special_tokens=False)["input_ids"]
+        row = encode_program(words, text)[1:-1]
         for place, token in enumerate(row):
             assert token not in mask.forbidden(row[:place]), words.decode(row[: place + 1])
 
@@ -90,9 +95,9 @@ def bytes_as_qwen_has_them():
 def test_all_tokens_of_a_true_program_may_come_next(words, programs, spelled):
     used = words if spelled == "numbers" else bytes_as_qwen_has_them()
     mask, end = GrammarMask(used), used.convert_tokens_to_ids(END)
-    for text in programs[:30]:
+    for text in (*programs[:30], DECIMALS):
         state = mask.start
-        for token in used(text, add_special_tokens=False)["input_ids"]:
+        for token in encode_program(used, text)[1:-1]:
             assert token in mask.allowed(state)
             state = mask.read(state, token)
         assert end in mask.allowed(state)
@@ -101,19 +106,15 @@ def test_all_tokens_of_a_true_program_may_come_next(words, programs, spelled):
 def test_random_weights_write_the_language(words):
     torch.manual_seed(0)
     model, clouds = make_model(words), torch.rand(6, 12, 3)
-    grammar = GrammarMask(words)
 
-    def last_state(text):
-        state = grammar.start
-        for token in words(text, add_special_tokens=False)["input_ids"]:
-            state = grammar.read(state, token)
-        return state
+    def begins_a_program(text):
+        return not grammar().is_dead(grammar().read(grammar().start, text))
 
     options = {"temperature": [0.0] + [1.0] * 5, "max_new_tokens": 150}
     for text in generate(model, words, clouds, grammar=True, **options):
         assert text.startswith("import cadquery as cq\nw0=")
-        assert last_state(text)  # so far a program of the language
-    assert not all(map(last_state, generate(model, words, clouds, **options)))
+        assert begins_a_program(text)
+    assert not all(map(begins_a_program, generate(model, words, clouds, **options)))
 
 
 def test_a_vocabulary_without_the_languages_letters_is_refused():

@@ -37,7 +37,6 @@ def test_what_is_written_of_invented_parts_is_in_it(family):
         "w0.sketch().push([(1,2),(-3,4.25)]).circle(5,mode='s').finalize().extrude(1)",
         "w0.sketch().face(w0.sketch().rect(5,5).circle(1,mode='s'),mode='s').finalize().extrude(1)",
         "w0.workplane(offset=-15/2).moveTo(1,2).box(1,2,3).cut(w0.workplane(offset=0.5).cylinder(3,4))",
-        "w0.workplane(offset=31-.2/2).moveTo(0-.5,-2+.25).box(31-.2,0+.5,9)",
         "w0.workplane(offset=0/2).box(1,2,3).union(w0.workplane(offset=1).box(1,2,3).intersect(w0.workplane(offset=1).box(9,9,9)))",
     ],
 )

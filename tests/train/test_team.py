@@ -140,7 +140,7 @@ def test_the_queue_starts_stops_resumes_and_kills_both(settings, tmp_path):
 def test_the_adapter_of_a_checkpoint_is_written_by_the_first_process_alone(first, monkeypatch, tmp_path):
     written = []
     monkeypatch.setattr(loop, "save_adapter", lambda model, tokenizer, folder: written.append(folder))
-    trainer = SimpleNamespace(args=SimpleNamespace(should_save=first), model=None, processing_class=None)
+    trainer = SimpleNamespace(args=SimpleNamespace(should_save=first), model=torch.nn.Module(), processing_class=None)
     loop.AdapterTrainer._save(trainer, str(tmp_path))  # which the Trainer calls in every process
     assert written == [str(tmp_path)] * first
 
