@@ -133,8 +133,8 @@ class GrammarMask:
             place, after_integer = state
             found = [self._end] if self._grammar.is_whole(place) else []
             if after_integer and not self._grammar.is_dead(self._after_decimal(place)):
-                zero_is_no_length = all(self._grammar.is_dead(self._grammar.read(place, end)) for end in AFTER_NUMBER)
-                found += self._positive if zero_is_no_length else self._decimals
+                cannot_end = all(self._grammar.is_dead(self._grammar.read(place, end)) for end in AFTER_NUMBER)
+                found += self._positive if cannot_end else self._decimals  # as a length of 0 cannot
             waiting = [(self._letters, place)]
             while waiting:
                 letters, here = waiting.pop()

@@ -162,7 +162,6 @@ def _text(tokenizer: PreTrainedTokenizerBase, ids: Iterable[int]) -> str:
 
 def _spelled(tokenizer: PreTrainedTokenizerBase, text: str, integers: dict[int, int]) -> list[int]:
     """Integers side by side are one number with decimals, and nothing else: pieces of longer ones are kept apart."""
-    id_of = {value: index for index, value in integers.items()}
     ids: list[int] = []
 
     def add(plain: str) -> None:
@@ -176,7 +175,7 @@ def _spelled(tokenizer: PreTrainedTokenizerBase, text: str, integers: dict[int, 
         digits = _from_the_nearest(Decimal(found[0]))
         if abs(digits[0]) <= LARGEST_INTEGER and _number(digits) == found[0]:
             add(text[place : found.start()])
-            ids += [id_of[digit] for digit in digits]
+            ids += tokenizer.convert_tokens_to_ids([str(digit) for digit in digits])
             place = found.end()
     add(text[place:])
     return ids
