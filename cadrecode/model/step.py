@@ -17,6 +17,8 @@ from torch import nn
 from torch.nn import functional
 from transformers import DynamicCache
 
+from cadrecode.model.attention import SHORT_ROWS
+
 GROWTH = 64  # positions by which the cache grows
 
 Apply = Callable[[torch.Tensor], torch.Tensor]
@@ -29,7 +31,7 @@ def step_of(network, cache: DynamicCache) -> Step | PlainStep:
     """
     config, layers = network.config, network.model.layers
     usual = (
-        config._attn_implementation == "sdpa"
+        config._attn_implementation in ("sdpa", SHORT_ROWS)
         and set(config.layer_types) == {"full_attention"}
         and network.model.rotary_emb.rope_type == "default"
         and not any(_hooked(module) for layer in layers for module in (layer, layer.self_attn, layer.mlp))

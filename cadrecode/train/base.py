@@ -12,6 +12,7 @@ import torch
 
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError
+from cadrecode.model.attention import attend_short_rows
 from cadrecode.model.load import cpu_training_dtype, find_folder, load_model, pick_device
 from cadrecode.model.team import own_device
 from cadrecode.runs import Run, State
@@ -87,7 +88,8 @@ def fetch_base(config: TrainConfig, run: Run) -> None:
 
 
 def load_base(config: TrainConfig, precision: Precision):
-    return load_model(
+    """The base to train on, and its tokenizer."""
+    model, tokenizer = load_model(
         config.base_model_name,
         device=precision.device,
         dtype=precision.dtype,
@@ -95,6 +97,8 @@ def load_base(config: TrainConfig, precision: Precision):
         quant_type=config.bnb_4bit_quant_type,
         double_quant=config.bnb_4bit_use_double_quant,
     )
+    attend_short_rows(model)
+    return model, tokenizer
 
 
 @torch.no_grad()
