@@ -15,7 +15,7 @@ from cadrecode import jobs
 from cadrecode.config import TrainConfig, load_yaml
 from cadrecode.errors import ConfigError
 from cadrecode.ui import film, form, html
-from cadrecode.ui.services import REPOSITORY, Services
+from cadrecode.ui.services import REPOSITORY
 from cadrecode.ui.text import Words
 
 if TYPE_CHECKING:
@@ -134,12 +134,13 @@ def command(values: Mapping[str, Any], preset_name: str, runs_dir: Path, name: s
     return shlex.join(words)
 
 
-def write_yaml(values: Mapping[str, Any], services: Services, name: str) -> Path:
-    """The settings as a file that the command line reads. Raises ConfigError: they are impossible or at odds."""
-    text = TrainConfig.from_values(values, source="form").to_yaml()
-    path = services.folder_for("settings", text) / f"{name or name_of(values['train_data_path'])}.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
+def settings_file(values: Mapping[str, Any], name: str | None) -> tuple[str, str]:
+    """The settings as a file that the command line reads: its name, its text.
+
+    Raises: ConfigError: they are impossible or at odds.
+    """
+    config = TrainConfig.from_values(values, source="form")
+    return f"{(name or '').strip() or name_of(config.train_data_path)}.yaml", config.to_yaml()
 
 
 # --- what it will take

@@ -83,10 +83,6 @@ def trained(browser, app, tmp_path_factory):
 
     # Out as YAML, and in again after everything was changed.
     fill_tiny(page, "tiny")
-    command = page.locator("#command pre")
-    for setting, value in {**TINY, **FOLD}.items():  # what is exported is what the command says
-        expect(command).to_contain_text(f"--{setting} {value} ")
-    expect(command).to_have_text(re.compile("runs/tiny$"))
     with page.expect_download() as coming:
         page.locator("#export-yaml").click()
     coming.value.save_as(folder / coming.value.suggested_filename)

@@ -161,13 +161,14 @@ def test_a_preview_draws_pairs_counts_and_says_what_is_skipped(tmp_path):
         new_run.preview(str(tmp_path / "empty"), 0, EN)
 
 
-def test_settings_go_out_and_in_as_yaml(services):
-    path = new_run.write_yaml(values(lora_r="8", lora_alpha="16"), services, "")
-    assert path.name == "brackets.yaml"
-    again = TrainConfig.load(path)
+def test_settings_go_out_and_in_as_yaml(tmp_path):
+    name, text = new_run.settings_file(values(lora_r="8", lora_alpha="16"), " ")
+    assert name == "brackets.yaml"
+    (tmp_path / name).write_text(text)
+    again = TrainConfig.load(tmp_path / name)
     assert (again.lora_r, again.learning_rate) == (8, new_run.preset("quickstart").learning_rate)
     with pytest.raises(ConfigError, match="lora_r"):
-        new_run.write_yaml(values(lora_r="many"), services, "")
+        new_run.settings_file(values(lora_r="many"), "")
 
 
 def judged(verdict, changes=None, advice=None):

@@ -23,6 +23,13 @@ from cadrecode.ui.wire import hear
 
 LOOK_SECONDS = 2.0
 MOST_COMPARED = 3
+SAVE_FILE = """(name, text) => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], {type: "application/yaml"}));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}"""
 
 
 def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab, kept: gr.BrowserState) -> None:
@@ -64,7 +71,8 @@ class Asked:
     start: gr.Button
     command: gr.HTML
     import_yaml: gr.UploadButton
-    export_yaml: gr.DownloadButton
+    export_yaml: gr.Button
+    exported: list[gr.Textbox]  # a file's name and its text, on their way to the browser
 
     @property
     def data(self) -> list[gr.components.Component]:
@@ -120,10 +128,11 @@ def _ask(words: Words) -> Asked:
     with gr.Row():
         kinds = [".yaml", ".yml"]
         load = gr.UploadButton(words("train.import"), file_types=kinds, size="sm", min_width=120, elem_id="import-yaml")
-        save = gr.DownloadButton(words("train.export"), size="sm", min_width=120, elem_id="export-yaml")
+        save = gr.Button(words("train.export"), size="sm", min_width=120, elem_id="export-yaml")
+        file = [gr.Textbox(visible="hidden", label=part) for part in ("name", "text")]
     return Asked(
         source, family, count, path, preview, draw, which, strength, name, fields, badge, fix, processes, start,
-        command, load, save,
+        command, load, save, file,
     )  # fmt: skip
 
 
@@ -195,21 +204,25 @@ def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services,
         words,
     )
 
-    # what follows every change: the command, the file, the badge; at first when the tab is looked at
+    # what follows every change: the command, the badge; at first when the tab is looked at
     changes = [tab.select, *(widget.change for widget in asked.inputs)]
     always = {"trigger_mode": "always_last"}
 
     def show_command(*given):
         try:
             values = gathered(*given)
-            said = new_run.command(values, given[0], services.runs_dir, *launched(given))
-            return html.command(said, words), gr.update(
-                value=str(new_run.write_yaml(values, services, given[name_at])), interactive=True
-            )
+            return html.command(new_run.command(values, given[0], services.runs_dir, *launched(given)), words)
         except ConfigError as error:
-            return html.warning(words.said(str(error))), gr.update(interactive=False)
+            return html.warning(words.said(str(error)))
 
-    hear(partial(gr.on, changes), show_command, asked.inputs, [asked.command, asked.export_yaml], words, **always)
+    hear(partial(gr.on, changes), show_command, asked.inputs, asked.command, words, **always)
+
+    def export(*given):
+        return new_run.settings_file(gathered(*given), given[name_at])
+
+    # as the form is when it is clicked: a link made ready before might lag behind what was typed last
+    exported = hear(asked.export_yaml.click, export, asked.inputs, asked.exported, words)
+    exported.success(None, asked.exported, None, js=SAVE_FILE, api_visibility="private")
 
     def show_badge(*given):
         try:
