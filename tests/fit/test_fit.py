@@ -40,7 +40,7 @@ def test_numbers_come_back(noise, least):
         .replace("(60,0)", "(55,4)")
         .replace("extrude(30)", "extrude(36)")
     )
-    found = fit(parse(off), cloud(PLATE, noise=noise), seconds=12, structure=False)
+    found = fit(parse(off), cloud(PLATE, noise=noise), seconds=6, structure=False)
     assert overlap(parse(off), PLATE) < 0.8
     assert overlap(found.program, PLATE) > least
     assert found.distance_after < found.distance_before
@@ -48,7 +48,7 @@ def test_numbers_come_back(noise, least):
 
 def test_round_numbers_where_the_cloud_allows_them():
     off = PLATE.replace("rect(200,100)", "rect(198.5,101.3)").replace("extrude(30)", "extrude(30.8)")
-    found = fit(parse(off), cloud(PLATE), seconds=25)
+    found = fit(parse(off), cloud(PLATE), seconds=8)
     assert write(found.program) == write(parse(PLATE))
 
 
@@ -59,13 +59,13 @@ def test_a_right_program_is_left_alone_and_soon():
 
 
 def test_a_tube_becomes_the_stepped_shaft_that_it_is():
-    found = fit(parse(TUBE), cloud(SHAFT), seconds=25)
+    found = fit(parse(TUBE), cloud(SHAFT), seconds=8)
     assert overlap(parse(TUBE), SHAFT) < 0.5
     assert overlap(found.program, SHAFT) > 0.97
 
 
 def test_a_rod_loses_its_cavity():
-    found = fit(parse(HOLLOW), cloud(ROD), seconds=25)
+    found = fit(parse(HOLLOW), cloud(ROD), seconds=8)
     assert shells(build(parse(HOLLOW))) == (1, 1)
     assert shells(build(found.program)) == (1, 0)
     assert overlap(found.program, ROD) > 0.99
@@ -73,8 +73,8 @@ def test_a_rod_loses_its_cavity():
 
 def test_a_hole_that_the_model_missed_is_cut_and_one_that_it_dreamt_is_filled():
     solid = HEAD + "r=w0.sketch().rect(200,100).finalize().extrude(30)"
-    assert overlap(fit(parse(solid), cloud(PLATE), seconds=25).program, PLATE) > 0.98
-    assert overlap(fit(parse(PLATE), cloud(solid), seconds=25).program, solid) > 0.999
+    assert overlap(fit(parse(solid), cloud(PLATE), seconds=8).program, PLATE) > 0.98
+    assert overlap(fit(parse(PLATE), cloud(solid), seconds=8).program, solid) > 0.999
 
 
 def test_the_same_seed_gives_the_same_program_when_time_does_not_run_out():
@@ -120,7 +120,7 @@ def test_noise_alone_is_no_reason_to_grow_a_thin_part():
 
 def test_numbers_that_the_cloud_cannot_tell_apart_become_round():
     off = PLATE.replace("rect(200,100)", "rect(193,106)").replace("extrude(30)", "extrude(36)")
-    found = fit(parse(off), cloud(PLATE, noise=2.0), seconds=25, structure=False)
+    found = fit(parse(off), cloud(PLATE, noise=2.0), seconds=8, structure=False)
     assert write(found.program) == write(parse(PLATE))
 
 
@@ -134,7 +134,7 @@ def test_a_hole_that_touches_the_walls_stays_open():
 def test_what_has_no_effect_is_dropped_and_no_size_becomes_zero():
     """A cut as thin as this changes nothing, and rounded to 0 it would be no program."""
     thin_cut = PLATE + ".cut(w0.workplane(offset=30).box(10,10,0.02))"
-    found = fit(parse(thin_cut), cloud(PLATE), seconds=25, structure=False)
+    found = fit(parse(thin_cut), cloud(PLATE), seconds=8, structure=False)
     assert write(found.program) == write(parse(PLATE))
     assert parse(write(found.program)) == parse(PLATE)
 
@@ -157,7 +157,7 @@ def test_a_boss_that_the_model_missed_is_put_on_the_body():
             "r=w0.workplane(offset=0/2).box(200,100,40).union(w1.sketch().push([(40,-20)]).circle(9).finalize().extrude(18))"
         )
     )
-    found = fit(parse(block), cloud(boss), seconds=25)
+    found = fit(parse(block), cloud(boss), seconds=8)
     assert build(found.program).bounding_box()[5] == pytest.approx(28, abs=0.1)
     assert overlap(found.program, boss) > 0.998
 
@@ -171,7 +171,7 @@ def test_what_sticks_out_of_the_cloud_is_taken_away():
         )
     )
     block = HEAD + "r=w0.workplane(offset=0/2).box(200,100,40)"
-    found = fit(parse(tee), cloud(block), seconds=25)
+    found = fit(parse(tee), cloud(block), seconds=8)
     assert build(found.program).bounding_box()[5] == pytest.approx(20, abs=0.1)
 
 
