@@ -137,7 +137,9 @@ def _pretrain(config: PretrainConfig, folder: Path, device: torch.device, team: 
         log.info("resumed at step %d, %d pairs", progress.step, progress.pairs)
     log.info("%.2f M parameters, %d words", sum(p.numel() for p in model.parameters()) / 1e6, len(tokenizer))
 
-    held_out = held_out_pairs(EVALUATION_PARTS, family=config.family, n_points=config.n_points)
+    held_out = held_out_pairs(
+        EVALUATION_PARTS, family=config.family, n_points=config.n_points, height_steps=config.height_steps
+    )
     make = functools.partial(make_chunk, config=config, tokenizer_folder=str(folder), rank=team.rank, size=team.size)
     visit, skipped = divmod(progress.step, BATCHES_PER_CHUNK)
     first = oldest_needed(visit, config.repeats)
@@ -281,7 +283,8 @@ def make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str, ra
         family=config.family,
         n_points=CANDIDATES_PER_POINT * config.n_points,
         turn=config.turn,
-        apart_from=shapes_apart(config.family, config.n_points, EVALUATION_PARTS, HELD_OUT_PARTS),
+        height_steps=config.height_steps,
+        apart_from=shapes_apart(config.family, config.n_points, EVALUATION_PARTS, HELD_OUT_PARTS, config.height_steps),
         keep=lambda text: len(encode(text)) <= config.max_tokens,
     )
     rows = [encode(text) for text in pairs.texts]

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from cadrecode import pretrain as verb
 from cadrecode.config import PretrainConfig
 from cadrecode.data.stream import held_out_pairs
 from cadrecode.errors import RunError
-from cadrecode.model.load import load_model
+from cadrecode.model.load import load_model, load_tokenizer
+from cadrecode.model.tokens import decode_program
 from cadrecode.pretrain import pretrain
 from cadrecode.runs import Run
 
@@ -63,6 +65,18 @@ def test_it_learns_and_leaves_a_model_that_loads(tmp_path):
     model, tokenizer = load_model(str(folder))
     assert model.config.vocab_size == len(tokenizer)
     assert json.loads((folder / "status.json").read_text())["state"] == "done"
+
+
+def test_thicknesses_in_tenths_are_learnt_as_tenths(tmp_path):
+    config = PretrainConfig(output_path=str(tmp_path), **TINY, height_steps=10)
+    verb._make_tokenizer(tmp_path)
+    tokenizer = load_tokenizer(tmp_path, "qwen3", str(tmp_path))
+    batches = verb.make_chunk(0, config=config, tokenizer_folder=str(tmp_path), rank=0, size=1)
+    texts = [decode_program(tokenizer, row) for batch in batches for row in batch.tokens.tolist()]
+    heights = [float(found) for text in texts for found in re.findall(r"extrude\((-?[\d.]+)\)", text)]
+    assert heights
+    assert any(height % 0.5 for height in heights)
+    np.testing.assert_allclose(np.array(heights) * 10, np.round(np.array(heights) * 10), atol=1e-9)
 
 
 def test_a_stopped_run_resumes_to_the_same_losses(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from cadrecode.config.settings import (
     Contradiction,
     Device,
+    HeightSteps,
     MaybeCount,
     MaybeMinutes,
     Precision,
@@ -52,6 +53,8 @@ class PretrainConfig(Settings):
     """Size of that noise, in MODEL units (the part is 2 long)."""
     turn: bool = False
     """Turn or mirror each part at random onto the axes, program and cloud together."""
+    height_steps: HeightSteps = 1
+    """Steps of a unit in which thicknesses are written. 2: halves."""
     uneven_probability: Share = 0.0
     """Share of clouds that are dense on one side and thin on the other, as from one place of a scanner."""
     missing_probability: Share = 0.0

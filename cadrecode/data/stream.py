@@ -52,6 +52,7 @@ def make_pairs(
     family: str = "general",
     n_points: int = 1024,
     turn: bool = False,
+    height_steps: int = 1,
     apart_from: Collection[tuple[int, ...]] = (),
     keep: Callable[[str], bool] = lambda text: True,
 ) -> Pairs:
@@ -60,6 +61,7 @@ def make_pairs(
     Args:
         seed: any integers; the same ones make the same pairs.
         turn: turn or mirror each part at random onto the axes, program and cloud together.
+        height_steps: see `program.spelling.GridSlab`.
         apart_from: signatures of solids (see `program.solid`) that are left out and replaced by further ones.
         keep: programs for which it is False are left out and replaced by further ones.
     Raises: ProgramError: unknown family.
@@ -68,7 +70,7 @@ def make_pairs(
     texts: list[str] = []
     clouds = np.empty((count, n_points, 3), np.float32)
     while len(texts) < count:
-        invention = invent_solid(rng, family, turn=turn)
+        invention = invent_solid(rng, family, turn=turn, height_steps=height_steps)
         text = write(invention.program)
         if keep(text) and not (apart_from and signature(invention.solid) in apart_from):
             clouds[len(texts)] = sample(invention.solid, n_points, rng)[0] / CODE_PER_MODEL
@@ -76,18 +78,23 @@ def make_pairs(
     return Pairs(texts, clouds)
 
 
-def held_out_pairs(count: int, *, family: str = "general", n_points: int = 256, seed: int = 0) -> Pairs:
+def held_out_pairs(
+    count: int, *, family: str = "general", n_points: int = 256, seed: int = 0, height_steps: int = 1
+) -> Pairs:
     """Parts that no training has seen (their seeds are apart from those of `chunks`), in farthest-point order."""
-    pairs = make_pairs((HELD_OUT, seed), count, family=family, n_points=CANDIDATES_PER_POINT * n_points)
+    points = CANDIDATES_PER_POINT * n_points
+    pairs = make_pairs((HELD_OUT, seed), count, family=family, n_points=points, height_steps=height_steps)
     chosen = farthest_point_sample_batch(pairs.clouds, n_points, np.zeros(count, np.int64))
     return Pairs(pairs.texts, np.take_along_axis(pairs.clouds, chosen[..., None], axis=1))
 
 
 @functools.lru_cache(maxsize=1)
-def shapes_apart(family: str, n_points: int, shown: int, count: int) -> frozenset[tuple[int, ...]]:
+def shapes_apart(
+    family: str, n_points: int, shown: int, count: int, height_steps: int = 1
+) -> frozenset[tuple[int, ...]]:
     """Signatures of what no pair of a training may be: the first `shown` of `held_out_pairs`, and the first `count`
     parts that `evaluate` measures on, of this family and of `general`."""
-    texts = held_out_pairs(shown, family=family, n_points=n_points).texts
+    texts = held_out_pairs(shown, family=family, n_points=n_points, height_steps=height_steps).texts
     shapes = frozenset(signature(build(parse(text))) for text in texts)
     return shapes.union(*(held_out_signatures(one, count) for one in {family, "general"}))
 

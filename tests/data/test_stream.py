@@ -1,4 +1,5 @@
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -23,10 +24,11 @@ def numbered(number: int) -> int:
     return number * number
 
 
-@pytest.mark.parametrize("turn", [False, True])
-def test_clouds_lie_on_their_own_parts(turn):
-    pairs = make_pairs((0, 1), 12, n_points=64, turn=turn)
+@pytest.mark.parametrize(("turn", "height_steps"), [(False, 1), (True, 1), (True, 10)])
+def test_clouds_lie_on_their_own_parts(turn, height_steps):
+    pairs = make_pairs((0, 1), 12, n_points=64, turn=turn, height_steps=height_steps)
     assert pairs.clouds.shape == (12, 64, 3)
+    assert any(re.search(r"\.[1-46-9]", text) for text in pairs.texts) == (height_steps > 1)  # .5 is a middle, too
     for text, cloud in zip(pairs.texts, pairs.clouds):
         distances = point_to_surface(cloud * 100, *mesh_of(build(parse(text))))
         assert distances.max() < 1e-3
