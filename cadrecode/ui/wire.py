@@ -57,8 +57,13 @@ def in_words(handler: Callable, words: Words, *, guests: bool = True, asked: boo
         @wraps
         def speaking(*args, **kwargs):
             admit()
+            said = False
             try:
-                yield from handler(*args, **kwargs)
+                for update in handler(*args, **kwargs):
+                    said = True
+                    yield update
+                if not said:
+                    yield gr.skip()  # Gradio empties the outputs of a generator that gives nothing, labels and all
             except Exception as error:
                 raise _message(error, words) from None
 

@@ -72,6 +72,10 @@ def test_every_tab_has_help_and_fits(visitor):
         assert len(visitor.locator(".cr-about[open] div:visible").inner_text()) > 40
         assert visitor.evaluate("document.documentElement.scrollWidth") <= width
         visitor.locator(".cr-about summary:visible").click()
+    for tab, buttons in ((3, ("#evaluate", "#evaluate-cancel")), (1, ("#batch-go",)), (0, ("#rebuild",))):
+        tabs.nth(tab).click()  # a second time: what the first brought is there
+        for button in buttons:
+            assert visitor.locator(button).inner_text()
 
 
 def test_a_batch_lists_its_failure_and_ends_with_a_zip(visitor, tmp_path):
