@@ -37,7 +37,7 @@ def main() -> None:
     options = arguments.parse_args()
     config = PretrainConfig.load(options.config, {})
     held = held_out_signatures(config.family, HELD_OUT_PARTS)
-    apart = shapes_apart(config.family, config.n_points, EVALUATION_PARTS, HELD_OUT_PARTS)
+    apart = shapes_apart(config.family, config.n_points, EVALUATION_PARTS, HELD_OUT_PARTS, config.height_steps)
     free, given = (drawn(config, options.draws, left_out) for left_out in ((), apart))
     for name, solids in (("drawn freely", free), ("as the stream gives them", given)):
         found = [one for one in map(signature, solids) if one in held]
@@ -59,6 +59,7 @@ def drawn(config: PretrainConfig, count: int, apart_from) -> list[Manifold]:
             family=config.family,
             n_points=CANDIDATES_PER_POINT * config.n_points,
             turn=config.turn,
+            height_steps=config.height_steps,
             apart_from=apart_from,
         ).texts
     return [build(parse(text)) for text in texts[:count]]

@@ -105,6 +105,15 @@ def plain_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]
     )
 
 
+# What the browser does with a file's name and text: saves it.
+SAVE_FILE = """(name, text) => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], {type: "application/yaml"}));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}"""
+
 # What the browser does with the button of a `command`.
 COPY = """
 element.addEventListener('click', async (event) => {

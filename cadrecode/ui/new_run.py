@@ -108,7 +108,7 @@ def _look_into(data: str) -> tuple[Programs, int]:
 def start(values: Mapping[str, Any], runs_dir: Path, name: str | None = None, processes: float | None = 1) -> str:
     """Form values in, the run's name out. Raises ConfigError: settings that are impossible or at odds."""
     config, count = TrainConfig.from_values(values, source="form"), whole(processes)
-    return jobs.start(config, runs_dir, (name or "").strip() or name_of(config.train_data_path), count).name
+    return jobs.start(config, runs_dir, run_name(name, config.train_data_path), count).name
 
 
 def whole(processes: float | None) -> int:
@@ -118,9 +118,9 @@ def whole(processes: float | None) -> int:
     return int(processes)
 
 
-def name_of(data: str) -> str:
-    """A run's name where none was given: what it learns from."""
-    return family_of(data) or Path(data).name.split(".")[0]
+def run_name(given: str | None, data: str) -> str:
+    """A run's name as it was given; where none was, what it learns from."""
+    return (given or "").strip() or family_of(data) or Path(data).name.split(".")[0]
 
 
 def command(values: Mapping[str, Any], preset_name: str, runs_dir: Path, name: str, processes: float | None = 1) -> str:
@@ -128,7 +128,7 @@ def command(values: Mapping[str, Any], preset_name: str, runs_dir: Path, name: s
     count = whole(processes)
     words = ["accelerate", "launch", "--multi_gpu", "--num_processes", str(count)] if count > 1 else ["python"]
     words += ["train_cad_recode_lora.py", "--config", f"configs/{PRESETS[preset_name]}"]
-    folder = Path(runs_dir.name) / (name or name_of(values["train_data_path"]))
+    folder = Path(runs_dir.name) / run_name(name, values["train_data_path"])
     for key, value in {**form.differences(values, preset(preset_name)), "model_save_path": str(folder)}.items():
         words += [f"--{key}", value]
     return shlex.join(words)
@@ -140,7 +140,7 @@ def settings_file(values: Mapping[str, Any], name: str | None) -> tuple[str, str
     Raises: ConfigError: they are impossible or at odds.
     """
     config = TrainConfig.from_values(values, source="form")
-    return f"{(name or '').strip() or name_of(config.train_data_path)}.yaml", config.to_yaml()
+    return f"{run_name(name, config.train_data_path)}.yaml", config.to_yaml()
 
 
 # --- what it will take

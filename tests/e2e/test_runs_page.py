@@ -86,6 +86,10 @@ def trained(browser, app, tmp_path_factory):
     with page.expect_download() as coming:
         page.locator("#export-yaml").click()
     coming.value.save_as(folder / coming.value.suggested_filename)
+    command = page.locator("#command pre")
+    for setting, value in {**TINY, **FOLD}.items():
+        expect(command).to_contain_text(f"--{setting} {value} ")
+    expect(command).to_have_text(re.compile("runs/tiny$"))
     page.locator("#preset input").click()
     page.get_by_role("option", name=re.compile("^LoRA")).click()
     expect(page.locator("#set-max_steps textarea, #set-max_steps input")).to_have_value("50000")

@@ -23,13 +23,6 @@ from cadrecode.ui.wire import hear
 
 LOOK_SECONDS = 2.0
 MOST_COMPARED = 3
-SAVE_FILE = """(name, text) => {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], {type: "application/yaml"}));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
-}"""
 
 
 def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab, kept: gr.BrowserState) -> None:
@@ -222,7 +215,7 @@ def _wire_form(asked: Asked, shown: Shown, follow: Callable, services: Services,
 
     # as the form is when it is clicked: a link made ready before might lag behind what was typed last
     exported = hear(asked.export_yaml.click, export, asked.inputs, asked.exported, words)
-    exported.success(None, asked.exported, None, js=SAVE_FILE, api_visibility="private")
+    exported.success(None, asked.exported, None, js=html.SAVE_FILE, api_visibility="private")
 
     def show_badge(*given):
         try:
