@@ -26,7 +26,7 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, sync_playwright
 
 from cadrecode.runs import Run
-from cadrecode.ui.rebuilding import Options
+from cadrecode.ui.reconstruct.actions import Options
 from tests.e2e.conftest import BROWSER_ARGUMENTS, App, find_browser, free_port
 from tests.e2e.test_stories import SLIDE
 

@@ -24,8 +24,8 @@ from scipy.spatial import cKDTree
 
 from cadrecode.data.stream import make_pairs
 from cadrecode.errors import ProgramError
+from cadrecode.invent.held_out import held_out
 from cadrecode.program import Program, build, parse, write
-from cadrecode.program.held_out import held_out
 from cadrecode.program.language import Arc, Box, Circle, Cylinder, Extrusion, Face, Loop, Mode, Operation, Rect, Sketch
 from cadrecode.program.solid import bounds, mesh_of
 

@@ -19,9 +19,9 @@ from manifold3d import Manifold
 
 from cadrecode.config import PretrainConfig
 from cadrecode.data.stream import BATCHES_PER_CHUNK, CANDIDATES_PER_POINT, make_pairs, shapes_apart
+from cadrecode.invent.held_out import held_out_signatures
 from cadrecode.pretrain import EVALUATION_PARTS, HELD_OUT_PARTS
 from cadrecode.program import build, iou, parse
-from cadrecode.program.held_out import held_out_signatures
 from cadrecode.program.solid import bounds, signature
 from cadrecode.scoring import Target
 from cadrecode.scoring.targets import Shape, load_targets

@@ -25,10 +25,11 @@ import numpy as np
 
 from cadrecode.cloud import sample_surface
 from cadrecode.errors import ProgramError
-from cadrecode.fit import SEARCHES, fit, ruler_for
+from cadrecode.fit import fit, ruler_for
 from cadrecode.fit.knobs import knobs_of
 from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
 from cadrecode.fit.objective import Objective
+from cadrecode.fit.search import SEARCHES
 from cadrecode.program import Program, build, iou, mesh_of, parse
 from cadrecode.program.solid import Manifold
 

@@ -18,8 +18,8 @@ import cadquery
 import numpy as np
 
 from cadrecode.errors import ProgramError
+from cadrecode.invent.draw import invent
 from cadrecode.program import build, from_mesh, iou, parse, write
-from cadrecode.program.invent import invent
 
 TOLERANCE, ANGLE = 0.1, 0.1  # of CadQuery's tessellation: CODE units (0.05 % of a part), radians
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks import gpu
 
 RANK, ALPHA = 16, 32
-IMPORTS = "import cadrecode.merge"  # what each of both processes has in memory, whatever the model
+IMPORTS = "import cadrecode.merging.merge"  # what each of both processes has in memory, whatever the model
 LOOK_SECONDS = 0.005
 
 

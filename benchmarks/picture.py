@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from cadrecode.cloud.signed import signed_nearest
 from cadrecode.scoring import Deviation
 from cadrecode.scoring.deviation import colours
-from cadrecode.ui.show import PART, VIEW, face_normals
+from cadrecode.ui.draw.show import PART, VIEW, face_normals
 
 SIDE, FINE = 560, 2  # pixels of a view; drawn so many times as large and shrunk, for smooth edges
 POINT_PIXELS = 5  # before shrinking

@@ -19,7 +19,7 @@ from transformers import BitsAndBytesConfig, Qwen3ForCausalLM, Trainer, TrainerC
 from cadrecode.data.batches import Collate, LikeLengths
 from cadrecode.model.network import Qwen3WithPoints
 from cadrecode.runs import Run
-from cadrecode.train import AdapterTrainer, attach, training_arguments
+from cadrecode.train.finetune import AdapterTrainer, attach, training_arguments
 
 
 class StockQwen3ForCausalLM(Qwen3WithPoints):

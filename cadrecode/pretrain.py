@@ -36,13 +36,13 @@ from cadrecode.data.stream import (
     shapes_apart,
 )
 from cadrecode.errors import ProgramError, RunError
+from cadrecode.invent.draw import FAMILIES
 from cadrecode.model.decode import generate
 from cadrecode.model.load import load_tokenizer, pick_device, save_model
 from cadrecode.model.network import IGNORED, new_model
 from cadrecode.model.team import Team, own_device
 from cadrecode.model.tokens import PAD, build_tokenizer, encode_program
 from cadrecode.program import build, iou, parse
-from cadrecode.program.invent import FAMILIES
 from cadrecode.runs import Run, State
 
 log = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ def shared_data() -> Path:
 @pytest.fixture
 def proof_here(monkeypatch):
     """A merge is proved in this process. A fresh one, as people get it, takes seconds, and has tests of its own."""
-    from cadrecode.model import merging, proof
+    from cadrecode.merging import plan as merging
+    from cadrecode.merging import proof
 
     monkeypatch.setattr(merging, "_ask_fresh_process", proof.answer_to)

@@ -12,10 +12,11 @@ PACKAGE = ROOT / "cadrecode"
 FLOORS = [
     {"errors", "frames"},
     {"config", "runs", "kernel"},
-    {"cloud", "program"},
+    {"formats", "program"},
+    {"cloud", "invent"},
     {"model"},
-    {"fit", "data", "scoring", "export", "estimate"},
-    {"reconstruct", "train", "pretrain", "evaluate", "refine", "merge", "build_dataset"},
+    {"fit", "data", "scoring", "export", "estimate", "merging"},
+    {"reconstruct", "train", "pretrain", "evaluate", "refine", "build_dataset"},
     {"engine", "jobs"},
     {"ui", "cli"},
     {"__main__"},
@@ -26,13 +27,13 @@ HOMES = {  # library: rooms that may import it
     "plotly": {"ui"},
     "cadquery": {"kernel"},
     "OCP": {"kernel"},
-    "manifold3d": {"program"},
-    "trimesh": {"cloud"},
-    "laspy": {"cloud"},
+    "manifold3d": {"program", "invent"},
+    "trimesh": {"formats"},
+    "laspy": {"formats"},
     "igl": {"cloud"},
-    "peft": {"model"},
+    "peft": {"model", "merging"},
     "bitsandbytes": {"model"},
-    "torch": {"model", "data", "train", "pretrain", "evaluate", "merge", "reconstruct", "estimate"},
+    "torch": {"model", "merging", "data", "train", "pretrain", "evaluate", "reconstruct", "estimate"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -76,9 +77,9 @@ def test_heavy_libraries_keep_to_their_homes(path):
         assert homes is None or room_of(path) in homes, f"{room_of(path)} imports {name}; its homes: {sorted(homes)}"
 
 
-def test_program_needs_numpy_and_manifold_alone():
+def test_program_and_invent_need_numpy_and_manifold_alone():
     allowed = {"numpy", "manifold3d", "cadrecode"} | set(sys.stdlib_module_names)
-    for path in (PACKAGE / "program").glob("*.py"):
+    for path in [*(PACKAGE / "program").glob("*.py"), *(PACKAGE / "invent").glob("*.py")]:
         assert {name.split(".")[0] for name in imports(path)} <= allowed, path
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cadrecode.cloud.rows import require_finite
 from cadrecode.errors import PointCloudError
+from cadrecode.formats.rows import require_finite
 
 MIN_DISTINCT = 32  # fewer different points say too little about a part
 FLAT_RATIO = 1e-4  # thinner than this part of its length, and a program's integers cannot tell it from a plane

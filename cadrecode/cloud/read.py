@@ -9,20 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from cadrecode.cloud.arrays import read_npy, read_npz
 from cadrecode.cloud.check import flatness_warnings, require_distinct, require_points_array
-from cadrecode.cloud.columns import usable_normals
-from cadrecode.cloud.content import wrong_content
-from cadrecode.cloud.las import read_las
-from cadrecode.cloud.meshes import read_obj, read_off, read_stl
-from cadrecode.cloud.pcd import read_pcd
-from cadrecode.cloud.ply import read_ply
-from cadrecode.cloud.polygons import area_vectors
-from cadrecode.cloud.rows import Found, RowCollector, require_finite
 from cadrecode.cloud.sample import sample_surface
-from cadrecode.cloud.scenes import read_3mf, read_glb
-from cadrecode.cloud.table import read_table
 from cadrecode.errors import PointCloudError
+from cadrecode.formats.arrays import read_npy, read_npz
+from cadrecode.formats.columns import usable_normals
+from cadrecode.formats.content import wrong_content
+from cadrecode.formats.las import read_las
+from cadrecode.formats.meshes import read_obj, read_off, read_stl
+from cadrecode.formats.pcd import read_pcd
+from cadrecode.formats.ply import read_ply
+from cadrecode.formats.polygons import area_vectors
+from cadrecode.formats.rows import Found, RowCollector, require_finite
+from cadrecode.formats.scenes import read_3mf, read_glb
+from cadrecode.formats.table import read_table
 
 SURFACE_POINTS = 8192  # as the published model was trained
 MAX_POINTS = 20_000_000  # 2.4 GB at the peak, measured on a .npy of 25 million

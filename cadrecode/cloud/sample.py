@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cadrecode.cloud.check import require_points_array
-from cadrecode.cloud.polygons import area_vectors
 from cadrecode.errors import PointCloudError
+from cadrecode.formats.polygons import area_vectors
 from cadrecode.frames import Frame
 
 _CACHE_POINTS = 1 << 14  # clouds handled together, so that the working arrays stay in the processor's cache

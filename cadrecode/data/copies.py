@@ -11,10 +11,10 @@ from cadrecode.data.dataset import POOL_POINTS, Pair, Programs
 from cadrecode.data.pool import on_disk
 from cadrecode.data.sharing import ALONE, Processes, shared
 from cadrecode.frames import Frame
+from cadrecode.invent.canonical import turned, warped
+from cadrecode.invent.turn import Turn
 from cadrecode.program import parse, write
-from cadrecode.program.canonical import turned, warped
 from cadrecode.program.solid import bounds, sample
-from cadrecode.program.turn import Turn
 
 Original = tuple[int, Pair, np.random.Generator]  # the copy's number, of what, and its chance
 Copy = Callable[[Original, int], Pair | None]  # turned_copy or warped_copy

@@ -24,9 +24,9 @@ from cadrecode.data.pool import on_disk
 from cadrecode.data.sharing import ALONE, Processes, shared
 from cadrecode.errors import DatasetError, PointCloudError, ProgramError
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
+from cadrecode.invent import draw as inventing
+from cadrecode.invent.canonical import canonical
 from cadrecode.program import build, edit, iou, parse, write
-from cadrecode.program import invent as inventing
-from cadrecode.program.canonical import canonical
 from cadrecode.program.language import Program
 from cadrecode.program.solid import bounds, sample
 

@@ -18,9 +18,9 @@ import numpy as np
 
 from cadrecode.cloud.sample import farthest_point_sample_batch
 from cadrecode.frames import CODE_PER_MODEL
+from cadrecode.invent.draw import invent_solid
+from cadrecode.invent.held_out import held_out_signatures
 from cadrecode.program import build, parse
-from cadrecode.program.held_out import held_out_signatures
-from cadrecode.program.invent import invent_solid
 from cadrecode.program.solid import sample, signature
 from cadrecode.program.write import write
 

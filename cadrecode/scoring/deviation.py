@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cadrecode.cloud.ply_write import write_ply
+from cadrecode.formats.ply_write import write_ply
 
 MOST_POINTS = 200_000  # measured in half a second; more tell nothing new, and no viewer shows them apart
 QUICK_POINTS = 8192  # where a person waits for a number: as many as the ranking looks at

@@ -12,9 +12,9 @@ import numpy as np
 
 from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, read_mesh
 from cadrecode.errors import DatasetError, KernelError, PointCloudError
+from cadrecode.invent.draw import FAMILIES
+from cadrecode.invent.held_out import held_out
 from cadrecode.program import build, mesh_of
-from cadrecode.program.held_out import held_out
-from cadrecode.program.invent import FAMILIES
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import torch
 
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ModelError
+from cadrecode.merging.plan import merge_adapters
 from cadrecode.model import adapters
-from cadrecode.model.merging import merge_adapters
 from cadrecode.runs import Run, State
 from cadrecode.train.base import Precision, load_base, loss_of
 

@@ -13,12 +13,12 @@ import gradio as gr
 import numpy as np
 
 from cadrecode.errors import ProgramError
-from cadrecode.ui import rebuilding
-from cadrecode.ui.files import write_files
-from cadrecode.ui.parts import UNITS, Work
+from cadrecode.ui.events import in_words
+from cadrecode.ui.reconstruct import actions as rebuilding
+from cadrecode.ui.reconstruct.files import write_files
+from cadrecode.ui.reconstruct.parts import UNITS, Work
 from cadrecode.ui.services import Services
-from cadrecode.ui.text import Words
-from cadrecode.ui.wire import in_words
+from cadrecode.ui.words.text import Words
 
 
 def build(services: Services) -> None:

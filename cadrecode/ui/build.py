@@ -14,13 +14,19 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from cadrecode import jobs
-from cadrecode.ui import access, api, guide, samples, theme
-from cadrecode.ui.language import PAGES, LanguageMiddleware
-from cadrecode.ui.remembered import browser_state
+from cadrecode.ui import access, api, guide
+from cadrecode.ui.adapters import tab as adapters
+from cadrecode.ui.batch import tab as batch
+from cadrecode.ui.browser import browser_state
+from cadrecode.ui.draw import theme
+from cadrecode.ui.evaluate import tab as evaluate
+from cadrecode.ui.events import hear
+from cadrecode.ui.reconstruct import samples
+from cadrecode.ui.reconstruct import tab as reconstruct
 from cadrecode.ui.services import Services
-from cadrecode.ui.tabs import adapters, batch, evaluate, reconstruct, train
-from cadrecode.ui.text import LANGUAGES, Words
-from cadrecode.ui.wire import hear
+from cadrecode.ui.train import tab as train
+from cadrecode.ui.words.language import PAGES, LanguageMiddleware
+from cadrecode.ui.words.text import LANGUAGES, Words
 
 log = logging.getLogger(__name__)
 

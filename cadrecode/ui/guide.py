@@ -6,7 +6,7 @@ from html import escape
 
 import gradio as gr
 
-from cadrecode.ui.text import Words
+from cadrecode.ui.words.text import Words
 
 STEPS = ("#cloud-file", "#rebuild", "#dimensions")  # what each step of the tour points at
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from cadrecode.config import EMBEDDED
 from cadrecode.errors import ModelError
 from cadrecode.ui.services import Services
-from cadrecode.ui.text import Words
+from cadrecode.ui.words.text import Words
 
 PLAIN = ""  # the base without an adapter
 

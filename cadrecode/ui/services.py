@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadrecode.errors import CadrecodeError
-from cadrecode.ui.live import Background
+from cadrecode.ui.background import Background
 
 if TYPE_CHECKING:
     from cadrecode.engine import Engine

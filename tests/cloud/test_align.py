@@ -7,8 +7,8 @@ from scipy.spatial.transform import Rotation
 from cadrecode.cloud import axes, make_shape, sample_surface
 from cadrecode.cloud.align import Standing, align
 from cadrecode.errors import PointCloudError
+from cadrecode.invent.draw import invent
 from cadrecode.program import build, mesh_of, parse
-from cadrecode.program.invent import invent
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\nw1=cq.Workplane('YZ')\n"
 BRACKET = (

@@ -5,8 +5,8 @@ import pytest
 
 from cadrecode.cloud import Cloud, read_cloud, sample_surface
 from cadrecode.cloud.clean import clean
+from cadrecode.invent.draw import FAMILIES, invent
 from cadrecode.program import build, mesh_of, parse
-from cadrecode.program.invent import FAMILIES, invent
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\nw1=cq.Workplane('YZ')\n"
 BRACKET = (

@@ -15,8 +15,8 @@ from cadrecode.data.stream import (
     shapes_apart,
     visits,
 )
+from cadrecode.invent.held_out import held_out
 from cadrecode.program import build, mesh_of, parse
-from cadrecode.program.held_out import held_out
 from cadrecode.program.solid import signature
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from cadrecode.ui.text import Words
+from cadrecode.ui.words.text import Words
 from tests.e2e.conftest import BROWSER_ARGUMENTS, SIZES, App, fill, find_browser, free_port, slide, upload
 
 SHADES = 96  # colours kept: a quarter of the bytes, and nothing that the eye misses

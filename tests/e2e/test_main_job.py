@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from cadrecode.cloud import read_cloud
 from cadrecode.kernel import shared_sandbox
-from cadrecode.ui.text import Words
+from cadrecode.ui.words.text import Words
 
 from .conftest import SIZES, fill
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from playwright.sync_api import expect
 
-from cadrecode.ui.text import Words
+from cadrecode.ui.words.text import Words
 
 from .conftest import SIZES, fill, slide, upload
 

@@ -8,7 +8,10 @@ from safetensors.torch import load_file, save_file
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from cadrecode.errors import ModelError
-from cadrecode.model import adapters, merging, proof
+from cadrecode.merging import plan as merging
+from cadrecode.merging import proof
+from cadrecode.merging.plan import merge_adapters
+from cadrecode.model import adapters
 from cadrecode.model.adapters import (
     adapter_base,
     attach_lora,
@@ -21,7 +24,6 @@ from cadrecode.model.adapters import (
 )
 from cadrecode.model.decode import generate
 from cadrecode.model.load import load_model, save_model
-from cadrecode.model.merging import merge_adapters
 from cadrecode.model.network import Qwen3WithPoints
 
 from .tiny import FOURIER, PATCH, SIZES, learn, make_batch, make_model

@@ -10,12 +10,12 @@ from tokenizers.pre_tokenizers import ByteLevel
 from transformers import PreTrainedTokenizerFast
 
 from cadrecode.errors import ModelError
+from cadrecode.invent.draw import invent
 from cadrecode.model.decode import generate
 from cadrecode.model.mask import EdgeMask, GrammarMask
 from cadrecode.model.tokens import END, build_tokenizer, encode_program
 from cadrecode.program import write
 from cadrecode.program.grammar import grammar
-from cadrecode.program.invent import invent
 
 from .tiny import learn, make_batch, make_model
 

@@ -12,14 +12,15 @@ from transformers import Qwen3ForCausalLM
 
 from cadrecode.cli import merge_main
 from cadrecode.errors import ModelError
-from cadrecode.merge import merge
-from cadrecode.model import lazy, merging
+from cadrecode.merging import lazy
+from cadrecode.merging import plan as merging
+from cadrecode.merging.lazy import Stored, empty_network
+from cadrecode.merging.merge import merge
+from cadrecode.merging.plan import merge_adapters
+from cadrecode.merging.proof import probe
+from cadrecode.merging.shards import write_tensors
 from cadrecode.model.adapters import CONFIG_FILE, attach_lora, load_adapter, save_adapter
-from cadrecode.model.lazy import Stored, empty_network
 from cadrecode.model.load import load_model, read_base, read_weights, save_model
-from cadrecode.model.merging import merge_adapters
-from cadrecode.model.proof import probe
-from cadrecode.model.shards import write_tensors
 
 from .tiny import FOURIER, PATCH, learn, make_batch, make_model
 

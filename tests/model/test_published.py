@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
+from cadrecode.merging.plan import merge_adapters
 from cadrecode.model.adapters import attach_lora, save_adapter
 from cadrecode.model.load import load_model
-from cadrecode.model.merging import merge_adapters
 
 from .tiny import SIZES, learn
 

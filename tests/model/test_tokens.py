@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from cadrecode.invent.draw import invent
 from cadrecode.model.load import load_tokenizer
 from cadrecode.model.tokens import END, LARGEST_INTEGER, START, build_tokenizer, decode_program, encode_program
 from cadrecode.program import write
-from cadrecode.program.invent import invent
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@ import pytest
 
 from cadrecode.errors import ProgramError
 from cadrecode.frames import Frame
+from cadrecode.invent.draw import invent
 from cadrecode.program import build, parse
 from cadrecode.program.edit import parameters, set_parameters, to_raw, transform
-from cadrecode.program.invent import invent
 from cadrecode.program.solid import bounds
 
 TEXT = (

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cadrecode.errors import ProgramError
+from cadrecode.invent.held_out import held_out
 from cadrecode.program import parse, write
 from cadrecode.program.grammar import MOST_PLANES, grammar
-from cadrecode.program.held_out import held_out
 from cadrecode.program.language import Box, Operation, Plane, Program, Step
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,0))\nr="

@@ -6,10 +6,10 @@ from scipy.spatial.transform import Rotation
 
 from cadrecode.errors import ProgramError
 from cadrecode.frames import Frame
+from cadrecode.invent.draw import invent
 from cadrecode.kernel import Sandbox
 from cadrecode.program import build, mesh_of, parse, write
 from cadrecode.program.edit import parameters, set_parameters, to_raw, transform
-from cadrecode.program.invent import invent
 from cadrecode.program.language import Placement, Program
 from cadrecode.program.solid import bounds, from_mesh, iou
 

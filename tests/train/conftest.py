@@ -27,8 +27,8 @@ def _quick_proof(proof_here):
 
 @pytest.fixture(scope="session")
 def texts():
+    from cadrecode.invent.draw import invent
     from cadrecode.program import write
-    from cadrecode.program.invent import invent
 
     rng = np.random.default_rng(0)
     return [write(invent(rng)) for _ in range(30)]

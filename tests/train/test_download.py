@@ -9,8 +9,8 @@ import pytest
 from cadrecode.errors import ModelError
 from cadrecode.runs import Run, State
 from cadrecode.train import base, train
-from cadrecode.ui import watching
-from cadrecode.ui.text import Words
+from cadrecode.ui.train import views as watching
+from cadrecode.ui.words.text import Words
 
 MEGABYTE = 10**6
 

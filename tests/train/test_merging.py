@@ -6,7 +6,7 @@ import pytest
 
 from cadrecode.cli import merge_main
 from cadrecode.errors import ModelError
-from cadrecode.merge import merge
+from cadrecode.merging.merge import merge
 from cadrecode.runs import Run
 
 

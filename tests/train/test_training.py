@@ -257,7 +257,7 @@ def test_an_adapter_that_is_not_what_was_trained_is_noticed(settings, trained, m
         save_file({k: v + 0.3 for k, v in state.items()}, folder / "adapter_model.safetensors", {"format": "pt"})
         check(config, folder, batch, expected)
 
-    monkeypatch.setattr("cadrecode.train.check_saved", spoil)
+    monkeypatch.setattr("cadrecode.train.finetune.check_saved", spoil)
     config = settings()
     with pytest.raises(ModelError, match="is not what was"):
         trained(config)

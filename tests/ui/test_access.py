@@ -10,9 +10,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from cadrecode.errors import ModelError
-from cadrecode.ui import access, live, models
-from cadrecode.ui.text import Words
-from cadrecode.ui.wire import in_words
+from cadrecode.ui import access, background, models
+from cadrecode.ui.events import in_words
+from cadrecode.ui.words.text import Words
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_guest_is_refused_in_words_before_anything_happens(visit):
 
 def test_long_work_in_a_thread_still_knows_who_asked(visit):
     visit("you")
-    assert [item.value for item in live.follow(lambda report: access.is_guest())] == [True]
+    assert [item.value for item in background.follow(lambda report: access.is_guest())] == [True]
 
 
 def test_a_guest_chooses_among_the_models_of_this_machine(services):

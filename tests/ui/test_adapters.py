@@ -10,9 +10,10 @@ import pytest
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ModelError, RunError
 from cadrecode.runs import Run, State
-from cadrecode.ui import handing_on, models
-from cadrecode.ui.tabs import adapters as tab
-from cadrecode.ui.text import Words
+from cadrecode.ui import models
+from cadrecode.ui.adapters import actions as handing_on
+from cadrecode.ui.adapters import tab
+from cadrecode.ui.words.text import Words
 
 EN = Words("en")
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from cadrecode.errors import CadrecodeError
-from cadrecode.ui import batching
-from cadrecode.ui.rebuilding import Options
-from cadrecode.ui.tabs import batch as tab
-from cadrecode.ui.text import Words
+from cadrecode.ui.batch import actions as batching
+from cadrecode.ui.batch import tab
+from cadrecode.ui.reconstruct.actions import Options
+from cadrecode.ui.words.text import Words
 
 EN = Words("en")
 QUICK = Options(candidates=2, fit_seconds=0)

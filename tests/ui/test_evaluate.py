@@ -7,9 +7,9 @@ import pytest
 
 from cadrecode.errors import CadrecodeError, DatasetError
 from cadrecode.program import build, mesh_of, parse
-from cadrecode.ui import evaluation as tab
-from cadrecode.ui.scored import Asked, Kept
-from cadrecode.ui.text import Words
+from cadrecode.ui.evaluate import actions as tab
+from cadrecode.ui.evaluate.stored import Asked, Kept
+from cadrecode.ui.words.text import Words
 
 EN = Words("en")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cadrecode.ui import figures
+from cadrecode.ui.draw import figures
 
 NAMES = {"iou": "IoU", "invalid": "invalid", "step": "step", "rate": "rate", "parts": "parts", "part_iou": "IoU"}
 

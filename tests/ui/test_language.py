@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from cadrecode.ui.language import COOKIE, LanguageMiddleware, preferred
+from cadrecode.ui.words.language import COOKIE, LanguageMiddleware, preferred
 
 PAGE = "<html><head><title>x</title></head><body>&lt;head&gt;</body></html>"
 

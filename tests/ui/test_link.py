@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cadrecode.errors import ProgramError
-from cadrecode.ui import link
+from cadrecode.ui.reconstruct import link
 
 PLATE = "import cadquery as cq\nr=cq.Workplane('XY').box(80,40,8)"
 

@@ -6,9 +6,9 @@ import gradio as gr
 import pytest
 
 from cadrecode.errors import CadrecodeError, ModelError
-from cadrecode.ui.live import Background, Progress, Result, follow
-from cadrecode.ui.text import Words
-from cadrecode.ui.wire import in_words
+from cadrecode.ui.background import Background, Progress, Result, follow
+from cadrecode.ui.events import in_words
+from cadrecode.ui.words.text import Words
 
 
 def test_progress_then_the_result():

@@ -12,10 +12,13 @@ from scipy.spatial.transform import Rotation
 
 from cadrecode.cloud import read_cloud
 from cadrecode.errors import CadrecodeError, PointCloudError, ProgramError
-from cadrecode.ui import dimensions, html, parts, rebuilding, samples, views
-from cadrecode.ui.files import KINDS, write_files
-from cadrecode.ui.report import write_page
-from cadrecode.ui.text import Words
+from cadrecode.ui.draw import html
+from cadrecode.ui.reconstruct import actions as rebuilding
+from cadrecode.ui.reconstruct import dimensions, parts, samples
+from cadrecode.ui.reconstruct import views as views
+from cadrecode.ui.reconstruct.files import KINDS, write_files
+from cadrecode.ui.reconstruct.report import write_page
+from cadrecode.ui.words.text import Words
 
 EN, ZH = Words("en"), Words("zh")
 

@@ -12,12 +12,12 @@ from cadrecode.cloud import read_cloud
 from cadrecode.config import TrainConfig
 from cadrecode.errors import CadrecodeError, ProgramError
 from cadrecode.program import parse
-from cadrecode.ui import html
-from cadrecode.ui.said import BETWEEN_SENTENCES, GAP, SAID, in_chinese, patterns
-from cadrecode.ui.text import Words
-from cadrecode.ui.text_said_models import SAID_OF_MODELS
-from cadrecode.ui.text_said_parts import SAID_OF_PARTS
-from cadrecode.ui.wire import told
+from cadrecode.ui.draw import html
+from cadrecode.ui.events import told
+from cadrecode.ui.words.said import BETWEEN_SENTENCES, GAP, SAID, in_chinese, patterns
+from cadrecode.ui.words.said_models import SAID_OF_MODELS
+from cadrecode.ui.words.said_parts import SAID_OF_PARTS
+from cadrecode.ui.words.text import Words
 from tests.test_architecture import PACKAGE, imports
 
 HAN = re.compile(r"[\u4e00-\u9fff]")

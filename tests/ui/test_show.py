@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cadrecode.program import build, mesh_of, parse
-from cadrecode.ui import show
-from cadrecode.ui.glb import VIEW_DIAGONAL
+from cadrecode.ui.draw import show
+from cadrecode.ui.draw.glb import VIEW_DIAGONAL
 
 BOX = "import cadquery as cq\nr=cq.Workplane('XY').box(40,20,10)"
 

@@ -1,6 +1,6 @@
 """Tables: text is text, numbers stand on the right, and the picked row says so to a screen reader."""
 
-from cadrecode.ui.table import rows_html
+from cadrecode.ui.draw.table import rows_html
 
 
 def test_cells_are_text_and_the_picked_row_is_marked():

@@ -8,14 +8,14 @@ import pytest
 
 from cadrecode import ui
 from cadrecode.config import TrainConfig
+from cadrecode.invent.draw import FAMILIES
 from cadrecode.kernel import Outcome
-from cadrecode.program.invent import FAMILIES
 from cadrecode.runs import State
 from cadrecode.scoring import OUTSIDE
-from cadrecode.ui.form import FIRST, grouped
-from cadrecode.ui.new_run import PRESETS
-from cadrecode.ui.text import LANGUAGES, WORDS, Words
-from cadrecode.ui.text_settings import HELP_ZH
+from cadrecode.ui.draw.form import FIRST, grouped
+from cadrecode.ui.train.actions import PRESETS
+from cadrecode.ui.words.settings import HELP_ZH
+from cadrecode.ui.words.text import LANGUAGES, WORDS, Words
 
 SOURCES = sorted(Path(ui.__file__).parent.rglob("*.py"))
 HAN = re.compile(r"[\u4e00-\u9fff]")

@@ -13,8 +13,10 @@ from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError, DatasetError, RunError
 from cadrecode.estimate import estimate, recommended
 from cadrecode.runs import Run, State
-from cadrecode.ui import film, form, new_run, watching
-from cadrecode.ui.text import Words
+from cadrecode.ui.draw import film, form
+from cadrecode.ui.train import actions as new_run
+from cadrecode.ui.train import views as watching
+from cadrecode.ui.words.text import Words
 
 EN, ZH = Words("en"), Words("zh")
 

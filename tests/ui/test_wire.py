@@ -2,8 +2,8 @@
 
 import gradio as gr
 
-from cadrecode.ui.text import Words
-from cadrecode.ui.wire import in_words
+from cadrecode.ui.events import in_words
+from cadrecode.ui.words.text import Words
 
 
 def test_a_stream_that_has_nothing_to_say_leaves_the_page_as_it_is():

@@ -1,0 +1,359 @@
+"""The command line: words in, one verb called, its result said. Decides nothing and computes nothing.
+
+`python -m cadrecode <verb>`, and the guide's three scripts, which are verbs under another name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from cadrecode.cli.fit import fit_main
+from cadrecode.cli.shared import (
+    UNITS,
+    Arguments,
+    count,
+    finite,
+    log_to,
+    not_negative,
+    output_of,
+    parser_of,
+    positive,
+    say,
+    say_deviation,
+    say_estimate,
+    say_written,
+    seed,
+    settings_of,
+    size_of,
+    told,
+)
+from cadrecode.config import PretrainConfig, TrainConfig
+from cadrecode.data.dataset import require
+from cadrecode.runs import Follower, Run, State
+
+log = logging.getLogger(__name__)
+
+GRAMMAR_HELP = "write nothing but the language, for a model that makes syntax errors"
+
+
+def train_main(argv: Arguments = None) -> int:
+    """Fine-tune an adapter: `train_cad_recode_lora.py`."""
+    parser = parser_of("train", "Fine-tune an adapter with LoRA or QLoRA.")
+    parser.add_argument("--config", required=True, metavar="FILE", help="settings in YAML; see configs/")
+    return told(lambda: _train(*settings_of(parser, TrainConfig, argv)))
+
+
+def _train(config: TrainConfig, _: argparse.Namespace) -> None:
+    require(config.train_data_path)
+    run, by_queue = _open_run(config)
+    first = not isinstance(run, Follower)
+    log_to(run if first else None, sys.stdout)
+    if not first:
+        logging.getLogger("cadrecode").setLevel(logging.WARNING)  # the rest would be said once by each process
+    if not by_queue:
+        log.info("Run folder: %s", run.folder)
+    from cadrecode.train import train  # torch, from here on
+
+    folder = train(config, run)
+    if first:
+        say(f"{run.state}: {folder}")
+
+
+def _open_run(config: TrainConfig) -> tuple[Run, bool]:
+    """The run of a training that starts in this process, and whether the queue of the app made it."""
+    if int(os.environ.get("RANK", 0)) > 0:  # started by `accelerate launch` beside the first, which writes
+        follower = Follower(config.model_save_path)
+        follower.stop_on_signals()
+        return follower, True
+    run = Run(config.model_save_path)
+    in_team = int(os.environ.get("WORLD_SIZE", 1)) > 1
+    claimed_by = run.status().get("pid") if run.exists() else None
+    by_queue = claimed_by is not None and claimed_by == (os.getppid() if in_team else os.getpid())
+    settings = config.changed(resume_from_checkpoint=None).to_yaml()
+    if by_queue:
+        if not in_team:  # there the queue sends no signal: SIGTERM is the launcher's, when one of the others has died
+            run.stop_on_signals()
+        return run, True
+    if config.resume_from_checkpoint is not None and run.exists() and not run.alive():
+        run.write_config(settings)
+        run.clear_stop()
+    else:
+        run = Run.create(run.folder, settings, State.PREPARING)
+    run.claim()
+    run.stop_on_signals()
+    return run, False
+
+
+def estimate_main(argv: Arguments = None) -> int:
+    """What a training will take: parameters, adapter size, memory by part."""
+    parser = parser_of("estimate", "Say what a training will take, and what makes it fit, without starting it.")
+    parser.add_argument("--config", required=True, metavar="FILE", help="settings in YAML; see configs/")
+    parser.add_argument("--gigabytes", type=positive, help="memory to judge by [what is free on the device now]")
+
+    def work(config: TrainConfig, arguments: argparse.Namespace) -> None:
+        from cadrecode.estimate import GIB, estimate
+
+        room = None if arguments.gigabytes is None else int(arguments.gigabytes * GIB)
+        say_estimate(estimate(config, available_bytes=room))
+
+    return told(lambda: work(*settings_of(parser, TrainConfig, argv)))
+
+
+def merge_main(argv: Arguments = None) -> int:
+    """Merge an adapter into its base: `merge_lora_weights.py`."""
+    parser = parser_of("merge", "Merge an adapter, or several, into their base, verify it, and write a model.")
+    parser.add_argument("--base_model", help="name or folder of the base; by default the one the adapter names")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--lora_path", help="folder of the adapter")
+    which.add_argument("--adapters", nargs="+", metavar="FOLDER", help="folders of several, merged as a weighted sum")
+    parser.add_argument("--weights", nargs="+", type=finite, metavar="W", help="one for each of --adapters")
+    parser.add_argument("--output_path", required=True, help="folder to write")
+    arguments = parser.parse_args(argv)
+    adapters, weights = arguments.adapters or [], arguments.weights or []
+    if len(adapters) != len(weights) or len(set(adapters)) != len(adapters):
+        parser.error(f"--adapters names {len(set(adapters))} different folders, --weights {len(weights)}: one for each")
+
+    def work() -> None:
+        from cadrecode.merging.merge import merge
+
+        done = merge(arguments.base_model, arguments.lora_path or dict(zip(adapters, weights)), arguments.output_path)
+        say(
+            f"{done.output}: {done.tensors} tensors in {done.dtype}, {done.size_mb:.1f} MB, {done.seconds:.1f} s\n"
+            f"verified: logits equal to {done.base} with the adapter{'s' * (len(adapters) > 1)} (largest difference "
+            f"{done.max_logit_difference:.2g}, largest logit {done.largest_logit:.3g}; stored in {done.dtype} "
+            f"{done.rounding:.2g})"
+        )
+
+    return told(work)
+
+
+def inference_main(argv: Arguments = None) -> int:
+    """Rebuild a point cloud as a program: `inference_lora.py`."""
+    parser = parser_of("inference", "Rebuild a point cloud, a mesh or a STEP file as a CadQuery program.")
+    parser.add_argument("--base_model", help="name or folder; by default the adapter's own, else the embedded base")
+    parser.add_argument("--lora_path", help="folder of an adapter; a merged_model in it is preferred")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--point_cloud_file", metavar="FILE", help="cloud, mesh or STEP file")
+    source.add_argument("--shape", metavar="NAME", help="a sample shape instead: cube, sphere, cylinder, ...")
+    parser.add_argument("--output", default="generated_code.py", metavar="FILE", help="[%(default)s]; others beside it")
+    parser.add_argument("--candidates", type=count, default=8, help="programs to choose from [%(default)s]")
+    parser.add_argument("--temperature", type=positive, default=0.7, help="of all but the first [%(default)s]")
+    parser.add_argument("--seed", type=seed, default=0)
+    parser.add_argument("--fit_seconds", type=not_negative, default=6.0, help="on the cloud; 0: no fit [%(default)s]")
+    parser.add_argument(
+        "--clean",
+        choices=("off", "outliers", "all"),
+        default="off",
+        help="take away lone points (outliers); also the table and crumbs beside the part (all) [%(default)s]",
+    )
+    parser.add_argument(
+        "--align", choices=("auto", "off"), default="auto", help="turn a part that stands askew upright [%(default)s]"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... [%(default)s]")
+    parser.add_argument("--units", choices=UNITS, default="mm", help="of the file [%(default)s]")
+    parser.add_argument("--grammar", action="store_true", help=GRAMMAR_HELP)
+    arguments = parser.parse_args(argv)
+    return told(lambda: _inference(arguments), failure=2)
+
+
+def _inference(arguments: argparse.Namespace) -> None:
+    from cadrecode import reconstruct
+    from cadrecode.cloud import make_shape, read_cloud
+    from cadrecode.cloud.clean import clean
+    from cadrecode.engine import Engine
+    from cadrecode.kernel import shared_sandbox
+
+    output = output_of(arguments.output)
+    if arguments.shape:
+        cloud = make_shape(arguments.shape, seed=arguments.seed)
+    else:
+        cloud = read_cloud(arguments.point_cloud_file, seed=arguments.seed)
+    units = arguments.units
+    say(f"cloud       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}")
+    for warning in cloud.warnings:
+        say(f"            {warning}")
+    if arguments.clean != "off":
+        cleaned = clean(cloud, surroundings=arguments.clean == "all", seed=arguments.seed)
+        cloud = cleaned.cloud
+        say(f"clean       {cleaned}; {size_of(cloud.points, units)} left")
+    engine = Engine(arguments.device)
+    opened = engine.open(arguments.base_model, arguments.lora_path)
+    say(f"model       {opened.note}{', its point encoder never trained: expect nonsense' * engine.fresh_encoder}")
+    sandbox = shared_sandbox()
+    found = engine.reconstruct(
+        cloud,
+        candidates=arguments.candidates,
+        temperature=arguments.temperature,
+        seed=arguments.seed,
+        fit_seconds=arguments.fit_seconds,
+        align=arguments.align == "auto",
+        sandbox=sandbox,
+        generate=_writer(arguments.grammar),
+    )
+    say(f"align       {found.alignment}")
+    failed = Counter(str(one.outcome) for one in found.candidates if not one.ok)
+    how = f" ({', '.join(f'{count} {outcome}' for outcome, count in failed.items())})" if failed else ""
+    valid = len(found.candidates) - failed.total()
+    say(f"candidates  {valid} of {len(found.candidates)} valid{how}, {found.seconds:.1f} s")
+    written = reconstruct.write_files(found, output.parent, output.stem, sandbox, units, model=opened.note)
+    best = found.best
+    if best.distance_before is not None:
+        say(f"fit         distance {best.distance_before:.3g} -> {best.distance:.3g} {units}, candidate {best.index}")
+    say_deviation(found.deviation, units)
+    say(f"part        {size_of(found.frame.to_own_axes(best.vertices), units)}{_oddities(best)}")
+    say_written(written)
+
+
+def _writer(grammar: bool) -> Callable[..., list[str]] | None:
+    """What writes the programs; None: as usual."""
+    if not grammar:
+        return None
+    from cadrecode.model.decode import generate
+
+    return partial(generate, grammar=True)
+
+
+def _oddities(candidate) -> str:
+    odd = [f"{candidate.bodies} separate bodies"] * (candidate.bodies > 1)
+    odd += [f"{candidate.cavities} closed cavities"] * (candidate.cavities > 0)
+    return f", in {' and '.join(odd)}" if odd else ""
+
+
+def evaluate_main(argv: Arguments = None) -> int:
+    """Measure a model on shapes whose solid is known."""
+    parser = parser_of("evaluate", "Rebuild shapes whose solid is known from sampled clouds, and score the programs.")
+    parser.add_argument(
+        "--targets", required=True, help="folder, .npz of <id>_v and <id>_f, or invent:<family>:<count>"
+    )
+    parser.add_argument("--model", help="name or folder of a model [embedded]")
+    parser.add_argument("--lora_path", help="folder of an adapter for it; a merged_model in it is preferred")
+    parser.add_argument("--candidates", type=count, default=1, help="programs a shape; above 1, single is apart [1]")
+    parser.add_argument("--temperature", type=positive, default=0.7, help="of all but the greedy first [%(default)s]")
+    parser.add_argument(
+        "--fit", type=not_negative, default=0.0, metavar="SECONDS", help="fit to the cloud, a shape [none]"
+    )
+    parser.add_argument("--limit", type=count, help="this many targets, drawn with the seed")
+    parser.add_argument("--seed", type=seed, default=0)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", metavar="FILE", help="where the whole report goes")
+    parser.add_argument("--grammar", action="store_true", help=GRAMMAR_HELP)
+    arguments = parser.parse_args(argv)
+    return told(lambda: _evaluate(arguments), failure=2)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from cadrecode.engine import Engine
+    from cadrecode.evaluate import evaluate
+    from cadrecode.export import write_json
+    from cadrecode.kernel import shared_sandbox
+
+    engine = Engine(arguments.device)
+    opened = engine.open(arguments.model, arguments.lora_path)
+    say(f"model       {opened.note}")
+    with engine.ready() as (model, tokenizer):
+        report = evaluate(
+            arguments.targets,
+            model,
+            tokenizer,
+            candidates=arguments.candidates,
+            limit=arguments.limit,
+            seed=arguments.seed,
+            temperature=arguments.temperature,
+            fit_seconds=arguments.fit,
+            sandbox=shared_sandbox(),
+            generate=_writer(arguments.grammar),
+            on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
+        )
+    asked = {"adapter": opened.adapter and str(arguments.lora_path), "grammar": arguments.grammar}
+    report = {"model": opened.base, **asked, **report}
+    if arguments.json:
+        write_json(Path(arguments.json), report)
+    kinds = {f"best of {report['candidates']}": "", "single": "single_"} if report["candidates"] > 1 else {"single": ""}
+    if arguments.fit:
+        kinds[f"{next(iter(kinds))} + fit"] = "fit_"
+    width = max(map(len, kinds)) + 2
+    say(f"shapes      {report['n']} scored, {len(report['skipped'])} skipped, {report['seconds']:.1f} s")
+    for entry in report["skipped"][:10]:
+        say(f"            {entry['id']}: {entry['reason']}")
+    heads = "median IoU   mean IoU (all)   mean IoU (valid)   median CD   mean CD   invalid   bbox within 0.5 %"
+    say(" " * width + heads)
+    for kind, prefix in kinds.items():
+        figures = [
+            report[prefix + key] for key in ("median_iou", "mean_iou_all", "mean_iou_valid", "median_cd", "mean_cd")
+        ]
+        cells = [
+            f"{'-' if value is None else format(value, '.3f'):>{w}}" for value, w in zip(figures, (10, 17, 19, 12, 10))
+        ]
+        ratios = f"{report[prefix + 'invalid_ratio']:>9.1%}{report[prefix + 'bbox_ratio']:>20.1%}"
+        say(f"{kind:<{width}}{''.join(cells)}{ratios}")
+
+
+def pretrain_main(argv: Arguments = None) -> int:
+    """Train the embedded base."""
+    parser = parser_of("pretrain", "Train a small base model from nothing, on invented parts.")
+    parser.add_argument("--config", required=True, metavar="FILE", help="settings in YAML; see configs/")
+    parser.add_argument("--resume", action="store_true", help="go on from what lies in output_path")
+
+    def work(config: PretrainConfig, arguments: argparse.Namespace) -> None:
+        from cadrecode.pretrain import pretrain
+
+        pretrain(config, resume=arguments.resume)
+
+    return told(lambda: work(*settings_of(parser, PretrainConfig, argv)))
+
+
+def build_dataset_main(argv: Arguments = None) -> int:
+    """Check programs and sample their surfaces once."""
+    parser = parser_of(
+        "build-dataset", "Make a data set that training reads at once: checked programs and their points."
+    )
+    parser.add_argument("--source", required=True, help="folder of .py, .jsonl, .jsonl.gz, or invent:<family>[:count]")
+    parser.add_argument("--out", required=True, help="folder to write")
+    parser.add_argument("--n", type=int, help="at most this many pairs")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--height_steps", type=int, choices=range(1, 11), default=1, help="2: thicknesses in halves")
+    arguments = parser.parse_args(argv)
+
+    def work() -> None:
+        from cadrecode.build_dataset import build_dataset
+
+        made = build_dataset(arguments.source, arguments.out, arguments.n, arguments.seed, arguments.height_steps)
+        say(f"{arguments.out}: {len(made.pairs):,} pairs, {len(made.skipped):,} skipped")
+        for entry in made.skipped[:10]:
+            say(f"  {entry.name}: {entry.reason}")
+
+    return told(work)
+
+
+VERBS: dict[str, Callable[[Arguments], int]] = {
+    "train": train_main,
+    "inference": inference_main,
+    "estimate": estimate_main,
+    "merge": merge_main,
+    "fit": fit_main,
+    "evaluate": evaluate_main,
+    "pretrain": pretrain_main,
+    "build-dataset": build_dataset_main,
+}
+
+
+def main(argv: Arguments = None) -> int:
+    """`python -m cadrecode <verb> ...`"""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="cadrecode",
+        description="Point clouds to short, editable CadQuery programs.",
+        epilog="\n".join(f"  {name:15}{(verb.__doc__ or '').splitlines()[0]}" for name, verb in VERBS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "verb", choices=VERBS, metavar="verb", help=f"one of {', '.join(VERBS)}; each has its own --help"
+    )
+    return VERBS[parser.parse_args(words[:1]).verb](words[1:])

@@ -1,0 +1,145 @@
+"""NumPy files: .npy and .npz. Never unpickled; read block by block, so that a huge array is never in memory at once."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from cadrecode.errors import PointCloudError
+from cadrecode.formats.columns import split_unnamed
+from cadrecode.formats.content import read_head, wrong_content
+from cadrecode.formats.rows import ROWS_PER_BLOCK, ZIP_ERRORS, Found, RowCollector, cut_short
+
+NPZ_KEYS = ("points", "xyz", "vertices")  # looked for in this order
+_SAVE = "Save it with np.save as one plain array of numbers, shape (N, 3)."
+
+
+def read_npy(path: Path, collector: RowCollector) -> Found:
+    """Read one array of shape (N, 3) or (N, more), as split_unnamed understands its columns.
+
+    Raises: PointCloudError: not a .npy, pickled, complex or structured, wrong shape, cut short.
+    """
+    with path.open("rb") as file:
+        if not file.peek(6).startswith(b"\x93NUMPY"):
+            raise wrong_content(path, "a NumPy array", "it does not begin with NumPy's signature")
+        _stream(file, path.stat().st_size, path.name, collector)
+    return _found(collector)
+
+
+def read_npz(path: Path, collector: RowCollector) -> Found:
+    """Read the array named points, xyz or vertices, else the only one of shape (N, 3), and `normals` beside it.
+
+    Raises: PointCloudError: not an .npz, no such array or several, or as read_npy.
+    """
+    if not zipfile.is_zipfile(path):
+        if read_head(path).startswith(b"PK"):
+            raise PointCloudError(
+                f"{path.name} is a zip archive without its end. The file is cut short: copy it again."
+            )
+        raise wrong_content(path, "an .npz archive", "it is no zip archive")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            key = _choose_key(archive, path.name)
+            with archive.open(f"{key}.npy") as file:
+                _stream(file, archive.getinfo(f"{key}.npy").file_size, f"{path.name}[{key}]", collector)
+            found = _found(collector)
+            if found.normals is None and "normals.npy" in archive.namelist() and found.announced == len(found.points):
+                found.normals = _normals(archive, path.name, len(found.points))
+    except ZIP_ERRORS as error:
+        raise PointCloudError(f"{path.name} is a damaged archive ({error}). Copy or save it again.") from error
+    return found
+
+
+def _found(collector: RowCollector) -> Found:
+    rows, warnings = collector.finish()
+    points, normals, more = split_unnamed(rows, collector.name)
+    return Found(points, normals, announced=collector.seen, warnings=warnings + more)
+
+
+def _normals(archive: zipfile.ZipFile, name: str, count: int) -> np.ndarray | None:
+    with archive.open("normals.npy") as file:
+        shape, _, _ = _array_header(file, f"{name}[normals]")
+    if shape != (count, 3):
+        return None
+    rows = RowCollector(f"{name}[normals]", max_points=count, seed=0)
+    with archive.open("normals.npy") as file:
+        _stream(file, archive.getinfo("normals.npy").file_size, f"{name}[normals]", rows)
+    return rows.finish()[0]
+
+
+def _choose_key(archive: zipfile.ZipFile, name: str) -> str:
+    keys = [entry.removesuffix(".npy") for entry in archive.namelist() if entry.endswith(".npy")]
+    for key in NPZ_KEYS:
+        if key in keys:
+            return key
+    shapes = {}
+    for key in keys:
+        with archive.open(f"{key}.npy") as file:
+            shapes[key] = _array_header(file, f"{name}[{key}]", strict=False)[0]
+    fitting = [key for key, shape in shapes.items() if len(shape) == 2 and shape[1] == 3]
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = ", ".join(f"{key} {shape}" for key, shape in shapes.items()) or "no arrays"
+    several = f" {len(fitting)} of them could be the cloud." if fitting else ""
+    raise PointCloudError(
+        f"{name} holds {listed}.{several} Name the cloud points, xyz or vertices, or keep one array of shape (N, 3)."
+    )
+
+
+def _array_header(file: BinaryIO, name: str, strict: bool = True) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, Fortran order and dtype; with `strict`, only of arrays that can be a cloud."""
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+    except Exception as error:  # numpy reads the header as Python text, which can be wrong in many ways
+        raise PointCloudError(f"{name} has a damaged NumPy header ({error}). The file may be cut short.") from error
+    if strict:
+        _require_cloud(shape, dtype, name)
+    return shape, fortran, dtype
+
+
+def _require_cloud(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
+    if dtype.hasobject:
+        raise PointCloudError(
+            f"{name} holds pickled Python objects. They can run code when read, so they are refused. {_SAVE}"
+        )
+    if dtype.names:
+        raise PointCloudError(
+            f"{name} is a structured array with the fields {', '.join(dtype.names)}; plain columns are needed. "
+            "Save np.column_stack of x, y and z."
+        )
+    if dtype.kind not in "fiu":
+        kinds = {
+            "c": "complex numbers",
+            "b": "true and false",
+            "U": "text",
+            "S": "text",
+            "M": "dates",
+            "m": "durations",
+        }
+        raise PointCloudError(f"{name} holds {kinds.get(dtype.kind, str(dtype))}; real numbers are needed. {_SAVE}")
+    if 0 in shape:
+        raise PointCloudError(f"{name} is empty: its shape is {shape}. A cloud needs at least 32 rows of x, y, z.")
+    if len(shape) == 2 and shape[0] == 3 and shape[1] > 10:
+        raise PointCloudError(f"{name} has shape {shape}; (N, 3) is needed, a row for each point. Save it transposed.")
+    if len(shape) != 2 or shape[1] < 3:
+        raise PointCloudError(f"{name} has shape {shape}; (N, 3) is needed, a row x, y, z for each point.")
+
+
+def _stream(file: BinaryIO, size: int, name: str, collector: RowCollector) -> None:
+    """Hand the array in an open .npy of `size` bytes over to the collector, block by block."""
+    (count, columns), fortran, dtype = _array_header(file, name)
+    held = max(0, size - file.tell()) // dtype.itemsize
+    if held < count * columns:  # in Fortran order, column after column, no row is whole before the last column begins
+        raise cut_short(name, count, max(0, held - (columns - 1) * count) if fortran else held // columns)
+    if fortran:
+        raw = file.read(count * columns * dtype.itemsize)
+        collector.add(np.frombuffer(raw, dtype).reshape(columns, count).T)
+        return
+    for start in range(0, count, ROWS_PER_BLOCK):
+        rows = min(ROWS_PER_BLOCK, count - start)
+        collector.add(np.frombuffer(file.read(rows * columns * dtype.itemsize), dtype).reshape(rows, columns))

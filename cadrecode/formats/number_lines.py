@@ -1,0 +1,115 @@
+"""Lines of text to rows of numbers, with the line at fault when one is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TextIO
+
+import numpy as np
+
+from cadrecode.errors import PointCloudError
+from cadrecode.formats.rows import ROWS_PER_BLOCK
+
+
+class BadLine(PointCloudError):
+    """A line that is not a row like the others.
+
+    Args:
+        line: its number, from 1.
+        columns: numbers it holds, or None when a word stands where a number should.
+        rows_before: good rows in the same block before it.
+        last: nothing but blank lines follows in the same block.
+    """
+
+    def __init__(self, message: str, line: int, columns: int | None, rows_before: int, last: bool):
+        super().__init__(message)
+        self.line, self.columns, self.rows_before, self.last = line, columns, rows_before, last
+
+
+def blocks_of(file: TextIO, lines: int | None = None) -> Iterator[list[str]]:
+    """A text file in lists of lines; at most `lines` lines in total."""
+    left = lines
+    while left is None or left > 0:
+        block = list(islice(file, ROWS_PER_BLOCK if left is None else min(left, ROWS_PER_BLOCK)))
+        if not block:
+            return
+        if left is not None:
+            left -= len(block)
+        yield block
+
+
+def parse_lines(
+    lines: Sequence[str],
+    name: str,
+    *,
+    first_line: int,
+    columns: int,
+    delimiter: str | None = None,
+    wanted: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Rows of numbers in text lines. Blank lines and whatever follows a # are skipped.
+
+    Args:
+        first_line: number of lines[0] in the file, for messages.
+        columns: numbers in each row.
+        wanted: read only these columns; the others may hold words.
+    Returns: (k, columns or len(wanted)) float64.
+    Raises:  BadLine.
+    """
+    rows = [line for line in lines if (text := line.strip()) and text[0] != "#"]
+    if not rows:
+        return np.empty((0, columns if wanted is None else len(wanted)))
+    try:
+        table = np.loadtxt(rows, delimiter=delimiter, comments="#", usecols=wanted, quotechar='"', ndmin=2)
+    except ValueError as error:
+        raise _first_bad_line(lines, name, first_line, columns, delimiter, wanted) from error
+    if wanted is None and table.shape[1] != columns:
+        raise _first_bad_line(lines, name, first_line, columns, delimiter, wanted)
+    return table
+
+
+def _first_bad_line(
+    lines: Sequence[str],
+    name: str,
+    first_line: int,
+    columns: int,
+    delimiter: str | None,
+    wanted: Sequence[int] | None,
+) -> BadLine:
+    rows = [(i, text) for i, line in enumerate(lines) if (text := line.split("#")[0].strip())]
+    for good, (i, text) in enumerate(rows):
+        number, last = first_line + i, good == len(rows) - 1
+        cells = [cell.strip().strip('"') for cell in text.split(delimiter)]
+        if len(cells) != columns if wanted is None else len(cells) <= max(wanted):
+            hint = " It is the last line: the file may be cut short." if last else " Every row needs the same columns."
+            return BadLine(
+                f"{name}, line {number:,} has {len(cells)} column{'s' * (len(cells) != 1)} where {columns} are "
+                f"needed.{hint}",
+                number,
+                len(cells),
+                good,
+                last,
+            )
+        for cell in cells if wanted is None else [cells[k] for k in wanted]:
+            if not _is_number(cell):
+                found = repr(cell[:40]) if cell else "nothing"
+                return BadLine(
+                    f"{name}, line {number:,} has {found} where a number is needed.", number, None, good, last
+                )
+    return BadLine(
+        f"{name}, from line {first_line:,}: rows of {columns} numbers are needed.", first_line, None, 0, False
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text  # Python reads 1_000 as a number, files do not mean it
+
+
+def is_number_row(cells: Sequence[str]) -> bool:
+    """Every cell is a number, and there is at least one."""
+    return bool(cells) and all(_is_number(cell) for cell in cells)

@@ -1,0 +1,198 @@
+"""PCD files of the Point Cloud Library: ascii, binary and binary_compressed (LZF)."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from cadrecode.errors import PointCloudError
+from cadrecode.formats.columns import locate
+from cadrecode.formats.content import wrong_content
+from cadrecode.formats.number_lines import BadLine, blocks_of, parse_lines
+from cadrecode.formats.rows import ROWS_PER_BLOCK, Found, RowCollector, cut_short
+
+_KEYS = ("version", "fields", "columns", "size", "type", "count", "width", "height", "viewpoint", "points", "data")
+_COUNT_LIMIT = 1 << 20  # numbers in one field of one point
+_CODES = {"F": "f", "I": "i", "U": "u"}
+
+
+@dataclass
+class Header:
+    """What a PCD announces: names, numpy types and repeats of its fields, points, and how they are written."""
+
+    names: list[str]
+    types: list[np.dtype]
+    counts: list[int]
+    points: int
+    data: str
+    lines: int
+
+
+def read_pcd(path: Path, collector: RowCollector) -> Found:
+    """Read a PCD cloud.
+
+    Raises: PointCloudError: not a PCD, a broken header, fewer points than announced, damaged compression.
+    """
+    with path.open("rb") as file:
+        header = _header(path, file)
+        xyz, normals = locate(header.names, path.name)
+        wanted = xyz + (normals or [])
+        if header.data == "ascii":
+            _read_ascii(path.name, file, header, wanted, collector)
+        elif header.data == "binary":
+            _read_binary(path.name, file, header, wanted, collector)
+        else:
+            _read_compressed(path.name, file, header, wanted, collector)
+    rows, warnings = collector.finish()
+    return Found(rows[:, :3], rows[:, 3:6] if normals else None, announced=collector.seen, warnings=warnings)
+
+
+def _header(path: Path, file: BinaryIO) -> Header:
+    values: dict[str, list[str]] = {}
+    lines = 0
+    while "data" not in values:
+        raw = file.readline(4096)
+        lines += 1
+        words = raw.decode("ascii", errors="replace").split()
+        if raw and (not words or words[0].startswith("#")):
+            continue
+        key = words[0].lower() if words else ""
+        if not raw.endswith(b"\n") and lines > 1 and key != "data":
+            raise PointCloudError(f"{path.name} ends inside its header, before DATA. The file is cut short.")
+        if key not in _KEYS:
+            raise wrong_content(path, "a PCD cloud", f"line {lines} of its header is {' '.join(words)[:40]!r}")
+        values[key] = words[1:]
+    try:
+        names = values.get("fields") or values["columns"]
+        sizes = [int(s) for s in values["size"]]
+        types = [np.dtype(f"<{_CODES[t.upper()]}{s}") for t, s in zip(values["type"], sizes, strict=True)]
+        counts = [int(c) for c in values.get("count", ["1"] * len(names))]
+        points = int(values["points"][0]) if "points" in values else -1
+        area = int(values["width"][0]) * int(values["height"][0]) if "width" in values else points
+        data = values["data"][0].lower()
+        if not len(names) == len(types) == len(counts):
+            raise ValueError("FIELDS, SIZE, TYPE and COUNT differ in length")
+        if not 0 < min(counts) <= max(counts) < _COUNT_LIMIT:
+            raise ValueError("COUNT is out of range")
+    except (KeyError, ValueError, IndexError, TypeError) as error:
+        raise PointCloudError(f"{path.name} has a damaged PCD header ({error}). Export the file again.") from error
+    points = area if points < 0 else points
+    if points != area or points < 0:
+        raise PointCloudError(
+            f"{path.name} announces {points:,} points and a width x height of {area:,}. Both must be the same."
+        )
+    if data not in ("ascii", "binary", "binary_compressed"):
+        raise PointCloudError(f"{path.name} is written as {data!r}; ascii, binary and binary_compressed can be read.")
+    return Header(names, types, counts, points, data, lines)
+
+
+def _read_ascii(name: str, file: BinaryIO, header: Header, wanted: list[int], collector: RowCollector) -> None:
+    starts = np.concatenate([[0], np.cumsum(header.counts)])
+    columns = [int(starts[i]) for i in wanted]
+    text = (line.decode("ascii", errors="replace") for line in file)
+    line = header.lines + 1
+    for block in blocks_of(text):
+        try:
+            rows = parse_lines(block, name, first_line=line, columns=int(starts[-1]))
+        except BadLine as bad:
+            if bad.last and bad.columns is not None and collector.seen + bad.rows_before < header.points:
+                raise cut_short(name, header.points, collector.seen + bad.rows_before) from bad
+            raise
+        collector.add(rows[:, columns])
+        line += len(block)
+    if collector.seen < header.points:
+        raise cut_short(name, header.points, collector.seen)
+    if collector.seen > header.points:
+        raise PointCloudError(
+            f"{name} announces {header.points:,} points but holds {collector.seen:,}. Correct POINTS, WIDTH and HEIGHT."
+        )
+
+
+def _read_binary(name: str, file: BinaryIO, header: Header, wanted: list[int], collector: RowCollector) -> None:
+    # names are positions: files repeat a name for padding
+    row = np.dtype([(str(i), t, (c,)) for i, (t, c) in enumerate(zip(header.types, header.counts))])
+    start = file.tell()
+    held = (file.seek(0, io.SEEK_END) - start) // row.itemsize
+    if held < header.points:
+        raise cut_short(name, header.points, held)
+    file.seek(start)
+    for done in range(0, header.points, ROWS_PER_BLOCK):
+        block = np.fromfile(file, row, min(ROWS_PER_BLOCK, header.points - done))
+        collector.add(np.column_stack([block[str(i)][:, 0] for i in wanted]))
+
+
+def _read_compressed(name: str, file: BinaryIO, header: Header, wanted: list[int], collector: RowCollector) -> None:
+    """One LZF block that holds field after field, each for all points."""
+    sizes = file.read(8)
+    if len(sizes) < 8:
+        raise cut_short(name, header.points, 0)
+    packed, unpacked = struct.unpack("<II", sizes)
+    expected = header.points * sum(t.itemsize * c for t, c in zip(header.types, header.counts))
+    raw = file.read()[:packed]  # not read(packed): a damaged header may announce gigabytes
+    if len(raw) < packed:
+        raise PointCloudError(
+            f"{name} announces {packed:,} compressed bytes but holds {len(raw):,}. The file is cut short."
+        )
+    if unpacked != expected:
+        raise PointCloudError(
+            f"{name} announces {header.points:,} points, which are {expected:,} bytes, but its data unpacks to "
+            f"{unpacked:,}. The file is damaged: export it again."
+        )
+    try:
+        data = unpack_lzf(raw, unpacked)
+    except ValueError as error:
+        raise PointCloudError(f"{name} has damaged compressed data ({error}). Export it again.") from error
+    columns, start = [], 0
+    for i, (kind, count) in enumerate(zip(header.types, header.counts)):
+        if i in wanted:
+            field = np.frombuffer(data, kind, header.points * count, start).reshape(header.points, count)
+            columns.append((wanted.index(i), field[:, 0]))
+        start += header.points * count * kind.itemsize
+    collector.add(np.column_stack([column for _, column in sorted(columns, key=lambda pair: pair[0])]))
+
+
+def unpack_lzf(packed: bytes, size: int) -> bytes:
+    """Undo LibLZF compression.
+
+    A control byte below 32 is followed by that many bytes plus one, to copy as they are. Any other points back into
+    what was written: length in its upper three bits (7 means that one more byte adds to it), distance in the rest.
+
+    Raises: ValueError: the data points before its start, ends early, or is not `size` bytes in the end.
+    """
+    out = bytearray()
+    at, end = 0, len(packed)
+    while at < end:
+        control = packed[at]
+        at += 1
+        if control < 32:
+            if at + control + 1 > end:
+                raise ValueError("it ends early")
+            out += packed[at : at + control + 1]
+            at += control + 1
+            continue
+        length = control >> 5
+        try:
+            if length == 7:
+                length += packed[at]
+                at += 1
+            start = len(out) - ((control & 31) << 8) - packed[at] - 1
+            at += 1
+        except IndexError:
+            raise ValueError("it ends early") from None
+        if start < 0:
+            raise ValueError("it points before its start")
+        length += 2
+        if len(out) + length > size:
+            raise ValueError(f"it is longer than the {size:,} bytes it announces")
+        piece = bytes(out[start : start + length])
+        while len(piece) < length:  # the piece may reach into what it writes: it repeats
+            piece += piece
+        out += piece[:length]
+    if len(out) != size:
+        raise ValueError(f"it is {len(out):,} bytes where {size:,} are announced")
+    return bytes(out)

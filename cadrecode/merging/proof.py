@@ -1,0 +1,91 @@
+"""Whether a merged model answers as base and adapters do: asked by merging, in a process that has seen neither.
+
+    python -m cadrecode.merging.proof ASKED.json SEEN.json
+
+All is computed in float32, one layer in memory at a time. A sum that is stored in 16 bits cannot have the logits of
+base and adapters within a thousandth, because its weights have three digits. So two things are shown of it: the sum,
+before it is rounded, has those logits; and what is stored is that sum, rounded, bit by bit.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel
+
+from cadrecode.errors import ModelError
+from cadrecode.merging.lazy import Stored, Tensors, empty_network, run_from
+from cadrecode.merging.plan import Adapters, Sums, stored_dtypes
+from cadrecode.model.load import read_base
+
+MERGE_TOLERANCE = 1e-3  # largest logit difference, relative to the largest logit; float32 rounding makes about 1e-6
+ROUNDED_TOLERANCE = 100 * MERGE_TOLERANCE  # of the sum in 16 bits
+PROBED = 17  # positions whose logits are compared: START and 16 words
+
+
+def prove(base_name: str | None, adapter: Adapters, merged: Path) -> dict[str, float]:
+    """Compare. Returns: {"difference", "largest", "rounding"}, as merging.MergeCheck explains them.
+
+    Raises: ModelError: the merged model is not base and adapters, and in what.
+    """
+    sums, written = Sums(base_name, adapter), read_base(merged)
+    if set(written.weights.shapes) != set(sums.shapes):
+        astray = sorted(set(written.weights.shapes) ^ set(sums.shapes))
+        raise ModelError(f"The merged model's tensors are not the base's: {len(astray)} differ, {astray[0]} for one.")
+    before = probe(sums.working(), Stored(sums.base.weights))
+    after = {"difference": probe(empty_network(sums.base), sums)}
+    after["rounding"] = probe(empty_network(written), Stored(written.weights))
+    largest, dtypes = before.abs().max().item(), stored_dtypes(sums)
+    rounded = any(dtype != torch.float32 for dtype in dtypes.values())
+    tolerances = {"difference": MERGE_TOLERANCE, "rounding": ROUNDED_TOLERANCE if rounded else MERGE_TOLERANCE}
+    seen = {name: (before - logits).abs().max().item() for name, logits in after.items()}
+    for name, difference in seen.items():
+        if not difference <= tolerances[name] * max(1.0, largest):
+            raise ModelError(
+                f"The merged model does not answer as base and adapter do: logits differ by {difference:.3g} "
+                f"(the largest is {largest:.3g}). Nothing is written."
+            )
+    fetch = Stored(written.weights)
+    for key in sums.shapes:
+        if not all(torch.equal(was, is_.to(dtypes[key])) for was, is_ in zip(fetch.pieces(key), sums.pieces(key))):
+            raise ModelError(
+                f"The merged model does not hold the sum of base and adapter in {key}. Nothing is written."
+            )
+    return {**seen, "largest": largest}
+
+
+@torch.inference_mode()
+def probe(network: PreTrainedModel, fetch: Tensors, seed: int = 0) -> torch.Tensor:
+    """(2, PROBED, V) float32 logits after seeded clouds, each seen by every word that is asked.
+
+    Args: network: an empty one, whose weights `fetch` gives.
+    """
+    run_from(network, fetch)
+    settings, generator = network.point_settings, torch.Generator().manual_seed(seed)
+    clouds = torch.rand(2, settings.n_points, settings.columns, generator=generator) * 2 - 1
+    words = torch.randint(network.config.vocab_size, (2, PROBED - 1), generator=generator)
+    ids = torch.cat((torch.full((2, 1), network.config.bos_token_id), words), dim=1)
+    embeds = torch.cat((network.point_encoder(clouds), network.get_input_embeddings()(ids)), dim=1)
+    # of the points' own positions no logits: at 151,936 words they would be as large as many layers
+    return network(inputs_embeds=embeds, use_cache=False, logits_to_keep=PROBED).logits
+
+
+def answer_to(asked: dict) -> dict:
+    """What `merging` asks of a fresh process: `base`, `adapter`, `merged` in; what was seen out, or a `refusal`."""
+    try:
+        return prove(asked["base"], asked["adapter"], Path(asked["merged"]))
+    except ModelError as error:
+        return {"refusal": str(error)}
+
+
+def main() -> None:
+    question, answer = map(Path, sys.argv[1:])
+    seen = answer_to(json.loads(question.read_text(encoding="utf-8")))
+    answer.write_text(json.dumps(seen), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Adapters out and in: a small zip to hand on, a merged model as it lies, and a zip from somebody else, checked."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from cadrecode.engine import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from cadrecode.errors import ModelError
+from cadrecode.runs import free_folder
+from cadrecode.ui import archive, models
+from cadrecode.ui.draw import html
+from cadrecode.ui.services import Services
+
+ADAPTER_FILES = ("*.json", "*.safetensors", "*.yaml", "*.jinja", "*.model", "merges.txt", "README.md")
+NOT_HANDED_ON = ("status.json", "complete.json", "trainer_state.json", "data.json")
+DOWNLOADS = ".downloads"  # below the runs folder: served from where they lie
+INCOMING = ".incoming"  # below the runs folder: unpacked here, and moved when it is whole
+ONE_FILE_BYTES = 200e6  # a merged model up to this size becomes one zip; a larger one is linked file by file
+
+ALLOWED = (".json", ".safetensors", ".yaml", ".jinja", ".model", ".txt", ".md")
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")
+MOST_BYTES = archive.MOST_BYTES  # a larger one would pass the check and be refused while it is unpacked
+MOST_HEADER_BYTES = 50 * 10**6
+NUMBERS = {"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2"}
+
+
+# --- out
+
+
+def pack(files: list[Path], to: Path) -> Path:
+    """Files into a zip without compression: weights do not get smaller, and this is as fast as the disk."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    newest = max(p.stat().st_mtime for p in files)
+    if to.is_file() and to.stat().st_mtime >= newest:
+        return to
+    part = to.with_suffix(".part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as packed:
+        for path in files:
+            packed.write(path, path.name)
+    part.replace(to)
+    return to
+
+
+def pack_adapter(name: str | None, services: Services) -> list[Path]:
+    """The adapter's own files as one zip. Raises ModelError: there is no such adapter."""
+    info = models.find(services, name)
+    files = {p for pattern in ADAPTER_FILES for p in info.folder.glob(pattern) if p.name not in NOT_HANDED_ON}
+    return [pack(sorted(files), services.runs_dir / DOWNLOADS / f"{info.name}-adapter.zip")]
+
+
+def offer_merged(name: str | None, services: Services) -> list[Path]:
+    """The merged model: one zip where it is small, else its files, linked into the folder that is served, not copied.
+
+    Raises ModelError: it has not been merged yet.
+    """
+    info = models.find(services, name)
+    if info.merged is None:
+        raise ModelError(f"{info.name} has not been merged yet: press Merge first.")
+    files = sorted(p for p in info.merged.iterdir() if p.is_file())
+    if folder_size(info.merged) <= ONE_FILE_BYTES:
+        return [pack(files, services.runs_dir / DOWNLOADS / f"{info.name}-merged_model.zip")]
+    folder = services.runs_dir / DOWNLOADS / f"{info.name}-merged_model"
+    shutil.rmtree(folder, ignore_errors=True)  # links alone
+    folder.mkdir(parents=True)
+    for path in files:
+        os.link(path, folder / path.name)
+    return [folder / path.name for path in files]
+
+
+def forget_downloads(name: str, services: Services) -> None:
+    """Remove what was made for downloads of an adapter."""
+    for kind in ("adapter", "merged_model"):
+        (services.runs_dir / DOWNLOADS / f"{name}-{kind}.zip").unlink(missing_ok=True)
+        shutil.rmtree(services.runs_dir / DOWNLOADS / f"{name}-{kind}", ignore_errors=True)
+
+
+def folder_size(folder: Path) -> int:
+    """Bytes of the files directly in a folder."""
+    return sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
+
+
+# --- in
+
+
+def take_in(path: str | Path, services: Services) -> str:
+    """Unpack an adapter that somebody handed over, after looking at all of it. Returns: its name.
+
+    Raises: ModelError, ArchiveError: what is wrong with it. Nothing of it is kept then.
+    """
+    path = Path(path)
+    check(path)
+    incoming = services.runs_dir / INCOMING
+    incoming.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(dir=incoming))
+    try:
+        archive.unpack(path, staged, ALLOWED)
+        folder = free_folder(services.runs_dir, path.stem.removesuffix("-adapter"))
+        staged.rename(folder)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return folder.name
+
+
+def check(path: Path) -> None:
+    """Look into a zip without unpacking it. Raises: ModelError: it is not a sound adapter, and why."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            entries = _entries(path.name, packed)
+            _check_config(path.name, packed.read(entries[ADAPTER_CONFIG]))
+            _check_weights(path.name, packed, entries[ADAPTER_WEIGHTS])
+    except (*archive.BROKEN, OSError, RuntimeError) as error:
+        raise ModelError(f"{path.name} is not a zip file, or it is cut short: {error}.") from error
+
+
+def _entries(name: str, packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The files of a zip by their bare names. Raises: ModelError: one of them may not be there."""
+    entries: dict[str, zipfile.ZipInfo] = {}
+    for entry in packed.infolist():
+        where = PurePosixPath(entry.filename)
+        if entry.is_dir() or where.parts[0] == "__MACOSX" or where.name == ".DS_Store":
+            continue
+        _check_place(name, entry, where)
+        if where.name in entries:
+            raise ModelError(f"{name} holds {where.name} twice. Pack one adapter alone.")
+        entries[where.name] = entry
+    for needed in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
+        if needed not in entries:
+            raise ModelError(f"{name} holds no {needed}, so it is no adapter. Pack the files of its folder.")
+    total = sum(entry.file_size for entry in entries.values())
+    if total > MOST_BYTES:
+        raise ModelError(
+            f"{name} unpacks to {html.file_size(total)}; adapters of up to {MOST_BYTES / 1e9:g} GB are taken."
+        )
+    return entries
+
+
+def _check_place(name: str, entry: zipfile.ZipInfo, where: PurePosixPath) -> None:
+    raw = entry.filename
+    if "\\" in raw or raw.startswith("/") or ":" in raw or ".." in where.parts:
+        raise ModelError(f"{name} holds {raw!r}, a path that leads out of its folder: it is not unpacked.")
+    if entry.external_attr >> 28 == 0xA:  # S_IFLNK in the upper bits
+        raise ModelError(f"{name} holds {raw!r}, a link to another place: it is not unpacked.")
+    if entry.flag_bits & 0x1:
+        raise ModelError(f"{name} is encrypted. Pack it again without a password.")
+    suffix = where.suffix.lower()
+    if suffix in PICKLES:
+        raise ModelError(f"{name} holds {where.name}, which can run code when it is read. Save it as safetensors.")
+    if suffix not in ALLOWED:
+        raise ModelError(f"{name} holds {where.name}; an adapter is made of {', '.join(ALLOWED)} files alone.")
+
+
+def _check_config(name: str, raw: bytes) -> None:
+    try:
+        config = json.loads(raw)
+    except ValueError as error:
+        raise ModelError(f"{name}: {ADAPTER_CONFIG} is not JSON ({error}).") from error
+    if not isinstance(config, dict) or config.get("peft_type") != "LORA" or not isinstance(config.get("r"), int):
+        raise ModelError(f"{name}: {ADAPTER_CONFIG} describes no LoRA adapter.")
+
+
+def _check_weights(name: str, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """The header of a safetensors file: what it lists must lie inside of it, and be an adapter of ours."""
+    with packed.open(entry) as file:
+        start = file.read(8)
+        length = int.from_bytes(start, "little")
+        if len(start) < 8 or length > min(MOST_HEADER_BYTES, entry.file_size - 8):
+            raise ModelError(f"{name}: {ADAPTER_WEIGHTS} is not a safetensors file.")
+        raw = file.read(length)
+    try:
+        listed = {key: one for key, one in json.loads(raw).items() if key != "__metadata__"}
+        inside = all(
+            one["dtype"] in NUMBERS
+            and 0 <= one["data_offsets"][0] <= one["data_offsets"][1] <= entry.file_size - 8 - length
+            for one in listed.values()
+        )
+    except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
+        raise ModelError(f"{name}: {ADAPTER_WEIGHTS} is not a safetensors file ({error}).") from error
+    if not inside:
+        raise ModelError(f"{name}: {ADAPTER_WEIGHTS} is cut short, or lists what it does not hold.")
+    if not any("lora_A" in key for key in listed) or not any("point_encoder" in key for key in listed):
+        raise ModelError(f"{name} holds no LoRA weights with their point encoder: without it an adapter is worthless.")

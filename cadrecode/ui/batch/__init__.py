@@ -1,0 +1,1 @@
+"""The Batch tab: "all of these, please"."""

@@ -1,0 +1,134 @@
+"""Batch: "all of these, please"."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import gradio as gr
+
+from cadrecode.ui import events, models
+from cadrecode.ui.background import Result, follow
+from cadrecode.ui.batch import actions as batching
+from cadrecode.ui.batch.actions import Row
+from cadrecode.ui.draw import html
+from cadrecode.ui.draw.table import empty_table, rows_html
+from cadrecode.ui.events import told
+from cadrecode.ui.reconstruct.actions import Options
+from cadrecode.ui.reconstruct.options import align_box, candidates_slider, clean_box, fit_slider
+from cadrecode.ui.reconstruct.parts import UNITS
+from cadrecode.ui.services import Services
+from cadrecode.ui.words.text import Words
+
+hear = partial(events.hear, guests=True)
+
+COLUMNS = ("name", "state", "deviation", "seconds", "why")
+NUMBERS = ("deviation", "seconds")
+
+
+# --- handlers: they know no widgets ---------------------------------------------------------------------------------
+
+
+def cells(rows: Sequence[Row], unit: str, words: Words) -> list[list[str]]:
+    """The table's text."""
+    return [
+        [
+            row.name,
+            words(f"row.{row.state}"),
+            "–" if row.deviation is None else html.length(row.deviation, unit),
+            "–" if row.seconds is None else html.clock(row.seconds),
+            words.said(row.why),
+        ]
+        for row in rows
+    ]
+
+
+def summary(rows: Sequence[Row], words: Words) -> str:
+    """ "3 rebuilt, 1 failed." """
+    states = [row.state for row in rows]
+    return words("batch.done", done=states.count(batching.DONE), failed=states.count(batching.FAILED))
+
+
+# --- the tab ----------------------------------------------------------------------------------------------------------
+
+
+def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> None:
+    """Lay the tab out and wire it."""
+    shape = (
+        words("batch.title"),
+        [words(f"batch.{key}") for key in COLUMNS],
+        [key in NUMBERS for key in COLUMNS],
+    )
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            uploads = gr.File(label=words("batch.drop"), file_count="multiple", height=140, elem_id="batch-files")
+            folder = gr.UploadButton(words("batch.folder"), file_count="directory", size="sm", elem_id="batch-folder")
+            unit = gr.Dropdown(list(UNITS), value="mm", label=words("cloud.unit"), elem_id="batch-unit")
+            candidates = candidates_slider(words, "batch-candidates")
+            fit_seconds = fit_slider(words, "batch-fit")
+            align, clean = align_box(words), clean_box(words)
+            model = gr.HTML("", padding=False)
+            with gr.Row():
+                go = gr.Button(words("batch.go"), variant="primary", elem_id="batch-go")
+                cancel = gr.Button(words("rebuild.cancel"), interactive=False, elem_id="batch-cancel", min_width=90)
+            progress = gr.HTML(html.idle(), min_height=44, elem_id="batch-progress")
+        with gr.Column(scale=3, min_width=340):
+            empty = gr.HTML(html.empty(words("batch.empty")), elem_id="batch-empty")
+            table = empty_table(*shape, elem_id="batch-rows")
+            result = gr.DownloadButton(words("batch.zip"), interactive=False, elem_id="batch-zip")
+
+    def name_model():
+        base, adapter = models.in_use(services)
+        said = models.base_words(base, words) + (f" + {adapter}" if adapter else "")
+        return html.note(words("batch.model", model=said))
+
+    for event in (page.load, tab.select):
+        hear(event, name_model, None, model, words)
+
+    hear(folder.upload, lambda files: files, folder, uploads, words)
+
+    def run(uploads, unit, candidates, fit_seconds, align, clean, request: gr.Request) -> Iterator:
+        visitor = f"batch {request.session_hash}"
+        busy = (gr.update(interactive=False), gr.update(interactive=True), gr.skip())
+        rested = (gr.update(interactive=True), gr.update(interactive=False))
+        base, adapter = models.in_use(services)
+        options = Options(candidates, base=base, adapter=adapter, fit_seconds=fit_seconds, align=align, clean=clean)
+        folder = services.folder_for("batch", visitor, uuid.uuid4().hex)
+        rows: list[Row] = []
+
+        def work(report):
+            for now in batching.rebuild_all(job, services, words, report, stop.is_set):
+                rows[:] = now
+                report("loading", 0, 1)
+            return batching.pack(rows, folder / "cadrecode-batch.zip")
+
+        with services.stoppable(visitor) as stop:
+            try:
+                job = batching.gather(uploads or [], folder, options, unit)
+                for item in follow(work):
+                    shown = rows_html(*shape, cells(rows, unit, words), pickable=False)
+                    if isinstance(item, Result):
+                        file = gr.update(value=item.value and str(item.value), interactive=item.value is not None)
+                        yield shown, "", html.idle(summary(rows, words)), *rested, file
+                    else:
+                        yield shown, "", _progress(rows, item, len(job.scans), words), *busy
+            except Exception as error:
+                yield gr.skip(), gr.skip(), html.bad(told(error, words)), *rested, gr.skip()
+                raise
+
+    asked = [uploads, unit, candidates, fit_seconds, align, clean]
+    hear(go.click, run, asked, [table, empty, progress, go, cancel, result], words, concurrency_limit=8)
+
+    def cancel_now(request: gr.Request):
+        services.cancel(f"batch {request.session_hash}")
+
+    hear(cancel.click, cancel_now, None, None, words)
+
+
+def _progress(rows: Sequence[Row], item, total: int, words: Words) -> str:
+    """Where the scan that is under way stands, and how far all of them are."""
+    finished = sum(row.state in (batching.DONE, batching.FAILED) and row.seconds is not None for row in rows)
+    stage = words.stage(item.stage) + (f" {item.done} / {item.total}" if item.total > 1 else "")
+    said = words("batch.progress", n=min(finished + 1, total), total=total, stage=stage)
+    return html.progress(said, finished, total)

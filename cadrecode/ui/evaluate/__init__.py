@@ -1,0 +1,1 @@
+"""The Evaluate tab: "how good is it, honestly?"."""

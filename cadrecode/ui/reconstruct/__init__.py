@@ -1,0 +1,1 @@
+"""The Reconstruct tab: "what is this part?"."""

@@ -1,0 +1,62 @@
+"""A slider for every named number of the program on screen. Moving one never calls the model: Manifold rebuilds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import gradio as gr
+
+from cadrecode.program.edit import Parameter, parameters, set_parameters
+from cadrecode.program.layout import laid_out
+from cadrecode.program.write import write
+from cadrecode.ui.reconstruct import parts
+from cadrecode.ui.reconstruct.parts import Part, Work
+
+MOST_SIZES, MOST_PLACES = 16, 32  # more sliders than that nobody reads; the program has them all
+
+
+def named(part: Part | None) -> tuple[list[Parameter], list[Parameter]]:
+    """Sizes and places of a part's program; nothing for text outside of the language."""
+    tree = parts.tree_of(part) if part is not None else None
+    found = parameters(tree) if tree is not None else []
+    sizes = [p for p in found if p.is_length]
+    places = [p for p in found if not p.is_length]
+    return sizes[:MOST_SIZES], places[:MOST_PLACES]
+
+
+def left_out(part: Part) -> int:
+    """How many numbers of a part's program have no slider."""
+    sizes, places = named(part)
+    return len(parameters(parts.tree_of(part))) - len(sizes) - len(places) if sizes else 0
+
+
+def moved(work: Work, base: Part, values: Mapping[str, float]) -> Work:
+    """The part with some of its numbers set.
+
+    Args:
+        base: the part that the sliders were made for; the same object, whatever has been edited since.
+        values: by name; those that stand where they stood are left as they are in the program.
+    Raises: ProgramError: the numbers make no solid.
+    """
+    tree = parts.tree_of(base)
+    before = {p.name: p.value for p in parameters(tree)}
+    changed = {name: value for name, value in values.items() if abs(value - before[name]) > 1e-9}
+    if not changed:
+        return replace(work, edited=None if base in work.parts else base)
+    text = laid_out(write(set_parameters(tree, changed)))
+    return replace(work, edited=parts.of_program(text, work.scan, None))
+
+
+def slider(parameter: Parameter, label: str, unit: str) -> gr.Slider:
+    """One number. Its ends are rounded outwards to whole steps, and it can be typed too."""
+    step = parameter.step
+    low, high = step * (parameter.minimum // step), step * -(-parameter.maximum // step)
+    if abs(parameter.value / step - round(parameter.value / step)) > 1e-6:
+        step /= 10  # the browser draws the handle at the nearest step: not where the number stands
+    if parameter.is_length:  # never through zero
+        low, high = (max(low, step), high) if parameter.value > 0 else (low, min(high, -step))
+    low, high = min(low, parameter.value), max(high, parameter.value)
+    return gr.Slider(
+        round(low, 9), round(high, 9), round(parameter.value, 9), step=step, label=f"{label} ({unit})", interactive=True
+    )

@@ -1,0 +1,89 @@
+"""The gallery of sample clouds, and the part that is on screen before the first click."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cadrecode.ui.draw import show
+from cadrecode.ui.reconstruct import parts
+from cadrecode.ui.services import REPOSITORY
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+CLOUDS = REPOSITORY / "assets" / "clouds"
+FIRST_PART = REPOSITORY / "assets" / "sample" / "bracket.py"  # a program in mm
+FIRST_POINTS, FIRST_NOISE_MM = 4000, 0.05
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A cloud that ships with the app.
+
+    Args: title: by language; source: what made it, and its licence; unit: of its numbers.
+    """
+
+    path: Path
+    title: dict[str, str]
+    source: str
+    unit: str
+
+
+@cache
+def samples() -> tuple[Sample, ...]:
+    """What assets/clouds/index.json lists."""
+    index = CLOUDS / "index.json"
+    if not index.is_file():
+        return ()
+    entries = json.loads(index.read_text(encoding="utf-8"))
+    return tuple(
+        Sample(
+            CLOUDS / e["file"],
+            {"en": e["title_en"], "zh": e["title_zh"]},
+            f"{e['source'].removeprefix('made by ').partition(',')[0]} ({e['licence']})",
+            e["units"],
+        )
+        for e in entries
+    )
+
+
+@cache
+def thumbnails(language: str) -> tuple:
+    """A small picture of each sample, with its title."""
+    return tuple((_picture(s.path), s.title[language]) for s in samples())
+
+
+@cache
+def _picture(path: Path) -> Image:
+    from cadrecode.cloud import read_cloud
+
+    return show.small_picture(None, read_cloud(path).points, pixels=160)
+
+
+def prepare() -> None:
+    """Make both before the first visitor asks."""
+    first_work()
+    for sample in samples():
+        _picture(sample.path)
+
+
+@cache
+def first_work() -> parts.Work:
+    """A bracket, scanned with a little noise, and its program."""
+    from cadrecode.cloud import Cloud
+    from cadrecode.program import build, parse
+    from cadrecode.program.solid import sample
+
+    text = FIRST_PART.read_text(encoding="utf-8")
+    rng = np.random.default_rng(0)
+    points, _ = sample(build(parse(text)), FIRST_POINTS, rng)
+    points = points + rng.normal(0, FIRST_NOISE_MM, points.shape)
+    cloud = Cloud(points, None, FIRST_PART.stem, "cloud", (), None)
+    part = parts.of_program(text, cloud, None)
+    return parts.Work(cloud, FIRST_PART.stem, "mm", (part,), source="assets/sample/bracket.py (Apache-2.0)")

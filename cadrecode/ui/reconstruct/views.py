@@ -1,0 +1,58 @@
+"""What the Reconstruct tab shows of a work: 3D views, the strip of candidates, progress."""
+
+from __future__ import annotations
+
+from cadrecode.ui.background import Progress
+from cadrecode.ui.draw import html, show
+from cadrecode.ui.reconstruct import parts
+from cadrecode.ui.reconstruct.parts import Work
+from cadrecode.ui.services import Services
+from cadrecode.ui.words.text import Words
+
+SOLID, WITH_POINTS, DEVIATION = "solid", "points", "deviation"
+
+
+def view(work: Work, mode: str, services: Services) -> str | None:
+    """A GLB of the part on screen, with the cloud over it if asked; of the cloud alone while there is no part."""
+    part, points = work.shown, None if work.scan is None else work.scan.points
+    if part is None:
+        return cloud_view(work, services)
+    folder = services.folder_for("view", part.text, mode, work.name, None if points is None else points.shape)
+    over, colours = (points if mode == WITH_POINTS else None), None
+    if mode == DEVIATION and part.deviation is not None:
+        over, colours = parts.in_sight(part), part.deviation.colours()
+    path = folder / f"{work.name}.glb"
+    extent = points if points is not None else part.vertices
+    return str(show.scene(path, mesh=(part.vertices, part.faces), points=over, colours=colours, extent=extent))
+
+
+def cloud_view(work: Work, services: Services) -> str | None:
+    """A GLB of the cloud."""
+    if work.cloud is None:
+        return None
+    points = work.cloud.points
+    folder = services.folder_for("cloud", work.name, points.shape, points[0].tolist(), points[-1].tolist())
+    return str(show.scene(folder / f"{work.name}-cloud.glb", points=points))
+
+
+def strip(work: Work) -> list[tuple]:
+    """A picture of each candidate with its distance, best first; its unit stands in the numbers above."""
+    return [
+        (show.small_picture((p.vertices, p.faces), pixels=140), html.distance(p))
+        for p in work.parts
+        if p.distance is not None
+    ]
+
+
+def strip_title(work: Work, words: Words) -> str:
+    """What the numbers below the candidates are."""
+    fitted = any(p.distance_before is not None for p in work.parts)
+    return words("candidates.title" if fitted else "candidates.unfitted")
+
+
+def stage_words(progress: Progress, words: Words) -> str:
+    """ "sampling 3 / 8", as a bar with words."""
+    said = words.stage(progress.stage)
+    if progress.total > 1:
+        said += f" {progress.done} / {progress.total}"
+    return html.progress(said, progress.done, progress.total)

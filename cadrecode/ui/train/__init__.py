@@ -1,0 +1,1 @@
+"""The Train tab: "can it learn my parts?"."""

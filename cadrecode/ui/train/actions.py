@@ -1,0 +1,190 @@
+"""The form of a new run: presets, data, what it will take, the command that does the same. Knows no widgets."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cadrecode import jobs
+from cadrecode.config import TrainConfig, load_yaml
+from cadrecode.errors import ConfigError
+from cadrecode.ui.draw import film, form, html
+from cadrecode.ui.services import REPOSITORY
+from cadrecode.ui.words.text import Words
+
+if TYPE_CHECKING:
+    from cadrecode.data.dataset import Pair, Programs
+    from cadrecode.estimate import Estimate
+
+CONFIGS = REPOSITORY / "configs"
+PRESETS = {"quickstart": "quickstart.yaml", "lora": "train_config_lora.yaml", "qlora": "train_config_qlora.yaml"}
+INVENTED, OWN = "invented", "own"
+CHECKED = 60  # programs of a source that are read for its preview
+CHECK_SECONDS = 4.0
+DRAWN = 3
+LISTED = 20  # skipped programs that are named
+
+
+def preset(name: str) -> TrainConfig:
+    """The settings of a preset file. Raises ConfigError as the command line would."""
+    return load_yaml(CONFIGS / PRESETS[name], TrainConfig)
+
+
+# --- data
+
+
+def family_of(data: str) -> str | None:
+    """The family in invent:<family>[:count]; None for a path."""
+    kind, _, rest = data.partition(":")
+    return rest.split(":")[0] if kind == "invent" else None
+
+
+def count_of(data: str) -> int:
+    """The count in invent:<family>[:count]."""
+    from cadrecode.data.dataset import INVENTED as USUAL
+
+    count = data.split(":")[2:] if family_of(data) else []
+    return int(count[0]) if count and count[0].isdigit() else USUAL
+
+
+def data_path(source: str, family: str, count: float | None, path: str | None) -> str:
+    """What train_data_path becomes.
+
+    Raises: ConfigError: no path was given, or there is nothing at it.
+    """
+    if source == INVENTED:
+        if not count or count < 1:
+            raise ConfigError("Give the number of parts to invent: 1 or more.")
+        return f"invent:{family}:{int(count)}"
+    path = (path or "").strip().strip("'\"")
+    if not path:
+        raise ConfigError("Give the folder of .py programs or the .jsonl file to train on.")
+    if not Path(path).expanduser().exists():
+        raise ConfigError(f"There is no folder or file {path} on the machine that runs the app.")
+    return str(Path(path).expanduser())
+
+
+def preview(data: str, draw: int, words: Words) -> str:
+    """What a source holds: counts, three pairs drawn at random, and what would be skipped and why.
+
+    Args: draw: another number draws other pairs.
+    Raises: DatasetError: there is nothing usable.
+    """
+    programs, total = _look_into(data)
+    facts = words("data.facts", total=f"{total:,}", checked=len(programs.pairs) + len(programs.skipped))
+    lines = html.note(f"{facts} {words('data.usable', n=len(programs.pairs), skipped=len(programs.skipped))}")
+    if programs.skipped:
+        reasons = [f"{one.name}: {words.said(one.reason)}" for one in programs.skipped[:LISTED]]
+        lines += html.more(words("data.skipped", n=len(programs.skipped)), reasons)
+    chosen = np.random.default_rng(draw).permutation(len(programs.pairs))[:DRAWN]
+    rows = [(programs.pairs[i].name, _strip(programs.pairs[i], words)) for i in chosen]
+    return lines + film.film(words("data.preview"), rows)
+
+
+def _strip(pair: Pair, words: Words) -> list[film.Picture]:
+    length = words("data.length", n=len(pair.text))
+    return [(film.of_cloud(pair.points), words("film.cloud")), (film.of_program(pair.text), length)]
+
+
+@lru_cache(maxsize=8)
+def _look_into(data: str) -> tuple[Programs, int]:
+    """Some of a source's programs, as a training would draw them, and how many it has."""
+    from cadrecode.data.dataset import count_programs, load_programs
+
+    until = time.monotonic() + CHECK_SECONDS
+    total = count_programs(data)
+    return load_programs(data, limit=min(CHECKED, total), should_stop=lambda: time.monotonic() > until), total
+
+
+# --- starting
+
+
+def start(values: Mapping[str, Any], runs_dir: Path, name: str | None = None, processes: float | None = 1) -> str:
+    """Form values in, the run's name out. Raises ConfigError: settings that are impossible or at odds."""
+    config, count = TrainConfig.from_values(values, source="form"), whole(processes)
+    return jobs.start(config, runs_dir, run_name(name, config.train_data_path), count).name
+
+
+def whole(processes: float | None) -> int:
+    """The number of processes as a field gives it. Raises ConfigError: it is none."""
+    if not processes or processes < 1 or processes != int(processes):
+        raise ConfigError("Give the number of processes that train together: 1 or more.")
+    return int(processes)
+
+
+def run_name(given: str | None, data: str) -> str:
+    """A run's name as it was given; where none was, what it learns from."""
+    return (given or "").strip() or family_of(data) or Path(data).name.split(".")[0]
+
+
+def command(values: Mapping[str, Any], preset_name: str, runs_dir: Path, name: str, processes: float | None = 1) -> str:
+    """What to type in a terminal for the same run. Raises ConfigError: no number of processes."""
+    count = whole(processes)
+    words = ["accelerate", "launch", "--multi_gpu", "--num_processes", str(count)] if count > 1 else ["python"]
+    words += ["train_cad_recode_lora.py", "--config", f"configs/{PRESETS[preset_name]}"]
+    folder = Path(runs_dir.name) / run_name(name, values["train_data_path"])
+    for key, value in {**form.differences(values, preset(preset_name)), "model_save_path": str(folder)}.items():
+        words += [f"--{key}", value]
+    return shlex.join(words)
+
+
+def settings_file(values: Mapping[str, Any], name: str | None) -> tuple[str, str]:
+    """The settings as a file that the command line reads: its name, its text.
+
+    Raises: ConfigError: they are impossible or at odds.
+    """
+    config = TrainConfig.from_values(values, source="form")
+    return f"{run_name(name, config.train_data_path)}.yaml", config.to_yaml()
+
+
+# --- what it will take
+
+
+def badge(
+    values: Mapping[str, Any],
+    words: Words,
+    judge: Callable[[TrainConfig, int], Estimate] | None = None,
+    processes: float | None = 1,
+) -> str:
+    """Whether it fits, what it takes by part, and the one change that makes it fit.
+
+    Args: judge: in place of `estimate.estimate`.
+    Raises: ConfigError, ModelError: there is nothing to judge.
+    """
+    count = whole(processes)
+    found = (judge or _estimate)(TrainConfig.from_values(values, source="form"), count)
+    kind = {"fits": "done", "tight": "tight"}.get(found.verdict, "failed")
+    needs = words("fit.needs", peak=html.file_size(found.peak_bytes), room=html.file_size(found.available_bytes))
+    needs += f" ({words('fit.each', n=count)})" * (count > 1)
+    small = words("fit.trainable", n=f"{found.trainable:,}", size=html.file_size(found.adapter_bytes))
+    parts = [f"{words(f'fit.{part}')}: {html.file_size(size)}" for part, size in found.parts.items()]
+    pill = f'<span class="cr-pill {kind}">{html.escape(words(f"fit.{found.verdict}"))}</span>'
+    lines = f'<div class="cr-state" role="status">{pill}<span>{html.escape(needs)}</span></div>'
+    lines += html.note(small) + html.more(words("fit.parts"), parts)
+    advised = ", ".join(f"{name} {form.typed(value)}" for name, value in found.recommended.items())
+    lines += html.note(words("fit.recommended", settings=advised))
+    if found.changes:
+        told = ", ".join(f"{name} {form.typed(value)}" for name, value in found.changes.items())
+        return lines + html.warning(words("fit.advice", changes=told))
+    return lines + (html.warning(words.said(found.advice)) if found.advice else "")
+
+
+def changes(
+    values: Mapping[str, Any],
+    judge: Callable[[TrainConfig, int], Estimate] | None = None,
+    processes: float | None = 1,
+) -> dict[str, Any]:
+    """Settings that would make it fit; none where it fits, or where nothing alone would do."""
+    return dict((judge or _estimate)(TrainConfig.from_values(values, source="form"), whole(processes)).changes)
+
+
+def _estimate(config: TrainConfig, processes: int) -> Estimate:
+    from cadrecode.estimate import estimate
+
+    return estimate(config, processes=processes)

@@ -1,0 +1,1 @@
+"""Every word the app shows, in English and Simplified Chinese."""
