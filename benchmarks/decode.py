@@ -37,14 +37,14 @@ import torch
 from cadrecode.cloud import Cloud, sample_surface
 from cadrecode.data.stream import held_out_pairs
 from cadrecode.errors import ProgramError
-from cadrecode.evaluate import CLOUD_POINTS, evaluate
+from cadrecode.evaluation import CLOUD_POINTS, evaluate
 from cadrecode.invent.held_out import held_out
 from cadrecode.model.decode import generate
 from cadrecode.model.load import load_model
 from cadrecode.model.network import new_model
 from cadrecode.model.tokens import START, build_tokenizer
 from cadrecode.program import Program, build, mesh_of, parse
-from cadrecode.reconstruct import reconstruct, threads_for
+from cadrecode.reconstruction import reconstruct, threads_for
 from cadrecode.scoring.targets import Shape, load_targets
 
 CANDIDATES = 8

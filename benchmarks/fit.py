@@ -141,7 +141,7 @@ def _disturbed(text: str, by: float, rng: np.random.Generator) -> Program:
 
 def _model(options: argparse.Namespace) -> None:
     from cadrecode.engine import Engine
-    from cadrecode.evaluate import evaluate
+    from cadrecode.evaluation import evaluate
 
     started = time.monotonic()
     engine = Engine("cpu")

@@ -3,7 +3,7 @@
     python -m benchmarks.gpu [--device cuda] [--json FILE] [--parts lora,qlora,decode] [--shape qwen3-1.7b] [--steps 10]
     python -m benchmarks.gpu --device cpu --shape tiny --steps 2        # the same lines, in a minute, without a GPU
 
-The weights are random: nothing is downloaded. `ours` runs the pieces that `cadrecode.train.fit` runs. `plain` is the
+The weights are random: nothing is downloaded. `ours` runs the pieces that `cadrecode.training.fit` runs. `plain` is the
 script one would write with PEFT and transformers' Trainer: the same network, adapter, optimizer and pairs, and all else
 as it comes: programs padded to max_seq_length, logits of every position, PEFT's own preparation of 4-bit bases. Both
 see the same pairs in each step, so that their losses can be compared. Each row of the table is a process of its own,
@@ -212,7 +212,7 @@ def _be_a_row(options: argparse.Namespace) -> None:
     import transformers
 
     import cadrecode.model.decode
-    import cadrecode.train  # noqa: F401
+    import cadrecode.training  # noqa: F401
 
     if not sys.stdin.readline():
         return  # whoever began this process is gone
@@ -301,9 +301,9 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
 
     from benchmarks.sides import Clock, load_plain_4bit, our_trainer, plain_trainer
     from cadrecode.config import TrainConfig
-    from cadrecode.train.base import Precision, free_memory, load_base
-    from cadrecode.train.heap import return_freed_blocks
-    from cadrecode.train.watch import peak_memory_mb
+    from cadrecode.training.base import Precision, free_memory, load_base
+    from cadrecode.training.heap import return_freed_blocks
+    from cadrecode.training.watch import peak_memory_mb
 
     config = TrainConfig(
         device=options.device,
@@ -410,7 +410,7 @@ def _decode(row: Row, options: argparse.Namespace) -> dict:
     from cadrecode.model.decode import generate
     from cadrecode.model.load import pick_dtype
     from cadrecode.model.tokens import START, build_tokenizer
-    from cadrecode.train.watch import peak_memory_mb
+    from cadrecode.training.watch import peak_memory_mb
 
     device = torch.device(options.device)
     model = _random_model(options.shape, device, pick_dtype(None, device), stock=row.side == "plain").eval()

@@ -21,7 +21,7 @@ from cadrecode.engine import Engine
 from cadrecode.errors import CadrecodeError
 from cadrecode.export import write_json
 from cadrecode.kernel import shared_sandbox
-from cadrecode.reconstruct import write_files
+from cadrecode.reconstruction import write_files
 from cadrecode.scoring import bounding_boxes
 
 HEAD = "| file | points | size | mean | p95 | max | mean, % of size | before the fit | box off by | valid | seconds |"

@@ -19,7 +19,7 @@ from transformers import BitsAndBytesConfig, Qwen3ForCausalLM, Trainer, TrainerC
 from cadrecode.data.batches import Collate, LikeLengths
 from cadrecode.model.network import Qwen3WithPoints
 from cadrecode.runs import Run
-from cadrecode.train.finetune import AdapterTrainer, attach, training_arguments
+from cadrecode.training.finetune import AdapterTrainer, attach, training_arguments
 
 
 class StockQwen3ForCausalLM(Qwen3WithPoints):
@@ -40,7 +40,7 @@ def network(stock: bool) -> type:
 
 
 def our_trainer(config, precision, model, views, folder: Path):
-    """As `cadrecode.train.fit` builds it: `attach` and `training_arguments` are its steps."""
+    """As `cadrecode.training.fit` builds it: `attach` and `training_arguments` are its steps."""
     model = attach(config, model)
     return AdapterTrainer(
         origin={},

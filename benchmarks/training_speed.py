@@ -27,7 +27,7 @@ from cadrecode.config import EMBEDDED, TrainConfig
 from cadrecode.data.batches import EncodedPair, Views, encode
 from cadrecode.data.dataset import load_programs
 from cadrecode.model.load import load_model
-from cadrecode.train.base import Precision
+from cadrecode.training.base import Precision
 
 LAYERS = 4  # of the slice
 PAIRS = 64  # invented parts for the embedded base

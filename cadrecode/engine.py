@@ -17,7 +17,7 @@ from cadrecode.config import EMBEDDED
 from cadrecode.errors import ModelError
 from cadrecode.kernel.sandbox import EXPORTS, Execution, Sandbox, shared_sandbox
 from cadrecode.program import build, mesh_of, parse
-from cadrecode.reconstruct import Reconstruction, reconstruct, threads_for
+from cadrecode.reconstruction import Reconstruction, reconstruct, threads_for
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[1]
 EMBEDDED_FOLDER = PACKAGE_PARENT / "assets" / "base"

@@ -16,7 +16,7 @@ FLOORS = [
     {"cloud", "invent"},
     {"model"},
     {"fit", "data", "scoring", "export", "estimate", "merging"},
-    {"reconstruct", "train", "pretrain", "evaluate", "refine", "build_dataset"},
+    {"reconstruction", "training", "pretrain", "evaluation", "refine", "build_dataset"},
     {"engine", "jobs"},
     {"ui", "cli"},
     {"__main__"},
@@ -33,7 +33,7 @@ HOMES = {  # library: rooms that may import it
     "igl": {"cloud"},
     "peft": {"model", "merging"},
     "bitsandbytes": {"model"},
-    "torch": {"model", "merging", "data", "train", "pretrain", "evaluate", "reconstruct", "estimate"},
+    "torch": {"model", "merging", "data", "training", "pretrain", "evaluation", "reconstruction", "estimate"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cadrecode.errors import CadrecodeError, DatasetError
-from cadrecode.evaluate import evaluate, summarise
+from cadrecode.evaluation import evaluate, summarise
 from cadrecode.program import build, mesh_of, parse, write
 from cadrecode.scoring.targets import Shape, Skipped, held_out, load_targets
 
@@ -133,7 +133,7 @@ def test_the_choice_is_made_by_the_cloud_and_not_by_the_truth(tmp_path):
 def test_the_same_seed_gives_the_same_report_and_the_batches_do_not_matter(blocks, monkeypatch):
     first = run(blocks, generator(HALF, BLOCK), candidates=2, seed=3)
     assert without_seconds(run(blocks, generator(HALF, BLOCK), candidates=2, seed=3)) == without_seconds(first)
-    monkeypatch.setattr("cadrecode.evaluate.ROWS_PER_BATCH", 2)
+    monkeypatch.setattr("cadrecode.evaluation.ROWS_PER_BATCH", 2)
     assert without_seconds(run(blocks, generator(HALF, BLOCK), candidates=2, seed=3)) == without_seconds(first)
     assert without_seconds(run(blocks, generator(HALF, BLOCK), candidates=2, seed=4)) != without_seconds(first)
 
@@ -189,7 +189,7 @@ def test_impossible_targets_say_what_is_possible(source, words):
 
 
 def test_a_stop_keeps_whole_batches_alone(blocks, monkeypatch):
-    monkeypatch.setattr("cadrecode.evaluate.ROWS_PER_BATCH", 1)
+    monkeypatch.setattr("cadrecode.evaluation.ROWS_PER_BATCH", 1)
     calls = []
 
     def generate(*args, **options):
@@ -202,7 +202,7 @@ def test_a_stop_keeps_whole_batches_alone(blocks, monkeypatch):
 
 @pytest.mark.parametrize("per_batch", [2, 32])
 def test_what_was_scored_before_a_cut_is_taken_and_the_rest_comes_out_as_it_would_have(blocks, monkeypatch, per_batch):
-    monkeypatch.setattr("cadrecode.evaluate.ROWS_PER_BATCH", per_batch)
+    monkeypatch.setattr("cadrecode.evaluation.ROWS_PER_BATCH", per_batch)
     draws = []
 
     def generate(model, tokenizer, clouds, *, temperature, seed, stop):

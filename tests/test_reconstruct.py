@@ -14,7 +14,7 @@ from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.kernel import Execution, Outcome, Sandbox
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.program.solid import from_mesh, iou
-from cadrecode.reconstruct import Cancelled, reconstruct, write_files
+from cadrecode.reconstruction import Cancelled, reconstruct, write_files
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
 PLATE = (

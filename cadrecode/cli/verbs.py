@@ -59,7 +59,7 @@ def _train(config: TrainConfig, _: argparse.Namespace) -> None:
         logging.getLogger("cadrecode").setLevel(logging.WARNING)  # the rest would be said once by each process
     if not by_queue:
         log.info("Run folder: %s", run.folder)
-    from cadrecode.train import train  # torch, from here on
+    from cadrecode.training import train  # torch, from here on
 
     folder = train(config, run)
     if first:
@@ -164,7 +164,7 @@ def inference_main(argv: Arguments = None) -> int:
 
 
 def _inference(arguments: argparse.Namespace) -> None:
-    from cadrecode import reconstruct
+    from cadrecode import reconstruction
     from cadrecode.cloud import make_shape, read_cloud
     from cadrecode.cloud.clean import clean
     from cadrecode.engine import Engine
@@ -202,7 +202,7 @@ def _inference(arguments: argparse.Namespace) -> None:
     how = f" ({', '.join(f'{count} {outcome}' for outcome, count in failed.items())})" if failed else ""
     valid = len(found.candidates) - failed.total()
     say(f"candidates  {valid} of {len(found.candidates)} valid{how}, {found.seconds:.1f} s")
-    written = reconstruct.write_files(found, output.parent, output.stem, sandbox, units, model=opened.note)
+    written = reconstruction.write_files(found, output.parent, output.stem, sandbox, units, model=opened.note)
     best = found.best
     if best.distance_before is not None:
         say(f"fit         distance {best.distance_before:.3g} -> {best.distance:.3g} {units}, candidate {best.index}")
@@ -250,7 +250,7 @@ def evaluate_main(argv: Arguments = None) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     from cadrecode.engine import Engine
-    from cadrecode.evaluate import evaluate
+    from cadrecode.evaluation import evaluate
     from cadrecode.export import write_json
     from cadrecode.kernel import shared_sandbox
 

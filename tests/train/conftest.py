@@ -112,7 +112,7 @@ def settings(make_config, tmp_path):
 @pytest.fixture
 def trained():
     """trained(config) -> the run, after its training."""
-    from cadrecode.train import train
+    from cadrecode.training import train
 
     def go(config: TrainConfig) -> Run:
         if config.resume_from_checkpoint:

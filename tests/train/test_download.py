@@ -8,7 +8,7 @@ import pytest
 
 from cadrecode.errors import ModelError
 from cadrecode.runs import Run, State
-from cadrecode.train import base, train
+from cadrecode.training import base, train
 from cadrecode.ui.train import views as watching
 from cadrecode.ui.words.text import Words
 

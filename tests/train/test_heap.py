@@ -9,7 +9,7 @@ import pytest
 
 from cadrecode.config import TrainConfig
 from cadrecode.estimate import GIB, estimate
-from cadrecode.train.heap import is_scarce
+from cadrecode.training.heap import is_scarce
 
 FREED = """
 import runpy, sys
@@ -22,7 +22,7 @@ def resident():
 del_me = np.ones(3 * 2**20)  # 24 MB: from here on glibc keeps blocks that are smaller
 del del_me
 if sys.argv[1] == "yes":
-    assert runpy.run_path("cadrecode/train/heap.py")["return_freed_blocks"]()  # the package would import torch
+    assert runpy.run_path("cadrecode/training/heap.py")["return_freed_blocks"]()  # the package would import torch
 blocks = [np.ones(2**19) for _ in range(40)]  # 4 MB each
 full = resident()
 del blocks[::2]

@@ -17,7 +17,7 @@ def _quick_proof():
 
 @pytest.fixture(scope="module")
 def adapter(make_config, tmp_path_factory):
-    from cadrecode.train import train
+    from cadrecode.training import train
 
     config = make_config(tmp_path_factory.mktemp("runs") / "run", auto_merge_final=False)
     train(config, Run.create(config.model_save_path, config.to_yaml()))

@@ -18,8 +18,8 @@ from cadrecode.model import sharding
 from cadrecode.model.adapters import read_adapter
 from cadrecode.model.team import Team, own_device
 from cadrecode.runs import ORIGIN, Run, State, checkpoint_problems, process_start
-from cadrecode.train import loop
-from cadrecode.train.checkpoints import refuse_strangers
+from cadrecode.training import loop
+from cadrecode.training.checkpoints import refuse_strangers
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch"]  # over gloo, on a CPU

@@ -9,7 +9,7 @@ import pytest
 
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError
-from cadrecode.train.trackers import OFFLINE, prepare_tracker
+from cadrecode.training.trackers import OFFLINE, prepare_tracker
 
 
 @pytest.fixture

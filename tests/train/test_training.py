@@ -17,8 +17,8 @@ from cadrecode.model.load import load_model
 from cadrecode.model.team import Team
 from cadrecode.program import parse
 from cadrecode.runs import Run, State
-from cadrecode.train import base, saving, train
-from cadrecode.train.reading import hold_out, read_programs
+from cadrecode.training import base, saving, train
+from cadrecode.training.reading import hold_out, read_programs
 
 ADAPTER = {"adapter_config.json", "adapter_model.safetensors"}
 TOKENIZER = {"tokenizer.json", "tokenizer_config.json"}
@@ -257,7 +257,7 @@ def test_an_adapter_that_is_not_what_was_trained_is_noticed(settings, trained, m
         save_file({k: v + 0.3 for k, v in state.items()}, folder / "adapter_model.safetensors", {"format": "pt"})
         check(config, folder, batch, expected)
 
-    monkeypatch.setattr("cadrecode.train.finetune.check_saved", spoil)
+    monkeypatch.setattr("cadrecode.training.finetune.check_saved", spoil)
     config = settings()
     with pytest.raises(ModelError, match="is not what was"):
         trained(config)

@@ -14,8 +14,8 @@ from cadrecode.errors import DatasetError, RunError
 from cadrecode.model.adapters import read_adapter
 from cadrecode.model.team import Team
 from cadrecode.runs import SEAL, Run, State, checkpoint_problems
-from cadrecode.train import checkpoints, loop, preflight, watch
-from cadrecode.train.loop import AdapterTrainer
+from cadrecode.training import checkpoints, loop, preflight, watch
+from cadrecode.training.loop import AdapterTrainer
 
 STEPS = 9
 
@@ -31,7 +31,7 @@ def _die() -> None:
 def _child(config_yaml: str, folder: str, when: str, step: int) -> None:
     """Train in a process of its own that kills itself: at a step, or at a point of writing that step's checkpoint."""
     torch.set_num_threads(1)
-    from cadrecode.train import train
+    from cadrecode.training import train
 
     def at(trainer) -> bool:
         return trainer.state.global_step == step
@@ -77,7 +77,7 @@ def _child(config_yaml: str, folder: str, when: str, step: int) -> None:
 def processes():
     """Forked from a clean process that has torch already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["cadrecode.train"])
+    context.set_forkserver_preload(["cadrecode.training"])
     return context
 
 
@@ -130,7 +130,7 @@ def test_a_full_disk_fails_in_words_and_the_last_good_checkpoint_survives(settin
 
 
 def test_a_stop_is_a_checkpoint_within_one_step(settings, monkeypatch):
-    from cadrecode.train import train
+    from cadrecode.training import train
 
     config = settings(max_steps=50, save_steps=50)
     run = Run.create(config.model_save_path, config.to_yaml())
@@ -224,7 +224,7 @@ def test_labels_that_do_not_give_back_the_program_are_noticed(settings, trained,
 
 def test_the_preflight_leaves_no_trace_in_the_curve(settings, trained, monkeypatch, tmp_path):
     looked = trained(settings(auto_merge_final=False, lora_dropout=0.3))
-    monkeypatch.setattr("cadrecode.train.finetune.try_longest_batch", lambda trainer, config: None)
+    monkeypatch.setattr("cadrecode.training.finetune.try_longest_batch", lambda trainer, config: None)
     blind = trained(settings(auto_merge_final=False, lora_dropout=0.3, model_save_path=str(tmp_path / "blind")))
     assert losses(looked) == losses(blind)
 

@@ -103,7 +103,7 @@ def evaluate(
     Args: generate: in place of `model.decode.generate`.
     Raises: CadrecodeError: no such model, no usable target, stopped before anything was scored.
     """
-    from cadrecode.evaluate import evaluate as score_model
+    from cadrecode.evaluation import evaluate as score_model
 
     asked = kept.asked()
     whole, rows = kept.read()
@@ -137,7 +137,7 @@ def evaluate(
 
 def so_far(kept: Kept) -> Scores:
     """What there is of an evaluation, be it at its end or cut off: by model, in the order chosen."""
-    from cadrecode.evaluate import report_of
+    from cadrecode.evaluation import report_of
 
     asked = kept.asked()
     whole, rows = kept.read()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cadrecode.cloud import Cloud
     from cadrecode.cloud.align import Alignment
     from cadrecode.kernel.sandbox import Sandbox
-    from cadrecode.reconstruct import Reconstruction
+    from cadrecode.reconstruction import Reconstruction
     from cadrecode.scoring import Deviation
 
 UNITS = ("mm", "cm", "m", "inch")
@@ -122,7 +122,7 @@ def in_sight(part: Part) -> np.ndarray:
 
 def report(work: Work, measured: Deviation, note: str = "") -> dict[str, Any]:
     """What there is to know of the part on screen; of a reconstruction, all of it. `note`: on its files."""
-    from cadrecode.reconstruct import report_of
+    from cadrecode.reconstruction import report_of
     from cadrecode.scoring import part_report
 
     part = work.shown

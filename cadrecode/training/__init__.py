@@ -1,5 +1,5 @@
 """Fine-tune an adapter: LoRA on a base in full precision, or QLoRA on a base held in 4 bits."""
 
-from cadrecode.train.finetune import train
+from cadrecode.training.finetune import train
 
 __all__ = ["train"]

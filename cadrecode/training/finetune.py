@@ -28,16 +28,16 @@ from cadrecode.errors import CadrecodeError, ConfigError, RunError
 from cadrecode.model import adapters, sharding
 from cadrecode.model.team import Team
 from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
-from cadrecode.train.base import Precision, Stopped, fetch_base, free_memory, load_base, loss_of
-from cadrecode.train.card import compare, write_card
-from cadrecode.train.checkpoints import origin_of, refuse_strangers
-from cadrecode.train.heap import is_scarce, return_freed_blocks
-from cadrecode.train.loop import AdapterTrainer
-from cadrecode.train.preflight import check_disk, check_labels, out_of_memory, say_estimate, try_longest_batch
-from cadrecode.train.reading import read_programs
-from cadrecode.train.saving import check_saved, merge_beside, size_mb
-from cadrecode.train.trackers import prepare_tracker
-from cadrecode.train.watch import RunFolder
+from cadrecode.training.base import Precision, Stopped, fetch_base, free_memory, load_base, loss_of
+from cadrecode.training.card import compare, write_card
+from cadrecode.training.checkpoints import origin_of, refuse_strangers
+from cadrecode.training.heap import is_scarce, return_freed_blocks
+from cadrecode.training.loop import AdapterTrainer
+from cadrecode.training.preflight import check_disk, check_labels, out_of_memory, say_estimate, try_longest_batch
+from cadrecode.training.reading import read_programs
+from cadrecode.training.saving import check_saved, merge_beside, size_mb
+from cadrecode.training.trackers import prepare_tracker
+from cadrecode.training.watch import RunFolder
 
 log = logging.getLogger(__name__)
 

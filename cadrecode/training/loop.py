@@ -13,7 +13,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from cadrecode.data.batches import LikeLengths, Share, Views
 from cadrecode.model.adapters import ENCODER, save_adapter
-from cadrecode.train.checkpoints import finish_checkpoint, forget_checkpoint, not_written
+from cadrecode.training.checkpoints import finish_checkpoint, forget_checkpoint, not_written
 
 
 class AdapterTrainer(Trainer):

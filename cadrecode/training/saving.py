@@ -13,7 +13,7 @@ from cadrecode.errors import ModelError
 from cadrecode.merging.plan import merge_adapters
 from cadrecode.model import adapters
 from cadrecode.runs import Run, State
-from cadrecode.train.base import Precision, load_base, loss_of
+from cadrecode.training.base import Precision, load_base, loss_of
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from cadrecode.errors import CadrecodeError, DatasetError, RunError
 from cadrecode.estimate import GIB, Estimate, estimate
 from cadrecode.model.load import find_folder
 from cadrecode.model.tokens import END, decode_program
-from cadrecode.train.base import free_memory
+from cadrecode.training.base import free_memory
 
 log = logging.getLogger(__name__)
 
