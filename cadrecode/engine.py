@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,48 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from cadrecode.adapters import AdapterInfo, adapter_info, discover_adapters, merged_model, same_base
+from cadrecode.assets import EMBEDDED, EMBEDDED_FOLDER
 from cadrecode.cloud import Cloud
-from cadrecode.config import EMBEDDED
 from cadrecode.errors import ModelError
 from cadrecode.kernel.sandbox import EXPORTS, Execution, Sandbox, shared_sandbox
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.reconstruction import Reconstruction, reconstruct, threads_for
 
-PACKAGE_PARENT = Path(__file__).resolve().parents[1]
-EMBEDDED_FOLDER = PACKAGE_PARENT / "assets" / "base"
 HUB_BASES = (
     "filapro/cad-recode-v1.5",
     "Qwen/Qwen3-1.7B-Base",
     "Qwen/Qwen2-7B",
 )  # offered by name; the network is needed
-ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-MERGED = "merged_model"
-
-
-@dataclass(frozen=True)
-class AdapterInfo:
-    """An adapter on disk.
-
-    Args:
-        name: its folder's name.
-        folder: where adapter_config.json lies.
-        base: the model it was trained on, as it was named then.
-        r, alpha: width and scale of the update.
-        size_mb: of the adapter's weights.
-        written_at: when the weights were written, in seconds since 1970.
-        settings: the run's config.yaml as text; empty where there is none.
-        merged: the merged model beside it, if there is one.
-    """
-
-    name: str
-    folder: Path
-    base: str
-    r: int
-    alpha: int
-    size_mb: float
-    written_at: float
-    settings: str = ""
-    merged: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -63,60 +33,6 @@ class Opened:
     base: str
     adapter: str | None
     note: str
-
-
-def discover_adapters(runs_dir: str | Path) -> list[AdapterInfo]:
-    """Complete adapters in the folders of `runs_dir`, newest first. Broken ones are left out."""
-    found = []
-    for config in Path(runs_dir).glob(f"*/{ADAPTER_CONFIG}"):
-        with contextlib.suppress(ModelError):  # half-written by a run that is still saving
-            found.append((config.stat().st_mtime, adapter_info(config.parent)))
-    return [info for _, info in sorted(found, key=lambda pair: pair[0], reverse=True)]
-
-
-def adapter_info(folder: str | Path) -> AdapterInfo:
-    """What an adapter's folder says about it. Raises: ModelError: it is not an adapter, or not a whole one."""
-    folder = Path(folder)
-    weights = folder / ADAPTER_WEIGHTS
-    try:
-        config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise ModelError(f"{folder} is not an adapter: no readable {ADAPTER_CONFIG} ({error}).") from error
-    if not weights.is_file():
-        raise ModelError(f"{folder} has no {ADAPTER_WEIGHTS}: the adapter is not complete.")
-    settings = folder / "config.yaml"
-    return AdapterInfo(
-        name=folder.resolve().name,
-        folder=folder,
-        base=config.get("base_model_name_or_path") or EMBEDDED,
-        r=config.get("r", 0),
-        alpha=config.get("lora_alpha", 0),
-        size_mb=weights.stat().st_size / 1e6,
-        written_at=weights.stat().st_mtime,
-        settings=settings.read_text(encoding="utf-8") if settings.is_file() else "",
-        merged=merged_model(folder),
-    )
-
-
-def merged_model(folder: str | Path) -> Path | None:
-    """`<folder>/merged_model`, where it holds weights."""
-    merged = Path(folder) / MERGED
-    return merged if (merged / "config.json").is_file() and any(merged.glob("*.safetensors")) else None
-
-
-def same_base(a: str | None, b: str | None) -> bool:
-    """Whether two names mean one model: the embedded one under any of its names, one folder, or one hub name."""
-    return _canonical(a) == _canonical(b)
-
-
-def _canonical(base: str | None) -> str:
-    if not base or base == EMBEDDED:
-        return EMBEDDED
-    path = Path(base)
-    if not path.exists():
-        # a checkout that was moved: the embedded base is still the embedded base
-        return EMBEDDED if path.parts[-2:] == EMBEDDED_FOLDER.parts[-2:] and path.is_absolute() else base
-    return EMBEDDED if path.resolve() == EMBEDDED_FOLDER.resolve() else str(path.resolve())
 
 
 class Engine:

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cadrecode"
 FLOORS = [
-    {"errors", "frames"},
-    {"config", "runs", "kernel"},
+    {"assets", "errors", "frames"},
+    {"adapters", "config", "runs", "kernel"},
     {"formats", "program"},
     {"cloud", "invent"},
     {"model"},

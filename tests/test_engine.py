@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from cadrecode.adapters import adapter_info, discover_adapters, merged_model, same_base
 from cadrecode.cloud import make_shape
-from cadrecode.engine import Engine, adapter_info, discover_adapters, merged_model, same_base
+from cadrecode.engine import Engine
 from cadrecode.errors import ModelError, ProgramError
 from cadrecode.kernel import Outcome
 

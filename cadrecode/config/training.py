@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from cadrecode.assets import EMBEDDED
 from cadrecode.config.settings import (
     Contradiction,
     Device,
@@ -26,7 +27,6 @@ from cadrecode.config.settings import (
     YesNoAuto,
 )
 
-EMBEDDED = "embedded"  # the base model that ships with the package, in assets/base
 LORA_PRESETS = {  # the guide's; balanced is what it recommends
     "light": {"lora_r": 8, "lora_alpha": 16},
     "balanced": {"lora_r": 16, "lora_alpha": 32},

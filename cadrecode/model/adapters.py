@@ -6,7 +6,6 @@ were trained on tokens that nobody can make any more.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE, adapter_base
 from cadrecode.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 ENCODER = "point_encoder"
 PREFIX = "base_model.model."  # before every name in an adapter's file
-CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 DORA_LENGTHS = ".lora_magnitude_vector"
 
 
@@ -144,21 +143,6 @@ def read_adapter(folder: Path | str) -> dict[str, torch.Tensor]:
     if counts.encoder_tensors == 0:
         raise ModelError(f"{path} does not hold the point encoder, without which the adapter cannot be used.")
     return state
-
-
-def adapter_base(folder: Path | str) -> str:
-    """The name of the base that an adapter was trained on.
-
-    Raises: ModelError: not an adapter folder.
-    """
-    path = Path(folder) / CONFIG_FILE
-    if not path.is_file():
-        raise ModelError(f"{folder} is not an adapter folder: it has no {CONFIG_FILE}.")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{path} cannot be read ({error}).") from error
-    return str(values.get("base_model_name_or_path") or "")
 
 
 def load_adapter(

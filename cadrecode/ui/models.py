@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cadrecode.config import EMBEDDED
+from cadrecode.adapters import AdapterInfo, discover_adapters
+from cadrecode.assets import EMBEDDED
 from cadrecode.errors import ModelError
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
@@ -16,8 +17,6 @@ PLAIN = ""  # the base without an adapter
 
 def choices(services: Services, words: Words) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Bases and adapters, each as (what is shown, value)."""
-    from cadrecode.engine import discover_adapters
-
     bases = [(base_words(base, words), base) for base in services.engine.models(services.runs_dir)]
     adapters = [(info.name, info.name) for info in discover_adapters(services.runs_dir)]
     return bases, [(words("options.adapter.none"), PLAIN), *adapters]
@@ -86,10 +85,8 @@ def use(services: Services, base: str | None, adapter: str | None) -> str:
     return f"{engine.base} + {info.name}"
 
 
-def find(services: Services, name: str | None):
+def find(services: Services, name: str | None) -> AdapterInfo:
     """The adapter of that name on disk. Raises ModelError."""
-    from cadrecode.engine import discover_adapters
-
     if not name:
         raise ModelError("Pick an adapter in the list first.")
     for info in discover_adapters(services.runs_dir):

@@ -9,7 +9,7 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from cadrecode.engine import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE
 from cadrecode.errors import ModelError
 from cadrecode.runs import free_folder
 from cadrecode.ui import archive, models
@@ -111,8 +111,8 @@ def check(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as packed:
             entries = _entries(path.name, packed)
-            _check_config(path.name, packed.read(entries[ADAPTER_CONFIG]))
-            _check_weights(path.name, packed, entries[ADAPTER_WEIGHTS])
+            _check_config(path.name, packed.read(entries[CONFIG_FILE]))
+            _check_weights(path.name, packed, entries[WEIGHTS_FILE])
     except (*archive.BROKEN, OSError, RuntimeError) as error:
         raise ModelError(f"{path.name} is not a zip file, or it is cut short: {error}.") from error
 
@@ -128,7 +128,7 @@ def _entries(name: str, packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         if where.name in entries:
             raise ModelError(f"{name} holds {where.name} twice. Pack one adapter alone.")
         entries[where.name] = entry
-    for needed in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
+    for needed in (CONFIG_FILE, WEIGHTS_FILE):
         if needed not in entries:
             raise ModelError(f"{name} holds no {needed}, so it is no adapter. Pack the files of its folder.")
     total = sum(entry.file_size for entry in entries.values())
@@ -158,9 +158,9 @@ def _check_config(name: str, raw: bytes) -> None:
     try:
         config = json.loads(raw)
     except ValueError as error:
-        raise ModelError(f"{name}: {ADAPTER_CONFIG} is not JSON ({error}).") from error
+        raise ModelError(f"{name}: {CONFIG_FILE} is not JSON ({error}).") from error
     if not isinstance(config, dict) or config.get("peft_type") != "LORA" or not isinstance(config.get("r"), int):
-        raise ModelError(f"{name}: {ADAPTER_CONFIG} describes no LoRA adapter.")
+        raise ModelError(f"{name}: {CONFIG_FILE} describes no LoRA adapter.")
 
 
 def _check_weights(name: str, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
@@ -169,7 +169,7 @@ def _check_weights(name: str, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -
         start = file.read(8)
         length = int.from_bytes(start, "little")
         if len(start) < 8 or length > min(MOST_HEADER_BYTES, entry.file_size - 8):
-            raise ModelError(f"{name}: {ADAPTER_WEIGHTS} is not a safetensors file.")
+            raise ModelError(f"{name}: {WEIGHTS_FILE} is not a safetensors file.")
         raw = file.read(length)
     try:
         listed = {key: one for key, one in json.loads(raw).items() if key != "__metadata__"}
@@ -179,8 +179,8 @@ def _check_weights(name: str, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -
             for one in listed.values()
         )
     except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
-        raise ModelError(f"{name}: {ADAPTER_WEIGHTS} is not a safetensors file ({error}).") from error
+        raise ModelError(f"{name}: {WEIGHTS_FILE} is not a safetensors file ({error}).") from error
     if not inside:
-        raise ModelError(f"{name}: {ADAPTER_WEIGHTS} is cut short, or lists what it does not hold.")
+        raise ModelError(f"{name}: {WEIGHTS_FILE} is cut short, or lists what it does not hold.")
     if not any("lora_A" in key for key in listed) or not any("point_encoder" in key for key in listed):
         raise ModelError(f"{name} holds no LoRA weights with their point encoder: without it an adapter is worthless.")

@@ -11,6 +11,7 @@ from pathlib import Path
 import gradio as gr
 
 from cadrecode import jobs
+from cadrecode.adapters import AdapterInfo, discover_adapters
 from cadrecode.config import TrainConfig, load_yaml
 from cadrecode.errors import ConfigError
 from cadrecode.runs import Run
@@ -43,13 +44,11 @@ class Card:
 
 def cards(services: Services, words: Words) -> list[Card]:
     """Every adapter there is, newest first."""
-    from cadrecode.engine import discover_adapters
-
     used = models.in_use(services)[1]
     return [_card(info, info.name == used, words) for info in discover_adapters(services.runs_dir)]
 
 
-def _card(info, in_use: bool, words: Words) -> Card:
+def _card(info: AdapterInfo, in_use: bool, words: Words) -> Card:
     run = Run(info.folder)
     status = run.status() if run.exists() else {}
     merged = handing_on.folder_size(info.merged) if info.merged else None

@@ -1,0 +1,111 @@
+"""Adapters on disk: finding them and reading what their folders say. Needs no torch, so the app lists them at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cadrecode.assets import EMBEDDED, EMBEDDED_FOLDER
+from cadrecode.errors import ModelError
+
+CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
+MERGED = "merged_model"  # the folder of the merged model, within the adapter's folder
+
+
+@dataclass(frozen=True)
+class AdapterInfo:
+    """An adapter on disk.
+
+    Args:
+        name: The name of its folder.
+        folder: Where adapter_config.json lies.
+        base: The model it was trained on, as it was named then.
+        r, alpha: Width and scale of the update.
+        size_mb: Size of its weights.
+        written_at: When its weights were written, in seconds since 1970.
+        settings: The run's config.yaml as text; empty where there is none.
+        merged: The merged model beside it, if there is one.
+    """
+
+    name: str
+    folder: Path
+    base: str
+    r: int
+    alpha: int
+    size_mb: float
+    written_at: float
+    settings: str = ""
+    merged: Path | None = None
+
+
+def discover_adapters(runs_dir: str | Path) -> list[AdapterInfo]:
+    """Complete adapters in the folders of `runs_dir`, newest first. Broken adapters are left out."""
+    dated = []
+    for config in Path(runs_dir).glob(f"*/{CONFIG_FILE}"):
+        with contextlib.suppress(ModelError):  # a run that is still saving has written half of it
+            dated.append((config.stat().st_mtime, adapter_info(config.parent)))
+    return [info for _, info in sorted(dated, key=lambda pair: pair[0], reverse=True)]
+
+
+def adapter_info(folder: str | Path) -> AdapterInfo:
+    """What an adapter's folder says about it.
+
+    Raises: ModelError: It is not an adapter, or not a complete one.
+    """
+    folder = Path(folder)
+    config, weights, settings = _read_config(folder), folder / WEIGHTS_FILE, folder / "config.yaml"
+    if not weights.is_file():
+        raise ModelError("{folder} has no {file}: the adapter is not complete.", folder=folder, file=WEIGHTS_FILE)
+    return AdapterInfo(
+        name=folder.resolve().name,
+        folder=folder,
+        base=config.get("base_model_name_or_path") or EMBEDDED,
+        r=config.get("r", 0),
+        alpha=config.get("lora_alpha", 0),
+        size_mb=weights.stat().st_size / 1e6,
+        written_at=weights.stat().st_mtime,
+        settings=settings.read_text(encoding="utf-8") if settings.is_file() else "",
+        merged=merged_model(folder),
+    )
+
+
+def adapter_base(folder: str | Path) -> str:
+    """The name of the base that an adapter was trained on; empty where its folder does not say.
+
+    Raises: ModelError: It is not an adapter's folder.
+    """
+    return str(_read_config(Path(folder)).get("base_model_name_or_path") or "")
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise ModelError("{folder} is not an adapter folder: it has no {file}.", folder=folder, file=CONFIG_FILE)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError("{path} cannot be read ({error}).", path=path, error=error) from error
+
+
+def merged_model(folder: str | Path) -> Path | None:
+    """`<folder>/merged_model`, where it holds weights."""
+    merged = Path(folder) / MERGED
+    return merged if (merged / "config.json").is_file() and any(merged.glob("*.safetensors")) else None
+
+
+def same_base(a: str | None, b: str | None) -> bool:
+    """Whether two names mean the same model: the embedded one under any of its names, a folder, or a hub name."""
+    return _canonical(a) == _canonical(b)
+
+
+def _canonical(base: str | None) -> str:
+    if not base or base == EMBEDDED:
+        return EMBEDDED
+    path = Path(base)
+    if not path.exists():
+        # the embedded base is recognised in the path of a checkout that was moved
+        return EMBEDDED if path.parts[-2:] == EMBEDDED_FOLDER.parts[-2:] and path.is_absolute() else base
+    return EMBEDDED if path.resolve() == EMBEDDED_FOLDER.resolve() else str(path.resolve())
