@@ -86,7 +86,7 @@ def test_program_and_invent_need_numpy_and_manifold_alone():
 def test_opening_the_app_imports_neither_torch_nor_cadquery():
     code = (
         "import sys, tempfile, pathlib\n"
-        "import cadrecode.ui.launch, cadrecode.ui.build, cadrecode.engine, cadrecode.jobs\n"
+        "import cadrecode.ui.launch, cadrecode.ui.build, cadrecode.engine, cadrecode.jobs.queue\n"
         "print([name for name in ('torch', 'transformers', 'cadquery', 'OCP') if name in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)

@@ -13,7 +13,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 from starlette.middleware import Middleware
 
-from cadrecode import jobs
+from cadrecode.jobs import queue
 from cadrecode.ui import access, api, guide
 from cadrecode.ui.adapters import tab as adapters
 from cadrecode.ui.batch import tab as batch
@@ -141,7 +141,7 @@ def serve(
     if share and not public:
         log.warning("No public link could be made (see above); the app goes on at the local address.")
     ready(public or local)
-    jobs.watch(services.runs_dir)  # runs that waited when the app was closed
+    queue.watch(services.runs_dir)  # runs that waited when the app was closed
     services.warm(samples.prepare)
     try:
         stay()

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cadrecode import jobs
 from cadrecode.errors import ConfigError, ModelError, RunError
+from cadrecode.jobs import queue
 from cadrecode.model import sharding
 from cadrecode.model.adapters import read_adapter
 from cadrecode.model.team import Team, own_device
@@ -115,9 +115,9 @@ def test_the_queue_starts_stops_resumes_and_kills_both(settings, tmp_path):
             assert run.alive() or run.state in (State.QUEUED, State.STOPPED), run.log_tail()
             time.sleep(0.1)
 
-    run = jobs.start(config, tmp_path / "runs", "parts", processes=2)
+    run = queue.start(config, tmp_path / "runs", "parts", processes=2)
     until(lambda: run.state == State.TRAINING and run.status().get("step", 0) > 1)
-    jobs.stop(run)
+    queue.stop(run)
     until(lambda: run.state == State.STOPPED)
     assert run.status()["error"] is None
     [checkpoint] = run.checkpoints()
@@ -125,11 +125,11 @@ def test_the_queue_starts_stops_resumes_and_kills_both(settings, tmp_path):
     step = run.status()["step"]
     until(lambda: process_start(run.status()["launcher"]) is None)  # both have left
 
-    jobs.resume(run)
+    queue.resume(run)
     until(lambda: run.state == State.TRAINING and run.status().get("step", 0) > step)
-    everyone = jobs._processes(run.status())
+    everyone = queue._processes(run.status())
     assert len(everyone) == 3  # the launcher and two trainings
-    jobs.kill(run)
+    queue.kill(run)
     assert [process_start(pid) for pid in everyone] == [None] * 3
     assert run.status()["error"] == "Killed on request."
     steps = [row["step"] for row in run.metrics()]

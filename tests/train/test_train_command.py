@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from cadrecode import cli, jobs
+from cadrecode import cli
 from cadrecode.config import TrainConfig
+from cadrecode.jobs import queue
 from cadrecode.runs import Run, State
 
 
@@ -89,13 +90,13 @@ def test_main_sends_words_to_verbs(config_file, capsys):
 
 def test_a_queued_run_is_stopped_and_saved_by_a_real_child(settings, tmp_path):
     config = settings(max_steps=5000, save_steps=5000, auto_merge_final=False)
-    run = jobs.start(config, tmp_path / "runs", "parts")
+    run = queue.start(config, tmp_path / "runs", "parts")
     deadline = time.monotonic() + 120
     while run.state != State.TRAINING or not run.status().get("step"):
         assert not run.state.final, run.log_tail()
         assert time.monotonic() < deadline, run.log_tail()
         time.sleep(0.1)
-    jobs.stop(run)
+    queue.stop(run)
     while run.alive():
         assert time.monotonic() < deadline, run.log_tail()
         time.sleep(0.1)

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cadrecode import jobs
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError, DatasetError, RunError
 from cadrecode.estimate import estimate, recommended
+from cadrecode.jobs import queue
 from cadrecode.runs import Run, State
 from cadrecode.ui.draw import film, form
 from cadrecode.ui.train import actions as new_run
@@ -24,7 +24,7 @@ EN, ZH = Words("en"), Words("zh")
 @pytest.fixture
 def queue_only(monkeypatch):
     """Queue runs, and start no process for them."""
-    monkeypatch.setattr(jobs, "watch", lambda runs_dir: None)
+    monkeypatch.setattr(queue, "watch", lambda runs_dir: None)
 
 
 def values(**changes):
@@ -108,8 +108,8 @@ def test_several_processes_are_launched_and_settings_know_nothing_of_it(tmp_path
     assert team == alone.replace("python ", "accelerate launch --multi_gpu --num_processes 2 ", 1)
     assert "--config configs/quickstart.yaml" in team
     run = Run(runs_dir / new_run.start(values(), runs_dir, "trial", 2.0))  # as a number field gives it
-    assert jobs.processes_of(run) == 2
-    assert jobs.processes_of(Run(runs_dir / new_run.start(values(), runs_dir, "trial"))) == 1
+    assert queue.processes_of(run) == 2
+    assert queue.processes_of(Run(runs_dir / new_run.start(values(), runs_dir, "trial"))) == 1
     assert "2 processes" in watching.look(run, EN).html
     assert "processes:" not in run.config_yaml()
     for nothing in (None, 0, -1, 1.5):

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import gradio as gr
 
-from cadrecode import jobs
 from cadrecode.adapters import AdapterInfo, discover_adapters
 from cadrecode.config import TrainConfig, load_yaml
 from cadrecode.errors import ConfigError
+from cadrecode.jobs import queue
 from cadrecode.runs import Run
 from cadrecode.ui import models
 from cadrecode.ui.adapters import actions as handing_on
@@ -112,7 +112,7 @@ def delete(name: str | None, services: Services) -> None:
     models.forget(services, info.name)
     run = Run(info.folder)
     if run.exists():
-        jobs.delete(run)
+        queue.delete(run)
     else:
         shutil.rmtree(info.folder)
     handing_on.forget_downloads(info.name, services)

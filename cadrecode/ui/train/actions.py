@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cadrecode import jobs
 from cadrecode.config import TrainConfig, load_yaml
 from cadrecode.errors import ConfigError
+from cadrecode.jobs import queue
 from cadrecode.ui.draw import film, form, html
 from cadrecode.ui.services import REPOSITORY
 from cadrecode.ui.words.text import Words
@@ -108,7 +108,7 @@ def _look_into(data: str) -> tuple[Programs, int]:
 def start(values: Mapping[str, Any], runs_dir: Path, name: str | None = None, processes: float | None = 1) -> str:
     """Form values in, the run's name out. Raises ConfigError: settings that are impossible or at odds."""
     config, count = TrainConfig.from_values(values, source="form"), whole(processes)
-    return jobs.start(config, runs_dir, run_name(name, config.train_data_path), count).name
+    return queue.start(config, runs_dir, run_name(name, config.train_data_path), count).name
 
 
 def whole(processes: float | None) -> int:

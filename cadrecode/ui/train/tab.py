@@ -9,9 +9,9 @@ from typing import Any
 
 import gradio as gr
 
-from cadrecode import jobs
 from cadrecode.config import LORA_PRESETS, TrainConfig, load_yaml
 from cadrecode.errors import CadrecodeError, ConfigError
+from cadrecode.jobs import queue
 from cadrecode.runs import Run
 from cadrecode.ui import models
 from cadrecode.ui.browser import again, remember
@@ -403,14 +403,14 @@ def _wire_runs(shown: Shown, services: Services, words: Words, page: gr.Blocks) 
 
         return act
 
-    follow(hear(shown.stop.click, acting(jobs.stop), shown.chosen, None, words).success)
-    follow(hear(shown.resume.click, acting(jobs.resume), shown.chosen, None, words).success)
-    killed = confirm.ask_first(shown.kill, shown.kill_asked, acting(jobs.kill), shown.chosen, words)
+    follow(hear(shown.stop.click, acting(queue.stop), shown.chosen, None, words).success)
+    follow(hear(shown.resume.click, acting(queue.resume), shown.chosen, None, words).success)
+    killed = confirm.ask_first(shown.kill, shown.kill_asked, acting(queue.kill), shown.chosen, words)
     follow(killed.success)
 
     def delete(run: Run) -> None:
         models.forget(services, run.name)
-        jobs.delete(run)
+        queue.delete(run)
 
     deleted = confirm.ask_first(shown.delete, shown.delete_asked, acting(delete), shown.chosen, words)
     follow(deleted.success)

@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cadrecode import jobs
 from cadrecode.config.settings import read_yaml
 from cadrecode.errors import ConfigError, RunError
+from cadrecode.jobs import queue
 from cadrecode.runs import Run, State
 from cadrecode.ui.draw import html
 from cadrecode.ui.words.text import Words
@@ -38,7 +38,7 @@ def existing(runs_dir: Path, name: str | None) -> Run:
 
 def latest(runs_dir: Path) -> str | None:
     """The run to show when a page opens: the newest one at work, else the newest."""
-    found = jobs.list_runs(runs_dir)
+    found = queue.list_runs(runs_dir)
     busy = [run for run in found if run.state.active or run.state == State.QUEUED]
     return (busy or found)[0].name if found else None
 
@@ -74,8 +74,8 @@ def _newest(run: Run, written: int, size: int) -> dict[str, Any]:
 
 def rows(runs_dir: Path, words: Words) -> list[list[str]]:
     """The run list, newest first: COLUMNS as text."""
-    waiting = [run.name for run in jobs.queue(runs_dir)]
-    return [_row(run, waiting, words) for run in jobs.list_runs(runs_dir)]
+    waiting = [run.name for run in queue.waiting(runs_dir)]
+    return [_row(run, waiting, words) for run in queue.list_runs(runs_dir)]
 
 
 def _row(run: Run, waiting: list[str], words: Words) -> list[str]:
@@ -128,7 +128,7 @@ def look(run: Run, words: Words) -> RunView:
     lines += html.bar(step, total)
     if status.get("error"):
         lines += html.bad(words.said(str(status["error"])))
-    hindrance = jobs.why_not_resumable(run) if state in (State.FAILED, State.STOPPED) else ""
+    hindrance = queue.why_not_resumable(run) if state in (State.FAILED, State.STOPPED) else ""
     if hindrance:
         lines += html.warning(words.said(hindrance))
     samples = sorted((run.folder / "samples").glob("step-*/samples.json"))

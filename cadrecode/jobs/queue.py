@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 PARALLEL = 1  # runs at a time: one fills the machine
 LOOK_SECONDS = 0.5
-PACKAGE_PARENT = Path(__file__).resolve().parents[1]
+PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 # Of `accelerate launch`, for several processes: over gloo without GPUs, whatever the option's name. The rest is said so
 # that nobody's own accelerate configuration plays a part; port 0 is a free one.
 TEAM = ("--multi_gpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
@@ -68,11 +68,11 @@ def list_runs(runs_dir: str | Path) -> list[Run]:
     return sorted(runs, key=lambda run: run.status().get("created_at", 0), reverse=True)
 
 
-def queue(runs_dir: str | Path) -> list[Run]:
+def waiting(runs_dir: str | Path) -> list[Run]:
     """Runs that wait, the next one first."""
-    waiting = [(run.status(), run) for run in list_runs(runs_dir)]
-    waiting = [(s.get("queued_at", 0), run.name, run) for s, run in waiting if s["state"] == State.QUEUED]
-    return [run for _, _, run in sorted(waiting, key=lambda entry: entry[:2])]
+    statuses = [(run.status(), run) for run in list_runs(runs_dir)]
+    queued = [(s.get("queued_at", 0), run.name, run) for s, run in statuses if s["state"] == State.QUEUED]
+    return [run for _, _, run in sorted(queued, key=lambda entry: entry[:2])]
 
 
 def _left_queue(run: Run) -> bool:
@@ -192,7 +192,7 @@ def tick(runs_dir: str | Path, parallel: int = PARALLEL) -> list[Run]:
     started = []
     with _locked(runs_dir):
         room = parallel - sum(run.alive() and run.state.active for run in list_runs(runs_dir))
-        for run in queue(runs_dir)[: max(0, room)]:
+        for run in waiting(runs_dir)[: max(0, room)]:
             _launch(run)
             started.append(run)
     return started
