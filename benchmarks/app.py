@@ -25,8 +25,8 @@ import psutil
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, sync_playwright
 
+from cadrecode.config import ReconstructConfig
 from cadrecode.runs import Run
-from cadrecode.ui.reconstruct.actions import Options
 from tests.e2e.conftest import BROWSER_ARGUMENTS, App, find_browser, free_port
 from tests.e2e.test_stories import SLIDE
 
@@ -148,7 +148,7 @@ def measure(app: App, browser, began: float) -> None:
     page = first_look(app, browser, began)
     tell("first mesh of a sample cloud, from the first click", rebuild(page, 1), "s", "12 s")
     later = [rebuild(page, sample) for sample in (0, 3, 6)]
-    asked = f"{Options.candidates} candidates, {Options.fit_seconds:.0f} s of fit"
+    asked = f"{ReconstructConfig().candidates} candidates, {ReconstructConfig().seconds:.0f} s of fit"
     tell(f"later ones, {asked}, median of 3", statistics.median(later), "s", "8 s")
     slide(app, page)
     time.sleep(5)

@@ -35,6 +35,7 @@ import numpy as np
 import torch
 
 from cadrecode.cloud import Cloud, sample_surface
+from cadrecode.config import ReconstructConfig
 from cadrecode.data.stream import held_out_pairs
 from cadrecode.errors import ProgramError
 from cadrecode.evaluation import CLOUD_POINTS, evaluate
@@ -176,7 +177,7 @@ def latency(targets: str, limit: int) -> None:
     with threads_for(model):
         for cloud in (clouds[0], *clouds):  # the first one warms up
             started, used = time.perf_counter(), time.process_time()
-            reconstruct(cloud, model, tokenizer, candidates=CANDIDATES, fit_seconds=0)
+            reconstruct(cloud, model, tokenizer, ReconstructConfig(candidates=CANDIDATES, seconds=0))
             runs.append((time.perf_counter() - started, time.process_time() - used))
             print(f"{cloud.name}: {runs[-1][0]:.2f} s, {runs[-1][1]:.2f} of the processor", flush=True)
     for name, values in zip(("by the clock", "of the processor"), zip(*runs[1:])):

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.picture import picture
 from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud
-from cadrecode.cloud.clean import clean
+from cadrecode.config import ReconstructConfig
 from cadrecode.engine import Engine
 from cadrecode.errors import CadrecodeError
 from cadrecode.export import write_json
@@ -40,8 +40,8 @@ def main() -> None:
     parser.add_argument("--clean", choices=("off", "outliers", "all"), default="off")
     parser.add_argument("--units", default="units", help="for words in pictures [%(default)s]")
     given = parser.parse_args()
-    options = {"candidates": given.candidates, "fit_seconds": given.seconds, "seed": given.seed}  # of `reconstruct`
-    options["align"] = given.align == "auto"
+    values = {name: getattr(given, name) for name in ("candidates", "seconds", "seed", "align", "clean")}
+    config = ReconstructConfig.from_values(values, source="options")
     given.out.mkdir(parents=True, exist_ok=True)
     engine = Engine("cpu")
     engine.open()
@@ -51,12 +51,12 @@ def main() -> None:
     rows = []
     for path in files:
         try:
-            row = rebuilt(engine, path, given.out, given.units, given.clean, options)
+            row = rebuilt(engine, path, given.out, given.units, config)
         except CadrecodeError as error:
             row = {"file": path.name, "error": str(error)}
         rows.append(row)
         print(line_of(row), flush=True)
-    write_json(given.out / "scans.json", {"options": options | {"clean": given.clean}, "rows": rows})
+    write_json(given.out / "scans.json", {"options": config.model_dump(), "rows": rows})
 
 
 def files_of(places: list[Path]) -> list[Path]:
@@ -72,20 +72,18 @@ def files_of(places: list[Path]) -> list[Path]:
     return found
 
 
-def rebuilt(engine: Engine, path: Path, out: Path, unit: str, cleaning: str, options: dict) -> dict:
+def rebuilt(engine: Engine, path: Path, out: Path, unit: str, config: ReconstructConfig) -> dict:
     """One file: its row of the table. Raises: CadrecodeError: it cannot be read, or nothing valid came out."""
     started = time.monotonic()
     cloud = read_cloud(path)
-    if cleaning != "off":
-        cloud = clean(cloud, surroundings=cleaning == "all", seed=options["seed"]).cloud
-    found = engine.reconstruct(cloud, sandbox=shared_sandbox(), **options)
+    found = engine.reconstruct(cloud, config, sandbox=shared_sandbox())
     seconds = time.monotonic() - started
     write_files(found, out / path.stem, path.stem, shared_sandbox(), model="embedded")
     best, deviation = found.best, found.deviation
     row = {
         "file": path.name,
-        "points": len(cloud.points),
-        "size": float(np.ptp(cloud.points, axis=0).max()),
+        "points": len(found.cloud.points),
+        "size": float(np.ptp(found.cloud.points, axis=0).max()),
         **{name: getattr(deviation, name) for name in ("mean", "p95", "max", "bias")},
         "distance": best.distance,
         "distance_before": best.distance_before,

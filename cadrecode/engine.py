@@ -14,6 +14,7 @@ import numpy as np
 from cadrecode.adapters import AdapterInfo, adapter_info, discover_adapters, merged_model, same_base
 from cadrecode.assets import EMBEDDED, EMBEDDED_FOLDER
 from cadrecode.cloud import Cloud
+from cadrecode.config import ReconstructConfig
 from cadrecode.errors import ModelError
 from cadrecode.kernel.sandbox import EXPORTS, Execution, Sandbox, shared_sandbox
 from cadrecode.program import build, mesh_of, parse
@@ -243,12 +244,12 @@ class Engine:
 
     # --- what it does
 
-    def reconstruct(self, cloud: Cloud, **options: Any) -> Reconstruction:
-        """`reconstruct.reconstruct` with the model as it is set now."""
+    def reconstruct(self, cloud: Cloud, config: ReconstructConfig | None = None, **options: Any) -> Reconstruction:
+        """`reconstruction.reconstruct` with the model that is in use; `options` are its other arguments."""
         if self._generate is not None:
             options.setdefault("generate", self._generate)
         with self.ready() as (model, tokenizer):
-            return reconstruct(cloud, model, tokenizer, **options)
+            return reconstruct(cloud, model, tokenizer, config, **options)
 
     def preview(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """The surface of a program, in milliseconds: vertices (n, 3) float64, faces (m, 3) int64, in its own numbers.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cadrecode.cloud import normalise, sample_surface
+from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError, DatasetError, PointCloudError, ProgramError
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 CLOUD_POINTS = 8192  # sampled on each target's surface; all that the model and the ranking ever see of it
 ROWS_PER_BATCH = 32  # clouds decoded together: a tiny model is bound by the number of steps, not by the rows
-TEMPERATURE = 0.7
+TEMPERATURE = ReconstructConfig().temperature
 BBOX_AGREES = 0.005  # of the longest side
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from cadrecode.cloud import Cloud, normalise
 from cadrecode.cloud.align import UNASKED, Alignment
 from cadrecode.cloud.align import align as aligned
+from cadrecode.cloud.clean import Cleaned, clean
+from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError
 from cadrecode.export import Written, write_part, write_report
 from cadrecode.fit import fit, ruler_for
@@ -38,11 +40,9 @@ if TYPE_CHECKING:
     from cadrecode.cloud.distance import CloudRuler
     from cadrecode.kernel.sandbox import Sandbox
 
-TEMPERATURE = 0.7  # of all candidates but the first, which is greedy
-FIT_SECONDS = 6.0  # for all that are fitted together
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
 
-# told the stage ("sampling", "building", "ranking", "fitting", "checking"), how much is done, and of how much
+# called with (stage, done, total); the stages: cleaning, sampling, building, ranking, fitting, checking
 Progress = Callable[[str, int, int], None]
 
 
@@ -102,7 +102,8 @@ class Reconstruction:
         alignment: how the cloud was found to be turned; the candidates' CODE programs stand upright.
         passed_over: nearer to the cloud than `best`, but OpenCASCADE could not build them (only known with a sandbox).
         stopped: the person stopped it; candidates that were not reached are absent.
-        options: how it was asked for: candidates, temperature, seed, fit_seconds, align.
+        config: the settings it was made with.
+        cleaned: what was taken out of the scan before `cloud`; None where cleaning was off.
     """
 
     candidates: tuple[Candidate, ...]
@@ -114,19 +115,16 @@ class Reconstruction:
     passed_over: tuple[Candidate, ...] = ()
     stopped: bool = False
     alignment: Alignment = UNASKED
-    options: dict[str, Any] = field(default_factory=dict)
+    config: ReconstructConfig = field(default_factory=ReconstructConfig)
+    cleaned: Cleaned | None = None
 
 
 def reconstruct(
     cloud: Cloud,
     model,
     tokenizer,
+    config: ReconstructConfig | None = None,
     *,
-    candidates: int = 8,
-    temperature: float = TEMPERATURE,
-    seed: int = 0,
-    fit_seconds: float = FIT_SECONDS,
-    align: bool = True,
     sandbox: Sandbox | None = None,
     on_progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -137,13 +135,10 @@ def reconstruct(
     Args:
         cloud: RAW.
         model, tokenizer: of `model.load.load_model`.
-        candidates: how many; the first is greedy, each looks at different points.
-        temperature: of the others.
-        fit_seconds: for moving the best three onto the cloud; 0 leaves them as the model wrote them.
-        align: find how the part is turned, and rebuild it along its own axes; False: along those of the file.
+        config: the settings; the defaults where it is None.
         sandbox: checks the best in OpenCASCADE before calling it best, and runs text outside of the language.
-        on_progress: told the stage, how much is done, and of how much.
-        should_stop: asked often; once it says yes, what is there is ranked and returned.
+        on_progress: called with (stage, done, total).
+        should_stop: called often; once it returns True, what is there is ranked and returned.
         generate: in place of `model.decode.generate`.
     Raises: PointCloudError: not a usable cloud. ModelError: the model needs normals and there are none.
         Cancelled: stopped before any program was there.
@@ -151,13 +146,19 @@ def reconstruct(
     started = time.monotonic()
     progress = on_progress or (lambda stage, done, total: None)
     stopping = should_stop or (lambda: False)
-    alignment = aligned(cloud.points, cloud.normals, seed=seed) if align else UNASKED
+    config = config or ReconstructConfig()
+    seed, cleaned = config.seed, None
+    if config.clean != "off":
+        progress("cleaning", 0, 1)
+        cleaned = clean(cloud, surroundings=config.clean == "all", seed=seed)
+        cloud = cleaned.cloud
+    alignment = aligned(cloud.points, cloud.normals, seed=seed) if config.align else UNASKED
     points_model, frame = normalise(cloud.points, alignment.rotation)
     normals = None if cloud.normals is None else frame.to_own_axes(cloud.normals)
     settings = model.point_settings
     shown = normals if settings.columns > 3 else None
-    views = point_subsets(points_model, candidates, settings.n_points, seed, shown)
-    texts = _draw(views, model, tokenizer, temperature, seed, progress, stopping, generate)
+    views = point_subsets(points_model, config.candidates, settings.n_points, seed, shown)
+    texts = _draw(views, model, tokenizer, config.temperature, seed, progress, stopping, generate)
     if not texts:
         raise Cancelled("Stopped before the model had written a program.")
 
@@ -171,8 +172,8 @@ def reconstruct(
 
     ruler = ruler_for(points_model * CODE_PER_MODEL, normals, seed=seed)
     judged = rank(built, ruler, on_each=lambda done: progress("ranking", done, len(built)))
-    if fit_seconds > 0 and not stopping():
-        judged = _fitted(judged, ruler, fit_seconds, frame, seed, progress, stopping)
+    if config.seconds > 0 and not stopping():
+        judged = _fitted(judged, ruler, config.seconds, frame, seed, progress, stopping)
     ranked = [_candidate(one, frame) for one in judged]
 
     passed_over: list[Candidate] = []
@@ -182,13 +183,10 @@ def reconstruct(
     deviation = None
     if best is not None:
         deviation = deviation_of(cloud.points, best.vertices, best.faces, seed=seed)
-    options = {
-        "candidates": candidates, "temperature": temperature, "seed": seed, "fit_seconds": fit_seconds, "align": align,
-    }  # fmt: skip
     seconds = time.monotonic() - started
-    stopped = len(built) < candidates
+    stopped = len(built) < config.candidates
     return Reconstruction(
-        tuple(ranked), best, deviation, frame, cloud, seconds, tuple(passed_over), stopped, alignment, options
+        tuple(ranked), best, deviation, frame, cloud, seconds, tuple(passed_over), stopped, alignment, config, cleaned
     )
 
 
@@ -365,7 +363,7 @@ def report_of(found: Reconstruction, unit: str = "mm", model: str = "") -> dict[
     warnings += [f"Candidate {one.index} is nearer, but was passed over. {one.detail}" for one in found.passed_over]
     return part_report(found.cloud, unit, found.frame, best.vertices, found.deviation) | {
         "model": model,
-        "options": found.options,
+        "options": found.config.model_dump(),
         "alignment": str(found.alignment),
         "best": best.index,
         "distance_before": best.distance_before,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from cadrecode.config import PretrainConfig, TrainConfig, load_yaml
+from cadrecode.config import PretrainConfig, ReconstructConfig, TrainConfig, load_yaml
 from cadrecode.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -175,3 +175,15 @@ def test_programs_are_respelled_for_the_base_whose_spelling_it_is(tmp_path):
     for written, respells in (("yes", True), ("true", True), ("no", False), ("false", False)):
         path.write_text(f"base_model_name: embedded\ncanonical: {written}\n")
         assert TrainConfig.load(path).respells is respells
+
+
+def test_a_rebuild_takes_the_guides_names_and_a_check_box():
+    given = {"fit_seconds": "2", "units": "inch", "align": "auto", "clean": True}
+    config = ReconstructConfig.from_values(given, source="form")
+    assert (config.seconds, config.unit, config.align, config.clean) == (2, "inch", True, "all")
+    off = ReconstructConfig.from_values({"align": "off", "clean": "outliers"}, source="form")
+    assert (off.align, off.clean) == (False, "outliers")
+    with pytest.raises(ConfigError, match="Did you mean 'candidates'"):
+        ReconstructConfig.from_values({"candidate": 3}, source="form")
+    with pytest.raises(ConfigError, match="unit should be 'mm', 'cm', 'm' or 'inch'"):
+        ReconstructConfig.from_values({"unit": "furlong"}, source="form")

@@ -13,6 +13,7 @@ import pytest
 
 from cadrecode.adapters import adapter_info, discover_adapters, merged_model, same_base
 from cadrecode.cloud import make_shape
+from cadrecode.config import ReconstructConfig
 from cadrecode.engine import Engine
 from cadrecode.errors import ModelError, ProgramError
 from cadrecode.kernel import Outcome
@@ -65,7 +66,7 @@ def engine():
 
 def says(engine):
     """What the engine's model writes for a cube, greedily: the same model says the same."""
-    return engine.reconstruct(make_shape("cube", n=256), candidates=1, seed=0).candidates[0].text
+    return engine.reconstruct(make_shape("cube", n=256), ReconstructConfig(candidates=1)).candidates[0].text
 
 
 def test_importing_the_engine_imports_neither_torch_nor_cadquery():
@@ -227,7 +228,11 @@ def test_a_busy_engine_lets_others_wait_and_says_what_it_does():
     engine = Engine(load_model=lambda base, device: (model, None), generate=generate)
     results = []
     threads = [
-        threading.Thread(target=lambda: results.append(engine.reconstruct(make_shape("cube", n=256), candidates=1)))
+        threading.Thread(
+            target=lambda: results.append(
+                engine.reconstruct(make_shape("cube", n=256), ReconstructConfig(candidates=1))
+            )
+        )
         for _ in range(3)
     ]
     for thread in threads:

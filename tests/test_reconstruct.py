@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from cadrecode.cloud import Cloud, normalise, read_cloud, read_mesh, sample_surface
 from cadrecode.cloud.distance import point_to_surface
+from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.kernel import Execution, Outcome, Sandbox
@@ -42,6 +43,19 @@ def answers(*texts):
     return generate
 
 
+def rebuilt(cloud, *, generate, sandbox=None, on_progress=None, should_stop=None, **settings):
+    return reconstruct(
+        cloud,
+        MODEL,
+        None,
+        ReconstructConfig(**settings),
+        sandbox=sandbox,
+        on_progress=on_progress,
+        should_stop=should_stop,
+        generate=generate,
+    )
+
+
 @pytest.fixture
 def cloud():
     vertices, faces = mesh_of(build(parse(PLATE)))
@@ -56,7 +70,7 @@ def sandbox():
 
 
 def test_the_right_program_wins_and_the_others_are_listed_behind_it(cloud):
-    result = reconstruct(cloud, MODEL, None, candidates=4, generate=answers(HALF, BROKEN, PLATE, BLOCK), fit_seconds=0)
+    result = rebuilt(cloud, candidates=4, generate=answers(HALF, BROKEN, PLATE, BLOCK), seconds=0)
     assert [one.index for one in result.candidates] == [2, 3, 0, 1]
     assert result.best is result.candidates[0]
     assert result.candidates[-1].outcome == Outcome.SYNTAX
@@ -65,7 +79,7 @@ def test_the_right_program_wins_and_the_others_are_listed_behind_it(cloud):
 
 
 def test_distances_are_in_the_units_of_the_file(cloud):
-    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(BLOCK, PLATE), fit_seconds=0)
+    result = rebuilt(cloud, candidates=2, generate=answers(BLOCK, PLATE), seconds=0)
     assert result.best.distance < 0.2 * SCALE
     assert max(result.deviation.mean, result.deviation.p95, result.deviation.max) < 0.5 * SCALE
     block = result.candidates[1]
@@ -76,7 +90,7 @@ def test_distances_are_in_the_units_of_the_file(cloud):
 
 
 def test_the_final_program_stands_where_the_cloud_stands(cloud):
-    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(PLATE))
+    result = rebuilt(cloud, candidates=1, generate=answers(PLATE))
     box = np.array(build(parse(result.best.raw_text)).bounding_box()).reshape(2, 3)
     expected = np.array([cloud.points.min(0), cloud.points.max(0)])
     np.testing.assert_allclose(box, expected, atol=0.005 * 200 * SCALE)
@@ -86,7 +100,7 @@ def test_the_final_program_stands_where_the_cloud_stands(cloud):
 @pytest.mark.parametrize(("scale", "place"), [(1e-5, 0.002), (0.025, 0), (1, 7e5), (300, -1e4)])
 def test_numbers_are_short_and_lose_nothing_that_can_be_seen(cloud, scale, place):
     moved = Cloud((cloud.points - PLACE) / SCALE * scale + place, None, "plate", "mesh")
-    result = reconstruct(moved, MODEL, None, candidates=1, generate=answers(PLATE))
+    result = rebuilt(moved, candidates=1, generate=answers(PLATE))
     vertices, faces = mesh_of(build(parse(result.best.raw_text)))
     assert point_to_surface(moved.points, vertices, faces).mean() < 0.2 * scale
     assert "-0," not in result.best.raw_text
@@ -96,7 +110,7 @@ def test_numbers_are_short_and_lose_nothing_that_can_be_seen(cloud, scale, place
 
 def test_candidate_0_is_greedy_and_the_others_see_other_points(cloud):
     generate = answers(*[PLATE] * 5)
-    reconstruct(cloud, MODEL, None, candidates=5, temperature=0.9, generate=generate)
+    rebuilt(cloud, candidates=5, temperature=0.9, generate=generate)
     ((views, temperatures),) = generate.calls
     assert temperatures == [0.0, 0.9, 0.9, 0.9, 0.9]
     assert views.shape == (5, 64, 3)
@@ -105,7 +119,7 @@ def test_candidate_0_is_greedy_and_the_others_see_other_points(cloud):
 
 
 def test_nothing_valid_is_a_result_without_a_best(cloud, tmp_path):
-    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(BROKEN, ""))
+    result = rebuilt(cloud, candidates=2, generate=answers(BROKEN, ""))
     assert (result.best, result.deviation) == (None, None)
     assert {one.outcome for one in result.candidates} == {Outcome.SYNTAX, Outcome.NO_SHAPE}
     with pytest.raises(CadrecodeError, match="None of the 2 candidates"):
@@ -114,9 +128,7 @@ def test_nothing_valid_is_a_result_without_a_best(cloud, tmp_path):
 
 def test_progress_counts_up_to_its_total_in_every_stage(cloud):
     told = []
-    reconstruct(
-        cloud, MODEL, None, candidates=3, generate=answers(PLATE, BLOCK, HALF), on_progress=lambda *a: told.append(a)
-    )
+    rebuilt(cloud, candidates=3, generate=answers(PLATE, BLOCK, HALF), on_progress=lambda *a: told.append(a))
     for stage in ("sampling", "building", "ranking", "fitting"):
         done = [d for s, d, _ in told if s == stage]
         assert done == sorted(done)
@@ -126,7 +138,7 @@ def test_progress_counts_up_to_its_total_in_every_stage(cloud):
 
 def test_the_best_are_fitted_and_come_out_round_in_the_units_of_the_file(cloud):
     off = PLATE.replace("200,100", "194,104").replace("(60,0)", "(55,3)")
-    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(off), fit_seconds=8)
+    result = rebuilt(cloud, candidates=1, generate=answers(off), seconds=8)
     assert result.best.distance < 0.1 * SCALE < 0.9 * SCALE < result.best.distance_before
     assert build(result.best.program).volume() == pytest.approx(build(parse(PLATE)).volume(), rel=2e-3)
     assert "rect(4.2,2.1)" in result.best.raw_text  # 200 by 100 CODE units, in those of the file
@@ -134,20 +146,18 @@ def test_the_best_are_fitted_and_come_out_round_in_the_units_of_the_file(cloud):
 
 def test_of_two_that_the_fit_makes_equal_the_shorter_comes_first(cloud):
     off = PLATE.replace("200,100", "194,104")
-    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(HALF, off), fit_seconds=10)
+    result = rebuilt(cloud, candidates=2, generate=answers(HALF, off), seconds=10)
     assert [one.index for one in result.candidates] == [1, 0]
 
 
 def test_a_stop_before_the_first_program_cancels(cloud):
     with pytest.raises(Cancelled):
-        reconstruct(cloud, MODEL, None, candidates=3, generate=answers("", BLOCK, HALF), should_stop=lambda: True)
+        rebuilt(cloud, candidates=3, generate=answers("", BLOCK, HALF), should_stop=lambda: True)
 
 
 def test_a_stop_after_it_returns_what_is_there(cloud):
     generate = answers(PLATE, "", HALF)
-    result = reconstruct(
-        cloud, MODEL, None, candidates=3, generate=generate, should_stop=lambda: len(generate.calls) == 1
-    )
+    result = rebuilt(cloud, candidates=3, generate=generate, should_stop=lambda: len(generate.calls) == 1)
     assert [one.index for one in result.candidates] == [0]
     assert result.best
     assert result.stopped
@@ -158,9 +168,7 @@ def test_what_opencascade_refuses_is_passed_over_and_named(cloud):
         def run(self, code):
             return Execution(Outcome.OK if ".box(" in code else Outcome.INVALID, "no good")
 
-    result = reconstruct(
-        cloud, MODEL, None, candidates=3, generate=answers(HALF, PLATE, BLOCK), sandbox=Refuses(), fit_seconds=0
-    )
+    result = rebuilt(cloud, candidates=3, generate=answers(HALF, PLATE, BLOCK), sandbox=Refuses(), seconds=0)
     assert [one.index for one in result.passed_over] == [1]
     assert result.best.index == 2
     assert [one.index for one in result.candidates] == [2, 0, 1]
@@ -177,7 +185,7 @@ def test_in_place_of_a_fitted_program_that_opencascade_refuses_comes_what_the_mo
         def run(self, code):
             return Execution(next(self.outcomes), "no good")
 
-    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(off), sandbox=RefusesTheFirst())
+    result = rebuilt(cloud, candidates=1, generate=answers(off), sandbox=RefusesTheFirst())
     assert result.candidates == (result.best,)
     assert result.best.distance_before is None
     assert result.best.program == parse(off)
@@ -189,15 +197,13 @@ def test_where_opencascade_refuses_all_the_nearest_is_still_shown(cloud):
         def run(self, code, *args, **options):
             return Execution(Outcome.CRASHED, "signal 11")
 
-    result = reconstruct(
-        cloud, MODEL, None, candidates=2, generate=answers(HALF, PLATE), sandbox=Refuses(), fit_seconds=0
-    )
+    result = rebuilt(cloud, candidates=2, generate=answers(HALF, PLATE), sandbox=Refuses(), seconds=0)
     assert result.best.index == 1
     assert len(result.passed_over) == 2
 
 
 def test_files_stand_in_the_units_and_the_place_of_the_cloud(cloud, sandbox, tmp_path):
-    result = reconstruct(cloud, MODEL, None, candidates=2, generate=answers(BLOCK, PLATE), sandbox=sandbox)
+    result = rebuilt(cloud, candidates=2, generate=answers(BLOCK, PLATE), sandbox=sandbox)
     written = write_files(result, tmp_path / "out", "plate", sandbox, unit="cm")
     assert sorted(written) == ["deviation", "glb", "py", "report", "step", "stl"]
     assert written.note == ""
@@ -210,7 +216,7 @@ def test_files_stand_in_the_units_and_the_place_of_the_cloud(cloud, sandbox, tmp
 
 
 def test_without_opencascade_the_stl_holds_the_preview_and_the_note_says_so(cloud, tmp_path):
-    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(PLATE))
+    result = rebuilt(cloud, candidates=1, generate=answers(PLATE))
     written = write_files(result, tmp_path, "plate")
     assert sorted(written) == ["deviation", "py", "report", "stl"]
     assert "No STEP" in written.note
@@ -220,13 +226,13 @@ def test_without_opencascade_the_stl_holds_the_preview_and_the_note_says_so(clou
 
 def test_the_report_holds_what_was_asked_what_came_and_what_was_written(cloud, tmp_path):
     off = PLATE.replace("200,100", "196,100")
-    found = reconstruct(cloud, MODEL, None, candidates=3, seed=4, generate=answers(BROKEN, off, HALF), fit_seconds=4)
+    found = rebuilt(cloud, candidates=3, seed=4, generate=answers(BROKEN, off, HALF), seconds=4)
     written = write_files(found, tmp_path, "plate", unit="cm", model="a typist")
     report = json.loads(written["report"].read_text(encoding="utf-8"))
     assert written["report"].name == "plate_report.json"
     assert report["files"] == {kind: path.name for kind, path in written.items()}
     assert report["source"]["points"] == 4096
-    assert report["options"] == {"candidates": 3, "temperature": 0.7, "seed": 4, "fit_seconds": 4, "align": True}
+    assert report["options"] == ReconstructConfig(candidates=3, seed=4, seconds=4).model_dump()
     assert (report["unit"], report["model"], report["best"]) == ("cm", "a typist", 1)
     assert report["distance"] < report["distance_before"]
     assert [one["outcome"] for one in report["candidates"]] == ["ok", "ok", "syntax error"]
@@ -240,7 +246,7 @@ def test_the_report_holds_what_was_asked_what_came_and_what_was_written(cloud, t
 
 def test_the_coloured_cloud_is_the_cloud_with_signed_distances(cloud, tmp_path):
     small = BLOCK.replace("200,100,40", "200,100,30")  # 5 CODE units too thin above and below
-    found = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(small), fit_seconds=0)
+    found = rebuilt(cloud, candidates=1, generate=answers(small), seconds=0)
     written = write_files(found, tmp_path, "plate")
     again = read_cloud(written["deviation"])
     np.testing.assert_array_equal(again.points, cloud.points)
@@ -250,7 +256,7 @@ def test_the_coloured_cloud_is_the_cloud_with_signed_distances(cloud, tmp_path):
 
 
 def test_text_outside_of_the_language_is_scaled_and_moved_as_a_whole(cloud, sandbox):
-    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(FILLETED), sandbox=sandbox)
+    result = rebuilt(cloud, candidates=1, generate=answers(FILLETED), sandbox=sandbox)
     assert result.best.program is None
     assert result.passed_over == ()
     execution = sandbox.run(result.best.raw_text)
@@ -278,7 +284,7 @@ def askew(text, *, noise=0.0, normals=False):
 def test_a_part_that_stands_askew_is_rebuilt_upright_and_put_back(normals, sandbox, tmp_path):
     cloud, solid = askew(PLATE, normals=normals)
     generate = answers(PLATE, BLOCK)
-    result = reconstruct(cloud, MODEL, None, candidates=2, generate=generate, sandbox=sandbox, fit_seconds=0)
+    result = rebuilt(cloud, candidates=2, generate=generate, sandbox=sandbox, seconds=0)
     assert result.alignment.degrees == pytest.approx(np.degrees(Rotation.from_matrix(TURN).magnitude()), abs=0.2)
     sides = np.ptp(generate.calls[0][0][0], axis=0)  # what the model saw
     np.testing.assert_allclose(sides, (2, 1, 0.4), atol=0.05)
@@ -286,10 +292,10 @@ def test_a_part_that_stands_askew_is_rebuilt_upright_and_put_back(normals, sandb
     assert best.index == 0
     assert best.distance < 0.5 * SCALE
     assert result.deviation.max < 0.7 * SCALE
-    rebuilt = build(parse(best.raw_text))
-    assert iou(rebuilt, solid) > 0.99
-    assert rebuilt.volume() == pytest.approx(solid.volume(), rel=0.005)
-    box, expected = (np.array(one.bounding_box()) for one in (rebuilt, solid))
+    made = build(parse(best.raw_text))
+    assert iou(made, solid) > 0.99
+    assert made.volume() == pytest.approx(solid.volume(), rel=0.005)
+    box, expected = (np.array(one.bounding_box()) for one in (made, solid))
     np.testing.assert_allclose(box, expected, atol=0.005 * 200 * SCALE)
     np.testing.assert_allclose([best.vertices.min(0), best.vertices.max(0)], box.reshape(2, 3), atol=1e-3)
     written = write_files(result, tmp_path, "plate", sandbox)
@@ -301,7 +307,7 @@ def test_a_part_that_stands_askew_is_rebuilt_upright_and_put_back(normals, sandb
 def test_a_noisy_part_that_stands_askew_is_fitted_in_its_own_axes():
     cloud, solid = askew(PLATE, noise=0.005)
     off = PLATE.replace("200,100", "194,104").replace("(60,0)", "(55,3)")
-    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(off), fit_seconds=8)
+    result = rebuilt(cloud, candidates=1, generate=answers(off), seconds=8)
     assert iou(build(parse(result.best.raw_text)), solid) > 0.97
     sketch = result.best.raw_text.split("r=w0")[1].split(".extrude")[0]
     assert len(sketch) < 100, "numbers are round in the part's own axes"
@@ -309,7 +315,7 @@ def test_a_noisy_part_that_stands_askew_is_fitted_in_its_own_axes():
 
 def test_text_outside_of_the_language_is_turned_too(sandbox):
     cloud, _ = askew(PLATE)
-    result = reconstruct(cloud, MODEL, None, candidates=1, generate=answers(FILLETED), sandbox=sandbox)
+    result = rebuilt(cloud, candidates=1, generate=answers(FILLETED), sandbox=sandbox)
     execution = sandbox.run(result.best.raw_text)
     low, high = np.array(execution.bounding_box).reshape(2, 3)
     np.testing.assert_allclose([low, high], [cloud.points.min(0), cloud.points.max(0)], atol=8 * SCALE)
@@ -318,11 +324,11 @@ def test_text_outside_of_the_language_is_turned_too(sandbox):
 
 def test_without_alignment_and_when_upright_the_program_is_the_same_text(cloud):
     texts = [
-        reconstruct(cloud, MODEL, None, candidates=1, generate=answers(PLATE), fit_seconds=0, align=align).best.raw_text
+        rebuilt(cloud, candidates=1, generate=answers(PLATE), seconds=0, align=align).best.raw_text
         for align in (True, False)
     ]
     assert texts[0] == texts[1]
     assert "rotate" not in texts[0]
     turned, _ = askew(PLATE)
-    off = reconstruct(turned, MODEL, None, candidates=1, generate=answers(PLATE), fit_seconds=0, align=False)
+    off = rebuilt(turned, candidates=1, generate=answers(PLATE), seconds=0, align=False)
     assert (off.frame.rotation, off.alignment.rotation) == (None, None)

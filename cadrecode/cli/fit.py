@@ -7,7 +7,6 @@ import logging
 from pathlib import Path
 
 from cadrecode.cli.shared import (
-    UNITS,
     Arguments,
     count,
     not_negative,
@@ -21,6 +20,7 @@ from cadrecode.cli.shared import (
     size_of,
     told,
 )
+from cadrecode.config import UNITS
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 Arguments = Sequence[str] | None
 
-UNITS = ("mm", "cm", "m", "inch")
-
 
 def count(text: str) -> int:
     """A whole number from 1."""
@@ -76,7 +74,7 @@ def parser_of(name: str, description: str) -> argparse.ArgumentParser:
 def settings_of(
     parser: argparse.ArgumentParser, model: type[Settings], argv: Arguments
 ) -> tuple[Settings, argparse.Namespace]:
-    """Read --config, and any setting as `--name value` (a switch also as `--name` alone).
+    """Read --config, where the command has it, and any setting as `--name value` (a switch also as `--name` alone).
 
     Raises: ConfigError: everything that is wrong with them, at once.
     """

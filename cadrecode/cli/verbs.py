@@ -16,7 +16,6 @@ from pathlib import Path
 
 from cadrecode.cli.fit import fit_main
 from cadrecode.cli.shared import (
-    UNITS,
     Arguments,
     count,
     finite,
@@ -34,12 +33,14 @@ from cadrecode.cli.shared import (
     size_of,
     told,
 )
-from cadrecode.config import PretrainConfig, TrainConfig
+from cadrecode.config import PretrainConfig, ReconstructConfig, TrainConfig
 from cadrecode.data.dataset import require
+from cadrecode.errors import ConfigError
 from cadrecode.runs import Follower, Run, State
 
 log = logging.getLogger(__name__)
 
+TEMPERATURE = ReconstructConfig().temperature
 GRAMMAR_HELP = "write nothing but the language, for a model that makes syntax errors"
 
 
@@ -143,60 +144,43 @@ def inference_main(argv: Arguments = None) -> int:
     source.add_argument("--point_cloud_file", metavar="FILE", help="cloud, mesh or STEP file")
     source.add_argument("--shape", metavar="NAME", help="a sample shape instead: cube, sphere, cylinder, ...")
     parser.add_argument("--output", default="generated_code.py", metavar="FILE", help="[%(default)s]; others beside it")
-    parser.add_argument("--candidates", type=count, default=8, help="programs to choose from [%(default)s]")
-    parser.add_argument("--temperature", type=positive, default=0.7, help="of all but the first [%(default)s]")
-    parser.add_argument("--seed", type=seed, default=0)
-    parser.add_argument("--fit_seconds", type=not_negative, default=6.0, help="on the cloud; 0: no fit [%(default)s]")
-    parser.add_argument(
-        "--clean",
-        choices=("off", "outliers", "all"),
-        default="off",
-        help="take away lone points (outliers); also the table and crumbs beside the part (all) [%(default)s]",
-    )
-    parser.add_argument(
-        "--align", choices=("auto", "off"), default="auto", help="turn a part that stands askew upright [%(default)s]"
-    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... [%(default)s]")
-    parser.add_argument("--units", choices=UNITS, default="mm", help="of the file [%(default)s]")
     parser.add_argument("--grammar", action="store_true", help=GRAMMAR_HELP)
-    arguments = parser.parse_args(argv)
-    return told(lambda: _inference(arguments), failure=2)
+    parser.add_argument("--config", metavar="FILE", help="settings in YAML")
+    try:
+        config, arguments = settings_of(parser, ReconstructConfig, argv)
+    except ConfigError as error:
+        parser.error(str(error))
+    return told(lambda: _inference(config, arguments), failure=2)
 
 
-def _inference(arguments: argparse.Namespace) -> None:
+def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None:
     from cadrecode import reconstruction
     from cadrecode.cloud import make_shape, read_cloud
-    from cadrecode.cloud.clean import clean
     from cadrecode.engine import Engine
     from cadrecode.kernel import shared_sandbox
 
     output = output_of(arguments.output)
     if arguments.shape:
-        cloud = make_shape(arguments.shape, seed=arguments.seed)
+        cloud = make_shape(arguments.shape, seed=config.seed)
     else:
-        cloud = read_cloud(arguments.point_cloud_file, seed=arguments.seed)
-    units = arguments.units
+        cloud = read_cloud(arguments.point_cloud_file, seed=config.seed)
+    units = config.unit
     say(f"cloud       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}")
     for warning in cloud.warnings:
         say(f"            {warning}")
-    if arguments.clean != "off":
-        cleaned = clean(cloud, surroundings=arguments.clean == "all", seed=arguments.seed)
-        cloud = cleaned.cloud
-        say(f"clean       {cleaned}; {size_of(cloud.points, units)} left")
     engine = Engine(arguments.device)
     opened = engine.open(arguments.base_model, arguments.lora_path)
     say(f"model       {opened.note}{', its point encoder never trained: expect nonsense' * engine.fresh_encoder}")
     sandbox = shared_sandbox()
     found = engine.reconstruct(
         cloud,
-        candidates=arguments.candidates,
-        temperature=arguments.temperature,
-        seed=arguments.seed,
-        fit_seconds=arguments.fit_seconds,
-        align=arguments.align == "auto",
+        config,
         sandbox=sandbox,
         generate=_writer(arguments.grammar),
     )
+    if found.cleaned is not None:
+        say(f"clean       {found.cleaned}; {size_of(found.cloud.points, units)} left")
     say(f"align       {found.alignment}")
     failed = Counter(str(one.outcome) for one in found.candidates if not one.ok)
     how = f" ({', '.join(f'{count} {outcome}' for outcome, count in failed.items())})" if failed else ""
@@ -235,7 +219,9 @@ def evaluate_main(argv: Arguments = None) -> int:
     parser.add_argument("--model", help="name or folder of a model [embedded]")
     parser.add_argument("--lora_path", help="folder of an adapter for it; a merged_model in it is preferred")
     parser.add_argument("--candidates", type=count, default=1, help="programs a shape; above 1, single is apart [1]")
-    parser.add_argument("--temperature", type=positive, default=0.7, help="of all but the greedy first [%(default)s]")
+    parser.add_argument(
+        "--temperature", type=positive, default=TEMPERATURE, help="of all but the greedy first [%(default)s]"
+    )
     parser.add_argument(
         "--fit", type=not_negative, default=0.0, metavar="SECONDS", help="fit to the cloud, a shape [none]"
     )

@@ -12,18 +12,19 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from cadrecode.config import UNITS, ReconstructConfig
 from cadrecode.errors import ProgramError
 from cadrecode.ui.events import in_words
 from cadrecode.ui.reconstruct import actions as rebuilding
 from cadrecode.ui.reconstruct.files import write_files
-from cadrecode.ui.reconstruct.parts import UNITS, Work
+from cadrecode.ui.reconstruct.parts import Work
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
 
 def build(services: Services) -> None:
     """Add both to the page that is being built."""
-    words = Words("en")
+    words, usual = Words("en"), ReconstructConfig()
     unit = gr.Dropdown(list(UNITS), value="mm", label="unit", visible=False)
 
     def reconstruct(
@@ -53,9 +54,16 @@ def build(services: Services) -> None:
         from cadrecode.ui import models
 
         base, adapter = models.in_use(services)
-        options = rebuilding.Options(candidates, temperature, seed, base, adapter, fit_seconds, align, clean)
-        work = rebuilding.open_cloud(file, services, unit)
-        made = write_files(_quietly(work, options, services), services, words)
+        values = {
+            "unit": unit, "candidates": candidates, "temperature": temperature, "seed": seed, "seconds": fit_seconds,
+            "align": align, "clean": clean,
+        }  # fmt: skip
+        config = ReconstructConfig.from_values(values, source="reconstruct")
+        work = rebuilding.rebuild(
+            rebuilding.open_cloud(file, services, unit), config, services, lambda stage, done, total: None,
+            lambda: False, base=base, adapter=adapter,
+        )  # fmt: skip
+        made = write_files(work, services, words)
         return json.loads(made.paths["report"].read_text(encoding="utf-8")), _listed(made.paths)
 
     def run_program(program: str, unit: str) -> tuple[dict[str, Any], list[str]]:
@@ -87,12 +95,12 @@ def build(services: Services) -> None:
         [
             gr.File(label="file", visible=False),
             unit,
-            gr.Number(8, precision=0, minimum=1, maximum=32, label="candidates", visible=False),
-            gr.Number(0.7, label="temperature", visible=False),
-            gr.Number(0, precision=0, label="seed", visible=False),
-            gr.Number(rebuilding.Options.fit_seconds, minimum=0, maximum=60, label="fit_seconds", visible=False),
-            gr.Checkbox(True, label="align", visible=False),
-            gr.Checkbox(False, label="clean", visible=False),
+            gr.Number(usual.candidates, precision=0, minimum=1, maximum=32, label="candidates", visible=False),
+            gr.Number(usual.temperature, label="temperature", visible=False),
+            gr.Number(usual.seed, precision=0, label="seed", visible=False),
+            gr.Number(usual.seconds, minimum=0, maximum=60, label="fit_seconds", visible=False),
+            gr.Checkbox(usual.align, label="align", visible=False),
+            gr.Checkbox(usual.clean != "off", label="clean", visible=False),
         ],
         [gr.JSON(label="report", visible=False), gr.Files(label="files", visible=False)],
     )
@@ -101,10 +109,6 @@ def build(services: Services) -> None:
         [gr.Textbox(label="program", visible=False), unit],
         [gr.JSON(label="result", visible=False), gr.Files(label="files", visible=False)],
     )
-
-
-def _quietly(work: Work, options: rebuilding.Options, services: Services) -> Work:
-    return rebuilding.rebuild(work, options, services, lambda stage, done, total: None, lambda: False)
 
 
 def _listed(paths: dict[str, Path]) -> list[str]:

@@ -5,14 +5,14 @@ import zipfile
 import numpy as np
 import pytest
 
+from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError
 from cadrecode.ui.batch import actions as batching
 from cadrecode.ui.batch import tab
-from cadrecode.ui.reconstruct.actions import Options
 from cadrecode.ui.words.text import Words
 
 EN = Words("en")
-QUICK = Options(candidates=2, fit_seconds=0)
+QUICK = ReconstructConfig(candidates=2, seconds=0)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_failure_is_a_row_and_the_others_go_on(plate, tmp_path, services):
     with zipfile.ZipFile(tmp_path / "more.zip", "w") as out:
         out.write(plate, "folder/in the zip.xyz")
         out.writestr("readme.md", "x")
-    job = batching.gather([broken, plate, tmp_path / "more.zip", tmp_path / "b.exe"], tmp_path / "out", QUICK, "mm")
+    job = batching.gather([broken, plate, tmp_path / "more.zip", tmp_path / "b.exe"], tmp_path / "out", QUICK)
     seen = run(job, services)
     assert [row.state for row in seen[0]] == ["waiting"] * 3 + ["failed"] * 2
     assert seen[1][0].state == "working"
@@ -55,7 +55,7 @@ def test_a_failure_is_a_row_and_the_others_go_on(plate, tmp_path, services):
 
 
 def test_a_stop_ends_after_the_scan_that_is_under_way(plate, tmp_path, services):
-    job = batching.gather([plate, plate], tmp_path / "out", QUICK, "mm")
+    job = batching.gather([plate, plate], tmp_path / "out", QUICK)
     asked = iter([False] * 3 + [True] * 1000)
     last = run(job, services, lambda: next(asked))[-1]
     assert last[1].state == "waiting"
@@ -63,7 +63,7 @@ def test_a_stop_ends_after_the_scan_that_is_under_way(plate, tmp_path, services)
 
 def test_nothing_to_do_is_said_and_a_zip_of_nothing_is_none(tmp_path, services):
     with pytest.raises(CadrecodeError, match="Drop several files"):
-        batching.gather([], tmp_path, QUICK, "mm")
+        batching.gather([], tmp_path, QUICK)
     with pytest.raises(CadrecodeError, match=r"a\.exe"):
-        batching.gather([tmp_path / "a.exe"], tmp_path, QUICK, "mm")
+        batching.gather([tmp_path / "a.exe"], tmp_path, QUICK)
     assert batching.pack([batching.Row("a", "failed")], tmp_path / "a.zip") is None

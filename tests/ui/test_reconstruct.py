@@ -11,6 +11,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from cadrecode.cloud import read_cloud
+from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError, PointCloudError, ProgramError
 from cadrecode.ui.draw import html
 from cadrecode.ui.reconstruct import actions as rebuilding
@@ -37,7 +38,7 @@ def plate(tmp_path, services):
 
 def rebuilt(work, services, candidates=3, **more):
     said = []
-    options = rebuilding.Options(candidates=candidates, fit_seconds=0, **more)
+    options = ReconstructConfig.from_values({"candidates": candidates, "seconds": 0, **more}, "test")
     after = rebuilding.rebuild(work, options, services, lambda *progress: said.append(progress), lambda: False)
     return after, said
 
@@ -182,7 +183,7 @@ def test_before_and_after_the_fit_stand_side_by_side_where_there_was_a_fit(plate
     assert "before the fit" not in html.numbers(unfitted, EN)
 
     fitted = rebuilding.rebuild(
-        plate, rebuilding.Options(candidates=2, fit_seconds=2), services, lambda *progress: None, lambda: False
+        plate, ReconstructConfig(candidates=2, seconds=2), services, lambda *progress: None, lambda: False
     )
     moved = next(part for part in fitted.parts if part.distance_before is not None)
     assert moved.distance <= moved.distance_before

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES
+from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError
-from cadrecode.ui import archive
+from cadrecode.ui import archive, models
 from cadrecode.ui.background import Report
-from cadrecode.ui.reconstruct.actions import Options, open_cloud, rebuild
+from cadrecode.ui.reconstruct.actions import open_cloud, rebuild
 from cadrecode.ui.reconstruct.files import write_files
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
@@ -49,17 +50,25 @@ class Batch:
     Args:
         scans: files to rebuild; refused: rows of those that are no scans.
         folder: where what is made goes.
-        options, unit: for all of them.
+        config: settings for all of them.
+        base, adapter: the model, as `models.choices` lists it.
     """
 
     scans: tuple[Path, ...]
     refused: tuple[Row, ...]
     folder: Path
-    options: Options
-    unit: str
+    config: ReconstructConfig
+    base: str | None = None
+    adapter: str = models.PLAIN
 
 
-def gather(uploads: Sequence[str | Path], folder: Path, options: Options, unit: str) -> Batch:
+def gather(
+    uploads: Sequence[str | Path],
+    folder: Path,
+    config: ReconstructConfig,
+    base: str | None = None,
+    adapter: str = models.PLAIN,
+) -> Batch:
     """The scans in what was dropped, zips unpacked; and a failed row for everything that is none.
 
     Raises: CadrecodeError: there is nothing to rebuild.
@@ -84,7 +93,7 @@ def gather(uploads: Sequence[str | Path], folder: Path, options: Options, unit: 
             "There is no cloud, mesh or STEP file to rebuild. "
             + (f"{refused[0].name}: {refused[0].why}" if refused else "Drop several files, or a zip of them.")
         )
-    return Batch(tuple(scans), tuple(refused), folder, options, unit)
+    return Batch(tuple(scans), tuple(refused), folder, config, base, adapter)
 
 
 def _unreadable(name: str) -> Row:
@@ -112,7 +121,8 @@ def rebuild_all(
 
 
 def _one(path: Path, index: int, batch: Batch, services: Services, words: Words, report: Report, stop) -> Row:
-    work = rebuild(open_cloud(path, services, batch.unit), batch.options, services, report, stop)
+    work = open_cloud(path, services, batch.config.unit)
+    work = rebuild(work, batch.config, services, report, stop, base=batch.base, adapter=batch.adapter)
     report("checking", 0, 1)
     made = write_files(work, services, words)
     folder = batch.folder / f"{index + 1:03d}-{work.name[:60]}"

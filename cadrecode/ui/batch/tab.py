@@ -8,6 +8,7 @@ from functools import partial
 
 import gradio as gr
 
+from cadrecode.config import UNITS, ReconstructConfig
 from cadrecode.ui import events, models
 from cadrecode.ui.background import Result, follow
 from cadrecode.ui.batch import actions as batching
@@ -15,9 +16,7 @@ from cadrecode.ui.batch.actions import Row
 from cadrecode.ui.draw import html
 from cadrecode.ui.draw.table import empty_table, rows_html
 from cadrecode.ui.events import told
-from cadrecode.ui.reconstruct.actions import Options
 from cadrecode.ui.reconstruct.options import align_box, candidates_slider, clean_box, fit_slider
-from cadrecode.ui.reconstruct.parts import UNITS
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
@@ -88,12 +87,13 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
     hear(folder.upload, lambda files: files, folder, uploads, words)
 
-    def run(uploads, unit, candidates, fit_seconds, align, clean, request: gr.Request) -> Iterator:
+    settings = {"unit": unit, "candidates": candidates, "seconds": fit_seconds, "align": align, "clean": clean}
+
+    def run(request: gr.Request, uploads, *values) -> Iterator:
         visitor = f"batch {request.session_hash}"
         busy = (gr.update(interactive=False), gr.update(interactive=True), gr.skip())
         rested = (gr.update(interactive=True), gr.update(interactive=False))
         base, adapter = models.in_use(services)
-        options = Options(candidates, base=base, adapter=adapter, fit_seconds=fit_seconds, align=align, clean=clean)
         folder = services.folder_for("batch", visitor, uuid.uuid4().hex)
         rows: list[Row] = []
 
@@ -105,9 +105,10 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
         with services.stoppable(visitor) as stop:
             try:
-                job = batching.gather(uploads or [], folder, options, unit)
+                config = ReconstructConfig.from_values(dict(zip(settings, values)), source="form")
+                job = batching.gather(uploads or [], folder, config, base, adapter)
                 for item in follow(work):
-                    shown = rows_html(*shape, cells(rows, unit, words), pickable=False)
+                    shown = rows_html(*shape, cells(rows, config.unit, words), pickable=False)
                     if isinstance(item, Result):
                         file = gr.update(value=item.value and str(item.value), interactive=item.value is not None)
                         yield shown, "", html.idle(summary(rows, words)), *rested, file
@@ -117,8 +118,14 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 yield gr.skip(), gr.skip(), html.bad(told(error, words)), *rested, gr.skip()
                 raise
 
-    asked = [uploads, unit, candidates, fit_seconds, align, clean]
-    hear(go.click, run, asked, [table, empty, progress, go, cancel, result], words, concurrency_limit=8)
+    hear(
+        go.click,
+        run,
+        [uploads, *settings.values()],
+        [table, empty, progress, go, cancel, result],
+        words,
+        concurrency_limit=8,
+    )
 
     def cancel_now(request: gr.Request):
         services.cancel(f"batch {request.session_hash}")

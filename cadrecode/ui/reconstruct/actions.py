@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError
 from cadrecode.ui import access, models
 from cadrecode.ui.background import Report
 from cadrecode.ui.reconstruct import parts
 from cadrecode.ui.reconstruct.parts import Work
 from cadrecode.ui.services import Services
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to rebuild."""
-
-    candidates: int = 8
-    temperature: float = 0.7
-    seed: int = 0
-    base: str | None = None
-    adapter: str = models.PLAIN
-    fit_seconds: float = 4.0
-    align: bool = True
-    clean: bool = False
 
 
 def open_cloud(path: str | Path, services: Services, unit: str = "mm") -> Work:
@@ -40,30 +27,28 @@ def open_cloud(path: str | Path, services: Services, unit: str = "mm") -> Work:
     return Work(cloud, re.sub(r"[^\w.-]+", "_", path.stem) or "part", unit)
 
 
-def rebuild(work: Work, options: Options, services: Services, report: Report, stop: Callable[[], bool]) -> Work:
-    """Ask the model for candidates. Raises CadrecodeError: no cloud, no model, nothing valid, cancelled."""
+def rebuild(
+    work: Work,
+    config: ReconstructConfig,
+    services: Services,
+    report: Report,
+    stop: Callable[[], bool],
+    *,
+    base: str | None = None,
+    adapter: str = models.PLAIN,
+) -> Work:
+    """Rebuild the scan with a base and an adapter as `models.choices` lists them.
+
+    Raises: CadrecodeError: no cloud, no model, nothing valid, cancelled.
+    """
     if work.cloud is None:
         raise CadrecodeError("There is no cloud yet: drop a file or pick a sample.")
     report("loading", 0, 1)
     if access.is_guest():
-        models.require_here(services, options.base)
-    model = models.use(services, options.base, options.adapter)
-    cloud = work.cloud
-    if options.clean:
-        from cadrecode.cloud.clean import clean
-
-        report("cleaning", 0, 1)
-        cloud = clean(cloud).cloud
+        models.require_here(services, base)
+    model = models.use(services, base, adapter)
     found = services.engine.reconstruct(
-        cloud,
-        candidates=int(options.candidates),
-        temperature=float(options.temperature),
-        seed=int(options.seed),
-        fit_seconds=float(options.fit_seconds),
-        align=options.align,
-        sandbox=services.sandbox(),
-        on_progress=report,
-        should_stop=stop,
+        work.cloud, config, sandbox=services.sandbox(), on_progress=report, should_stop=stop
     )
     report("measuring", 0, 1)
     return parts.of_reconstruction(found, work, model)

@@ -9,10 +9,11 @@ import base64
 import binascii
 import zlib
 
+from cadrecode.config import UNITS
 from cadrecode.errors import CadrecodeError
 from cadrecode.program import parse
 from cadrecode.ui.reconstruct import parts
-from cadrecode.ui.reconstruct.parts import UNITS, Work
+from cadrecode.ui.reconstruct.parts import Work
 
 QUERY = "part"
 MOST_CHARACTERS = 20_000  # of a program in a link, unpacked; browsers take addresses of several thousand, packed

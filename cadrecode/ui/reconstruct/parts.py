@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from cadrecode.reconstruction import Reconstruction
     from cadrecode.scoring import Deviation
 
-UNITS = ("mm", "cm", "m", "inch")
-
 
 @dataclass(frozen=True)
 class Part:

@@ -9,6 +9,7 @@ from functools import partial
 
 import gradio as gr
 
+from cadrecode.config import UNITS, ReconstructConfig
 from cadrecode.errors import CadrecodeError, ProgramError
 from cadrecode.ui import events, models
 from cadrecode.ui.background import Result, follow
@@ -16,10 +17,10 @@ from cadrecode.ui.browser import again, browser_state, remember
 from cadrecode.ui.draw import html
 from cadrecode.ui.events import told
 from cadrecode.ui.reconstruct import dimensions, link, samples
-from cadrecode.ui.reconstruct.actions import Options, open_cloud, rebuild, run_program
+from cadrecode.ui.reconstruct.actions import open_cloud, rebuild, run_program
 from cadrecode.ui.reconstruct.files import KINDS, write_files
-from cadrecode.ui.reconstruct.options import align_box, candidates_slider, clean_box, fit_slider
-from cadrecode.ui.reconstruct.parts import UNITS, Part, Work
+from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider
+from cadrecode.ui.reconstruct.parts import Part, Work
 from cadrecode.ui.reconstruct.views import (
     DEVIATION,
     SOLID,
@@ -66,11 +67,12 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             with gr.Accordion(words("options.title"), open=False):
                 candidates = candidates_slider(words)
                 temperature = gr.Slider(
-                    0.1, 1.5, 0.7, step=0.05, label=words("options.temperature"), info=words("options.temperature.info")
-                )
+                    0.1, 1.5, USUAL.temperature, step=0.05,
+                    label=words("options.temperature"), info=words("options.temperature.info"),
+                )  # fmt: skip
                 fit_seconds = fit_slider(words, "fit-seconds")
                 align, clean = align_box(words, "align"), clean_box(words, "clean")
-                seed = gr.Number(0, precision=0, label=words("options.seed"), info=words("options.seed.info"))
+                seed = gr.Number(USUAL.seed, precision=0, label=words("options.seed"), info=words("options.seed.info"))
                 base = gr.Dropdown([], label=words("options.base"), allow_custom_value=True)
                 adapter = gr.Dropdown([], label=words("options.adapter"))
             with gr.Row():
@@ -210,26 +212,26 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
     # rebuild
     def rebuild_live(
+        request: gr.Request,
         now: Work,
-        candidates: int,
-        temperature: float,
-        seed: int,
         base: str,
         adapter: str,
-        fit_seconds: float,
-        align: bool,
-        clean: bool,
-        request: gr.Request,
+        *values,
     ) -> Iterator:
-        options = Options(candidates, temperature, seed, base, adapter, fit_seconds, align, clean)
+        values = dict(zip(options, values)) | {"unit": now.unit}
         visitor = request.session_hash
         busy = (gr.update(interactive=False), gr.update(interactive=True))
         rested = (gr.update(interactive=True), gr.update(interactive=False))
         began = time.monotonic()
         with services.stoppable(visitor) as stop:
             yield gr.skip(), html.progress(words.stage("loading"), 0, 1), *busy
+
+            def work(report):
+                config = ReconstructConfig.from_values(values, source="form")
+                return rebuild(now, config, services, report, stop.is_set, base=base, adapter=adapter)
+
             try:
-                for item in follow(lambda report: rebuild(now, options, services, report, stop.is_set)):
+                for item in follow(work):
                     if isinstance(item, Result):
                         yield (
                             item.value,
@@ -243,7 +245,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 raise
 
     asked = hear(
-        go.click, rebuild_live, [work, candidates, temperature, seed, base, adapter, fit_seconds, align, clean],
+        go.click, rebuild_live, [work, base, adapter, *options.values()],
         [work, progress, go, cancel],
         words, concurrency_limit=8,
     )  # fmt: skip

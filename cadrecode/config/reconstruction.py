@@ -1,0 +1,43 @@
+"""The settings of rebuilding a scan."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import BeforeValidator, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from cadrecode.config.settings import Seed, Settings
+
+Unit = Literal["mm", "cm", "m", "inch"]
+UNITS: tuple[str, ...] = get_args(Unit)
+
+
+def _auto_is_on(value: Any) -> Any:
+    """The guide writes --align auto."""
+    return True if value == "auto" else value
+
+
+def _switch_is_all(value: Any) -> Any:
+    """The app and the API have a check box: on is the whole cleaning. YAML, too, reads a bare `off` as false."""
+    return {True: "all", False: "off"}[value] if isinstance(value, bool) else value
+
+
+class ReconstructConfig(Settings):
+    """How a scan is rebuilt. Command line, app, API, batch and Python take these settings and these defaults."""
+
+    other_spellings: ClassVar[dict[str, str]] = {"fit_seconds": "seconds", "units": "unit"}
+
+    candidates: PositiveInt = 8
+    """Programs that the model writes; the one whose part lies nearest to the points is chosen."""
+    temperature: PositiveFloat = 0.7
+    """How freely candidates are drawn, from the second on. The first is the model's most likely program."""
+    seed: Seed = 0
+    """Same seed, same candidates."""
+    seconds: NonNegativeFloat = 6.0
+    """Time for fitting the best three candidates to the points. 0: they stay as they were written."""
+    align: Annotated[bool, BeforeValidator(_auto_is_on)] = True
+    """Rebuild a part that stands askew along its own axes and turn it back. off: along the axes of the file."""
+    clean: Annotated[Literal["off", "outliers", "all"], BeforeValidator(_switch_is_all)] = "off"
+    """Remove what is not the part. outliers: lone points. all: also the table under the part and crumbs beside it."""
+    unit: Unit = "mm"
+    """Unit of the file's numbers: mm, cm, m or inch."""
