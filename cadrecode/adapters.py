@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cadrecode.assets import EMBEDDED, EMBEDDED_FOLDER
 from cadrecode.errors import ModelError
+from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 MERGED = "merged_model"  # the folder of the merged model, within the adapter's folder

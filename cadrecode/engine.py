@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from cadrecode.adapters import AdapterInfo, adapter_info, discover_adapters, merged_model, same_base
-from cadrecode.assets import EMBEDDED, EMBEDDED_FOLDER
 from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import ModelError
 from cadrecode.kernel.sandbox import EXPORTS, Execution, Sandbox, shared_sandbox
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.reconstruction import Reconstruction, reconstruct, threads_for
+from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
 HUB_BASES = (
     "filapro/cad-recode-v1.5",

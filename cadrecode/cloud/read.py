@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cadrecode import shipped
 from cadrecode.cloud.check import flatness_warnings, require_distinct, require_points_array
 from cadrecode.cloud.sample import sample_surface
 from cadrecode.errors import PointCloudError
@@ -123,6 +124,7 @@ def read_mesh(path: str | Path, *, tessellate: Tessellate | None = None) -> tupl
 def _existing_file(path: str | Path) -> Path:
     path = Path(path)
     try:
+        path = shipped.find(path)
         if path.is_dir():
             raise PointCloudError(f"{path} is a folder. Name one file in it.")
         if not path.exists():

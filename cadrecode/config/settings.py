@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from cadrecode import shipped
 from cadrecode.errors import ConfigError
 
 Contradiction = tuple[tuple[str, ...], str]  # the settings that are at odds, and why in words
@@ -184,7 +185,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
     Raises: ConfigError: missing, not YAML, a name twice, or not a list of `name: value` lines.
     """
-    path = Path(path)
+    path = shipped.find(path)
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         raise ConfigError(f"{path}: no such file." + (f" Beside it there are: {', '.join(near)}." if near else ""))

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from cadrecode.assets import EMBEDDED
 from cadrecode.config.settings import (
     Contradiction,
     Device,
@@ -26,6 +25,7 @@ from cadrecode.config.settings import (
     Text,
     YesNoAuto,
 )
+from cadrecode.shipped import EMBEDDED
 
 LORA_PRESETS = {  # the guide's; balanced is what it recommends
     "light": {"lora_r": 8, "lora_alpha": 16},

@@ -25,12 +25,12 @@ from cadrecode.config import TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.errors import RunError
 from cadrecode.runs import Run, State, checkpoint_problems, free_folder, process_start
+from cadrecode.shipped import IMPORT_ROOT
 
 log = logging.getLogger(__name__)
 
 PARALLEL = 1  # runs at a time: one fills the machine
 LOOK_SECONDS = 0.5
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 # Of `accelerate launch`, for several processes: over gloo without GPUs, whatever the option's name. The rest is said so
 # that nobody's own accelerate configuration plays a part; port 0 is a free one.
 TEAM = ("--multi_gpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
@@ -213,7 +213,7 @@ def command(run: Run) -> list[str]:
 
 
 def _launch(run: Run) -> None:
-    paths = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
     processes = processes_of(run)
     if processes > 1:  # the launcher would give each of them one thread

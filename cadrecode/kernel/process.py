@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cadrecode.errors import KernelError
 from cadrecode.kernel.outcome import LOST, End
+from cadrecode.shipped import IMPORT_ROOT
 
 START_SECONDS = 120  # for importing CadQuery on a cold disk; 3 to 5 s is usual
 KILL_SECONDS = 5  # how long a killed job may take to be gone
@@ -141,10 +142,9 @@ class Worker:
 
 def _environment(home: Path) -> dict[str, str]:
     """All that the child sees of ours: where Python finds its modules. One thread each, so that a fork is safe."""
-    packages = str(Path(__file__).resolve().parents[2])
     system = {name: os.environ[name] for name in ("SYSTEMROOT", "SYSTEMDRIVE") if name in os.environ}  # Windows
     return system | {
-        "PYTHONPATH": os.pathsep.join([packages, *(entry for entry in sys.path if os.path.isdir(entry))]),
+        "PYTHONPATH": os.pathsep.join([str(IMPORT_ROOT), *(entry for entry in sys.path if os.path.isdir(entry))]),
         "PYTHONUTF8": "1",
         "HOME": str(home),
         "TMPDIR": str(home),

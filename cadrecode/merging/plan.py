@@ -30,10 +30,10 @@ from cadrecode.merging.lazy import Stored, empty_network, own_tensors, rows_of
 from cadrecode.merging.shards import write_tensors
 from cadrecode.model.adapters import AdapterCounts, adapter_base, count_tensors, load_adapter, read_adapter
 from cadrecode.model.load import ENCODER_PREFIX, read_base
+from cadrecode.shipped import IMPORT_ROOT
 
 log = logging.getLogger(__name__)
 
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 Adapters = Path | str | Mapping[str | Path, float]  # a folder; or several, and the weight of each
 
 
@@ -235,7 +235,7 @@ def _proved(base_name: str | Path | None, adapter: Adapters, merged: Path) -> tu
 
 def _ask_fresh_process(asked: dict) -> dict:
     """`proof.answer_to` in a process of its own. Raises: ModelError: it ended without an answer."""
-    paths = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
     with tempfile.TemporaryDirectory(prefix="merge-") as name:
         question, answer = Path(name, "asked.json"), Path(name, "seen.json")

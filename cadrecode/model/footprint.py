@@ -18,8 +18,9 @@ from transformers import AttentionInterface, PretrainedConfig, Qwen2Config, Qwen
 
 from cadrecode.model import adapters
 from cadrecode.model.encoder import PointEncoderSettings, build_point_encoder
-from cadrecode.model.load import EMBEDDED, EMBEDDED_NAME, KEPT_WHOLE, find_folder, read_config
+from cadrecode.model.load import KEPT_WHOLE, find_folder, read_config
 from cadrecode.model.network import LOGITS_BYTES, NETWORKS
+from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
 COUNTED_LAYERS = 2  # the difference of two layers and one is what a layer takes
 NF4_BLOCK, DOUBLE_BLOCK = 64, 256  # weights that share a scale, and scales that share a second one
@@ -83,7 +84,7 @@ def base_config(name: str) -> PretrainedConfig:
         config.max_position_embeddings = 32_768
         config.point_encoder = PointEncoderSettings(inputs=54 if name == "filapro/cad-recode" else 51).to_dict()
         return config
-    folder = EMBEDDED if name == EMBEDDED_NAME else find_folder(name, config_alone=True)
+    folder = EMBEDDED_FOLDER if name == EMBEDDED else find_folder(name, config_alone=True)
     values = read_config(folder, name)
     config = NETWORKS[values["model_type"]].config_class.from_pretrained(folder, local_files_only=True)
     config.point_encoder = PointEncoderSettings.of(values.get("point_encoder")).to_dict()

@@ -30,11 +30,10 @@ from cadrecode.errors import ModelError
 from cadrecode.model.download import Tell, bars_for
 from cadrecode.model.network import NETWORKS
 from cadrecode.model.tokens import END, PAD, START
+from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
 logger = logging.getLogger(__name__)
 
-EMBEDDED_NAME = "embedded"
-EMBEDDED = Path(__file__).resolve().parents[2] / "assets" / "base"
 CONFIGS = {"qwen2": Qwen2Config, "qwen3": Qwen3Config}
 HOME_OF_TOKENIZER = {"qwen2": "Qwen/Qwen2-1.5B", "qwen3": "Qwen/Qwen3-1.7B-Base"}  # CAD-Recode ships none of its own
 ENCODER_PREFIX = "point_encoder."
@@ -139,7 +138,7 @@ def read_base(name_or_path: str | Path | None) -> BaseFolder:
 
     Raises: ModelError: as load_model.
     """
-    name = EMBEDDED_NAME if name_or_path is None else str(name_or_path)
+    name = EMBEDDED if name_or_path is None else str(name_or_path)
     folder = find_folder(name)
     values = read_config(folder, name)
     weights = read_weights(folder, name)
@@ -190,13 +189,13 @@ def find_folder(name: str, tell: Tell | None = None, *, config_alone: bool = Fal
         config_alone: config.json is enough, which is there at once.
     Raises: ModelError: there is none, or the hub cannot be reached.
     """
-    if name == EMBEDDED_NAME:
-        if not (EMBEDDED / "config.json").is_file():
+    if name == EMBEDDED:
+        if not (EMBEDDED_FOLDER / "config.json").is_file():
             raise ModelError(
                 "The embedded base model is not in this checkout (assets/base). Fetch it with the repository, or make "
                 "it: python -m cadrecode pretrain --config configs/pretrain_base.yaml"
             )
-        return EMBEDDED
+        return EMBEDDED_FOLDER
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
@@ -240,7 +239,7 @@ def _unreachable(name: str, error: Exception) -> ModelError:
     return ModelError(
         f"{name} is neither a folder here nor in the Hugging Face cache, and the hub cannot be reached "
         f"({type(error).__name__}). Connect once to download it, give the path of a folder that holds it, or use "
-        f"the base that ships ({EMBEDDED_NAME})."
+        f"the base that ships ({EMBEDDED})."
     )
 
 

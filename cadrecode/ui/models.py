@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cadrecode.adapters import AdapterInfo, discover_adapters
-from cadrecode.assets import EMBEDDED
 from cadrecode.errors import ModelError
+from cadrecode.shipped import EMBEDDED
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 

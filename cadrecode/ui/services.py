@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE_SECONDS = 3  # for a page to load before the model is; it needs the processor as well
 KEEP_SECONDS = 2 * 3600  # pictures and files made for a page that is likely closed by then
 

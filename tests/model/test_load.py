@@ -252,7 +252,7 @@ def test_a_checkpoint_without_tokenizer_names_where_it_is(saved, monkeypatch):
 
 
 def test_the_embedded_base_is_missed_in_words(tmp_path, monkeypatch):
-    monkeypatch.setattr(load, "EMBEDDED", tmp_path)
+    monkeypatch.setattr(load, "EMBEDDED_FOLDER", tmp_path)
     with pytest.raises(ModelError, match=r"embedded base model is not in this checkout.*pretrain"):
         load_model()
 

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cadrecode.shipped import CLOUDS, SAMPLE_PROGRAM
 from cadrecode.ui.draw import show
 from cadrecode.ui.reconstruct import parts
-from cadrecode.ui.services import REPOSITORY
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-CLOUDS = REPOSITORY / "assets" / "clouds"
-FIRST_PART = REPOSITORY / "assets" / "sample" / "bracket.py"  # a program in mm
 FIRST_POINTS, FIRST_NOISE_MM = 4000, 0.05
 
 
@@ -80,10 +78,10 @@ def first_work() -> parts.Work:
     from cadrecode.program import build, parse
     from cadrecode.program.solid import sample
 
-    text = FIRST_PART.read_text(encoding="utf-8")
+    text = SAMPLE_PROGRAM.read_text(encoding="utf-8")
     rng = np.random.default_rng(0)
     points, _ = sample(build(parse(text)), FIRST_POINTS, rng)
     points = points + rng.normal(0, FIRST_NOISE_MM, points.shape)
-    cloud = Cloud(points, None, FIRST_PART.stem, "cloud", (), None)
+    cloud = Cloud(points, None, SAMPLE_PROGRAM.stem, "cloud", (), None)
     part = parts.of_program(text, cloud, None)
-    return parts.Work(cloud, FIRST_PART.stem, "mm", (part,), source="assets/sample/bracket.py (Apache-2.0)")
+    return parts.Work(cloud, SAMPLE_PROGRAM.stem, "mm", (part,), source="assets/sample/bracket.py (Apache-2.0)")

@@ -14,15 +14,14 @@ import numpy as np
 from cadrecode.config import TrainConfig, load_yaml
 from cadrecode.errors import ConfigError
 from cadrecode.jobs import queue
+from cadrecode.shipped import CONFIGS
 from cadrecode.ui.draw import film, form, html
-from cadrecode.ui.services import REPOSITORY
 from cadrecode.ui.words.text import Words
 
 if TYPE_CHECKING:
     from cadrecode.data.dataset import Pair, Programs
     from cadrecode.estimate import Estimate
 
-CONFIGS = REPOSITORY / "configs"
 PRESETS = {"quickstart": "quickstart.yaml", "lora": "train_config_lora.yaml", "qlora": "train_config_qlora.yaml"}
 INVENTED, OWN = "invented", "own"
 CHECKED = 60  # programs of a source that are read for its preview
