@@ -14,6 +14,7 @@ test: .venv/.installed-dev
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 .venv/.installed: requirements.txt
 	$(PYTHON) -m venv .venv

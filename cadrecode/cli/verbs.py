@@ -10,9 +10,10 @@ import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from cadrecode.cli.fit import fit_main
 from cadrecode.cli.shared import (
@@ -137,7 +138,7 @@ def merge_main(argv: Arguments = None) -> int:
 
 def inference_main(argv: Arguments = None) -> int:
     """Rebuild a point cloud as a program: `inference_lora.py`."""
-    parser = parser_of("inference", "Rebuild a point cloud, a mesh or a STEP file as a CadQuery program.")
+    parser = parser_of("reconstruct", "Rebuild a point cloud, a mesh or a STEP file as a CadQuery program.")
     parser.add_argument("--base_model", help="name or folder; by default the adapter's own, else the embedded base")
     parser.add_argument("--lora_path", help="folder of an adapter; a merged_model in it is preferred")
     source = parser.add_mutually_exclusive_group(required=True)
@@ -318,9 +319,10 @@ def build_dataset_main(argv: Arguments = None) -> int:
     return told(work)
 
 
-VERBS: dict[str, Callable[[Arguments], int]] = {
+Verb = Callable[[Arguments], int]
+VERBS: dict[str, Verb] = {
+    "reconstruct": inference_main,
     "train": train_main,
-    "inference": inference_main,
     "estimate": estimate_main,
     "merge": merge_main,
     "fit": fit_main,
@@ -330,16 +332,26 @@ VERBS: dict[str, Callable[[Arguments], int]] = {
 }
 
 
-def main(argv: Arguments = None) -> int:
-    """`python -m cadrecode <verb> ...`"""
+OTHER_NAMES = {"inference": "reconstruct", "build_dataset": "build-dataset"}
+
+
+def main(argv: Arguments = None, more: Mapping[str, Verb] = MappingProxyType({})) -> int:
+    """`cadrecode <verb> ...`. Returns the exit status.
+
+    Args:
+        argv: the words after the command's name; by default, those of this process.
+        more: verbs of rooms that this one may not import, by name.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
+    words[:1] = [OTHER_NAMES.get(word, word) for word in words[:1]]
+    verbs = {**more, **VERBS}
     parser = argparse.ArgumentParser(
         prog="cadrecode",
         description="Point clouds to short, editable CadQuery programs.",
-        epilog="\n".join(f"  {name:15}{(verb.__doc__ or '').splitlines()[0]}" for name, verb in VERBS.items()),
+        epilog="\n".join(f"  {name:15}{(verb.__doc__ or '').splitlines()[0]}" for name, verb in verbs.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "verb", choices=VERBS, metavar="verb", help=f"one of {', '.join(VERBS)}; each has its own --help"
+        "verb", choices=verbs, metavar="verb", help=f"one of {', '.join(verbs)}; each has its own --help"
     )
-    return VERBS[parser.parse_args(words[:1]).verb](words[1:])
+    return verbs[parser.parse_args(words[:1]).verb](words[1:])

@@ -28,7 +28,7 @@ OPEN_TO_ALL = (
 def arguments() -> argparse.ArgumentParser:
     """What `python app.py` accepts."""
     parser = argparse.ArgumentParser(
-        "app.py", description="Open the app: rebuild parts from point clouds, fine-tune, merge."
+        "app", description="Open the app: rebuild parts from point clouds, fine-tune, merge."
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for the whole network")
     parser.add_argument("--port", type=int, default=7860)
@@ -109,13 +109,13 @@ def is_local(host: str) -> bool:
         return host == "localhost"
 
 
-def run() -> NoReturn:
+def run(argv: Sequence[str] | None = None) -> NoReturn:
     """`main`, and the end of the process, without taking the interpreter apart: that takes seconds after torch and
     Gradio, and a thread that is in C++ at that moment, such as a model that warms, aborts the process.
     """
     gc.disable()  # until the page is open: of what is imported, nothing is garbage
     try:
-        status = main()
+        status = main(argv)
     except SystemExit as stop:  # of argparse, and of SIGTERM
         status = stop.code
     threading.excepthook = lambda _: None  # what follows takes torch's operators from a thread that still imports it
