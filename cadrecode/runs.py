@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Iterable
 from enum import StrEnum
@@ -29,6 +28,7 @@ ORIGIN = "origin.json"  # in a checkpoint: the base, the settings and the data t
 RESUMABLE = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "adapter_model.safetensors")
 DIED = "The process ended without saying why. The log may show it; out of memory is the usual reason."
 TAIL_BYTES = 256 * 1024
+SAME_START_SECONDS = 10  # psutil counts from the boot time, which moves a little when the system's clock is set
 
 
 class State(StrEnum):
@@ -145,8 +145,7 @@ class Run:
         return self._is_alive(self._read_status())
 
     def _is_alive(self, status: dict[str, Any]) -> bool:
-        pid = status.get("pid")
-        return pid is not None and process_start(pid) == status.get("process_start") is not None
+        return is_alive(status.get("pid"), status.get("process_start"))
 
     def _read_status(self) -> dict[str, Any]:
         try:
@@ -329,46 +328,23 @@ def checkpoint_problems(folder: str | Path) -> list[str]:
 
 
 def process_start(pid: int) -> float | None:
-    """When a living process started, in a unit of the system's own; None when there is none (a zombie is none).
+    """When a living process began, in seconds since 1970; None where there is none. A zombie does not live."""
+    import psutil  # here, because pretraining imports this file and does without psutil
 
-    Together with the number it names a process for good: numbers are given out again, starts are not.
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def is_alive(pid: int | None, began: float | None) -> bool:
+    """Whether the process with this number that began then is still alive.
+
+    Numbers are given out again, so the number alone does not identify a process.
     """
-    if sys.platform == "win32":
-        return _process_start_windows(pid)
-    if Path("/proc/self/stat").exists():
-        try:
-            # The name in brackets may hold spaces and brackets itself: count the fields from its end.
-            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        return None if fields[0] in "ZX" else float(fields[19])
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass  # it lives, and belongs to someone else
-    return 0.0  # no start time to be had: the number alone has to do
-
-
-def _process_start_windows(pid: int) -> float | None:
-    # os.kill(pid, 0) would send Ctrl-C here.
-    import ctypes
-    from ctypes import wintypes
-
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-    kernel.OpenProcess.restype = wintypes.HANDLE
-    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
-    if not handle:
-        return None
-    try:
-        code, times = wintypes.DWORD(), [wintypes.FILETIME() for _ in range(4)]
-        if not kernel.GetExitCodeProcess(wintypes.HANDLE(handle), ctypes.byref(code)) or code.value != 259:
-            return None
-        kernel.GetProcessTimes(wintypes.HANDLE(handle), *(ctypes.byref(t) for t in times))
-        return float((times[0].dwHighDateTime << 32) + times[0].dwLowDateTime)
-    finally:
-        kernel.CloseHandle(wintypes.HANDLE(handle))
+    now = None if pid is None else process_start(pid)
+    return now is not None and began is not None and abs(now - began) < SAME_START_SECONDS
 
 
 def _replace(path: Path, text: str) -> None:

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from filelock import FileLock
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.errors import RunError
-from cadrecode.runs import Run, State, checkpoint_problems, free_folder, process_start
+from cadrecode.runs import Run, State, checkpoint_problems, free_folder, is_alive, process_start
 from cadrecode.shipped import IMPORT_ROOT
 
 log = logging.getLogger(__name__)
@@ -249,7 +250,7 @@ def _processes(status: dict[str, Any]) -> list[int]:
     Each of those leads a group of its own, so that killing the launcher's would leave them at work.
     """
     found, above = [status["pid"]], status.get("launcher")
-    if above and process_start(above) == status["launcher_start"] is not None:
+    if above and is_alive(above, status["launcher_start"]):
         with contextlib.suppress(psutil.Error):
             head = psutil.Process(above)
             head.suspend()  # from here on it starts no other
@@ -269,19 +270,5 @@ def _wait_until_gone(run: Run, pids: list[int], seconds: float = 10) -> None:
 def _locked(runs_dir: Path) -> Iterator[None]:
     """Hold the folder's lock: one process or thread at a time decides what runs."""
     runs_dir.mkdir(parents=True, exist_ok=True)
-    with (runs_dir / ".lock").open("a+b") as file:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-            try:
-                yield
-            finally:
-                file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)  # let go when the file closes, or when the process dies
-            yield
+    with FileLock(runs_dir / ".lock"):  # released when the process dies, too
+        yield
