@@ -8,7 +8,7 @@ from cadrecode.config import TrainConfig
 
 
 def test_everything_is_there():
-    assert (shipped.EMBEDDED_BASE / "config.json").is_file()
+    assert (shipped.EMBEDDED_FOLDER / "config.json").is_file()
     assert (shipped.CLOUDS / "index.json").is_file()
     assert shipped.SAMPLE_PROGRAM.is_file()
     assert list(shipped.CONFIGS.glob("*.yaml"))
