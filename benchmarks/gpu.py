@@ -3,11 +3,10 @@
     python -m benchmarks.gpu [--device cuda] [--json FILE] [--parts lora,qlora,decode] [--shape qwen3-1.7b] [--steps 10]
     python -m benchmarks.gpu --device cpu --shape tiny --steps 2        # the same lines, in a minute, without a GPU
 
-The weights are random: nothing is downloaded. `ours` runs the pieces that `cadrecode.training.fit` runs. `plain` is the
-script one would write with PEFT and transformers' Trainer: the same network, adapter, optimizer and pairs, and all else
-as it comes: programs padded to max_seq_length, logits of every position, PEFT's own preparation of 4-bit bases. Both
-see the same pairs in each step, so that their losses can be compared. Each row of the table is a process of its own,
-with memory figures of its own; one that fails is reported and the others still run.
+The weights are random: nothing is downloaded. `ours` is what `cadrecode.training` runs, `plain` what one writes by the
+manuals of PEFT and transformers (benchmarks/sides.py). Both see the same pairs in each step, so that their losses can
+be compared. Each row of the table is a process of its own, with its own peak memory; a row that fails is reported, and
+the others still run.
 """
 
 from __future__ import annotations
@@ -24,8 +23,15 @@ import sys
 import tempfile
 import time
 import traceback
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+    from cadrecode.config import TrainConfig
+    from cadrecode.training.base import Precision
 
 WARM_UP = 3  # by default: steps before the clock runs: kernels are chosen, workers start, the optimizer's state is made
 SEED = 0
@@ -33,32 +39,10 @@ MAX_SEQ_LENGTH = 1024
 POINTS = 256
 # Tokens of 18 programs: evenly spaced quantiles of 500 programs of invent:general in Qwen's vocabulary (mean 139).
 TYPICAL = (48, 51, 62, 86, 89, 95, 102, 110, 120, 131, 143, 154, 162, 178, 202, 218, 247, 296)
+TWO = TYPICAL[5:12:6]  # two programs of typical length, for one core
 FULL = (MAX_SEQ_LENGTH - POINTS,) * 4  # the longest programs that the settings let through
 SMALL = (256,) * 4  # four programs of the same length, for machines without a GPU
 TAIL = 1500  # characters of a failed row's output that are shown
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A language model's sizes, as its config.json gives them."""
-
-    hidden_size: int
-    intermediate_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    head_dim: int
-    vocab_size: int
-
-
-SHAPES = {
-    "qwen3-1.7b": Shape(2048, 6144, 28, 16, 8, 128, 151_936),
-    "tiny": Shape(64, 128, 2, 4, 2, 16, 2048),
-    "narrow": Shape(512, 1536, 8, 8, 4, 64, 8192),
-    "deep": Shape(256, 1024, 24, 4, 2, 64, 2048),
-    "wide": Shape(1024, 4096, 4, 16, 16, 64, 4096),
-    "wordy": Shape(256, 768, 4, 8, 8, 32, 151_936),
-}
 
 
 @dataclass(frozen=True)
@@ -76,7 +60,7 @@ class Row:
         if self.part == "decode":
             return f"decode, batch {self.batch}"
         words = f"batch {len(self.lengths)}, typical"
-        if self.lengths != TYPICAL:
+        if len(set(self.lengths)) == 1:
             words = f"{len(self.lengths)} x {POINTS + self.lengths[0]:,} tokens"
         return f"{self.part}, {words}" + (", gradient checkpointing" if self.checkpointing else "")
 
@@ -104,6 +88,8 @@ ROWS = (  # in the order of importance: time may run out
     Row("qlora", "ours", SMALL),
     Row("qlora", "ours", SMALL, checkpointing=True),
     Row("lora", "plain", SMALL),
+    Row("lora", "ours", TWO),
+    Row("lora", "plain", TWO),
 )
 
 
@@ -113,7 +99,7 @@ ROWS = (  # in the order of importance: time may run out
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
-    arguments.add_argument("--shape", default="qwen3-1.7b", choices=sorted(SHAPES))
+    arguments.add_argument("--shape", default="qwen3-1.7b", help="of benchmarks/sides.py [%(default)s]")
     arguments.add_argument("--parts", default="lora,qlora,decode", help="which parts, with commas [%(default)s]")
     arguments.add_argument("--steps", type=int, default=10, help=f"timed steps, after {WARM_UP} others [%(default)s]")
     arguments.add_argument("--new-tokens", type=int, default=256, help="tokens to decode [%(default)s]")
@@ -132,7 +118,7 @@ def main() -> None:
     arguments.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.row is not None:
-        return _be_a_row(options)
+        return _measure_row(options)
     unknown = set(options.parts.split(",")) - {row.part for row in ROWS}
     if unknown:
         arguments.error(f"no part {min(unknown)!r}; there are lora, qlora and decode")
@@ -147,13 +133,13 @@ def _run_rows(options: argparse.Namespace) -> None:
     started = time.monotonic()
     numbers = [i for i, row in enumerate(ROWS) if row.part in options.parts.split(",")]
     ahead = options.ahead or min(4, max(1, (os.cpu_count() or 1) // 2))
-    report = {"about": {"shape": options.shape, **asdict(SHAPES[options.shape])}, "rows": []}
+    report = {"about": {"shape": options.shape}, "rows": []}
     waiting = {}
     for place, number in enumerate(numbers):
         row = ROWS[number]
         for other in numbers[place : place + ahead]:
             if other not in waiting:
-                waiting[other] = _start(other, options)
+                waiting[other] = start_row(other, options)
         process = waiting.pop(number)
         left = options.total_seconds - (time.monotonic() - started)
         if left <= 0:
@@ -161,7 +147,7 @@ def _run_rows(options: argparse.Namespace) -> None:
             process.wait()
             result = {"error": "not run: the time was up"}
         else:
-            result = _result(process, options.folder / str(number), min(options.seconds, left))
+            result = result_of(process, options.folder / str(number), min(options.seconds, left))
         report["about"] |= result.pop("about", {})
         report["rows"].append({"name": row.name, "side": row.side, **result})
         print(f"[{time.monotonic() - started:5.1f} s] {row.name}, {row.side}: {json.dumps(result)}", flush=True)
@@ -172,7 +158,7 @@ def _run_rows(options: argparse.Namespace) -> None:
     print(table(report["rows"]))
 
 
-def _start(number: int, options: argparse.Namespace) -> subprocess.Popen:
+def start_row(number: int, options: argparse.Namespace) -> subprocess.Popen:
     """A process that imports, which takes as long as the measuring, and then waits for a line."""
     # -P: this folder's kernels.py would be taken for the package `kernels` that transformers looks for.
     command = [sys.executable, "-P", __file__, "--row", str(number), "--folder", str(options.folder)]
@@ -189,7 +175,7 @@ def _start(number: int, options: argparse.Namespace) -> subprocess.Popen:
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment)
 
 
-def _result(process: subprocess.Popen, files: Path, seconds: float) -> dict:
+def result_of(process: subprocess.Popen, files: Path, seconds: float) -> dict:
     """Tell a waiting process to go, and read what it measured."""
     try:
         process.communicate(b"go\n", timeout=seconds)
@@ -205,7 +191,7 @@ def _result(process: subprocess.Popen, files: Path, seconds: float) -> dict:
     return {"error": words, "log": log[-TAIL:]}
 
 
-def _be_a_row(options: argparse.Namespace) -> None:
+def _measure_row(options: argparse.Namespace) -> None:
     """In the process of a row."""
     import peft  # noqa: F401
     import torch
@@ -217,8 +203,6 @@ def _be_a_row(options: argparse.Namespace) -> None:
     if not sys.stdin.readline():
         return  # whoever began this process is gone
     row = ROWS[options.row]
-    if options.layers:
-        SHAPES[options.shape] = replace(SHAPES[options.shape], num_hidden_layers=options.layers)
     try:
         torch.manual_seed(SEED)
         if options.device == "cpu":
@@ -250,56 +234,27 @@ def _version(name: str) -> str | None:
         return None
 
 
-# --- the network
+# --- training
 
 
-def _config(shape: Shape):
-    """The public config of Qwen3-1.7B-Base, and our point encoder."""
-    from transformers import Qwen3Config
-
-    return Qwen3Config(
-        **asdict(shape),
-        max_position_embeddings=32_768,
-        rms_norm_eps=1e-6,
-        rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
-        tie_word_embeddings=True,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-        point_encoder={"kind": "fourier", "n_points": POINTS},
-    )
-
-
-def _random_model(shape: str, device, dtype, stock: bool):
-    """Made where it is used: a random number for each weight takes the CPU minutes."""
-    import torch
-
-    from benchmarks.sides import network
-
-    with torch.device(device):
-        return network(stock)._from_config(_config(SHAPES[shape]), dtype=dtype)
-
-
-def _saved_model(options: argparse.Namespace, device, dtype) -> Path:
-    """The random model as a folder: quantising is a part of loading. Made by the first row that needs it."""
+def _saved_model(options: argparse.Namespace, device: torch.device, dtype: torch.dtype) -> Path:
+    """The random model as a folder, because quantising is a part of loading. Made by the first row that needs it."""
+    from benchmarks.sides import random_model
     from cadrecode.model.load import save_model
     from cadrecode.model.tokens import build_tokenizer
 
     folder = options.folder / "base"
     if not (folder / "tokenizer.json").exists():  # what save_model writes last
-        save_model(_random_model(options.shape, device, dtype, stock=False), build_tokenizer([]), folder)
+        save_model(random_model(options.shape, options.layers, device, dtype), build_tokenizer([]), folder)
         gc.collect()
     return folder
-
-
-# --- training
 
 
 def _train(row: Row, options: argparse.Namespace) -> dict:
     """Peak memory, speed and last loss of a few steps."""
     import torch
 
-    from benchmarks.sides import Clock, load_plain_4bit, our_trainer, plain_trainer
+    from benchmarks.sides import SHAPES, Clock, load_plain_4bit, our_trainer, plain_trainer, random_model, random_pairs
     from cadrecode.config import TrainConfig
     from cadrecode.training.base import Precision, free_memory, load_base
     from cadrecode.training.heap import return_freed_blocks
@@ -331,22 +286,24 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
         load = load_plain_4bit if row.side == "plain" else lambda c, p: load_base(c, p)[0]
         model = load(config, precision)
     else:
-        model = _random_model(options.shape, precision.device, precision.dtype, stock=row.side == "plain")
+        model = random_model(
+            options.shape, options.layers, precision.device, precision.dtype, stock=row.side == "plain"
+        )
     free_memory()
     gpu = options.device == "cuda"
     if gpu:
         torch.cuda.reset_peak_memory_stats()
     held = model.get_memory_footprint() / 2**30
-    views = _same_pairs(row.lengths, SHAPES[options.shape].vocab_size)
+    views = random_pairs(row.lengths, SHAPES[options.shape].vocab_size)
     clock = Clock(torch.cuda.synchronize if gpu else lambda: None)
     torch.manual_seed(SEED)  # the same adapters on both sides
     build = plain_trainer if row.side == "plain" else our_trainer
     trainer = build(config, precision, model, views, options.folder / f"run-{options.row}")
     trainer.add_callback(clock)
     trainer.train()
-    seconds = clock.ended[-1] - clock.ended[options.warm_up - 1]
+    seconds, used = (times[-1] - times[options.warm_up - 1] for times in (clock.ended, clock.used))
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    tokens = sum(row.lengths) + POINTS * len(row.lengths)  # padding is no work that was asked for
+    tokens = sum(row.lengths) + POINTS * len(row.lengths)  # padding is not counted as work
     return {
         "base_gib": round(held, 2),
         "peak_gib": round(peak_memory_mb() / 2**10, 2),
@@ -354,21 +311,23 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
         "reserved_gib": round(torch.cuda.max_memory_reserved() / 2**30, 2) if gpu else None,
         "step_ms": round(1000 * seconds / options.steps, 1),
         "samples_per_second": round(options.steps * len(row.lengths) / seconds, 2),
+        "samples_per_processor_second": round(options.steps * len(row.lengths) / used, 2),
         "tokens_per_second": round(options.steps * tokens / seconds),
         "first_loss": round(losses[0], 4),
         "last_loss": round(losses[-1], 4),
         "losses": losses,
-        "expected_gib": round(_expected(row, config, precision, options.shape, gpu) / 2**30, 2),
+        "expected_gib": round(_expected(row, options, config, precision) / 2**30, 2),
     }
 
 
-def _expected(row: Row, config, precision, shape: str, gpu: bool) -> int:
+def _expected(row: Row, options: argparse.Namespace, config: TrainConfig, precision: Precision) -> int:
     """Bytes that `cadrecode estimate` would say for our side of this row."""
+    from benchmarks.sides import network_config
     from cadrecode.estimate import FRAMEWORK_CPU
     from cadrecode.model.footprint import Adapter, footprint
 
     parts = footprint(
-        _config(SHAPES[shape]),
+        network_config(options.shape, options.layers),
         Adapter(config.lora_r, config.lora_alpha, config.lora_dropout, config.lora_target_modules),
         batch=len(row.lengths),
         tokens=max(row.lengths),
@@ -377,27 +336,8 @@ def _expected(row: Row, config, precision, shape: str, gpu: bool) -> int:
         checkpointing=row.checkpointing,
     )
     allocated = parts.weights + parts.adapter + parts.optimizer + parts.activations + parts.logits
-    return allocated + (0 if gpu else FRAMEWORK_CPU)  # a GPU's peak is what torch allocates, without CUDA's context
-
-
-def _same_pairs(lengths: tuple[int, ...], vocab_size: int):
-    """A batch of clouds and random words that looks the same in every epoch: (256, 3) points, START words END."""
-    import numpy as np
-
-    from cadrecode.data.batches import EncodedPair, Views
-    from cadrecode.data.dataset import Pair
-
-    class SamePairs(Views):
-        def __getitem__(self, item: int) -> dict:
-            return super().__getitem__(item % len(self.encoded))
-
-    rng = np.random.default_rng(SEED)
-    pairs = []
-    for number, length in enumerate(lengths):
-        points = rng.uniform(-1, 1, (POINTS, 3)).astype(np.float16)
-        words = rng.integers(3, vocab_size, length - 2).tolist()
-        pairs.append(EncodedPair(Pair(f"pair {number}", "", points), [1, *words, 2]))
-    return SamePairs(pairs, POINTS, seed=SEED)
+    # A GPU's peak is what torch allocates, without CUDA's context.
+    return allocated + (0 if options.device == "cuda" else FRAMEWORK_CPU)
 
 
 # --- decoding
@@ -407,13 +347,15 @@ def _decode(row: Row, options: argparse.Namespace) -> dict:
     """Greedy tokens a second, the prompt included, after a short warm-up."""
     import torch
 
+    from benchmarks.sides import random_model
     from cadrecode.model.decode import generate
     from cadrecode.model.load import pick_dtype
     from cadrecode.model.tokens import START, build_tokenizer
     from cadrecode.training.watch import peak_memory_mb
 
     device = torch.device(options.device)
-    model = _random_model(options.shape, device, pick_dtype(None, device), stock=row.side == "plain").eval()
+    dtype = pick_dtype(None, device)
+    model = random_model(options.shape, options.layers, device, dtype, stock=row.side == "plain").eval()
     tokenizer = build_tokenizer([])
     start = tokenizer.convert_tokens_to_ids(START)
     clouds = torch.rand(row.batch, POINTS, 3, generator=torch.Generator().manual_seed(SEED)) * 2 - 1

@@ -1,25 +1,65 @@
-"""The two sides of the training benchmarks: ours, and what one writes by the manuals of PEFT and transformers.
+"""What the training benchmarks share: networks with random weights, batches, and the two sides that are compared.
 
-Both train the same network, adapter and pairs with the same optimizer. `plain` is all else as it comes: programs padded
-to max_seq_length, the default collator, logits of every position, PEFT's own preparation of 4-bit bases. Only the order
-of its batches is ours, so that losses can be compared; where all rows are of one length, its time is that of any order.
+Both sides train the same network, adapter and pairs with the same optimizer. `ours` is what `cadrecode.training` runs.
+`plain` is what one writes by the manuals of PEFT and transformers: programs padded to max_seq_length, the default
+collator, logits of every position, PEFT's own preparation of 4-bit bases. Only the order of its batches is ours, so
+that losses can be compared; where all rows are of one length, its time is that of any order.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 from torch.utils.data import DataLoader
-from transformers import BitsAndBytesConfig, Qwen3ForCausalLM, Trainer, TrainerCallback, TrainingArguments
+from transformers import (
+    BitsAndBytesConfig,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 
-from cadrecode.data.batches import Collate, LikeLengths
+from cadrecode.config import TrainConfig
+from cadrecode.data.batches import Collate, EncodedPair, LikeLengths, Views
+from cadrecode.data.dataset import Pair
 from cadrecode.model.network import Qwen3WithPoints
 from cadrecode.runs import Run
+from cadrecode.training.base import Precision
 from cadrecode.training.finetune import AdapterTrainer, attach, training_arguments
+
+SEED = 0
+POINTS = 256
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A language model's sizes, as its config.json gives them."""
+
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    vocab_size: int
+
+
+SHAPES = {
+    "qwen3-1.7b": Shape(2048, 6144, 28, 16, 8, 128, 151_936),
+    "embedded": Shape(320, 960, 8, 10, 5, 32, 829),
+    "tiny": Shape(64, 128, 2, 4, 2, 16, 2048),
+    "narrow": Shape(512, 1536, 8, 8, 4, 64, 8192),
+    "deep": Shape(256, 1024, 24, 4, 2, 64, 2048),
+    "wide": Shape(1024, 4096, 4, 16, 16, 64, 4096),
+    "wordy": Shape(256, 768, 4, 8, 8, 32, 151_936),
+}
 
 
 class StockQwen3ForCausalLM(Qwen3WithPoints):
@@ -34,13 +74,60 @@ class StockQwen3ForCausalLM(Qwen3WithPoints):
         )
 
 
-def network(stock: bool) -> type:
+def network(stock: bool) -> type[Qwen3WithPoints]:
     """Our network, or the same with transformers' own forward."""
     return StockQwen3ForCausalLM if stock else Qwen3WithPoints
 
 
-def our_trainer(config, precision, model, views, folder: Path):
-    """As `cadrecode.training.fit` builds it: `attach` and `training_arguments` are its steps."""
+def network_config(name: str, layers: int = 0) -> Qwen3Config:
+    """The public config of Qwen3-1.7B-Base with the sizes of a shape, and our point encoder. Args: layers: 0: all."""
+    encoder = {"kind": "patch", "n_points": POINTS, "n_tokens": 64, "neighbours": 16, "width": 256, "layers": 3}
+    config = Qwen3Config(
+        **asdict(SHAPES[name]),
+        max_position_embeddings=32_768,
+        rms_norm_eps=1e-6,
+        rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
+        tie_word_embeddings=True,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+        point_encoder=encoder if name == "embedded" else {"kind": "fourier", "n_points": POINTS},
+    )
+    if layers:
+        config.num_hidden_layers, config.layer_types = layers, config.layer_types[:layers]
+    return config
+
+
+def random_model(
+    name: str, layers: int, device: torch.device, dtype: torch.dtype, *, stock: bool = False
+) -> Qwen3WithPoints:
+    """A network with random weights, made where it is used: drawing each weight takes a CPU minutes."""
+    with torch.device(device):
+        return network(stock)._from_config(network_config(name, layers), dtype=dtype)
+
+
+class SamePairs(Views):
+    """Pairs that look the same in every epoch, as they do to a script that prepares its rows once."""
+
+    def __getitem__(self, item: int) -> dict:
+        return super().__getitem__(item % len(self.encoded))
+
+
+def random_pairs(lengths: tuple[int, ...], vocab_size: int) -> SamePairs:
+    """A batch of random clouds and random words. Args: lengths: tokens of each program, START and END among them."""
+    rng = np.random.default_rng(SEED)
+    pairs = []
+    for number, length in enumerate(lengths):
+        points = rng.uniform(-1, 1, (POINTS, 3)).astype(np.float16)
+        words = rng.integers(3, vocab_size, length - 2).tolist()
+        pairs.append(EncodedPair(Pair(f"pair {number}", "", points), [1, *words, 2]))
+    return SamePairs(pairs, POINTS, seed=SEED)
+
+
+def our_trainer(
+    config: TrainConfig, precision: Precision, model: Qwen3WithPoints, views: Views, folder: Path
+) -> Trainer:
+    """The trainer that `cadrecode.training` builds."""
     model = attach(config, model)
     return AdapterTrainer(
         origin={},
@@ -51,7 +138,9 @@ def our_trainer(config, precision, model, views, folder: Path):
     )
 
 
-def plain_trainer(config, precision, model, views, folder: Path):
+def plain_trainer(
+    config: TrainConfig, precision: Precision, model: Qwen3WithPoints, views: Views, folder: Path
+) -> Trainer:
     """What one writes by the manuals of PEFT and transformers, with the settings of `our_trainer`."""
     if config.use_qlora:
         model = prepare_model_for_kbit_training(model)
@@ -101,7 +190,7 @@ class PlainTrainer(Trainer):
         return self.accelerator.prepare(loader)
 
 
-def load_plain_4bit(config, precision):
+def load_plain_4bit(config: TrainConfig, precision: Precision) -> Qwen3WithPoints:
     """A base in 4 bits as the manual of transformers has it."""
     return network(stock=True).from_pretrained(
         config.base_model_name,
@@ -135,7 +224,7 @@ def padded(item: dict, pad: int, slots: int, width: int) -> dict:
 
 
 class Clock(TrainerCallback):
-    """Notes when each step ended, and how much of the processor it had by then; keeps the Trainer from saving."""
+    """Notes when each step ended, and the processor time by then; keeps the Trainer from saving."""
 
     def __init__(self, synchronise: Callable[[], None] = lambda: None):
         self.synchronise = synchronise

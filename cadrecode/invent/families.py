@@ -1,8 +1,8 @@
 """How invented parts are put together: each family draws a list of slabs, in arbitrary units, for `invent` to check.
 
 `general` is what the embedded base model was trained on, and what its figures are of: no draw of it may change.
-`designs` is nearer to real programs (benchmarks/distribution.md): thinner plates, more cuts, single holes, loops of two
-edges and of many, bent and slanted ones. The other families are narrow on purpose: dialects to fine-tune on.
+`designs` is nearer to real programs: thinner plates, more cuts, single holes, loops of two edges and of many, bent and
+slanted ones. The other families are narrow on purpose: dialects to fine-tune on.
 """
 
 from __future__ import annotations

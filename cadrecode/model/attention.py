@@ -1,8 +1,8 @@
 """Attention for training in bfloat16 on a CPU, whose rows are short.
 
 torch's kernel for CPUs never holds the scores of a whole row, which long rows need; for short ones plain matrix
-products are about twice as fast (`python -m benchmarks.attention`). This holds the scores of one layer at a time,
-forward and again backward; what it keeps in between is what torch's keeps.
+products are about twice as fast (`python -m benchmarks.training attention`). This holds the scores of one layer at a
+time, forward and again backward; between the two it keeps what torch's kernel keeps.
 """
 
 from __future__ import annotations

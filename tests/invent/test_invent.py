@@ -70,7 +70,7 @@ def test_the_parts_that_figures_are_of_stay_the_same():
 
 
 def test_designs_are_thinner_and_more_cut_and_have_shorter_and_longer_loops():
-    """Each as benchmarks/distribution.md has it of real programs, beside `general`."""
+    """Each is a statistic in which real programs differ from `general`, too."""
     seen = {}
     for family in ("general", "designs"):
         rng = np.random.default_rng(2)
