@@ -1,15 +1,27 @@
-# make app   opens the app        make test   runs the tests        make lint   checks the style
+# make app        opens the app
+# make test       the truths, in at most 4 minutes on 2 cores        make test-all   everything that needs no GPU
+# make test-gpu   what only a GPU can show; fails without one        make lint       style and types
 PYTHON ?= python3.11
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 BIN := .venv/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: app test lint
+.PHONY: app test test-slow test-all test-gpu lint
 
 app: .venv/.installed
 	$(BIN)/python app.py $(ARGS)
 
 test: .venv/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) $(PARALLEL) $(ARGS)
+
+test-slow: .venv/.installed-dev
+	$(PYTEST) $(PARALLEL) -m 'slow and not gpu' $(ARGS)
+
+test-all: test test-slow
+
+test-gpu: .venv/.installed-dev
+	$(PYTEST) -m 'gpu' $(ARGS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -158,5 +158,13 @@ def page(browser, app):
     assert "A handler failed" not in app.said(), app.said()
 
 
+@pytest.fixture
+def opened(page, app):
+    """The Reconstruct tab with its sample part drawn."""
+    page.goto(app.url)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
+    return page
+
+
 def _leaves(url: str) -> bool:
     return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))

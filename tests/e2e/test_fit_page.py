@@ -10,7 +10,7 @@ from cadrecode.cloud import read_cloud
 
 from .conftest import slide
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 REBUILD_SECONDS = 120
 FITTED = re.compile(r"both ways ([\d.,e-]+) mm \(([\d.,e-]+) mm before the fit\)")

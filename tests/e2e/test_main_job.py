@@ -17,7 +17,7 @@ from cadrecode.ui.words.text import Words
 
 from .conftest import SIZES, fill
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 STEPS = 20
 FORM = {"max_steps": STEPS, "per_device_train_batch_size": 4, "learning_rate": "2e-3"}  # enough for a loss that falls

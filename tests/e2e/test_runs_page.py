@@ -12,7 +12,7 @@ from cadrecode.ui.words.text import Words
 
 from .conftest import SIZES, fill, slide, upload
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TINY = {"max_steps": 4, "per_device_train_batch_size": 4, "lora_r": 4, "lora_alpha": 8}
 FOLD = {"max_train_samples": 24, "max_eval_samples": 6, "eval_programs": 3, "eval_steps": 2, "save_steps": 2,

@@ -11,7 +11,7 @@ from gradio_client.exceptions import AppError
 
 from .conftest import REPOSITORY, SIZES, App, free_port, slide
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 CLOUDS = REPOSITORY / "assets" / "clouds"
 DIAGONAL = [("narrow", "/zh"), ("wide", "/")]  # each width and each language once; all four: test_runs_page.py

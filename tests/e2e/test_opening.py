@@ -1,0 +1,23 @@
+"""One page in a real browser, for `make test`: the sample part is drawn, and its mesh and program follow a slider."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+def program(page) -> str:
+    return page.locator("#program .cm-content").inner_text()
+
+
+def test_a_slider_changes_the_part_and_reset_brings_it_back(opened):
+    before = program(opened)
+    assert "circle(4.5" in before
+    field = opened.get_by_label(re.compile("number input for hole 1 radius")).first
+    field.fill("6")
+    field.press("Enter")
+    opened.wait_for_function("() => document.querySelector('#program .cm-content').innerText.includes('circle(6,')")
+    opened.locator("#numbers").get_by_text("your program").wait_for()
+    opened.get_by_role("button", name="Reset", exact=True).click()
+    opened.wait_for_function("() => document.querySelector('#program .cm-content').innerText.includes('circle(4.5,')")
