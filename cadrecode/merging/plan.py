@@ -27,7 +27,7 @@ from transformers import PreTrainedModel
 
 from cadrecode.errors import ModelError
 from cadrecode.merging.lazy import Stored, empty_network, own_tensors, rows_of
-from cadrecode.merging.shards import write_tensors
+from cadrecode.merging.write import write_tensors
 from cadrecode.model.adapters import AdapterCounts, adapter_base, count_tensors, load_adapter, read_adapter
 from cadrecode.model.load import ENCODER_PREFIX, read_base
 from cadrecode.shipped import IMPORT_ROOT

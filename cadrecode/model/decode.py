@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
+from cadrecode.model.decoder import PlainStep, step_of
 from cadrecode.model.mask import EdgeMask, GrammarMask, grammar_mask
-from cadrecode.model.step import PlainStep, step_of
 from cadrecode.model.tokens import END, START, decode_program
 
 MAX_NEW_TOKENS = 768  # CAD-Recode's

@@ -27,7 +27,7 @@ from transformers import (
 )
 
 from cadrecode.errors import ModelError
-from cadrecode.model.download import Tell, bars_for
+from cadrecode.model.hub import Tell, bars_for
 from cadrecode.model.network import NETWORKS
 from cadrecode.model.tokens import END, PAD, START
 from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER

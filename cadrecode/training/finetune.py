@@ -32,11 +32,11 @@ from cadrecode.training.base import Precision, Stopped, fetch_base, free_memory,
 from cadrecode.training.card import compare, write_card
 from cadrecode.training.checkpoints import origin_of, refuse_strangers
 from cadrecode.training.heap import is_scarce, return_freed_blocks
-from cadrecode.training.loop import AdapterTrainer
 from cadrecode.training.preflight import check_disk, check_labels, out_of_memory, say_estimate, try_longest_batch
 from cadrecode.training.reading import read_programs
 from cadrecode.training.saving import check_saved, merge_beside, size_mb
 from cadrecode.training.trackers import prepare_tracker
+from cadrecode.training.trainer import AdapterTrainer
 from cadrecode.training.watch import RunFolder
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from transformers import DynamicCache
 from cadrecode.model import decode, step
 from cadrecode.model.adapters import attach_lora
 from cadrecode.model.decode import generate
-from cadrecode.model.step import PlainStep, Step, step_of
+from cadrecode.model.decoder import PlainStep, Step, step_of
 
 from .tiny import FOURIER, PATCH, learn, make_batch, make_model
 

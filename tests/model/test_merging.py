@@ -18,7 +18,7 @@ from cadrecode.merging.lazy import Stored, empty_network
 from cadrecode.merging.merge import merge
 from cadrecode.merging.plan import merge_adapters
 from cadrecode.merging.proof import probe
-from cadrecode.merging.shards import write_tensors
+from cadrecode.merging.write import write_tensors
 from cadrecode.model.adapters import CONFIG_FILE, attach_lora, load_adapter, save_adapter
 from cadrecode.model.load import load_model, read_base, read_weights, save_model
 

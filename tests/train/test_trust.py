@@ -15,7 +15,7 @@ from cadrecode.model.adapters import read_adapter
 from cadrecode.model.team import Team
 from cadrecode.runs import SEAL, Run, State, checkpoint_problems
 from cadrecode.training import checkpoints, loop, preflight, watch
-from cadrecode.training.loop import AdapterTrainer
+from cadrecode.training.trainer import AdapterTrainer
 
 STEPS = 9
 
