@@ -349,7 +349,7 @@ def _decode(row: Row, options: argparse.Namespace) -> dict:
 
     from benchmarks.sides import random_model
     from cadrecode.model.decode import generate
-    from cadrecode.model.load import pick_dtype
+    from cadrecode.model.devices import pick_dtype
     from cadrecode.model.tokens import START, build_tokenizer
     from cadrecode.training.watch import peak_memory_mb
 

@@ -136,9 +136,9 @@ class Engine:
                 return
             load_model = self._load_model
             if load_model is None:
-                from cadrecode import model as models
+                from cadrecode.model.importing import import_in_turn
 
-                models.import_in_turn("load", "decode")  # and torch with them
+                import_in_turn("load", "decode")  # and torch with them
                 from cadrecode.model.load import load_model
 
             model, tokenizer = load_model(base, device=self.device)
@@ -162,9 +162,9 @@ class Engine:
             if known is not None and known.folder.resolve() != info.folder.resolve():
                 raise ModelError(f"The name {name!r} is taken by the adapter in {known.folder}. Choose another name.")
             if known is None or known.written_at != info.written_at:  # the run has saved again since
-                from cadrecode import model as models
+                from cadrecode.model.importing import import_in_turn
 
-                models.import_in_turn("adapters")
+                import_in_turn("adapters")
                 from cadrecode.model import adapters
 
                 # Under a fresh name each time, so that the old one is there until the new one is.

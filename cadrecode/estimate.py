@@ -120,9 +120,9 @@ def recommended(available_bytes: int) -> dict[str, Any]:
 
 @lru_cache(maxsize=64)  # of the settings alone: free memory is looked at anew each time
 def _parts(settings: TrainConfig, longest: int | None):
-    from cadrecode import model as models
+    from cadrecode.model.importing import import_in_turn
 
-    models.import_in_turn("footprint")
+    import_in_turn("footprint")
     from cadrecode.model.encoder import PointEncoderSettings
     from cadrecode.model.footprint import Adapter, base_config, footprint
 
@@ -155,7 +155,7 @@ def _dtype(settings: TrainConfig, gpu: bool):
     import torch
 
     if not gpu:
-        from cadrecode.model.load import cpu_training_dtype
+        from cadrecode.model.devices import cpu_training_dtype
 
         return cpu_training_dtype(settings.mixed_precision, settings.quantization)
     return {"bf16": torch.bfloat16, "fp16": torch.float16, "no": torch.float32}[settings.mixed_precision]

@@ -38,7 +38,8 @@ from cadrecode.data.stream import (
 from cadrecode.errors import ProgramError, RunError
 from cadrecode.invent.draw import FAMILIES
 from cadrecode.model.decode import generate
-from cadrecode.model.load import load_tokenizer, pick_device, save_model
+from cadrecode.model.devices import pick_device
+from cadrecode.model.load import load_tokenizer, save_model
 from cadrecode.model.network import IGNORED, new_model
 from cadrecode.model.team import Team, own_device
 from cadrecode.model.tokens import PAD, build_tokenizer, encode_program

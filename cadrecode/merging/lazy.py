@@ -18,8 +18,9 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from cadrecode.errors import ModelError
-from cadrecode.model.load import ENCODER_PREFIX, BaseFolder, Weights
+from cadrecode.model.load import BaseFolder
 from cadrecode.model.network import NETWORKS
+from cadrecode.model.weights import ENCODER_PREFIX, Weights
 
 WHOLE = {"F32", "BF16", "F16"}  # anything else is quantised, or no weight
 PIECE_NUMBERS = 2**24  # in memory at once of the vocabulary's matrix; whole, it is as large as many layers

@@ -29,7 +29,8 @@ from cadrecode.errors import ModelError
 from cadrecode.merging.lazy import Stored, empty_network, own_tensors, rows_of
 from cadrecode.merging.write import write_tensors
 from cadrecode.model.adapters import AdapterCounts, adapter_base, count_tensors, load_adapter, read_adapter
-from cadrecode.model.load import ENCODER_PREFIX, read_base
+from cadrecode.model.load import read_base
+from cadrecode.model.weights import ENCODER_PREFIX, SINGLE_FILE
 from cadrecode.shipped import IMPORT_ROOT
 
 log = logging.getLogger(__name__)
@@ -191,7 +192,7 @@ def merge_adapters(
         sums = Sums(base_name, adapter)
         dtype = sums.base.weights.main_dtype()
         partial.mkdir(parents=True)
-        write_tensors(partial, sums.shapes, stored_dtypes(sums), sums)
+        write_tensors(partial / SINGLE_FILE, sums.shapes, stored_dtypes(sums), sums)
         sums.write_words(partial, dtype)
         seen = _proved(base_name, adapter, partial)
         on_verified()

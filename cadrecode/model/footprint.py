@@ -18,7 +18,8 @@ from transformers import AttentionInterface, PretrainedConfig, Qwen2Config, Qwen
 
 from cadrecode.model import adapters
 from cadrecode.model.encoder import PointEncoderSettings, build_point_encoder
-from cadrecode.model.load import KEPT_WHOLE, find_folder, read_config
+from cadrecode.model.hub import find_folder
+from cadrecode.model.load import NEVER_QUANTISED, read_config
 from cadrecode.model.network import LOGITS_BYTES, NETWORKS
 from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
@@ -159,7 +160,7 @@ def _held(model: nn.Module, name: str, parameter: nn.Parameter, quantization: st
     """Bytes of one frozen parameter."""
     count = parameter.numel()
     linear = isinstance(model.get_submodule(name.rpartition(".")[0]), nn.Linear) and name.endswith("weight")
-    if quantization is None or not linear or any(whole in name for whole in KEPT_WHOLE):
+    if quantization is None or not linear or any(whole in name for whole in NEVER_QUANTISED):
         return count * parameter.element_size()
     if quantization == "8bit":
         return count + 4 * parameter.shape[0]

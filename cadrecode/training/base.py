@@ -13,7 +13,9 @@ import torch
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError
 from cadrecode.model.attention import attend_short_rows
-from cadrecode.model.load import cpu_training_dtype, find_folder, load_model, pick_device
+from cadrecode.model.devices import cpu_training_dtype, pick_device
+from cadrecode.model.hub import find_folder
+from cadrecode.model.load import load_model
 from cadrecode.model.team import own_device
 from cadrecode.runs import Run, State
 

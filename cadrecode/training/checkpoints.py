@@ -12,7 +12,8 @@ from typing import Any
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import EncodedPair
 from cadrecode.errors import RunError
-from cadrecode.model.load import weights_fingerprint
+from cadrecode.model.hub import find_folder
+from cadrecode.model.weights import weights_fingerprint
 from cadrecode.runs import ORIGIN, SEAL, Run, checkpoint_step, seal_checkpoint
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def origin_of(config: TrainConfig, pairs: list[EncodedPair], processes: int) -> 
     values = config.model_dump(mode="json")
     return {
         "settings": {name: values[name] for name in (*MUST_AGREE, *SHOULD_AGREE)},
-        "base_weights": weights_fingerprint(config.base_model_name),
+        "base_weights": weights_fingerprint(find_folder(config.base_model_name)),
         "processes": processes,
         "programs": len(pairs),
         "data": data.hexdigest()[:16],

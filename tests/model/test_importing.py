@@ -5,11 +5,11 @@ import sys
 
 PROGRAM = """
 import importlib, threading
-from cadrecode import model
+from cadrecode.model.importing import import_in_turn
 failed = []
 def need(module):
     try:
-        model.import_in_turn(module)
+        import_in_turn(module)
         importlib.import_module(f"cadrecode.model.{module}")
     except ImportError as error:
         failed.append(error)
@@ -29,7 +29,8 @@ def test_threads_that_import_at_once_all_get_whole_modules():
 
 def test_decoding_does_not_wait_for_the_adapters_library():
     program = (
-        "import sys\nfrom cadrecode import model\nmodel.import_in_turn('load', 'decode')\nprint('peft' in sys.modules)"
+        "import sys; from cadrecode.model.importing import import_in_turn; import_in_turn('load', 'decode'); "
+        "print('peft' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

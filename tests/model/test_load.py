@@ -12,9 +12,10 @@ from safetensors.torch import load_file, save_file
 from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
 from cadrecode.errors import ModelError
-from cadrecode.model import load
+from cadrecode.model import hub
 from cadrecode.model.footprint import base_config
 from cadrecode.model.load import load_model, save_model
+from cadrecode.model.weights import read_weights
 
 from .tiny import FOURIER, PATCH, SIZES, make_batch, make_model
 
@@ -67,7 +68,7 @@ def test_stored_in_half_precision_but_for_the_encoder(tokenizer, tmp_path):
     assert kinds["model.embed_tokens.weight"] == torch.bfloat16
     assert all(kind == torch.float32 for name, kind in kinds.items() if name.startswith("point_encoder."))
     assert json.loads((tmp_path / "config.json").read_text())["dtype"] == "bfloat16"
-    assert load.read_weights(tmp_path, "it").main_dtype() == torch.bfloat16
+    assert read_weights(tmp_path, "it").main_dtype() == torch.bfloat16
     again, _ = load_model(tmp_path, device="cpu")
     assert again.lm_head.weight.dtype == torch.float32  # the CPU's
     torch.testing.assert_close(logits_of(again, tokenizer), logits_of(model, tokenizer), rtol=0.05, atol=0.02)
@@ -252,7 +253,7 @@ def test_a_checkpoint_without_tokenizer_names_where_it_is(saved, monkeypatch):
 
 
 def test_the_embedded_base_is_missed_in_words(tmp_path, monkeypatch):
-    monkeypatch.setattr(load, "EMBEDDED_FOLDER", tmp_path)
+    monkeypatch.setattr(hub, "EMBEDDED_FOLDER", tmp_path)
     with pytest.raises(ModelError, match=r"embedded base model is not in this checkout.*pretrain"):
         load_model()
 

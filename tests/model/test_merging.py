@@ -3,7 +3,6 @@
 import json
 import shutil
 import weakref
-from functools import partial
 
 import pytest
 import torch
@@ -18,9 +17,9 @@ from cadrecode.merging.lazy import Stored, empty_network
 from cadrecode.merging.merge import merge
 from cadrecode.merging.plan import merge_adapters
 from cadrecode.merging.proof import probe
-from cadrecode.merging.write import write_tensors
 from cadrecode.model.adapters import CONFIG_FILE, attach_lora, load_adapter, save_adapter
-from cadrecode.model.load import load_model, read_base, read_weights, save_model
+from cadrecode.model.load import load_model, read_base, save_model
+from cadrecode.model.weights import SINGLE_FILE, read_weights
 
 from .tiny import FOURIER, PATCH, learn, make_batch, make_model
 
@@ -117,19 +116,11 @@ def test_in_16_bits_it_is_the_rounded_sum(base, adapters, tokenizer, tmp_path):
 
 
 @pytest.mark.usefixtures("proof_here")
-def test_shards_are_no_larger_than_asked_and_load_everywhere(base, adapters, tokenizer, tmp_path, monkeypatch):
-    whole, _ = merged(base, adapters[0], tmp_path / "whole")
-    monkeypatch.setattr(merging, "write_tensors", partial(write_tensors, shard_bytes=20_000))
-    sharded, _ = merged(base, adapters[0], tmp_path / "sharded")
-    files = sorted((tmp_path / "sharded").glob("*.safetensors"))
-    assert len(files) > 3
-    assert files[0].name == f"model-00001-of-{len(files):05}.safetensors"
-    for path in files:
-        tensors = load_file(path)
-        assert len(tensors) == 1 or sum(value.nbytes for value in tensors.values()) <= 20_000
-    plain = Qwen3ForCausalLM.from_pretrained(tmp_path / "sharded").state_dict()  # by transformers' own class
-    for name, value in whole.items():
-        assert torch.equal(sharded[name], value), name
+def test_it_is_one_file_that_transformers_own_class_loads(base, adapters, tmp_path):
+    tensors, _ = merged(base, adapters[0], tmp_path / "merged")
+    assert [path.name for path in (tmp_path / "merged").glob("*.safetensors*")] == [SINGLE_FILE]
+    plain = Qwen3ForCausalLM.from_pretrained(tmp_path / "merged").state_dict()
+    for name, value in tensors.items():
         assert "point_encoder" in name or torch.equal(plain[name], value), name
 
 
