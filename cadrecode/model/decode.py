@@ -1,28 +1,33 @@
-"""From point clouds to program texts: one pass over the prompts, then a token at a time with a cache.
+"""From point clouds to program texts: a pass over the prompts, then a token at a time with a cache.
 
-A small loop of our own. All prompts are equally long (points, then START), so no row needs padding or a mask; rows
-that have ended are dropped; a stop is seen after every token. `generate` of transformers does none of the three. Nor
-does a token go through the whole of a network's layers: see `Step`.
+The loop is our own. All prompts are equally long (points, then START), so no row needs padding or a mask; rows that
+have ended are dropped; a request to stop is seen after every token. `generate` of transformers does none of the three,
+and calls every module of the network for each token: see `FastDecoder`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from transformers import DynamicCache, PreTrainedTokenizerBase
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-from cadrecode.model.decoder import PlainStep, step_of
+from cadrecode.model.decoder import FastDecoder, PlainDecoder, decoder_of
 from cadrecode.model.mask import EdgeMask, GrammarMask, grammar_mask
 from cadrecode.model.tokens import END, START, decode_program
 
+if TYPE_CHECKING:
+    from peft import PeftModel
+
 MAX_NEW_TOKENS = 768  # CAD-Recode's
+Pick = Callable[[torch.Tensor, list[int]], torch.Tensor]  # (rows, V) logits and the rows' numbers -> (rows,) int64
 
 
 @torch.inference_mode()
 def generate(
-    model,
+    model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     clouds: torch.Tensor | np.ndarray,
     *,
@@ -38,17 +43,16 @@ def generate(
     """Write a program for each cloud.
 
     Args:
-        model: a network of ours, or one wrapped by PEFT; put into eval mode while it writes.
+        model: a network of ours, or one that PEFT wraps; in eval mode while it writes.
         clouds: (B, N, 3) float, MODEL; the same cloud B times, or B draws from it, for B candidates.
-        temperature: 0 takes the likeliest token; higher is bolder. One for all, or B of them. top_p: keep the likeliest
-            tokens that hold this share of the probability.
-        max_new_tokens: cut longer programs here, and where the model's positions end.
+        temperature: 0 takes the likeliest token; a higher temperature is bolder. A number for all rows, or B numbers.
+        top_p: draw from the likeliest tokens that hold this share of the probability.
+        max_new_tokens: longer programs are cut here, and where the model's positions end.
         seed: the same seed, clouds and settings give the same programs.
         mask_edges: never write an edge that ends where it begins; see `EdgeMask` for the tokenizers that allow it.
-        grammar: write nothing but the language, as `program.grammar` has it; see `GrammarMask`.
-        stop: asked after every token; once it says True, programs that have no end yet are given up, and come back
-            empty.
-        on_token: told after every token how many there are and how many rows still go on.
+        grammar: write only what `program.grammar` allows; see `GrammarMask`.
+        stop: called after every token; once it returns True, unfinished programs are given up, and are empty texts.
+        on_token: called after every token with (tokens so far, rows that go on).
     Returns: B texts, without special tokens.
     """
     network = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -73,30 +77,30 @@ def generate(
 
 
 def _decode(
-    network,
-    clouds,
+    network: PreTrainedModel,
+    clouds: torch.Tensor,
     *,
-    start_id,
-    end_id,
-    pick,
+    start_id: int,
+    end_id: int,
+    pick: Pick,
     edges: EdgeMask | None,
     grammar: GrammarMask | None,
-    max_new_tokens,
-    stop,
-    on_token,
+    max_new_tokens: int,
+    stop: Callable[[], bool] | None,
+    on_token: Callable[[int, int], None] | None,
 ) -> list[list[int]]:
     """The tokens of each row, END left out."""
     embeds = network.prompt_embeds(clouds, start_id)  # (B, n_tokens + 1, hidden)
     max_new_tokens = min(max_new_tokens, network.config.max_position_embeddings - embeds.shape[1])
     embed, cache = network.get_input_embeddings(), DynamicCache(config=network.config)
-    step = PlainStep(network, cache)
+    decoder: FastDecoder | PlainDecoder = PlainDecoder(network, cache)
     rows: list[list[int]] = [[] for _ in range(len(clouds))]
-    alive = list(range(len(clouds)))  # which row of the batch each row of the cache is
+    alive = list(range(len(clouds)))  # the row of the batch that each row of the cache belongs to
     states = [grammar.start] * len(clouds) if grammar is not None else []
     for count in range(1, max_new_tokens + 1):
-        logits = step(embeds)  # (rows alive, V)
+        logits = decoder(embeds)  # (rows alive, V)
         if count == 1:
-            step = step_of(network, cache)
+            decoder = decoder_of(network, cache)
         if grammar is not None:
             logits = grammar.restrict(logits, [states[row] for row in alive])
         if edges is not None:
@@ -104,7 +108,7 @@ def _decode(
                 for token in edges.forbidden(rows[row]):
                     logits[place, token] = -torch.inf
         tokens = pick(logits, alive)  # (rows alive,)
-        written = tokens.tolist()  # the one time that the processor waits for the device
+        written = tokens.tolist()  # here alone the processor waits for the device
         for row, token in zip(alive, written):
             if token != end_id:
                 rows[row].append(token)
@@ -114,7 +118,7 @@ def _decode(
             going = [place for place, token in enumerate(written) if token != end_id]
             alive = [alive[place] for place in going]
             kept = torch.tensor(going, dtype=torch.long, device=tokens.device)
-            step.keep(kept)
+            decoder.keep(kept)
             tokens = tokens[kept]
         if on_token is not None:
             on_token(count, len(alive))
@@ -128,21 +132,22 @@ def _decode(
     return rows
 
 
-def _picker(temperatures: np.ndarray, top_p: float, seed: int):
-    """How the next tokens are chosen: (rows, V) logits and the rows' numbers in, (rows,) int64 out.
+def _picker(temperatures: np.ndarray, top_p: float, seed: int) -> Pick:
+    """The function that chooses the next tokens.
 
-    Args: temperatures: (B,), of every row of the batch, ended or not.
+    Args:
+        temperatures: (B,), of every row of the batch, ended or not.
     """
     generator = torch.Generator().manual_seed(seed)
     n_sampled = np.count_nonzero(temperatures > 0)
-    order = np.cumsum(temperatures > 0) - 1  # of a sampled row among them
+    order = np.cumsum(temperatures > 0) - 1  # of a sampled row among the sampled rows
 
     def pick(logits: torch.Tensor, alive: list[int]) -> torch.Tensor:
         sampled = [place for place, row in enumerate(alive) if temperatures[row] > 0]
         if not sampled:
             return logits.argmax(dim=-1)
-        # One draw for every sampled row of the batch, ended or not, made on the CPU: what a row writes depends neither
-        # on when the others end nor on the device.
+        # A draw for every sampled row of the batch, ended or not, made on the CPU: so what a row writes depends neither
+        # on when the other rows end nor on the device.
         draws = torch.rand(n_sampled, generator=generator)
         rows = [alive[place] for place in sampled]
         draws = draws[order[rows]].to(logits.device)
@@ -157,12 +162,12 @@ def _picker(temperatures: np.ndarray, top_p: float, seed: int):
 
 
 def _sampled(logits: torch.Tensor, draws: torch.Tensor, top_p: float) -> torch.Tensor:
-    """(rows, V) logits and (rows,) draws from [0, 1) -> (rows,) int64: tokens by their chances."""
+    """(rows, V) logits and (rows,) draws from [0, 1) -> (rows,) int64: tokens by their probabilities."""
     chances, order = logits.softmax(dim=-1), None
     if top_p < 1:  # sorting a large vocabulary costs more than the rest
         chances, order = chances.sort(dim=-1, descending=True)
     reached = chances.cumsum(dim=-1)  # (rows, V)
-    # The token that reaches top_p is the last one kept; the first one always is.
+    # The token that reaches top_p is the last that can be drawn; the likeliest always can.
     last = (reached < top_p).sum(dim=-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
     share = reached.gather(-1, last)
     place = torch.searchsorted(reached, draws.unsqueeze(-1) * share, right=True)

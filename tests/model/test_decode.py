@@ -5,10 +5,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import DynamicCache
 
-from cadrecode.model import decode, step
+from cadrecode.model import decode, decoder
 from cadrecode.model.adapters import attach_lora
 from cadrecode.model.decode import generate
-from cadrecode.model.decoder import PlainStep, Step, step_of
+from cadrecode.model.decoder import FastDecoder, PlainDecoder, decoder_of
 
 from .tiny import FOURIER, PATCH, learn, make_batch, make_model
 
@@ -22,7 +22,7 @@ def taught(request, tokenizer):
     torch.set_num_threads(1)
     model = make_model(tokenizer, encoder=request.param)
     batch = make_batch(model, tokenizer, TEXTS)
-    assert learn(model, batch, steps=80) < 0.02
+    assert learn(model, batch, steps=120) < 0.02
     return model, batch
 
 
@@ -80,36 +80,36 @@ def variant(request, tokenizer):
     return model.to(torch.bfloat16) if request.param == "bf16" else model
 
 
-def test_a_step_says_bit_by_bit_what_the_layers_of_transformers_say(tokenizer, variant, monkeypatch):
+def test_the_fast_decoder_has_bit_by_bit_the_logits_of_transformers(tokenizer, variant, monkeypatch):
     """While rows end and the cache grows; and so the same seed writes the same programs."""
-    monkeypatch.setattr(step, "GROWTH", 4)
+    monkeypatch.setattr(decoder, "GROWTH", 4)
     clouds = torch.rand(6, 12, 3, generator=torch.Generator().manual_seed(2))
-    written, said = [], {Step: [], PlainStep: []}
-    for kind, logits in said.items():
+    written, logits_of = [], {FastDecoder: [], PlainDecoder: []}
+    for kind, logits in logits_of.items():
 
         def listened(network, cache, kind=kind, logits=logits):
             return Listened(kind(network, cache), logits)
 
-        monkeypatch.setattr(decode, "step_of", listened)
+        monkeypatch.setattr(decode, "decoder_of", listened)
         written.append(generate(variant, tokenizer, clouds, temperature=0.9, seed=3, max_new_tokens=40))
     assert written[0] == written[1]
     assert len({len(text) for text in written[0]}) > 1
-    assert len(said[Step]) == len(said[PlainStep]) > 8
-    for ours, theirs in zip(*said.values()):
+    assert len(logits_of[FastDecoder]) == len(logits_of[PlainDecoder]) > 8
+    for ours, theirs in zip(*logits_of.values()):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
-def test_a_step_is_half_the_operations(tokenizer):
+def test_the_fast_decoder_needs_half_the_operations(tokenizer):
     """Each costs a launch on a GPU, and more time than its arithmetic in a small model."""
     model = make_model(tokenizer, num_hidden_layers=8)
     counts = []
-    for kind in (Step, PlainStep):
+    for kind in (FastDecoder, PlainDecoder):
         cache = DynamicCache(config=model.config)
         with torch.inference_mode():
             model(inputs_embeds=torch.rand(2, 5, 32), cache=cache, use_cache=True)
-            one = kind(model, cache)
+            decode_one = kind(model, cache)
             with Operations() as seen:
-                one(torch.rand(2, 1, 32))
+                decode_one(torch.rand(2, 1, 32))
         counts.append(seen.count)
     assert counts[0] < 0.55 * counts[1]
 
@@ -125,13 +125,13 @@ class Operations(TorchDispatchMode):
 
 
 class Listened:
-    """A step that keeps what it says."""
+    """A decoder that keeps its logits."""
 
-    def __init__(self, one: Step | PlainStep, logits: list):
-        self.one, self.logits, self.keep = one, logits, one.keep
+    def __init__(self, inner: FastDecoder | PlainDecoder, logits: list):
+        self.inner, self.logits, self.keep = inner, logits, inner.keep
 
     def __call__(self, embeds):
-        self.logits.append(self.one(embeds).clone())  # decoding masks its own
+        self.logits.append(self.inner(embeds).clone())  # decoding masks its own
         return self.logits[-1].clone()
 
 
@@ -146,8 +146,8 @@ def test_what_is_unusual_goes_by_the_layers_of_transformers(tokenizer):
         cache = DynamicCache(config=model.config)
         with torch.inference_mode():
             model(inputs_embeds=torch.rand(2, 5, 32), cache=cache, use_cache=True)
-        kinds.append(type(step_of(model, cache)))
-    assert kinds == [Step, PlainStep, PlainStep, PlainStep]
+        kinds.append(type(decoder_of(model, cache)))
+    assert kinds == [FastDecoder, PlainDecoder, PlainDecoder, PlainDecoder]
 
 
 @pytest.mark.parametrize("top_p", [1.0, 0.9])

@@ -18,7 +18,7 @@ from cadrecode.model import sharding
 from cadrecode.model.adapters import read_adapter
 from cadrecode.model.team import Team, own_device
 from cadrecode.runs import ORIGIN, Run, State, checkpoint_problems, process_start
-from cadrecode.training import loop
+from cadrecode.training import trainer as training_loop
 from cadrecode.training.checkpoints import refuse_strangers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,9 +139,9 @@ def test_the_queue_starts_stops_resumes_and_kills_both(settings, tmp_path):
 @pytest.mark.parametrize("first", [True, False])
 def test_the_adapter_of_a_checkpoint_is_written_by_the_first_process_alone(first, monkeypatch, tmp_path):
     written = []
-    monkeypatch.setattr(loop, "save_adapter", lambda model, tokenizer, folder: written.append(folder))
+    monkeypatch.setattr(training_loop, "save_adapter", lambda model, tokenizer, folder: written.append(folder))
     trainer = SimpleNamespace(args=SimpleNamespace(should_save=first), model=torch.nn.Module(), processing_class=None)
-    loop.AdapterTrainer._save(trainer, str(tmp_path))  # which the Trainer calls in every process
+    training_loop.AdapterTrainer._save(trainer, str(tmp_path))  # which the Trainer calls in every process
     assert written == [str(tmp_path)] * first
 
 

@@ -14,7 +14,8 @@ from cadrecode.errors import DatasetError, RunError
 from cadrecode.model.adapters import read_adapter
 from cadrecode.model.team import Team
 from cadrecode.runs import SEAL, Run, State, checkpoint_problems
-from cadrecode.training import checkpoints, loop, preflight, watch
+from cadrecode.training import checkpoints, preflight, watch
+from cadrecode.training import trainer as training_loop
 from cadrecode.training.trainer import AdapterTrainer
 
 STEPS = 9
@@ -64,7 +65,7 @@ def _child(config_yaml: str, folder: str, when: str, step: int) -> None:
 
         torch.save = cut_short
     elif when == "not sealed":
-        loop.finish_checkpoint = lambda *args: _die()
+        training_loop.finish_checkpoint = lambda *args: _die()
     elif when == "sealed, older ones not deleted":
         checkpoints.forget_checkpoint = lambda folder: _die()
     import yaml
