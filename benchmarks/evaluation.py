@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cadrecode.refine.batch import read_programs
+from cadrecode.refine import read_programs
 from cadrecode.scoring import Target, build_text, score
 from cadrecode.scoring.targets import Shape, load_targets
 

@@ -22,7 +22,6 @@ from cadrecode.engine import Engine
 from cadrecode.errors import CadrecodeError
 from cadrecode.export import write_json
 from cadrecode.kernel import shared_sandbox
-from cadrecode.reconstruction import write_files
 from cadrecode.scoring import Deviation, bounding_boxes
 from cadrecode.scoring.deviation import colours
 from cadrecode.ui.draw.show import PART, VIEW, face_normals
@@ -85,10 +84,11 @@ def rebuilt(engine: Engine, path: Path, out: Path, unit: str, config: Reconstruc
     """One file: its row of the table. Raises: CadrecodeError: it cannot be read, or nothing valid came out."""
     started = time.monotonic()
     cloud = read_cloud(path)
-    result = engine.reconstruct(cloud, config, sandbox=shared_sandbox())
+    result = engine.reconstruct(cloud, config, name=path.stem, model_name="embedded", sandbox=shared_sandbox())
     seconds = time.monotonic() - started
-    write_files(result, out / path.stem, path.stem, shared_sandbox(), model="embedded")
-    best, deviation = result.best, result.deviation
+    best = result.require_best()
+    best.write_all(out / path.stem)
+    deviation = best.deviation
     boxes = bounding_boxes(*map(result.frame.to_own_axes, (result.cloud.points, best.vertices)))
     row = {
         "file": path.name,
@@ -98,11 +98,11 @@ def rebuilt(engine: Engine, path: Path, out: Path, unit: str, config: Reconstruc
         "distance": best.distance,
         "distance_before": best.distance_before,
         "box_off": boxes["relative_difference"],
-        "valid": sum(candidate.ok for candidate in result.candidates),
-        "candidates": len(result.candidates),
+        "valid": len(result.parts),
+        "candidates": len(result.parts) + len(result.failed),
         "seconds": round(seconds, 1),
         "alignment": str(result.alignment),
-        "program": best.raw_text,
+        "program": best.program,
     }
     words = f"{path.name}: {deviation.mean:.3g} mean, {deviation.p95:.3g} p95, {deviation.max:.3g} max {unit}"
     picture(out / f"{path.stem}.png", (best.vertices, best.faces), deviation, unit, words)

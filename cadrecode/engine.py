@@ -9,14 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from cadrecode.adapters import AdapterInfo, adapter_info, discover_adapters, merged_model, same_base
+from cadrecode.adapters import AdapterInfo, adapter_info, merged_model, same_base
 from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import ModelError
-from cadrecode.kernel.sandbox import EXPORTS, Execution, Sandbox, shared_sandbox
-from cadrecode.program import build, mesh_of, parse
 from cadrecode.reconstruction import Reconstruction, reconstruct, threads_for
 from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
@@ -93,10 +89,6 @@ class Engine:
     def adapters(self) -> list[AdapterInfo]:
         """Adapters that are loaded, with the names that were given to `load_adapter`."""
         return list(self._adapters.values())
-
-    def offered(self, runs_dir: str | Path) -> list[AdapterInfo]:
-        """Adapters on disk that fit the base that is loaded (the embedded one before the first use)."""
-        return [one for one in discover_adapters(runs_dir) if same_base(one.base, self._base)]
 
     def status(self) -> dict[str, Any]:
         """What the engine is doing, at once, even while it is busy."""
@@ -250,24 +242,3 @@ class Engine:
             options.setdefault("generate", self._generate)
         with self.ready() as (model, tokenizer):
             return reconstruct(cloud, model, tokenizer, config, **options)
-
-    def preview(self, text: str) -> tuple[np.ndarray, np.ndarray]:
-        """The surface of a program, in milliseconds: vertices (n, 3) float64, faces (m, 3) int64, in its own numbers.
-
-        Raises: ProgramError: with line, column and what was expected.
-        """
-        return mesh_of(build(parse(text)))
-
-    def run_text(
-        self,
-        text: str,
-        folder: str | Path,
-        *,
-        name: str = "part",
-        unit: str = "mm",
-        sandbox: Sandbox | None = None,
-    ) -> Execution:
-        """Run any CadQuery text in the sandbox and write STEP, STL and GLB into `folder`. Needs no model."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        return (sandbox or shared_sandbox()).run(text, folder, EXPORTS, name=name, unit=unit)

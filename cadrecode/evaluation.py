@@ -21,7 +21,7 @@ from cadrecode.errors import CadrecodeError, DatasetError, PointCloudError, Prog
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.program import Program, write
-from cadrecode.scoring import FITTED, Built, Judged, Score, Target, build_text, improve, point_subsets, rank, score
+from cadrecode.scoring import FITTED, Candidate, Score, Target, build_text, improve, point_subsets, rank, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def evaluate(
     known = {row["id"]: row for row in earlier}
     stopped = False
 
-    def fitted(ranked: list[Judged], ruler: CloudRuler) -> list[Judged]:
+    def fitted(ranked: list[Candidate], ruler: CloudRuler) -> list[Candidate]:
         def moved(program: Program, share: float) -> Program:
             return fit(
                 program, ruler, seconds=share, seed=seed, structure=fit_structure, should_stop=should_stop
@@ -231,20 +231,20 @@ def _evaluate_one(prepared: _Prepared, texts: list[str], decoding_seconds: float
     if len(built) > 1 or fitted:
         ruler = ruler_for(prepared.points_model * CODE_PER_MODEL)
         ranked = rank(built, ruler)
-        chosen = ranked[0].built
+        chosen = ranked[0]
     row = {"id": prepared.target.id, **_row(chosen, score(chosen, prepared.target))}
     if len(built) > 1:
         single = _row(built[0], score(built[0], prepared.target))
         row |= {f"single_{key}": value for key, value in single.items()}
         row["valid_candidates"] = sum(one.ok for one in built)
     if fitted:
-        best = fitted(ranked, ruler)[0].built
+        best = fitted(ranked, ruler)[0]
         row |= {f"fit_{key}": value for key, value in _row(best, score(best, prepared.target)).items()}
     row["seconds"] = round(decoding_seconds + time.monotonic() - started, 3)
     return row
 
 
-def _row(built: Built, scored: Score) -> dict:
+def _row(built: Candidate, scored: Score) -> dict:
     program = built.text if built.program is None else write(built.program)
     cd = None if scored.cd is None else round(scored.cd, 5)
     off = None if scored.bbox_error is None else round(scored.bbox_error, 6)

@@ -1,8 +1,10 @@
-"""A finished program's files: .py, .step, .stl and .glb, in its own units and place, and a report of them."""
+"""Files of solids and reports: what OpenCASCADE makes of a program in one run, STL of a mesh, JSON."""
 
 from __future__ import annotations
 
 import json
+import tempfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,70 +16,50 @@ if TYPE_CHECKING:
     from cadrecode.kernel.sandbox import Sandbox
 
 
-class Written(dict[str, Path]):
-    """The files that were written, by kind: "py", "step", "stl", "glb", "deviation", "report".
-
-    Attributes:
-        note: what is missing or second-best, and why; empty when everything is as it should be.
-        execution: what OpenCASCADE said; None when it was not asked.
-    """
-
-    note: str = ""
-    execution: Execution | None = None
-
-
-def write_part(
-    text: str,
-    mesh: tuple[np.ndarray, np.ndarray],
-    folder: Path,
-    name: str,
-    sandbox: Sandbox | None = None,
-    unit: str = "mm",
-) -> Written:
-    """Write a program as <name>.py, .step, .stl and .glb.
+@dataclass(frozen=True)
+class Exported:
+    """What OpenCASCADE made of a program.
 
     Args:
-        text: RAW. mesh: its surface, (n, 3) float RAW and (m, 3) int.
-        sandbox: makes all but the program. Without it, or where OpenCASCADE fails, there is only an STL of `mesh`
-            beside the program, and `note` says so.
-        unit: what the numbers are ("mm", "cm", "m", "inch"); STEP carries it.
+        execution: How the run ended.
+        contents: The files, by kind: "step", "stl", "glb"; empty where it failed.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = Written()
-    written["py"] = folder / f"{name}.py"
-    written["py"].write_text(text.rstrip() + "\n", encoding="utf-8")
-    if sandbox is None:
-        written.note = "No STEP: it needs the OpenCASCADE sandbox."
-    else:
-        execution = sandbox.run(text, folder, EXPORTS, name=name, unit=unit)
-        written.execution = execution
-        written.update(execution.files)
-        if not execution.ok:
-            reason = f"{execution.outcome}, {execution.detail}" if execution.detail else execution.outcome
-            written.note = f"No STEP: OpenCASCADE could not build the program ({reason})."
-    if "stl" not in written:
-        written["stl"] = folder / f"{name}.stl"
-        write_stl(written["stl"], *mesh)
-        written.note += " The STL holds Manifold's mesh, its circles as straight pieces."
-    return written
+
+    execution: Execution
+    contents: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def problem(self) -> str:
+        """Why there is no solid, in words; empty where there is one."""
+        execution = self.execution
+        if execution.ok:
+            return ""
+        return f"{execution.outcome}, {execution.detail}" if execution.detail else str(execution.outcome)
 
 
-def write_report(written: Written, report: dict[str, Any], path: Path) -> None:
-    """Write a report as JSON, with the names of all files beside it, and add it to them."""
-    written["report"] = path
-    files = {kind: file.name for kind, file in written.items()}
-    write_json(path, report | {"files": files})
+def export_program(text: str, sandbox: Sandbox, *, name: str = "part", unit: str = "mm") -> Exported:
+    """Run a program in OpenCASCADE once: the check and all files.
+
+    Args:
+        text: Any CadQuery program; how it ends is in the result, never an exception.
+        name: The part's name in STEP.
+        unit: Unit of the program's numbers ("mm", "cm", "m", "inch"); STEP carries it.
+    """
+    with tempfile.TemporaryDirectory(prefix="cadrecode-") as folder:
+        execution = sandbox.run(text, Path(folder), EXPORTS, name=name, unit=unit)
+        contents = {kind: path.read_bytes() for kind, path in execution.files.items()}
+    return Exported(replace(execution, files={}), contents)
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """JSON as a person reads it. Its folder is made where it is missing."""
+def write_json(path: Path, content: dict[str, Any]) -> Path:
+    """Write JSON as a person reads it. Its folder is made where it is missing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    return path
 
 
-def write_stl(path: Path, vertices: np.ndarray, faces: np.ndarray) -> None:
+def write_stl(path: Path, vertices: np.ndarray, faces: np.ndarray) -> Path:
     """Binary STL of a mesh: (n, 3) float, (m, 3) int. STL knows no units and only float32."""
     corners = np.asarray(vertices, np.float64)[faces]  # (m, 3 corners, 3)
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -87,3 +69,4 @@ def write_stl(path: Path, vertices: np.ndarray, faces: np.ndarray) -> None:
     records["normal"], records["corners"] = normals, corners
     header = b"cadrecode".ljust(80, b" ")
     path.write_bytes(header + np.uint32(len(records)).astype("<u4").tobytes() + records.tobytes())
+    return path

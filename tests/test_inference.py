@@ -80,7 +80,8 @@ def test_the_guides_command_writes_program_step_and_stl(cube_model, tmp_path, ca
     said = capsys.readouterr().out
     assert code == 0
     assert {path.name for path in output.parent.iterdir()} == {
-        *(f"generated_code.{kind}" for kind in ("py", "step", "stl", "glb")),
+        *(f"generated_code.{kind}" for kind in ("py", "step", "stl", "3mf", "glb")),
+        "generated_code_aligned.ply",
         "generated_code_deviation.ply",
         "generated_code_report.json",
     }

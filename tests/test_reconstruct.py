@@ -13,9 +13,11 @@ from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.kernel import Execution, Outcome, Sandbox
-from cadrecode.program import build, mesh_of, parse
+from cadrecode.program import build, mesh_of, parse, write
+from cadrecode.program.edit import to_raw
+from cadrecode.program.layout import laid_out
 from cadrecode.program.solid import from_mesh, iou
-from cadrecode.reconstruction import Cancelled, reconstruct, write_files
+from cadrecode.reconstruction import Cancelled, reconstruct
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
 PLATE = (
@@ -43,12 +45,13 @@ def answers(*texts):
     return generate
 
 
-def rebuilt(cloud, *, generate, sandbox=None, on_progress=None, should_stop=None, **settings):
+def rebuilt(cloud, *, generate, sandbox=None, on_progress=None, should_stop=None, model_name="", **settings):
     return reconstruct(
         cloud,
         MODEL,
         None,
         ReconstructConfig(**settings),
+        model_name=model_name,
         sandbox=sandbox,
         on_progress=on_progress,
         should_stop=should_stop,
@@ -71,18 +74,18 @@ def sandbox():
 
 def test_the_right_program_wins_and_the_others_are_listed_behind_it(cloud):
     result = rebuilt(cloud, candidates=4, generate=answers(HALF, BROKEN, PLATE, BLOCK), seconds=0)
-    assert [one.index for one in result.candidates] == [2, 3, 0, 1]
-    assert result.best is result.candidates[0]
-    assert result.candidates[-1].outcome == Outcome.SYNTAX
-    assert result.candidates[-1].distance is None
+    assert [part.index for part in result.parts] == [2, 3, 0]
+    assert result.best is result.parts[0]
+    assert [(one.index, one.outcome, one.distance) for one in result.failed] == [(1, Outcome.SYNTAX, None)]
+    assert {one.source for one in (*result.parts, *result.failed)} == {"model"}
     assert not result.stopped
 
 
 def test_distances_are_in_the_units_of_the_file(cloud):
     result = rebuilt(cloud, candidates=2, generate=answers(BLOCK, PLATE), seconds=0)
     assert result.best.distance < 0.2 * SCALE
-    assert max(result.deviation.mean, result.deviation.p95, result.deviation.max) < 0.5 * SCALE
-    block = result.candidates[1]
+    assert max(result.best.deviation.mean, result.best.deviation.p95, result.best.deviation.max) < 0.5 * SCALE
+    block = result.parts[1]
     bore = np.hypot(*((cloud.points - PLACE)[:, :2] / SCALE - (60, 0)).T) < 20.5
     to_block = point_to_surface(cloud.points, block.vertices, block.faces)
     assert to_block[bore].max() == pytest.approx(20 * SCALE, rel=0.05)  # the middle of the bore, 20 deep in the block
@@ -91,7 +94,7 @@ def test_distances_are_in_the_units_of_the_file(cloud):
 
 def test_the_final_program_stands_where_the_cloud_stands(cloud):
     result = rebuilt(cloud, candidates=1, generate=answers(PLATE))
-    box = np.array(build(parse(result.best.raw_text)).bounding_box()).reshape(2, 3)
+    box = np.array(build(parse(result.best.program)).bounding_box()).reshape(2, 3)
     expected = np.array([cloud.points.min(0), cloud.points.max(0)])
     np.testing.assert_allclose(box, expected, atol=0.005 * 200 * SCALE)
     np.testing.assert_allclose([result.best.vertices.min(0), result.best.vertices.max(0)], box, atol=1e-4)
@@ -101,11 +104,12 @@ def test_the_final_program_stands_where_the_cloud_stands(cloud):
 def test_numbers_are_short_and_lose_nothing_that_can_be_seen(cloud, scale, place):
     moved = Cloud((cloud.points - PLACE) / SCALE * scale + place, None, "plate", "mesh")
     result = rebuilt(moved, candidates=1, generate=answers(PLATE))
-    vertices, faces = mesh_of(build(parse(result.best.raw_text)))
+    vertices, faces = mesh_of(build(parse(result.best.program)))
     assert point_to_surface(moved.points, vertices, faces).mean() < 0.2 * scale
-    assert "-0," not in result.best.raw_text
-    assert "-0)" not in result.best.raw_text
-    assert len(result.best.raw_text) < 2 * len(PLATE) + 20
+    text = write(parse(result.best.program))
+    assert "-0," not in text
+    assert "-0)" not in text
+    assert len(text) < 2 * len(PLATE) + 20
 
 
 def test_candidate_0_is_greedy_and_the_others_see_other_points(cloud):
@@ -118,12 +122,12 @@ def test_candidate_0_is_greedy_and_the_others_see_other_points(cloud):
     assert len({view.tobytes() for view in views}) == 5
 
 
-def test_nothing_valid_is_a_result_without_a_best(cloud, tmp_path):
+def test_nothing_valid_is_a_result_without_a_best(cloud):
     result = rebuilt(cloud, candidates=2, generate=answers(BROKEN, ""))
-    assert (result.best, result.deviation) == (None, None)
-    assert {one.outcome for one in result.candidates} == {Outcome.SYNTAX, Outcome.NO_SHAPE}
+    assert result.best is None
+    assert {one.outcome for one in result.failed} == {Outcome.SYNTAX, Outcome.NO_SHAPE}
     with pytest.raises(CadrecodeError, match="None of the 2 candidates"):
-        write_files(result, tmp_path, "part")
+        result.require_best()
 
 
 def test_progress_counts_up_to_its_total_in_every_stage(cloud):
@@ -133,21 +137,21 @@ def test_progress_counts_up_to_its_total_in_every_stage(cloud):
         done = [d for s, d, _ in told if s == stage]
         assert done == sorted(done)
         assert done[-1] == 3
-    assert list(dict.fromkeys(s for s, _, _ in told)) == ["sampling", "building", "ranking", "fitting"]
+    assert list(dict.fromkeys(s for s, _, _ in told)) == ["sampling", "building", "ranking", "fitting", "measuring"]
 
 
 def test_the_best_are_fitted_and_come_out_round_in_the_units_of_the_file(cloud):
     off = PLATE.replace("200,100", "194,104").replace("(60,0)", "(55,3)")
     result = rebuilt(cloud, candidates=1, generate=answers(off), seconds=8)
     assert result.best.distance < 0.1 * SCALE < 0.9 * SCALE < result.best.distance_before
-    assert build(result.best.program).volume() == pytest.approx(build(parse(PLATE)).volume(), rel=2e-3)
-    assert "rect(4.2,2.1)" in result.best.raw_text  # 200 by 100 CODE units, in those of the file
+    assert build(result.best.tree).volume() == pytest.approx(build(parse(PLATE)).volume() * SCALE**3, rel=2e-3)
+    assert "rect(4.2, 2.1)" in result.best.program  # 200 by 100 CODE units, in those of the file
 
 
 def test_of_two_that_the_fit_makes_equal_the_shorter_comes_first(cloud):
     off = PLATE.replace("200,100", "194,104")
     result = rebuilt(cloud, candidates=2, generate=answers(HALF, off), seconds=10)
-    assert [one.index for one in result.candidates] == [1, 0]
+    assert [part.index for part in result.parts] == [1, 0]
 
 
 def test_a_stop_before_the_first_program_cancels(cloud):
@@ -158,22 +162,22 @@ def test_a_stop_before_the_first_program_cancels(cloud):
 def test_a_stop_after_it_returns_what_is_there(cloud):
     generate = answers(PLATE, "", HALF)
     result = rebuilt(cloud, candidates=3, generate=generate, should_stop=lambda: len(generate.calls) == 1)
-    assert [one.index for one in result.candidates] == [0]
+    assert [part.index for part in result.parts] == [0]
     assert result.best
     assert result.stopped
 
 
 def test_what_opencascade_refuses_is_passed_over_and_named(cloud):
     class Refuses:
-        def run(self, code):
+        def run(self, code, *args, **options):
             return Execution(Outcome.OK if ".box(" in code else Outcome.INVALID, "no good")
 
     result = rebuilt(cloud, candidates=3, generate=answers(HALF, PLATE, BLOCK), sandbox=Refuses(), seconds=0)
     assert [one.index for one in result.passed_over] == [1]
     assert result.best.index == 2
-    assert [one.index for one in result.candidates] == [2, 0, 1]
-    assert result.candidates[-1].outcome == Outcome.INVALID
-    assert "OpenCASCADE does not: no good" in result.candidates[-1].detail
+    assert [part.index for part in result.parts] == [2, 0]
+    assert [(one.index, one.outcome) for one in result.failed] == [(1, Outcome.INVALID)]
+    assert "OpenCASCADE does not: no good" in result.failed[0].detail
 
 
 def test_in_place_of_a_fitted_program_that_opencascade_refuses_comes_what_the_model_wrote(cloud):
@@ -182,13 +186,13 @@ def test_in_place_of_a_fitted_program_that_opencascade_refuses_comes_what_the_mo
     class RefusesTheFirst:
         outcomes = iter((Outcome.INVALID, Outcome.OK))
 
-        def run(self, code):
+        def run(self, code, *args, **options):
             return Execution(next(self.outcomes), "no good")
 
     result = rebuilt(cloud, candidates=1, generate=answers(off), sandbox=RefusesTheFirst())
-    assert result.candidates == (result.best,)
+    assert result.parts == (result.best,)
     assert result.best.distance_before is None
-    assert result.best.program == parse(off)
+    assert result.best.program == laid_out(write(to_raw(parse(off), result.frame)))
     assert [one.outcome for one in result.passed_over] == [Outcome.INVALID]
 
 
@@ -203,9 +207,9 @@ def test_where_opencascade_refuses_all_the_nearest_is_still_shown(cloud):
 
 
 def test_files_stand_in_the_units_and_the_place_of_the_cloud(cloud, sandbox, tmp_path):
-    result = rebuilt(cloud, candidates=2, generate=answers(BLOCK, PLATE), sandbox=sandbox)
-    written = write_files(result, tmp_path / "out", "plate", sandbox, unit="cm")
-    assert sorted(written) == ["deviation", "glb", "py", "report", "step", "stl"]
+    result = rebuilt(cloud, candidates=2, generate=answers(BLOCK, PLATE), sandbox=sandbox, unit="cm")
+    written = result.best.write_all(tmp_path / "out", "plate")  # without a sandbox: OpenCASCADE ran for the check
+    assert list(written) == ["py", "step", "stl", "3mf", "glb", "aligned", "deviation", "report"]
     assert written.note == ""
     assert all(path.parent == tmp_path / "out" and path.stem.startswith("plate") for path in written.values())
     assert parse(written["py"].read_text(encoding="utf-8"))
@@ -217,8 +221,8 @@ def test_files_stand_in_the_units_and_the_place_of_the_cloud(cloud, sandbox, tmp
 
 def test_without_opencascade_the_stl_holds_the_preview_and_the_note_says_so(cloud, tmp_path):
     result = rebuilt(cloud, candidates=1, generate=answers(PLATE))
-    written = write_files(result, tmp_path, "plate")
-    assert sorted(written) == ["deviation", "py", "report", "stl"]
+    written = result.best.write_all(tmp_path, "plate")
+    assert list(written) == ["py", "stl", "3mf", "aligned", "deviation", "report"]
     assert "No STEP" in written.note
     vertices, faces = read_mesh(written["stl"])
     assert point_to_surface(cloud.points, vertices, faces).mean() < 0.2 * SCALE
@@ -226,18 +230,20 @@ def test_without_opencascade_the_stl_holds_the_preview_and_the_note_says_so(clou
 
 def test_the_report_holds_what_was_asked_what_came_and_what_was_written(cloud, tmp_path):
     off = PLATE.replace("200,100", "196,100")
-    found = rebuilt(cloud, candidates=3, seed=4, generate=answers(BROKEN, off, HALF), seconds=4)
-    written = write_files(found, tmp_path, "plate", unit="cm", model="a typist")
+    found = rebuilt(
+        cloud, candidates=3, seed=4, generate=answers(BROKEN, off, HALF), seconds=4, unit="cm", model_name="a typist"
+    )
+    written = found.best.write_all(tmp_path, "plate")
     report = json.loads(written["report"].read_text(encoding="utf-8"))
     assert written["report"].name == "plate_report.json"
     assert report["files"] == {kind: path.name for kind, path in written.items()}
     assert report["source"]["points"] == 4096
-    assert report["options"] == ReconstructConfig(candidates=3, seed=4, seconds=4).model_dump()
+    assert report["options"] == ReconstructConfig(candidates=3, seed=4, seconds=4, unit="cm").model_dump()
     assert (report["unit"], report["model"], report["best"]) == ("cm", "a typist", 1)
     assert report["distance"] < report["distance_before"]
     assert [one["outcome"] for one in report["candidates"]] == ["ok", "ok", "syntax error"]
     assert [one["index"] for one in report["candidates"]] == [1, 2, 0]
-    assert report["deviation"]["mean"] == pytest.approx(found.deviation.mean, rel=1e-5)
+    assert report["deviation"]["mean"] == pytest.approx(found.best.deviation.mean, rel=1e-5)
     assert np.abs(report["bounding_box"]["relative_difference"]).max() < 0.01
     assert report["frame"]["raw_per_code"] == pytest.approx(SCALE, rel=1e-3)
     assert report["program"].rstrip() == written["py"].read_text(encoding="utf-8").rstrip()
@@ -247,19 +253,19 @@ def test_the_report_holds_what_was_asked_what_came_and_what_was_written(cloud, t
 def test_the_coloured_cloud_is_the_cloud_with_signed_distances(cloud, tmp_path):
     small = BLOCK.replace("200,100,40", "200,100,30")  # 5 CODE units too thin above and below
     found = rebuilt(cloud, candidates=1, generate=answers(small), seconds=0)
-    written = write_files(found, tmp_path, "plate")
+    written = found.best.write_all(tmp_path, "plate")
     again = read_cloud(written["deviation"])
     np.testing.assert_array_equal(again.points, cloud.points)
-    assert found.deviation.bias > 0  # the points lie outside
+    assert found.best.deviation.bias > 0  # the points lie outside
     top = cloud.points[:, 2] > PLACE[2] + 19.9 * SCALE
-    np.testing.assert_allclose(found.deviation.signed[top], 5 * SCALE, rtol=0.05)
+    np.testing.assert_allclose(found.best.deviation.signed[top], 5 * SCALE, rtol=0.05)
 
 
 def test_text_outside_of_the_language_is_scaled_and_moved_as_a_whole(cloud, sandbox):
     result = rebuilt(cloud, candidates=1, generate=answers(FILLETED), sandbox=sandbox)
-    assert result.best.program is None
+    assert result.best.tree is None
     assert result.passed_over == ()
-    execution = sandbox.run(result.best.raw_text)
+    execution = sandbox.run(result.best.program)
     _, frame = normalise(cloud.points)
     low, high = np.array(execution.bounding_box).reshape(2, 3)
     np.testing.assert_allclose((low + high) / 2, frame.center, atol=1e-3)
@@ -291,14 +297,14 @@ def test_a_part_that_stands_askew_is_rebuilt_upright_and_put_back(normals, sandb
     best = result.best
     assert best.index == 0
     assert best.distance < 0.5 * SCALE
-    assert result.deviation.max < 0.7 * SCALE
-    made = build(parse(best.raw_text))
+    assert result.best.deviation.max < 0.7 * SCALE
+    made = build(parse(best.program))
     assert iou(made, solid) > 0.99
     assert made.volume() == pytest.approx(solid.volume(), rel=0.005)
     box, expected = (np.array(one.bounding_box()) for one in (made, solid))
     np.testing.assert_allclose(box, expected, atol=0.005 * 200 * SCALE)
     np.testing.assert_allclose([best.vertices.min(0), best.vertices.max(0)], box.reshape(2, 3), atol=1e-3)
-    written = write_files(result, tmp_path, "plate", sandbox)
+    written = result.best.write_all(tmp_path, "plate")
     for kind in ("stl", "step"):
         vertices, _ = read_mesh(written[kind])
         np.testing.assert_allclose([vertices.min(0), vertices.max(0)], expected.reshape(2, 3), atol=0.02)
@@ -308,15 +314,15 @@ def test_a_noisy_part_that_stands_askew_is_fitted_in_its_own_axes():
     cloud, solid = askew(PLATE, noise=0.005)
     off = PLATE.replace("200,100", "194,104").replace("(60,0)", "(55,3)")
     result = rebuilt(cloud, candidates=1, generate=answers(off), seconds=8)
-    assert iou(build(parse(result.best.raw_text)), solid) > 0.97
-    sketch = result.best.raw_text.split("r=w0")[1].split(".extrude")[0]
+    assert iou(build(parse(result.best.program)), solid) > 0.97
+    sketch = result.best.program.split("r=w0")[1].split(".extrude")[0]
     assert len(sketch) < 100, "numbers are round in the part's own axes"
 
 
 def test_text_outside_of_the_language_is_turned_too(sandbox):
     cloud, _ = askew(PLATE)
     result = rebuilt(cloud, candidates=1, generate=answers(FILLETED), sandbox=sandbox)
-    execution = sandbox.run(result.best.raw_text)
+    execution = sandbox.run(result.best.program)
     low, high = np.array(execution.bounding_box).reshape(2, 3)
     np.testing.assert_allclose([low, high], [cloud.points.min(0), cloud.points.max(0)], atol=8 * SCALE)
     np.testing.assert_allclose((low + high) / 2, PLACE, atol=0.5 * SCALE)
@@ -324,7 +330,7 @@ def test_text_outside_of_the_language_is_turned_too(sandbox):
 
 def test_without_alignment_and_when_upright_the_program_is_the_same_text(cloud):
     texts = [
-        rebuilt(cloud, candidates=1, generate=answers(PLATE), seconds=0, align=align).best.raw_text
+        rebuilt(cloud, candidates=1, generate=answers(PLATE), seconds=0, align=align).best.program
         for align in (True, False)
     ]
     assert texts[0] == texts[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from cadrecode.cli.shared import (
@@ -74,7 +75,7 @@ def _fit_one(arguments: argparse.Namespace) -> None:
     from cadrecode.cloud import read_cloud
     from cadrecode.errors import ConfigError
     from cadrecode.kernel import shared_sandbox
-    from cadrecode.refine import refine, write_files
+    from cadrecode.refine import refine
 
     output, program = output_of(arguments.output), Path(arguments.program)
     units = arguments.units or "mm"
@@ -90,18 +91,20 @@ def _fit_one(arguments: argparse.Namespace) -> None:
         seconds=arguments.seconds,
         seed=arguments.seed,
         written_in=arguments.frame or "raw",
-        name=program.name,
+        unit=units,
+        program_name=program.name,
     )
-    for warning in refined.warnings:
+    before, after = refined.before, refined.after
+    for warning in after.about["warnings"]:
         say(f"            {warning}")
-    before, after = refined.deviation_before, refined.deviation
-    say(f"distance    {refined.distance_before:.4g} -> {refined.distance:.4g} {units}, {refined.seconds:.1f} s")
-    say(f"before      {before.mean:.3g} {units} mean, {before.p95:.3g} p95, {before.max:.3g} max, deviation")
-    say_deviation(after, units)
-    if refined.text == refined.text_before:
+    say(f"distance    {before.distance:.4g} -> {after.distance:.4g} {units}, {refined.seconds:.1f} s")
+    was = before.deviation
+    say(f"before      {was.mean:.3g} {units} mean, {was.p95:.3g} p95, {was.max:.3g} max, deviation")
+    say_deviation(after.deviation, units)
+    if after.program == before.program:
         say("            nothing nearer was found: the program is as it was")
-    written = write_files(refined, output.parent, output.stem, shared_sandbox(), units)
-    say(f"part        {size_of(refined.vertices, units)}")
+    written = replace(after, name=output.stem).write_all(output.parent, sandbox=shared_sandbox())
+    say(f"part        {size_of(after.vertices, units)}")
     say_written(written)
 
 

@@ -18,7 +18,7 @@ from cadrecode.runs import Run
 
 if TYPE_CHECKING:
     from cadrecode.estimate import Estimate
-    from cadrecode.export import Written
+    from cadrecode.part import Written
     from cadrecode.scoring import Deviation
 
 Arguments = Sequence[str] | None

@@ -4,21 +4,22 @@ Two kinds of number that must never be mixed: `rank` sees the input cloud alone 
 only reports. `deviation_of` sees the input cloud too, and tells a person how far the chosen part is from it.
 """
 
-from cadrecode.scoring.built import OUTSIDE, Built, build_text
-from cadrecode.scoring.candidates import FITTED, Judged, improve, point_subsets, rank
+from cadrecode.scoring.candidate import MODEL, OUTSIDE, Candidate, build_program, build_text
 from cadrecode.scoring.deviation import Deviation, deviation_of
+from cadrecode.scoring.ranking import FITTED, improve, point_subsets, rank
 from cadrecode.scoring.report import bounding_boxes, part_report
 from cadrecode.scoring.target import Score, Target, chamfer, score
 
 __all__ = [
     "FITTED",
+    "MODEL",
     "OUTSIDE",
-    "Built",
+    "Candidate",
     "Deviation",
-    "Judged",
     "Score",
     "Target",
     "bounding_boxes",
+    "build_program",
     "build_text",
     "chamfer",
     "deviation_of",

@@ -13,7 +13,7 @@ from cadrecode.errors import ProgramError
 from cadrecode.frames import MODEL_SIDE, Frame
 from cadrecode.program import from_mesh, iou, mesh_of
 from cadrecode.program.solid import bounds
-from cadrecode.scoring.built import Built, build_text
+from cadrecode.scoring.candidate import Candidate, build_text
 
 if TYPE_CHECKING:
     from cadrecode.kernel.sandbox import Sandbox
@@ -105,14 +105,14 @@ class Score:
         return self.cd is not None
 
 
-def score(program_text: str | Built, target: Target, sandbox: Sandbox | None = None) -> Score:
+def score(program: str | Candidate, target: Target, sandbox: Sandbox | None = None) -> Score:
     """Boolean IoU and Chamfer distance of a program's solid and the target's.
 
     Args:
-        program_text: in the CODE frame of the target; or what `build_text` made of it.
+        program: Text in the CODE frame of the target, or a candidate that is built already.
         sandbox: for text outside of the language; see `build_text`.
     """
-    built = program_text if isinstance(program_text, Built) else build_text(program_text, sandbox)
+    built = program if isinstance(program, Candidate) else build_text(program, sandbox)
     if not built.ok:
         return Score(built.outcome, 0.0, None, built.detail)
     surface, _ = sample_surface(

@@ -17,7 +17,7 @@ from cadrecode.errors import ProgramError
 from cadrecode.ui.events import in_words
 from cadrecode.ui.reconstruct import actions as rebuilding
 from cadrecode.ui.reconstruct.files import write_files
-from cadrecode.ui.reconstruct.parts import Work
+from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 

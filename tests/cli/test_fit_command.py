@@ -34,7 +34,8 @@ def test_one_program_is_fitted_in_place_and_written_with_all_its_files(scan, cap
     assert one(scan, "--units", "cm") == 0
     said = capsys.readouterr().out
     assert {path.name for path in (scan / "out").iterdir()} == {
-        *(f"better.{kind}" for kind in ("py", "step", "stl", "glb")),
+        *(f"better.{kind}" for kind in ("py", "step", "stl", "3mf", "glb")),
+        "better_aligned.ply",
         "better_deviation.ply",
         "better_report.json",
     }

@@ -12,8 +12,7 @@ from cadrecode.export import write_stl
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import Frame
 from cadrecode.program import build, iou, mesh_of, parse, write
-from cadrecode.refine import refine_all
-from cadrecode.refine.batch import summarise
+from cadrecode.refine import refine_all, summarise
 from cadrecode.scoring.targets import seed_of
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"

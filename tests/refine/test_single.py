@@ -11,7 +11,7 @@ from cadrecode.cloud.signed import signed_distance
 from cadrecode.errors import ProgramError
 from cadrecode.program import build, mesh_of, parse, write
 from cadrecode.program.edit import parameters, to_code, to_raw
-from cadrecode.refine import CODE, refine, write_files
+from cadrecode.refine import CODE, refine
 
 HEAD = "import cadquery as cq\n"
 DISTURBED = (
@@ -22,33 +22,33 @@ DISTURBED = (
 
 def test_a_disturbed_program_comes_back_within_a_tenth_of_a_millimetre(plate_cloud, plate_mesh):
     found = refine(DISTURBED, plate_cloud, seconds=4)
-    vertices, _ = mesh_of(build(parse(found.text)))
+    vertices, _ = mesh_of(build(parse(found.after.program)))
     true = plate_mesh[0]
     np.testing.assert_allclose([vertices.min(0), vertices.max(0)], [true.min(0), true.max(0)], atol=0.1)
-    values = {p.name: p.value for p in parameters(parse(found.text))}
+    values = {p.name: p.value for p in parameters(parse(found.after.program))}
     assert values["hole 1 radius"] == pytest.approx(8, abs=0.1)
-    assert found.distance < 0.1 < 0.5 < found.distance_before
-    assert found.deviation.mean < 0.05 < found.deviation_before.mean
-    np.testing.assert_allclose(found.vertices.min(0), true.min(0), atol=0.1)
-    assert found.text_before == DISTURBED
-    assert "rect(80,40)" in found.text  # round in the file's units
-    assert found.warnings == ()
+    assert found.after.distance < 0.1 < 0.5 < found.before.distance
+    assert found.after.deviation.mean < 0.05 < found.before.deviation.mean
+    np.testing.assert_allclose(found.after.vertices.min(0), true.min(0), atol=0.1)
+    assert found.before.program == DISTURBED
+    assert "rect(80, 40)" in found.after.program  # round in the file's units
+    assert found.after.about["warnings"] == []
 
 
 def test_a_program_in_the_models_own_units_is_put_in_place(plate_cloud):
     _, frame = normalise(plate_cloud.points)
     code = write(to_code(parse(DISTURBED), frame))
     found = refine(code, plate_cloud, seconds=3, written_in=CODE)
-    assert found.distance < 0.1
-    np.testing.assert_allclose(found.vertices.min(0), plate_cloud.points.min(0), atol=0.1)
-    assert parse(found.text_before) == to_raw(parse(code), frame)
+    assert found.after.distance < 0.1
+    np.testing.assert_allclose(found.after.vertices.min(0), plate_cloud.points.min(0), atol=0.1)
+    assert parse(found.before.program) == to_raw(parse(code), frame)
 
 
 def test_what_cannot_be_bettered_comes_back_word_for_word(plate_cloud, plate_text):
     text = "# by hand\n" + plate_text
     found = refine(text, plate_cloud, seconds=1)
-    assert found.text == found.text_before == text
-    assert found.distance == found.distance_before
+    assert found.after.program == found.before.program == text
+    assert found.after.distance == found.before.distance
 
 
 def test_a_turned_program_is_fitted_in_its_own_axes_and_stays_turned(plate_cloud, plate_mesh, plate_text):
@@ -56,12 +56,12 @@ def test_a_turned_program_is_fitted_in_its_own_axes_and_stays_turned(plate_cloud
     true_vertices, true_faces = mesh_of(build(parse(plate_text + turn.format(37))))
     turned = replace(plate_cloud, points=sample_surface(true_vertices, true_faces, 3000, 0)[0])
     found = refine(DISTURBED + turn.format(37), turned, seconds=4)
-    assert found.distance < 0.1 < 0.5 < found.distance_before
-    assert ".rotate(" in found.text
-    assert found.frame.rotation is not None
-    vertices, faces = mesh_of(build(parse(found.text)))
+    assert found.after.distance < 0.1 < 0.5 < found.before.distance
+    assert ".rotate(" in found.after.program
+    assert found.after.frame.rotation is not None
+    vertices, faces = mesh_of(build(parse(found.after.program)))
     assert np.abs(signed_distance(true_vertices, vertices, faces)).max() < 0.2
-    np.testing.assert_allclose(vertices.min(0), found.vertices.min(0), atol=0.05)
+    np.testing.assert_allclose(vertices.min(0), found.after.vertices.min(0), atol=0.05)
 
 
 def test_to_code_undoes_to_raw(plate_cloud):
@@ -82,13 +82,13 @@ def test_a_program_in_the_wrong_frame_is_told_where_it_belongs(plate_cloud):
 
 def test_a_program_for_another_place_is_told_so(plate_cloud):
     with pytest.raises(ProgramError, match=r"P\.py, .* from \(-40.*the cloud lies from \(460.*Scale and move"):
-        refine(HEAD + "r=cq.Workplane('XY').box(80,40,8)", plate_cloud, name="P.py")
+        refine(HEAD + "r=cq.Workplane('XY').box(80,40,8)", plate_cloud, program_name="P.py")
 
 
 def test_a_program_that_may_be_in_the_models_units_is_fitted_with_a_warning(plate_cloud):
     centred = replace(plate_cloud, points=(plate_cloud.points - (500, -30, 16)) * 1.5)  # 120 long, at the origin
     found = refine(HEAD + "r=cq.Workplane('XY').box(200,100,20)", centred, seconds=1)
-    assert "use --frame code" in found.warnings[0]
+    assert "use --frame code" in found.after.about["warnings"][0]
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ def test_a_program_that_may_be_in_the_models_units_is_fitted_with_a_warning(plat
 )
 def test_what_is_no_program_of_the_language_is_an_error_with_its_place(plate_cloud, text, words):
     with pytest.raises(ProgramError, match=words):
-        refine(text, plate_cloud, name="P.py")
+        refine(text, plate_cloud, program_name="P.py")
 
 
 def test_files_and_report_stand_beside_each_other(plate_cloud, tmp_path):
     found = refine(DISTURBED, plate_cloud, seconds=2)
-    written = write_files(found, tmp_path / "new", "plate", None, "mm")
+    written = found.after.write_all(tmp_path / "new", "plate")
     assert sorted(path.name for path in written.values()) == [
-        "plate.py", "plate.stl", "plate_deviation.ply", "plate_report.json",
+        "plate.3mf", "plate.py", "plate.stl", "plate_aligned.ply", "plate_deviation.ply", "plate_report.json",
     ]  # fmt: skip
     report = json.loads(written["report"].read_text(encoding="utf-8"))
     assert report["distance"] < report["distance_before"]

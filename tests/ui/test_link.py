@@ -18,7 +18,7 @@ def pack(text):
 
 def test_a_link_brings_the_program_and_its_unit():
     work = link.opened(link.packed(PLATE, "inch"))
-    assert (work.shown.text, work.unit, work.cloud) == (PLATE, "inch", None)
+    assert (work.shown.program, work.unit, work.cloud) == (PLATE, "inch", None)
     np.testing.assert_allclose(work.shown.size, (80, 40, 8))
 
 

@@ -13,12 +13,14 @@ from scipy.spatial.transform import Rotation
 from cadrecode.cloud import read_cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError, PointCloudError, ProgramError
+from cadrecode.part import Part
 from cadrecode.ui.draw import html
 from cadrecode.ui.reconstruct import actions as rebuilding
-from cadrecode.ui.reconstruct import dimensions, parts, samples
+from cadrecode.ui.reconstruct import dimensions, samples
 from cadrecode.ui.reconstruct import views as views
 from cadrecode.ui.reconstruct.files import KINDS, write_files
 from cadrecode.ui.reconstruct.report import write_page
+from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.words.text import Words
 
 EN, ZH = Words("en"), Words("zh")
@@ -77,7 +79,7 @@ def test_rebuilding_puts_the_nearest_first_and_names_the_failures(plate, service
 
 def test_without_a_cloud_or_a_valid_candidate_it_says_what_to_do(plate, services, typist):
     with pytest.raises(CadrecodeError, match="drop a file"):
-        rebuilt(parts.Work(), services)
+        rebuilt(Work(), services)
     typist.programs = ["r=("]
     with pytest.raises(CadrecodeError, match="None of the 3 candidates"):
         rebuilt(plate, services)
@@ -128,6 +130,7 @@ def test_without_permission_only_the_program_is_offered(plate, services):
     files = write_files(after, replace(services, run_programs=False), EN)
     assert list(files.paths) == [
         "py",
+        "stl",
         "3mf",
         "aligned",
         "deviation",
@@ -139,7 +142,7 @@ def test_without_permission_only_the_program_is_offered(plate, services):
 
 
 def test_files_are_written_in_the_units_of_the_scan(plate, services):
-    after, _ = rebuilt(replace(plate, unit="cm"), services)
+    after, _ = rebuilt(plate.in_unit("cm"), services, unit="cm")
     files = write_files(after, services, EN)
     assert set(files.paths) == set(KINDS)
     assert files.validity == "valid solid"
@@ -149,7 +152,7 @@ def test_files_are_written_in_the_units_of_the_scan(plate, services):
 
 
 def test_the_report_and_the_coloured_cloud_are_of_the_part_on_screen(plate, services):
-    after, _ = rebuilt(replace(plate, unit="cm"), services)
+    after, _ = rebuilt(plate.in_unit("cm"), services, unit="cm")
     files = write_files(after, services, EN)
     report = json.loads(files.paths["report"].read_text(encoding="utf-8"))
     assert (report["shown"], report["best"], report["unit"]) == (1, 1, "cm")
@@ -163,7 +166,7 @@ def test_the_report_and_the_coloured_cloud_are_of_the_part_on_screen(plate, serv
     report = json.loads(write_files(other, services, EN).paths["report"].read_text(encoding="utf-8"))
     assert (report["shown"], report["best"]) == (0, 1)
     assert report["deviation"]["mean"] == pytest.approx(other.shown.deviation.mean, rel=1e-4)
-    assert report["program"] == other.shown.text
+    assert report["program"] == other.shown.program
 
     edited = rebuilding.run_program(after, "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)", services)
     report = json.loads(write_files(edited, services, EN).paths["report"].read_text(encoding="utf-8"))
@@ -247,7 +250,7 @@ def test_slider_ends_hold_the_value_and_keep_sizes_off_zero(plate, services):
 
 
 def test_a_program_that_is_no_tree_has_no_sliders():
-    part = parts.Part("import math", np.zeros((3, 3)), np.array([[0, 1, 2]]))
+    part = Part("import math", np.zeros((3, 3)), np.array([[0, 1, 2]]))
     assert dimensions.named(part) == ([], [])
 
 
@@ -282,13 +285,13 @@ def test_a_part_that_stands_askew_is_turned_and_said_to_be(plate, services):
     turn = Rotation.from_euler("zx", (25, 10), degrees=True).as_matrix()
     cloud = replace(plate.cloud, points=plate.cloud.points @ turn.T)
     after, _ = rebuilt(replace(plate, cloud=cloud), services)
-    assert after.alignment.degrees == pytest.approx(np.degrees(Rotation.from_matrix(turn).magnitude()), abs=0.2)
-    assert f"turned by {after.alignment.degrees:.1f} degrees" in html.numbers(after, EN)
-    assert f"已旋转 {after.alignment.degrees:.1f} 度" in html.numbers(after, ZH)
-    np.testing.assert_allclose(after.size_of(after.shown), (80, 40, 8), rtol=0.01)
+    assert after.found.alignment.degrees == pytest.approx(np.degrees(Rotation.from_matrix(turn).magnitude()), abs=0.2)
+    assert f"turned by {after.found.alignment.degrees:.1f} degrees" in html.numbers(after, EN)
+    assert f"已旋转 {after.found.alignment.degrees:.1f} 度" in html.numbers(after, ZH)
+    np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=0.01)
     assert after.shown.deviation.mean < 0.05
     widened = dimensions.moved(after, after.shown, {dimensions.named(after.shown)[0][0].name: 60})
-    assert "rotate" in widened.shown.text
+    assert "rotate" in widened.shown.program
     low, high = after.shown.vertices.min(0), after.shown.vertices.max(0)
     off, _ = rebuilt(replace(plate, cloud=cloud), services, align=False)
     assert "turned" not in html.numbers(off, EN)
@@ -306,11 +309,12 @@ def test_what_was_cleaned_away_is_counted_and_no_longer_shown(plate, services):
     assert f"of {len(work.cloud.points):,} points taken away" in html.numbers(after, EN)
     np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=0.05)
     again, _ = rebuilt(after, services)
-    assert again.cleaned is None
+    assert again.scan is again.cloud
 
 
 def test_the_page_holds_pictures_numbers_and_code_and_fetches_nothing(plate, services):
-    after, _ = rebuilt(replace(plate, unit="cm", name="a<b"), services)
+    after, _ = rebuilt(plate.in_unit("cm"), services, unit="cm")
+    after = replace(after, name="a<b")
     for words, said in ((EN, "mean deviation"), (ZH, "平均偏差")):
         page = write_page(services.made / "page.html", after, words, "valid solid").read_text(encoding="utf-8")
         assert page.count("data:image/png;base64,") == 2
@@ -318,12 +322,12 @@ def test_the_page_holds_pictures_numbers_and_code_and_fetches_nothing(plate, ser
         assert "80.0 × 40.0 × 8.00 cm" in page
         assert "valid solid" in page
         assert "a&lt;b" in page
-        assert after.shown.text.splitlines()[0] in page
+        assert after.shown.program.splitlines()[0] in page
         assert not re.search(r"<script|<link|https?://|src=\"(?!data:)", page)
 
 
 def test_the_other_files_say_their_unit_and_hold_the_part(plate, services):
-    after, _ = rebuilt(replace(plate, unit="cm"), services)
+    after, _ = rebuilt(plate.in_unit("cm"), services, unit="cm")
     files = write_files(after, services, EN)
     printed = read_cloud(files.paths["3mf"])  # millimetres
     np.testing.assert_allclose(np.ptp(printed.points, axis=0), (800, 400, 80), rtol=0.01)
@@ -338,11 +342,11 @@ def test_a_scan_in_metres_that_is_called_millimetres_is_doubted(plate):
 
 
 def test_numbers_without_a_slider_are_counted():
-    few = SimpleNamespace(text="import cadquery as cq\nr=cq.Workplane('XY').box(3,4,5)")
+    few = Part.of_program("import cadquery as cq\nr=cq.Workplane('XY').box(3,4,5)")
     assert dimensions.left_out(few) == 0
     holes = ",".join(f"({9 * i - 90},0)" for i in range(21))
     sketch = f"w0.sketch().rect(200,50).push([{holes}]).circle(3,mode='s').finalize().extrude(5)"
-    many = SimpleNamespace(text=f"import cadquery as cq\nw0=cq.Workplane('XY')\nr={sketch}")
+    many = Part.of_program(f"import cadquery as cq\nw0=cq.Workplane('XY')\nr={sketch}")
     _, places = dimensions.named(many)
     assert len(places) == dimensions.MOST_PLACES
     assert dimensions.left_out(many) > 0

@@ -8,12 +8,13 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from cadrecode.errors import ProgramError
-from cadrecode.ui.reconstruct.parts import Part, Work
 
 if TYPE_CHECKING:
     from cadrecode.cloud import Cloud
     from cadrecode.cloud.align import Alignment
+    from cadrecode.part import Part
     from cadrecode.scoring import Deviation
+    from cadrecode.ui.reconstruct.state import Work
     from cadrecode.ui.words.text import Words
 
 
@@ -183,24 +184,25 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
         if part.distance_before is not None:
             after += words("result.before", x=f"<b>{length(part.distance_before, work.unit)}</b>")
         small.append(after)
-    size = " × ".join(length(float(side)) for side in work.size_of(part))
+    size = " × ".join(length(float(side)) for side in part.size)
     small.append(f"<b>{size} {work.unit}</b>")
     if validity:
         small.append(validity)
     if work.edited is not None:
         small.append(words("result.edited"))
-    elif work.failures:
-        total = len(work.parts) + len(work.failures)
-        small.append(words("result.failures", bad=len(work.failures), total=total, why=_why(work.failures, words)))
+    elif work.found is not None and work.found.failed:
+        failures = [str(candidate.outcome) for candidate in work.found.failed]
+        total = len(work.parts) + len(failures)
+        small.append(words("result.failures", bad=len(failures), total=total, why=_why(failures, words)))
     if part.deviation is not None:
         small += _missed(part.deviation, work.unit, words)
-    if work.alignment is not None:
-        small += _standing(work.alignment, words)
-    if work.cloud is not None and work.cleaned is not None:
-        whole = len(work.cloud.points)
-        small.append(words("result.cleaned", x=f"{whole - len(work.cleaned.points):,}", n=f"{whole:,}"))
-    if work.stopped:
-        small.append(words("result.stopped"))
+    if work.found is not None:
+        small += _standing(work.found.alignment, words)
+        whole, left = len(work.cloud.points), len(work.scan.points)
+        if left < whole:
+            small.append(words("result.cleaned", x=f"{whole - left:,}", n=f"{whole:,}"))
+        if work.found.stopped:
+            small.append(words("result.stopped"))
     small_print = f'<span class="cr-small">{" · ".join(small)}</span>'
     return f'<div class="cr-numbers">{lead}{small_print}{_legend(part.deviation, work.unit, words)}</div>'
 
@@ -229,7 +231,7 @@ def _standing(alignment: Alignment, words: Words) -> list[str]:
     return [words("result.unclear")] if alignment.standing == "unclear" else []
 
 
-def _why(failures: tuple[str, ...], words: Words) -> str:
+def _why(failures: Sequence[str], words: Words) -> str:
     return ", ".join(sorted({words.outcome(f) for f in failures}))
 
 

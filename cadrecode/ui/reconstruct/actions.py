@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError
+from cadrecode.part import name_of
 from cadrecode.ui import access, models
 from cadrecode.ui.background import Report
-from cadrecode.ui.reconstruct import parts
-from cadrecode.ui.reconstruct.parts import Work
+from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.services import Services
 
 
@@ -24,7 +23,7 @@ def open_cloud(path: str | Path, services: Services, unit: str = "mm") -> Work:
     if path.suffix.lower() in BREP_SUFFIXES and not services.run_programs:
         raise CadrecodeError("STEP and BREP files need the OpenCASCADE sandbox, which is off on this link.")
     cloud = read_cloud(path)
-    return Work(cloud, re.sub(r"[^\w.-]+", "_", path.stem) or "part", unit)
+    return Work(cloud, name_of(path), unit)
 
 
 def rebuild(
@@ -48,15 +47,21 @@ def rebuild(
         models.require_here(services, base)
     model = models.use(services, base, adapter)
     found = services.engine.reconstruct(
-        work.cloud, config, sandbox=services.sandbox(), on_progress=report, should_stop=stop
+        work.cloud,
+        config,
+        name=work.name,
+        model_name=model,
+        sandbox=services.sandbox(),
+        on_progress=report,
+        should_stop=stop,
     )
-    report("measuring", 0, 1)
-    return parts.of_reconstruction(found, work, model)
+    found.require_best()
+    return replace(work, parts=found.parts, chosen=0, edited=None, found=found)
 
 
 def run_program(work: Work, text: str, services: Services) -> Work:
     """Show what an edited program makes. Raises ProgramError with its place."""
     shown = work.shown
-    if shown is not None and text.strip() == shown.text.strip():
+    if shown is not None and text.strip() == shown.program.strip():
         return work
-    return replace(work, edited=parts.of_program(text, work.scan, services.sandbox()))
+    return work.with_program(text, services.sandbox())

@@ -7,45 +7,39 @@ from dataclasses import replace
 
 import gradio as gr
 
-from cadrecode.program.edit import Parameter, parameters, set_parameters
-from cadrecode.program.layout import laid_out
-from cadrecode.program.write import write
-from cadrecode.ui.reconstruct import parts
-from cadrecode.ui.reconstruct.parts import Part, Work
+from cadrecode.part import Part
+from cadrecode.program.edit import Parameter, parameters
+from cadrecode.ui.reconstruct.state import Work
 
 MOST_SIZES, MOST_PLACES = 16, 32  # more sliders than that nobody reads; the program has them all
 
 
 def named(part: Part | None) -> tuple[list[Parameter], list[Parameter]]:
     """Sizes and places of a part's program; nothing for text outside of the language."""
-    tree = parts.tree_of(part) if part is not None else None
-    found = parameters(tree) if tree is not None else []
-    sizes = [p for p in found if p.is_length]
-    places = [p for p in found if not p.is_length]
+    numbers = [] if part is None or part.tree is None else parameters(part.tree)
+    sizes = [p for p in numbers if p.is_length]
+    places = [p for p in numbers if not p.is_length]
     return sizes[:MOST_SIZES], places[:MOST_PLACES]
 
 
 def left_out(part: Part) -> int:
     """How many numbers of a part's program have no slider."""
     sizes, places = named(part)
-    return len(parameters(parts.tree_of(part))) - len(sizes) - len(places) if sizes else 0
+    return len(part.parameters) - len(sizes) - len(places) if sizes else 0
 
 
 def moved(work: Work, base: Part, values: Mapping[str, float]) -> Work:
     """The part with some of its numbers set.
 
     Args:
-        base: the part that the sliders were made for; the same object, whatever has been edited since.
-        values: by name; those that stand where they stood are left as they are in the program.
+        base: The part that the sliders were made for; the same object, whatever has been edited since.
+        values: By name; numbers that were not moved are left as they are in the program.
     Raises: ProgramError: the numbers make no solid.
     """
-    tree = parts.tree_of(base)
-    before = {p.name: p.value for p in parameters(tree)}
-    changed = {name: value for name, value in values.items() if abs(value - before[name]) > 1e-9}
+    changed = {name: value for name, value in values.items() if abs(value - base.parameters[name]) > 1e-9}
     if not changed:
         return replace(work, edited=None if base in work.parts else base)
-    text = laid_out(write(set_parameters(tree, changed)))
-    return replace(work, edited=parts.of_program(text, work.scan, None))
+    return replace(work, edited=base.with_parameters(changed))
 
 
 def slider(parameter: Parameter, label: str, unit: str) -> gr.Slider:

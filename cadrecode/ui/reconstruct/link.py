@@ -11,9 +11,9 @@ import zlib
 
 from cadrecode.config import UNITS
 from cadrecode.errors import CadrecodeError
+from cadrecode.part import Part
 from cadrecode.program import parse
-from cadrecode.ui.reconstruct import parts
-from cadrecode.ui.reconstruct.parts import Work
+from cadrecode.ui.reconstruct.state import Work
 
 QUERY = "part"
 MOST_CHARACTERS = 20_000  # of a program in a link, unpacked; browsers take addresses of several thousand, packed
@@ -43,4 +43,4 @@ def opened(value: str) -> Work:
     if unit not in UNITS or not unpacker.eof:
         raise LinkError("This link cannot be read: it is cut short, or it is not from this app.")
     parse(text)
-    return Work(name="shared", unit=unit, edited=parts.of_program(text, None, None))
+    return Work(name="shared", unit=unit, edited=Part.of_program(text, name="shared", unit=unit))

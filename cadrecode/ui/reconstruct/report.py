@@ -7,9 +7,10 @@ from html import escape
 from pathlib import Path
 
 from cadrecode import __version__
+from cadrecode.part import Part
 from cadrecode.ui.draw import html, show
 from cadrecode.ui.reconstruct import dimensions
-from cadrecode.ui.reconstruct.parts import Part, Work
+from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.words.text import Words
 
 PIXELS = 420
@@ -34,13 +35,13 @@ def write_page(path: Path, work: Work, words: Words, validity: str = "") -> Path
     body = [
         f"<h1>{escape(work.name)}</h1>",
         f'<p class="small">cadrecode {__version__} · {datetime.now():%Y-%m-%d %H:%M}'
-        f"{' · ' + escape(work.model) if work.model else ''}</p>",
+        f"{f' · {escape(work.found.model)}' if work.found else ''}</p>",
         _pictures(work, part, words),
         _lead(work, part, words),
         _table(words("page.numbers"), _numbers(work, part, words, validity)),
         f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in warnings)}</ul>" if warnings else "",
         _table(words("dimensions.title"), _dimensions(part, work.unit, words)),
-        f"<h2>{escape(words('program.title'))}</h2><pre>{escape(part.text.strip())}</pre>",
+        f"<h2>{escape(words('program.title'))}</h2><pre>{escape(part.program.strip())}</pre>",
     ]
     language = {"en": "en", "zh": "zh-CN"}[words.language]
     path.write_text(
@@ -77,7 +78,7 @@ def _lead(work: Work, part: Part, words: Words) -> str:
 
 def _numbers(work: Work, part: Part, words: Words, validity: str) -> list[tuple[str, str]]:
     unit = work.unit
-    size = " × ".join(html.length(float(side)) for side in work.size_of(part))
+    size = " × ".join(html.length(float(side)) for side in part.size)
     rows = [(words("page.size"), f"{size} {unit}")]
     if work.scan is not None:
         rows.append((words("page.points"), f"{len(work.scan.points):,}"))

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cadrecode.part import Part
 from cadrecode.shipped import CLOUDS, SAMPLE_PROGRAM
 from cadrecode.ui.draw import show
-from cadrecode.ui.reconstruct import parts
+from cadrecode.ui.reconstruct.state import Work
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -72,7 +73,7 @@ def prepare() -> None:
 
 
 @cache
-def first_work() -> parts.Work:
+def first_work() -> Work:
     """A bracket, scanned with a little noise, and its program."""
     from cadrecode.cloud import Cloud
     from cadrecode.program import build, parse
@@ -83,5 +84,5 @@ def first_work() -> parts.Work:
     points, _ = sample(build(parse(text)), FIRST_POINTS, rng)
     points = points + rng.normal(0, FIRST_NOISE_MM, points.shape)
     cloud = Cloud(points, None, SAMPLE_PROGRAM.stem, "cloud", (), None)
-    part = parts.of_program(text, cloud, None)
-    return parts.Work(cloud, SAMPLE_PROGRAM.stem, "mm", (part,), source="assets/sample/bracket.py (Apache-2.0)")
+    part = Part.of_program(text, cloud=cloud, name=SAMPLE_PROGRAM.stem)
+    return Work(cloud, SAMPLE_PROGRAM.stem, "mm", (part,), source="assets/sample/bracket.py (Apache-2.0)")

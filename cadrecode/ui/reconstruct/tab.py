@@ -11,6 +11,7 @@ import gradio as gr
 
 from cadrecode.config import UNITS, ReconstructConfig
 from cadrecode.errors import CadrecodeError, ProgramError
+from cadrecode.part import Part
 from cadrecode.ui import events, models
 from cadrecode.ui.background import Result, follow
 from cadrecode.ui.browser import again, browser_state, remember
@@ -20,7 +21,7 @@ from cadrecode.ui.reconstruct import dimensions, link, samples
 from cadrecode.ui.reconstruct.actions import open_cloud, rebuild, run_program
 from cadrecode.ui.reconstruct.files import KINDS, write_files
 from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider
-from cadrecode.ui.reconstruct.parts import Part, Work
+from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.reconstruct.views import (
     DEVIATION,
     SOLID,
@@ -131,7 +132,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         return (
             view(now, mode, services),
             html.numbers(now, words, words("result.checking")),
-            shown.text if shown else "",
+            shown.program if shown else "",
             "",
         )
 
@@ -199,7 +200,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         return now, sample.unit
 
     show_cloud(hear(gallery.select, pick, None, [work, unit], words))
-    changed = hear(unit.input, lambda now, unit: replace(now, unit=unit), [work, unit], work, words)
+    changed = hear(unit.input, lambda now, unit: now.in_unit(unit), [work, unit], work, words)
     changed = hear(changed.success, draw_cloud, work, [preview, facts], words)
     hear(show_part(changed).success, draw_strip, work, chosen, words)
 
@@ -280,7 +281,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     def to_share(now: Work):
         if now.shown is None:
             raise CadrecodeError("There is no part yet to share: press Rebuild first.")
-        return gr.update(value=link.packed(now.shown.text, now.unit), visible=True)
+        return gr.update(value=link.packed(now.shown.program, now.unit), visible=True)
 
     shared = hear(make_link.click, to_share, work, address, words)
     shared.success(None, address, address, js=WHOLE_ADDRESS, api_visibility="private")
@@ -292,7 +293,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         except ProgramError as error:
             return now, gr.skip(), gr.skip(), gr.skip(), html.bad(words.said(str(error)))
         checking = html.numbers(after, words, words("result.checking"))
-        return after, view(after, mode, services), checking, after.shown.text, ""
+        return after, view(after, mode, services), checking, after.shown.program, ""
 
     with sliders:
 

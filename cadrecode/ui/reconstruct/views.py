@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from cadrecode.part import Part
 from cadrecode.ui.background import Progress
 from cadrecode.ui.draw import html, show
-from cadrecode.ui.reconstruct import parts
-from cadrecode.ui.reconstruct.parts import Work
+from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
@@ -17,13 +19,21 @@ def view(work: Work, mode: str, services: Services) -> str | None:
     part, points = work.shown, None if work.scan is None else work.scan.points
     if part is None:
         return cloud_view(work, services)
-    folder = services.folder_for("view", part.text, mode, work.name, None if points is None else points.shape)
+    folder = services.folder_for("view", part.program, mode, work.name, None if points is None else points.shape)
     over, colours = (points if mode == WITH_POINTS else None), None
     if mode == DEVIATION and part.deviation is not None:
-        over, colours = parts.in_sight(part), part.deviation.colours()
+        over, colours = _in_sight(part), part.deviation.colours()
     path = folder / f"{work.name}.glb"
     extent = points if points is not None else part.vertices
     return str(show.scene(path, mesh=(part.vertices, part.faces), points=over, colours=colours, extent=extent))
+
+
+def _in_sight(part: Part) -> np.ndarray:
+    """(N, 3) RAW: the points that were measured; those inside of the part on its surface, where they can be seen."""
+    from cadrecode.cloud.signed import signed_nearest
+
+    signed, places = signed_nearest(part.deviation.points, part.vertices, part.faces)
+    return np.where(signed[:, None] < 0, places, part.deviation.points)
 
 
 def cloud_view(work: Work, services: Services) -> str | None:

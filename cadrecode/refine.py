@@ -1,0 +1,380 @@
+"""Programs that are there already, moved onto clouds: one with its scan, or many with the solids they should be.
+
+The fit sees points alone. Where the true solid is known, the IoU is worked out afterwards and changes nothing.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cadrecode.cloud import Cloud, normalise, sample_surface
+from cadrecode.errors import DatasetError, Message, PointCloudError, ProgramError
+from cadrecode.fit import fit, ruler_for
+from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
+from cadrecode.part import PERSON, Part
+from cadrecode.program import Program, parse, write
+from cadrecode.program.edit import to_code, to_raw
+from cadrecode.program.layout import laid_out
+from cadrecode.program.solid import placing
+from cadrecode.scoring import Candidate, Target, build_program, build_text, deviation_of, improve, rank, score
+from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
+
+if TYPE_CHECKING:
+    from cadrecode.cloud.distance import CloudRuler
+
+log = logging.getLogger(__name__)
+
+SECONDS = 3.0  # for each program
+CLOUD_POINTS = 8192  # sampled on each target
+TOO_FAR = 0.75  # of the cloud's longest side: the fit cannot start from a box that is off by more
+SUSPECT = 0.25  # of it: off by that much, while in the other frame the program would be in place
+
+RAW, CODE = "raw", "code"
+_FRAME_WORDS = {RAW: "the file's units", CODE: "the model's units (centred, longest side 200)"}
+
+
+@dataclass(frozen=True)
+class Refined:
+    """A program before and after the fit, both in the file's units; the same text where nothing nearer was found."""
+
+    before: Part
+    after: Part
+    seconds: float
+
+
+def refine(
+    text: str,
+    cloud: Cloud,
+    *,
+    seconds: float = SECONDS,
+    seed: int = 0,
+    written_in: str = RAW,
+    unit: str = "mm",
+    program_name: str = "The program",
+) -> Refined:
+    """Move one program onto a cloud. It comes back in the units and the place of the cloud's file.
+
+    Args:
+        text: A program of the language; nothing is executed.
+        cloud: RAW.
+        written_in: RAW, the units and place of the cloud's file; or CODE, as the model writes.
+        unit: Of the cloud's numbers.
+        program_name: What messages call the program.
+    Raises: ProgramError: outside of the language, no solid, or too far from the cloud to begin with.
+        PointCloudError: not a usable cloud.
+    """
+    started = time.monotonic()
+    given = _readable(text, program_name)
+    turned = written_in == RAW and given.placement is not None  # by `reconstruct`: the part stands askew in its cloud
+    points_model, frame = normalise(cloud.points, placing(given.placement)[:, :3] if turned else None)
+    points = points_model * CODE_PER_MODEL
+    normals = None if cloud.normals is None else frame.to_own_axes(cloud.normals)
+    in_file = to_code(given, frame)
+    doubts = _require_near(points, {RAW: in_file, CODE: given}, written_in, frame, program_name)
+    program = in_file if written_in == RAW else given
+    built = _built(program, program_name)
+    before, after = fitted(built, ruler_for(points, normals, seed=seed), seconds, seed, frame)
+
+    def part(candidate: Candidate, program_text: str, **more: Any) -> Part:
+        vertices, faces = candidate.mesh
+        vertices = frame.code_to_raw(vertices)
+        deviation = deviation_of(cloud.points, vertices, faces, seed=seed)
+        distance = candidate.distance * frame.raw_per_code
+        return Part(
+            program_text, vertices, faces, unit=unit, cloud=cloud, frame=frame, deviation=deviation, distance=distance,
+            source=PERSON, **more,
+        )  # fmt: skip
+
+    first = part(before, text if written_in == RAW else laid_out(write(to_raw(program, frame))))
+    taken = time.monotonic() - started
+    about = {
+        "options": {"seconds": seconds, "seed": seed, "frame": written_in},
+        "deviation_before": first.deviation.figures(),
+        "program_before": first.program,
+        "seconds": round(taken, 2),
+        "warnings": [*cloud.warnings, *doubts],
+    }
+    if after is before:
+        return Refined(first, replace(first, distance_before=first.distance, about=about), taken)
+    program_text = laid_out(write(to_raw(after.program, frame)))
+    return Refined(first, part(after, program_text, distance_before=first.distance, about=about), taken)
+
+
+def _readable(text: str, name: str) -> Program:
+    try:
+        return parse(text)
+    except ProgramError as error:
+        wanted = "a program of CAD-Recode's language, whose numbers the fit can move; see the README"
+        raise ProgramError(
+            "{name}: {why}", error.line, error.column, error.expected or wanted, name=name, why=error.message
+        ) from error
+
+
+def _built(program: Program, name: str) -> Candidate:
+    built = build_program(program)
+    if not built.ok:
+        raise ProgramError("{name} makes no solid. {why}", name=name, why=built.detail)
+    return built
+
+
+def fitted(
+    candidate: Candidate, ruler: CloudRuler, seconds: float, seed: int, frame: Frame | None = None
+) -> tuple[Candidate, Candidate]:
+    """A candidate with its distance, and what the fit makes of it; the very same where nothing nearer was found.
+
+    Args:
+        candidate: Valid, a tree, in the ruler's frame.
+    """
+    before = rank([candidate], ruler)
+    moved = improve(
+        before,
+        ruler,
+        lambda program, share: fit(program, ruler, seconds=share, seed=seed, frame=frame).program,
+        seconds=seconds,
+        count=1,
+    )
+    return before[0], moved[0]
+
+
+def _require_near(
+    points: np.ndarray, readings: dict[str, Program], written_in: str, frame: Frame, name: str
+) -> list[str]:
+    """Warnings where a program may be written in another frame than the given one.
+
+    Args:
+        points: (N, 3) CODE.
+        readings: The program in CODE, if it is written in RAW and if it is written in CODE.
+    Raises: ProgramError: its part stands too far from the cloud to begin with.
+    """
+    other = CODE if written_in == RAW else RAW
+    off, off_other = (_off(readings[reading], points, name) for reading in (written_in, other))
+    meant = off > SUSPECT > off_other and off_other < off / 3
+    if off <= TOO_FAR and not meant:
+        return []
+    boxes = (_box(readings[written_in], name), (points.min(axis=0), points.max(axis=0)))
+    (low, high), (cloud_low, cloud_high) = ([_place(frame.code_to_raw(c[None])[0]) for c in box] for box in boxes)
+    template = (
+        "{name}, read as {units}, makes a part from {low} to {high}; the cloud lies from {cloud_low} to {cloud_high}."
+    )
+    where = {"name": name, "low": low, "high": high, "cloud_low": cloud_low, "cloud_high": cloud_high}
+    where["units"] = Message(_FRAME_WORDS[written_in])
+    if off > TOO_FAR:
+        template += " That is too far apart to be fitted."
+    if meant:
+        template += " Read as {other_units} it would stand in place: use --frame {frame}."
+        where |= {"other_units": Message(_FRAME_WORDS[other]), "frame": other}
+    else:
+        template += " Scale and move the program to the cloud, or rebuild the cloud from nothing with `inference`."
+    if off > TOO_FAR:
+        raise ProgramError(template, **where)
+    return [Message(template, **where)]
+
+
+def _box(program: Program, name: str) -> tuple[np.ndarray, np.ndarray]:
+    low, high = np.array(_built(program, name).solid.bounding_box()).reshape(2, 3)
+    return low, high
+
+
+def _off(program: Program, points: np.ndarray, name: str) -> float:
+    """How far the sides of two boxes are apart at most, as a share of the cloud's longest side."""
+    low, high = _box(program, name)
+    apart = np.abs([low - points.min(axis=0), high - points.max(axis=0)]).max()
+    return float(apart / np.ptp(points, axis=0).max())
+
+
+def _place(corner: np.ndarray) -> str:
+    return f"({', '.join(f'{value:.4g}' for value in corner)})"
+
+
+# --- many programs
+
+
+@dataclass(frozen=True)
+class Row:
+    """A program of a file.
+
+    Args:
+        id: Of its target.
+        code: CODE.
+        line: Where it stands in the file, from 1.
+    """
+
+    id: str
+    code: str
+    line: int
+
+
+def read_programs(path: str | Path) -> tuple[list[Row], list[dict[str, Any]]]:
+    """Rows of {"id": ..., "code": ...}, and the lines that are none, with a reason.
+
+    Args:
+        path: .jsonl, or .jsonl.gz.
+    Raises: DatasetError: no such file, or nothing usable in it.
+    """
+    path = Path(path)
+    rows, skipped = [], []
+    try:
+        opened = gzip.open if path.suffix.lower() == ".gz" else open
+        with opened(path, "rt", encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                row = _row(line, number)
+                (rows if isinstance(row, Row) else skipped).append(row)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read as JSON lines: {error}.") from error
+    if not rows:
+        why = f" {skipped[0]['reason']} (line {skipped[0]['line']})." if skipped else ""
+        raise DatasetError(f'{path} holds no programs.{why} Each line is needed as {{"id": ..., "code": ...}}.')
+    return rows, skipped
+
+
+def _row(line: str, number: int) -> Row | dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        return {"id": None, "line": number, "reason": f"not JSON: {error.msg}, column {error.colno}"}
+    id = str(row["id"]) if isinstance(row, dict) and isinstance(row.get("id"), str | int) else None
+    if id is None or not isinstance(row.get("code"), str):
+        return {"id": id, "line": number, "reason": "a row needs an `id` and a text as `code`"}
+    return Row(id, row["code"], number)
+
+
+def refine_all(
+    programs: str | Path,
+    targets: str | Path,
+    *,
+    seconds: float = SECONDS,
+    points: int = CLOUD_POINTS,
+    noise: float = 0.0,
+    limit: int | None = None,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Move every program onto points sampled on its target, and measure how near it was and is to the target itself.
+
+    Args:
+        programs: See `read_programs`; each in the CODE frame of its target.
+        targets: See `scoring.targets.load_targets`.
+        seconds: For each program.
+        points: How many the fit sees, without their normals.
+        noise: Deviation of the points in each direction, as a share of the target's longest side.
+        limit: This many programs, drawn with the seed.
+        on_progress: Called with (done, total).
+    Returns: A report that JSON can hold: `rows` in the order of the file, `skipped`, and the means.
+    Raises: DatasetError: nothing can be read, or no program has a target.
+    """
+    started = time.monotonic()
+    rows, skipped = read_programs(programs)
+    if limit is not None and limit < len(rows):
+        rows = [rows[i] for i in sorted(np.random.default_rng(seed).permutation(len(rows))[:limit])]
+    by_id: dict[str, list[Row]] = {}
+    for row in rows:
+        by_id.setdefault(row.id, []).append(row)
+    done: dict[int, dict[str, Any]] = {}
+    for shape in load_targets(targets, ids=by_id.keys()):
+        waiting = by_id.pop(shape.id, None)
+        if waiting is None:  # a second file of the same name
+            skipped.append({"id": shape.id, "line": None, "reason": "there is another target of that name"})
+            continue
+        try:
+            prepared = _prepared(shape, points, noise, seed)
+        except (ProgramError, PointCloudError) as error:
+            prepared = Skipped(shape.id, str(error))
+        for row in waiting:
+            if isinstance(prepared, Skipped):
+                skipped.append({"id": row.id, "line": row.line, "reason": prepared.reason})
+            else:
+                done[row.line] = _refine_row(row, *prepared, seconds, seed)
+            if on_progress:
+                on_progress(len(done), len(rows))
+    missing = [row for waiting in by_id.values() for row in waiting]
+    skipped += [{"id": row.id, "line": row.line, "reason": f"{targets} has no target of that name"} for row in missing]
+    if not done:
+        reasons = "; ".join(f"{entry['id']}: {entry['reason']}" for entry in skipped[:3])
+        raise DatasetError(f"No program of {programs} has a target in {targets}. {reasons}")
+    figures = [done[line] for line in sorted(done)]
+    return {
+        "programs": str(programs),
+        "targets": str(targets),
+        "options": {"seconds": seconds, "points": points, "noise": noise, "seed": seed, "limit": limit},
+        **summarise(figures),
+        "seconds": round(time.monotonic() - started, 2),
+        "n_skipped": len(skipped),
+        "skipped": skipped,
+        "rows": figures,
+    }
+
+
+def _prepared(shape: Shape | Skipped, points: int, noise: float, seed: int) -> tuple[Target, CloudRuler] | Skipped:
+    """The target, and a ruler of points on it, CODE. Raises: ProgramError, PointCloudError: it is no closed solid."""
+    if isinstance(shape, Skipped):
+        return shape
+    own_seed = seed_of(shape.id, seed)
+    target = Target.of(shape.id, shape.vertices, shape.faces, seed=own_seed)
+    rng = np.random.default_rng(own_seed)
+    sampled, _ = sample_surface(shape.vertices, shape.faces, points, rng)
+    cloud = target.frame.to_code(sampled)
+    cloud += noise * MODEL_SIDE * CODE_PER_MODEL * rng.standard_normal(cloud.shape)
+    return target, ruler_for(cloud, seed=own_seed)
+
+
+def _refine_row(row: Row, target: Target, ruler: CloudRuler, seconds: float, seed: int) -> dict[str, Any]:
+    """A row of the report, lengths in CODE units. What cannot be fitted has an `error`, no distances and IoU 0."""
+    started = time.monotonic()
+    built = build_text(row.code)
+    if not built.ok:
+        return _failed(row, f"{built.outcome}: {built.detail}" if built.detail else str(built.outcome))
+    try:
+        before, after = fitted(built, ruler, seconds, seed)
+    except ProgramError as error:
+        return _failed(row, str(error))
+    except Exception as error:  # a fault of ours: logged in full, and the other programs still have their turn
+        log.exception("The fit of %s, line %d, failed", row.id, row.line)
+        return _failed(row, f"the fit failed ({type(error).__name__}: {error}); please report this")
+    taken = time.monotonic() - started
+    iou_before = score(before, target).iou  # the truth, for the first time
+    iou_after = iou_before if after is before else score(after, target).iou
+    return {
+        "id": row.id,
+        "code": row.code if after is before else write(after.program),
+        "distance_before": round(before.distance, 6),
+        "distance_after": round(after.distance, 6),
+        "iou_before": round(iou_before, 6),
+        "iou_after": round(iou_after, 6),
+        "seconds": round(taken, 3),
+    }
+
+
+def _failed(row: Row, error: str) -> dict[str, Any]:
+    nothing = {"distance_before": None, "distance_after": None, "iou_before": 0.0, "iou_after": 0.0}
+    return {"id": row.id, "code": row.code, **nothing, "seconds": 0.0, "error": error}
+
+
+def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Means and medians: IoU over all rows (errors count 0) and over the valid, the rest over the valid alone.
+
+    Returns: None for a figure of no row at all.
+    """
+    valid = [row for row in rows if "error" not in row]
+    figures: dict[str, Any] = {"n": len(rows), "n_errors": len(rows) - len(valid)}
+    for when in ("before", "after"):
+        for name, among in (("", rows), ("_valid", valid)):
+            figures[f"mean_iou_{when}{name}"] = _mean([row[f"iou_{when}"] for row in among])
+        figures[f"median_iou_{when}"] = round(float(np.median([row[f"iou_{when}"] for row in rows])), 6)
+        figures[f"mean_distance_{when}"] = _mean([row[f"distance_{when}"] for row in valid])
+    figures["mean_seconds"] = _mean([row["seconds"] for row in valid])
+    return figures
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return round(float(np.mean(values)), 6) if values else None

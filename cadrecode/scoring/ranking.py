@@ -1,0 +1,149 @@
+"""Several candidates for one cloud: different points to look at, and an order among what comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from cadrecode.cloud import farthest_point_sample
+from cadrecode.cloud.distance import CloudRuler
+from cadrecode.program import Program, write
+from cadrecode.program.edit import parameters
+from cadrecode.scoring.candidate import Candidate, build_text
+
+TRAINING_POINTS = 8192  # the network's points were chosen from that many in training; denser clouds are thinned to it
+FITTED = 3  # candidates; the fourth was hardly ever the best in the end
+NUMBER_COST = 2e-5  # of the cloud's size, for each number of a fitted program: of two equals the shorter wins
+BOX_AGREES, BOX_FACE = 5e-3, 5e-3  # of the cloud's size: what a face that is farther off a clean cloud's box costs
+WORTH_A_FIT = 0.1  # of the time: do not start another fit with less time left than this
+
+
+def point_subsets(
+    points: np.ndarray, count: int, n_points: int, seed: int, normals: np.ndarray | None = None
+) -> np.ndarray:
+    """Different views of one cloud for `count` candidates.
+
+    The first looks at the whole cloud, each other view at a random half of it. All are spread out by farthest-point
+    sampling from a random start, as in training. Clouds of fewer than n_points points repeat points.
+
+    Args:
+        points: (N, 3), MODEL.
+        normals: (N, 3), for a model that was trained with them.
+    Returns: (count, n_points, 3 or 6) float32, MODEL. The same seed gives the same points, whatever the count.
+    """
+    points = np.asarray(points, np.float64)
+    columns = points if normals is None else np.hstack((points, normals))
+    views = np.empty((count, n_points, columns.shape[1]), np.float32)
+    for i in range(count):
+        rng = np.random.default_rng([seed, i])
+        size = len(points) if i == 0 else len(points) // 2
+        size = min(max(size, n_points), TRAINING_POINTS, len(points))
+        seen = rng.permutation(len(points))[:size]
+        order = farthest_point_sample(points[seen], min(n_points, size), seed=int(rng.integers(2**31)))
+        views[i] = columns[seen[np.resize(order, n_points)]]
+    return views
+
+
+def rank(
+    candidates: Sequence[Candidate], ruler: CloudRuler, *, on_each: Callable[[int], None] | None = None
+) -> list[Candidate]:
+    """The candidates with their index and distance, best first, by distance to the input cloud alone.
+
+    Args:
+        candidates: The pool, in the ruler's frame.
+        on_each: Called with the number of candidates that are measured.
+    """
+    ranked = []
+    for index, candidate in enumerate(candidates):
+        distance = ruler.distance(*candidate.mesh) if candidate.ok else None
+        ranked.append(replace(candidate, index=index, distance=distance))
+        if on_each:
+            on_each(index + 1)
+    return sorted(ranked, key=lambda candidate: candidate.key)
+
+
+def improve(
+    ranked: Sequence[Candidate],
+    ruler: CloudRuler,
+    change: Callable[[Program, float], Program],
+    *,
+    seconds: float,
+    count: int,
+    on_each: Callable[[int, int], None] | None = None,
+) -> list[Candidate]:
+    """Change the best few, and put all of them in order again.
+
+    A bounding box that agrees with the cloud's is worth a little distance. Of two that are equally near, the shorter
+    program comes first.
+
+    Args:
+        ranked: From `rank`.
+        change: (program, seconds) -> another program, in the ruler's frame; it is not taken if it is worse.
+        seconds: For all together, each an even share of what is left; what is left at the end goes to the best.
+        count: The number to change; text outside of the language and repeated programs are passed over.
+        on_each: Called with (done, total).
+    """
+    deadline = time.monotonic() + seconds
+    chosen: dict[Program, Candidate] = {}
+    for candidate in ranked:
+        if candidate.ok and candidate.program is not None and len(chosen) < count:
+            chosen.setdefault(candidate.program, candidate)
+    by_index = {candidate.index: candidate for candidate in ranked}
+    for done, candidate in enumerate(chosen.values()):
+        if on_each:
+            on_each(done, len(chosen))
+        share = (deadline - time.monotonic()) / (len(chosen) - done)
+        by_index[candidate.index] = _changed(candidate, ruler, change, share)
+
+    left = deadline - time.monotonic()
+    if len(chosen) > 1 and left > WORTH_A_FIT * seconds:
+        best = min(by_index.values(), key=lambda candidate: _key(candidate, ruler))
+        if best.program is not None:
+            by_index[best.index] = _changed(best, ruler, change, left)
+    if on_each:
+        on_each(len(chosen), len(chosen))
+    return sorted(by_index.values(), key=lambda candidate: _key(candidate, ruler))
+
+
+def _key(candidate: Candidate, ruler: CloudRuler) -> tuple:
+    """Sorts best first, among programs that were changed."""
+    failed, distance, index = _key_and_box(candidate, ruler)
+    numbers = 0 if candidate.program is None else len(parameters(candidate.program))
+    return failed, distance + NUMBER_COST * ruler.size * numbers, index
+
+
+def _key_and_box(candidate: Candidate, ruler: CloudRuler) -> tuple:
+    failed, distance, index = candidate.key
+    return failed, distance + BOX_FACE * ruler.size * _faces_off(candidate, ruler), index
+
+
+def _faces_off(candidate: Candidate, ruler: CloudRuler) -> int:
+    """How many faces of its bounding box are not where the cloud's are; none on a noisy cloud, whose box is larger."""
+    if not candidate.ok or ruler.is_noisy:
+        return 0
+    vertices, _ = candidate.mesh
+    off = np.abs(np.array((vertices.min(axis=0), vertices.max(axis=0))) - ruler.box)
+    return int((off > BOX_AGREES * ruler.size).sum())
+
+
+def _changed(
+    candidate: Candidate, ruler: CloudRuler, change: Callable[[Program, float], Program], seconds: float
+) -> Candidate:
+    """A candidate after so many seconds of `change`; unchanged where that is no better."""
+    if seconds <= 0:
+        return candidate
+    built = build_text(write(change(candidate.program, seconds)))
+    if not built.ok:  # rounded for its text, it is no solid any more
+        return candidate
+    after = replace(
+        candidate,
+        text=built.text,
+        program=built.program,
+        solid=built.solid,
+        distance=ruler.distance(*built.mesh),
+        as_written=candidate.as_written or candidate,
+    )
+    return after if _key_and_box(after, ruler) < _key_and_box(candidate, ruler) else candidate

@@ -1,0 +1,68 @@
+"""What one visitor's Reconstruct tab shows: a scan, the parts that explain it, and which of them is on screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from cadrecode.part import Part
+
+if TYPE_CHECKING:
+    from cadrecode.cloud import Cloud
+    from cadrecode.kernel.sandbox import Sandbox
+    from cadrecode.reconstruction import Reconstruction
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that one visitor's Reconstruct tab shows. Replaced, never changed.
+
+    Args:
+        cloud: The scan as its file has it, RAW.
+        name: For the files.
+        unit: Of the scan's numbers.
+        parts: Valid candidates, best first.
+        chosen: Which of them is shown.
+        edited: The part that a person's program made, shown instead.
+        found: What the parts were made of; None before the scan was rebuilt.
+        source: Who made a sample; empty for a cloud that a person brought.
+    """
+
+    cloud: Cloud | None = None
+    name: str = "part"
+    unit: str = "mm"
+    parts: tuple[Part, ...] = ()
+    chosen: int = 0
+    edited: Part | None = None
+    found: Reconstruction | None = field(default=None, repr=False, compare=False)
+    source: str = ""
+
+    @property
+    def scan(self) -> Cloud | None:
+        """What the parts are measured against: the scan, cleaned where that was asked for."""
+        return self.cloud if self.found is None else self.found.cloud
+
+    @property
+    def shown(self) -> Part | None:
+        """The part on screen."""
+        if self.edited is not None:
+            return self.edited
+        return self.parts[self.chosen] if self.parts else None
+
+    def choosing(self, index: int) -> Work:
+        """Show another candidate, and drop what was edited."""
+        return replace(self, chosen=index, edited=None)
+
+    def in_unit(self, unit: str) -> Work:
+        """The same numbers, read in another unit."""
+        parts = tuple(part.in_unit(unit) for part in self.parts)
+        return replace(self, unit=unit, parts=parts, edited=self.edited and self.edited.in_unit(unit))
+
+    def with_program(self, text: str, sandbox: Sandbox | None) -> Work:
+        """Show what a person's program makes. Raises: ProgramError: it makes no solid."""
+        frame = self.found and self.found.frame
+        about = self.parts[0].about if self.parts else None
+        part = Part.of_program(
+            text, cloud=self.scan, frame=frame, name=self.name, unit=self.unit, sandbox=sandbox, about=about
+        )
+        return replace(self, edited=part)
