@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from cadrecode.cli.fit import fit_main
 from cadrecode.cli.shared import (
@@ -37,10 +38,14 @@ from cadrecode.cli.shared import (
 from cadrecode.config import PretrainConfig, ReconstructConfig, TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.errors import ConfigError
-from cadrecode.runs import Follower, Run, State
+from cadrecode.runs import Follower, Run
+
+if TYPE_CHECKING:
+    from cadrecode.part import Part
 
 log = logging.getLogger(__name__)
 
+ODD = (("bodies", 1, "separate bodies"), ("cavities", 0, "closed cavities"))
 TEMPERATURE = ReconstructConfig().temperature
 GRAMMAR_HELP = "write nothing but the language, for a model that makes syntax errors"
 
@@ -78,17 +83,13 @@ def _open_run(config: TrainConfig) -> tuple[Run, bool]:
     in_team = int(os.environ.get("WORLD_SIZE", 1)) > 1
     claimed_by = run.status().get("pid") if run.exists() else None
     by_queue = claimed_by is not None and claimed_by == (os.getppid() if in_team else os.getpid())
-    settings = config.changed(resume_from_checkpoint=None).to_yaml()
     if by_queue:
         if not in_team:  # there the queue sends no signal: SIGTERM is the launcher's, when one of the others has died
             run.stop_on_signals()
         return run, True
-    if config.resume_from_checkpoint is not None and run.exists() and not run.alive():
-        run.write_config(settings)
-        run.clear_stop()
-    else:
-        run = Run.create(run.folder, settings, State.PREPARING)
-    run.claim()
+    from cadrecode.library import own_run
+
+    run = own_run(config)
     run.stop_on_signals()
     return run, False
 
@@ -156,7 +157,6 @@ def inference_main(argv: Arguments = None) -> int:
 
 
 def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None:
-    from cadrecode import reconstruction
     from cadrecode.cloud import make_shape, read_cloud
     from cadrecode.engine import Engine
     from cadrecode.kernel import shared_sandbox
@@ -177,21 +177,23 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     found = engine.reconstruct(
         cloud,
         config,
+        name=output.stem,
+        model_name=opened.note,
         sandbox=sandbox,
         generate=_writer(arguments.grammar),
     )
     if found.cleaned is not None:
         say(f"clean       {found.cleaned}; {size_of(found.cloud.points, units)} left")
     say(f"align       {found.alignment}")
-    failed = Counter(str(one.outcome) for one in found.candidates if not one.ok)
+    failed = Counter(str(candidate.outcome) for candidate in found.failed)
     how = f" ({', '.join(f'{count} {outcome}' for outcome, count in failed.items())})" if failed else ""
-    valid = len(found.candidates) - failed.total()
-    say(f"candidates  {valid} of {len(found.candidates)} valid{how}, {found.seconds:.1f} s")
-    written = reconstruction.write_files(found, output.parent, output.stem, sandbox, units, model=opened.note)
-    best = found.best
+    valid = len(found.parts)
+    say(f"candidates  {valid} of {valid + failed.total()} valid{how}, {found.seconds:.1f} s")
+    best = found.require_best()
+    written = best.write_all(output.parent, sandbox=sandbox)
     if best.distance_before is not None:
         say(f"fit         distance {best.distance_before:.3g} -> {best.distance:.3g} {units}, candidate {best.index}")
-    say_deviation(found.deviation, units)
+    say_deviation(best.deviation, units)
     say(f"part        {size_of(found.frame.to_own_axes(best.vertices), units)}{_oddities(best)}")
     say_written(written)
 
@@ -205,9 +207,10 @@ def _writer(grammar: bool) -> Callable[..., list[str]] | None:
     return partial(generate, grammar=True)
 
 
-def _oddities(candidate) -> str:
-    odd = [f"{candidate.bodies} separate bodies"] * (candidate.bodies > 1)
-    odd += [f"{candidate.cavities} closed cavities"] * (candidate.cavities > 0)
+def _oddities(best: Part) -> str:
+    """What a part should not have, from its entry in the report."""
+    entry = next(entry for entry in best.about["candidates"] if entry["index"] == best.index)
+    odd = [f"{entry[kind]} {words}" for kind, usual, words in ODD if entry[kind] > usual]
     return f", in {' and '.join(odd)}" if odd else ""
 
 
