@@ -50,6 +50,19 @@ def discover_adapters(runs_dir: str | Path) -> list[AdapterInfo]:
     return [info for _, info in sorted(dated, key=lambda pair: pair[0], reverse=True)]
 
 
+def find_adapter(runs_dir: str | Path, name: str | None) -> AdapterInfo:
+    """The adapter of that name.
+
+    Raises: ModelError: No name was given, or there is no such adapter.
+    """
+    if not name:
+        raise ModelError("Pick an adapter in the list first.")
+    for info in discover_adapters(runs_dir):
+        if info.name == name:
+            return info
+    raise ModelError("There is no adapter named {name} in {folder} any more.", name=name, folder=runs_dir)
+
+
 def adapter_info(folder: str | Path) -> AdapterInfo:
     """What an adapter's folder says about it.
 

@@ -55,6 +55,19 @@ class State(StrEnum):
         return self in (State.DONE, State.STOPPED, State.FAILED)
 
 
+class Kind(StrEnum):
+    """What a run is for."""
+
+    TRAINING = "training"
+    EVALUATION = "evaluation"
+    MERGE = "merge"
+
+    @property
+    def place(self) -> str:
+        """The folder of these runs, below the folder of all runs; trainings lie directly in it."""
+        return {Kind.EVALUATION: ".evaluations", Kind.MERGE: ".merges"}.get(self, "")
+
+
 class Run:
     """One run folder, from either side."""
 
@@ -74,8 +87,19 @@ class Run:
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def kind(self) -> Kind:
+        return Kind(self._read_status().get("kind", Kind.TRAINING))
+
+    @property
+    def runs_dir(self) -> Path:
+        """The folder of all runs, which has the queue."""
+        return self.folder.parent.parent if self.kind.place else self.folder.parent
+
     @classmethod
-    def create(cls, folder: str | Path, config_yaml: str, state: State = State.QUEUED) -> Run:
+    def create(
+        cls, folder: str | Path, config_yaml: str, state: State = State.QUEUED, kind: Kind = Kind.TRAINING
+    ) -> Run:
         """Start a run folder. What an earlier run made there is moved to a folder beside it: nothing is overwritten.
 
         Raises: RunError: a living process works in that folder.
@@ -91,7 +115,7 @@ class Run:
         run.folder.mkdir(parents=True, exist_ok=True)
         run.clear_stop()
         run.write_config(config_yaml)
-        _replace(run.folder / "status.json", json.dumps({"state": state, "created_at": time.time()}))
+        _replace(run.folder / "status.json", json.dumps({"kind": kind, "state": state, "created_at": time.time()}))
         return run
 
     def exists(self) -> bool:

@@ -1,6 +1,7 @@
-"""Settings in and out: `ReconstructConfig`, `TrainConfig` for fine-tuning, `PretrainConfig` for the embedded base."""
+"""Settings in and out: a frozen class for each verb, from YAML, the command line or the app's forms."""
 
 from cadrecode.config.pretraining import PretrainConfig
+from cadrecode.config.queued import EvaluationConfig, MergeConfig
 from cadrecode.config.reconstruction import UNITS, ReconstructConfig
 from cadrecode.config.settings import Settings, load_yaml
 from cadrecode.config.training import EMBEDDED, LORA_PRESETS, LORA_TARGETS, TrainConfig
@@ -10,6 +11,8 @@ __all__ = [
     "LORA_PRESETS",
     "LORA_TARGETS",
     "UNITS",
+    "EvaluationConfig",
+    "MergeConfig",
     "PretrainConfig",
     "ReconstructConfig",
     "Settings",

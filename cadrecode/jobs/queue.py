@@ -15,17 +15,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 from filelock import FileLock
 
-from cadrecode.config import TrainConfig
+from cadrecode.config import Settings, TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.errors import RunError
-from cadrecode.runs import Run, State, checkpoint_problems, free_folder, is_alive, process_start
+from cadrecode.runs import Kind, Run, State, checkpoint_problems, free_folder, is_alive, process_start
 from cadrecode.shipped import IMPORT_ROOT
 
 log = logging.getLogger(__name__)
@@ -43,35 +43,65 @@ _guard = threading.Lock()
 
 
 def start(config: TrainConfig, runs_dir: str | Path, name: str | None = None, processes: int = 1) -> Run:
-    """Queue a run in a folder of its own below `runs_dir`, and see to it that the queue moves.
+    """Queue a training in a folder of its own below `runs_dir`.
 
-    Args:   name: of the folder; otherwise the experiment's name, otherwise the date. A number is added to a taken one.
-            processes: that train together, each with the whole model and a batch of its own: one for each GPU. It is
-                a matter of starting, not of what is trained, so it stands in the status and not among the settings.
-    Raises: DatasetError: there is no such training data. RunError: no number of processes.
+    Args:
+        name: Of the folder; by default the experiment's name, or else the date.
+        processes: How many train together, each with the whole model and a batch of its own: one for each GPU. This
+            concerns how a run is started, not what it trains, so it stands in the status and not among the settings.
+
+    Raises:
+        DatasetError: There is no such training data.
+        RunError: The number of processes is below 1.
     """
     if processes < 1:
-        raise RunError(f"A run needs 1 process or more, and {processes} were asked for.")
+        raise RunError("A run needs 1 process or more, and {count} were asked for.", count=processes)
     require(config.train_data_path)
-    runs_dir = Path(runs_dir).resolve()
+    name = name or config.experiment_name or time.strftime("%Y-%m-%d-%H%M")
+    team = {"processes": processes} if processes > 1 else {}
+    return add(
+        Path(runs_dir), Kind.TRAINING, name, lambda folder: config.changed(model_save_path=str(folder)), step=0,
+        total=config.max_steps, **team,
+    )  # fmt: skip
+
+
+def add(runs_dir: Path, kind: Kind, name: str, settings_for: Callable[[Path], Settings], **status: Any) -> Run:
+    """Queue a run in a folder of its own, and see to it that the queue moves.
+
+    Args:
+        name: Of the folder. A number is added to a name that is taken.
+        settings_for: Called with the new folder; what it raises removes the folder again.
+        status: Fields of the status besides the state.
+    """
+    runs_dir = runs_dir.resolve()
     with _locked(runs_dir):
-        folder = free_folder(runs_dir, name or config.experiment_name or time.strftime("%Y-%m-%d-%H%M"))
-        run = Run.create(folder, config.changed(model_save_path=str(folder)).to_yaml())
-        team = {"processes": processes} if processes > 1 else {}
-        run.set_status(State.QUEUED, queued_at=time.time(), step=0, total=config.max_steps, **team)
+        folder = free_folder(runs_dir / kind.place, name)
+        folder.mkdir(parents=True)
+    try:
+        settings = settings_for(folder)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    with _locked(runs_dir):
+        run = Run.create(folder, settings.to_yaml(), kind=kind)
+        run.set_status(State.QUEUED, queued_at=time.time(), **status)
     watch(runs_dir)
     return run
 
 
-def list_runs(runs_dir: str | Path) -> list[Run]:
-    """All runs of a folder, newest first."""
-    runs = [Run(path.parent) for path in Path(runs_dir).resolve().glob("*/status.json")]
+def list_runs(runs_dir: str | Path, kind: Kind = Kind.TRAINING) -> list[Run]:
+    """All runs of a kind, newest first."""
+    runs = [Run(path.parent) for path in (Path(runs_dir).resolve() / kind.place).glob("*/status.json")]
     return sorted(runs, key=lambda run: run.status().get("created_at", 0), reverse=True)
 
 
+def _all_runs(runs_dir: Path) -> list[Run]:
+    return [run for kind in Kind for run in list_runs(runs_dir, kind)]
+
+
 def waiting(runs_dir: str | Path) -> list[Run]:
-    """Runs that wait, the next one first."""
-    statuses = [(run.status(), run) for run in list_runs(runs_dir)]
+    """The runs that wait, of every kind, the next one to start first."""
+    statuses = [(run.status(), run) for run in _all_runs(Path(runs_dir))]
     queued = [(s.get("queued_at", 0), run.name, run) for s, run in statuses if s["state"] == State.QUEUED]
     return [run for _, _, run in sorted(queued, key=lambda entry: entry[:2])]
 
@@ -94,7 +124,7 @@ def stop(run: Run) -> None:
 
     Several processes get no signal: the first sees the flag, and tells the others at the same step.
     """
-    with _locked(run.folder.parent):
+    with _locked(run.runs_dir):
         if _left_queue(run):
             return
         run.request_stop()
@@ -105,7 +135,7 @@ def stop(run: Run) -> None:
 
 def kill(run: Run) -> None:
     """End a run and all of its processes at once. What it did since its last checkpoint is lost."""
-    with _locked(run.folder.parent):
+    with _locked(run.runs_dir):
         if _left_queue(run):
             return
         doomed = _processes(run.status())
@@ -135,12 +165,16 @@ def why_not_resumable(run: Run) -> str:
     return ""
 
 
-def resume(run: Run, checkpoint: str | Path | None = None) -> Run:
-    """Queue an ended run again, from `checkpoint` or its newest one; from the start where it had not saved any yet.
+def resume(run: Run, checkpoint: str | Path | None = None, **status: Any) -> Run:
+    """Queue an ended run again.
 
-    Raises: RunError: it is running, waiting or done, or its checkpoints are not complete (and why).
+    Args:
+        checkpoint: Of a training; by default its newest one, or its start where it had not saved any yet.
+        status: Fields of the status besides the state.
+
+    Raises: RunError: It is running, waiting or done, or its checkpoints are not complete; the message says why.
     """
-    runs_dir = run.folder.parent
+    runs_dir = run.runs_dir
     with _locked(runs_dir):
         if not run.state.final or checkpoint is None:
             reason = why_not_resumable(run)
@@ -154,18 +188,20 @@ def resume(run: Run, checkpoint: str | Path | None = None) -> Run:
             checkpoint = run.latest_checkpoint()
         run.clear_stop()
         resume_from = str(checkpoint) if checkpoint else None
-        run.set_status(State.QUEUED, queued_at=time.time(), resume_from=resume_from, error=None, ended_at=None)
+        run.set_status(
+            State.QUEUED, queued_at=time.time(), resume_from=resume_from, error=None, ended_at=None, **status
+        )
     watch(runs_dir)
     return run
 
 
 def delete(run: Run) -> None:
     """Remove a run and everything it made. Raises RunError: it is still running, or no run."""
-    with _locked(run.folder.parent):
+    with _locked(run.runs_dir):
         if not run.exists():
             raise RunError(f"{run.folder} holds no run; it is left alone.")
-        if run.alive():
-            raise RunError(f"{run.name} is still running. Stop it first.")
+        if run.alive() and not run.state.final:  # a process that has written its final state takes a moment to end
+            raise RunError("{name} is still running. Stop it first.", name=run.name)
         shutil.rmtree(run.folder)
 
 
@@ -192,7 +228,7 @@ def tick(runs_dir: str | Path, parallel: int = PARALLEL) -> list[Run]:
             _children.remove(child)
     started = []
     with _locked(runs_dir):
-        room = parallel - sum(run.alive() and run.state.active for run in list_runs(runs_dir))
+        room = parallel - sum(run.alive() and run.state.active for run in _all_runs(runs_dir))
         for run in waiting(runs_dir)[: max(0, room)]:
             _launch(run)
             started.append(run)
@@ -205,7 +241,9 @@ def processes_of(run: Run) -> int:
 
 
 def command(run: Run) -> list[str]:
-    """The command that trains this run; what a person would type to get the same."""
+    """The command of the child process. For a training, a person would type it to get the same."""
+    if run.kind != Kind.TRAINING:
+        return [sys.executable, "-m", "cadrecode.jobs.child", str(run.folder)]
     processes = processes_of(run)
     launch = ["-m", "accelerate.commands.launch", "--num_processes", str(processes), *TEAM] if processes > 1 else []
     words = [sys.executable, *launch, "-m", "cadrecode", "train", "--config", str(run.folder / "config.yaml")]

@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from cadrecode.jobs import queue
 from cadrecode.ui import access, api, guide
 from cadrecode.ui.adapters import tab as adapters
+from cadrecode.ui.adapters.actions import DOWNLOADS
 from cadrecode.ui.batch import tab as batch
 from cadrecode.ui.browser import browser_state
 from cadrecode.ui.draw import theme
@@ -115,7 +116,7 @@ def serve(
         mcp: also offer what programs may call as MCP tools.
         ready: told the address; stay: returns when the app is to close.
     """
-    downloads = services.runs_dir / adapters.DOWNLOADS
+    downloads = services.runs_dir / DOWNLOADS
     downloads.mkdir(parents=True, exist_ok=True)
     gr.set_static_paths([downloads])  # served from where they lie, never copied
     middleware = [Middleware(LanguageMiddleware), Middleware(access.OwnersFiles, folder=downloads)]

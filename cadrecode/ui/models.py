@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from cadrecode.adapters import AdapterInfo, discover_adapters
+from cadrecode.adapters import discover_adapters, find_adapter
 from cadrecode.errors import ModelError
 from cadrecode.shipped import EMBEDDED
 from cadrecode.ui.services import Services
@@ -36,9 +34,7 @@ def is_here(base: str) -> bool:
 
 def in_use(services: Services) -> tuple[str, str]:
     """Base and adapter as `choices` lists them; the embedded base before the first use."""
-    active = services.engine.active
-    names = {_loaded_as(info.name): info.name for info in services.engine.adapters()}
-    return services.engine.base or EMBEDDED, names.get(active, PLAIN)
+    return services.engine.base or EMBEDDED, services.engine.active or PLAIN
 
 
 def require_here(services: Services, base: str | None) -> None:
@@ -47,26 +43,10 @@ def require_here(services: Services, base: str | None) -> None:
         raise ModelError("Guests choose among the models that are on this machine. Ask the owner for another.")
 
 
-@contextmanager
-def kept(services: Services) -> Iterator[None]:
-    """Whatever is switched to within, what was in use before is in use again afterwards."""
-    before = in_use(services) if services.engine.base is not None else None
-    try:
-        yield
-    finally:
-        if before is not None:
-            use(services, *before)
-
-
-def _loaded_as(name: str) -> str:
-    """An adapter's name in the engine: torch modules may not have dots in theirs."""
-    return name.replace(".", "-")
-
-
 def forget(services: Services, name: str) -> None:
     """Unload an adapter if it is loaded, before its files go."""
     if name in [info.name for info in services.engine.adapters()]:
-        services.engine.unload_adapter(_loaded_as(name))
+        services.engine.unload_adapter(name)
 
 
 def use(services: Services, base: str | None, adapter: str | None) -> str:
@@ -79,17 +59,7 @@ def use(services: Services, base: str | None, adapter: str | None) -> str:
         engine.load(base or None)
         engine.set_adapter(None)
         return engine.base
-    info = find(services, adapter)
+    info = find_adapter(services.runs_dir, adapter)
     engine.load(info.base)
-    engine.load_adapter(_loaded_as(info.name), info.folder)
+    engine.load_adapter(info.name, info.folder)
     return f"{engine.base} + {info.name}"
-
-
-def find(services: Services, name: str | None) -> AdapterInfo:
-    """The adapter of that name on disk. Raises ModelError."""
-    if not name:
-        raise ModelError("Pick an adapter in the list first.")
-    for info in discover_adapters(services.runs_dir):
-        if info.name == name:
-            return info
-    raise ModelError(f"There is no adapter named {name} in {services.runs_dir} any more.")

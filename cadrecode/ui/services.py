@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadrecode.errors import CadrecodeError
-from cadrecode.ui.background import Background
 
 if TYPE_CHECKING:
     from cadrecode.engine import Engine
@@ -35,7 +34,6 @@ class Services:
     open_sandbox: gives the warm OpenCASCADE sandbox.
     run_programs: whether programs may go to the sandbox at all (not on a public link without isolation).
     guests: names of those who log in to rebuild parts, and to do nothing else.
-    evaluating: the evaluation that goes on, or the latest.
     page_is_there: set when a page has loaded.
     """
 
@@ -44,7 +42,6 @@ class Services:
     open_sandbox: Callable[[], Sandbox]
     run_programs: bool = True
     guests: frozenset[str] = frozenset()
-    evaluating: Background = field(default_factory=Background)
     stops: dict[str, threading.Event] = field(default_factory=dict)
     page_is_there: threading.Event = field(default_factory=threading.Event)
     made: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cadrecode-ui-")))

@@ -274,11 +274,18 @@ def test_runs_and_evaluations_survive_a_restart_of_the_app(browser, app, trained
     expect(page.locator("#runs tr[aria-selected=true]")).to_contain_text("4 / 4")
     expect(page.locator("#film img")).to_have_count(12)
 
-    opened(page, app, "Evaluate")  # what was scored is there, said to be a part, and the rest can be scored
-    expect(page.locator("#evaluate-progress")).to_contain_text("Cut off before its end")
-    expect(page.locator("#evaluation tbody tr")).to_have_count(1)
-    page.locator("#evaluate-go-on").click()
+    opened(page, app, "Evaluate")  # it went on while there was no app
     expect(page.locator("#evaluation tbody td:nth-child(2)")).to_have_text("4", timeout=90 * SECONDS)
     expect(page.locator("#evaluate-of")).to_contain_text("invent:brackets: up to 4 parts")
+
+    fill(page, "#evaluate-limit", 8)  # what was scored before a cancel is there, and the rest can be scored
+    page.locator("#evaluate").click()
+    expect(page.locator("#evaluate-progress")).to_contain_text("1 / 8", timeout=90 * SECONDS)
+    page.locator("#evaluate-cancel").click()
+    expect(page.locator("#evaluate-progress")).to_contain_text("Cut off before its end")
+    expect(page.locator("#evaluation tbody td:nth-child(2)")).not_to_have_text("8")
+    page.locator("#evaluate-go-on").click()
+    expect(page.locator("#evaluation tbody td:nth-child(2)")).to_have_text("8", timeout=90 * SECONDS)
+    expect(page.locator("#evaluate-of")).to_contain_text("invent:brackets: up to 8 parts")
     expect(page.locator("#evaluate-go-on")).to_be_hidden()
     page.close()

@@ -7,12 +7,13 @@ import zipfile
 
 import pytest
 
+from cadrecode.adapters import find_adapter
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ModelError, RunError
-from cadrecode.runs import Run, State
+from cadrecode.jobs import queue
+from cadrecode.runs import Kind, Run, State
 from cadrecode.ui import models
-from cadrecode.ui.adapters import actions as handing_on
-from cadrecode.ui.adapters import tab
+from cadrecode.ui.adapters import actions, views
 from cadrecode.ui.words.text import Words
 
 EN = Words("en")
@@ -41,23 +42,23 @@ def merge_by_hand(folder):
 
 
 def test_a_card_says_base_data_rank_steps_scores_and_sizes(services, adapter):
-    (card,) = tab.cards(services, EN)
+    (card,) = views.cards(services, EN)
     said = dict(card.facts)
     assert said == {
         "Base": "embedded base", "Data": "brackets:500", "r / alpha": "16 / 32", "Steps": "300", "IoU": "0.84 → 0.91",
         "Size": "5.0 kB", "Merged": "not yet",
     }  # fmt: skip
     merge_by_hand(adapter)
-    assert dict(tab.cards(services, EN)[0].facts)["Merged"] == "9.0 kB"
-    assert tab.cards(services, EN)[0].merged_bytes == 9002
-    shown = tab.cards_html(tab.cards(services, EN), "brackets", EN)
+    assert dict(views.cards(services, EN)[0].facts)["Merged"] == "9.0 kB"
+    assert views.cards(services, EN)[0].merged_bytes == 9002
+    shown = views.cards_html(views.cards(services, EN), "brackets", EN)
     assert 'data-name="brackets"' in shown
     assert 'aria-selected="true"' in shown
 
 
 def test_the_adapters_zip_holds_the_adapter_alone(services, adapter):
     merge_by_hand(adapter)
-    (path,) = handing_on.pack_adapter("brackets", services)
+    (path,) = actions.pack_adapter("brackets", services)
     with zipfile.ZipFile(path) as archive:
         assert set(archive.namelist()) == {"adapter_config.json", "adapter_model.safetensors", "config.yaml"}
         assert archive.read("adapter_model.safetensors") == b"w" * 5000
@@ -65,62 +66,81 @@ def test_the_adapters_zip_holds_the_adapter_alone(services, adapter):
 
 def test_the_merged_zip_is_made_once_and_again_after_a_new_merge(services, adapter):
     with pytest.raises(ModelError, match="press Merge first"):
-        handing_on.offer_merged("brackets", services)
+        actions.offer_merged("brackets", services)
     merge_by_hand(adapter)
-    (path,) = handing_on.offer_merged("brackets", services)
+    (path,) = actions.offer_merged("brackets", services)
     made = path.stat().st_mtime_ns
     assert zipfile.ZipFile(path).namelist() == ["config.json", "model.safetensors"]
-    assert handing_on.offer_merged("brackets", services)[0].stat().st_mtime_ns == made
+    assert actions.offer_merged("brackets", services)[0].stat().st_mtime_ns == made
     later = path.stat().st_mtime + 10
     os.utime(adapter / "merged_model" / "model.safetensors", (later, later))
-    assert handing_on.offer_merged("brackets", services)[0].stat().st_mtime_ns != made
+    assert actions.offer_merged("brackets", services)[0].stat().st_mtime_ns != made
 
 
 def test_a_large_merged_model_is_offered_file_by_file_and_not_copied(services, adapter, monkeypatch):
-    monkeypatch.setattr(handing_on, "ONE_FILE_BYTES", 1000)
+    monkeypatch.setattr(actions, "ONE_FILE_BYTES", 1000)
     merge_by_hand(adapter)
     for _ in range(2):  # a second time, too
-        paths = handing_on.offer_merged("brackets", services)
+        paths = actions.offer_merged("brackets", services)
         assert [path.name for path in paths] == ["config.json", "model.safetensors"]
     assert os.path.samefile(paths[1], adapter / "merged_model" / "model.safetensors")
-    tab.delete("brackets", services)
+    actions.delete("brackets", services)
     assert not paths[1].exists()
 
 
 def test_deleting_takes_the_run_and_its_zips_along(services, adapter):
-    (packed,) = handing_on.pack_adapter("brackets", services)
-    tab.delete("brackets", services)
+    (packed,) = actions.pack_adapter("brackets", services)
+    actions.delete("brackets", services)
     assert not adapter.exists()
     assert not packed.exists()
     with pytest.raises(ModelError, match="no adapter named brackets"):
-        tab.delete("brackets", services)
+        actions.delete("brackets", services)
 
 
 def test_a_run_at_work_is_not_deleted(services, adapter):
     Run(adapter).claim(os.getpid())
     with pytest.raises(RunError, match="Stop it first"):
-        tab.delete("brackets", services)
+        actions.delete("brackets", services)
     assert adapter.exists()
 
 
 @pytest.mark.parametrize("name", [None, "", "../brackets", "absent"])
 def test_only_listed_adapters_can_be_named(services, adapter, name):
     with pytest.raises(ModelError):
-        models.find(services, name)
+        find_adapter(services.runs_dir, name)
 
 
 def test_what_answers_is_said(services):
-    assert "No model is loaded" in tab.answering(services, EN)
+    assert "No model is loaded" in views.answering(services, EN)
     assert models.use(services, None, None) == "embedded"
-    assert "embedded base" in tab.answering(services, EN)
+    assert "embedded base" in views.answering(services, EN)
     assert models.in_use(services) == ("embedded", models.PLAIN)
 
 
-def test_what_was_in_use_is_in_use_again(services):
-    models.use(services, None, None)
-    with pytest.raises(ModelError), models.kept(services):
-        models.use(services, None, "absent")
-    assert models.in_use(services) == ("embedded", models.PLAIN)
+def test_a_merge_is_followed_from_the_queue_to_its_end(services, adapter, monkeypatch):
+    monkeypatch.setattr(queue, "watch", lambda runs_dir: None)  # this test is the queue and the child process
+    assert views.merge_look("brackets", services, EN) is None
+    run = actions.merge("brackets", services)
+    look = views.merge_look("brackets", services, EN)
+    assert (look.run, look.busy) == (run.name, True)
+    assert "queued #1" in look.html
+    assert queue.list_runs(services.runs_dir) == [Run(adapter.resolve())]  # the list of trainings does not show it
+    with pytest.raises(RunError, match="is being merged already"):
+        actions.merge("brackets", services)
+    with pytest.raises(RunError, match="is being merged"):
+        actions.delete("brackets", services)
+    run.claim(os.getpid())
+    run.set_status(State.MERGING, step=1)
+    assert "1 / 3 · merging the weights" in views.merge_look("brackets", services, EN).html
+    run.set_status(State.DONE, tensors=12, max_logit_difference=1e-6)
+    look = views.merge_look("brackets", services, EN)
+    assert not look.busy
+    assert "verified: 12 tensors, logits equal to 1.0e-06" in look.html
+    again = actions.merge("brackets", services)
+    again.set_status(State.FAILED, error="The base is gone.")
+    assert "The base is gone." in views.merge_look("brackets", services, EN).html
+    actions.delete("brackets", services)
+    assert queue.list_runs(services.runs_dir, Kind.MERGE) == []
 
 
 # --- a zip from somebody else
@@ -149,19 +169,19 @@ def archive(tmp_path, name="given-adapter.zip", folder="given/", **files):
 def test_what_was_packed_here_can_be_taken_in_again(services, adapter):
     (adapter / "adapter_model.safetensors").write_bytes(weights())
     (adapter / "adapter_config.json").write_text(json.dumps(LORA))
-    (path,) = handing_on.pack_adapter("brackets", services)
-    assert handing_on.take_in(path, services) == "brackets-2"
+    (path,) = actions.pack_adapter("brackets", services)
+    assert actions.take_in(path, services) == "brackets-2"
     assert (services.runs_dir / "brackets-2" / "adapter_model.safetensors").read_bytes() == weights()
-    assert {card.name for card in tab.cards(services, EN)} == {"brackets", "brackets-2"}
-    assert list((services.runs_dir / handing_on.INCOMING).iterdir()) == []
+    assert {card.name for card in views.cards(services, EN)} == {"brackets", "brackets-2"}
+    assert list((services.runs_dir / actions.INCOMING).iterdir()) == []
 
 
 def test_a_folder_in_the_zip_and_what_systems_add_do_not_matter(services, tmp_path):
     path = archive(tmp_path)
     with zipfile.ZipFile(path, "a") as packed:
         packed.writestr("__MACOSX/given/._adapter_config.json", "x")
-    assert handing_on.take_in(path, services) == "given"
-    assert models.find(services, "given").r == 4
+    assert actions.take_in(path, services) == "given"
+    assert find_adapter(services.runs_dir, "given").r == 4
 
 
 @pytest.mark.parametrize(
@@ -182,8 +202,8 @@ def test_a_folder_in_the_zip_and_what_systems_add_do_not_matter(services, tmp_pa
 )
 def test_an_unsound_zip_is_refused_and_leaves_nothing(services, tmp_path, files, said):
     with pytest.raises(ModelError, match=said):
-        handing_on.take_in(archive(tmp_path, **files), services)
-    assert [p for p in services.runs_dir.iterdir() if p.name != handing_on.INCOMING] == []
+        actions.take_in(archive(tmp_path, **files), services)
+    assert [p for p in services.runs_dir.iterdir() if p.name != actions.INCOMING] == []
     assert not (tmp_path / "outside.json").exists()
 
 
@@ -194,13 +214,13 @@ def test_links_and_things_that_are_no_zip_are_refused(services, tmp_path):
     with zipfile.ZipFile(path, "a") as packed:
         packed.writestr(link, "/etc/passwd")
     with pytest.raises(ModelError, match="a link to another place"):
-        handing_on.take_in(path, services)
+        actions.take_in(path, services)
     (tmp_path / "no.zip").write_bytes(b"no zip at all")
     with pytest.raises(ModelError, match="not a zip file"):
-        handing_on.take_in(tmp_path / "no.zip", services)
+        actions.take_in(tmp_path / "no.zip", services)
 
 
 def test_a_zip_that_would_fill_the_disk_is_refused(services, tmp_path, monkeypatch):
-    monkeypatch.setattr(handing_on, "MOST_BYTES", 300)
+    monkeypatch.setattr(actions, "MOST_BYTES", 300)
     with pytest.raises(ModelError, match="unpacks to"):
-        handing_on.take_in(archive(tmp_path), services)
+        actions.take_in(archive(tmp_path), services)

@@ -1,4 +1,4 @@
-"""Adapters out and in: a small zip to hand on, a merged model as it lies, and a zip from somebody else, checked."""
+"""The Adapters tab without its widgets: adapters out as a zip, in again after a check, merged and deleted."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE
-from cadrecode.errors import ModelError
-from cadrecode.runs import free_folder
+from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE, find_adapter
+from cadrecode.errors import ModelError, RunError
+from cadrecode.jobs import merging, queue
+from cadrecode.runs import Run, free_folder
 from cadrecode.ui import archive, models
 from cadrecode.ui.draw import html
 from cadrecode.ui.services import Services
@@ -27,6 +28,28 @@ PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy",
 MOST_BYTES = archive.MOST_BYTES  # a larger one would pass the check and be refused while it is unpacked
 MOST_HEADER_BYTES = 50 * 10**6
 NUMBERS = {"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2"}
+
+
+def merge(name: str | None, services: Services) -> Run:
+    """Queue a merge of an adapter into its base. Raises CadrecodeError: no such adapter, or a merge is at work."""
+    return merging.start(find_adapter(services.runs_dir, name), services.runs_dir)
+
+
+def delete(name: str | None, services: Services) -> None:
+    """Remove an adapter and its run folder. Raises CadrecodeError: a run or a merge is at work on it, or it is gone."""
+    info = find_adapter(services.runs_dir, name)
+    merge_run = merging.latest(info.name, services.runs_dir)
+    if merge_run is not None:
+        if not merge_run.state.final:
+            raise RunError("{name} is being merged. Wait for it.", name=info.name)
+        queue.delete(merge_run)
+    models.forget(services, info.name)
+    run = Run(info.folder)
+    if run.exists():
+        queue.delete(run)
+    else:
+        shutil.rmtree(info.folder)
+    forget_downloads(info.name, services)
 
 
 # --- out
@@ -48,7 +71,7 @@ def pack(files: list[Path], to: Path) -> Path:
 
 def pack_adapter(name: str | None, services: Services) -> list[Path]:
     """The adapter's own files as one zip. Raises ModelError: there is no such adapter."""
-    info = models.find(services, name)
+    info = find_adapter(services.runs_dir, name)
     files = {p for pattern in ADAPTER_FILES for p in info.folder.glob(pattern) if p.name not in NOT_HANDED_ON}
     return [pack(sorted(files), services.runs_dir / DOWNLOADS / f"{info.name}-adapter.zip")]
 
@@ -58,7 +81,7 @@ def offer_merged(name: str | None, services: Services) -> list[Path]:
 
     Raises ModelError: it has not been merged yet.
     """
-    info = models.find(services, name)
+    info = find_adapter(services.runs_dir, name)
     if info.merged is None:
         raise ModelError(f"{info.name} has not been merged yet: press Merge first.")
     files = sorted(p for p in info.merged.iterdir() if p.is_file())

@@ -18,6 +18,7 @@ from cadrecode.ui.browser import again, remember
 from cadrecode.ui.draw import confirm, figures, film, form, html
 from cadrecode.ui.draw.table import empty_table, rows_html
 from cadrecode.ui.events import hear
+from cadrecode.ui.runs import metrics
 from cadrecode.ui.services import Services
 from cadrecode.ui.train import actions as new_run
 from cadrecode.ui.train import views as watching
@@ -330,7 +331,7 @@ def _look(services: Services, name: str | None, compared: list[str] | None, word
         rows_html(*_table_shape(words), listed, name),
         tuple(row[0] for row in listed),
         watching.look(run, words) if run else None,
-        {one: watching.metrics(found) for one, found in others.items()},
+        {one: metrics(found) for one, found in others.items()},
     )
 
 

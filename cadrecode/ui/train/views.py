@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from cadrecode.errors import ConfigError, RunError
 from cadrecode.jobs import queue
 from cadrecode.runs import Run, State
 from cadrecode.ui.draw import html
+from cadrecode.ui.runs import metrics, newest, queued
 from cadrecode.ui.words.text import Words
 
 COLUMNS = ("name", "state", "step", "loss", "iou", "eta", "started")
@@ -43,46 +43,15 @@ def latest(runs_dir: Path) -> str | None:
     return (busy or found)[0].name if found else None
 
 
-def metrics(run: Run) -> list[dict[str, Any]]:
-    """The figures of a run; read again only where the file has changed, however many pages look."""
-    return _metrics(run, *_stamp(run))
-
-
-def newest(run: Run) -> dict[str, Any]:
-    """The last value of each of its figures."""
-    return _newest(run, *_stamp(run))
-
-
-def _stamp(run: Run) -> tuple[int, int]:
-    """When its figures were written, and how many bytes they are; zeros where there are none yet."""
-    try:
-        stat = (run.folder / "metrics.jsonl").stat()
-    except FileNotFoundError:
-        return 0, 0
-    return stat.st_mtime_ns, stat.st_size
-
-
-@lru_cache(maxsize=128)
-def _metrics(run: Run, written: int, size: int) -> list[dict[str, Any]]:
-    return run.metrics()
-
-
-@lru_cache(maxsize=1024)  # every run of the list, at every look
-def _newest(run: Run, written: int, size: int) -> dict[str, Any]:
-    return {key: value for row in _metrics(run, written, size) for key, value in row.items() if value is not None}
-
-
 def rows(runs_dir: Path, words: Words) -> list[list[str]]:
     """The run list, newest first: COLUMNS as text."""
-    waiting = [run.name for run in queue.waiting(runs_dir)]
+    waiting = queue.waiting(runs_dir)
     return [_row(run, waiting, words) for run in queue.list_runs(runs_dir)]
 
 
-def _row(run: Run, waiting: list[str], words: Words) -> list[str]:
+def _row(run: Run, waiting: list[Run], words: Words) -> list[str]:
     status, figures = run.status(), newest(run)
-    state = words.state(status["state"])
-    if run.name in waiting:
-        state += f" #{waiting.index(run.name) + 1}"
+    state = queued(run, words, waiting) if status["state"] == State.QUEUED else words.state(status["state"])
     step, total = status.get("step"), status.get("total")
     began = status.get("started_at") or status.get("created_at")
     return [

@@ -1,0 +1,237 @@
+"""What the Evaluate tab shows: how far an evaluation is, its scores, its best and its worst parts."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cadrecode.config import EvaluationConfig
+from cadrecode.errors import DatasetError
+from cadrecode.jobs import evaluating, queue
+from cadrecode.jobs.evaluating import name_of
+from cadrecode.runs import Kind, Run, State
+from cadrecode.ui import models
+from cadrecode.ui.draw import film, html
+from cadrecode.ui.runs import queued
+from cadrecode.ui.services import Services
+from cadrecode.ui.words.text import Words
+
+COLUMNS = ("model", "n", "invalid", "single", "best", "fit", "mean", "cd", "seconds")
+SHOWN = 4  # worst and best
+
+# Not measured here: CAD-Recode v1.5 as its authors report it, in CHANGELOG.md of github.com/filaPro/cad-recode, which
+# names the paper's second version, arXiv 2412.14042v2. Set, IoU, median Chamfer distance x 1000, invalid ratio.
+QUOTED = (("DeepCAD", 0.920, 0.157, 0.0037), ("Fusion360", 0.878, 0.151, 0.005))
+
+ModelReport = tuple[str, dict]  # a model's name, and its report
+Meshes = dict[str, tuple[np.ndarray, np.ndarray]]  # of an id: (n, 3) and (m, 3)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What an evaluation has scored.
+
+    Args:
+        settings: What it scores.
+        reports: In the order of the settings; of a model that was cut off, a report of its rows.
+        targets: The true parts that `pictures` shows.
+    """
+
+    settings: EvaluationConfig
+    reports: list[ModelReport]
+    targets: Meshes
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is shown of the latest evaluation, apart from its results.
+
+    Args:
+        name: Of its run; None where nothing was evaluated yet.
+        html: How far it is, or why it ended early.
+        busy: It waits or is at work.
+        resumable: It was cut off and can go on.
+    """
+
+    name: str | None
+    html: str
+    busy: bool
+    resumable: bool
+
+
+def look(services: Services, words: Words) -> Look:
+    """The latest evaluation as it is now."""
+    run = evaluating.latest(services.runs_dir)
+    if run is None:
+        return Look(None, html.idle(), False, False)
+    status = run.status()
+    state = State(status["state"])
+    if not state.final:
+        return Look(run.name, _progress(run, status, words), True, False)
+    missing = cut_off(run, words)
+    resumable = bool(missing) and (state == State.STOPPED or any(evaluating.read_scores(run)))
+    if status.get("error"):
+        shown = html.bad(words.said(status["error"]))
+    else:
+        shown = html.warning(missing) if missing else html.idle()
+    return Look(run.name, shown, False, resumable)
+
+
+def _progress(run: Run, status: dict, words: Words) -> str:
+    step, total = status.get("step", 0), status.get("total", 1)
+    if status["state"] == State.QUEUED:
+        return html.progress(queued(run, words), 0, 1)
+    if status["state"] == State.PREPARING:
+        return html.progress(words.stage("loading"), 0, 1)
+    return html.progress(f"{models.base_words(status['model'], words)} {step} / {total}", step, total)
+
+
+def cut_off(run: Run, words: Words) -> str:
+    """What is missing of an evaluation that was cut off; empty where nothing is."""
+    if evaluating.is_complete(run):
+        return ""
+    settings = evaluating.settings(run)
+    reports, rows = evaluating.read_scores(run)
+    done = sum(reports[model]["n"] if model in reports else len(rows.get(model, ())) for model in settings.models)
+    return words("evaluate.cut", done=done, total=settings.limit * len(settings.models))
+
+
+def latest_results(services: Services) -> Results | None:
+    """What the latest evaluation has scored; that of the one before where it failed at once. None: nothing yet."""
+    for run in queue.list_runs(services.runs_dir, Kind.EVALUATION):
+        if any(evaluating.read_scores(run)):
+            return results(run)
+    return None
+
+
+def results(run: Run) -> Results:
+    """What an evaluation has scored so far."""
+    from cadrecode.evaluation import report_of
+
+    settings = evaluating.settings(run)
+    reports, rows = evaluating.read_scores(run)
+    options = {"candidates": settings.candidates, "seed": settings.seed, "fit_seconds": settings.fit_seconds}
+    partial = {model: report_of(scored, settings.targets, **options) for model, scored in rows.items()}
+    listed = [(name_of(m), report) for m in settings.models if (report := reports.get(m) or partial.get(m))]
+    return Results(settings, listed, shown_targets(listed))
+
+
+def settings_line(settings: EvaluationConfig, words: Words) -> str:
+    """What an evaluation scores, in one line."""
+    source = Path(settings.targets)
+    uploaded = source.name == "targets" or source.parent.name == "targets"
+    return words(
+        "evaluate.of", targets=words("evaluate.upload") if uploaded else settings.targets, limit=settings.limit,
+        candidates=settings.candidates, seed=settings.seed, fit=f"{settings.fit_seconds:g}",
+    )  # fmt: skip
+
+
+def rows(reports: Sequence[ModelReport], words: Words) -> list[list[str]]:
+    """The table: one row a model. IoU counts failures as 0; the Chamfer distance is of valid programs alone."""
+    table = []
+    for name, scored in reports:
+        several = scored["candidates"] > 1
+        single = scored["single_median_iou"] if several else scored["median_iou"]
+        fitted = "fit_median_iou" in scored
+        mean = scored["fit_mean_iou_all" if fitted else "mean_iou_all"]
+        distance = scored["fit_median_cd" if fitted else "median_cd"]
+        table.append(
+            [
+                models.base_words(name, words),
+                f"{scored['n']}",
+                f"{100 * scored['invalid_ratio']:.0f} %",
+                f"{single:.3f}",
+                f"{scored['median_iou']:.3f}" if several else "–",
+                f"{scored['fit_median_iou']:.3f}" if fitted else "–",
+                f"{mean:.3f}",
+                "–" if distance is None else f"{distance:.2f}",
+                html.clock(scored["seconds"]),
+            ]
+        )
+    return table
+
+
+def skipped(reports: Sequence[ModelReport], words: Words) -> str:
+    """Targets that could not be scored, and why; nothing where there were none."""
+    missed = reports[0][1]["skipped"] if reports else []
+    if not missed:
+        return ""
+    return html.more(
+        words("evaluate.skipped", n=len(missed)), [f"{one['id']}: {words.said(one['reason'])}" for one in missed]
+    )
+
+
+def ious(reports: Sequence[ModelReport], words: Words) -> dict[str, list[float]]:
+    """The IoU of each part by model, for the histogram; with a fit, before and after it."""
+    found = {}
+    for name, scored in reports:
+        shown = models.base_words(name, words)
+        found[shown] = [one["iou"] for one in scored["shapes"]]
+        if "fit_median_iou" in scored:
+            found[f"{shown} {words('evaluate.fitted')}"] = [one["fit_iou"] for one in scored["shapes"]]
+    return found
+
+
+def shown_targets(reports: Sequence[ModelReport]) -> Meshes:
+    """The parts that `pictures` shows, as they were asked for; to be read while they are there."""
+    from cadrecode.scoring.targets import Shape, load_targets
+
+    wanted = {one["id"] for _, _, _, parts in _picked(reports) for one in parts}
+    try:
+        shapes = load_targets(reports[0][1]["targets"], ids=wanted) if wanted else ()
+        return {one.id: (one.vertices, one.faces) for one in shapes if isinstance(one, Shape)}
+    except DatasetError:  # an evaluation of another day, whose parts are gone: its figures stand
+        return {}
+
+
+def pictures(reports: Sequence[ModelReport], targets: Meshes, services: Services, words: Words) -> str:
+    """The worst and the best parts of each model: the part that was asked for, then what came out."""
+    drawn = [
+        (words(title, model=models.base_words(name, words)),
+         [cell for one in parts for cell in _pair(one, prefix, targets, services, words)])
+        for title, name, prefix, parts in _picked(reports)
+    ]  # fmt: skip
+    return film.film(words("evaluate.pictures"), drawn)
+
+
+def _picked(reports: Sequence[ModelReport]) -> list[tuple[str, str, str, list[dict]]]:
+    """(title's key, model, "fit_" where there was one, rows) of what is shown."""
+    picked = []
+    for name, scored in reports:
+        prefix = "fit_" if "fit_median_iou" in scored else ""
+        ranked = sorted(scored["shapes"], key=lambda one: one[f"{prefix}iou"])
+        count = min(SHOWN, (len(ranked) + 1) // 2)
+        picked.append(("evaluate.worst", name, prefix, ranked[:count]))
+        picked.append(("evaluate.best_parts", name, prefix, ranked[-count:][::-1] if count else []))
+    return picked
+
+
+def _pair(one: dict, prefix: str, targets: Meshes, services: Services, words: Words) -> list[film.Picture]:
+    from cadrecode.scoring import build_text
+
+    built = build_text(one[f"{prefix}program"], services.sandbox())
+    said = words("film.iou", x=f"{one[f'{prefix}iou']:.2f}") if built.ok else words.outcome(built.outcome)
+    return [(film.of_part(targets.get(one["id"])), one["id"]), (film.of_part(built.mesh if built.ok else None), said)]
+
+
+def quoted(words: Words) -> str:
+    """Published figures, marked as not ours."""
+    headers = [words("quoted.set"), words("adapters.iou"), words("quoted.cd"), words("evaluate.invalid")]
+    table = [
+        [words("quoted.row", name=name), f"{iou:.3f}", f"{distance:.3f}", f"{100 * invalid:.2g} %"]
+        for name, iou, distance, invalid in QUOTED
+    ]
+    return html.plain_table(words("quoted.title"), headers, table)
+
+
+def write_report(reports: Sequence[ModelReport], services: Services) -> Path:
+    """Everything that was measured, as JSON."""
+    text = json.dumps([{"model": name, **scored} for name, scored in reports], indent=1)
+    path = services.folder_for("evaluation", text) / f"evaluation-{time.strftime('%Y%m%d-%H%M')}.json"
+    path.write_text(text, encoding="utf-8")
+    return path

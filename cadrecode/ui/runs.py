@@ -1,0 +1,48 @@
+"""What several tabs read from run folders."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from cadrecode.jobs import queue
+from cadrecode.runs import Run, State
+from cadrecode.ui.words.text import Words
+
+
+def metrics(run: Run) -> list[dict[str, Any]]:
+    """The figures of a run; read again only where the file has changed, however many pages look."""
+    return _metrics(run, *_stamp(run))
+
+
+def newest(run: Run) -> dict[str, Any]:
+    """The last value of each of its figures."""
+    return _newest(run, *_stamp(run))
+
+
+def _stamp(run: Run) -> tuple[int, int]:
+    """When the figures of a run were written, and how many bytes they are; zeros where there are none yet."""
+    try:
+        stat = (run.folder / "metrics.jsonl").stat()
+    except FileNotFoundError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
+
+
+@lru_cache(maxsize=128)
+def _metrics(run: Run, written: int, size: int) -> list[dict[str, Any]]:
+    return run.metrics()
+
+
+@lru_cache(maxsize=1024)  # every run of the list, at every look
+def _newest(run: Run, written: int, size: int) -> dict[str, Any]:
+    return {key: value for row in _metrics(run, written, size) for key, value in row.items() if value is not None}
+
+
+def queued(run: Run, words: Words, waiting: list[Run] | None = None) -> str:
+    """That a run waits, and its place in the queue.
+
+    Args: waiting: The runs that wait, where they are known already.
+    """
+    waiting = queue.waiting(run.runs_dir) if waiting is None else waiting
+    return words.state(State.QUEUED) + (f" #{waiting.index(run) + 1}" if run in waiting else "")
