@@ -1,7 +1,7 @@
-"""The run folder: where a run and its watchers meet.
+"""The run folder, through which a run and its watchers communicate.
 
-The run writes only into its folder; whoever watches only reads it. So a page can be closed, reloaded or opened twice,
-and the app restarted, without a run noticing. The layout is in the README.
+The run writes only into its folder, and its watchers only read it. So a page can be closed, reloaded or opened twice,
+and the app restarted, without any effect on the run. The layout is in the README.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from cadrecode.errors import RunError
 
 log = logging.getLogger(__name__)
 
-SEAL = "complete.json"  # written last into a checkpoint: what it holds, so that a half-written or cut one is recognised
-ORIGIN = "origin.json"  # in a checkpoint: the base, the settings and the data that it is of
+SEAL = "complete.json"  # written last into a checkpoint: its files and their sizes, so that a cut one is recognised
+ORIGIN = "origin.json"  # in a checkpoint: the base, the settings and the data that it was trained with
 RESUMABLE = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "adapter_model.safetensors")
 DIED = "The process ended without saying why. The log may show it; out of memory is the usual reason."
 TAIL_BYTES = 256 * 1024
@@ -46,12 +46,12 @@ class State(StrEnum):
 
     @property
     def active(self) -> bool:
-        """A process is at work."""
+        """Whether a process is at work."""
         return self in (State.PREPARING, State.TRAINING, State.EVALUATING, State.SAVING, State.MERGING)
 
     @property
     def final(self) -> bool:
-        """Nothing happens any more unless someone resumes it."""
+        """Whether the run has ended; only resuming it changes this state."""
         return self in (State.DONE, State.STOPPED, State.FAILED)
 
 
@@ -69,7 +69,7 @@ class Kind(StrEnum):
 
 
 class Run:
-    """One run folder, from either side."""
+    """A run folder, for the run as for its watchers."""
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
@@ -100,17 +100,16 @@ class Run:
     def create(
         cls, folder: str | Path, config_yaml: str, state: State = State.QUEUED, kind: Kind = Kind.TRAINING
     ) -> Run:
-        """Start a run folder. What an earlier run made there is moved to a folder beside it: nothing is overwritten.
+        """Begin a run folder. What an earlier run made there is moved to a folder beside it; nothing is overwritten.
 
-        Raises: RunError: a living process works in that folder.
+        Raises: RunError: A living process works in that folder.
         """
         run = cls(folder)
         if run.exists():
             if run.alive():
                 pid = run._read_status().get("pid")
-                raise RunError(
-                    f"{run.folder} is in use by process {pid}. Stop that run, or set another model_save_path."
-                )
+                message = "{folder} is in use by process {pid}. Stop that run, or set another model_save_path."
+                raise RunError(message, folder=run.folder, pid=pid)
             run._clear()
         run.folder.mkdir(parents=True, exist_ok=True)
         run.clear_stop()
@@ -119,28 +118,29 @@ class Run:
         return run
 
     def exists(self) -> bool:
-        """Whether the folder holds a run at all."""
+        """Whether the folder holds a run."""
         return (self.folder / "status.json").is_file()
 
     def write_config(self, config_yaml: str) -> None:
         _replace(self.folder / "config.yaml", config_yaml)
 
     def config_yaml(self) -> str:
-        """The settings of this run. Raises RunError where there are none."""
+        """The settings of this run, as text. Raises RunError: there are none."""
         try:
             return (self.folder / "config.yaml").read_text(encoding="utf-8")
         except OSError as error:
-            raise RunError(f"{self.folder} holds no config.yaml: it is not a run folder.") from error
+            message = "{folder} holds no config.yaml: it is not a run folder."
+            raise RunError(message, folder=self.folder) from error
 
     # --- the state
 
     def claim(self, pid: int | None = None, **fields: Any) -> None:
-        """Note which process works here (this one, unless `pid` says otherwise)."""
+        """Note which process works on this run; the calling process where no `pid` is given."""
         pid = pid or os.getpid()
         self.set_status(State.PREPARING, pid=pid, process_start=process_start(pid), error=None, **fields)
 
     def set_status(self, state: State, **fields: Any) -> None:
-        """Replace status.json in one go; fields that are not named keep their value."""
+        """Replace status.json atomically; fields that are not given keep their values."""
         now = time.time()
         if State(state).final:
             fields.setdefault("ended_at", now)
@@ -149,11 +149,11 @@ class Run:
         _replace(self.folder / "status.json", json.dumps(_plain(status)))
 
     def status(self) -> dict[str, Any]:
-        """The state and its figures. A run whose process is gone is not believed when it says that it is training."""
+        """The state and its figures. A run that says it is at work but whose process is gone counts as failed."""
         status = self._read_status()
         if not State(status["state"]).active or self._is_alive(status):
             return status
-        status = self._read_status()  # it may have written its last word and ended between the two looks
+        status = self._read_status()  # it may have written its final state and ended in the meantime
         if not State(status["state"]).active:
             return status
         if self.stop_requested():
@@ -165,7 +165,7 @@ class Run:
         return State(self.status()["state"])
 
     def alive(self) -> bool:
-        """Whether the process that claimed this run still exists (and is not another one with the same number)."""
+        """Whether the process that claimed this run is alive, and not another process with the same number."""
         return self._is_alive(self._read_status())
 
     def _is_alive(self, status: dict[str, Any]) -> bool:
@@ -180,15 +180,15 @@ class Run:
     # --- the figures
 
     def log_metrics(self, step: int, **values: float | None) -> None:
-        """Append one line to metrics.jsonl. Values that are no number (nan, inf) are written as null."""
+        """Append a line to metrics.jsonl. NaN and infinite values are written as null."""
         path = self.folder / "metrics.jsonl"
         with path.open("ab+") as file:
             if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
-                file.write(b"\n")  # an earlier process died within a line
+                file.write(b"\n")  # an earlier process died in the middle of a line
             file.write((json.dumps(_plain({"step": step, **values})) + "\n").encode())
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Every entry so far, oldest first. Lines that a writer has not finished are left out."""
+        """Every entry so far, oldest first. Unfinished lines are left out."""
         path = self.folder / "metrics.jsonl"
         if not path.is_file():
             return []
@@ -196,19 +196,19 @@ class Run:
         for line in path.read_bytes().splitlines():
             try:
                 entry = json.loads(line)
-            except ValueError:  # half a line: the writer is in the middle of it, or died there
+            except ValueError:  # the writer is in the middle of this line, or died there
                 continue
             if isinstance(entry, dict) and "step" in entry:
                 entries.append(entry)
         return entries
 
     def forget_metrics_after(self, step: int) -> None:
-        """Drop entries beyond a checkpoint that is resumed from, so that each step appears once."""
-        kept = [json.dumps(entry) + "\n" for entry in self.metrics() if entry["step"] <= step]
-        _replace(self.folder / "metrics.jsonl", "".join(kept))
+        """Drop the entries after the step of a checkpoint that is resumed from, so that each step appears once."""
+        lines = [json.dumps(entry) + "\n" for entry in self.metrics() if entry["step"] <= step]
+        _replace(self.folder / "metrics.jsonl", "".join(lines))
 
     def log_tail(self, lines: int = 40) -> str:
-        """The last lines of log.txt; of a progress bar that redraws itself, the last drawing."""
+        """The last lines of log.txt; of a progress bar that redraws itself, its last state."""
         path = self.folder / "log.txt"
         if not path.is_file():
             return ""
@@ -221,7 +221,7 @@ class Run:
     # --- samples
 
     def write_samples(self, step: int, samples: Iterable[dict[str, Any]]) -> None:
-        """Note the samples of one evaluation; files that they name lie in `samples_folder(step)`."""
+        """Write the samples of one evaluation; the files that they name lie in `samples_folder(step)`."""
         _replace(
             self.samples_folder(step) / "samples.json", json.dumps({"step": step, "samples": _plain(list(samples))})
         )
@@ -232,14 +232,14 @@ class Run:
         return folder
 
     def samples(self) -> list[dict[str, Any]]:
-        """One entry an evaluation, oldest first: step, folder, and the list that `write_samples` got."""
-        found = sorted((self.folder / "samples").glob("step-*/samples.json"))
-        return [{**json.loads(path.read_text(encoding="utf-8")), "folder": str(path.parent)} for path in found]
+        """An entry for each evaluation, oldest first: step, folder, and the samples given to `write_samples`."""
+        paths = sorted((self.folder / "samples").glob("step-*/samples.json"))
+        return [{**json.loads(path.read_text(encoding="utf-8")), "folder": str(path.parent)} for path in paths]
 
     # --- stop
 
     def request_stop(self) -> None:
-        """Ask the run to save and end. A file, because that works on every system."""
+        """Ask the run to save and end, by a file, which works on every system."""
         (self.folder / "stop").touch()
 
     def stop_requested(self) -> bool:
@@ -253,7 +253,7 @@ class Run:
         owner = os.getpid()
 
         def ask(number: int, frame: object) -> None:
-            if os.getpid() != owner:  # a worker process that inherited this: nothing there is worth saving
+            if os.getpid() != owner:  # a worker process that inherited the handler has nothing to save
                 os._exit(128 + number)
             self.request_stop()
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -268,21 +268,24 @@ class Run:
         return [folder for folder in self.all_checkpoints() if not checkpoint_problems(folder)]
 
     def all_checkpoints(self) -> list[Path]:
-        """Complete or not, oldest first."""
-        found = [p for p in self.folder.glob("checkpoint-*") if p.is_dir() and p.name.split("-")[-1].isdigit()]
-        return sorted(found, key=checkpoint_step)
+        """Complete and incomplete checkpoints, oldest first."""
+        folders = [p for p in self.folder.glob("checkpoint-*") if p.is_dir() and p.name.split("-")[-1].isdigit()]
+        return sorted(folders, key=checkpoint_step)
 
     def latest_checkpoint(self) -> Path:
-        """The newest that can be resumed from. Raises RunError that says what is wrong with each one there is."""
+        """The newest checkpoint that can be resumed from.
+
+        Raises: RunError: There is none; the message says what is wrong with each.
+        """
         complete = self.checkpoints()
         if complete:
             return complete[-1]
         broken = [f"{p.name}: {'; '.join(checkpoint_problems(p))}" for p in self.all_checkpoints()]
         reason = " ".join(broken) if broken else "No checkpoint was saved there."
-        raise RunError(f"Nothing to resume from in {self.folder}. {reason}")
+        raise RunError("Nothing to resume from in {folder}. {reason}", folder=self.folder, reason=reason)
 
     def _clear(self) -> None:
-        """Make room: move what an earlier run made to <folder>-earlier-<n>, drop one that made nothing."""
+        """Move what an earlier run made to <folder>-earlier-<n>; delete the files of a run that made nothing."""
         results = ("metrics.jsonl", "adapter_model.safetensors", "merged_model")
         if not self.all_checkpoints() and not any((self.folder / name).exists() for name in results):
             for name in ("status.json", "log.txt", "stop"):
@@ -297,27 +300,30 @@ class Run:
 
 
 class Follower(Run):
-    """A run in the eyes of a process that trains along but is not the first: that one writes, and hears of a stop."""
+    """A run as seen by a process that trains with others and is not the first of them.
+
+    The first process alone writes into the folder and asks whether to stop.
+    """
 
     def set_status(self, state: State, **fields: Any) -> None:
-        """Nothing: the first process says it."""
+        """Does nothing: the first process writes the status."""
 
     def log_metrics(self, step: int, **values: float | None) -> None:
-        """Nothing: the first process says it."""
+        """Does nothing: the first process writes the figures."""
 
     def forget_metrics_after(self, step: int) -> None:
-        """Nothing: the first process does it."""
+        """Does nothing: the first process does it."""
 
     def stop_requested(self) -> bool:
-        """The first process hears it, and tells the others at the same step."""
+        """Always False: the first process sees the flag, and tells the others at the same step."""
         return False
 
     def request_stop(self) -> None:
-        """Nothing: a launcher passes Ctrl-C on to all of them, and the first process is the one to ask."""
+        """Does nothing: a launcher passes Ctrl-C on to all processes, and the first of them requests the stop."""
 
 
 def free_folder(runs_dir: Path, wanted: str) -> Path:
-    """A folder below `runs_dir` that is not there yet, named like `wanted`; a number is added to a taken name."""
+    """A path below `runs_dir` where nothing lies yet, named `wanted`; a number is added to a name that is taken."""
     name = re.sub(r"[^\w.-]+", "-", wanted).strip("-.") or "run"
     folder, n = runs_dir / name, 2
     while folder.exists():
@@ -330,13 +336,13 @@ def checkpoint_step(folder: Path) -> int:
 
 
 def seal_checkpoint(folder: Path) -> None:
-    """Note the files of a checkpoint that has been written to its end."""
+    """Mark a checkpoint as complete, with the sizes of its files."""
     sizes = {p.name: p.stat().st_size for p in sorted(folder.iterdir()) if p.is_file() and p.name != SEAL}
     _replace(folder / SEAL, json.dumps(sizes, indent=1))
 
 
 def checkpoint_problems(folder: str | Path) -> list[str]:
-    """Why a checkpoint cannot be resumed from, in words; nothing when it can."""
+    """Why a checkpoint cannot be resumed from; empty where it can."""
     folder = Path(folder)
     if not folder.is_dir():
         return [f"there is no folder {folder}"]
@@ -372,7 +378,7 @@ def is_alive(pid: int | None, began: float | None) -> bool:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file such that a reader sees the old one or the new one, never a part."""
+    """Write a file such that a reader sees the old content or the new, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)

@@ -10,9 +10,11 @@ from cadrecode.config import EvaluationConfig, ReconstructConfig
 from cadrecode.engine import Engine
 from cadrecode.jobs import evaluating, merging, queue
 from cadrecode.kernel import shared_sandbox
-from cadrecode.runs import State
+from cadrecode.runs import Kind, State
 from cadrecode.ui import models
 from cadrecode.ui.services import Services
+
+pytestmark = pytest.mark.slow  # three child processes that import torch
 
 
 @pytest.fixture
@@ -21,8 +23,8 @@ def services(tmp_path, monkeypatch):
     monkeypatch.setattr(queue, "watch", lambda runs_dir: None)
     made = Services(Engine("cpu"), tmp_path / "runs", shared_sandbox)
     yield made
-    for run in queue._all_runs(made.runs_dir):
-        if run.alive() and not run.state.final:
+    for run in [*queue.list_runs(made.runs_dir, Kind.EVALUATION), *queue.list_runs(made.runs_dir, Kind.MERGE)]:
+        if not run.state.final:
             queue.kill(run)
     made.close()
 

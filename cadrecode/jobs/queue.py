@@ -1,7 +1,7 @@
-"""Background runs: a queue on disk, one child process at a time.
+"""A queue on disk: trainings, evaluations and merges, one child process at a time.
 
-The queue is the run folders themselves: those that say `queued`, oldest first. So it survives a restart of the app, and
-two apps that look at the same folder see the same queue; a lock file keeps them from starting a run twice.
+The queue consists of the run folders whose status is `queued`, the oldest first. So it survives a restart of the app,
+and two apps that look at the same folder see the same queue; a lock file keeps them from starting a run twice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from filelock import FileLock
 
 from cadrecode.config import Settings, TrainConfig
 from cadrecode.data.dataset import require
-from cadrecode.errors import RunError
+from cadrecode.errors import Message, RunError
 from cadrecode.runs import Kind, Run, State, checkpoint_problems, free_folder, is_alive, process_start
 from cadrecode.shipped import IMPORT_ROOT
 
@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 PARALLEL = 1  # runs at a time: one fills the machine
 LOOK_SECONDS = 0.5
-# Of `accelerate launch`, for several processes: over gloo without GPUs, whatever the option's name. The rest is said so
-# that nobody's own accelerate configuration plays a part; port 0 is a free one.
+# Options of `accelerate launch` for several processes. Without GPUs they train over gloo, whatever the first option's
+# name says. The others override a person's own accelerate configuration; port 0 is any free port.
 TEAM = ("--multi_gpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
         "--main_process_port", "0")  # fmt: skip
 
@@ -95,41 +95,43 @@ def list_runs(runs_dir: str | Path, kind: Kind = Kind.TRAINING) -> list[Run]:
     return sorted(runs, key=lambda run: run.status().get("created_at", 0), reverse=True)
 
 
-def _all_runs(runs_dir: Path) -> list[Run]:
-    return [run for kind in Kind for run in list_runs(runs_dir, kind)]
-
-
 def waiting(runs_dir: str | Path) -> list[Run]:
-    """The runs that wait, of every kind, the next one to start first."""
-    statuses = [(run.status(), run) for run in _all_runs(Path(runs_dir))]
+    """The runs that wait, of every kind, in the order in which they will start."""
+    return _busy_and_waiting(Path(runs_dir))[1]
+
+
+def _busy_and_waiting(runs_dir: Path) -> tuple[int, list[Run]]:
+    """How many runs are at work, and the runs that wait in their order."""
+    statuses = [(run.status(), run) for kind in Kind for run in list_runs(runs_dir, kind)]
     queued = [(s.get("queued_at", 0), run.name, run) for s, run in statuses if s["state"] == State.QUEUED]
-    return [run for _, _, run in sorted(queued, key=lambda entry: entry[:2])]
+    busy = sum(State(status["state"]).active for status, _ in statuses)
+    return busy, [run for _, _, run in sorted(queued, key=lambda entry: entry[:2])]
 
 
 def _left_queue(run: Run) -> bool:
-    """Whether the run was waiting and has now left the queue; False where it is running.
+    """Take a waiting run out of the queue. Returns False where the run is at work.
 
-    Raises: RunError: it is neither waiting nor running.
+    Raises: RunError: It neither waits nor is at work.
     """
     if run.state == State.QUEUED:
         run.set_status(State.STOPPED, error=None)
         return True
     if not run.alive():
-        raise RunError(f"{run.name} is not running (it is {run.state}).")
+        raise RunError("{name} is not running (it is {state}).", name=run.name, state=run.state)
     return False
 
 
 def stop(run: Run) -> None:
-    """Ask a run to save a resumable checkpoint and end; a waiting one leaves the queue.
+    """Ask a run to save what it has and end; a waiting run leaves the queue.
 
-    Several processes get no signal: the first sees the flag, and tells the others at the same step.
+    Several processes get no signal: the first process sees the flag and tells the others at the same step.
     """
     with _locked(run.runs_dir):
         if _left_queue(run):
             return
         run.request_stop()
-    if processes_of(run) == 1 and sys.platform != "win32":  # there, SIGTERM ends a process without a word
-        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself in between
+    if processes_of(run) == 1 and sys.platform != "win32":  # where SIGTERM ends a process at once
+        with contextlib.suppress(ProcessLookupError):  # it may have ended in the meantime
             os.kill(run.status()["pid"], signal.SIGTERM)
 
 
@@ -149,20 +151,21 @@ def kill(run: Run) -> None:
         run.set_status(State.FAILED, error="Killed on request.")
 
 
-def why_not_resumable(run: Run) -> str:
-    """Why an ended run cannot go on, in words; empty where it can, and where it had not saved anything yet."""
+def why_not_resumable(run: Run) -> Message | None:
+    """Why a run cannot be resumed; None where it can, also where it had not saved anything before it ended."""
     status = run.status()
     if not State(status["state"]).final:
-        return f"{run.name} is {status['state']}; only a run that has ended can be resumed."
+        return Message(
+            "{name} is {state}; only a run that has ended can be resumed.", name=run.name, state=status["state"]
+        )
     if status["state"] == State.DONE:
-        return f"{run.name} has done all of its {status.get('total', 0):,} steps."
-    if not run.all_checkpoints():
-        return ""
-    try:
-        run.latest_checkpoint()
-    except RunError as error:
-        return str(error)
-    return ""
+        return Message("{name} has done all of its {total} steps.", name=run.name, total=f"{status.get('total', 0):,}")
+    if run.all_checkpoints():
+        try:
+            run.latest_checkpoint()
+        except RunError as error:
+            return error.message
+    return None
 
 
 def resume(run: Run, checkpoint: str | Path | None = None, **status: Any) -> Run:
@@ -183,7 +186,10 @@ def resume(run: Run, checkpoint: str | Path | None = None, **status: Any) -> Run
         if checkpoint is not None:
             problems = checkpoint_problems(checkpoint)
             if problems:
-                raise RunError(f"{checkpoint} cannot be resumed from: {'; '.join(problems)}.")
+                raise RunError(
+                    "{checkpoint} cannot be resumed from: {problems}.", checkpoint=checkpoint,
+                    problems="; ".join(problems),
+                )  # fmt: skip
         elif run.all_checkpoints():
             checkpoint = run.latest_checkpoint()
         run.clear_stop()
@@ -196,17 +202,17 @@ def resume(run: Run, checkpoint: str | Path | None = None, **status: Any) -> Run
 
 
 def delete(run: Run) -> None:
-    """Remove a run and everything it made. Raises RunError: it is still running, or no run."""
+    """Remove a run and everything it made. Raises RunError: it is still running, or the folder holds no run."""
     with _locked(run.runs_dir):
         if not run.exists():
-            raise RunError(f"{run.folder} holds no run; it is left alone.")
+            raise RunError("{folder} holds no run; it is left alone.", folder=run.folder)
         if run.alive() and not run.state.final:  # a process that has written its final state takes a moment to end
             raise RunError("{name} is still running. Stop it first.", name=run.name)
         shutil.rmtree(run.folder)
 
 
 def watch(runs_dir: str | Path) -> None:
-    """Keep the queue of this folder moving, from a background thread. Call it as often as you like."""
+    """Keep the queue of this folder moving from a background thread. More calls start no second thread."""
     runs_dir = Path(runs_dir).resolve()
     with _guard:
         watcher = _watchers.get(runs_dir)
@@ -218,9 +224,9 @@ def watch(runs_dir: str | Path) -> None:
 
 
 def tick(runs_dir: str | Path, parallel: int = PARALLEL) -> list[Run]:
-    """Start as many waiting runs as there is room for. Returns those that were started.
+    """Start as many waiting runs as there is room for, and return them.
 
-    Runs that another app, or this one before a restart, has started count as well: their process is alive.
+    Runs that were started by another app, or by this app before a restart, take up room as well.
     """
     runs_dir = Path(runs_dir)
     for child in _children[:]:
@@ -228,8 +234,8 @@ def tick(runs_dir: str | Path, parallel: int = PARALLEL) -> list[Run]:
             _children.remove(child)
     started = []
     with _locked(runs_dir):
-        room = parallel - sum(run.alive() and run.state.active for run in _all_runs(runs_dir))
-        for run in waiting(runs_dir)[: max(0, room)]:
+        busy, queued = _busy_and_waiting(runs_dir)
+        for run in queued[: max(0, parallel - busy)]:
             _launch(run)
             started.append(run)
     return started
@@ -241,7 +247,7 @@ def processes_of(run: Run) -> int:
 
 
 def command(run: Run) -> list[str]:
-    """The command of the child process. For a training, a person would type it to get the same."""
+    """The command of the child process; of a training, the command that a person would type."""
     if run.kind != Kind.TRAINING:
         return [sys.executable, "-m", "cadrecode.jobs.child", str(run.folder)]
     processes = processes_of(run)
@@ -255,7 +261,7 @@ def _launch(run: Run) -> None:
     paths = [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
     processes = processes_of(run)
-    if processes > 1:  # the launcher would give each of them one thread
+    if processes > 1:  # otherwise the launcher sets one thread for each
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     with (run.folder / "log.txt").open("ab") as log_file:  # never a pipe: it fills up once nobody reads
         child = subprocess.Popen(
@@ -264,43 +270,45 @@ def _launch(run: Run) -> None:
             stdout=log_file,
             stderr=subprocess.STDOUT,
             env=environment,
-            start_new_session=True,  # a Ctrl-C for the app is none for its runs
+            start_new_session=True,  # a Ctrl-C that ends the app does not reach its runs
         )
     _children.append(child)
-    # Within the lock: nobody else takes it for waiting any more. The first of several processes claims the run anew.
-    above = {"launcher": child.pid, "launcher_start": process_start(child.pid)} if processes > 1 else {}
-    run.claim(child.pid, started_at=time.time(), **above)
+    # Claimed while the lock is held, so that no other app starts it. The first of several processes claims it again.
+    launcher = {"launcher": child.pid, "launcher_start": process_start(child.pid)} if processes > 1 else {}
+    run.claim(child.pid, started_at=time.time(), **launcher)
 
 
 def _watch(runs_dir: Path) -> None:
     while runs_dir.is_dir():
         try:
             tick(runs_dir)
-        except Exception:  # the queue must outlive one bad folder; the reason goes to the app's log
+        except Exception:  # one bad folder must not end the queue; the app's log has the reason
             log.exception("The queue of %s stumbled; trying again", runs_dir)
             time.sleep(5)
         time.sleep(LOOK_SECONDS)
 
 
 def _processes(status: dict[str, Any]) -> list[int]:
-    """The process of a run; where a launcher started several, that one and all below it.
+    """The process of a run; where a launcher started several, the launcher and all processes below it.
 
-    Each of those leads a group of its own, so that killing the launcher's would leave them at work.
+    Each of them leads a process group of its own, so killing the launcher's group would leave them at work.
     """
-    found, above = [status["pid"]], status.get("launcher")
-    if above and is_alive(above, status["launcher_start"]):
+    pids, launcher = [status["pid"]], status.get("launcher")
+    if launcher and is_alive(launcher, status["launcher_start"]):
         with contextlib.suppress(psutil.Error):
-            head = psutil.Process(above)
-            head.suspend()  # from here on it starts no other
-            found += [above, *(child.pid for child in head.children(recursive=True))]
-    return list(dict.fromkeys(found))
+            process = psutil.Process(launcher)
+            process.suspend()  # so that it starts no more processes
+            pids += [launcher, *(child.pid for child in process.children(recursive=True))]
+    return list(dict.fromkeys(pids))
 
 
 def _wait_until_gone(run: Run, pids: list[int], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while run.alive() or any(process_start(pid) is not None for pid in pids[1:]):
         if time.monotonic() > deadline:
-            raise RunError(f"{run.name} did not end within {seconds:g} s of being killed.")
+            raise RunError(
+                "{name} did not end within {seconds} s of being killed.", name=run.name, seconds=f"{seconds:g}"
+            )
         time.sleep(0.02)
 
 

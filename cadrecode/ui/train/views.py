@@ -97,7 +97,7 @@ def look(run: Run, words: Words) -> RunView:
     lines += html.bar(step, total)
     if status.get("error"):
         lines += html.bad(words.said(str(status["error"])))
-    hindrance = queue.why_not_resumable(run) if state in (State.FAILED, State.STOPPED) else ""
+    hindrance = queue.why_not_resumable(run) if state in (State.FAILED, State.STOPPED) else None
     if hindrance:
         lines += html.warning(words.said(hindrance))
     samples = sorted((run.folder / "samples").glob("step-*/samples.json"))
