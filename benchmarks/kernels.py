@@ -18,7 +18,7 @@ from pathlib import Path
 import cadquery
 import numpy as np
 
-from cadrecode.data.stream import make_pairs
+from cadrecode.data.stream import invent_pairs
 from cadrecode.errors import ProgramError
 from cadrecode.invent.draw import invent
 from cadrecode.program import build, from_mesh, iou, parse, write
@@ -68,9 +68,9 @@ def main() -> None:
 
 
 def pairs_per_second(count: int) -> float:
-    make_pairs((0, 1), 10, n_points=PAIR_POINTS)  # the first calls load Manifold
+    invent_pairs((0, 1), 10, n_points=PAIR_POINTS)  # the first calls load Manifold
     started = time.perf_counter()
-    make_pairs((0, 2), count, n_points=PAIR_POINTS)
+    invent_pairs((0, 2), count, n_points=PAIR_POINTS)
     return count / (time.perf_counter() - started)
 
 

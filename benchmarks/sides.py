@@ -28,7 +28,7 @@ from transformers import (
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, LikeLengths, Views
-from cadrecode.data.dataset import Pair
+from cadrecode.data.pairs import Pair
 from cadrecode.model.network import Qwen3WithPoints
 from cadrecode.runs import Run
 from cadrecode.training.base import Precision

@@ -1,11 +1,12 @@
-"""Make a data set once, so that training starts at once: programs checked and canonical, surface points beside them."""
+"""Make a data set once, so that trainings start at once: checked, canonical programs with their surface points."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
 
-from cadrecode.data.dataset import Programs, exists, load_programs, write_built
+from cadrecode.data.dataset import exists, load_programs, write_built
+from cadrecode.data.pairs import Programs
 from cadrecode.errors import DatasetError
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ def build_dataset(
 
     Args:
         n: at most this many pairs.
-        height_steps: of parts that are invented or brought into the CODE frame; see `program.spelling.GridSlab`.
+        height_steps: for parts that are invented or brought into the CODE frame; see `invent.spelling.GridSlab`.
     Returns: what was written, and what was skipped.
     Raises: DatasetError: the source is not usable, or `out` holds something already.
     """

@@ -28,9 +28,9 @@ from cadrecode.data.stream import (
     BATCHES_PER_CHUNK,
     CANDIDATES_PER_POINT,
     ChunkStream,
-    Pairs,
+    InventedPairs,
     held_out_pairs,
-    make_pairs,
+    invent_pairs,
     oldest_needed,
     revisit,
     shapes_apart,
@@ -278,7 +278,7 @@ def make_chunk(number: int, *, config: PretrainConfig, tokenizer_folder: str, ra
     number = number * size + rank  # each process has chunks of its own
     tokenizer = _load_tokenizer(tokenizer_folder)
     encode = functools.cache(functools.partial(encode_program, tokenizer))
-    pairs = make_pairs(
+    pairs = invent_pairs(
         (0, config.seed, number),
         BATCHES_PER_CHUNK * config.batch_size,
         family=config.family,
@@ -312,7 +312,7 @@ def _make_tokenizer(folder: Path) -> None:
     programs: list[str] = []
     for index, family in enumerate(FAMILIES):
         count = TOKENIZER_PROGRAMS.get(family, OTHER_PROGRAMS)
-        programs += make_pairs((TOKENIZER_SEED, index), count, family=family, n_points=1).texts
+        programs += invent_pairs((TOKENIZER_SEED, index), count, family=family, n_points=1).texts
     build_tokenizer(programs).save_pretrained(folder)
 
 
@@ -354,7 +354,7 @@ def _learning_rate(config: PretrainConfig, progress: Progress) -> float:
     return config.learning_rate * warm * (FINAL_LEARNING_RATE + (1 - FINAL_LEARNING_RATE) * cosine)
 
 
-def measure(model, tokenizer, pairs: Pairs, max_tokens: int) -> dict[str, float]:
+def measure(model, tokenizer, pairs: InventedPairs, max_tokens: int) -> dict[str, float]:
     """How held-out parts are rebuilt, in programs as long as those of the training; an invalid one has IoU 0.
 
     Returns: of greedy samples `invalid_ratio` and `median_iou`; `best_of_8_iou`, the median over parts of the greatest

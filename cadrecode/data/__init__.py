@@ -1,5 +1,1 @@
-"""Pairs of cloud and program. `dataset` reads and checks programs (numpy alone); `batches` makes tensors of them."""
-
-from cadrecode.data.dataset import DatasetReport, Pair, Programs, Skipped, load_programs
-
-__all__ = ["DatasetReport", "Pair", "Programs", "Skipped", "load_programs"]
+"""Pairs of cloud and program: `dataset` reads and checks programs, `stream` invents them, `batches` makes tensors."""

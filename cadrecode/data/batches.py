@@ -1,25 +1,28 @@
-"""From pairs to the tensors that the network's forward takes: tokens, views of clouds, batches of like length.
+"""From pairs to the tensors of the network's forward: tokens, views of clouds, batches of programs of similar length.
 
-What is random is drawn from (seed, epoch, pair), so that a resumed run sees what an uninterrupted one would.
+Everything random is drawn from (seed, epoch, pair), so that a resumed run gets the batches of an uninterrupted run.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
+from transformers import PreTrainedTokenizerBase
 
 from cadrecode.cloud import farthest_point_sample
-from cadrecode.data.dataset import DatasetReport, Pair, Programs, Skipped
+from cadrecode.data.pairs import DatasetReport, Pair, Programs, Skipped
 from cadrecode.data.pool import pieces_on_disk
 from cadrecode.errors import DatasetError
+from cadrecode.model.network import IGNORED
 from cadrecode.model.tokens import decode_program, encode_program
 
-IGNORED = -100  # a label that asks for nothing
-GROUPED_BATCHES = 50  # batches sorted by length together: enough to pad little, few enough to stay random
+GROUPED_BATCHES = 50  # batches that are sorted by length together: little padding, and still random
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,14 @@ class EncodedPair:
     tokens: np.ndarray  # (T,) int32
 
 
-def encode(programs: Programs, tokenizer, max_tokens: int) -> tuple[list[EncodedPair], DatasetReport]:
-    """Token numbers of each program; those of more than `max_tokens` are left out, and listed; so are those whose
-    tokens do not give back the program.
+def encode(
+    programs: Programs, tokenizer: PreTrainedTokenizerBase, max_tokens: int
+) -> tuple[list[EncodedPair], DatasetReport]:
+    """The tokens of each program.
 
-    Raises: DatasetError: none is left.
+    Programs of more than `max_tokens`, and programs that their tokens do not give back, are left out and listed.
+
+    Raises: DatasetError: no program is left.
     """
     kept, too_long, lossy = [], [], []
     for pair in programs.pairs:
@@ -59,19 +65,20 @@ def encode(programs: Programs, tokenizer, max_tokens: int) -> tuple[list[Encoded
 
 
 def view(points: np.ndarray, n_points: int, rng: np.random.Generator) -> np.ndarray:
-    """What the model sees of a cloud: points spread over a random half of it. (P, 3) -> (n_points, 3) float32."""
-    seen = min(len(points), max(n_points, len(points) // 2))
-    subset = np.asarray(points[rng.permutation(len(points))[:seen]], np.float32)
-    order = farthest_point_sample(subset, min(n_points, seen), seed=int(rng.integers(2**31)))
+    """The points that the model reads, spread over a random half of a cloud. (P, 3) -> (n_points, 3) float32."""
+    count = min(len(points), max(n_points, len(points) // 2))
+    subset = np.asarray(points[rng.permutation(len(points))[:count]], np.float32)
+    order = farthest_point_sample(subset, min(n_points, count), seed=int(rng.integers(2**31)))
     return subset[np.resize(order, n_points)]
 
 
 class Views(Dataset):
-    """Pairs as the network gets them; item `epoch * len(pairs) + i` is pair i as it looks in that epoch.
+    """Pairs as the network reads them: item `epoch * len(pairs) + i` is the view of pair i in that epoch.
 
     Args:
         n_points: points of each cloud.
-        noise_probability, noise_std: share of clouds with Gaussian noise, and its size in MODEL units; 0 to evaluate.
+        noise_probability: share of clouds with Gaussian noise; 0 for evaluation.
+        noise_std: standard deviation of the noise, MODEL units.
     """
 
     def __init__(
@@ -101,10 +108,10 @@ class Views(Dataset):
 
 
 class LikeLengths(Sampler[list[int]]):
-    """Batches of programs of like length, for the whole of a run: epoch after epoch, each in a new order.
+    """Batches of programs of similar length for a whole run: epoch after epoch, each in a new order.
 
-    Yields lists of items as `Views` numbers them. Padding costs time; a fixed order would cost learning. So a shuffled
-    epoch is cut into pieces of GROUPED_BATCHES batches, each piece sorted by length, and its batches shuffled again.
+    Yields lists of items as `Views` numbers them. Padding costs time, and a fixed order harms learning. So a shuffled
+    epoch is cut into pieces of GROUPED_BATCHES batches, each piece is sorted by length, and its batches are shuffled.
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, n_batches: int, seed: int = 0):
@@ -114,19 +121,16 @@ class LikeLengths(Sampler[list[int]]):
         return self.n_batches
 
     def __iter__(self) -> Iterator[list[int]]:
-        made, epoch, count = 0, 0, len(self.lengths)
-        carried: list[int] = []
-        while made < self.n_batches:
+        return islice(self._endless(), self.n_batches)
+
+    def _endless(self) -> Iterator[list[int]]:
+        count, carried = len(self.lengths), np.array([], np.int64)
+        for epoch in itertools.count():
             rng = np.random.default_rng([self.seed, epoch])
-            items = np.concatenate((np.array(carried, np.int64), rng.permutation(count) + epoch * count))
+            items = np.concatenate((carried, rng.permutation(count) + epoch * count))
             whole = len(items) // self.batch_size * self.batch_size
-            carried = items[whole:].tolist()  # so that every batch is full, also where a data set is smaller than one
-            for batch in self._grouped(items[:whole], rng):
-                yield batch
-                made += 1
-                if made == self.n_batches:
-                    return
-            epoch += 1
+            carried = items[whole:]  # so that every batch is full, even where a data set is smaller than a batch
+            yield from self._grouped(items[:whole], rng)
 
     def _grouped(self, items: np.ndarray, rng: np.random.Generator) -> Iterator[list[int]]:
         size = self.batch_size * GROUPED_BATCHES
@@ -139,7 +143,7 @@ class LikeLengths(Sampler[list[int]]):
 
 
 class Share(Sampler[list[int]]):
-    """What one of several processes gets of each batch: together they see what one process alone would."""
+    """The part of each batch that one of several processes trains on; together they train on the whole batch."""
 
     def __init__(self, order: LikeLengths, rank: int, processes: int):
         self.order, self.rank, self.processes = order, rank, processes
@@ -153,11 +157,11 @@ class Share(Sampler[list[int]]):
 
 
 class Collate:
-    """Items of `Views` -> one batch for the network's forward, padded on the right to its longest program.
+    """Items of `Views` -> a batch for the network's forward, padded on the right to its longest program.
 
     Args:
-        pad_id: token number in padding, and in the point slots (what stands there is not looked at).
-        n_point_tokens: slots that a cloud takes.
+        pad_id: the token of padding, and of the point slots, where tokens are ignored.
+        n_point_tokens: slots of a cloud.
     """
 
     def __init__(self, pad_id: int, n_point_tokens: int):
@@ -166,10 +170,8 @@ class Collate:
     def __call__(self, items: Sequence[dict]) -> dict[str, torch.Tensor]:
         """input_ids, labels (B, T) int64; point_mask (B, T) bool; point_cloud (B, N, 3) float32.
 
-        No attention_mask: padding stands on the right, where a causal model never looks from a word that is asked
-        for, and without a mask the attention kernels are at their fastest and keep the least.
-
-        Labels ask for the program and END: not for the points, START, or padding.
+        Labels are the program and END; points, START and padding are ignored. There is no attention_mask: padding is on
+        the right, which a causal model does not attend to, and without a mask attention is fastest and keeps least.
         """
         slots = self.n_point_tokens
         width = slots + max(len(item["tokens"]) for item in items)
@@ -183,9 +185,4 @@ class Collate:
         point_mask = torch.zeros((len(items), width), dtype=torch.bool)
         point_mask[:, :slots] = True
         clouds = torch.from_numpy(np.stack([item["point_cloud"] for item in items]))
-        return {
-            "input_ids": input_ids,
-            "labels": labels,
-            "point_mask": point_mask,
-            "point_cloud": clouds,
-        }
+        return {"input_ids": input_ids, "labels": labels, "point_mask": point_mask, "point_cloud": clouds}

@@ -1,4 +1,4 @@
-"""More training pairs out of those that there are: the same parts turned, the same designs with other numbers."""
+"""More training pairs from the existing ones: the same parts turned, the same designs with other numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cadrecode.data.dataset import POOL_POINTS, Pair, Programs
+from cadrecode.data.dataset import POOL_POINTS
+from cadrecode.data.pairs import Pair, Programs
 from cadrecode.data.pool import on_disk
 from cadrecode.data.sharing import ALONE, Processes, shared
 from cadrecode.frames import Frame
@@ -16,7 +17,7 @@ from cadrecode.invent.turn import Turn
 from cadrecode.program import parse, write
 from cadrecode.program.solid import bounds, sample
 
-Original = tuple[int, Pair, np.random.Generator]  # the copy's number, of what, and its chance
+Original = tuple[int, Pair, np.random.Generator]  # number of the copy, the pair to copy, the copy's randomness
 Copy = Callable[[Original, int], Pair | None]  # turned_copy or warped_copy
 
 
@@ -30,21 +31,23 @@ def copies_of(
     processes: Processes = ALONE,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Pair]:
-    """Up to so many copies of each pair, in canonical spelling.
+    """Up to `count` copies of each pair, in canonical spelling.
 
-    A program that is more than slabs along the axes has none.
+    A program that is more than slabs along the axes has no copies.
 
     Args:
-        copy: makes one.
-        height_steps: see `program.spelling.GridSlab`.
-        should_stop: looked at now and then; True ends the making early.
-        processes: share the work with these, which all make the same.
+        copy: makes a copy.
+        height_steps: see `invent.spelling.GridSlab`.
+        should_stop: called now and then; True ends the work early.
+        processes: share the work with these, which all make the same copies.
         on_progress: called with (copies tried, copies in all) now and then.
     """
-    made = shared(_originals(programs, count, seed), lambda one: copy(one, height_steps), processes, should_stop)
+    copies = shared(
+        _originals(programs, count, seed), lambda original: copy(original, height_steps), processes, should_stop
+    )
 
     def possible() -> Iterator[Pair]:
-        for number, pair in enumerate(made, 1):
+        for number, pair in enumerate(copies, 1):
             if on_progress and number % 1000 == 0:
                 on_progress(number, count * len(programs.pairs))
             if pair is not None:
@@ -64,18 +67,18 @@ def turned_copy(original: Original, height_steps: int) -> Pair | None:
 
 
 def warped_copy(original: Original, height_steps: int) -> Pair | None:
-    """A part of the same design in other proportions; None, too, where rounding breaks it.
+    """A part of the same design in other proportions; None where rounding breaks it.
 
-    The first copy, and every other one from there, is much the same part: a few percent more or less, but other
-    numbers. The points are those of the part before its numbers are rounded, as a scan's are.
+    Copies with an even number are nearly the same part: its numbers change by a few percent. The points are those of
+    the part before its numbers are rounded, as a scan's are.
     """
     number, pair, rng = original
-    made = warped(parse(pair.text), rng, height_steps, gentle=number % 2 == 0)
-    if made is None:
+    invention = warped(parse(pair.text), rng, height_steps, gentle=number % 2 == 0)
+    if invention is None:
         return None
-    points, _ = sample(made.solid, POOL_POINTS, rng)
-    points = Frame.of(np.stack(bounds(made.solid))).to_model(points)
-    return Pair(f"{pair.name}, warped {number + 1}", write(made.program), points.astype(np.float16))
+    points, _ = sample(invention.solid, POOL_POINTS, rng)
+    points = Frame.of(np.stack(bounds(invention.solid))).to_model(points)
+    return Pair(f"{pair.name}, warped {number + 1}", write(invention.program), points.astype(np.float16))
 
 
 def _originals(programs: Programs, count: int, seed: int) -> Iterator[Original]:

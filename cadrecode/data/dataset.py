@@ -1,25 +1,23 @@
-"""From programs to training pairs: read, check, bring into one frame and one spelling, sample the surface.
+"""From programs to training pairs: read, check, bring into a common frame and spelling, sample the surface.
 
-Nothing is executed: programs are parsed and built by `cadrecode.program`. One that fails is skipped and listed with its
-reason; never replaced by something else.
+Nothing is executed: programs are parsed and built by `cadrecode.program`. A program that fails is skipped and listed
+with its reason; it is never replaced by something else.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-import logging
-import statistics
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cadrecode.cloud import CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud
+from cadrecode.data.pairs import Pair, Programs, Skipped
 from cadrecode.data.pool import on_disk
 from cadrecode.data.sharing import ALONE, Processes, shared
 from cadrecode.errors import DatasetError, PointCloudError, ProgramError
@@ -30,85 +28,20 @@ from cadrecode.program import build, edit, iou, parse, write
 from cadrecode.program.language import Program
 from cadrecode.program.solid import bounds, sample
 
-log = logging.getLogger(__name__)
-
 FORMATS = (
     "a folder of .py programs (sub-folders too, so CAD-Recode's batch_*/*.py; a cloud or mesh of the same name beside "
     "a program is used as its input), a .jsonl or .jsonl.gz file with a program under `code` in each line, a folder "
     "made by `python -m cadrecode build-dataset`, or invent:<family>[:count] for invented parts"
 )
 INVENTED = 2000  # parts of invent:<family> where no count is given
-POOL_POINTS = 4096  # surface points kept for each part; what the model sees is drawn from them anew in each epoch
+POOL_POINTS = 4096  # surface points stored for each part; each epoch draws the model's points from them anew
 CODE_SIDE = MODEL_SIDE * CODE_PER_MODEL
 SIDE_SLACK, CENTER_SLACK = 0.03 * CODE_SIDE, 3.0  # programs of whole numbers miss the CODE frame by a little
-FINE_SLACK = 0.1  # of these, where thicknesses are finer: half a unit off its place, a part would teach another one
-STEPS_PER_CODE = 2  # numbers brought into the CODE frame are rounded to halves, if not finer; CAD-Recode has halves too
-LEAST_IOU_ROUNDED = 0.8
-BOX_SLACK = 0.1  # of the longest side: a scan's box and its program's box agree at least this well
+FINE_SLACK = 0.1  # share of these slacks where thicknesses are finer than whole numbers
+STEPS_PER_CODE = 2  # numbers brought into the CODE frame are rounded at least to halves, which CAD-Recode has too
+LEAST_IOU_ROUNDED = 0.8  # of a program with itself before rounding
+BOX_SLACK = 0.1  # of the longest side: how far the boxes of a scan and its program may differ
 POINTS_FILE, PROGRAMS_FILE = "points.npy", "programs.jsonl.gz"  # what build-dataset writes
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A part: its program in canonical text, CODE frame, and points of its surface, (P, 3) float16, MODEL frame."""
-
-    name: str
-    text: str
-    points: np.ndarray = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A program that is not used, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Programs:
-    """What a source holds."""
-
-    source: str
-    pairs: list[Pair]
-    skipped: list[Skipped]
-
-
-@dataclass(frozen=True)
-class DatasetReport:
-    """What became of a source: how many pairs are used, what is skipped, how long the programs are in tokens."""
-
-    source: str
-    used: int
-    skipped: list[Skipped]
-    too_long: list[Skipped]
-    token_lengths: list[int] = field(repr=False)
-
-    def summary(self, examples: int = 5) -> str:
-        """A few lines for the log."""
-        lengths = self.token_lengths
-        lines = [f"{self.source}: {self.used:,} pairs"]
-        if lengths:
-            lines[0] += f", {min(lengths)} to {max(lengths)} tokens, median {statistics.median(lengths):g}"
-        for what, entries in (("skipped", self.skipped), ("too long", self.too_long)):
-            if entries:
-                lines.append(f"  {len(entries):,} {what}:")
-                lines += [f"    {entry.name}: {entry.reason}" for entry in entries[:examples]]
-                lines += [f"    and {len(entries) - examples:,} more"] * (len(entries) > examples)
-        return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON; of the lengths the least, the median and the greatest."""
-        lengths = self.token_lengths
-        return {
-            "source": self.source,
-            "used": self.used,
-            "skipped": [[entry.name, entry.reason] for entry in self.skipped],
-            "too_long": [[entry.name, entry.reason] for entry in self.too_long],
-            "tokens": {"min": min(lengths), "median": statistics.median(lengths), "max": max(lengths)}
-            if lengths
-            else None,
-        }
 
 
 def load_programs(
@@ -129,11 +62,11 @@ def load_programs(
         limit: at most this many pairs, drawn at random from the whole source.
         seed: of the draw, the surface points and the invented parts.
         respell: write each program as the embedded base writes an equal shape.
-        height_steps: of parts that are invented, or brought into the CODE frame, or respelled: see
-            `program.spelling.GridSlab`.
-        on_progress: called with (programs looked at, programs in all) now and then.
-        should_stop: looked at now and then; True ends the reading early.
-        processes: share the work with these, which all read the same.
+        height_steps: for parts that are invented, brought into the CODE frame, or respelled; see
+            `invent.spelling.GridSlab`.
+        on_progress: called with (programs read, programs in all) now and then.
+        should_stop: called now and then; True ends the reading early.
+        processes: share the work with these, which all read the same source.
     Raises: DatasetError: no such source, not one of the formats, or nothing in it is usable.
     """
     source = str(source)
@@ -143,10 +76,10 @@ def load_programs(
         return replace(built, pairs=[_respelled(pair, height_steps) for pair in built.pairs]) if respell else built
     entries, total = _entries(source, seed, limit, height_steps)
     if source.startswith("invent:") and height_steps == 1:
-        respell = False  # they are; finer ones are moved into the frame, and rounded anew
+        respell = False  # invented programs are canonical already; finer heights are rounded anew in the CODE frame
     skipped: list[Skipped] = []
 
-    def one(entry: _Entry) -> Pair | Skipped:
+    def read(entry: _Entry) -> Pair | Skipped:
         try:
             return make_pair(
                 entry.name, entry.text(), entry.cloud, seed=seed, respell=respell, height_steps=height_steps
@@ -154,8 +87,8 @@ def load_programs(
         except (ProgramError, PointCloudError, UnicodeDecodeError) as error:
             return Skipped(entry.name, str(error))
 
-    def made() -> Iterator[Pair]:
-        for number, result in enumerate(shared(entries, one, processes, should_stop)):
+    def usable() -> Iterator[Pair]:
+        for number, result in enumerate(shared(entries, read, processes, should_stop)):
             if isinstance(result, Pair):
                 yield result
             else:
@@ -163,7 +96,7 @@ def load_programs(
             if on_progress and (number + 1) % 100 == 0:
                 on_progress(number + 1, total)
 
-    pairs = list(on_disk(islice(made(), limit)))
+    pairs = list(on_disk(islice(usable(), limit)))
     if not pairs and not should_stop():
         reasons = "".join(f"\n  {entry.name}: {entry.reason}" for entry in skipped[:3])
         raise DatasetError(f"None of the {len(skipped)} programs of {source} is usable.{reasons}")
@@ -175,18 +108,18 @@ def _respelled(pair: Pair, height_steps: int) -> Pair:
 
 
 def exists(source: str | Path) -> bool:
-    """Whether a source is there to be read (an invented one always is)."""
+    """Whether a source can be read; an invented source always can."""
     return str(source).startswith("invent:") or Path(source).exists()
 
 
 def require(source: str | Path) -> None:
-    """Look whether a source is there, before anything heavy is loaded for it. Raises: DatasetError: it is not."""
+    """Check that a source is there before anything heavy is loaded for it. Raises: DatasetError: it is not."""
     if not exists(source):
         raise DatasetError(f"There is no training data at {source}. Give {FORMATS}.")
 
 
 def count_programs(source: str | Path) -> int:
-    """How many programs a source announces, without reading them. Raises: DatasetError: no such source or format."""
+    """The number of programs in a source, without reading them. Raises: DatasetError: no such source or format."""
     path = Path(source)
     if (path / POINTS_FILE).is_file() and (path / PROGRAMS_FILE).is_file():
         return len(_read_built(path, None, 0).pairs)
@@ -196,27 +129,28 @@ def count_programs(source: str | Path) -> int:
 def make_pair(
     name: str, text: str, cloud: Path | None = None, *, seed: int = 0, respell: bool = False, height_steps: int = 1
 ) -> Pair:
-    """One program as a training pair; its points from the cloud or mesh beside it, or else from its own surface.
+    """Make a training pair of a program, with points of the cloud or mesh beside it, or else of its own surface.
 
     Args:
-        respell: write it as the embedded base writes an equal shape.
-        height_steps: for where it is respelled or brought into the CODE frame; see `program.spelling.GridSlab`.
-    Raises: ProgramError, PointCloudError: it cannot be used, and why.
+        respell: write the program as the embedded base writes an equal shape.
+        height_steps: for a program that is respelled or brought into the CODE frame; see `invent.spelling.GridSlab`.
+    Raises: ProgramError, PointCloudError: the program cannot be used, and why.
     """
     program = parse(text)
     solid = build(program)
     low, high = bounds(solid)
-    fits = in_code_frame(low, high, height_steps)
+    framed = in_code_frame(low, high, height_steps)
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     if cloud is None:
-        program = program if fits else to_code_frame(program, Frame.of(np.stack((low, high))), height_steps)
-        solid = solid if fits else build(program)
+        if not framed:
+            program = to_code_frame(program, Frame.of(np.stack((low, high))), height_steps)
+            solid = build(program)
         points, _ = sample(solid, POOL_POINTS, rng)
         frame = Frame.of(np.stack(bounds(solid)))
     else:
         raw = read_cloud(cloud, seed=seed).points
         frame = Frame.of(raw)
-        if not fits:
+        if not framed:
             corners = frame.to_code(np.stack((low, high)))
             scanned = frame.to_code(np.stack((raw.min(0), raw.max(0))))
             if np.abs(corners - scanned).max() > BOX_SLACK * CODE_SIDE:
@@ -229,16 +163,16 @@ def make_pair(
 
 
 def in_code_frame(low: np.ndarray, high: np.ndarray, height_steps: int = 1) -> bool:
-    """Whether a box, (3,) and (3,), is centred and its longest side 200, as programs of such numbers manage it."""
+    """Whether a box, (3,) and (3,), is centred and has a longest side of 200, as nearly as rounded numbers allow."""
     slack = 1.0 if height_steps == 1 else FINE_SLACK
     centred = np.abs(low + high).max() / 2 <= CENTER_SLACK * slack
     return bool(centred and abs((high - low).max() - CODE_SIDE) <= SIDE_SLACK * slack)
 
 
 def to_code_frame(program: Program, frame: Frame, height_steps: int = 1) -> Program:
-    """A program in RAW numbers, in the CODE frame, its numbers rounded to halves, or to the steps of heights if finer.
+    """Bring a program from the RAW into the CODE frame, with numbers rounded to halves, or to finer `height_steps`.
 
-    Raises: ProgramError: it is so fine that the rounding would make another part of it.
+    Raises: ProgramError: the part is so fine that rounding would make another part of it.
     """
     exact = edit.transform(program, 1 / frame.raw_per_code, tuple(-c / frame.raw_per_code for c in frame.center))
     steps = max(height_steps, STEPS_PER_CODE)
@@ -256,13 +190,15 @@ def to_code_frame(program: Program, frame: Frame, height_steps: int = 1) -> Prog
 
 @dataclass(frozen=True)
 class _Entry:
+    """A program that has not been read yet. text: reads it; cloud: the file beside it."""
+
     name: str
     text: Callable[[], str]
     cloud: Path | None = None
 
 
 def _entries(source: str, seed: int, limit: int | None, height_steps: int = 1) -> tuple[Iterable[_Entry], int]:
-    """The programs of a source, not yet read, and how many they are."""
+    """The entries of a source and their number."""
     path = Path(source)
     if source.startswith("invent:"):
         return _invented(source, seed, limit, height_steps)
@@ -284,10 +220,9 @@ def _entries(source: str, seed: int, limit: int | None, height_steps: int = 1) -
 
 
 def _files(folder: Path) -> list[_Entry]:
-    found = sorted(folder.rglob("*.py"))
     return [
         _Entry(str(path.relative_to(folder).with_suffix("")), lambda p=path: p.read_text("utf-8"), _cloud_beside(path))
-        for path in found
+        for path in sorted(folder.rglob("*.py"))
     ]
 
 
@@ -338,19 +273,19 @@ def _invented(source: str, seed: int, limit: int | None, height_steps: int) -> t
     count = min(int(rest[0]) if rest else INVENTED, limit or 10**9)
     rng = np.random.default_rng(seed)
 
-    def made() -> Iterator[_Entry]:
+    def invented() -> Iterator[_Entry]:
         for i in range(count):
             program = inventing.invent(rng, family, height_steps=height_steps)
             yield _Entry(f"{family}-{i:06d}", lambda program=program: write(program))
 
-    return made(), count
+    return invented(), count
 
 
 # --- built data sets
 
 
 def write_built(folder: Path, programs: Programs) -> None:
-    """Write pairs such that `load_programs(folder)` reads them back without building anything."""
+    """Write pairs so that `load_programs(folder)` reads them back without building anything."""
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / POINTS_FILE, np.stack([pair.points for pair in programs.pairs]))
     with gzip.open(folder / PROGRAMS_FILE, "wt", encoding="utf-8") as file:
@@ -363,7 +298,7 @@ def write_built(folder: Path, programs: Programs) -> None:
 
 def _read_built(folder: Path, limit: int | None, seed: int) -> Programs:
     try:
-        points = np.load(folder / POINTS_FILE, mmap_mode="r", allow_pickle=False)  # stays on disk until it is used
+        points = np.load(folder / POINTS_FILE, mmap_mode="r", allow_pickle=False)
         with gzip.open(folder / PROGRAMS_FILE, "rt", encoding="utf-8") as file:
             rows = [json.loads(line) for line in file]
     except (OSError, ValueError, EOFError) as error:

@@ -1,6 +1,6 @@
-"""What grows with a data set lies on disk and is mapped: a pair's 4,096 points take 24 KB, and its tokens a few.
+"""Points and tokens of a data set lie in mapped files on disk: a pair's 4,096 points take 24 KB, its tokens a few.
 
-The files are temporary and have no name: they are gone with the last view of them.
+The files are temporary and have no name: each is deleted with the last view of it.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from cadrecode.data.dataset import Pair
+from cadrecode.data.pairs import Pair
 
-BLOCK = 128  # pairs mapped together: read ahead they are 3 MB, and a process may have 65,530 maps
+BLOCK = 128  # pairs in a map: 3 MB of points, and a process may have 65,530 maps
 
 
 def on_disk(pairs: Iterable[Pair]) -> Iterator[Pair]:
-    """The same pairs, with their points on disk. Reads ahead by a block; what is mapped already stays where it is."""
+    """The same pairs, with their points on disk. Reads ahead by a block; points that are mapped already stay there."""
     pairs = iter(pairs)
     while block := list(islice(pairs, BLOCK)):
         loose = [pair.points for pair in block if not isinstance(pair.points, np.memmap)]
@@ -31,12 +29,12 @@ def on_disk(pairs: Iterable[Pair]) -> Iterator[Pair]:
 
 def pieces_on_disk(lists: Sequence[Sequence[int]]) -> list[np.ndarray]:
     """Lists of whole numbers as views of one int32 array on disk."""
-    together = mapped(np.concatenate([np.asarray(one, np.int32) for one in lists]))
-    return np.split(together, np.cumsum([len(one) for one in lists])[:-1])
+    joined = mapped(np.concatenate([np.asarray(numbers, np.int32) for numbers in lists]))
+    return np.split(joined, np.cumsum([len(numbers) for numbers in lists])[:-1])
 
 
 def mapped(array: np.ndarray) -> np.memmap:
-    """A copy on disk, not to be written to."""
+    """A read-only copy on disk."""
     with tempfile.TemporaryFile(prefix="cadrecode-") as file:
         array.tofile(file)
         file.flush()

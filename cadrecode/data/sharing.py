@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-AT_ONCE = 32  # items of each process between two exchanges: about a second of work
+ITEMS_BETWEEN_EXCHANGES = 32  # of each process: about a second of work
 
 Item, Done = TypeVar("Item"), TypeVar("Done")
 
 
 class Processes(Protocol):
-    """What a job must know of the processes that share it; `model.team.Team` is one."""
+    """The processes that share a job; `model.team.Team` is an implementation."""
 
     @property
     def rank(self) -> int: ...
@@ -24,7 +24,7 @@ class Processes(Protocol):
 
 
 class Alone:
-    """One process that shares nothing."""
+    """A single process, which shares nothing."""
 
     rank, size = 0, 1
 
@@ -38,14 +38,14 @@ ALONE = Alone()
 def shared(
     items: Iterable[Item], do: Callable[[Item], Done], processes: Processes, should_stop: Callable[[], bool]
 ) -> Iterator[Done]:
-    """What `do` makes of each item, in order. Every process must go through the same items, to the end.
+    """The result of `do` for each item, in order. Every process must go through the same items, to the end.
 
     Args:
-        do: what it returns is sent to the other processes.
-        should_stop: looked at now and then; True ends the job early. It must say the same in all processes.
+        do: its results are sent to the other processes.
+        should_stop: called now and then; True ends the job early. It must return the same in all processes.
     """
     items = iter(items)
-    while block := list(islice(items, AT_ONCE * processes.size)):
+    while block := list(islice(items, ITEMS_BETWEEN_EXCHANGES * processes.size)):
         if should_stop():
             return
         shares = processes.gather([do(item) for item in block[processes.rank :: processes.size]])

@@ -1,4 +1,4 @@
-"""What a scanner might have seen of a surface: points spread over it, sometimes few, sometimes noisy. On any device."""
+"""Clouds as a scanner might make them: points spread over a surface, sometimes few, sometimes noisy. On any device."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import torch
 from cadrecode.model.encoder import farthest_points
 
 DISTURBANCES = ("noise_probability", "noise_std", "uneven_probability", "missing_probability", "outlier_probability")
-FEW_PROBABILITY = 0.15  # of a cloud with fewer points than the encoder takes; they repeat then, as a small file's do
-FEWEST = 0.25  # of the points the encoder takes
-STEEPEST = 2.0  # uneven clouds are up to e^2 times as dense at one end of the part as in its middle
+FEW_PROBABILITY = 0.15  # share of clouds of fewer points than the encoder reads: they repeat, as in a small file
+FEWEST = 0.25  # least share of the points that the encoder reads
+STEEPEST = 2.0  # an uneven cloud is up to e^2 times as dense at an end of the part as in its middle
 LEAST_RADIUS, GREATEST_RADIUS = 0.15, 0.5  # MODEL, of a region without points
 MOST_OUTLIERS = 0.03  # of the points
 OUTLIERS_REACH = 1.2  # MODEL; the part reaches 1
@@ -32,10 +32,11 @@ def spread(
     Args:
         surfaces: (B, S, 3) float, MODEL, S >= n_points, in random order.
         generator: of the same device as the surfaces.
-        noise_probability, noise_std: share of clouds that get Gaussian noise, and its deviation in MODEL units.
-        uneven_probability: share of clouds that are denser towards one side.
-        missing_probability: share of clouds without points in a ball about one of them.
-        outlier_probability: share of clouds with up to MOST_OUTLIERS of their points anywhere.
+        noise_probability: share of clouds with Gaussian noise.
+        noise_std: standard deviation of the noise, MODEL units.
+        uneven_probability: share of clouds that are denser towards a side.
+        missing_probability: share of clouds without points in a ball around one of their points.
+        outlier_probability: share of clouds with outliers, up to MOST_OUTLIERS of their points.
     Returns: (B, n_points, 3) float32, MODEL.
     """
     device, count = surfaces.device, len(surfaces)
@@ -62,20 +63,20 @@ def _chance(count: int, probability: float, generator: torch.Generator) -> torch
 
 
 def _without_a_region(points: torch.Tensor, probability: float, generator: torch.Generator) -> torch.Tensor:
-    """(B, S, 3): where a region is taken out, other points of the cloud are there twice."""
+    """(B, S, 3): points of the missing region are replaced by copies of other points."""
     count, device = len(points), points.device
-    center = points[:, :1]  # in random order, so any of them
+    center = points[:, :1]  # the points are in random order
     radius = torch.rand(count, 1, generator=generator, device=device)
     radius = LEAST_RADIUS + (GREATEST_RADIUS - LEAST_RADIUS) * radius
     hidden = ((points - center).norm(dim=2) < radius) & _chance(count, probability, generator)
-    hidden &= ~hidden.all(dim=1, keepdim=True)  # something is always seen
+    hidden &= ~hidden.all(dim=1, keepdim=True)  # a cloud is never empty
     index = torch.multinomial((~hidden).float(), points.shape[1], replacement=True, generator=generator)
     index = torch.where(hidden, index, torch.arange(points.shape[1], device=device))
     return points.gather(1, index.unsqueeze(-1).expand(-1, -1, 3))
 
 
 def _uneven(points: torch.Tensor, n_points: int, probability: float, generator: torch.Generator) -> torch.Tensor:
-    """(B, S, 3): of uneven clouds no more than `n_points` are left, since farthest points would be even again."""
+    """(B, S, 3): uneven clouds keep `n_points` different points; of more, the farthest ones would be even again."""
     count, total, device = len(points), points.shape[1], points.device
     slope = STEEPEST * torch.nn.functional.normalize(torch.randn(count, 3, generator=generator, device=device))
     density = torch.einsum("bsc,bc->bs", points, slope).exp()

@@ -1,7 +1,7 @@
-"""Pairs of cloud and program made on the fly, the same ones for the same seed, however many processes make them.
+"""Pairs of cloud and program invented on the fly: the same for the same seed, however many processes invent them.
 
-A chunk is a few batches of pairs, sorted by length so that little of a batch is padding. Chunk i depends on the seed
-and on i alone: a run that resumes at chunk i sees what it would have seen.
+A chunk is a few batches of pairs, sorted by length so that batches need little padding. Chunk i depends on nothing but
+the seed and i: a run that resumes at chunk i gets the chunks of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import queue
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from multiprocessing.queues import Queue
 
 import numpy as np
 
@@ -24,16 +25,16 @@ from cadrecode.program import build, parse
 from cadrecode.program.solid import sample, signature
 from cadrecode.program.write import write
 
-CANDIDATES_PER_POINT = 3  # surface samples from which farthest-point sampling picks one; scans offer 16 or more
+CANDIDATES_PER_POINT = 3  # surface samples for each point of farthest-point sampling; scans have 16 or more
 BATCHES_PER_CHUNK = 8
 CHUNKS_AHEAD = 3  # made and waiting, per worker
-PATIENCE_SECONDS = 300  # no chunk takes a hundredth of this; a worker that died is noticed after it
-HELD_OUT = 10**6  # seeds of held-out parts begin here in the first place of the seed; training uses 0
-CHUNKS_BETWEEN = 8  # how many new chunks pass before one is used again
+PATIENCE_SECONDS = 300  # a chunk takes less than a hundredth of this: a worker that sends none has died
+HELD_OUT = 10**6  # first number of the seeds of held-out parts; training has 0 there
+CHUNKS_BETWEEN = 8  # new chunks before a chunk is used again
 
 
 @dataclass(frozen=True)
-class Pairs:
+class InventedPairs:
     """A chunk of pairs.
 
     Args:
@@ -45,7 +46,7 @@ class Pairs:
     clouds: np.ndarray
 
 
-def make_pairs(
+def invent_pairs(
     seed: tuple[int, ...],
     count: int,
     *,
@@ -55,15 +56,15 @@ def make_pairs(
     height_steps: int = 1,
     apart_from: Collection[tuple[int, ...]] = (),
     keep: Callable[[str], bool] = lambda text: True,
-) -> Pairs:
+) -> InventedPairs:
     """Invent parts and sample their surfaces, by area and in random order.
 
     Args:
-        seed: any integers; the same ones make the same pairs.
+        seed: any integers.
         turn: turn or mirror each part at random onto the axes, program and cloud together.
-        height_steps: see `program.spelling.GridSlab`.
-        apart_from: signatures of solids (see `program.solid`) that are left out and replaced by further ones.
-        keep: programs for which it is False are left out and replaced by further ones.
+        height_steps: see `invent.spelling.GridSlab`.
+        apart_from: signatures of solids (see `program.solid`) that are replaced by further ones.
+        keep: programs for which it returns False are replaced by further ones.
     Raises: ProgramError: unknown family.
     """
     rng = np.random.default_rng(seed)
@@ -75,32 +76,35 @@ def make_pairs(
         if keep(text) and not (apart_from and signature(invention.solid) in apart_from):
             clouds[len(texts)] = sample(invention.solid, n_points, rng)[0] / CODE_PER_MODEL
             texts.append(text)
-    return Pairs(texts, clouds)
+    return InventedPairs(texts, clouds)
 
 
 def held_out_pairs(
     count: int, *, family: str = "general", n_points: int = 256, seed: int = 0, height_steps: int = 1
-) -> Pairs:
-    """Parts that no training has seen (their seeds are apart from those of `chunks`), in farthest-point order."""
+) -> InventedPairs:
+    """Parts that no training has seen, since their seeds are others; points in farthest-point order."""
     points = CANDIDATES_PER_POINT * n_points
-    pairs = make_pairs((HELD_OUT, seed), count, family=family, n_points=points, height_steps=height_steps)
+    pairs = invent_pairs((HELD_OUT, seed), count, family=family, n_points=points, height_steps=height_steps)
     chosen = farthest_point_sample_batch(pairs.clouds, n_points, np.zeros(count, np.int64))
-    return Pairs(pairs.texts, np.take_along_axis(pairs.clouds, chosen[..., None], axis=1))
+    return InventedPairs(pairs.texts, np.take_along_axis(pairs.clouds, chosen[..., None], axis=1))
 
 
 @functools.lru_cache(maxsize=1)
 def shapes_apart(
     family: str, n_points: int, shown: int, count: int, height_steps: int = 1
 ) -> frozenset[tuple[int, ...]]:
-    """Signatures of what no pair of a training may be: the first `shown` of `held_out_pairs`, and the first `count`
-    parts that `evaluate` measures on, of this family and of `general`."""
+    """Signatures of the shapes that no training may see.
+
+    They are the first `shown` of `held_out_pairs`, and the first `count` parts that `evaluate` measures on, of this
+    family and of `general`.
+    """
     texts = held_out_pairs(shown, family=family, n_points=n_points, height_steps=height_steps).texts
     shapes = frozenset(signature(build(parse(text))) for text in texts)
-    return shapes.union(*(held_out_signatures(one, count) for one in {family, "general"}))
+    return shapes.union(*(held_out_signatures(name, count) for name in {family, "general"}))
 
 
 def visits(repeats: int) -> Iterator[int]:
-    """The order in which chunks are used, each `repeats` times, CHUNKS_BETWEEN new ones apart: numbers without end."""
+    """The endless order in which chunks are used, each `repeats` times, with CHUNKS_BETWEEN new chunks between."""
     for newest in itertools.count():
         for turn in range(repeats):
             if newest >= turn * CHUNKS_BETWEEN:
@@ -108,14 +112,16 @@ def visits(repeats: int) -> Iterator[int]:
 
 
 def oldest_needed(visit: int, repeats: int) -> int:
-    """The first chunk that a run needs which goes on at this place of `visits`."""
+    """The first chunk that a run needs which resumes at this place of `visits`."""
     return min(itertools.islice(visits(repeats), visit, visit + repeats * (CHUNKS_BETWEEN + 1)))
 
 
 def revisit(chunks: Iterator, first: int, visit: int, repeats: int) -> Iterator:
-    """Chunks in the order of `visits`, from that place on.
+    """Chunks in the order of `visits`, from the place `visit` on.
 
-    Args: chunks: numbers `first`, `first` + 1, ...; first: at most `oldest_needed(visit, repeats)`.
+    Args:
+        chunks: the chunks `first`, `first` + 1, ...
+        first: at most `oldest_needed(visit, repeats)`.
     """
     held: dict[int, object] = {}
     newest = first - 1
@@ -133,31 +139,28 @@ class ChunkStream:
 
     Args:
         make: chunk number -> chunk; must be picklable. Runs in the workers.
-        workers: processes; 0 makes chunks where they are asked for.
-        first: the first chunk to give.
+        workers: number of processes; 0 makes chunks in this process.
+        first: number of the first chunk.
     """
 
     def __init__(self, make: Callable[[int], object], workers: int, first: int = 0):
         self.make, self.first = make, first
         self.processes: list[multiprocessing.Process] = []
-        self.queues: list[multiprocessing.Queue] = []
+        self.queues: list[Queue] = []
         context = multiprocessing.get_context("spawn")
         for index in range(workers):
-            waiting = context.Queue(CHUNKS_AHEAD)
+            chunks = context.Queue(CHUNKS_AHEAD)
             process = context.Process(
-                target=_work, args=(make, waiting, first + index, workers), daemon=True, name=f"pairs-{index}"
+                target=_work, args=(make, chunks, first + index, workers), daemon=True, name=f"pairs-{index}"
             )
             process.start()
-            self.queues.append(waiting)
+            self.queues.append(chunks)
             self.processes.append(process)
 
     def __iter__(self) -> Iterator[object]:
-        number = self.first
-        while True:
-            yield self._next(number)
-            number += 1
+        return map(self._get, itertools.count(self.first))
 
-    def _next(self, number: int) -> object:
+    def _get(self, number: int) -> object:
         if not self.queues:
             return self.make(number)
         index = (number - self.first) % len(self.queues)
@@ -172,18 +175,16 @@ class ChunkStream:
     def __enter__(self) -> ChunkStream:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         for process in self.processes:
             process.terminate()
         for process in self.processes:
             process.join(10)
 
 
-def _work(make: Callable[[int], object], waiting, first: int, stride: int) -> None:
-    if hasattr(os, "sched_setaffinity"):  # else Manifold keeps as many threads as there are cores, in every worker
+def _work(make: Callable[[int], object], chunks: Queue, first: int, stride: int) -> None:
+    if hasattr(os, "sched_setaffinity"):  # on all cores, Manifold would keep a thread for each, in every worker
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[-1 - first % len(cores)]})
-    number = first
-    while True:
-        waiting.put(make(number))
-        number += stride
+    for number in itertools.count(first, stride):
+        chunks.put(make(number))

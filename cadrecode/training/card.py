@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cadrecode.config import TrainConfig
-from cadrecode.data.dataset import DatasetReport
+from cadrecode.data.pairs import DatasetReport
 from cadrecode.runs import Run
 
 SETTINGS = (

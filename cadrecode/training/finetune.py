@@ -23,7 +23,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
-from cadrecode.data.dataset import Programs, require
+from cadrecode.data.dataset import require
+from cadrecode.data.pairs import Programs
 from cadrecode.errors import CadrecodeError, ConfigError, RunError
 from cadrecode.model import adapters, sharding
 from cadrecode.model.team import Team

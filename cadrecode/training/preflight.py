@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from cadrecode.config import TrainConfig
-from cadrecode.data.batches import IGNORED
 from cadrecode.errors import CadrecodeError, DatasetError, RunError
 from cadrecode.estimate import GIB, Estimate, estimate
 from cadrecode.model.hub import find_folder
+from cadrecode.model.network import IGNORED
 from cadrecode.model.tokens import END, decode_program
 from cadrecode.training.base import free_memory
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.copies import copies_of, turned_copy, warped_copy
-from cadrecode.data.dataset import Programs, exists, load_programs
+from cadrecode.data.dataset import exists, load_programs
+from cadrecode.data.pairs import Programs
 from cadrecode.errors import DatasetError
 from cadrecode.model.team import Team
 from cadrecode.runs import Run

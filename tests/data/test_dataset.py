@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from cadrecode.build_dataset import build_dataset
-from cadrecode.data import load_programs
 from cadrecode.data.copies import copies_of, turned_copy, warped_copy
-from cadrecode.data.dataset import POOL_POINTS, make_pair
+from cadrecode.data.dataset import POOL_POINTS, load_programs, make_pair
 from cadrecode.errors import DatasetError, ProgramError
 from cadrecode.program import build, iou, parse
 from cadrecode.program.solid import bounds

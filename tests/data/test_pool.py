@@ -7,17 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cadrecode.data import load_programs
 from cadrecode.data.batches import encode
 from cadrecode.data.copies import copies_of, turned_copy, warped_copy
-from cadrecode.data.dataset import POOL_POINTS, make_pair
+from cadrecode.data.dataset import POOL_POINTS, load_programs, make_pair
 from cadrecode.data.pool import on_disk
 from cadrecode.model.tokens import build_tokenizer, encode_program
 
 LOADED = """
 import sys
 import numpy as np
-from cadrecode.data.dataset import Pair
+from cadrecode.data.pairs import Pair
 from cadrecode.data.pool import on_disk
 
 def own_mb():  # memory that no file stands behind

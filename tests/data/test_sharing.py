@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from cadrecode.data.dataset import load_programs
-from cadrecode.data.sharing import ALONE, AT_ONCE, shared
+from cadrecode.data.sharing import ALONE, ITEMS_BETWEEN_EXCHANGES, shared
 
 
 class Together:
@@ -38,7 +38,7 @@ def all_of(size: int, job) -> list:
 
 
 @pytest.mark.parametrize("size", [2, 3])
-@pytest.mark.parametrize("count", [0, 1, 2, AT_ONCE * 3, AT_ONCE * 6 + 5])
+@pytest.mark.parametrize("count", [0, 1, 2, ITEMS_BETWEEN_EXCHANGES * 3, ITEMS_BETWEEN_EXCHANGES * 6 + 5])
 def test_everything_in_order_and_each_item_done_once(size, count):
     done = []
 
@@ -50,9 +50,9 @@ def test_everything_in_order_and_each_item_done_once(size, count):
 
 
 def test_a_stop_ends_it_between_two_exchanges():
-    seen = []
-    made = shared(range(AT_ONCE * 9), seen.append, ALONE, lambda: len(seen) >= AT_ONCE * 2)
-    assert len(list(made)) == len(seen) == AT_ONCE * 2
+    seen, size = [], ITEMS_BETWEEN_EXCHANGES
+    made = shared(range(size * 9), seen.append, ALONE, lambda: len(seen) >= size * 2)
+    assert len(list(made)) == len(seen) == size * 2
 
 
 def test_programs_read_together(tmp_path):

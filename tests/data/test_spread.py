@@ -3,12 +3,12 @@ import torch
 
 from cadrecode.cloud.sample import farthest_point_sample_batch
 from cadrecode.data.spread import spread
-from cadrecode.data.stream import make_pairs
+from cadrecode.data.stream import invent_pairs
 from cadrecode.model.encoder import farthest_points
 
 
 def surfaces(count: int = 40, n_points: int = 256) -> torch.Tensor:
-    return torch.from_numpy(make_pairs((0, 3), count, n_points=n_points).clouds)
+    return torch.from_numpy(invent_pairs((0, 3), count, n_points=n_points).clouds)
 
 
 def generator(seed: int = 0) -> torch.Generator:

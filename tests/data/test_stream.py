@@ -9,7 +9,7 @@ from cadrecode.data.stream import (
     CHUNKS_BETWEEN,
     ChunkStream,
     held_out_pairs,
-    make_pairs,
+    invent_pairs,
     oldest_needed,
     revisit,
     shapes_apart,
@@ -26,7 +26,7 @@ def numbered(number: int) -> int:
 
 @pytest.mark.parametrize(("turn", "height_steps"), [(False, 1), (True, 1), (True, 10)])
 def test_clouds_lie_on_their_own_parts(turn, height_steps):
-    pairs = make_pairs((0, 1), 12, n_points=64, turn=turn, height_steps=height_steps)
+    pairs = invent_pairs((0, 1), 12, n_points=64, turn=turn, height_steps=height_steps)
     assert pairs.clouds.shape == (12, 64, 3)
     assert any(re.search(r"\.[1-46-9]", text) for text in pairs.texts) == (height_steps > 1)  # .5 is a middle, too
     for text, cloud in zip(pairs.texts, pairs.clouds):
@@ -35,11 +35,11 @@ def test_clouds_lie_on_their_own_parts(turn, height_steps):
 
 
 def test_the_seed_decides_everything():
-    once, again, other = (make_pairs((0, seed), 4, n_points=32) for seed in (1, 1, 2))
+    once, again, other = (invent_pairs((0, seed), 4, n_points=32) for seed in (1, 1, 2))
     assert once.texts == again.texts
     np.testing.assert_array_equal(once.clouds, again.clouds)
     assert once.texts != other.texts
-    assert held_out_pairs(4).texts != make_pairs((0, 0), 4).texts
+    assert held_out_pairs(4).texts != invent_pairs((0, 0), 4).texts
 
 
 def test_every_chunk_is_used_as_often_as_asked():
@@ -68,11 +68,11 @@ def test_chunks_come_in_order_from_any_number_of_workers(workers):
 
 
 def test_what_is_held_out_by_its_shape_does_not_come():
-    usual = make_pairs((0, 1), 20, n_points=8)
+    usual = invent_pairs((0, 1), 20, n_points=8)
     solids = [build(parse(text)) for text in usual.texts]
     held = {signature(solid) for solid in solids[:10]}
     assert len(held) == 10
-    apart = make_pairs((0, 1), 20, n_points=8, apart_from=held)
+    apart = invent_pairs((0, 1), 20, n_points=8, apart_from=held)
     assert not held & {signature(build(parse(text))) for text in apart.texts}
     assert apart.texts[:5] != usual.texts[:5]
 

@@ -19,7 +19,7 @@ from cadrecode.ui.draw import film, form, html
 from cadrecode.ui.words.text import Words
 
 if TYPE_CHECKING:
-    from cadrecode.data.dataset import Pair, Programs
+    from cadrecode.data.pairs import Pair, Programs
     from cadrecode.estimate import Estimate
 
 PRESETS = {"quickstart": "quickstart.yaml", "lora": "train_config_lora.yaml", "qlora": "train_config_qlora.yaml"}

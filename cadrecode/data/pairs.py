@@ -1,0 +1,73 @@
+"""What a training learns from: pairs of a program and a cloud, and what became of the programs of a source."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A part: its program in canonical text, CODE frame, and points of its surface, (P, 3) float16, MODEL frame."""
+
+    name: str
+    text: str
+    points: np.ndarray = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A program that is not used, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The programs of a source: pairs that can be used, and what was skipped."""
+
+    source: str
+    pairs: list[Pair]
+    skipped: list[Skipped]
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """What became of a source: pairs in use, programs that were left out, and the lengths in tokens."""
+
+    source: str
+    used: int
+    skipped: list[Skipped]
+    too_long: list[Skipped]
+    token_lengths: list[int] = field(repr=False)
+
+    def summary(self, examples: int = 5) -> str:
+        """Some lines for the log, with so many examples of what was left out."""
+        lengths = self.token_lengths
+        lines = [f"{self.source}: {self.used:,} pairs"]
+        if lengths:
+            lines[0] += f", {min(lengths)} to {max(lengths)} tokens, median {statistics.median(lengths):g}"
+        for what, entries in (("skipped", self.skipped), ("too long", self.too_long)):
+            if entries:
+                lines.append(f"  {len(entries):,} {what}:")
+                lines += [f"    {entry.name}: {entry.reason}" for entry in entries[:examples]]
+                if len(entries) > examples:
+                    lines.append(f"    and {len(entries) - examples:,} more")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; of the token lengths only the smallest, the median and the largest."""
+        lengths = self.token_lengths
+        return {
+            "source": self.source,
+            "used": self.used,
+            "skipped": [[entry.name, entry.reason] for entry in self.skipped],
+            "too_long": [[entry.name, entry.reason] for entry in self.too_long],
+            "tokens": {"min": min(lengths), "median": statistics.median(lengths), "max": max(lengths)}
+            if lengths
+            else None,
+        }
