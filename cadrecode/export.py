@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cadrecode.geometry import face_normals
 from cadrecode.kernel.sandbox import EXPORTS, Execution
 
 if TYPE_CHECKING:
@@ -61,12 +62,8 @@ def write_json(path: Path, content: dict[str, Any]) -> Path:
 
 def write_stl(path: Path, vertices: np.ndarray, faces: np.ndarray) -> Path:
     """Binary STL of a mesh: (n, 3) float, (m, 3) int. STL knows no units and only float32."""
-    corners = np.asarray(vertices, np.float64)[faces]  # (m, 3 corners, 3)
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
-    records = np.zeros(len(corners), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-    records["normal"], records["corners"] = normals, corners
+    records = np.zeros(len(faces), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+    records["normal"], records["corners"] = face_normals(vertices, faces), np.asarray(vertices, np.float64)[faces]
     header = b"cadrecode".ljust(80, b" ")
     path.write_bytes(header + np.uint32(len(records)).astype("<u4").tobytes() + records.tobytes())
     return path

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -23,6 +24,21 @@ def proof_here(monkeypatch):
     from cadrecode.merging import proof
 
     monkeypatch.setattr(merging, "_ask_fresh_process", proof.answer_to)
+
+
+@pytest.fixture
+def points() -> np.ndarray:
+    """(100, 3) float64, off-centre, of mixed signs."""
+    return np.random.default_rng(7).uniform(-30, 50, (100, 3))
+
+
+@pytest.fixture
+def cube() -> tuple[np.ndarray, np.ndarray]:
+    """A 2 x 4 x 6 box away from the origin: (8, 3) vertices and (12, 3) faces, outward."""
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float) * [2, 4, 6] + [10, -5, 3]
+    quads = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
+    faces = np.array([t for a, b, c, d in quads for t in ([a, b, c], [a, c, d])])
+    return corners, faces
 
 
 def pytest_terminal_summary(terminalreporter):

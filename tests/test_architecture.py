@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cadrecode"
 FLOORS = [
-    {"errors", "frames", "shipped"},
+    {"errors", "frames", "geometry", "shipped"},
     {"adapters", "config", "runs", "kernel"},
     {"formats", "program"},
     {"cloud", "invent"},

@@ -4,7 +4,7 @@ Surfaces held against clouds are in `cloud.distance`, normals in `cloud.normals`
 """
 
 from cadrecode.cloud.read import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, Cloud, read_cloud, read_mesh
-from cadrecode.cloud.sample import farthest_point_sample, farthest_point_sample_batch, normalise, sample_surface
+from cadrecode.cloud.sample import farthest_point_sample, normalise, sample_surface
 from cadrecode.cloud.shapes import SHAPES, make_shape
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "SHAPES",
     "Cloud",
     "farthest_point_sample",
-    "farthest_point_sample_batch",
     "make_shape",
     "normalise",
     "read_cloud",

@@ -16,6 +16,7 @@ from scipy.spatial import ConvexHull, QhullError, cKDTree
 from cadrecode.cloud.check import MIN_DISTINCT
 from cadrecode.cloud.normals import local_noise
 from cadrecode.cloud.read import Cloud
+from cadrecode.geometry import square_to
 
 NEIGHBOURS = 12  # whose distance says how lonely a point is
 LONELY = 3.0  # times as far from them as they are from theirs
@@ -165,9 +166,7 @@ def _largest_plane(points: np.ndarray, thickness: float, rng: np.random.Generato
 
 def _flat(points: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """(N, 2): seen along the normal."""
-    first = np.cross(normal, np.eye(3)[int(np.abs(normal).argmin())])
-    first /= np.linalg.norm(first)
-    return points @ np.column_stack((first, np.cross(normal, first)))
+    return points @ square_to(normal)
 
 
 def _goes_on_around(plane: np.ndarray, part: np.ndarray, reach: float) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cadrecode.cloud.normals import Normals
+from cadrecode.geometry import corner_crosses, fold_into_triangle, places_on
 
 MAX_RULER_POINTS = 8192  # more points cost time and tell nothing that changes a ranking
 SURFACE_SAMPLES = 4096
@@ -53,9 +54,7 @@ def signed_gaps(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> 
     a guess, where `cloud.signed` is right, and slower.
     """
     gaps, triangles, places = _nearest(points, vertices, faces)
-    corners = vertices[faces[triangles]]
-    facing = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    return _signed(gaps, points - places, facing)
+    return _signed(gaps, points - places, corner_crosses(vertices[faces[triangles]]))
 
 
 def _signed(gaps: np.ndarray, ways: np.ndarray, facing: np.ndarray) -> np.ndarray:
@@ -126,13 +125,12 @@ class CloudRuler:
         if len(self.points) > n_points:
             kept = np.sort(np.random.default_rng(seed).permutation(len(self.points))[:n_points])
             ruler.points, ruler.normals = self.points[kept], self.normals and self.normals.of(kept)
-        ruler._set_samples(min(n_samples, len(self._in_triangle)))
+        ruler._set_samples(min(n_samples, len(self._shares)))
         return ruler
 
     def _set_samples(self, count: int) -> None:
-        u, v = (np.outer(np.arange(1, count + 1), GOLDEN) % 1).T
-        over = u + v > 1  # the other half of the parallelogram folds back onto the triangle
-        self._in_triangle = np.column_stack((np.where(over, 1 - u, u), np.where(over, 1 - v, v)))
+        self._shares = (np.arange(count) + 0.5) / count
+        self._in_triangle = fold_into_triangle(np.outer(GOLDEN, np.arange(1, count + 1)) % 1)
 
     def distance(self, vertices: np.ndarray, faces: np.ndarray) -> float:
         """Mean distance of the points to the surface, plus that of the surface to the points, beyond their spacing,
@@ -147,8 +145,7 @@ class CloudRuler:
         """`distance`, with what it is made of."""
         gaps, triangles, places = _nearest(self.points, vertices, faces)
         corners = vertices[faces]  # (m, 3 corners, 3)
-        edges, others = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-        cross = np.cross(edges, others)
+        cross = corner_crosses(corners)
         areas = np.linalg.norm(cross, axis=1)
         directions = cross / np.maximum(areas, np.finfo(float).tiny)[:, None]
 
@@ -159,7 +156,7 @@ class CloudRuler:
             agreement[sure] = np.einsum("ij,ij->i", facing[sure], self.normals.directions[sure])
             wrong = WRONG_SIDE * self.size * float((np.maximum(-agreement, 0) * self.normals.confidence).mean())
 
-        samples, chosen = self._places_on(corners[:, 0], edges, others, areas)
+        samples, chosen = places_on(corners, areas, self._shares, self._in_triangle)
         unsupported = self._unsupported(samples, directions[chosen])
         gap = self._softened(gaps)
         distance = gap + UNSUPPORTED_WEIGHT * self._softened(unsupported) + wrong
@@ -197,15 +194,6 @@ class CloudRuler:
 
     def _soft(self, lengths: np.ndarray) -> np.ndarray:
         return np.sqrt(lengths**2 + self.floor**2) - self.floor
-
-    def _places_on(self, corners, edges, others, areas) -> tuple[np.ndarray, np.ndarray]:
-        """Places spread evenly over a surface, the same each time, and their triangles: (M, 3), (M,)."""
-        count = len(self._in_triangle)
-        up_to = np.cumsum(areas)
-        strips = (np.arange(count) + 0.5) / count * up_to[-1]
-        chosen = np.searchsorted(up_to, strips).clip(0, len(areas) - 1)
-        u, v = self._in_triangle.T[:, :, None]
-        return corners[chosen] + u * edges[chosen] + v * others[chosen], chosen
 
 
 def _spacing(points: np.ndarray) -> float:

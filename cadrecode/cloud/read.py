@@ -20,10 +20,10 @@ from cadrecode.formats.las import read_las
 from cadrecode.formats.meshes import read_obj, read_off, read_stl
 from cadrecode.formats.pcd import read_pcd
 from cadrecode.formats.ply import read_ply
-from cadrecode.formats.polygons import area_vectors
 from cadrecode.formats.rows import Found, RowCollector, require_finite
 from cadrecode.formats.scenes import read_3mf, read_glb
 from cadrecode.formats.table import read_table
+from cadrecode.geometry import area_vectors
 
 SURFACE_POINTS = 8192  # as the published model was trained
 MAX_POINTS = 20_000_000  # 2.4 GB at the peak, measured on a .npy of 25 million

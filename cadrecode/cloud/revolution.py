@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cadrecode.geometry import square_to
+
 MEETS = np.sin(np.radians(6.0))  # normals that miss the axis by less, seen from their points, meet it
 LEAST_SHARE = 0.75  # of the normals must meet it
 WALL_LEAN, FACING = 0.2, 0.9  # cosines: of a wall's normal with the axis; of it and the way out from the axis
@@ -67,9 +69,7 @@ def on_walls(axis: np.ndarray, points: np.ndarray, normals: np.ndarray, noise: f
         if np.count_nonzero(kept) < max(FEWEST, MOST_OF * len(radii)):  # no cylinders of one axis after all
             return given
         one_of = np.eye(wall.max() + 1)[wall[kept]]  # (K, walls)
-        first = np.cross(axis, np.eye(3)[int(np.abs(axis).argmin())])
-        first /= np.linalg.norm(first)
-        second = np.cross(axis, first)
+        first, second = square_to(axis).T
         u, v, h = out[kept] @ first, out[kept] @ second, heights[kept]
         design = np.column_stack((h * u, h * v, u, v, one_of))
         answer = np.linalg.lstsq(design, radii[kept], rcond=1e-6)[0]

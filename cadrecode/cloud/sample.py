@@ -6,10 +6,8 @@ import numpy as np
 
 from cadrecode.cloud.check import require_points_array
 from cadrecode.errors import PointCloudError
-from cadrecode.formats.polygons import area_vectors
 from cadrecode.frames import Frame
-
-_CACHE_POINTS = 1 << 14  # clouds handled together, so that the working arrays stay in the processor's cache
+from cadrecode.geometry import area_vectors, farthest_points, fold_into_triangle, places_on
 
 
 def normalise(points: np.ndarray, rotation: np.ndarray | None = None) -> tuple[np.ndarray, Frame]:
@@ -51,14 +49,7 @@ def sample_surface(
         raise PointCloudError(f"The surface has {len(faces):,} triangles and no area, so no points can be drawn on it.")
     # one draw in each of n equal strips of the area: steadier than n free draws
     strips = (rng.permutation(n) + rng.random(n)) / n
-    area_up_to = np.cumsum(areas)
-    chosen = np.searchsorted(area_up_to, strips * area_up_to[-1], side="right").clip(0, len(faces) - 1)
-    chosen = np.where(areas[chosen] > 0, chosen, int(np.argmax(areas)))
-    u, v = rng.random((2, n))
-    over = u + v > 1  # the other half of the parallelogram folds back onto the triangle
-    u[over], v[over] = 1 - u[over], 1 - v[over]
-    a, b, c = vertices[faces[chosen]].transpose(1, 0, 2)
-    points = a + u[:, None] * (b - a) + v[:, None] * (c - a)
+    points, chosen = places_on(vertices[faces], areas, strips, fold_into_triangle(rng.random((2, n))))
     return points, along_normals[chosen] / areas[chosen, None]
 
 
@@ -73,51 +64,4 @@ def farthest_point_sample(points: np.ndarray, n: int, seed: int = 0) -> np.ndarr
     """
     points = require_points_array(points)
     start = np.random.default_rng(seed).integers(len(points))
-    return farthest_point_sample_batch(points[None], n, np.array([start]))[0]
-
-
-def farthest_point_sample_batch(points: np.ndarray, n: int, starts: np.ndarray) -> np.ndarray:
-    """farthest_point_sample for clouds of equal size.
-
-    Args:
-        points: (B, N, 3) float, finite, any frame.
-        n: rows to choose from each cloud.
-        starts: (B,) int, the first row chosen in each.
-    Returns: (B, n) int64.
-    Raises:  PointCloudError: wrong shape, no points.
-    """
-    if points.ndim != 3 or points.shape[2] != 3 or not points.shape[1]:
-        raise PointCloudError(f"Farthest-point sampling needs clouds of shape (B, N, 3), N >= 1; got {points.shape}.")
-    chosen = np.empty((len(points), n), np.int64)
-    step = max(1, _CACHE_POINTS // points.shape[1])
-    for i in range(0, len(points), step):
-        chosen[i : i + step] = _farthest(points[i : i + step], n, np.asarray(starts)[i : i + step])
-    return chosen
-
-
-def _farthest(points: np.ndarray, n: int, starts: np.ndarray) -> np.ndarray:
-    """(b, N, 3), (b,) -> (b, n). Squared distances in float32 of centred, scaled clouds, one array an axis."""
-    low, high = points.min(axis=1, keepdims=True), points.max(axis=1, keepdims=True)
-    scale = np.maximum((high - low).max(axis=2, keepdims=True), np.finfo(np.float32).tiny)
-    unit = ((points - low) / scale).astype(np.float32)
-    axes = [np.ascontiguousarray(unit[:, :, k]) for k in range(3)]  # (b, N) each
-    nearest = np.full(axes[0].shape, np.inf, np.float32)  # squared distance to the nearest chosen point
-    square, term = np.empty_like(nearest), np.empty_like(nearest)
-    clouds = np.arange(len(points))
-    chosen = np.empty((len(points), n), np.int64)
-    distinct = np.full(len(points), n)
-    current = starts
-    for i in range(n):
-        chosen[:, i] = current
-        for k, axis in enumerate(axes):
-            np.subtract(axis, axis[clouds, current][:, None], out=term)
-            np.multiply(term, term, out=square if k == 0 else term)
-            if k:
-                np.add(square, term, out=square)
-        np.minimum(nearest, square, out=nearest)
-        current = nearest.argmax(axis=1)
-        used_up = nearest[clouds, current] == 0  # every different point is chosen
-        distinct[used_up & (distinct == n)] = i + 1
-    for row in np.flatnonzero(distinct < n):
-        chosen[row] = np.resize(chosen[row, : distinct[row]], n)
-    return chosen
+    return farthest_points(points[None], n, np.array([start]))[0]

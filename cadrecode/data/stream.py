@@ -17,8 +17,8 @@ from multiprocessing.queues import Queue
 
 import numpy as np
 
-from cadrecode.cloud.sample import farthest_point_sample_batch
 from cadrecode.frames import CODE_PER_MODEL
+from cadrecode.geometry import farthest_points
 from cadrecode.invent.draw import invent_solid
 from cadrecode.invent.held_out import held_out_signatures
 from cadrecode.program import build, parse
@@ -85,7 +85,7 @@ def held_out_pairs(
     """Parts that no training has seen, since their seeds are others; points in farthest-point order."""
     points = CANDIDATES_PER_POINT * n_points
     pairs = invent_pairs((HELD_OUT, seed), count, family=family, n_points=points, height_steps=height_steps)
-    chosen = farthest_point_sample_batch(pairs.clouds, n_points, np.zeros(count, np.int64))
+    chosen = farthest_points(pairs.clouds, n_points, np.zeros(count, np.int64))
     return InventedPairs(pairs.texts, np.take_along_axis(pairs.clouds, chosen[..., None], axis=1))
 
 

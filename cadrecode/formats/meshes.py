@@ -9,8 +9,9 @@ import numpy as np
 
 from cadrecode.errors import PointCloudError
 from cadrecode.formats.content import describe, wrong_content
-from cadrecode.formats.polygons import fan, merge_vertices, require_indices
+from cadrecode.formats.polygons import fan, require_indices
 from cadrecode.formats.rows import Found, cut_short
+from cadrecode.geometry import weld
 
 _STL_HEADER, _STL_TRIANGLE = 84, 50  # bytes
 _STL_ROW = np.dtype([("normal", "<f4", (3,)), ("corners", "<f4", (3, 3)), ("attributes", "<u2")])
@@ -36,8 +37,8 @@ def read_stl(path: Path) -> Found:
     warnings = [f"{path.name} goes on for {rest:,} bytes after the triangles it announces; they were not read."] * bool(
         rest
     )
-    vertices, faces = merge_vertices(np.frombuffer(data, _STL_ROW, announced, _STL_HEADER)["corners"])
-    return Found(vertices, faces=faces, warnings=warnings)
+    vertices, corners = weld(np.frombuffer(data, _STL_ROW, announced, _STL_HEADER)["corners"].reshape(-1, 3))
+    return Found(vertices, faces=corners.reshape(-1, 3), warnings=warnings)
 
 
 def _looks_ascii(data: bytes) -> bool:
@@ -59,11 +60,11 @@ def _ascii_stl(name: str, data: bytes) -> Found:
     if len(corners) != 3 * ends:
         raise PointCloudError(f"{name} has {ends:,} triangles but {len(corners):,} corners; three for each are needed.")
     try:
-        points = np.array(corners, dtype="S").astype(np.float64).reshape(-1, 3, 3) if corners else np.empty((0, 3, 3))
+        points = np.array(corners, dtype="S").astype(np.float64).reshape(-1, 3)
     except ValueError as error:
         raise PointCloudError(f"{name} has a corner that is not three numbers ({error}). Export it again.") from error
-    vertices, faces = merge_vertices(points)
-    return Found(vertices, faces=faces)
+    vertices, numbers = weld(points)
+    return Found(vertices, faces=numbers.reshape(-1, 3))
 
 
 def _text_lines(path: Path, wanted: str) -> list[str]:

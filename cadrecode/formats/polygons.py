@@ -37,35 +37,3 @@ def require_indices(faces: np.ndarray, n_vertices: int, name: str) -> None:
             f"{name}: triangle {first + 1:,} names vertices {', '.join(map(str, faces[first]))}, but there are "
             f"{n_vertices:,} (0 to {n_vertices - 1:,}). The file is damaged: export it again."
         )
-
-
-def area_vectors(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Vectors along the normals of triangles, as long as their shares of the area.
-
-    In units of the size of the whole, so that neither nanometres nor light years leave the range of numbers.
-
-    Args:    vertices: (V, 3) float; faces: (F, 3) int.
-    Returns: (F, 3) float64; all zero where the surface has no size.
-    """
-    corners = vertices[faces]  # (F, 3, 3)
-    with np.errstate(over="ignore", invalid="ignore"):
-        size = np.ptp(corners.reshape(-1, 3), axis=0).max(initial=0)
-        if not 0 < size < np.inf:
-            return np.zeros((len(faces), 3))
-        return np.cross((corners[:, 1] - corners[:, 0]) / size, (corners[:, 2] - corners[:, 0]) / size)
-
-
-def merge_vertices(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Join the equal corners of separate triangles.
-
-    Args:    corners: (M, 3, 3) float.
-    Returns: (V, 3) float64 vertices and (M, 3) int64 faces.
-    """
-    points = corners.reshape(-1, 3).astype(np.float64) + 0.0  # -0.0 becomes 0.0, so that both are one vertex
-    order = np.lexsort(points.T)
-    ordered = points[order]
-    new = np.ones(len(points), bool)
-    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    faces = np.empty(len(points), np.int64)
-    faces[order] = np.cumsum(new) - 1
-    return ordered[new], faces.reshape(-1, 3)

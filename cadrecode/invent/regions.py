@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cadrecode.geometry import polygon_area
 from cadrecode.invent.outlines import CircleOutline, LoopOutline, Outline, RectOutline
 from cadrecode.program.language import Arc, Circle, Face, Loop, Point2, Sketch, SketchStep
 from cadrecode.program.solid import circle_through, cross_section, segments_of
@@ -39,21 +40,16 @@ def regions(sketch: Sketch, sagitta: float) -> list[Region]:
     found = []
     for piece in cross_section(sketch, sagitta).decompose():
         contours = [np.asarray(contour, float) for contour in piece.to_polygons()]
-        outlines = [(_area(one), _outline(one, arcs, sagitta)) for one in contours if not _is_thin(one)]
+        outlines = [(polygon_area(one), _outline(one, arcs, sagitta)) for one in contours if not _is_thin(one)]
         outers = [outline for area, outline in outlines if area > 0]
         if len(outers) == 1:
             found.append(Region(outers[0], tuple(outline for area, outline in outlines if area < 0)))
     return found
 
 
-def _area(contour: np.ndarray) -> float:
-    x, y = contour.T
-    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
-
-
 def _is_thin(contour: np.ndarray) -> bool:
     length = np.linalg.norm(np.roll(contour, -1, 0) - contour, axis=1).sum()
-    return 2 * abs(_area(contour)) < THIN * length
+    return 2 * abs(polygon_area(contour)) < THIN * length
 
 
 _Circle = tuple[float, float, float]  # x and y of the middle, radius

@@ -14,6 +14,7 @@ import numpy as np
 from manifold3d import CrossSection, Manifold, OpType
 
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE
+from cadrecode.geometry import polygon_area
 from cadrecode.invent.outlines import Degenerate, RectOutline, as_step, whole
 from cadrecode.invent.pieces import LOCAL_AXES, Slab
 from cadrecode.program.language import (
@@ -172,9 +173,7 @@ def _seen(outers: list[SketchStep], holes: list[SketchStep]) -> list[SketchStep]
     """The holes that lie inside of the material. Raises: Degenerate: a loop crosses itself, or holes overlap."""
     for step in (*outers, *holes):
         if isinstance(step.shape, Loop):
-            points = np.array(loop_points(step.shape, GRID_SAGITTA))
-            x, y = points.T
-            enclosed = abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2  # by the shoelace formula
+            enclosed = abs(polygon_area(np.array(loop_points(step.shape, GRID_SAGITTA))))
             if abs(cross_section(Sketch((SketchStep(step.shape),)), GRID_SAGITTA).area() - enclosed) > 1e-3 * enclosed:
                 raise Degenerate
     material = cross_section(Sketch(tuple(outers)), GRID_SAGITTA)

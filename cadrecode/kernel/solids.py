@@ -20,6 +20,8 @@ from OCP.TopAbs import TopAbs_Orientation
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 
+from cadrecode import geometry
+
 MESH_TOLERANCE = 1e-3  # largest distance between mesh and surface, as a part of the bounding box's diagonal
 MESH_ANGLE = 0.2  # radians between neighbouring facets of a curved face
 STEP_UNITS = {"mm": "MM", "cm": "CM", "m": "M", "inch": "INCH"}
@@ -82,12 +84,8 @@ def weld(vertices: np.ndarray, facets: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Join vertices that lie in one place, so that a closed shape is a closed mesh; drop facets that vanish thereby."""
     if not len(vertices):
         return vertices, facets
-    grid = np.ptp(vertices, axis=0).max() * 1e-7
-    cells = np.round((vertices - vertices.min(axis=0)) / grid).astype(np.int64)
-    _, first, places = np.unique(cells, axis=0, return_index=True, return_inverse=True)
-    facets = places.reshape(-1)[facets]
-    a, b, c = facets.T
-    return vertices[first], facets[(a != b) & (b != c) & (c != a)]
+    joined, numbers = geometry.weld(vertices, np.ptp(vertices, axis=0).max() * 1e-7)
+    return joined, geometry.three_cornered(numbers[facets])
 
 
 def write_step(shape: cq.Shape, path: Path, unit: str, name: str) -> None:
@@ -114,10 +112,8 @@ def _step_text(text: str) -> str:
 
 def write_stl(vertices: np.ndarray, facets: np.ndarray, path: Path) -> None:
     """Binary STL, in the shape's own numbers."""
-    corners = vertices[facets]  # (m, 3 corners, 3)
-    normals = _unit(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
     records = np.zeros(len(facets), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-    records["normal"], records["corners"] = normals, corners
+    records["normal"], records["corners"] = geometry.face_normals(vertices, facets), vertices[facets]
     path.write_bytes(b"cadrecode".ljust(80, b" ") + struct.pack("<I", len(facets)) + records.tobytes())
 
 
@@ -126,12 +122,11 @@ def write_glb(vertices: np.ndarray, facets: np.ndarray, path: Path, name: str) -
 
     Faces share no vertices (see `triangles`), so normals averaged per vertex are smooth on a face, sharp at its edges.
     """
-    corners = vertices[facets]
-    facet_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])  # length: twice the area
+    facet_normals = geometry.corner_crosses(vertices[facets])
     normals = np.zeros_like(vertices)
     for corner in range(3):
         np.add.at(normals, facets[:, corner], facet_normals)
-    normals = _unit(normals)
+    normals = geometry.unit(normals)
     normals[~normals.any(axis=1)] = (0.0, 0.0, 1.0)
     positions = vertices.astype("<f4")
     blocks = [positions.tobytes(), normals.astype("<f4").tobytes(), facets.astype("<u4").tobytes()]
@@ -180,8 +175,3 @@ def read(path: Path) -> cq.Shape:
     if not reader.TransferRoots() or reader.OneShape().IsNull():
         raise ValueError("it holds no shape")
     return cq.Shape.cast(reader.OneShape())
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)

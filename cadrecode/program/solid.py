@@ -14,6 +14,7 @@ import numpy as np
 from manifold3d import CrossSection, FillRule, Manifold
 
 from cadrecode.errors import ProgramError
+from cadrecode.geometry import corner_crosses, fold_into_triangle, places_on, three_cornered, weld
 from cadrecode.program.language import (
     NOISE_DECIMALS,
     ORIGIN,
@@ -288,16 +289,10 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray) -> Manifold:
 
     Raises: ProgramError: the mesh is not closed, so that it has no inside.
     """
-    unique, inverse = np.unique(np.asarray(vertices, np.float64), axis=0, return_inverse=True)
-    triangles = inverse.reshape(-1)[np.asarray(faces, np.int64)]
-    distinct = (
-        (triangles[:, 0] != triangles[:, 1])
-        & (triangles[:, 1] != triangles[:, 2])
-        & (triangles[:, 2] != triangles[:, 0])
-    )
+    joined, numbers = weld(vertices)
+    triangles = three_cornered(numbers[np.asarray(faces, np.int64)])
     mesh = manifold3d.Mesh64(
-        vert_properties=np.ascontiguousarray(unique),
-        tri_verts=np.ascontiguousarray(triangles[distinct].astype(np.uint64)),
+        vert_properties=np.ascontiguousarray(joined), tri_verts=np.ascontiguousarray(triangles.astype(np.uint64))
     )
     mesh.merge()
     solid = Manifold(mesh)
@@ -333,12 +328,8 @@ def is_single_body(solid: Manifold) -> bool:
 def sample(solid: Manifold, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Points on the surface, area-weighted, and the outward normals there: (count, 3) float64 each."""
     vertices, faces = mesh_of(solid)
-    a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
-    cross = np.cross(b - a, c - a)
-    twice_area = np.linalg.norm(cross, axis=1)
-    chosen = rng.choice(len(faces), count, p=twice_area / twice_area.sum())
-    u, v = rng.random((2, count, 1))
-    folded = u + v > 1
-    u, v = np.where(folded, 1 - u, u), np.where(folded, 1 - v, v)
-    points = a[chosen] + u * (b - a)[chosen] + v * (c - a)[chosen]
-    return points, cross[chosen] / twice_area[chosen, None]
+    corners = vertices[faces]
+    normals = corner_crosses(corners)
+    areas = np.linalg.norm(normals, axis=1)
+    points, chosen = places_on(corners, areas, rng.random(count), fold_into_triangle(rng.random((2, count))))
+    return points, normals[chosen] / areas[chosen, None]

@@ -1,14 +1,12 @@
 """Frames, surface sampling and farthest-point sampling, by what must be true of them."""
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cadrecode.cloud import farthest_point_sample, farthest_point_sample_batch, normalise, sample_surface
+from cadrecode.cloud import farthest_point_sample, normalise, sample_surface
 from cadrecode.errors import PointCloudError
 
 
@@ -124,27 +122,3 @@ def test_fewer_different_points_than_asked_for_repeat_in_order(points):
     np.testing.assert_array_equal(
         farthest_point_sample(np.ones((5, 3)), 4), np.full(4, farthest_point_sample(np.ones((5, 3)), 1))
     )
-
-
-@pytest.mark.parametrize("size", [60, 9000])  # many clouds at a time, and one
-def test_a_batch_is_its_clouds(size):
-    clouds = np.random.default_rng(0).standard_normal((5, size, 3)).astype(np.float32)
-    clouds[2] = clouds[2, 0]  # one repeated point among good clouds
-    starts = np.array([3, 1, 4, 1, 5])
-    chosen = farthest_point_sample_batch(clouds, 16, starts)
-    assert (chosen.shape, chosen.dtype) == ((5, 16), np.int64)
-    for cloud, start, row in zip(clouds, starts, chosen):
-        np.testing.assert_array_equal(row, farthest_point_sample_batch(cloud[None], 16, np.array([start]))[0])
-    np.testing.assert_array_equal(chosen[2], np.full(16, 4))
-    with pytest.raises(PointCloudError, match=r"\(B, N, 3\)"):
-        farthest_point_sample_batch(clouds[0], 4, starts)
-
-
-def test_farthest_point_sampling_is_fast():
-    points = np.random.default_rng(0).random((8192, 3))
-    seconds = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        farthest_point_sample(points, 256)
-        seconds.append(time.perf_counter() - begin)
-    assert min(seconds) < 0.05

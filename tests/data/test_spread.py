@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from cadrecode.cloud.sample import farthest_point_sample_batch
+from cadrecode import geometry
 from cadrecode.data.spread import spread
 from cadrecode.data.stream import invent_pairs
 from cadrecode.model.encoder import farthest_points
@@ -18,7 +18,7 @@ def generator(seed: int = 0) -> torch.Generator:
 def test_both_farthest_point_samplings_choose_the_same_points():
     clouds = surfaces(4)
     ours = farthest_points(clouds, 64, torch.zeros(4, dtype=torch.int64))
-    theirs = farthest_point_sample_batch(clouds.numpy(), 64, np.zeros(4, np.int64))
+    theirs = geometry.farthest_points(clouds.numpy(), 64, np.zeros(4, np.int64))
     assert (ours.numpy() == theirs).mean() > 0.98  # ties may fall either way
 
 

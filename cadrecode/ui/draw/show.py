@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cadrecode.geometry import face_normals, unit, weld
 from cadrecode.ui.draw.glb import Layer, write_glb
 
 if TYPE_CHECKING:
@@ -87,20 +88,12 @@ def _octahedra(points: np.ndarray, colour: tuple[float, float, float], diagonal:
     return Layer(vertices.reshape(-1, 3), faces.reshape(-1, 3), colour)
 
 
-def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """(F, 3) float64 unit normals; zero for a face without area."""
-    a, b, c = np.asarray(vertices, np.float64)[faces].transpose(1, 0, 2)
-    normals = np.cross(b - a, c - a)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
-
-
 def sharp_edges(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where two faces meet at an angle, or a face has no neighbour.
 
     Returns: (E, 2) int vertex indices, and (E, 3) float64 outward directions.
     """
-    welded = np.unique(np.round(vertices, 9), axis=0, return_inverse=True)[1].reshape(-1)  # STL repeats its corners
+    _, welded = weld(np.round(vertices, 9))  # STL repeats its corners
     ends = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     owner = np.repeat(np.arange(len(faces)), 3)
     keys = np.sort(welded[ends], axis=1)
@@ -112,8 +105,7 @@ def sharp_edges(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray) ->
     cosines = (normals[owner[starts]] * normals[other]).sum(1)
     sharp = (counts != 2) | (cosines < np.cos(np.radians(SHARP_DEGREES)))
     outward = normals[owner[starts]] + np.where((counts == 2)[:, None], normals[other], 0)
-    length = np.linalg.norm(outward, axis=1, keepdims=True)
-    outward = np.divide(outward, length, out=np.zeros_like(outward), where=length > 0)
+    outward = unit(outward)
     return ends[starts][sharp], outward[sharp]
 
 
