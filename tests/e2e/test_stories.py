@@ -17,7 +17,7 @@ CLOUDS = REPOSITORY / "assets" / "clouds"
 DIAGONAL = [("narrow", "/zh"), ("wide", "/")]  # each width and each language once; all four: test_runs_page.py
 CLOSE_SECONDS = 3.0
 BUSY = 5  # times slower, a machine that runs other tests
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+MANUAL = (REPOSITORY / "docs" / "app.md").read_text(encoding="utf-8")
 # Moves the fourth slider by hand and measures until the new part has arrived.
 SLIDE = """async (value) => {
   const range = document.querySelectorAll('#dimensions input[type=range]')[3];
@@ -156,11 +156,11 @@ def test_the_mesh_follows_a_slider(page, app):
 
 
 def examples() -> list[str]:
-    """The README's Python examples of the API."""
-    return [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "gradio_client" in code]
+    """The Python examples of the API in docs/app.md."""
+    return [code for code in re.findall(r"```python\n(.*?)```", MANUAL, re.S) if "gradio_client" in code]
 
 
-def test_the_api_does_what_the_readme_says(app, tmp_path, monkeypatch):
+def test_the_api_does_what_its_page_says(app, tmp_path, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     assert len(examples()) == 1
     said: list[tuple] = []
