@@ -16,7 +16,7 @@ from cadrecode.errors import CadrecodeError, PointCloudError, ProgramError
 from cadrecode.part import Part
 from cadrecode.ui.draw import html
 from cadrecode.ui.reconstruct import actions as rebuilding
-from cadrecode.ui.reconstruct import dimensions, samples
+from cadrecode.ui.reconstruct import describe, dimensions, samples
 from cadrecode.ui.reconstruct import views as views
 from cadrecode.ui.reconstruct.files import KINDS, write_files
 from cadrecode.ui.reconstruct.report import write_page
@@ -47,12 +47,12 @@ def rebuilt(work, services, candidates=3, **more):
 
 def test_a_dropped_file_becomes_a_cloud_with_a_safe_name(plate):
     assert plate.name == "my_plate"
-    facts = html.cloud_facts(plate.cloud, "inch", EN)
+    facts = describe.cloud_facts(plate.cloud, "inch", EN)
     assert "3,000 points" in facts
     assert "80.0 × 40.0 × 8.00 inch" in facts
     assert "Sample" not in facts
     assert {one.source for one in samples.samples()} == {"assets/clouds/make_samples.py (Apache-2.0)"}
-    assert "Sample, made by &lt;me&gt;" in html.cloud_facts(plate.cloud, "mm", EN, "<me>")
+    assert "Sample, made by &lt;me&gt;" in describe.cloud_facts(plate.cloud, "mm", EN, "<me>")
 
 
 def test_a_broken_file_is_told_in_words(tmp_path, services):
@@ -72,9 +72,9 @@ def test_rebuilding_puts_the_nearest_first_and_names_the_failures(plate, service
     low = after.shown.vertices.min(0)
     np.testing.assert_allclose(low, (460, -20, -24), atol=0.05)  # in the file's own place
     assert {stage for stage, _, _ in said} >= {"loading", "sampling", "building", "ranking"}
-    numbers = html.numbers(after, EN)
+    numbers = describe.numbers(after, EN)
     assert "1 of 3 candidates were invalid (syntax error)" in numbers
-    assert "语法错误" in html.numbers(after, ZH)
+    assert "语法错误" in describe.numbers(after, ZH)
 
 
 def test_without_a_cloud_or_a_valid_candidate_it_says_what_to_do(plate, services, typist):
@@ -97,15 +97,15 @@ def test_a_fault_in_a_program_has_a_place_an_excerpt_and_an_expectation(plate, s
     text = "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,'wide')"
     with pytest.raises(ProgramError) as caught:
         rebuilding.run_program(plate, text, replace(services, run_programs=False))
-    shown = html.program_error(caught.value, text, EN)
+    shown = describe.program_error(caught.value, text, EN)
     assert "Line 2, column" in shown
     assert "^" in shown.split("<pre>")[1]
-    assert "第 2 行" in html.program_error(caught.value, text, ZH)
+    assert "第 2 行" in describe.program_error(caught.value, text, ZH)
 
 
 def test_the_mark_stands_below_the_fault_in_a_long_line():
     text = "x" * 200
-    shown = html.program_error(ProgramError("wrong", 1, 151), text, EN)
+    shown = describe.program_error(ProgramError("wrong", 1, 151), text, EN)
     excerpt, mark = shown.split("<pre>")[1].split("</pre>")[0].split("\n")
     assert len(mark) == len("…") + 40 + 1
     assert excerpt.startswith("…")
@@ -113,7 +113,7 @@ def test_the_mark_stands_below_the_fault_in_a_long_line():
 
 def test_markup_in_names_and_errors_is_shown_not_obeyed(plate):
     evil = replace(plate.cloud, name="<script>x</script>", warnings=("<b>",))
-    assert "<script>" not in html.cloud_facts(evil, "mm", EN)
+    assert "<script>" not in describe.cloud_facts(evil, "mm", EN)
     assert "<b>x" not in html.bad("<b>x")
 
 
@@ -183,7 +183,7 @@ def test_before_and_after_the_fit_stand_side_by_side_where_there_was_a_fit(plate
     unfitted, _ = rebuilt(plate, services)
     assert all("→" not in caption for _, caption in views.strip(unfitted))
     assert views.strip_title(unfitted, EN) == "Candidates by distance, both ways"
-    assert "before the fit" not in html.numbers(unfitted, EN)
+    assert "before the fit" not in describe.numbers(unfitted, EN)
 
     fitted = rebuilding.rebuild(
         plate, ReconstructConfig(candidates=2, seconds=2), services, lambda *progress: None, lambda: False
@@ -191,8 +191,8 @@ def test_before_and_after_the_fit_stand_side_by_side_where_there_was_a_fit(plate
     moved = next(part for part in fitted.parts if part.distance_before is not None)
     assert moved.distance <= moved.distance_before
     now = fitted.choosing(fitted.parts.index(moved))
-    assert "before the fit)" in html.numbers(now, EN)
-    assert "拟合前" in html.numbers(now, ZH)
+    assert "before the fit)" in describe.numbers(now, EN)
+    assert "拟合前" in describe.numbers(now, ZH)
     before, after = views.strip(fitted)[now.chosen][1].split(" → ")
     assert float(after) <= float(before)
     assert "before → after" in views.strip_title(fitted, EN)
@@ -201,14 +201,14 @@ def test_before_and_after_the_fit_stand_side_by_side_where_there_was_a_fit(plate
 def test_the_side_on_which_the_points_lie_is_told_in_words(plate, services):
     block = "import cadquery as cq\nr=cq.Workplane('XY',origin=(500,0,-20)).box({},{},{})"
     thin = rebuilding.run_program(plate, block.format(78, 38, 6), services)  # 1 mm under the points on each side
-    assert re.search(r"on average <b>1\.0\d mm</b> outside of the part", html.numbers(thin, EN))
+    assert re.search(r"on average <b>1\.0\d mm</b> outside of the part", describe.numbers(thin, EN))
     thick = rebuilding.run_program(plate, block.format(82, 42, 10), services)
-    shown = html.numbers(thick, EN)
+    shown = describe.numbers(thick, EN)
     assert re.search(r"on average <b>(1\.00|0\.99\d) mm</b> inside of the part", shown)
     assert "1.00 mm inside<i></i>1.00 mm outside" in shown  # the legend
-    assert "内侧" in html.numbers(thick, ZH)
+    assert "内侧" in describe.numbers(thick, ZH)
     assert "farther" not in shown  # 1 mm off, of 80
-    half = html.numbers(rebuilding.run_program(plate, block.format(40, 40, 8), services), EN)
+    half = describe.numbers(rebuilding.run_program(plate, block.format(40, 40, 8), services), EN)
     assert re.search(r"(6\d)% of the points lie farther than 1.60 mm from the part", half)
 
 
@@ -286,15 +286,15 @@ def test_a_part_that_stands_askew_is_turned_and_said_to_be(plate, services):
     cloud = replace(plate.cloud, points=plate.cloud.points @ turn.T)
     after, _ = rebuilt(replace(plate, cloud=cloud), services)
     assert after.found.alignment.degrees == pytest.approx(np.degrees(Rotation.from_matrix(turn).magnitude()), abs=0.2)
-    assert f"turned by {after.found.alignment.degrees:.1f} degrees" in html.numbers(after, EN)
-    assert f"已旋转 {after.found.alignment.degrees:.1f} 度" in html.numbers(after, ZH)
+    assert f"turned by {after.found.alignment.degrees:.1f} degrees" in describe.numbers(after, EN)
+    assert f"已旋转 {after.found.alignment.degrees:.1f} 度" in describe.numbers(after, ZH)
     np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=0.01)
     assert after.shown.deviation.mean < 0.05
     widened = dimensions.moved(after, after.shown, {dimensions.named(after.shown)[0][0].name: 60})
     assert "rotate" in widened.shown.program
     low, high = after.shown.vertices.min(0), after.shown.vertices.max(0)
     off, _ = rebuilt(replace(plate, cloud=cloud), services, align=False)
-    assert "turned" not in html.numbers(off, EN)
+    assert "turned" not in describe.numbers(off, EN)
     np.testing.assert_allclose((low + high) / 2, (cloud.points.min(0) + cloud.points.max(0)) / 2, atol=0.5)
 
 
@@ -306,7 +306,7 @@ def test_what_was_cleaned_away_is_counted_and_no_longer_shown(plate, services):
     assert ("cleaning", 0, 1) in said
     assert len(after.scan.points) == pytest.approx(3000, rel=0.05)
     assert after.cloud is work.cloud  # the file's own, for another try without
-    assert f"of {len(work.cloud.points):,} points taken away" in html.numbers(after, EN)
+    assert f"of {len(work.cloud.points):,} points taken away" in describe.numbers(after, EN)
     np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=0.05)
     again, _ = rebuilt(after, services)
     assert again.scan is again.cloud
@@ -336,9 +336,9 @@ def test_the_other_files_say_their_unit_and_hold_the_part(plate, services):
 
 def test_a_scan_in_metres_that_is_called_millimetres_is_doubted(plate):
     small = replace(plate.cloud, points=plate.cloud.points / 1000)
-    assert "pick m as its unit" in html.cloud_facts(small, "mm", EN)
-    assert "pick m" not in html.cloud_facts(small, "m", EN)
-    assert "pick m" not in html.cloud_facts(plate.cloud, "mm", EN)
+    assert "pick m as its unit" in describe.cloud_facts(small, "mm", EN)
+    assert "pick m" not in describe.cloud_facts(small, "m", EN)
+    assert "pick m" not in describe.cloud_facts(plate.cloud, "mm", EN)
 
 
 def test_numbers_without_a_slider_are_counted():

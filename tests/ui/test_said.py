@@ -12,8 +12,8 @@ from cadrecode.cloud import read_cloud
 from cadrecode.config import TrainConfig
 from cadrecode.errors import CadrecodeError, ProgramError
 from cadrecode.program import parse
-from cadrecode.ui.draw import html
 from cadrecode.ui.events import told
+from cadrecode.ui.reconstruct import describe
 from cadrecode.ui.words.said import BETWEEN_SENTENCES, GAP, SAID, in_chinese, patterns
 from cadrecode.ui.words.said_models import SAID_OF_MODELS
 from cadrecode.ui.words.said_parts import SAID_OF_PARTS
@@ -166,7 +166,7 @@ def test_a_fault_of_a_program_keeps_its_place():
     text = "import cadquery as cq\nr=w0.box(1,2,3)"
     error = raised(parse, text)
     assert isinstance(error, ProgramError)
-    shown = html.program_error(error, text, Words("zh"))
+    shown = describe.program_error(error, text, Words("zh"))
     assert "第 2 行，第 3 列： 名称 w0 没有赋值。 应为以下之一：none。" in shown
     assert in_chinese(str(error)) == "第 2 行，第 3 列：名称 w0 没有赋值。应为以下之一：none。"
 

@@ -17,7 +17,7 @@ from cadrecode.ui.background import Result, follow
 from cadrecode.ui.browser import again, browser_state, remember
 from cadrecode.ui.draw import html
 from cadrecode.ui.events import told
-from cadrecode.ui.reconstruct import dimensions, link, samples
+from cadrecode.ui.reconstruct import describe, dimensions, link, samples
 from cadrecode.ui.reconstruct.actions import open_cloud, rebuild, run_program
 from cadrecode.ui.reconstruct.files import KINDS, write_files
 from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider
@@ -94,7 +94,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             mode = gr.Radio(
                 modes, value=WITH_POINTS, show_label=False, container=False, label=words("mode.title"), elem_id="mode"
             )
-            numbers = gr.HTML(html.numbers(Work(), words), min_height=52, elem_id="numbers")
+            numbers = gr.HTML(describe.numbers(Work(), words), min_height=52, elem_id="numbers")
             chosen = gr.Gallery(
                 label=words("candidates.title"), columns=8, height="auto", allow_preview=False, object_fit="contain",
                 interactive=False, buttons=[], elem_id="candidates", elem_classes="cr-strip", visible=False,
@@ -131,7 +131,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         shown = now.shown
         return (
             view(now, mode, services),
-            html.numbers(now, words, words("result.checking")),
+            describe.numbers(now, words, words("result.checking")),
             shown.program if shown else "",
             "",
         )
@@ -146,7 +146,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         )
 
     def draw_cloud(now: Work):
-        return cloud_view(now, services), html.cloud_facts(now.cloud, now.unit, words, now.source)
+        return cloud_view(now, services), describe.cloud_facts(now.cloud, now.unit, words, now.source)
 
     def make_files(now: Work):
         made = write_files(now, services, words)
@@ -154,7 +154,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             gr.update(value=str(made.paths[kind]) if kind in made.paths else None, interactive=kind in made.paths)
             for kind in KINDS
         ]
-        return [html.numbers(now, words, made.validity), html.note(made.note) if made.note else "", *buttons]
+        return [describe.numbers(now, words, made.validity), html.note(made.note) if made.note else "", *buttons]
 
     def no_files():
         return [gr.update(value=None, interactive=False) for _ in KINDS]
@@ -271,8 +271,8 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         try:
             after = run_program(now, text, services)
         except ProgramError as error:
-            return now, gr.skip(), gr.skip(), html.program_error(error, text, words)
-        return after, view(after, mode, services), html.numbers(after, words, words("result.checking")), ""
+            return now, gr.skip(), gr.skip(), describe.program_error(error, text, words)
+        return after, view(after, mode, services), describe.numbers(after, words, words("result.checking")), ""
 
     ran = hear(run.click, run_now, [work, code, mode], [work, result, numbers, fault], words)
     hear(ran.success, make_files, work, [numbers, files_note, *files], words)
@@ -292,7 +292,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             after = dimensions.moved(now, base, dict(zip(names, values)))
         except ProgramError as error:
             return now, gr.skip(), gr.skip(), gr.skip(), html.bad(words.said(str(error)))
-        checking = html.numbers(after, words, words("result.checking"))
+        checking = describe.numbers(after, words, words("result.checking"))
         return after, view(after, mode, services), checking, after.shown.program, ""
 
     with sliders:

@@ -7,6 +7,7 @@ import numpy as np
 from cadrecode.part import Part
 from cadrecode.ui.background import Progress
 from cadrecode.ui.draw import html, show
+from cadrecode.ui.reconstruct import describe
 from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
@@ -48,7 +49,7 @@ def cloud_view(work: Work, services: Services) -> str | None:
 def strip(work: Work) -> list[tuple]:
     """A picture of each candidate with its distance, best first; its unit stands in the numbers above."""
     return [
-        (show.small_picture((p.vertices, p.faces), pixels=140), html.distance(p))
+        (show.small_picture((p.vertices, p.faces), pixels=140), describe.distance(p))
         for p in work.parts
         if p.distance is not None
     ]
