@@ -25,7 +25,7 @@ def build_dataset(
     """
     out = Path(out)
     if exists(out) and any(out.iterdir()):
-        raise DatasetError(f"{out} is not empty. Choose another folder, or empty it.")
+        raise DatasetError("{out} is not empty. Choose another folder, or empty it.", out=out)
     programs = load_programs(
         source,
         limit=n,

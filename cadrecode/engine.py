@@ -147,12 +147,19 @@ class Engine:
             self.load(self._base or info.base)
             if not same_base(info.base, self._base):
                 raise ModelError(
-                    f"The adapter in {path} was trained on {info.base}; {self._base} is loaded. "
-                    f"Load {info.base} first: an adapter fits its own base alone."
+                    "The adapter in {path} was trained on {base}; {other} is loaded. Load {base} first: an "
+                    "adapter fits its own base alone.",
+                    path=path,
+                    base=info.base,
+                    other=self._base,
                 )
             known = self._adapters.get(name)
             if known is not None and known.folder.resolve() != info.folder.resolve():
-                raise ModelError(f"The name {name!r} is taken by the adapter in {known.folder}. Choose another name.")
+                raise ModelError(
+                    "The name {name!r} is taken by the adapter in {folder}. Choose another name.",
+                    name=name,
+                    folder=known.folder,
+                )
             if known is None or known.written_at != info.written_at:  # the run has saved again since
                 from cadrecode.model.importing import import_in_turn
 
@@ -198,7 +205,7 @@ class Engine:
     def _require(self, name: str | None) -> None:
         if name is not None and name not in self._adapters:
             known = ", ".join(self._adapters) or "none"
-            raise ModelError(f"There is no adapter named {name!r}. Loaded: {known}.")
+            raise ModelError("There is no adapter named {name!r}. Loaded: {names}.", name=name, names=known)
 
     def open(self, base: str | None = None, lora_path: str | Path | None = None) -> Opened:
         """Load what the guide's `--base_model` and `--lora_path` mean.
@@ -219,8 +226,11 @@ class Engine:
             info = adapter_info(lora_path)
             if base is not None and not same_base(base, info.base):
                 raise ModelError(
-                    f"The adapter in {lora_path} was trained on {info.base}, but --base_model says {base}. "
-                    f"Use --base_model {info.base}."
+                    "The adapter in {path} was trained on {base}, but --base_model says {other}. Use "
+                    "--base_model {base}.",
+                    path=lora_path,
+                    base=info.base,
+                    other=base,
                 )
             self.load(base or info.base)
             self.load_adapter(info.name, lora_path)

@@ -6,7 +6,14 @@ A message keeps the template it was made from, so that the app can show it in an
 
 from __future__ import annotations
 
+import functools
+import re
+import string
+from collections.abc import Iterable
+from numbers import Integral, Real
 from typing import Any
+
+GAPS = "abcdefgh"  # the names of the values in sentences of others
 
 
 class Message(str):
@@ -21,9 +28,91 @@ class Message(str):
     values: dict[str, Any]
 
     def __new__(cls, template: str, /, **values: Any) -> Message:
+        values = {gap: _message_of(value) for gap, value in values.items()}
         message = super().__new__(cls, template.format(**values) if values else template)
         message.template, message.values = str(template), values
         return message
+
+    def to_json(self) -> dict[str, Any]:
+        """For a file or another process; `from_json` undoes it."""
+        values = {gap: _plain(value) for gap, value in self.values.items()}
+        return {"text": str(self), "template": self.template, "values": values}
+
+    @classmethod
+    def from_json(cls, saved: Any) -> str:
+        """A message from what `to_json` returned. A plain text, from an older file for one, stays as it is."""
+        if not isinstance(saved, dict):
+            return saved
+        template, values = saved["template"], {gap: cls.from_json(value) for gap, value in saved["values"].items()}
+        gaps = [gap for _, gap, _, _ in string.Formatter().parse(template if values else "") if gap is not None]
+        if not all(map(str.isidentifier, gaps)):  # "{a.b}" would read an attribute: no message of ours does
+            return saved["text"]
+        return cls(template, **values)
+
+
+def joined(template: str, messages: Iterable[str]) -> str:
+    """Several messages as one, by a template with the gaps {first} and {second}; empty where there are none.
+
+    >>> joined("{first}; {second}", ["a", "b", "c"])
+    'a; b; c'
+    """
+    first, *others = [*messages] or [""]
+    return functools.reduce(lambda first, second: Message(template, first=first, second=second), others, first)
+
+
+def stored(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields for JSON: beside each message, which is written as text, its template and values as `<name>_message`."""
+    messages = {f"{name}_message": value.to_json() for name, value in fields.items() if isinstance(value, Message)}
+    return fields | messages
+
+
+def restored(fields: dict[str, Any]) -> dict[str, Any]:
+    """Undo `stored`. Texts of older files, which have nothing beside them, stay as they are."""
+    texts = {name: value for name, value in fields.items() if not name.endswith("_message")}
+    messages = {name.removesuffix("_message"): value for name, value in fields.items() if name not in texts}
+    return texts | {name: Message.from_json(value) for name, value in messages.items()}
+
+
+def at_line(message: str, line: int | None, column: int | None = None) -> str:
+    """The message with its place in a program before it, where there is one. Both are counted from 1."""
+    if line is None:
+        return message
+    if column is None:
+        return Message("line {line}: {message}", line=line, message=message)
+    return Message("line {line}, column {column}: {message}", line=line, column=column, message=message)
+
+
+def foreign(text: str) -> str:
+    """A sentence of Python's or a library's. What it quotes, and its numbers, are the values of the template."""
+    quoted: list[str] = []
+
+    def gap(match: re.Match) -> str:
+        quoted.append(match[0])
+        return "{" + GAPS[len(quoted) - 1] + "}"
+
+    template = re.sub(r"'[^']+'|-?\d+(\.\d+)?", gap, text, count=len(GAPS))
+    if re.search(r"[{}]", re.sub(rf"\{{[{GAPS}]\}}", "", template)):
+        return text
+    return Message(template, **dict(zip(GAPS, quoted)))
+
+
+def _message_of(value: Any) -> Any:
+    """An exception is replaced by its text, for it holds on to whatever was in memory where it was raised."""
+    if isinstance(value, CadrecodeError):
+        return value.described
+    if isinstance(value, Exception):
+        return value.args[0] if value.args and isinstance(value.args[0], Message) else str(value)
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Message):
+        return value.to_json()
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):  # NumPy's numbers, too
+        return float(value)
+    return value if value is None else str(value)
 
 
 class CadrecodeError(Exception):
@@ -36,6 +125,14 @@ class CadrecodeError(Exception):
     def __init__(self, template: str, /, **values: Any):
         self.message = template if isinstance(template, Message) and not values else Message(template, **values)
         super().__init__(self.message)
+
+    @property
+    def described(self) -> Message:
+        """The message, for a program with its place and what was expected there."""
+        return self.message
+
+    def __str__(self) -> str:
+        return self.described  # so `str(error)` is a `Message`, too
 
 
 class PointCloudError(CadrecodeError):
@@ -83,7 +180,7 @@ class ProgramError(CadrecodeError):
         super().__init__(template, **values)
         self.line, self.column, self.expected = line, column, expected
 
-    def __str__(self) -> str:
-        place = f"line {self.line}, column {self.column}: " if self.line is not None else ""
-        wanted = f" Expected {self.expected}." if self.expected else ""
-        return f"{place}{self.message}{wanted}"
+    @property
+    def described(self) -> Message:
+        message = at_line(self.message, self.line, self.column)
+        return Message("{message} Expected {what}.", message=message, what=self.expected) if self.expected else message

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import psutil
 
 from cadrecode.config import EMBEDDED, LORA_PRESETS, TrainConfig
+from cadrecode.errors import Message
 
 Verdict = Literal["fits", "tight", "will_not_fit"]
 
@@ -174,13 +175,23 @@ def _advice(settings: TrainConfig, room: int, longest: int | None, peak: int) ->
         together |= changes
         smaller = sum(_parts(settings.changed(**changes), longest)[0].values())
         if _verdict(smaller, room) == "fits":
-            return f"Set {_words(changes)}: {smaller / GIB:.1f} GB in place of {peak / GIB:.1f}.", changes
+            return Message(
+                "Set {changes}: {less:.1f} GB in place of {peak:.1f}.",
+                changes=_words(changes),
+                less=smaller / GIB,
+                peak=peak / GIB,
+            ), changes
     if together:
         smaller = sum(_parts(settings.changed(**together), longest)[0].values())
         if _verdict(smaller, room) == "fits":
-            return f"Set {_words(together)}: {smaller / GIB:.1f} GB in place of {peak / GIB:.1f}.", together
+            return Message(
+                "Set {changes}: {less:.1f} GB in place of {peak:.1f}.",
+                changes=_words(together),
+                less=smaller / GIB,
+                peak=peak / GIB,
+            ), together
     base = SMALLER_BASE.get(settings.base_model_name, EMBEDDED)
-    return f"Take a smaller base, {base} for one: {room / GIB:.1f} GB are free here.", {}
+    return Message("Take a smaller base, {base} for one: {room:.1f} GB are free here.", base=base, room=room / GIB), {}
 
 
 def _changes(settings: TrainConfig) -> Iterator[dict[str, Any]]:
@@ -198,4 +209,6 @@ def _changes(settings: TrainConfig) -> Iterator[dict[str, Any]]:
 
 def _words(changes: dict[str, Any]) -> str:
     told = [f"{name} {str(value).lower() if isinstance(value, bool) else value}" for name, value in changes.items()]
-    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+    if len(told) == 1:
+        return told[0]
+    return Message("{names} and {last}", names=", ".join(told[:-1]), last=told[-1])

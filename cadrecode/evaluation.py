@@ -17,7 +17,7 @@ import numpy as np
 
 from cadrecode.cloud import normalise, sample_surface
 from cadrecode.config import ReconstructConfig
-from cadrecode.errors import CadrecodeError, DatasetError, PointCloudError, ProgramError
+from cadrecode.errors import CadrecodeError, DatasetError, Message, PointCloudError, ProgramError, joined, stored
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.program import Program, write
@@ -135,15 +135,16 @@ def evaluate(
     if stopped and not shapes:
         raise CadrecodeError("Stopped before the first shapes were scored.")
     if not shapes:
-        reasons = "; ".join(f"{one.id}: {one.reason}" for one in skipped[:3])
-        raise DatasetError(f"No target of {targets} could be scored. {reasons}".strip())
+        none = Message("No target of {targets} could be scored.", targets=targets)
+        reasons = [Message("{name}: {reason}", name=target.id, reason=target.reason) for target in skipped[:3]]
+        raise DatasetError(joined("{first} {second}", [none, joined("{first}; {second}", reasons)]))
 
     report = report_of(
         shapes, targets, candidates=candidates, seed=seed, temperature=temperature, fit_seconds=fit_seconds
     )
     report["seconds"] = round(time.monotonic() - started + sum(row["seconds"] for row in earlier), 2)
     report["stopped"] = stopped
-    report["skipped"] = [{"id": one.id, "reason": one.reason} for one in skipped]
+    report["skipped"] = [stored({"id": target.id, "reason": target.reason}) for target in skipped]
     return report
 
 

@@ -116,7 +116,10 @@ class Part:
         built = build_text(text, sandbox)
         if not built.ok:
             parse(text)  # the language's own reading of the fault has a place
-            raise ProgramError(f"{built.outcome}: {built.detail}" if built.detail else str(built.outcome))
+            outcome = Message(str(built.outcome))
+            if not built.detail:
+                raise ProgramError(outcome)
+            raise ProgramError("{outcome}: {detail}", outcome=outcome, detail=built.detail)
         deviation = None if cloud is None else deviation_of(cloud.points, *built.mesh, most=QUICK_POINTS)
         return cls(text, *built.mesh, name, unit, cloud, frame, deviation, about=about or {})
 

@@ -35,7 +35,7 @@ from cadrecode.data.stream import (
     revisit,
     shapes_apart,
 )
-from cadrecode.errors import ProgramError, RunError
+from cadrecode.errors import Message, ProgramError, RunError
 from cadrecode.invent.draw import FAMILIES
 from cadrecode.model.decode import generate
 from cadrecode.model.devices import pick_device
@@ -100,10 +100,15 @@ def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
     checkpoint = folder / CHECKPOINT
     if checkpoint.exists() and not resume:
         raise RunError(
-            f"{folder} holds a training already. Add --resume to continue it, or choose another output_path."
+            "{folder} holds a training already. Add --resume to continue it, or choose another output_path.",
+            folder=folder,
         )
     if resume and not checkpoint.exists():
-        raise RunError(f"{folder} holds no {CHECKPOINT} to resume from. Leave --resume out to begin.")
+        raise RunError(
+            "{folder} holds no {checkpoint} to resume from. Leave --resume out to begin.",
+            folder=folder,
+            checkpoint=CHECKPOINT,
+        )
     device = own_device(pick_device(config.device))
     team = Team.join(device)
     try:
@@ -257,7 +262,9 @@ def _log_step(run, config, progress, loss, samples, tokens, seconds, waited, opt
     """Raises: RunError: the loss is not a number any more."""
     share = progress.share(config)
     if not math.isfinite(loss):
-        message = f"The loss became {loss} near step {progress.step}. Resume with a lower learning_rate."
+        message = Message(
+            "The loss became {loss} near step {step}. Resume with a lower learning_rate.", loss=loss, step=progress.step
+        )
         run.set_status(State.FAILED, step=progress.step, error=message)
         raise RunError(message)
     run.log_metrics(

@@ -322,7 +322,7 @@ def _about(found: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any]
     if found.stopped:
         warnings.append(Message("It was stopped early: not all candidates were drawn."))
     for candidate in found.passed_over:
-        template = "Candidate {number} is nearer, but was passed over. {why}"
+        template = Message("Candidate {number} is nearer, but was passed over. {why}")
         warnings.append(Message(template, number=candidate.index, why=candidate.detail))
     return {
         "model": found.model,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cadrecode.cloud import Cloud, normalise, sample_surface
-from cadrecode.errors import DatasetError, Message, PointCloudError, ProgramError
+from cadrecode.errors import DatasetError, Message, PointCloudError, ProgramError, joined
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
 from cadrecode.part import PERSON, Part
@@ -39,7 +39,10 @@ TOO_FAR = 0.75  # of the cloud's longest side: the fit cannot start from a box t
 SUSPECT = 0.25  # of it: off by that much, while in the other frame the program would be in place
 
 RAW, CODE = "raw", "code"
-_FRAME_WORDS = {RAW: "the file's units", CODE: "the model's units (centred, longest side 200)"}
+_FRAME_WORDS = {
+    RAW: Message("the file's units"),
+    CODE: Message("the model's units (centred, longest side 200)"),
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def _readable(text: str, name: str) -> Program:
     try:
         return parse(text)
     except ProgramError as error:
-        wanted = "a program of CAD-Recode's language, whose numbers the fit can move; see the README"
+        wanted = Message("a program of CAD-Recode's language, whose numbers the fit can move; see the README")
         raise ProgramError(
             "{name}: {why}", error.line, error.column, error.expected or wanted, name=name, why=error.message
         ) from error
@@ -162,21 +165,30 @@ def _require_near(
         return []
     boxes = (_box(readings[written_in], name), (points.min(axis=0), points.max(axis=0)))
     (low, high), (cloud_low, cloud_high) = ([_place(frame.code_to_raw(c[None])[0]) for c in box] for box in boxes)
-    template = (
-        "{name}, read as {units}, makes a part from {low} to {high}; the cloud lies from {cloud_low} to {cloud_high}."
-    )
-    where = {"name": name, "low": low, "high": high, "cloud_low": cloud_low, "cloud_high": cloud_high}
-    where["units"] = Message(_FRAME_WORDS[written_in])
+    sentences = [
+        Message(
+            "{name}, read as {units}, makes a part from {low} to {high}; the cloud lies from {cloud_low} to "
+            "{cloud_high}.",
+            name=name,
+            units=_FRAME_WORDS[written_in],
+            low=low,
+            high=high,
+            cloud_low=cloud_low,
+            cloud_high=cloud_high,
+        )
+    ]
     if off > TOO_FAR:
-        template += " That is too far apart to be fitted."
+        sentences.append(Message("That is too far apart to be fitted."))
     if meant:
-        template += " Read as {other_units} it would stand in place: use --frame {frame}."
-        where |= {"other_units": Message(_FRAME_WORDS[other]), "frame": other}
+        hint = Message(
+            "Read as {units} it would stand in place: use --frame {frame}.", units=_FRAME_WORDS[other], frame=other
+        )
     else:
-        template += " Scale and move the program to the cloud, or rebuild the cloud from nothing with `inference`."
+        hint = Message("Scale and move the program to the cloud, or rebuild the cloud from nothing with `inference`.")
+    doubt = joined("{first} {second}", [*sentences, hint])
     if off > TOO_FAR:
-        raise ProgramError(template, **where)
-    return [Message(template, **where)]
+        raise ProgramError(doubt)
+    return [doubt]
 
 
 def _box(program: Program, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -231,10 +243,14 @@ def read_programs(path: str | Path) -> tuple[list[Row], list[dict[str, Any]]]:
                 row = _row(line, number)
                 (rows if isinstance(row, Row) else skipped).append(row)
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read as JSON lines: {error}.") from error
+        raise DatasetError("{path} cannot be read as JSON lines: {error}.", path=path, error=error) from error
     if not rows:
-        why = f" {skipped[0]['reason']} (line {skipped[0]['line']})." if skipped else ""
-        raise DatasetError(f'{path} holds no programs.{why} Each line is needed as {{"id": ..., "code": ...}}.')
+        sentences = [Message("{path} holds no programs.", path=path)]
+        if skipped:
+            first = skipped[0]
+            sentences.append(Message("Line {line}: {reason}.", line=first["line"], reason=first["reason"]))
+        sentences.append(Message("Each line needs an `id` and a program under `code`."))
+        raise DatasetError(joined("{first} {second}", sentences))
     return rows, skipped
 
 
@@ -242,10 +258,14 @@ def _row(line: str, number: int) -> Row | dict[str, Any]:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
-        return {"id": None, "line": number, "reason": f"not JSON: {error.msg}, column {error.colno}"}
+        return {
+            "id": None,
+            "line": number,
+            "reason": Message("not JSON: {error}, column {column}", error=error.msg, column=error.colno),
+        }
     id = str(row["id"]) if isinstance(row, dict) and isinstance(row.get("id"), str | int) else None
     if id is None or not isinstance(row.get("code"), str):
-        return {"id": id, "line": number, "reason": "a row needs an `id` and a text as `code`"}
+        return {"id": id, "line": number, "reason": Message("a row needs an `id` and a text as `code`")}
     return Row(id, row["code"], number)
 
 
@@ -284,7 +304,7 @@ def refine_all(
     for shape in load_targets(targets, ids=by_id.keys()):
         waiting = by_id.pop(shape.id, None)
         if waiting is None:  # a second file of the same name
-            skipped.append({"id": shape.id, "line": None, "reason": "there is another target of that name"})
+            skipped.append({"id": shape.id, "line": None, "reason": Message("there is another target of that name")})
             continue
         try:
             prepared = _prepared(shape, points, noise, seed)
@@ -298,10 +318,18 @@ def refine_all(
             if on_progress:
                 on_progress(len(done), len(rows))
     missing = [row for waiting in by_id.values() for row in waiting]
-    skipped += [{"id": row.id, "line": row.line, "reason": f"{targets} has no target of that name"} for row in missing]
+    skipped += [
+        {"id": row.id, "line": row.line, "reason": Message("{source} has no target of that name", source=targets)}
+        for row in missing
+    ]
     if not done:
-        reasons = "; ".join(f"{entry['id']}: {entry['reason']}" for entry in skipped[:3])
-        raise DatasetError(f"No program of {programs} has a target in {targets}. {reasons}")
+        reasons = [Message("{name}: {reason}", name=entry["id"], reason=entry["reason"]) for entry in skipped[:3]]
+        raise DatasetError(
+            "No program of {programs} has a target in {targets}. {reasons}",
+            programs=programs,
+            targets=targets,
+            reasons=joined("{first}; {second}", reasons),
+        )
     figures = [done[line] for line in sorted(done)]
     return {
         "programs": str(programs),
@@ -340,7 +368,9 @@ def _refine_row(row: Row, target: Target, ruler: CloudRuler, seconds: float, see
         return _failed(row, str(error))
     except Exception as error:  # a fault of ours: logged in full, and the other programs still have their turn
         log.exception("The fit of %s, line %d, failed", row.id, row.line)
-        return _failed(row, f"the fit failed ({type(error).__name__}: {error}); please report this")
+        return _failed(
+            row, Message("the fit failed ({kind}: {error}); please report this", kind=type(error).__name__, error=error)
+        )
     taken = time.monotonic() - started
     iou_before = score(before, target).iou  # the truth, for the first time
     iou_after = iou_before if after is before else score(after, target).iou

@@ -19,14 +19,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cadrecode.errors import RunError
+from cadrecode.errors import Message, RunError, joined, restored, stored
 
 log = logging.getLogger(__name__)
 
 SEAL = "complete.json"  # written last into a checkpoint: its files and their sizes, so that a cut one is recognised
 ORIGIN = "origin.json"  # in a checkpoint: the base, the settings and the data that it was trained with
 RESUMABLE = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "adapter_model.safetensors")
-DIED = "The process ended without saying why. The log may show it; out of memory is the usual reason."
+DIED = Message("The process ended without saying why. The log may show it; out of memory is the usual reason.")
 TAIL_BYTES = 256 * 1024
 SAME_START_SECONDS = 10  # psutil counts from the boot time, which moves a little when the system's clock is set
 
@@ -108,7 +108,7 @@ class Run:
         if run.exists():
             if run.alive():
                 pid = run._read_status().get("pid")
-                message = "{folder} is in use by process {pid}. Stop that run, or set another model_save_path."
+                message = Message("{folder} is in use by process {pid}. Stop that run, or set another model_save_path.")
                 raise RunError(message, folder=run.folder, pid=pid)
             run._clear()
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ class Run:
         try:
             return (self.folder / "config.yaml").read_text(encoding="utf-8")
         except OSError as error:
-            message = "{folder} holds no config.yaml: it is not a run folder."
+            message = Message("{folder} holds no config.yaml: it is not a run folder.")
             raise RunError(message, folder=self.folder) from error
 
     # --- the state
@@ -146,7 +146,7 @@ class Run:
             fields.setdefault("ended_at", now)
             fields.setdefault("eta_seconds", None)
         status = {**self._read_status(), **fields, "state": State(state), "updated_at": now}
-        _replace(self.folder / "status.json", json.dumps(_plain(status)))
+        _replace(self.folder / "status.json", json.dumps(_plain(stored(status))))
 
     def status(self) -> dict[str, Any]:
         """The state and its figures. A run that says it is at work but whose process is gone counts as failed."""
@@ -157,7 +157,7 @@ class Run:
         if not State(status["state"]).active:
             return status
         if self.stop_requested():
-            return {**status, "state": State.STOPPED, "error": "Stopped before there was anything to save."}
+            return {**status, "state": State.STOPPED, "error": Message("Stopped before there was anything to save.")}
         return {**status, "state": State.FAILED, "error": DIED}
 
     @property
@@ -173,9 +173,9 @@ class Run:
 
     def _read_status(self) -> dict[str, Any]:
         try:
-            return json.loads((self.folder / "status.json").read_text(encoding="utf-8"))
+            return restored(json.loads((self.folder / "status.json").read_text(encoding="utf-8")))
         except FileNotFoundError:
-            return {"state": State.FAILED, "error": "There is no run in this folder."}
+            return {"state": State.FAILED, "error": Message("There is no run in this folder.")}
 
     # --- the figures
 
@@ -280,8 +280,11 @@ class Run:
         complete = self.checkpoints()
         if complete:
             return complete[-1]
-        broken = [f"{p.name}: {'; '.join(checkpoint_problems(p))}" for p in self.all_checkpoints()]
-        reason = " ".join(broken) if broken else "No checkpoint was saved there."
+        broken = [
+            Message("{name}: {reason}", name=p.name, reason=joined("{first}; {second}", checkpoint_problems(p)))
+            for p in self.all_checkpoints()
+        ]
+        reason = joined("{first} {second}", broken) or Message("No checkpoint was saved there.")
         raise RunError("Nothing to resume from in {folder}. {reason}", folder=self.folder, reason=reason)
 
     def _clear(self) -> None:
@@ -345,15 +348,17 @@ def checkpoint_problems(folder: str | Path) -> list[str]:
     """Why a checkpoint cannot be resumed from; empty where it can."""
     folder = Path(folder)
     if not folder.is_dir():
-        return [f"there is no folder {folder}"]
+        return [Message("there is no folder {folder}", folder=folder)]
     if not (folder / SEAL).is_file():
-        return ["it was not written to its end"]
+        return [Message("it was not written to its end")]
     sizes = json.loads((folder / SEAL).read_text(encoding="utf-8"))
-    problems = [f"{name} is missing" for name in RESUMABLE if not (folder / name).is_file()]
+    problems = [Message("{name} is missing", name=name) for name in RESUMABLE if not (folder / name).is_file()]
     for name, size in sizes.items():
         path = folder / name
         if path.is_file() and path.stat().st_size != size:
-            problems.append(f"{name} has {path.stat().st_size} bytes instead of {size}")
+            problems.append(
+                Message("{name} has {actual} bytes instead of {size}", name=name, actual=path.stat().st_size, size=size)
+            )
     return problems
 
 

@@ -82,7 +82,7 @@ def _fit_one(arguments: argparse.Namespace) -> None:
     try:
         text = program.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--program {program} cannot be read: {error}.") from error
+        raise ConfigError("--program {program} cannot be read: {error}.", program=program, error=error) from error
     cloud = read_cloud(arguments.cloud, seed=arguments.seed)
     say(f"cloud       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}")
     refined = refine(

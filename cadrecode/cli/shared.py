@@ -143,7 +143,8 @@ def output_of(text: str) -> Path:
     output = Path(text)
     if output.suffix not in ("", ".py"):
         raise ConfigError(
-            f"--output {output} is for the program: its name ends with .py; .step and .stl stand beside it."
+            "--output {output} is for the program: its name ends with .py; .step and .stl stand beside it.",
+            output=output,
         )
     return output
 

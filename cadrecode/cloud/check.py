@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.rows import require_finite
 
 MIN_DISTINCT = 32  # fewer different points say too little about a part
@@ -20,13 +20,17 @@ def require_points_array(points: np.ndarray, name: str = "The cloud") -> np.ndar
             raise TypeError("complex numbers")
         points = points.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
-        raise PointCloudError(f"{name} is not an array of real numbers ({error}). Shape (N, 3) is needed.") from error
+        raise PointCloudError(
+            "{name} is not an array of real numbers ({error}). Shape (N, 3) is needed.", name=name, error=error
+        ) from error
     if points.ndim != 2 or points.shape[1] != 3:
-        raise PointCloudError(f"{name} has shape {points.shape}; (N, 3) is needed, a row x, y, z for each point.")
+        raise PointCloudError(
+            "{name} has shape {shape}; (N, 3) is needed, a row x, y, z for each point.", name=name, shape=points.shape
+        )
     if not len(points):
-        raise PointCloudError(f"{name} holds no points.")
+        raise PointCloudError("{name} holds no points.", name=name)
     finite = np.isfinite(points).all(axis=1)
-    require_finite(name, int(np.count_nonzero(~finite)), int(np.argmin(finite)) + 1, len(points), "points")
+    require_finite(name, int(np.count_nonzero(~finite)), int(np.argmin(finite)) + 1, len(points), Message("points"))
     return points
 
 
@@ -40,13 +44,21 @@ def require_distinct(points: np.ndarray, name: str) -> None:
     if len(distinct) == 1 and len(points) > 1:
         where = ", ".join(f"{c:g}" for c in distinct[0])
         raise PointCloudError(
-            f"{name} repeats one point, ({where}), {len(points):,} times. "
-            f"At least {MIN_DISTINCT} different points are needed."
+            "{name} repeats one point, ({where}), {n:,} times. At least {least} different points are needed.",
+            name=name,
+            where=where,
+            n=len(points),
+            least=MIN_DISTINCT,
         )
     repeated = f" among {len(points):,}" if len(points) > len(distinct) else ""
     raise PointCloudError(
-        f"{name} has {len(distinct)} different point{'s' * (len(distinct) != 1)}{repeated}. "
-        f"At least {MIN_DISTINCT} are needed, and some hundreds for a good result."
+        "{name} has {n} different point{_s}{repeated}. At least {least} are needed, and some hundreds for a "
+        "good result.",
+        name=name,
+        n=len(distinct),
+        _s="s" * (len(distinct) != 1),
+        repeated=repeated,
+        least=MIN_DISTINCT,
     )
 
 
@@ -57,9 +69,21 @@ def flatness_warnings(points: np.ndarray, name: str) -> list[str]:
     centred /= scale  # keeps the squares in range for any unit
     _, axes = np.linalg.eigh(centred.T @ centred)
     thin, middle, longest = np.ptp(centred @ axes, axis=0) * scale
-    size = f"{longest:.4g} long, {middle:.4g} wide and {thin:.4g} thick"
+    size = Message(
+        "{longest:.4g} long, {middle:.4g} wide and {thin:.4g} thick", longest=longest, middle=middle, thin=thin
+    )
     if middle < FLAT_RATIO * longest:
-        return [f"{name} lies on one line ({size}). A solid cannot be told from a line; expect a guess."]
+        return [
+            Message(
+                "{name} lies on one line ({size}). A solid cannot be told from a line; expect a guess.",
+                name=name,
+                size=size,
+            )
+        ]
     if thin < FLAT_RATIO * longest:
-        return [f"{name} lies in one plane ({size}). The thickness of the part will be a guess."]
+        return [
+            Message(
+                "{name} lies in one plane ({size}). The thickness of the part will be a guess.", name=name, size=size
+            )
+        ]
     return []

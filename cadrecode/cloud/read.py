@@ -12,7 +12,7 @@ import numpy as np
 from cadrecode import shipped
 from cadrecode.cloud.check import flatness_warnings, require_distinct, require_points_array
 from cadrecode.cloud.sample import sample_surface
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.arrays import read_npy, read_npz
 from cadrecode.formats.columns import usable_normals
 from cadrecode.formats.content import wrong_content
@@ -91,7 +91,7 @@ def read_cloud(
         points, normals = sample_surface(found.points, found.faces, n_surface, seed)
         announced = None
     elif found.faces is not None and suffix in (*BREP_SUFFIXES, ".stl"):
-        raise PointCloudError(f"{path.name} holds no triangles. A surface is needed: export the part again.")
+        raise PointCloudError("{name} holds no triangles. A surface is needed: export the part again.", name=path.name)
     else:
         kind, points, announced = "cloud", require_points_array(found.points, path.name), found.announced
         normals, more = usable_normals(found.normals, path.name)
@@ -112,11 +112,13 @@ def read_mesh(path: str | Path, *, tessellate: Tessellate | None = None) -> tupl
     suffix = _known_suffix(path)
     if suffix not in (*MESH_SUFFIXES, *BREP_SUFFIXES, ".ply"):
         raise PointCloudError(
-            f"{path.name} holds points; a surface is needed: {', '.join(MESH_SUFFIXES + BREP_SUFFIXES)}."
+            "{name} holds points; a surface is needed: {suffixes}.",
+            name=path.name,
+            suffixes=", ".join(MESH_SUFFIXES + BREP_SUFFIXES),
         )
     found = _read(path, suffix, MAX_POINTS, 0, tessellate)
     if found.faces is None or not len(found.faces):
-        raise PointCloudError(f"{path.name} holds points but no faces; a surface is needed.")
+        raise PointCloudError("{name} holds points but no faces; a surface is needed.", name=path.name)
     _require_surface(found, path.name)
     return found.points, found.faces
 
@@ -126,31 +128,35 @@ def _existing_file(path: str | Path) -> Path:
     try:
         path = shipped.find(path)
         if path.is_dir():
-            raise PointCloudError(f"{path} is a folder. Name one file in it.")
+            raise PointCloudError("{path} is a folder. Name one file in it.", path=path)
         if not path.exists():
-            raise PointCloudError(f"{path} does not exist.{_close_name(path)}")
+            raise PointCloudError("{path} does not exist.{hint}", path=path, hint=_close_name(path))
         if path.stat().st_size == 0:
-            raise PointCloudError(f"{path.name} is empty (0 bytes). Export or download it again.")
+            raise PointCloudError("{name} is empty (0 bytes). Export or download it again.", name=path.name)
     except (OSError, ValueError) as error:  # no permission, a name that no file can have
-        raise PointCloudError(f"{path} cannot be read: {error}.") from error
+        raise PointCloudError("{path} cannot be read: {error}.", path=path, error=error) from error
     return path
 
 
 def _close_name(path: Path) -> str:
     if not path.parent.is_dir():
-        return f" There is no folder {path.parent} either."
+        return Message(" There is no folder {parent} either.", parent=path.parent)
     readable = [other.name for other in path.parent.iterdir() if other.suffix.lower() in _ALL_SUFFIXES]
     close = difflib.get_close_matches(path.name, readable, n=1)
-    return f" Did you mean {close[0]}?" if close else ""
+    return Message(" Did you mean {close}?", close=close[0]) if close else ""
 
 
 def _known_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in _ALL_SUFFIXES:
-        found = f"the extension {path.suffix}" if path.suffix else "no extension"
+        what = Message("the extension {suffix}", suffix=path.suffix) if path.suffix else Message("no extension")
         raise PointCloudError(
-            f"{path.name} has {found}, which is not known. Clouds: {' '.join(CLOUD_SUFFIXES)}; "
-            f"meshes: {' '.join(MESH_SUFFIXES)}; CAD: {' '.join(BREP_SUFFIXES)}."
+            "{name} has {what}, which is not known. Clouds: {clouds}; meshes: {meshes}; CAD: {solids}.",
+            name=path.name,
+            what=what,
+            clouds=" ".join(CLOUD_SUFFIXES),
+            meshes=" ".join(MESH_SUFFIXES),
+            solids=" ".join(BREP_SUFFIXES),
         )
     return suffix
 
@@ -163,7 +169,7 @@ def _read(path: Path, suffix: str, max_points: int, seed: int, tessellate: Tesse
             return _MESH_READERS[suffix](path)
         return _read_brep(path, suffix, tessellate)
     except OSError as error:
-        raise PointCloudError(f"{path} cannot be read: {error}.") from error
+        raise PointCloudError("{path} cannot be read: {error}.", path=path, error=error) from error
 
 
 def _read_brep(path: Path, suffix: str, tessellate: Tessellate | None) -> Found:
@@ -171,12 +177,14 @@ def _read_brep(path: Path, suffix: str, tessellate: Tessellate | None) -> Found:
     data = path.read_bytes()
     if suffix == ".brep":
         if b"CASCADE Topology" not in data[:4096] and b"Open CASCADE" not in data[:4096]:
-            raise wrong_content(path, "an OpenCASCADE BREP model", "its first lines do not name CASCADE Topology")
+            raise wrong_content(
+                path, Message("an OpenCASCADE BREP model"), Message("its first lines do not name CASCADE Topology")
+            )
     elif not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"ISO-10303-21"):
-        raise wrong_content(path, "a STEP model", "it does not begin with ISO-10303-21")
+        raise wrong_content(path, Message("a STEP model"), Message("it does not begin with ISO-10303-21"))
     elif b"END-ISO-10303-21" not in data[-4096:]:
         raise PointCloudError(
-            f"{path.name} ends without END-ISO-10303-21. The file is cut short: copy or export it again."
+            "{name} ends without END-ISO-10303-21. The file is cut short: copy or export it again.", name=path.name
         )
     if tessellate is None:
         from cadrecode.kernel.sandbox import shared_sandbox  # starts the kernel: only where a file needs it
@@ -188,6 +196,8 @@ def _read_brep(path: Path, suffix: str, tessellate: Tessellate | None) -> Found:
 
 def _require_surface(found: Found, name: str) -> None:
     finite = np.isfinite(found.points).all(axis=1)
-    require_finite(name, int(np.count_nonzero(~finite)), int(np.argmin(finite)) + 1, len(finite), "vertices")
+    require_finite(name, int(np.count_nonzero(~finite)), int(np.argmin(finite)) + 1, len(finite), Message("vertices"))
     if not area_vectors(found.points, found.faces).any():
-        raise PointCloudError(f"{name} has {len(found.faces):,} triangles, all without area. A surface is needed.")
+        raise PointCloudError(
+            "{name} has {n:,} triangles, all without area. A surface is needed.", name=name, n=len(found.faces)
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cadrecode.cloud.check import require_points_array
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 from cadrecode.frames import Frame
 from cadrecode.geometry import area_vectors, farthest_points, fold_into_triangle, places_on
 
@@ -22,8 +22,12 @@ def normalise(points: np.ndarray, rotation: np.ndarray | None = None) -> tuple[n
     points = require_points_array(points)
     extent = float(np.ptp(points, axis=0).max())
     if not 0 < extent < np.inf:
-        found = f"all {len(points):,} points are the same" if extent == 0 else "it reaches beyond the range of numbers"
-        raise PointCloudError(f"The cloud has no size to scale: {found}.")
+        found = (
+            Message("all {n:,} points are the same", n=len(points))
+            if extent == 0
+            else Message("it reaches beyond the range of numbers")
+        )
+        raise PointCloudError("The cloud has no size to scale: {what}.", what=found)
     frame = Frame.of(points, rotation)
     return frame.to_model(points), frame
 
@@ -46,7 +50,9 @@ def sample_surface(
     along_normals = area_vectors(vertices, faces) if len(faces) else np.zeros((0, 3))
     areas = np.linalg.norm(along_normals, axis=1)
     if not areas.sum() > 0:
-        raise PointCloudError(f"The surface has {len(faces):,} triangles and no area, so no points can be drawn on it.")
+        raise PointCloudError(
+            "The surface has {n:,} triangles and no area, so no points can be drawn on it.", n=len(faces)
+        )
     # one draw in each of n equal strips of the area: steadier than n free draws
     strips = (rng.permutation(n) + rng.random(n)) / n
     points, chosen = places_on(vertices[faces], areas, strips, fold_into_triangle(rng.random((2, n))))

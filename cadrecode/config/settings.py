@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from cadrecode import shipped
-from cadrecode.errors import ConfigError
+from cadrecode.errors import ConfigError, Message, foreign, joined
 
 Contradiction = tuple[tuple[str, ...], str]  # the settings that are at odds, and why in words
 
@@ -107,7 +107,9 @@ class Settings(BaseModel):
     def unknown(cls, name: str) -> str:
         """What to say about a name that is no setting."""
         close = difflib.get_close_matches(name, cls.spellings(), n=1, cutoff=0.5)
-        return f"unknown setting {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
+        if not close:
+            return Message("unknown setting {name!r}.", name=name)
+        return Message("unknown setting {name!r}. Did you mean {close!r}?", name=name, close=close[0])
 
     def to_yaml(self) -> str:
         """All settings, in the order of the class, such that `load` reads the same back."""
@@ -126,7 +128,7 @@ class Settings(BaseModel):
         doubtful = (info.context or {}).get("doubtful", set())
         problems = [message for names, message in self.contradictions() if not doubtful & set(names)]
         if problems:
-            raise ValueError("\n".join(problems))
+            raise ValueError(*problems)
         return self
 
     @classmethod
@@ -137,14 +139,24 @@ class Settings(BaseModel):
         for given, value in values.items():
             bundle = cls.bundles.get(given)
             if bundle is not None and str(value) not in bundle:
-                problems.append(f"{given} should be {', '.join(bundle)}, not {value!r}.")
+                problems.append(
+                    Message("{name} should be {what}, not {value!r}.", name=given, what=", ".join(bundle), value=value)
+                )
                 continue
             meant = bundle[str(value)] if bundle else {cls.other_spellings.get(given, given): value}
             for name, one in meant.items():
                 if name not in cls.model_fields:
                     problems.append(cls.unknown(str(given)))
                 elif name in kept and kept[name] != one:
-                    problems.append(f"{name} is given twice: {kept[name]!r}, and {one!r} as {given}.")
+                    problems.append(
+                        Message(
+                            "{name} is given twice: {value!r}, and {second!r} as {other}.",
+                            name=name,
+                            value=kept[name],
+                            second=one,
+                            other=given,
+                        )
+                    )
                 else:
                     kept[name] = one
         return kept, problems
@@ -162,9 +174,10 @@ class Settings(BaseModel):
             try:
                 cls.model_validate(good, context={"doubtful": bad})
             except ValidationError as together:
-                problems += together.errors()[0]["msg"].removeprefix("Value error, ").split("\n")
+                problems += together.errors()[0]["ctx"]["error"].args
         if problems:
-            raise ConfigError("\n".join(f"{source}: {problem}" for problem in problems))
+            lines = [Message("{source}: {problem}", source=source, problem=problem) for problem in problems]
+            raise ConfigError(joined("{first}\n{second}", lines))
         return config
 
 
@@ -174,10 +187,14 @@ def _listed(settings: Mapping[str, Any]) -> str:
 
 def _in_words(error: Any) -> str:
     name = str(error["loc"][0])
-    message = error["msg"].replace("Input should be", "should be").removeprefix("Value error, ")
+    text = error["msg"].removeprefix("Value error, ")
     if error["type"] == "string_pattern_mismatch":
-        message = "should be auto, cpu, cuda, cuda:<number> or mps"
-    return f"{name} {message}, not {error['input']!r}."
+        wanted: str = Message("auto, cpu, cuda, cuda:<number> or mps")
+    elif text.startswith("Input should be "):
+        wanted = foreign(text.removeprefix("Input should be "))
+    else:
+        return Message("{name} {problem}, not {value!r}.", name=name, problem=foreign(text), value=error["input"])
+    return Message("{name} should be {what}, not {value!r}.", name=name, what=wanted, value=error["input"])
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -188,21 +205,25 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     path = shipped.find(path)
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-        raise ConfigError(f"{path}: no such file." + (f" Beside it there are: {', '.join(near)}." if near else ""))
+        if not near:
+            raise ConfigError("{path}: no such file.", path=path)
+        raise ConfigError("{path}: no such file. Beside it there are: {names}.", path=path, names=", ".join(near))
     try:
         text = path.read_text(encoding="utf-8")
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not readable as YAML. {error}") from error
+        raise ConfigError("{path}: not readable as YAML. {error}", path=path, error=error) from error
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: holds {type(values).__name__}, expected lines of `name: value`.")
+        raise ConfigError(
+            "{path}: holds {kind}, expected lines of `name: value`.", path=path, kind=type(values).__name__
+        )
     names = [key.value for key, _ in tree.value]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:  # PyYAML keeps the last one without a word
-        raise ConfigError(f"{path}: {', '.join(twice)} stands there twice. Keep one line each.")
+        raise ConfigError("{path}: {names} stands there twice. Keep one line each.", path=path, names=", ".join(twice))
     return values
 
 

@@ -25,6 +25,7 @@ from cadrecode.config.settings import (
     Text,
     YesNoAuto,
 )
+from cadrecode.errors import Message
 from cadrecode.shipped import EMBEDDED
 
 LORA_PRESETS = {  # the guide's; balanced is what it recommends
@@ -197,55 +198,92 @@ class TrainConfig(Settings):
             four = "use_qlora" if self.use_qlora else "load_in_4bit"
             yield (
                 (four, "load_in_8bit"),
-                f"{four} holds the base in 4 bits, load_in_8bit in 8: turn one off.",
+                Message("{four} holds the base in 4 bits, load_in_8bit in 8: turn one off.", four=four),
             )
         if self.max_seq_length <= self.n_points:
             yield (
                 ("max_seq_length", "n_points"),
-                f"max_seq_length ({self.max_seq_length}) has no room for a program after n_points ({self.n_points}): "
-                f"the guide uses {self.n_points + 768}.",
+                Message(
+                    "max_seq_length ({max_seq_length}) has no room for a program after n_points ({n_points}): the "
+                    "guide uses {guide}.",
+                    max_seq_length=self.max_seq_length,
+                    n_points=self.n_points,
+                    guide=self.n_points + 768,
+                ),
             )
         if self.keep_best and self.save_steps % self.eval_steps:
             multiple = self.eval_steps * math.ceil(self.save_steps / self.eval_steps)
             yield (
                 ("do_eval", "load_best_model_at_end", "save_steps", "eval_steps"),
-                f"save_steps ({self.save_steps}) must be a multiple of eval_steps ({self.eval_steps}), so that "
-                f"the best evaluation has a checkpoint: use save_steps {multiple}, or no load_best_model_at_end.",
+                Message(
+                    "save_steps ({save_steps}) must be a multiple of eval_steps ({eval_steps}), so that the best "
+                    "evaluation has a checkpoint: use save_steps {multiple}, or no load_best_model_at_end.",
+                    save_steps=self.save_steps,
+                    eval_steps=self.eval_steps,
+                    multiple=multiple,
+                ),
             )
         if self.merge_final_only and not self.auto_merge_final:
             yield (
                 ("merge_final_only", "auto_merge_final"),
-                "merge_final_only asks for a merge at the end and auto_merge_final forbids it: change one of them.",
+                Message(
+                    "merge_final_only asks for a merge at the end and auto_merge_final forbids it: change one of them."
+                ),
             )
         if not self.keep_lora_final and not self.auto_merge_final:
             yield (
                 ("keep_lora_final", "auto_merge_final"),
-                "with keep_lora_final and auto_merge_final both false nothing would be left at the end.",
+                Message("with keep_lora_final and auto_merge_final both false nothing would be left at the end."),
             )
         if self.keep_best and self.merge_at_checkpoints and not self.keep_lora_only:
             yield (
                 ("do_eval", "load_best_model_at_end", "keep_lora_only", "auto_merge_lora", "merge_final_only"),
-                "load_best_model_at_end needs the adapters that keep_lora_only=false deletes from the checkpoints.",
+                Message(
+                    "load_best_model_at_end needs the adapters that keep_lora_only=false deletes from the checkpoints."
+                ),
             )
         unknown = [name for name in self.lora_target_modules if name not in LORA_TARGETS]
         if unknown:
             yield (
                 ("lora_target_modules",),
-                f"lora_target_modules has {', '.join(unknown)}; the layers to choose from: {', '.join(LORA_TARGETS)}.",
+                Message(
+                    "lora_target_modules has {names}; the layers to choose from: {layers}.",
+                    names=", ".join(unknown),
+                    layers=", ".join(LORA_TARGETS),
+                ),
             )
         if self.use_swanlab and self.report_to not in ("none", "swanlab"):
-            yield ("use_swanlab", "report_to"), f"use_swanlab and report_to: {self.report_to} name two trackers."
+            yield (
+                ("use_swanlab", "report_to"),
+                Message("use_swanlab and report_to: {name} name two trackers.", name=self.report_to),
+            )
 
     def advice(self) -> list[str]:
         """Settings that are possible but rarely meant, in words; for the log and the form."""
         words = []
         if self.warmup_steps >= self.max_steps:
             words.append(
-                f"The warm-up ({self.warmup_steps} steps) is not over when training ends ({self.max_steps} steps): "
-                f"try warmup_steps {max(1, self.max_steps // 20)}."
+                Message(
+                    "The warm-up ({warmup_steps} steps) is not over when training ends ({max_steps} steps): try "
+                    "warmup_steps {better}.",
+                    warmup_steps=self.warmup_steps,
+                    max_steps=self.max_steps,
+                    better=max(1, self.max_steps // 20),
+                )
             )
         if self.learning_rate > 2e-3:
-            words.append(f"learning_rate {self.learning_rate:g} is far above the 2e-4 to 5e-4 that suit LoRA.")
+            words.append(
+                Message(
+                    "learning_rate {learning_rate:g} is far above the 2e-4 to 5e-4 that suit LoRA.",
+                    learning_rate=self.learning_rate,
+                )
+            )
         if self.lora_alpha < self.lora_r:
-            words.append(f"lora_alpha ({self.lora_alpha}) is below lora_r ({self.lora_r}); twice lora_r is usual.")
+            words.append(
+                Message(
+                    "lora_alpha ({lora_alpha}) is below lora_r ({lora_r}); twice lora_r is usual.",
+                    lora_alpha=self.lora_alpha,
+                    lora_r=self.lora_r,
+                )
+            )
         return words

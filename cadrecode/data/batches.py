@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from cadrecode.cloud import farthest_point_sample
 from cadrecode.data.pairs import DatasetReport, Pair, Programs, Skipped
 from cadrecode.data.pool import pieces_on_disk
-from cadrecode.errors import DatasetError
+from cadrecode.errors import DatasetError, Message
 from cadrecode.model.network import IGNORED
 from cadrecode.model.tokens import decode_program, encode_program
 
@@ -46,17 +46,23 @@ def encode(
     for pair in programs.pairs:
         tokens = encode_program(tokenizer, pair.text)
         if decode_program(tokenizer, tokens) != pair.text:
-            lossy.append(Skipped(pair.name, "the base's tokenizer cannot spell it: its tokens give another text"))
+            lossy.append(
+                Skipped(pair.name, Message("the base's tokenizer cannot spell it: its tokens give another text"))
+            )
         elif len(tokens) > max_tokens:
-            too_long.append(Skipped(pair.name, f"{len(tokens)} tokens; there is room for {max_tokens}"))
+            too_long.append(
+                Skipped(pair.name, Message("{n} tokens; there is room for {most}", n=len(tokens), most=max_tokens))
+            )
         else:
             kept.append((pair, np.array(tokens, np.int32)))
     if programs.pairs and len(lossy) == len(programs.pairs):
-        raise DatasetError(f"The base's tokenizer cannot spell a single program of {programs.source}.")
+        raise DatasetError("The base's tokenizer cannot spell a single program of {source}.", source=programs.source)
     if programs.pairs and not kept:
         raise DatasetError(
-            f"Every program of {programs.source} is longer than {max_tokens} tokens. Raise max_seq_length, or use a "
-            "base with longer sequences."
+            "Every program of {source} is longer than {max_tokens} tokens. Raise max_seq_length, or use "
+            "a base with longer sequences.",
+            source=programs.source,
+            max_tokens=max_tokens,
         )
     lengths = [len(tokens) for _, tokens in kept]
     stored = pieces_on_disk([tokens for _, tokens in kept]) if kept else []

@@ -20,7 +20,7 @@ from cadrecode.cloud import CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud
 from cadrecode.data.pairs import Pair, Programs, Skipped
 from cadrecode.data.pool import on_disk
 from cadrecode.data.sharing import ALONE, Processes, shared
-from cadrecode.errors import DatasetError, PointCloudError, ProgramError
+from cadrecode.errors import DatasetError, Message, PointCloudError, ProgramError, joined
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
 from cadrecode.invent import draw as inventing
 from cadrecode.invent.canonical import canonical
@@ -28,10 +28,11 @@ from cadrecode.program import build, edit, iou, parse, write
 from cadrecode.program.language import Program
 from cadrecode.program.solid import bounds, sample
 
-FORMATS = (
-    "a folder of .py programs (sub-folders too, so CAD-Recode's batch_*/*.py; a cloud or mesh of the same name beside "
-    "a program is used as its input), a .jsonl or .jsonl.gz file with a program under `code` in each line, a folder "
-    "made by `python -m cadrecode build-dataset`, or invent:<family>[:count] for invented parts"
+FORMATS = Message(
+    "a folder of .py programs (sub-folders too, so CAD-Recode's batch_*/*.py; a cloud or mesh of "
+    "the same name beside a program is used as its input), a .jsonl or .jsonl.gz file with a "
+    "program under `code` in each line, a folder made by `python -m cadrecode build-dataset`, or "
+    "invent:<family>[:count] for invented parts"
 )
 INVENTED = 2000  # parts of invent:<family> where no count is given
 POOL_POINTS = 4096  # surface points stored for each part; each epoch draws the model's points from them anew
@@ -98,8 +99,9 @@ def load_programs(
 
     pairs = list(on_disk(islice(usable(), limit)))
     if not pairs and not should_stop():
-        reasons = "".join(f"\n  {entry.name}: {entry.reason}" for entry in skipped[:3])
-        raise DatasetError(f"None of the {len(skipped)} programs of {source} is usable.{reasons}")
+        none = Message("None of the {n} programs of {source} is usable.", n=len(skipped), source=source)
+        lines = [Message("  {name}: {reason}", name=entry.name, reason=entry.reason) for entry in skipped[:3]]
+        raise DatasetError(joined("{first}\n{second}", [none, *lines]))
     return Programs(source, pairs, skipped)
 
 
@@ -115,7 +117,7 @@ def exists(source: str | Path) -> bool:
 def require(source: str | Path) -> None:
     """Check that a source is there before anything heavy is loaded for it. Raises: DatasetError: it is not."""
     if not exists(source):
-        raise DatasetError(f"There is no training data at {source}. Give {FORMATS}.")
+        raise DatasetError("There is no training data at {source}. Give {formats}.", source=source, formats=FORMATS)
 
 
 def count_programs(source: str | Path) -> int:
@@ -154,7 +156,11 @@ def make_pair(
             corners = frame.to_code(np.stack((low, high)))
             scanned = frame.to_code(np.stack((raw.min(0), raw.max(0))))
             if np.abs(corners - scanned).max() > BOX_SLACK * CODE_SIDE:
-                raise ProgramError(f"its box and that of {cloud.name} differ by more than {BOX_SLACK:.0%}")
+                raise ProgramError(
+                    "its box and that of {name} differ by more than {slack:.0%}",
+                    name=cloud.name,
+                    slack=BOX_SLACK,
+                )
             program = to_code_frame(program, frame, height_steps)
         points = raw[rng.choice(len(raw), POOL_POINTS, replace=len(raw) < POOL_POINTS)]
     if respell:
@@ -180,7 +186,9 @@ def to_code_frame(program: Program, frame: Frame, height_steps: int = 1) -> Prog
     agreement = iou(build(exact), build(rounded))
     if agreement < LEAST_IOU_ROUNDED:
         raise ProgramError(
-            f"Rounded to {1 / (steps * CODE_SIDE):.2%} of its longest side it is another part (IoU {agreement:.2f})."
+            "Rounded to {share:.2%} of its longest side it is another part (IoU {iou:.2f}).",
+            share=1 / (steps * CODE_SIDE),
+            iou=agreement,
         )
     return rounded
 
@@ -206,13 +214,13 @@ def _entries(source: str, seed: int, limit: int | None, height_steps: int = 1) -
     if path.is_dir():
         entries = _files(path)
         if not entries:
-            raise DatasetError(f"{source} holds no .py programs. Give {FORMATS}.")
+            raise DatasetError("{source} holds no .py programs. Give {formats}.", source=source, formats=FORMATS)
     elif path.name.endswith((".jsonl", ".jsonl.gz")):
         entries = _lines(path)
     elif path.suffix == ".py":
         entries = [_Entry(path.stem, path.read_text, _cloud_beside(path))]
     else:
-        raise DatasetError(f"{source} is not a format that is known. Give {FORMATS}.")
+        raise DatasetError("{source} is not a format that is known. Give {formats}.", source=source, formats=FORMATS)
     if limit is not None and limit < len(entries):
         order = np.random.default_rng(seed).permutation(len(entries))
         entries = [entries[i] for i in order]
@@ -242,7 +250,7 @@ def _lines(path: Path) -> list[_Entry]:
                 if line.strip():
                     entries.append(_line_entry(number, line))
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from error
+        raise DatasetError("{path} cannot be read: {error}", path=path, error=error) from error
     return entries
 
 
@@ -251,9 +259,9 @@ def _line_entry(number: int, line: str) -> _Entry:
     try:
         values = json.loads(line)
     except ValueError:
-        return _Entry(name, _refusal("not JSON"))
+        return _Entry(name, _refusal(Message("not JSON")))
     if not isinstance(values, dict) or not isinstance(values.get("code"), str):
-        return _Entry(name, _refusal("has no program under `code`"))
+        return _Entry(name, _refusal(Message("has no program under `code`")))
     return _Entry(str(values.get("id") or values.get("name") or name), lambda: values["code"])
 
 
@@ -267,9 +275,14 @@ def _refusal(reason: str) -> Callable[[], str]:
 def _invented(source: str, seed: int, limit: int | None, height_steps: int) -> tuple[Iterator[_Entry], int]:
     _, family, *rest = source.split(":")
     if family not in inventing.FAMILIES:
-        raise DatasetError(f"{source}: no family {family!r}. There are {', '.join(sorted(inventing.FAMILIES))}.")
+        raise DatasetError(
+            "{source}: no family {family!r}. There are {names}.",
+            source=source,
+            family=family,
+            names=", ".join(sorted(inventing.FAMILIES)),
+        )
     if len(rest) > 1 or (rest and not rest[0].isdigit()):
-        raise DatasetError(f"{source}: expected invent:<family> or invent:<family>:<count>.")
+        raise DatasetError("{source}: expected invent:<family> or invent:<family>:<count>.", source=source)
     count = min(int(rest[0]) if rest else INVENTED, limit or 10**9)
     rng = np.random.default_rng(seed)
 
@@ -302,9 +315,14 @@ def _read_built(folder: Path, limit: int | None, seed: int) -> Programs:
         with gzip.open(folder / PROGRAMS_FILE, "rt", encoding="utf-8") as file:
             rows = [json.loads(line) for line in file]
     except (OSError, ValueError, EOFError) as error:
-        raise DatasetError(f"{folder} cannot be read: {error}. Build it again.") from error
+        raise DatasetError("{path} cannot be read: {error}. Build it again.", path=folder, error=error) from error
     if len(rows) != len(points) or points.ndim != 3 or points.shape[2] != 3:
-        raise DatasetError(f"{folder}: {len(rows)} programs and points of shape {points.shape}. Build it again.")
+        raise DatasetError(
+            "{folder}: {n} programs and points of shape {shape}. Build it again.",
+            folder=folder,
+            n=len(rows),
+            shape=points.shape,
+        )
     chosen = np.arange(len(rows))
     if limit is not None and limit < len(rows):
         chosen = np.random.default_rng(seed).permutation(len(rows))[:limit]

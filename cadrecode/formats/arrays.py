@@ -8,13 +8,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.columns import split_unnamed
 from cadrecode.formats.content import read_head, wrong_content
 from cadrecode.formats.rows import ROWS_PER_BLOCK, ZIP_ERRORS, Found, RowCollector, cut_short
 
 NPZ_KEYS = ("points", "xyz", "vertices")  # looked for in this order
-_SAVE = "Save it with np.save as one plain array of numbers, shape (N, 3)."
+_SAVE = Message("Save it with np.save as one plain array of numbers, shape (N, 3).")
 
 
 def read_npy(path: Path, collector: RowCollector) -> Found:
@@ -24,7 +24,7 @@ def read_npy(path: Path, collector: RowCollector) -> Found:
     """
     with path.open("rb") as file:
         if not file.peek(6).startswith(b"\x93NUMPY"):
-            raise wrong_content(path, "a NumPy array", "it does not begin with NumPy's signature")
+            raise wrong_content(path, Message("a NumPy array"), Message("it does not begin with NumPy's signature"))
         _stream(file, path.stat().st_size, path.name, collector)
     return _found(collector)
 
@@ -37,9 +37,9 @@ def read_npz(path: Path, collector: RowCollector) -> Found:
     if not zipfile.is_zipfile(path):
         if read_head(path).startswith(b"PK"):
             raise PointCloudError(
-                f"{path.name} is a zip archive without its end. The file is cut short: copy it again."
+                "{name} is a zip archive without its end. The file is cut short: copy it again.", name=path.name
             )
-        raise wrong_content(path, "an .npz archive", "it is no zip archive")
+        raise wrong_content(path, Message("an .npz archive"), Message("it is no zip archive"))
     try:
         with zipfile.ZipFile(path) as archive:
             key = _choose_key(archive, path.name)
@@ -49,7 +49,9 @@ def read_npz(path: Path, collector: RowCollector) -> Found:
             if found.normals is None and "normals.npy" in archive.namelist() and found.announced == len(found.points):
                 found.normals = _normals(archive, path.name, len(found.points))
     except ZIP_ERRORS as error:
-        raise PointCloudError(f"{path.name} is a damaged archive ({error}). Copy or save it again.") from error
+        raise PointCloudError(
+            "{name} is a damaged archive ({error}). Copy or save it again.", name=path.name, error=error
+        ) from error
     return found
 
 
@@ -82,10 +84,13 @@ def _choose_key(archive: zipfile.ZipFile, name: str) -> str:
     fitting = [key for key, shape in shapes.items() if len(shape) == 2 and shape[1] == 3]
     if len(fitting) == 1:
         return fitting[0]
-    listed = ", ".join(f"{key} {shape}" for key, shape in shapes.items()) or "no arrays"
-    several = f" {len(fitting)} of them could be the cloud." if fitting else ""
+    listed = ", ".join(f"{key} {shape}" for key, shape in shapes.items()) or Message("no arrays")
+    several = Message(" {n} of them could be the cloud.", n=len(fitting)) if fitting else ""
     raise PointCloudError(
-        f"{name} holds {listed}.{several} Name the cloud points, xyz or vertices, or keep one array of shape (N, 3)."
+        "{name} holds {listed}.{several} Name the cloud points, xyz or vertices, or keep one array of shape (N, 3).",
+        name=name,
+        listed=listed,
+        several=several,
     )
 
 
@@ -96,7 +101,9 @@ def _array_header(file: BinaryIO, name: str, strict: bool = True) -> tuple[tuple
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
     except Exception as error:  # numpy reads the header as Python text, which can be wrong in many ways
-        raise PointCloudError(f"{name} has a damaged NumPy header ({error}). The file may be cut short.") from error
+        raise PointCloudError(
+            "{name} has a damaged NumPy header ({error}). The file may be cut short.", name=name, error=error
+        ) from error
     if strict:
         _require_cloud(shape, dtype, name)
     return shape, fortran, dtype
@@ -105,29 +112,46 @@ def _array_header(file: BinaryIO, name: str, strict: bool = True) -> tuple[tuple
 def _require_cloud(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
     if dtype.hasobject:
         raise PointCloudError(
-            f"{name} holds pickled Python objects. They can run code when read, so they are refused. {_SAVE}"
+            "{name} holds pickled Python objects. They can run code when read, so they are refused. {save}",
+            name=name,
+            save=_SAVE,
         )
     if dtype.names:
         raise PointCloudError(
-            f"{name} is a structured array with the fields {', '.join(dtype.names)}; plain columns are needed. "
-            "Save np.column_stack of x, y and z."
+            "{name} is a structured array with the fields {names}; plain columns are needed. Save "
+            "np.column_stack of x, y and z.",
+            name=name,
+            names=", ".join(dtype.names),
         )
     if dtype.kind not in "fiu":
         kinds = {
-            "c": "complex numbers",
-            "b": "true and false",
-            "U": "text",
-            "S": "text",
-            "M": "dates",
-            "m": "durations",
+            "c": Message("complex numbers"),
+            "b": Message("true and false"),
+            "U": Message("text"),
+            "S": Message("text"),
+            "M": Message("dates"),
+            "m": Message("durations"),
         }
-        raise PointCloudError(f"{name} holds {kinds.get(dtype.kind, str(dtype))}; real numbers are needed. {_SAVE}")
+        raise PointCloudError(
+            "{name} holds {kind}; real numbers are needed. {save}",
+            name=name,
+            kind=kinds.get(dtype.kind, str(dtype)),
+            save=_SAVE,
+        )
     if 0 in shape:
-        raise PointCloudError(f"{name} is empty: its shape is {shape}. A cloud needs at least 32 rows of x, y, z.")
+        raise PointCloudError(
+            "{name} is empty: its shape is {shape}. A cloud needs at least 32 rows of x, y, z.", name=name, shape=shape
+        )
     if len(shape) == 2 and shape[0] == 3 and shape[1] > 10:
-        raise PointCloudError(f"{name} has shape {shape}; (N, 3) is needed, a row for each point. Save it transposed.")
+        raise PointCloudError(
+            "{name} has shape {shape}; (N, 3) is needed, a row for each point. Save it transposed.",
+            name=name,
+            shape=shape,
+        )
     if len(shape) != 2 or shape[1] < 3:
-        raise PointCloudError(f"{name} has shape {shape}; (N, 3) is needed, a row x, y, z for each point.")
+        raise PointCloudError(
+            "{name} has shape {shape}; (N, 3) is needed, a row x, y, z for each point.", name=name, shape=shape
+        )
 
 
 def _stream(file: BinaryIO, size: int, name: str, collector: RowCollector) -> None:

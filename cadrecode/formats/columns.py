@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 
 _AXES = (("x", "points:0", "points_0"), ("y", "points:1", "points_1"), ("z", "points:2", "points_2"))
 _NORMALS = tuple((f"n{a}", f"normal_{a}", f"normals_{a}", f"normal{a}") for a in "xyz")
@@ -29,12 +29,17 @@ def locate(names: Sequence[str], file: str) -> tuple[list[int], list[int] | None
     missing = [aliases[0] for aliases in _AXES if not any(alias in cleaned for alias in aliases)]
     if missing:
         raise PointCloudError(
-            f"{file} names the columns {', '.join(names) or '(none)'}; {', '.join(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} missing. Name the coordinates x, y and z."
+            "{file} names the columns {names}; {missing} {_are} missing. Name the coordinates x, y and z.",
+            file=file,
+            names=", ".join(names) or "(none)",
+            missing=", ".join(missing),
+            _are="is" if len(missing) == 1 else "are",
         )
     for aliases in _AXES:
         if sum(cleaned.count(alias) for alias in aliases) > 1:
-            raise PointCloudError(f"{file} names the column {aliases[0]} more than once. Each is needed once.")
+            raise PointCloudError(
+                "{file} names the column {name} more than once. Each is needed once.", file=file, name=aliases[0]
+            )
     xyz = [_first(cleaned, aliases) for aliases in _AXES]
     normals = [_first(cleaned, aliases) for aliases in _NORMALS]
     return xyz, None if None in normals else normals
@@ -56,7 +61,10 @@ def split_unnamed(rows: np.ndarray, file: str) -> tuple[np.ndarray, np.ndarray |
     columns = rows.shape[1]
     if columns < 3:
         raise PointCloudError(
-            f"{file} has {columns} column{'s' if columns > 1 else ''}; a cloud needs x, y and z, three numbers a row."
+            "{file} has {columns} column{_s}; a cloud needs x, y and z, three numbers a row.",
+            file=file,
+            columns=columns,
+            _s="s" if columns > 1 else "",
         )
     points = rows[:, :3]
     start = next((i for i in (3, 4, 6) if i + 3 <= columns and _are_normals(points, rows[:, i : i + 3])), None)
@@ -64,7 +72,13 @@ def split_unnamed(rows: np.ndarray, file: str) -> tuple[np.ndarray, np.ndarray |
     unknown = columns in (5, 8) or columns > 10
     warnings = []
     if unknown and normals is None:
-        warnings.append(f"{file} has {columns} columns without names. The first three were read as x, y and z.")
+        warnings.append(
+            Message(
+                "{file} has {columns} columns without names. The first three were read as x, y and z.",
+                file=file,
+                columns=columns,
+            )
+        )
     return points, normals, warnings
 
 
@@ -90,5 +104,12 @@ def usable_normals(normals: np.ndarray | None, file: str) -> tuple[np.ndarray | 
         length = np.linalg.norm(normals, axis=1)
     bad = np.count_nonzero(~(np.isfinite(length) & (length > 0)))
     if bad:
-        return None, [f"{file}: {bad:,} of {len(normals):,} normals have no direction, so all normals are ignored."]
+        return None, [
+            Message(
+                "{file}: {bad:,} of {n:,} normals have no direction, so all normals are ignored.",
+                file=file,
+                bad=bad,
+                n=len(normals),
+            )
+        ]
     return normals / length[:, None], []

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 
 HEAD_BYTES = 2048
 
 # first bytes -> what that is, and the suffix it should carry (None: not something we read)
 _SIGNATURES: tuple[tuple[bytes, str, str | None], ...] = (
-    (b"ply\n", "a PLY file", ".ply"),
-    (b"ply\r", "a PLY file", ".ply"),
-    (b"\x93NUMPY", "a NumPy array", ".npy"),
-    (b"LASF", "a LAS scan", ".las"),
-    (b"glTF", "a binary glTF model", ".glb"),
-    (b"# .PCD", "a PCD cloud", ".pcd"),
-    (b"ISO-10303-21", "a STEP model", ".step"),
-    (b"DBRep_DrawableShape", "an OpenCASCADE BREP model", ".brep"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the file itself; run `git lfs pull`", None),
-    (b"PK\x03\x04", "a zip archive", None),
-    (b"PK\x05\x06", "an empty zip archive", None),
-    (b"\x1f\x8b", "a gzip archive; unpack it first", None),
-    (b"7z\xbc\xaf", "a 7-Zip archive; unpack it first", None),
-    (b"Rar!", "a RAR archive; unpack it first", None),
-    (b"%PDF", "a PDF document", None),
-    (b"\x89PNG", "a PNG picture", None),
-    (b"\xff\xd8\xff", "a JPEG picture", None),
-    (b"\x80\x02", "a Python pickle", None),
-    (b"\x80\x03", "a Python pickle", None),
-    (b"\x80\x04", "a Python pickle", None),
-    (b"\x80\x05", "a Python pickle", None),
+    (b"ply\n", Message("a PLY file"), ".ply"),
+    (b"ply\r", Message("a PLY file"), ".ply"),
+    (b"\x93NUMPY", Message("a NumPy array"), ".npy"),
+    (b"LASF", Message("a LAS scan"), ".las"),
+    (b"glTF", Message("a binary glTF model"), ".glb"),
+    (b"# .PCD", Message("a PCD cloud"), ".pcd"),
+    (b"ISO-10303-21", Message("a STEP model"), ".step"),
+    (b"DBRep_DrawableShape", Message("an OpenCASCADE BREP model"), ".brep"),
+    (b"version https://git-lfs", Message("a Git LFS pointer, not the file itself; run `git lfs pull`"), None),
+    (b"PK\x03\x04", Message("a zip archive"), None),
+    (b"PK\x05\x06", Message("an empty zip archive"), None),
+    (b"\x1f\x8b", Message("a gzip archive; unpack it first"), None),
+    (b"7z\xbc\xaf", Message("a 7-Zip archive; unpack it first"), None),
+    (b"Rar!", Message("a RAR archive; unpack it first"), None),
+    (b"%PDF", Message("a PDF document"), None),
+    (b"\x89PNG", Message("a PNG picture"), None),
+    (b"\xff\xd8\xff", Message("a JPEG picture"), None),
+    (b"\x80\x02", Message("a Python pickle"), None),
+    (b"\x80\x03", Message("a Python pickle"), None),
+    (b"\x80\x04", Message("a Python pickle"), None),
+    (b"\x80\x05", Message("a Python pickle"), None),
 )
 
 
@@ -47,11 +47,11 @@ def describe(head: bytes) -> tuple[str, str | None] | None:
             return name, suffix
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head")):
-        return "a web page (HTML)", None
+        return Message("a web page (HTML)"), None
     if text.startswith((b"<?xml", b"<")):
-        return "an XML document", None
+        return Message("an XML document"), None
     if text.startswith((b'{"', b"{\n", b"{\r", b"[{")):
-        return "a JSON document", None
+        return Message("a JSON document"), None
     return None
 
 
@@ -62,7 +62,18 @@ def wrong_content(path: Path, wanted: str, detail: str = "") -> PointCloudError:
     """
     found = describe(read_head(path))
     if found is None:
-        return PointCloudError(f"{path.name} is not {wanted}{': ' + detail if detail else ''}. Export it again.")
+        return PointCloudError(
+            "{name} is not {wanted}{detail}. Export it again.",
+            name=path.name,
+            wanted=wanted,
+            detail=Message(": {detail}", detail=detail) if detail else "",
+        )
     name, suffix = found
-    advice = f"Rename it to {path.stem}{suffix}." if suffix else "Download or export the file itself again."
-    return PointCloudError(f"{path.name} should be {wanted} but holds {name}. {advice}")
+    advice = (
+        Message("Rename it to {stem}{suffix}.", stem=path.stem, suffix=suffix)
+        if suffix
+        else Message("Download or export the file itself again.")
+    )
+    return PointCloudError(
+        "{name} should be {wanted} but holds {what}. {advice}", name=path.name, wanted=wanted, what=name, advice=advice
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.content import read_head, wrong_content
 from cadrecode.formats.rows import ROWS_PER_BLOCK, Found, RowCollector, cut_short
 
@@ -19,13 +19,13 @@ def read_las(path: Path, collector: RowCollector) -> Found:
     import laspy  # only here: other formats do not need it
 
     if not read_head(path).startswith(b"LASF"):
-        raise wrong_content(path, "a LAS scan", "it does not begin with LASF")
+        raise wrong_content(path, Message("a LAS scan"), Message("it does not begin with LASF"))
     try:
         with laspy.open(path) as file:
             header = file.header
             if header.are_points_compressed:
                 raise PointCloudError(
-                    f"{path.name} holds compressed points (LAZ). Unpack it with las2las or PDAL first."
+                    "{name} holds compressed points (LAZ). Unpack it with las2las or PDAL first.", name=path.name
                 )
             # laspy hands over the points it finds and is silent about the rest
             held = (path.stat().st_size - header.offset_to_point_data) // header.point_format.size
@@ -36,6 +36,8 @@ def read_las(path: Path, collector: RowCollector) -> Found:
     except PointCloudError:
         raise
     except Exception as error:  # a foreign parser on a damaged file: anything may come
-        raise PointCloudError(f"{path.name} has a damaged LAS header ({error}). The file may be cut short.") from error
+        raise PointCloudError(
+            "{name} has a damaged LAS header ({error}). The file may be cut short.", name=path.name, error=error
+        ) from error
     rows, warnings = collector.finish()
     return Found(rows, announced=collector.seen, warnings=warnings)

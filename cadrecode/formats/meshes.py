@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.content import describe, wrong_content
 from cadrecode.formats.polygons import fan, require_indices
 from cadrecode.formats.rows import Found, cut_short
@@ -29,14 +29,17 @@ def read_stl(path: Path) -> Found:
         if _looks_ascii(data):
             return _ascii_stl(path.name, data)
         if announced < 0 or describe(data[:2048]) is not None or b"\x00" not in data[:4096]:
-            raise wrong_content(path, "an STL mesh", "it is neither binary STL nor does it begin with 'solid'")
+            raise wrong_content(
+                path, Message("an STL mesh"), Message("it is neither binary STL nor does it begin with 'solid'")
+            )
     held = (len(data) - _STL_HEADER) // _STL_TRIANGLE
     if held < announced:
-        raise cut_short(path.name, announced, held, "triangles")
+        raise cut_short(path.name, announced, held, Message("triangles"))
     rest = len(data) - _STL_HEADER - _STL_TRIANGLE * announced
-    warnings = [f"{path.name} goes on for {rest:,} bytes after the triangles it announces; they were not read."] * bool(
-        rest
-    )
+    warnings = []
+    if rest:
+        text = "{name} goes on for {rest:,} bytes after the triangles it announces; they were not read."
+        warnings.append(Message(text, name=path.name, rest=rest))
     vertices, corners = weld(np.frombuffer(data, _STL_ROW, announced, _STL_HEADER)["corners"].reshape(-1, 3))
     return Found(vertices, faces=corners.reshape(-1, 3), warnings=warnings)
 
@@ -52,17 +55,26 @@ def _ascii_stl(name: str, data: bytes) -> Found:
     facets = len(re.findall(rb"\bfacet\b", lowered))
     corners = _VERTEX.findall(data)
     if facets > ends:
-        raise cut_short(name, facets, ends, "triangles")
+        raise cut_short(name, facets, ends, Message("triangles"))
     if not re.search(rb"\bendsolid\b", lowered):
         raise PointCloudError(
-            f"{name} ends after {ends:,} triangles without 'endsolid'. The file is cut short: copy it again."
+            "{name} ends after {ends:,} triangles without 'endsolid'. The file is cut short: copy it again.",
+            name=name,
+            ends=ends,
         )
     if len(corners) != 3 * ends:
-        raise PointCloudError(f"{name} has {ends:,} triangles but {len(corners):,} corners; three for each are needed.")
+        raise PointCloudError(
+            "{name} has {ends:,} triangles but {n:,} corners; three for each are needed.",
+            name=name,
+            ends=ends,
+            n=len(corners),
+        )
     try:
         points = np.array(corners, dtype="S").astype(np.float64).reshape(-1, 3)
     except ValueError as error:
-        raise PointCloudError(f"{name} has a corner that is not three numbers ({error}). Export it again.") from error
+        raise PointCloudError(
+            "{name} has a corner that is not three numbers ({error}). Export it again.", name=name, error=error
+        ) from error
     vertices, numbers = weld(points)
     return Found(vertices, faces=numbers.reshape(-1, 3))
 
@@ -70,7 +82,7 @@ def _ascii_stl(name: str, data: bytes) -> Found:
 def _text_lines(path: Path, wanted: str) -> list[str]:
     data = path.read_bytes()
     if describe(data[:2048]) is not None or b"\x00" in data[:2048]:
-        raise wrong_content(path, wanted, "it holds binary data")
+        raise wrong_content(path, wanted, Message("it holds binary data"))
     return data.decode("utf-8", errors="replace").splitlines()
 
 
@@ -82,7 +94,7 @@ def read_obj(path: Path) -> Found:
     vertices: list[list[float]] = []
     polygons: list[list[int]] = []
     pending = ""
-    for number, line in enumerate(_text_lines(path, "an OBJ mesh"), start=1):
+    for number, line in enumerate(_text_lines(path, Message("an OBJ mesh")), start=1):
         if line.endswith("\\"):  # goes on in the next line
             pending += line[:-1] + " "
             continue
@@ -99,11 +111,15 @@ def read_obj(path: Path) -> Found:
                     raise ValueError
         except ValueError as error:
             raise PointCloudError(
-                f"{path.name}, line {number:,} is {line.strip()[:60]!r}; three numbers or more are needed after "
-                f"{words[0]}. The file may be cut short: export it again."
+                "{name}, line {number:,} is {text!r}; three numbers or more are needed after {word}. The "
+                "file may be cut short: export it again.",
+                name=path.name,
+                number=number,
+                text=line.strip()[:60],
+                word=words[0],
             ) from error
     if not vertices:
-        raise wrong_content(path, "an OBJ mesh", "no line begins with 'v'")
+        raise wrong_content(path, Message("an OBJ mesh"), Message("no line begins with 'v'"))
     points = np.array(vertices)
     faces = fan([np.array(p) for p in polygons])
     require_indices(faces, len(points), path.name)
@@ -115,11 +131,11 @@ def read_off(path: Path) -> Found:
 
     Raises: PointCloudError: not an OFF, fewer vertices or faces than announced, vertices that do not exist.
     """
-    lines = _text_lines(path, "an OFF mesh")
+    lines = _text_lines(path, Message("an OFF mesh"))
     rows = [(i, words) for i, line in enumerate(lines, start=1) if (words := line.split("#")[0].split())]
     magic = re.fullmatch(r"(?:ST)?C?N?OFF(\d*)", rows[0][1][0], re.IGNORECASE) if rows else None
     if magic is None:
-        raise wrong_content(path, "an OFF mesh", "it does not begin with OFF")
+        raise wrong_content(path, Message("an OFF mesh"), Message("it does not begin with OFF"))
     # the counts may follow on the same line, and ModelNet even writes OFF8 6 12
     counts = [word for word in [magic.group(1), *rows[0][1][1:]] if word]
     rows = rows[1:]
@@ -129,7 +145,7 @@ def read_off(path: Path) -> Found:
         n_vertices, n_faces = int(counts[0]), int(counts[1])
     except (IndexError, ValueError) as error:
         raise PointCloudError(
-            f"{path.name} does not say how many vertices and faces it has. Export it again."
+            "{name} does not say how many vertices and faces it has. Export it again.", name=path.name
         ) from error
     _require_rows(path.name, n_vertices, len(rows), rows[:n_vertices], 3, "vertices")
     points = np.array([[float(w) for w in words[:3]] for _, words in rows[:n_vertices]]).reshape(-1, 3)
@@ -148,11 +164,21 @@ def _require_rows(name: str, announced: int, held: int, rows: list, columns: int
             values = [float(w) if columns else int(w) for w in words[:needed]]
         except ValueError as error:
             raise PointCloudError(
-                f"{name}, line {line:,} is {' '.join(words)[:60]!r}, not numbers of {what}."
+                "{name}, line {line:,} is {text!r}, not numbers of {what}.",
+                name=name,
+                line=line,
+                text=" ".join(words)[:60],
+                what=what,
             ) from error
         if len(values) < needed:
             if done == len(rows) - 1:
                 raise cut_short(name, announced, done, what)
-            raise PointCloudError(f"{name}, line {line:,} has {len(values)} numbers where {needed} are needed.")
+            raise PointCloudError(
+                "{name}, line {line:,} has {n} numbers where {needed} are needed.",
+                name=name,
+                line=line,
+                n=len(values),
+                needed=needed,
+            )
     if held < announced:
         raise cut_short(name, announced, held, what)

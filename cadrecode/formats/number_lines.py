@@ -8,7 +8,7 @@ from typing import TextIO
 
 import numpy as np
 
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.rows import ROWS_PER_BLOCK
 
 
@@ -82,10 +82,17 @@ def _first_bad_line(
         number, last = first_line + i, good == len(rows) - 1
         cells = [cell.strip().strip('"') for cell in text.split(delimiter)]
         if len(cells) != columns if wanted is None else len(cells) <= max(wanted):
-            hint = " It is the last line: the file may be cut short." if last else " Every row needs the same columns."
+            hint = Message("Every row needs the same columns.")
+            if last:
+                hint = Message("It is the last line: the file may be cut short.")
+            where = {"name": name, "number": number, "n": len(cells), "_s": "" if len(cells) == 1 else "s"}
             return BadLine(
-                f"{name}, line {number:,} has {len(cells)} column{'s' * (len(cells) != 1)} where {columns} are "
-                f"needed.{hint}",
+                Message(
+                    "{name}, line {number:,} has {n} column{_s} where {columns} are needed. {hint}",
+                    **where,
+                    columns=columns,
+                    hint=hint,
+                ),
                 number,
                 len(cells),
                 good,
@@ -93,13 +100,11 @@ def _first_bad_line(
             )
         for cell in cells if wanted is None else [cells[k] for k in wanted]:
             if not _is_number(cell):
-                found = repr(cell[:40]) if cell else "nothing"
-                return BadLine(
-                    f"{name}, line {number:,} has {found} where a number is needed.", number, None, good, last
-                )
-    return BadLine(
-        f"{name}, from line {first_line:,}: rows of {columns} numbers are needed.", first_line, None, 0, False
-    )
+                what = repr(cell[:40]) if cell else Message("nothing")
+                text = Message("{name}, line {number:,} has {what} where a number is needed.")
+                return BadLine(Message(text, name=name, number=number, what=what), number, None, good, last)
+    text = Message("{name}, from line {first_line:,}: rows of {columns} numbers are needed.")
+    return BadLine(Message(text, name=name, first_line=first_line, columns=columns), first_line, None, 0, False)
 
 
 def _is_number(text: str) -> bool:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.columns import locate
 from cadrecode.formats.content import wrong_content
 from cadrecode.formats.number_lines import BadLine, blocks_of, parse_lines
@@ -63,9 +63,13 @@ def _header(path: Path, file: BinaryIO) -> Header:
             continue
         key = words[0].lower() if words else ""
         if not raw.endswith(b"\n") and lines > 1 and key != "data":
-            raise PointCloudError(f"{path.name} ends inside its header, before DATA. The file is cut short.")
+            raise PointCloudError("{name} ends inside its header, before DATA. The file is cut short.", name=path.name)
         if key not in _KEYS:
-            raise wrong_content(path, "a PCD cloud", f"line {lines} of its header is {' '.join(words)[:40]!r}")
+            raise wrong_content(
+                path,
+                Message("a PCD cloud"),
+                Message("line {lines} of its header is {text!r}", lines=lines, text=" ".join(words)[:40]),
+            )
         values[key] = words[1:]
     try:
         names = values.get("fields") or values["columns"]
@@ -76,18 +80,25 @@ def _header(path: Path, file: BinaryIO) -> Header:
         area = int(values["width"][0]) * int(values["height"][0]) if "width" in values else points
         data = values["data"][0].lower()
         if not len(names) == len(types) == len(counts):
-            raise ValueError("FIELDS, SIZE, TYPE and COUNT differ in length")
+            raise ValueError(Message("FIELDS, SIZE, TYPE and COUNT differ in length"))
         if not 0 < min(counts) <= max(counts) < _COUNT_LIMIT:
-            raise ValueError("COUNT is out of range")
+            raise ValueError(Message("COUNT is out of range"))
     except (KeyError, ValueError, IndexError, TypeError) as error:
-        raise PointCloudError(f"{path.name} has a damaged PCD header ({error}). Export the file again.") from error
+        raise PointCloudError(
+            "{name} has a damaged PCD header ({error}). Export the file again.", name=path.name, error=error
+        ) from error
     points = area if points < 0 else points
     if points != area or points < 0:
         raise PointCloudError(
-            f"{path.name} announces {points:,} points and a width x height of {area:,}. Both must be the same."
+            "{name} announces {points:,} points and a width x height of {area:,}. Both must be the same.",
+            name=path.name,
+            points=points,
+            area=area,
         )
     if data not in ("ascii", "binary", "binary_compressed"):
-        raise PointCloudError(f"{path.name} is written as {data!r}; ascii, binary and binary_compressed can be read.")
+        raise PointCloudError(
+            "{name} is written as {data!r}; ascii, binary and binary_compressed can be read.", name=path.name, data=data
+        )
     return Header(names, types, counts, points, data, lines)
 
 
@@ -109,7 +120,10 @@ def _read_ascii(name: str, file: BinaryIO, header: Header, wanted: list[int], co
         raise cut_short(name, header.points, collector.seen)
     if collector.seen > header.points:
         raise PointCloudError(
-            f"{name} announces {header.points:,} points but holds {collector.seen:,}. Correct POINTS, WIDTH and HEIGHT."
+            "{name} announces {points:,} points but holds {actual:,}. Correct POINTS, WIDTH and HEIGHT.",
+            name=name,
+            points=header.points,
+            actual=collector.seen,
         )
 
 
@@ -136,17 +150,26 @@ def _read_compressed(name: str, file: BinaryIO, header: Header, wanted: list[int
     raw = file.read()[:packed]  # not read(packed): a damaged header may announce gigabytes
     if len(raw) < packed:
         raise PointCloudError(
-            f"{name} announces {packed:,} compressed bytes but holds {len(raw):,}. The file is cut short."
+            "{name} announces {packed:,} compressed bytes but holds {actual:,}. The file is cut short.",
+            name=name,
+            packed=packed,
+            actual=len(raw),
         )
     if unpacked != expected:
         raise PointCloudError(
-            f"{name} announces {header.points:,} points, which are {expected:,} bytes, but its data unpacks to "
-            f"{unpacked:,}. The file is damaged: export it again."
+            "{name} announces {points:,} points, which are {expected:,} bytes, but its data unpacks to "
+            "{unpacked:,}. The file is damaged: export it again.",
+            name=name,
+            points=header.points,
+            expected=expected,
+            unpacked=unpacked,
         )
     try:
         data = unpack_lzf(raw, unpacked)
     except ValueError as error:
-        raise PointCloudError(f"{name} has damaged compressed data ({error}). Export it again.") from error
+        raise PointCloudError(
+            "{name} has damaged compressed data ({error}). Export it again.", name=name, error=error
+        ) from error
     columns, start = [], 0
     for i, (kind, count) in enumerate(zip(header.types, header.counts)):
         if i in wanted:
@@ -171,7 +194,7 @@ def unpack_lzf(packed: bytes, size: int) -> bytes:
         at += 1
         if control < 32:
             if at + control + 1 > end:
-                raise ValueError("it ends early")
+                raise ValueError(Message("it ends early"))
             out += packed[at : at + control + 1]
             at += control + 1
             continue
@@ -183,16 +206,16 @@ def unpack_lzf(packed: bytes, size: int) -> bytes:
             start = len(out) - ((control & 31) << 8) - packed[at] - 1
             at += 1
         except IndexError:
-            raise ValueError("it ends early") from None
+            raise ValueError(Message("it ends early")) from None
         if start < 0:
-            raise ValueError("it points before its start")
+            raise ValueError(Message("it points before its start"))
         length += 2
         if len(out) + length > size:
-            raise ValueError(f"it is longer than the {size:,} bytes it announces")
+            raise ValueError(Message("it is longer than the {size:,} bytes it announces", size=size))
         piece = bytes(out[start : start + length])
         while len(piece) < length:  # the piece may reach into what it writes: it repeats
             piece += piece
         out += piece[:length]
     if len(out) != size:
-        raise ValueError(f"it is {len(out):,} bytes where {size:,} are announced")
+        raise ValueError(Message("it is {n:,} bytes where {size:,} are announced", n=len(out), size=size))
     return bytes(out)

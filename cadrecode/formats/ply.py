@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.columns import locate
 from cadrecode.formats.content import wrong_content
 from cadrecode.formats.number_lines import BadLine, blocks_of, parse_lines
@@ -64,17 +64,21 @@ def read_ply(path: Path, collector: RowCollector) -> Found:
         order, elements, header_lines = _header(path, file)
         vertex = next((e for e in elements if e.name == "vertex"), None)
         if vertex is None:
-            listed = ", ".join(e.name for e in elements) or "nothing"
-            raise PointCloudError(f"{path.name} has no points: its header announces {listed}, and vertex is needed.")
+            listed = ", ".join(e.name for e in elements) or Message("nothing")
+            raise PointCloudError(
+                "{name} has no points: its header announces {listed}, and vertex is needed.",
+                name=path.name,
+                listed=listed,
+            )
         if vertex.has_lists:
             raise PointCloudError(
-                f"{path.name} keeps a list in its points, which is not supported. Export plain x, y, z."
+                "{name} keeps a list in its points, which is not supported. Export plain x, y, z.", name=path.name
             )
         elements = [e for e in elements if e.count or e is vertex]
         surface = next((e for e in elements if e.name in ("face", "tristrips")), None)
         if surface is not None and surface.name == "tristrips":
             raise PointCloudError(
-                f"{path.name} keeps its surface as triangle strips. Export it again with plain faces."
+                "{name} keeps its surface as triangle strips. Export it again with plain faces.", name=path.name
             )
         if surface is not None:
             collector.max_points = max(collector.max_points, vertex.count)  # a mesh keeps all of its vertices
@@ -98,7 +102,7 @@ def read_ply(path: Path, collector: RowCollector) -> Found:
 def _header(path: Path, file: BinaryIO) -> tuple[str, list[Element], int]:
     """The byte order ("" for ASCII), the elements and the header's lines. Leaves the file at the first record."""
     if file.readline(16).strip() != b"ply":
-        raise wrong_content(path, "a PLY file", "it does not begin with 'ply'")
+        raise wrong_content(path, Message("a PLY file"), Message("it does not begin with 'ply'"))
     order: str | None = None
     elements: list[Element] = []
     number = 1
@@ -106,7 +110,9 @@ def _header(path: Path, file: BinaryIO) -> tuple[str, list[Element], int]:
         raw = file.readline(_HEADER_LIMIT)
         number += 1
         if not raw.endswith(b"\n") and raw.strip() != b"end_header":
-            raise PointCloudError(f"{path.name} ends inside its header, at line {number}. The file is cut short.")
+            raise PointCloudError(
+                "{name} ends inside its header, at line {number}. The file is cut short.", name=path.name, number=number
+            )
         words = raw.decode("ascii", errors="replace").split()
         try:
             match words:
@@ -126,12 +132,14 @@ def _header(path: Path, file: BinaryIO) -> tuple[str, list[Element], int]:
                     raise ValueError
         except (KeyError, ValueError, IndexError) as error:
             raise PointCloudError(
-                f"{path.name}, line {number} of the header is {' '.join(words)[:60]!r}, which PLY does not know. "
-                "Export the file again."
+                "{name}, line {number} of the header is {text!r}, which PLY does not know. Export the file again.",
+                name=path.name,
+                number=number,
+                text=" ".join(words)[:60],
             ) from error
     if order is None:
         raise PointCloudError(
-            f"{path.name} does not say its format (ascii, binary_little_endian or binary_big_endian)."
+            "{name} does not say its format (ascii, binary_little_endian or binary_big_endian).", name=path.name
         )
     return order, elements, number
 
@@ -146,7 +154,9 @@ def _index_list(element: Element, name: str) -> int:
     lists = [i for i, p in enumerate(element.properties) if p.count_type]
     named = [i for i in lists if element.properties[i].name in ("vertex_indices", "vertex_index")]
     if not (named or len(lists) == 1):
-        raise PointCloudError(f"{name} has faces without a list named vertex_indices. Export it again as triangles.")
+        raise PointCloudError(
+            "{name} has faces without a list named vertex_indices. Export it again as triangles.", name=name
+        )
     return (named or lists)[0]
 
 
@@ -237,7 +247,8 @@ class _Binary:
         rest = self.size - self.file.tell()
         if rest <= 2:
             return []
-        return [f"{self.name} goes on for {rest:,} bytes after what its header announces; they were not read."]
+        text = Message("{name} goes on for {rest:,} bytes after what its header announces; they were not read.")
+        return [Message(text, name=self.name, rest=rest)]
 
 
 class _Ascii:
@@ -274,8 +285,13 @@ class _Ascii:
         if bad.last and not rest and bad.columns is not None and bad.columns < len(element.properties):
             return cut_short(self.name, element.count, held)
         return PointCloudError(
-            f"{self.name} announces {element.count:,} points, but point {held + 1:,} is not a row of "
-            f"{len(element.properties)} numbers ({bad}). The file is damaged or cut short: export it again."
+            "{name} announces {count:,} points, but point {number:,} is not a row of {n} numbers ({bad}). The "
+            "file is damaged or cut short: export it again.",
+            name=self.name,
+            count=element.count,
+            number=held + 1,
+            n=len(element.properties),
+            bad=bad,
         )
 
     def faces(self, element: Element) -> np.ndarray:
@@ -301,10 +317,12 @@ class _Ascii:
                 at += count
         except (IndexError, ValueError, OverflowError) as error:
             if done == element.count - 1 or not self.file.read(1):
-                raise cut_short(self.name, element.count, done, "faces") from error
+                raise cut_short(self.name, element.count, done, Message("faces")) from error
             raise PointCloudError(
-                f"{self.name}: face {done + 1:,} is {' '.join(words)[:60]!r}, not a count and as many vertex numbers. "
-                "Export the file again."
+                "{name}: face {number:,} is {text!r}, not a count and as many vertex numbers. Export the file again.",
+                name=self.name,
+                number=done + 1,
+                text=" ".join(words)[:60],
             ) from error
         raise AssertionError("the wanted list is one of the properties")
 
@@ -314,6 +332,7 @@ class _Ascii:
 
     def leftover(self) -> list[str]:
         rest = sum(1 for line in self.file if line.strip())
-        return [f"{self.name} goes on for {rest:,} lines after what its header announces; they were not read."] * bool(
-            rest
-        )
+        if not rest:
+            return []
+        text = Message("{name} goes on for {rest:,} lines after what its header announces; they were not read.")
+        return [Message(text, name=self.name, rest=rest)]

@@ -25,7 +25,12 @@ def write_ply(path: Path, points: np.ndarray, columns: Mapping[str, np.ndarray],
     named = {axis: points[:, i] for i, axis in enumerate("xyz")} | {name: np.asarray(c) for name, c in columns.items()}
     for name, column in named.items():
         if column.shape != (len(points),):
-            raise PointCloudError(f"Column {name} has the shape {column.shape}; {len(points):,} points need as many.")
+            raise PointCloudError(
+                "Column {name} has the shape {shape}; {n:,} points need as many.",
+                name=name,
+                shape=column.shape,
+                n=len(points),
+            )
     rows = np.empty(len(points), [(name, column.dtype.newbyteorder("<")) for name, column in named.items()])
     for name, column in named.items():
         rows[name] = column

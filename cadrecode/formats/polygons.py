@@ -34,6 +34,11 @@ def require_indices(faces: np.ndarray, n_vertices: int, name: str) -> None:
     if wrong.any():
         first = int(np.argmax(wrong))
         raise PointCloudError(
-            f"{name}: triangle {first + 1:,} names vertices {', '.join(map(str, faces[first]))}, but there are "
-            f"{n_vertices:,} (0 to {n_vertices - 1:,}). The file is damaged: export it again."
+            "{name}: triangle {first:,} names vertices {corners}, but there are {total:,} (0 to {last:,}). The "
+            "file is damaged: export it again.",
+            name=name,
+            first=first + 1,
+            corners=", ".join(map(str, faces[first])),
+            total=n_vertices,
+            last=n_vertices - 1,
         )

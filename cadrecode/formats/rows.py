@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 
 ROWS_PER_BLOCK = 1 << 18  # rows read at a time, so that a huge file is never in memory as a whole
 
@@ -78,14 +78,18 @@ class RowCollector:
         Raises: PointCloudError: no rows, or NaN or infinite coordinates.
         """
         if not self.seen:
-            raise PointCloudError(f"{self.name} holds no points. A cloud needs at least 32.")
-        require_finite(self.name, self._bad, self._first_bad, self.seen, "points")
+            raise PointCloudError("{name} holds no points. A cloud needs at least 32.", name=self.name)
+        require_finite(self.name, self._bad, self._first_bad, self.seen, Message("points"))
         if self.seen <= self.max_points:
             return np.concatenate(self._rows), []
         self._thin()
         return self._rows[0], [
-            f"{self.name} holds {self.seen:,} points; {self.max_points:,} of them, drawn at random with a fixed seed, "
-            "are used."
+            Message(
+                "{name} holds {seen:,} points; {used:,} of them, drawn at random with a fixed seed, are used.",
+                name=self.name,
+                seen=self.seen,
+                used=self.max_points,
+            )
         ]
 
 
@@ -93,13 +97,22 @@ def require_finite(name: str, bad: int, first_row: int, total: int, what: str) -
     """Refuse NaN and infinite coordinates. Rows count from 1."""
     if bad:
         raise PointCloudError(
-            f"{name} has NaN or infinite coordinates in {bad:,} of its {total:,} {what}, first in row {first_row:,}. "
-            "Remove those rows, then try again."
+            "{name} has NaN or infinite coordinates in {bad:,} of its {total:,} {what}, first in row {row:,}. "
+            "Remove those rows, then try again.",
+            name=name,
+            bad=bad,
+            total=total,
+            what=what,
+            row=first_row,
         )
 
 
-def cut_short(name: str, announced: int, held: int, what: str = "points") -> PointCloudError:
+def cut_short(name: str, announced: int, held: int, what: str = Message("points")) -> PointCloudError:
     """The error for a file that holds less than it announces."""
     return PointCloudError(
-        f"{name} announces {announced:,} {what} but holds {held:,}. The file is cut short: copy or download it again."
+        "{name} announces {announced:,} {what} but holds {actual:,}. The file is cut short: copy or download it again.",
+        name=name,
+        announced=announced,
+        what=what,
+        actual=held,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.content import wrong_content
 from cadrecode.formats.polygons import require_indices
 from cadrecode.formats.rows import ZIP_ERRORS, Found
@@ -36,35 +36,52 @@ def read_glb(path: Path) -> Found:
     """
     data = path.read_bytes()
     if data[:4] != b"glTF":
-        raise wrong_content(path, "a binary glTF model", "it does not begin with glTF")
+        raise wrong_content(path, Message("a binary glTF model"), Message("it does not begin with glTF"))
     if len(data) < 20:
-        raise PointCloudError(f"{path.name} ends inside its header. The file is cut short: copy it again.")
+        raise PointCloudError("{name} ends inside its header. The file is cut short: copy it again.", name=path.name)
     version, announced, json_bytes = struct.unpack("<III", data[4:16])
     if version != 2:
-        raise PointCloudError(f"{path.name} is glTF version {version}; version 2 is needed. Export it again.")
+        raise PointCloudError(
+            "{name} is glTF version {version}; version 2 is needed. Export it again.", name=path.name, version=version
+        )
     if len(data) < announced:
         raise PointCloudError(
-            f"{path.name} announces {announced:,} bytes but holds {len(data):,}. The file is cut short: copy it again."
+            "{name} announces {announced:,} bytes but holds {actual:,}. The file is cut short: copy it again.",
+            name=path.name,
+            announced=announced,
+            actual=len(data),
         )
     try:
         tree = json.loads(data[20 : 20 + json_bytes])
         _require_plain_geometry(path.name, tree)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise PointCloudError(f"{path.name} has damaged glTF contents ({error!r}). Export it again.") from error
+        raise PointCloudError(
+            "{name} has damaged glTF contents ({error}). Export it again.", name=path.name, error=repr(error)
+        ) from error
     return _join(path.name, data, "glb")
 
 
 def _require_plain_geometry(name: str, tree: dict) -> None:
     """Refuse what trimesh would read as zeros or skip."""
-    advice = "Export it without compression."
+    advice = Message("Export it without compression.")
     for extension in tree.get("extensionsRequired", []):
         if not extension.startswith(_HARMLESS):
-            packed = "Draco compression" if "draco" in extension else "an extension that is not supported"
-            raise PointCloudError(f"{name} needs {packed} ({extension}). {advice}")
+            packed = Message("an extension that is not supported")
+            if "draco" in extension:
+                packed = "Draco compression"
+            raise PointCloudError(
+                "{name} needs {packed} ({extension}). {advice}",
+                name=name,
+                packed=packed,
+                extension=extension,
+                advice=advice,
+            )
     for buffer in tree.get("buffers", []):
         if "uri" in buffer and not buffer["uri"].startswith("data:"):
             raise PointCloudError(
-                f"{name} keeps its geometry in another file, {buffer['uri'][:80]}. Export one .glb file."
+                "{name} keeps its geometry in another file, {file}. Export one .glb file.",
+                name=name,
+                file=buffer["uri"][:80],
             )
     for mesh in tree.get("meshes", []):
         for primitive in mesh["primitives"]:
@@ -72,10 +89,17 @@ def _require_plain_geometry(name: str, tree: dict) -> None:
             extensions = ", ".join(primitive.get("extensions", {})) or "sparse accessors"
             if "bufferView" not in accessor or "sparse" in accessor:
                 packed = f"Draco compression ({extensions})" if "draco" in extensions else extensions
-                raise PointCloudError(f"{name} packs its geometry with {packed}, which is not supported. {advice}")
+                raise PointCloudError(
+                    "{name} packs its geometry with {packed}, which is not supported. {advice}",
+                    name=name,
+                    packed=packed,
+                    advice=advice,
+                )
             if accessor["componentType"] != 5126 or accessor.get("normalized"):
                 raise PointCloudError(
-                    f"{name} stores its positions as rounded integers, which is not supported. {advice}"
+                    "{name} stores its positions as rounded integers, which is not supported. {advice}",
+                    name=name,
+                    advice=advice,
                 )
 
 
@@ -87,26 +111,35 @@ def read_3mf(path: Path) -> Found:
     data = path.read_bytes()
     if not zipfile.is_zipfile(io.BytesIO(data)):
         if data[:2] == b"PK":
-            raise PointCloudError(f"{path.name} is a package without its end. The file is cut short: copy it again.")
-        raise wrong_content(path, "a 3MF model", "it is no zip package")
+            raise PointCloudError(
+                "{name} is a package without its end. The file is cut short: copy it again.", name=path.name
+            )
+        raise wrong_content(path, Message("a 3MF model"), Message("it is no zip package"))
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
             names = archive.namelist()
             if unpacked > _UNPACKED_LIMIT:
                 raise PointCloudError(
-                    f"{path.name} unpacks to {unpacked / 1e9:.1f} GB; at most {_UNPACKED_LIMIT / 1e9:.1f} are read."
+                    "{name} unpacks to {size:.1f} GB; at most {most:.1f} are read.",
+                    name=path.name,
+                    size=unpacked / 1e9,
+                    most=_UNPACKED_LIMIT / 1e9,
                 )
             damaged = archive.testzip()
     except ZIP_ERRORS as error:
-        raise PointCloudError(f"{path.name} is a damaged package ({error}). Copy or export it again.") from error
+        raise PointCloudError(
+            "{name} is a damaged package ({error}). Copy or export it again.", name=path.name, error=error
+        ) from error
     if damaged is not None:
         raise PointCloudError(
-            f"{path.name} is a damaged package: {damaged} does not match its checksum. Copy it again."
+            "{name} is a damaged package: {what} does not match its checksum. Copy it again.",
+            name=path.name,
+            what=damaged,
         )
     if not any("3d/3dmodel.model" in name.lower() for name in names):
         raise PointCloudError(
-            f"{path.name} is a zip archive without 3D/3dmodel.model, so not a 3MF model. Export it again."
+            "{name} is a zip archive without 3D/3dmodel.model, so not a 3MF model. Export it again.", name=path.name
         )
     return _join(path.name, data, "3mf")
 
@@ -119,14 +152,19 @@ def _join(name: str, data: bytes, kind: str) -> Found:
         scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, process=False, **options)
         parts = scene.dump()
     except Exception as error:  # a foreign parser on a foreign file: anything may come
-        raise PointCloudError(f"{name} could not be read as {kind.upper()} ({error!r}). Export it again.") from error
+        raise PointCloudError(
+            "{name} could not be read as {kind} ({error}). Export it again.",
+            name=name,
+            kind=kind.upper(),
+            error=repr(error),
+        ) from error
     meshes = [part for part in parts if isinstance(part, trimesh.Trimesh)]
     if not meshes:
         clouds = [part.vertices for part in parts if isinstance(part, trimesh.PointCloud)]
         if clouds:
             points = np.concatenate(clouds).astype(np.float64)
             return Found(points, faces=np.empty((0, 3), np.int64), announced=len(points))
-        raise PointCloudError(f"{name} holds no surface and no points: the scene is empty.")
+        raise PointCloudError("{name} holds no surface and no points: the scene is empty.", name=name)
     starts = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes])
     faces = np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts)]).astype(np.int64)
     vertices = np.concatenate([mesh.vertices for mesh in meshes]).astype(np.float64)

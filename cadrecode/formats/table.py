@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from cadrecode.errors import PointCloudError
+from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.columns import clean_name, locate, split_unnamed
 from cadrecode.formats.content import describe, read_head, wrong_content
 from cadrecode.formats.number_lines import BadLine, blocks_of, is_number_row, parse_lines
@@ -14,7 +14,7 @@ from cadrecode.formats.rows import Found, RowCollector, cut_short
 
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 _PREAMBLE_LINES = 64  # comments, a header and a count stand at the very top
-_WANTED = "a text cloud, one point a line"
+_WANTED = Message("a text cloud, one point a line")
 
 
 @dataclass
@@ -54,8 +54,11 @@ def read_table(path: Path, collector: RowCollector) -> Found:
         if collector.seen < layout.announced:
             raise cut_short(path.name, layout.announced, collector.seen)
         raise PointCloudError(
-            f"{path.name} announces {layout.announced:,} points on its first line but holds {collector.seen:,}. "
-            "Correct or remove that line."
+            "{name} announces {announced:,} points on its first line but holds {actual:,}. Correct or remove "
+            "that line.",
+            name=path.name,
+            announced=layout.announced,
+            actual=collector.seen,
         )
     rows, warnings = collector.finish()
     if layout.names is not None:
@@ -71,7 +74,7 @@ def _encoding(path: Path) -> str:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):  # what spreadsheets call "Unicode text"
         return "utf-16"
     if b"\x00" in head or describe(head) is not None:
-        raise wrong_content(path, _WANTED, "it holds binary data")
+        raise wrong_content(path, _WANTED, Message("it holds binary data"))
     return "utf-8-sig"
 
 
@@ -124,8 +127,11 @@ def _look(path: Path, lines: list[str]) -> Layout:
             if names is not None and len(cells) >= len(names):
                 return Layout(i, len(names), delimiter, names, announced, comma)  # words in columns we do not need
             raise PointCloudError(
-                f"{path.name}, line {i + 1} starts with {text[:40]!r}. Each line needs the numbers of one point, "
-                "x, y, z and maybe more, after an optional first line that names the columns."
+                "{name}, line {line} starts with {text!r}. Each line needs the numbers of one point, x, y, z and "
+                "maybe more, after an optional first line that names the columns.",
+                name=path.name,
+                line=i + 1,
+                text=text[:40],
             )
         if (
             len(cells) == 1
@@ -143,13 +149,18 @@ def _look(path: Path, lines: list[str]) -> Layout:
         columns = len(cells) if names is None else len(names)
         if delimiter is None and columns != len(cells):
             raise PointCloudError(
-                f"{path.name} names {columns} columns ({', '.join(names)}) but line {i + 1} has {len(cells)}. "
-                "One name for each column is needed, without blanks inside a name."
+                "{name} names {columns} columns ({names}) but line {line} has {n}. One name for each column is "
+                "needed, without blanks inside a name.",
+                name=path.name,
+                columns=columns,
+                names=", ".join(names),
+                line=i + 1,
+                n=len(cells),
             )
         return Layout(i, columns, delimiter, names, announced, comma)
     if announced:
         raise cut_short(path.name, announced, 0)
-    raise PointCloudError(f"{path.name} holds no points. A cloud needs at least 32 lines of x, y, z.")
+    raise PointCloudError("{name} holds no points. A cloud needs at least 32 lines of x, y, z.", name=path.name)
 
 
 def _wider(lines: list[str]) -> bool:

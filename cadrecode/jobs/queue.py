@@ -117,7 +117,7 @@ def _left_queue(run: Run) -> bool:
         run.set_status(State.STOPPED, error=None)
         return True
     if not run.alive():
-        raise RunError("{name} is not running (it is {state}).", name=run.name, state=run.state)
+        raise RunError("{name} is not running (it is {state}).", name=run.name, state=Message(str(run.state)))
     return False
 
 
@@ -148,7 +148,7 @@ def kill(run: Run) -> None:
                 else:
                     os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
         _wait_until_gone(run, doomed)
-        run.set_status(State.FAILED, error="Killed on request.")
+        run.set_status(State.FAILED, error=Message("Killed on request."))
 
 
 def why_not_resumable(run: Run) -> Message | None:
@@ -156,7 +156,9 @@ def why_not_resumable(run: Run) -> Message | None:
     status = run.status()
     if not State(status["state"]).final:
         return Message(
-            "{name} is {state}; only a run that has ended can be resumed.", name=run.name, state=status["state"]
+            "{name} is {state}; only a run that has ended can be resumed.",
+            name=run.name,
+            state=Message(status["state"]),
         )
     if status["state"] == State.DONE:
         return Message("{name} has done all of its {total} steps.", name=run.name, total=f"{status.get('total', 0):,}")

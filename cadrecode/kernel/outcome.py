@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cadrecode.errors import KernelError
+from cadrecode.errors import KernelError, Message, at_line
 
 LOST = None  # the status of a job whose worker died under it
 _MAX_RESULT_BYTES = 2**20
@@ -88,7 +88,11 @@ class Remains:
     def execution(self) -> Execution:
         if self.end.late:
             line = self._line_of_dump()
-            return self._end(Outcome.TIMEOUT, f"{_place(line)}still running after {self.limit_seconds:g} s", line)
+            return self._end(
+                Outcome.TIMEOUT,
+                Message("still running after {seconds:g} s", seconds=self.limit_seconds),
+                line,
+            )
         if self.end.status != 0:
             return self._violent_end()
         try:
@@ -104,20 +108,24 @@ class Remains:
                 valid=said.get("valid") is True,
             )
         except (OSError, ValueError, KeyError, TypeError):
-            return self._end(Outcome.CRASHED, "it ended without a readable result")
+            return self._end(Outcome.CRASHED, Message("it ended without a readable result"))
 
     def layers(self) -> list[str]:
         """What a probe reports. Raises KernelError when it did not end well."""
         execution = self.execution()
         if not execution.ok:
-            raise KernelError(f"The sandbox could not be tried out: {execution.outcome}, {execution.detail}.")
+            raise KernelError(
+                "The sandbox could not be tried out: {outcome}, {detail}.",
+                outcome=execution.outcome,
+                detail=execution.detail,
+            )
         return [str(layer) for layer in json.loads(self._open("result.json"))["layers"]]
 
     def move(self, name: str, target: Path) -> Path:
         """Take a file over. A link in its place, which could point anywhere, is refused."""
         source = self.folder / name
         if not stat.S_ISREG(os.lstat(source).st_mode):
-            raise KernelError(f"The job left something that is not a file as {name}.")
+            raise KernelError("The job left something that is not a file as {name}.", name=name)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         return Path(shutil.move(source, target))
@@ -133,24 +141,28 @@ class Remains:
     def _violent_end(self) -> Execution:
         line, status = self._line_of_dump(), self.end.status
         if status is LOST:
-            return self._end(Outcome.CRASHED, "the CAD kernel's process died; the next call starts another")
+            return self._end(Outcome.CRASHED, Message("the CAD kernel's process died; the next call starts another"))
         if status == -getattr(signal, "SIGXCPU", 24):
-            return self._end(Outcome.TIMEOUT, f"{_place(line)}all of its processor time is used up", line)
+            return self._end(Outcome.TIMEOUT, Message("all of its processor time is used up"), line)
         if status == -9:  # not by us: `late` is false
-            detail = "killed by the system, most likely for lack of memory"
-            return self._end(Outcome.MEMORY, _place(line) + detail, line)
+            detail = Message("killed by the system, most likely for lack of memory")
+            return self._end(Outcome.MEMORY, detail, line)
         # OpenCASCADE often writes to the memory that it did not get: a segmentation fault
         starved = self.end.grown_mb > _STARVED * self.limit_mb
         if starved or any(word in self._stderr() for word in _MEMORY_WORDS):
-            return self._end(Outcome.MEMORY, f"{_place(line)}the program needs more memory than it may have", line)
+            return self._end(
+                Outcome.MEMORY,
+                Message("the program needs more memory than it may have"),
+                line,
+            )
         try:
-            how = f"OpenCASCADE crashed ({signal.Signals(-status).name})"
+            how = Message("OpenCASCADE crashed ({signal})", signal=signal.Signals(-status).name)
         except ValueError:
-            how = f"the process ended itself with exit code {status}"
-        return self._end(Outcome.CRASHED, _place(line) + how, line)
+            how = Message("the process ended itself with exit code {code}", code=status)
+        return self._end(Outcome.CRASHED, how, line)
 
     def _end(self, outcome: Outcome, detail: str, line: int | None = None) -> Execution:
-        return Execution(outcome, detail, line, self.seconds)
+        return Execution(outcome, at_line(detail, line), line, self.seconds)
 
     def _stderr(self) -> str:
         try:
@@ -162,7 +174,3 @@ class Remains:
         """The program's line in the last traceback of faulthandler, which puts the innermost call first."""
         found = _DUMP_LINE.search(self._stderr().rpartition("most recent call first")[2])
         return int(found[1]) if found else None
-
-
-def _place(line: int | None) -> str:
-    return f"line {line}: " if line else ""

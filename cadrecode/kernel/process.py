@@ -13,7 +13,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from pathlib import Path
 
-from cadrecode.errors import KernelError
+from cadrecode.errors import KernelError, Message
 from cadrecode.kernel.outcome import LOST, End
 from cadrecode.shipped import IMPORT_ROOT
 
@@ -50,13 +50,16 @@ class Worker:
             self.forks: bool = self._ready.result(START_SECONDS)
         except FutureTimeoutError:
             self.close()
-            raise KernelError(f"The CAD kernel was not ready after {START_SECONDS} s. Try again.") from None
+            raise KernelError(
+                "The CAD kernel was not ready after {seconds} s. Try again.", seconds=START_SECONDS
+            ) from None
         except EOFError:
             said = (self.home / "log.txt").read_text(errors="replace").strip().splitlines()
             self.close()
-            reason = said[-1] if said else f"exit code {self._process.returncode}"
+            reason = said[-1] if said else Message("exit code {code}", code=self._process.returncode)
             raise KernelError(
-                f"The CAD kernel did not start: {reason}. It needs cadquery: pip install -r requirements.txt"
+                "The CAD kernel did not start: {reason}. It needs cadquery: pip install -r requirements.txt",
+                reason=reason,
             ) from None
 
     @property

@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cadrecode.errors import Message, at_line, foreign
+
 MAX_CHARACTERS = 200_000
 
 
@@ -93,7 +95,7 @@ _SYNTAX = _words(
 )
 
 _SYNTAX_WORDS = {
-    "ClassDef": "a class",
+    "ClassDef": Message("a class"),
     "With": "`with`",
     "Match": "`match`",
     "AsyncFunctionDef": "`async`",
@@ -123,32 +125,34 @@ def check(code: str) -> Fault | None:
     The line is counted from 1, and None where the fault has no place.
     """
     if len(code) > MAX_CHARACTERS:
-        return Fault(False, f"the program has {len(code):,} characters; at most {MAX_CHARACTERS:,} are run", None)
+        return Fault(
+            False,
+            Message("the program has {n:,} characters; at most {most:,} are run", n=len(code), most=MAX_CHARACTERS),
+            None,
+        )
     try:
         tree = ast.parse(code)
         for node in ast.walk(tree):
             _check_node(node)
         _check_names(tree)
     except SyntaxError as error:
-        column = f", column {error.offset}" if error.offset else ""
-        place = f"line {error.lineno}{column}: " if error.lineno else ""
-        return Fault(True, f"{place}{error.msg}", error.lineno)
+        return Fault(True, at_line(foreign(error.msg), error.lineno, error.offset or None), error.lineno)
     except (RecursionError, MemoryError):
-        return Fault(True, "the program is nested too deeply to be read", None)
+        return Fault(True, Message("the program is nested too deeply to be read"), None)
     except ValueError as error:  # half a surrogate pair, a null byte
         return Fault(True, str(error), None)
     except _Forbidden as found:
-        return Fault(False, f"line {found.line}: {found.what}" if found.line else found.what, found.line)
+        return Fault(False, at_line(found.what, found.line), found.line)
     return None
 
 
 def _check_node(node: ast.AST) -> None:
     kind = type(node).__name__
     if kind not in _SYNTAX and not isinstance(node, ast.expr_context | ast.operator):
-        raise _Forbidden(node, f"{_SYNTAX_WORDS.get(kind, kind)} is not allowed")
+        raise _Forbidden(node, Message("{what} is not allowed", what=_SYNTAX_WORDS.get(kind, kind)))
     for name in _identifiers(node):
         if name.startswith("__") and name != "__name__":
-            raise _Forbidden(node, f"the name {name} is not allowed")
+            raise _Forbidden(node, Message("the name {name} is not allowed", name=name))
     if isinstance(node, ast.Attribute):
         _check_attribute(node)
     elif isinstance(node, ast.Import):
@@ -174,15 +178,20 @@ def _check_attribute(node: ast.Attribute) -> None:
     if node.attr not in ATTRIBUTES:
         hint = ""
         if "export" in node.attr or node.attr in {"save", "write", "toSvg"}:
-            hint = " (leave the export out: the files are written from r)"
-        raise _Forbidden(node, f"the attribute .{node.attr} is not allowed{hint}")
+            hint = Message(" (leave the export out: the files are written from r)")
+        raise _Forbidden(node, Message("the attribute .{name} is not allowed{hint}", name=node.attr, hint=hint))
     if not isinstance(node.ctx, ast.Load):
-        raise _Forbidden(node, f"changing the attribute .{node.attr} is not allowed")
+        raise _Forbidden(node, Message("changing the attribute .{name} is not allowed", name=node.attr))
 
 
 def _check_module(node: ast.AST, module: str | None) -> None:
     if module not in IMPORTS:
-        raise _Forbidden(node, f"import of {module or 'a relative module'} is not allowed, only cadquery and math")
+        raise _Forbidden(
+            node,
+            Message(
+                "import of {name} is not allowed, only cadquery and math", name=module or Message("a relative module")
+            ),
+        )
 
 
 def _check_import_from(node: ast.ImportFrom) -> None:
@@ -190,14 +199,16 @@ def _check_import_from(node: ast.ImportFrom) -> None:
     for alias in node.names:
         star_of_math = alias.name == "*" and node.module == "math"
         if alias.name not in IMPORTS[node.module] and not star_of_math:
-            raise _Forbidden(node, f"import of {alias.name} from {node.module} is not allowed")
+            raise _Forbidden(
+                node, Message("import of {name} from {module} is not allowed", name=alias.name, module=node.module)
+            )
 
 
 def _check_annotation(node: ast.arg | ast.AnnAssign | ast.FunctionDef) -> None:
     """CadQuery's dispatch by argument type may read a callable's type hints, and a hint in quotes is *evaluated*."""
     hint = node.returns if isinstance(node, ast.FunctionDef) else node.annotation
     if hint and any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in ast.walk(hint)):
-        raise _Forbidden(hint, "a type annotation in quotes is not allowed")
+        raise _Forbidden(hint, Message("a type annotation in quotes is not allowed"))
 
 
 def _check_names(tree: ast.Module) -> None:
@@ -211,4 +222,4 @@ def _check_names(tree: ast.Module) -> None:
     closed = set(dir(builtins)) - SAFE_BUILTINS - bound - {"__name__"}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in closed:
-            raise _Forbidden(node, f"the name {node.id} is not allowed")
+            raise _Forbidden(node, Message("the name {name} is not allowed", name=node.id))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cadrecode.errors import KernelError
+from cadrecode.errors import KernelError, Message
 from cadrecode.kernel import rules
 from cadrecode.kernel.outcome import Execution, Outcome, Remains
 from cadrecode.kernel.process import Worker
@@ -109,23 +109,32 @@ class Sandbox:
         suffix = path.suffix.lower()
         if suffix not in READABLE:
             raise KernelError(
-                f"{path.name}: this reads {', '.join(READABLE)}, not {suffix or 'files without a suffix'}."
+                "{name}: this reads {suffixes}, not {suffix}.",
+                name=path.name,
+                suffixes=", ".join(READABLE),
+                suffix=suffix or Message("files without a suffix"),
             )
         if not path.is_file():
-            raise KernelError(f"{path.name}: there is no such file in {path.parent}.")
+            raise KernelError("{name}: there is no such file in {folder}.", name=path.name, folder=path.parent)
         if path.stat().st_size > MAX_FILE_MB * 2**20:
-            raise KernelError(f"{path.name} has over {MAX_FILE_MB} MB. Export the one part that you need.")
+            raise KernelError(
+                "{name} has over {most_mb} MB. Export the one part that you need.",
+                name=path.name,
+                most_mb=MAX_FILE_MB,
+            )
         source = "source.brep" if suffix == ".brep" else "source.step"
         with self._job({"kind": "mesh", "source": source}, seconds, MESH_MEMORY_MB, {source: path}) as ended:
             execution = ended.execution()
             if not execution.ok:
                 raise KernelError(
-                    f"OpenCASCADE cannot read {path.name} ({execution.outcome}: {execution.detail}). "
-                    "Export it again as STEP (AP214 or AP242)."
+                    "OpenCASCADE cannot read {name} ({outcome}: {detail}). Export it again as STEP (AP214 or AP242).",
+                    name=path.name,
+                    outcome=execution.outcome,
+                    detail=execution.detail,
                 )
             vertices, facets = ended.array("vertices.npy"), ended.array("facets.npy")
         if not len(facets):
-            raise KernelError(f"{path.name} holds no surface to sample, only curves or points.")
+            raise KernelError("{name} holds no surface to sample, only curves or points.", name=path.name)
         return vertices, facets
 
     def layers(self) -> list[str]:
@@ -172,7 +181,7 @@ class Sandbox:
                     for name, path in (inputs or {}).items():
                         shutil.copyfile(path, folder / name)
                 except OSError as error:
-                    raise KernelError(f"The sandbox cannot prepare its folder: {error}.") from error
+                    raise KernelError("The sandbox cannot prepare its folder: {error}.", error=error) from error
                 begin = time.perf_counter()
                 job_id = worker.start(order | {"folder": str(folder)})
                 if job_id is not None:

@@ -70,12 +70,22 @@ def empty_network(base: BaseFolder) -> PreTrainedModel:
     lost = [key for key in expected if key not in base.weights.shapes]
     lost = [key for key in lost if not (base.fresh and key.startswith(ENCODER_PREFIX))]
     if lost:
-        raise ModelError(f"{base.name}: its files lack {len(lost)} of the model's tensors, {min(lost)} for one.")
+        raise ModelError(
+            "{name}: its files lack {n} of the model's tensors, {tensor} for one.",
+            name=base.name,
+            n=len(lost),
+            tensor=min(lost),
+        )
     for key in expected.keys() & base.weights.shapes.keys():
         if base.weights.dtypes[key] not in WHOLE or base.weights.shapes[key] != expected[key]:
             raise ModelError(
-                f"{base.name} holds {key} as {base.weights.dtypes[key]} {base.weights.shapes[key]}, the model needs "
-                f"{expected[key]} in full precision: nothing can be merged into a quantised base."
+                "{base} holds {name} as {kind} {shape}, the model needs {wanted} in full precision: nothing "
+                "can be merged into a quantised base.",
+                base=base.name,
+                name=key,
+                kind=base.weights.dtypes[key],
+                shape=base.weights.shapes[key],
+                wanted=expected[key],
             )
     return network.eval()
 

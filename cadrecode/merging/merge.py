@@ -54,7 +54,7 @@ def merge(
     tell = on_progress or (lambda step, share: None)
     output = Path(output_path)
     if output.exists() and any(output.iterdir()) and not (output / "config.json").is_file():
-        raise ModelError(f"{output} holds something that is no model. Choose another output_path.")
+        raise ModelError("{output} holds something that is no model. Choose another output_path.", output=output)
     first = next(iter(lora_path)) if isinstance(lora_path, Mapping) else lora_path
     base_model = base_model or adapter_base(first) or None
     tell("merging", 0.0)

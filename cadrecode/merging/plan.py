@@ -25,7 +25,7 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers import PreTrainedModel
 
-from cadrecode.errors import ModelError
+from cadrecode.errors import Message, ModelError
 from cadrecode.merging.lazy import Stored, empty_network, own_tensors, rows_of
 from cadrecode.merging.write import write_tensors
 from cadrecode.model.adapters import AdapterCounts, adapter_base, count_tensors, load_adapter, read_adapter
@@ -83,7 +83,9 @@ class Sums:
         for name, folder in zip(self._names, self.weights):
             model = load_adapter(model, folder, name)
             if isinstance(adapter, Mapping) and model.peft_config[name].use_dora:
-                raise ModelError(f"{folder} was trained with DoRA, which has no sum with others. Merge it alone.")
+                raise ModelError(
+                    "{name} was trained with DoRA, which has no sum with others. Merge it alone.", name=folder
+                )
             own = model.get_base_model().point_encoder.modules_to_save[name].state_dict()
             encoders.append({key: value.clone().float() for key, value in own.items()})
         self._wrapped: PeftModel = model
@@ -145,7 +147,9 @@ class Sums:
             return below._parameters["weight"].data
         except ValueError as error:
             raise ModelError(
-                f"{self.base.name} and its adapter have no finite sum in {layer}. Nothing is written."
+                "{base} and its adapter have no finite sum in {name}. Nothing is written.",
+                base=self.base.name,
+                name=layer,
             ) from error
         finally:
             below._parameters["weight"] = empty
@@ -218,7 +222,7 @@ def _weighted(adapter: Adapters) -> dict[str | Path, float]:
     bases = {adapter_base(folder): folder for folder in adapter}
     if len(bases) > 1:
         named = ", ".join(f"{folder} on {base}" for base, folder in bases.items())
-        raise ModelError(f"The adapters were trained on different bases ({named}): they cannot be added.")
+        raise ModelError("The adapters were trained on different bases ({names}): they cannot be added.", names=named)
     return dict(adapter)
 
 
@@ -230,7 +234,7 @@ def _proved(base_name: str | Path | None, adapter: Adapters, merged: Path) -> tu
     asked = {"base": None if base_name is None else str(base_name), "adapter": parts, "merged": str(merged)}
     seen = _ask_fresh_process(asked)
     if refusal := seen.get("refusal"):
-        raise ModelError(refusal)
+        raise ModelError(Message.from_json(refusal))
     return seen["difference"], seen["largest"], seen["rounding"]
 
 
@@ -249,6 +253,8 @@ def _ask_fresh_process(asked: dict) -> dict:
             log.error("%s", done.stderr)
             last = (done.stderr.strip().splitlines() or ["no word"])[-1]
             raise ModelError(
-                f"The merged model could not be verified ({last}; exit {done.returncode}). Nothing is written."
+                "The merged model could not be verified ({reason}; exit {code}). Nothing is written.",
+                reason=last,
+                code=done.returncode,
             )
         return json.loads(answer.read_text(encoding="utf-8"))

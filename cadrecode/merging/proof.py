@@ -34,7 +34,11 @@ def prove(base_name: str | None, adapter: Adapters, merged: Path) -> dict[str, f
     sums, written = Sums(base_name, adapter), read_base(merged)
     if set(written.weights.shapes) != set(sums.shapes):
         astray = sorted(set(written.weights.shapes) ^ set(sums.shapes))
-        raise ModelError(f"The merged model's tensors are not the base's: {len(astray)} differ, {astray[0]} for one.")
+        raise ModelError(
+            "The merged model's tensors are not the base's: {n} differ, {tensor} for one.",
+            n=len(astray),
+            tensor=astray[0],
+        )
     before = probe(sums.working(), Stored(sums.base.weights))
     after = {"difference": probe(empty_network(sums.base), sums)}
     after["rounding"] = probe(empty_network(written), Stored(written.weights))
@@ -45,14 +49,16 @@ def prove(base_name: str | None, adapter: Adapters, merged: Path) -> dict[str, f
     for name, difference in seen.items():
         if not difference <= tolerances[name] * max(1.0, largest):
             raise ModelError(
-                f"The merged model does not answer as base and adapter do: logits differ by {difference:.3g} "
-                f"(the largest is {largest:.3g}). Nothing is written."
+                "The merged model does not answer as base and adapter do: logits differ by {difference:.3g} "
+                "(the largest is {largest:.3g}). Nothing is written.",
+                difference=difference,
+                largest=largest,
             )
     fetch = Stored(written.weights)
     for key in sums.shapes:
         if not all(torch.equal(was, is_.to(dtypes[key])) for was, is_ in zip(fetch.pieces(key), sums.pieces(key))):
             raise ModelError(
-                f"The merged model does not hold the sum of base and adapter in {key}. Nothing is written."
+                "The merged model does not hold the sum of base and adapter in {name}. Nothing is written.", name=key
             )
     return {**seen, "largest": largest}
 
@@ -78,7 +84,7 @@ def answer_to(asked: dict) -> dict:
     try:
         return prove(asked["base"], asked["adapter"], Path(asked["merged"]))
     except ModelError as error:
-        return {"refusal": str(error)}
+        return {"refusal": error.message.to_json()}
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE, adapter_base
-from cadrecode.errors import ModelError
+from cadrecode.errors import Message, ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,9 @@ def attach_lora(
     unknown = [target for target in target_modules if target not in layers]
     if unknown:
         raise ModelError(
-            f"LoRA cannot target {unknown[0]!r}: the model's linear layers are {', '.join(sorted(layers))}."
+            "LoRA cannot target {name!r}: the model's linear layers are {names}.",
+            name=unknown[0],
+            names=", ".join(sorted(layers)),
         )
     config = LoraConfig(
         r=r,
@@ -102,12 +104,16 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: P
     expected = a_layer * sum(name in getattr(module, "lora_A", ()) for module in model.modules())
     counts = count_tensors(state)
     if counts.lora_tensors == 0 or counts.lora_tensors != expected:
-        raise ModelError(f"The adapter holds {counts.lora_tensors} LoRA tensors of {expected}: nothing was saved.")
+        raise ModelError(
+            "The adapter holds {lora_tensors} LoRA tensors of {expected}: nothing was saved.",
+            lora_tensors=counts.lora_tensors,
+            expected=expected,
+        )
     if counts.encoder_tensors == 0:
         raise ModelError("The adapter does not hold the point encoder, without which it is worthless: not saved.")
     broken = [key for key, value in state.items() if not value.isfinite().all()]
     if broken:
-        raise ModelError(f"The adapter holds NaN or infinite numbers, in {broken[0]} for one: not saved.")
+        raise ModelError("The adapter holds NaN or infinite numbers, in {name} for one: not saved.", name=broken[0])
     model.save_pretrained(folder, selected_adapters=[name], save_embedding_layers=False)
     if name != "default":  # PEFT puts any other name into a folder of its own
         for path in (folder / name).iterdir():
@@ -117,7 +123,12 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: P
     written = read_adapter(folder)
     differing = [key for key, value in state.items() if not same(written.get(key), value)]
     if differing or len(written) != len(state):
-        raise ModelError(f"{folder} does not hold the adapter after saving ({len(differing)} of {len(state)} differ).")
+        raise ModelError(
+            "{folder} does not hold the adapter after saving ({n} of {total} differ).",
+            folder=folder,
+            n=len(differing),
+            total=len(state),
+        )
     return counts
 
 
@@ -131,17 +142,17 @@ def read_adapter(folder: Path | str) -> dict[str, torch.Tensor]:
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         pickled = (folder / "adapter_model.bin").is_file()
-        reason = " (adapter_model.bin is a pickle, which is not opened)" if pickled else ""
-        raise ModelError(f"{folder} has no {WEIGHTS_FILE}{reason}.")
+        reason = Message(" (adapter_model.bin is a pickle, which is not opened)") if pickled else ""
+        raise ModelError("{folder} has no {weights}{reason}.", folder=folder, weights=WEIGHTS_FILE, reason=reason)
     try:
         state = load_file(path)
     except Exception as error:  # safetensors raises its own class, which is an Exception and no more
-        raise ModelError(f"{path} is damaged or cut short ({error}).") from error
+        raise ModelError("{path} is damaged or cut short ({error}).", path=path, error=error) from error
     counts = count_tensors(state)
     if counts.lora_tensors == 0:
-        raise ModelError(f"{path} holds no LoRA tensors. The run that wrote it saved an empty adapter.")
+        raise ModelError("{path} holds no LoRA tensors. The run that wrote it saved an empty adapter.", path=path)
     if counts.encoder_tensors == 0:
-        raise ModelError(f"{path} does not hold the point encoder, without which the adapter cannot be used.")
+        raise ModelError("{path} does not hold the point encoder, without which the adapter cannot be used.", path=path)
     return state
 
 
@@ -154,7 +165,7 @@ def load_adapter(
     Raises:  ModelError: not a sound adapter, or one of a model of another shape.
     """
     if not name or "." in name or name == "base":
-        raise ModelError(f"{name!r} cannot name an adapter: use letters, digits, - and _ (and not 'base').")
+        raise ModelError("{name!r} cannot name an adapter: use letters, digits, - and _ (and not 'base').", name=name)
     state = read_adapter(folder)
     base, own = adapter_base(folder), getattr(model.config, "_name_or_path", "")
     if base and base != own:
@@ -163,7 +174,13 @@ def load_adapter(
     config.inference_mode = not trainable
     misfit = _misfit(model, state, config)  # before anything is touched
     if misfit:
-        raise ModelError(f"{folder} does not fit {own}: it was trained on {base or 'another model'} ({misfit}).")
+        raise ModelError(
+            "{folder} does not fit {own}: it was trained on {base} ({why}).",
+            folder=folder,
+            own=own,
+            base=base or Message("another model"),
+            why=misfit,
+        )
     if isinstance(model, PeftModel) and name in model.peft_config:
         model = unload_adapter(model, name)
     if not isinstance(model, PeftModel):
@@ -176,13 +193,24 @@ def load_adapter(
     except (RuntimeError, ValueError, TypeError) as error:
         unload_adapter(model, name)
         reason = str(error).strip().splitlines()[-1].strip()
-        raise ModelError(f"{folder}: {CONFIG_FILE} and {WEIGHTS_FILE} do not belong together ({reason}).") from error
+        raise ModelError(
+            "{folder}: {config} and {weights} do not belong together ({why}).",
+            folder=folder,
+            config=CONFIG_FILE,
+            weights=WEIGHTS_FILE,
+            why=reason,
+        ) from error
     set_adapter(model, name, trainable=trainable)
     loaded = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
     astray = sorted(key for key in set(loaded) | set(state) if not same(loaded.get(key), state.get(key)))
     if astray:
         unload_adapter(model, name)
-        raise ModelError(f"{folder} was not loaded whole: {len(astray)} tensors differ, {astray[0]} for one.")
+        raise ModelError(
+            "{folder} was not loaded whole: {n} tensors differ, {tensor} for one.",
+            folder=folder,
+            n=len(astray),
+            tensor=astray[0],
+        )
     return model
 
 
@@ -195,7 +223,11 @@ def set_adapter(model: PeftModel, name: str | None, *, trainable: bool = False) 
         model.base_model.disable_adapter_layers()
         return
     if name not in model.peft_config:
-        raise ModelError(f"No adapter {name!r} is loaded; there are {', '.join(model.peft_config) or 'none'}.")
+        raise ModelError(
+            "No adapter {name!r} is loaded; there are {names}.",
+            name=name,
+            names=", ".join(model.peft_config) or Message("none"),
+        )
     model.base_model.enable_adapter_layers()
     model.set_adapter(name, inference_mode=not trainable)
 
@@ -208,7 +240,11 @@ def unload_adapter(model: PeftModel, name: str) -> PreTrainedModel | PeftModel:
     Raises: ModelError: no adapter of that name.
     """
     if name not in model.peft_config:
-        raise ModelError(f"No adapter {name!r} is loaded; there are {', '.join(model.peft_config) or 'none'}.")
+        raise ModelError(
+            "No adapter {name!r} is loaded; there are {names}.",
+            name=name,
+            names=", ".join(model.peft_config) or Message("none"),
+        )
     others = [other for other in model.peft_config if other != name]
     was_active = name in model.active_adapters
     if others and was_active:
@@ -272,7 +308,7 @@ def _load_onto_empty(model: PeftModel, config: PeftConfig, state: dict[str, torc
 def _misfit(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], config: PeftConfig) -> str | None:
     """What keeps an adapter from the model, in words; None where every tensor has its place."""
     if config.peft_type != "LORA":
-        return f"it is of the kind {config.peft_type}, and only LORA is known here"
+        return Message("it is of the kind {kind}, and only LORA is known here", kind=config.peft_type)
     network = model.get_base_model() if isinstance(model, PeftModel) else model
     encoder = getattr(network.point_encoder, "original_module", network.point_encoder)
     have = {f"{ENCODER}.{key}": value.shape for key, value in encoder.state_dict().items()}
@@ -285,7 +321,7 @@ def _misfit(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], 
     for key, value in state.items():
         place = key.removeprefix(PREFIX)
         if place not in have:
-            return f"the model has no place for {place}"
+            return Message("the model has no place for {name}", name=place)
         sizes = tuple(value.shape)
         if ".lora_" in place and not place.endswith(DORA_LENGTHS):  # one side is the rank, the other the layer's
             sizes = sizes[1:] if ".lora_A." in place else sizes[:1]
@@ -293,5 +329,10 @@ def _misfit(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], 
             if other not in state:
                 lacking.append(other.removeprefix(PREFIX))
         if sizes != tuple(have[place]):
-            return f"{place} is for a size of {sizes}, the model has {tuple(have[place])}"
-    return f"it lacks {lacking[0]}" if lacking else None
+            return Message(
+                "{name} is for a size of {sizes}, the model has {actual}",
+                name=place,
+                sizes=sizes,
+                actual=tuple(have[place]),
+            )
+    return Message("it lacks {name}", name=lacking[0]) if lacking else None

@@ -35,7 +35,7 @@ def pick_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.d
         dtype = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(dtype, dtype)
         named = getattr(torch, dtype, None)
         if not isinstance(named, torch.dtype) or not named.is_floating_point:
-            raise ModelError(f"{dtype!r} is not a dtype; use float32, bfloat16 or float16.")
+            raise ModelError("{name!r} is not a dtype; use float32, bfloat16 or float16.", name=dtype)
         return named
     if isinstance(dtype, torch.dtype):
         return dtype

@@ -53,19 +53,23 @@ class PointEncoderSettings:
 
     def __post_init__(self):
         if self.kind not in ("fourier", "patch"):
-            raise ModelError(f"point_encoder.kind is {self.kind!r}; it can be 'fourier' or 'patch'.")
+            raise ModelError("point_encoder.kind is {kind!r}; it can be 'fourier' or 'patch'.", kind=self.kind)
         if self.inputs not in (POINT_FEATURES, POINT_FEATURES_WITH_NORMALS):
             raise ModelError(
-                f"point_encoder.inputs is {self.inputs}; it can be {POINT_FEATURES}, or "
-                f"{POINT_FEATURES_WITH_NORMALS} for a checkpoint with normals."
+                "point_encoder.inputs is {inputs}; it can be {plain}, or {with_normals} for a checkpoint with normals.",
+                inputs=self.inputs,
+                plain=POINT_FEATURES,
+                with_normals=POINT_FEATURES_WITH_NORMALS,
             )
         if self.kind == "patch" and self.inputs != POINT_FEATURES:
             raise ModelError("A patch encoder reads x, y, z alone: point_encoder.inputs must be 51.")
         if self.kind == "fourier":
             if self.n_tokens not in (0, self.n_points):
                 raise ModelError(
-                    f"A fourier encoder makes one token a point, so n_tokens ({self.n_tokens}) must be "
-                    f"n_points ({self.n_points})."
+                    "A fourier encoder makes one token a point, so n_tokens ({n_tokens}) must be n_points "
+                    "({n_points}).",
+                    n_tokens=self.n_tokens,
+                    n_points=self.n_points,
                 )
             object.__setattr__(self, "n_tokens", self.n_points)
         elif self.n_tokens == 0:
@@ -73,7 +77,9 @@ class PointEncoderSettings:
         low = [n for n in ("n_points", "n_tokens", "neighbours") if getattr(self, n) < 1]
         low += [n for n in ("width", "layers") if getattr(self, n) < 0]
         if low:
-            raise ModelError(f"point_encoder.{low[0]} is {getattr(self, low[0])}, which is too small.")
+            raise ModelError(
+                "point_encoder.{name} is {value}, which is too small.", name=low[0], value=getattr(self, low[0])
+            )
 
     @classmethod
     def of(cls, values: dict | None) -> PointEncoderSettings:
@@ -85,7 +91,9 @@ class PointEncoderSettings:
         known = [field.name for field in fields(cls)]
         unknown = [name for name in values if name not in known]
         if unknown:
-            raise ModelError(f"point_encoder has no setting {unknown[0]!r}; it has {', '.join(known)}.")
+            raise ModelError(
+                "point_encoder has no setting {name!r}; it has {names}.", name=unknown[0], names=", ".join(known)
+            )
         return cls(**values)
 
     @property
@@ -143,7 +151,12 @@ class FourierPointEncoder(nn.Module):
         columns = 3 + self.projection.in_features - POINT_FEATURES
         if points.shape[-1] != columns:
             wanted = "(x, y, z, nx, ny, nz): this checkpoint was trained with normals" if columns == 6 else "(x, y, z)"
-            raise ModelError(f"The point cloud has {points.shape[-1]} columns; the encoder needs {columns} {wanted}.")
+            raise ModelError(
+                "The point cloud has {n} columns; the encoder needs {columns} {wanted}.",
+                n=points.shape[-1],
+                columns=columns,
+                wanted=wanted,
+            )
         with torch.autocast(points.device.type, enabled=False):
             points = points.float()
             features = fourier_features(points[..., :3], unit=1.0)  # (B, N, 51)
@@ -186,9 +199,13 @@ class PatchPointEncoder(nn.Module):
         Raises: ModelError: other columns than x, y, z, or fewer points than tokens.
         """
         if points.shape[-1] != 3:
-            raise ModelError(f"The point cloud has {points.shape[-1]} columns; the encoder needs 3 (x, y, z).")
+            raise ModelError("The point cloud has {n} columns; the encoder needs 3 (x, y, z).", n=points.shape[-1])
         if points.shape[1] < self.n_tokens:
-            raise ModelError(f"The cloud has {points.shape[1]} points; the encoder needs {self.n_tokens} or more.")
+            raise ModelError(
+                "The cloud has {n} points; the encoder needs {n_tokens} or more.",
+                n=points.shape[1],
+                n_tokens=self.n_tokens,
+            )
         with torch.autocast(points.device.type, enabled=False):
             dtype = self.place.weight.dtype
             with torch.no_grad():

@@ -43,9 +43,9 @@ def find_folder(name: str, on_bytes: OnBytes | None = None, *, config_alone: boo
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise ModelError(f"{name} is a file; a model is a folder with config.json and .safetensors.")
+        raise ModelError("{name} is a file; a model is a folder with config.json and .safetensors.", name=name)
     if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name):
-        raise ModelError(f"There is no folder {name}, and it is not a name on the hub either (owner/model).")
+        raise ModelError("There is no folder {name}, and it is not a name on the hub either (owner/model).", name=name)
     return hub_folder(name, ["config.json"] if config_alone else MODEL_FILES, on_bytes)
 
 
@@ -71,10 +71,10 @@ def hub_folder(name: str, patterns: list[str], on_bytes: OnBytes | None = None, 
         return Path(snapshot_download(name, allow_patterns=patterns, **bars))
     except GatedRepoError as error:
         raise ModelError(
-            f"{name} is gated: accept its terms on huggingface.co and log in with `hf auth login`."
+            "{name} is gated: accept its terms on huggingface.co and log in with `hf auth login`.", name=name
         ) from error
     except RepositoryNotFoundError as error:
-        raise ModelError(f"There is no model {name} on the hub, and no folder of that name here.") from error
+        raise ModelError("There is no model {name} on the hub, and no folder of that name here.", name=name) from error
     except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
         raise _unreachable(name, error) from error
     except Exception as error:  # the errors of the hub client's transport have no base class in common with OSError
@@ -85,9 +85,12 @@ def hub_folder(name: str, patterns: list[str], on_bytes: OnBytes | None = None, 
 
 def _unreachable(name: str, error: Exception) -> ModelError:
     return ModelError(
-        f"{name} is neither a folder here nor in the Hugging Face cache, and the hub cannot be reached "
-        f"({type(error).__name__}). Connect once to download it, give the path of a folder that holds it, or use "
-        f"the base that ships ({EMBEDDED})."
+        "{name} is neither a folder here nor in the Hugging Face cache, and the hub cannot be "
+        "reached ({error}). Connect once to download it, give the path of a folder that holds it, or "
+        "use the base that ships ({embedded}).",
+        name=name,
+        error=type(error).__name__,
+        embedded=EMBEDDED,
     )
 
 

@@ -97,7 +97,12 @@ def load_model(
     model, loading = network.from_pretrained(folder, output_loading_info=True, **options)
     lost = [key for key in loading["missing_keys"] if not (fresh and key.startswith(ENCODER_PREFIX))]
     if lost:
-        raise ModelError(f"{name}: its files lack {len(lost)} of the model's tensors, {min(lost)} for one.")
+        raise ModelError(
+            "{name}: its files lack {n} of the model's tensors, {tensor} for one.",
+            name=name,
+            n=len(lost),
+            tensor=min(lost),
+        )
     if loading["unexpected_keys"]:
         unused = sorted(loading["unexpected_keys"])
         log.warning("%s: %d tensors belong to nothing here and stay unused, %s first.", name, len(unused), unused[0])
@@ -127,8 +132,10 @@ def read_base(name_or_path: str | Path | None) -> BaseFolder:
     tokenizer = load_tokenizer(folder, values["model_type"], name)
     if len(tokenizer) > config.vocab_size:
         raise ModelError(
-            f"{name}: the tokenizer knows {len(tokenizer)} words and the model {config.vocab_size}; "
-            "they do not belong together."
+            "{name}: the tokenizer knows {n} words and the model {vocab_size}; they do not belong together.",
+            name=name,
+            n=len(tokenizer),
+            vocab_size=config.vocab_size,
         )
     return BaseFolder(name, folder, config, weights, fresh, tokenizer)
 
@@ -158,7 +165,9 @@ def save_model(
     tokenizer.save_pretrained(folder)
     lost = set(state) - set(read_weights(folder, str(folder)).shapes)
     if lost:
-        raise ModelError(f"{folder} lacks {len(lost)} tensors after saving, {min(lost)} for one.")
+        raise ModelError(
+            "{folder} lacks {n} tensors after saving, {tensor} for one.", folder=folder, n=len(lost), tensor=min(lost)
+        )
     return folder
 
 
@@ -170,15 +179,22 @@ def read_config(folder: Path, name: str) -> dict:
     path = folder / "config.json"
     if not path.is_file():
         if (folder / "adapter_config.json").is_file():
-            raise ModelError(f"{name} holds an adapter, not a base model: give it as the adapter (--lora_path).")
-        raise ModelError(f"{name} has no config.json, so it is not a model folder.")
+            raise ModelError(
+                "{name} holds an adapter, not a base model: give it as the adapter (--lora_path).", name=name
+            )
+        raise ModelError("{name} has no config.json, so it is not a model folder.", name=name)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(f"{name}: config.json cannot be read ({error}).") from error
+        raise ModelError("{name}: config.json cannot be read ({error}).", name=name, error=error) from error
     kind = values.get("model_type")
     if kind not in NETWORKS:
-        raise ModelError(f"{name} is a {kind!r} model; the point encoder fits {' and '.join(sorted(NETWORKS))}.")
+        raise ModelError(
+            "{name} is a {kind!r} model; the point encoder fits {kinds}.",
+            name=name,
+            kind=kind,
+            kinds=" and ".join(sorted(NETWORKS)),
+        )
     return values
 
 
@@ -188,13 +204,13 @@ def _encoder_settings(values: dict, weights: Weights, name: str) -> tuple[dict, 
     trained = any(key.startswith(ENCODER_PREFIX) for key in weights.shapes)
     if settings is not None:
         if not trained:
-            raise ModelError(f"{name}: the config names a point encoder, but the weights hold none.")
+            raise ModelError("{name}: the config names a point encoder, but the weights hold none.", name=name)
         return settings, False
     if not trained:
         return {"kind": "fourier"}, True
     shape = weights.shapes.get(ENCODER_PREFIX + "projection.weight")
     if shape is None:
-        raise ModelError(f"{name} has a point encoder of a kind that its config does not describe.")
+        raise ModelError("{name} has a point encoder of a kind that its config does not describe.", name=name)
     return {"kind": "fourier", "inputs": shape[1]}, False
 
 
@@ -211,19 +227,24 @@ def load_tokenizer(folder: Path, model_type: str, name: str) -> PreTrainedTokeni
             )
         except ModelError as error:
             raise ModelError(
-                f"{name} brings no tokenizer; it is that of {home}. Copy tokenizer.json and tokenizer_config.json "
-                f"from there into the folder. ({error})"
+                "{name} brings no tokenizer; it is that of {home}. Copy tokenizer.json and "
+                "tokenizer_config.json from there into the folder. ({error})",
+                name=name,
+                home=home,
+                error=error,
             ) from error
     # AutoTokenizer would split text in Qwen's way for every model of type qwen2, whatever tokenizer.json says.
     loader = PreTrainedTokenizerFast if (folder / "tokenizer.json").is_file() else AutoTokenizer
     try:
         tokenizer = loader.from_pretrained(folder, local_files_only=True, padding_side="left")
     except (OSError, ValueError) as error:
-        raise ModelError(f"{name}: the tokenizer cannot be loaded ({error}).") from error
+        raise ModelError("{name}: the tokenizer cannot be loaded ({error}).", name=name, error=error) from error
     vocabulary = tokenizer.get_vocab()
     lacking = [token for token in (START, END, PAD) if token not in vocabulary]
     if lacking:
-        raise ModelError(f"{name}: the tokenizer lacks {' and '.join(lacking)}, which frame a program.")
+        raise ModelError(
+            "{name}: the tokenizer lacks {tokens}, which frame a program.", name=name, tokens=" and ".join(lacking)
+        )
     tokenizer.pad_token, tokenizer.eos_token = PAD, END
     tokenizer.clean_up_tokenization_spaces = False  # it would remove spaces from programs
     return tokenizer
@@ -240,4 +261,4 @@ def _quantization(bits: str, dtype: torch.dtype, quant_type: str, double_quant: 
         )
     if bits == "8bit":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=NEVER_QUANTISED)
-    raise ModelError(f"quantization is {bits!r}; it can be '4bit' or '8bit'.")
+    raise ModelError("quantization is {name!r}; it can be '4bit' or '8bit'.", name=bits)

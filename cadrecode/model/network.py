@@ -69,7 +69,9 @@ class PointCloudMixin:
         points = self.point_encoder(point_cloud).to(words.dtype)  # (B, n_tokens, hidden)
         slots = point_mask.sum(dim=1)
         if (slots != points.shape[1]).any():
-            raise ModelError(f"The rows have {slots.tolist()} point slots; each needs {points.shape[1]}.")
+            raise ModelError(
+                "The rows have {slots} point slots; each needs {n}.", slots=slots.tolist(), n=points.shape[1]
+            )
         # Out of place: writing into embeddings dies under enable_input_require_grads.
         return words.masked_scatter(point_mask.unsqueeze(-1), points)
 

@@ -16,7 +16,7 @@ import os
 import torch
 from torch import distributed, nn
 
-from cadrecode.errors import ConfigError, ModelError
+from cadrecode.errors import ConfigError, Message, ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +34,9 @@ def require_possible(quantization: str | None) -> None:
         return
     if quantization is not None:
         raise ConfigError(
-            f"The launcher asks for FSDP, and a base in {quantization.removesuffix('bit')} bits cannot be cut up. Turn "
-            "use_qlora, load_in_4bit and load_in_8bit off, or start it without the FSDP configuration."
+            "The launcher asks for FSDP, and a base in {bits} bits cannot be cut up. Turn use_qlora, "
+            "load_in_4bit and load_in_8bit off, or start it without the FSDP configuration.",
+            bits=quantization.removesuffix("bit"),
         )
     if os.environ.get("FSDP_OFFLOAD_PARAMS", "false").lower() == "true":
         raise ConfigError(
@@ -67,8 +68,10 @@ def share_out(model: nn.Module, device: torch.device) -> int:
     frozen = [p for layer in decoder.layers for p in layer.parameters() if p not in trained]
     uncut = next((p for p in frozen if not p.is_floating_point()), None)
     if not frozen or uncut is not None:
-        found = "no frozen layers" if uncut is None else f"layers in {str(uncut.dtype).removeprefix('torch.')}"
-        raise ModelError(f"FSDP cuts up frozen layers of floating-point numbers, and this base has {found}.")
+        what = Message("no frozen layers")
+        if uncut is not None:
+            what = Message("layers in {dtype}", dtype=str(uncut.dtype).removeprefix("torch."))
+        raise ModelError("FSDP cuts up frozen layers of floating-point numbers, and this base has {what}.", what=what)
     mesh = init_device_mesh(device.type, (distributed.get_world_size(),))
     for layer in decoder.layers:
         fully_shard(layer, mesh=mesh, ignored_params=trained)

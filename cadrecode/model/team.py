@@ -95,8 +95,10 @@ def own_device(device: torch.device) -> torch.device:
     processes, there = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), torch.cuda.device_count()
     if processes > there:
         raise RunError(
-            f"{processes} processes were started, and each needs a GPU of its own: {there} can be seen here. Start "
-            f"{there}, or set device to cpu."
+            "{processes} processes were started, and each needs a GPU of its own: {there} can be seen "
+            "here. Start {there}, or set device to cpu.",
+            processes=processes,
+            there=there,
         )
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     torch.cuda.set_device(device)

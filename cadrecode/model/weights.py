@@ -50,23 +50,27 @@ def read_weights(folder: Path, name: str) -> Weights:
         pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern))
         if pickles:
             raise ModelError(
-                f"{name} holds its weights in {pickles[0]}, a pickle, which can run any code when it is opened. "
-                "Only safetensors are loaded: get or make a model.safetensors."
+                "{name} holds its weights in {file}, a pickle, which can run any code when it is opened. "
+                "Only safetensors are loaded: get or make a model.safetensors.",
+                name=name,
+                file=pickles[0],
             )
-        raise ModelError(f"{name} has no model.safetensors.")
+        raise ModelError("{name} has no model.safetensors.", name=name)
     shapes: dict[str, tuple[int, ...]] = {}
     dtypes: dict[str, str] = {}
     homes: dict[str, Path] = {}
     for path in files:
         if not path.is_file():
-            raise ModelError(f"{name} lacks {path.name}, which its index names.")
+            raise ModelError("{name} lacks {file}, which its index names.", name=name, file=path.name)
         try:
             with safe_open(path, framework="pt") as tensors:
                 for key in tensors.keys():  # noqa: SIM118  (safe_open is no mapping)
                     header = tensors.get_slice(key)
                     shapes[key], dtypes[key], homes[key] = tuple(header.get_shape()), header.get_dtype(), path
         except Exception as error:  # safetensors raises its own class, which is an Exception and no more
-            raise ModelError(f"{name}: {path.name} is damaged or cut short ({error}).") from error
+            raise ModelError(
+                "{name}: {file} is damaged or cut short ({error}).", name=name, file=path.name, error=error
+            ) from error
     return Weights(shapes, dtypes, homes)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 
-from cadrecode.errors import ProgramError
+from cadrecode.errors import Message, ProgramError
 from cadrecode.program.language import Mode
 
 
-def error_at(node: ast.AST, message: str, expected: str | None = None) -> ProgramError:
+def error_at(node: ast.AST, template: str, /, expected: str | None = None, **values: object) -> ProgramError:
     """An error with the line and the column, both from 1, at which a part of the text begins."""
-    return ProgramError(f"{message}.", node.lineno, node.col_offset + 1, expected)
+    return ProgramError(template, node.lineno, node.col_offset + 1, expected, **values)
 
 
 class Arguments:
@@ -32,7 +32,13 @@ class Arguments:
     def need(self, name: str, position: int) -> ast.expr:
         found = self.node(name, position)
         if found is None:
-            raise error_at(self.call, f"`{self.call.func.attr}` lacks its argument {name}", f"a value for {name}")
+            raise error_at(
+                self.call,
+                "`{call}` lacks its argument {name}.",
+                Message("a value for {name}", name=name),
+                call=self.call.func.attr,
+                name=name,
+            )
         return found
 
     def number(self, name: str, position: int) -> float:
@@ -43,7 +49,7 @@ class Arguments:
         node = self.need(name, position)
         value = number_of(node)
         if value == 0:
-            raise error_at(node, f"{name} is zero", "a positive number")
+            raise error_at(node, "{name} is zero.", Message("a positive number"), name=name)
         return abs(value)
 
     def mode(self) -> Mode:
@@ -51,15 +57,17 @@ class Arguments:
         if node is None:
             return Mode.ADD
         if not (isinstance(node, ast.Constant) and node.value in list(Mode)):
-            raise error_at(node, "Unknown mode", "'a', 's' or 'i'")
+            raise error_at(node, "Unknown mode.", Message("'a', 's' or 'i'"))
         return Mode(node.value)
 
     def done(self) -> None:
         """Raises: ProgramError: arguments are left over."""
         if self.used < len(self.positional):
-            raise error_at(self.positional[self.used], f"`{self.call.func.attr}` takes fewer arguments")
+            raise error_at(self.positional[self.used], "`{call}` takes fewer arguments.", call=self.call.func.attr)
         for name, value in self.keywords.items():
-            raise error_at(value, f"`{self.call.func.attr}` has no argument {name} in this language")
+            raise error_at(
+                value, "`{call}` has no argument {name} in this language.", call=self.call.func.attr, name=name
+            )
 
 
 def number_of(node: ast.expr) -> float:
@@ -72,7 +80,7 @@ def number_of(node: ast.expr) -> float:
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.Div):
         left, right = number_of(node.left), number_of(node.right)
         if isinstance(node.op, ast.Div) and right == 0:
-            raise error_at(node, "Division by zero")
+            raise error_at(node, "Division by zero.")
         match node.op:
             case ast.Add():
                 value = left + right
@@ -83,14 +91,14 @@ def number_of(node: ast.expr) -> float:
             case _:
                 value = left / right
     else:
-        raise error_at(node, "Not a number", "a number")
+        raise error_at(node, "Not a number.", Message("a number"))
     if not abs(value) < 1e9:
-        raise error_at(node, f"{value:.3g} is too large", "a number below 1e9")
+        raise error_at(node, "{value:.3g} is too large.", Message("a number below 1e9"), value=value)
     return int(value) if value == int(value) else value
 
 
 def tuple_of(node: ast.expr, length: int) -> tuple[float, ...]:
     """A point: so many numbers in parentheses or brackets."""
     if not isinstance(node, ast.Tuple | ast.List) or len(node.elts) != length:
-        raise error_at(node, "Not a point", f"{length} numbers in parentheses")
+        raise error_at(node, "Not a point.", Message("{length} numbers in parentheses", length=length))
     return tuple(number_of(element) for element in node.elts)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cadrecode.errors import ProgramError
+from cadrecode.errors import Message, ProgramError
 from cadrecode.frames import Frame
 from cadrecode.program.language import (
     Arc,
@@ -43,7 +43,7 @@ def transform(program: Program, scale: float, offset: Point3 = (0, 0, 0)) -> Pro
     Raises: ProgramError: the scale is not positive.
     """
     if not scale > 0:
-        raise ProgramError(f"The scale is {scale:g}.", expected="a positive number")
+        raise ProgramError("The scale is {scale:g}.", expected=Message("a positive number"), scale=scale)
     placement = program.placement
     if placement is not None:
         moved = tuple(o * scale + d for o, d in zip(placement.offset, offset))
@@ -176,11 +176,17 @@ def set_parameters(program: Program, values: Mapping[str, float]) -> Program:
     known = {parameter.name: parameter for parameter in parameters(program)}
     for name, value in values.items():
         if name not in known:
-            raise ProgramError(f"The program has no number {name!r}.", expected=f"one of: {', '.join(known)}")
+            raise ProgramError(
+                "The program has no number {name!r}.",
+                expected=Message("one of: {names}", names=", ".join(known)),
+                name=name,
+            )
         parameter = known[name]
         if parameter.is_length and not value * parameter.value > 0:
-            sign = "positive" if parameter.value > 0 else "negative"
-            raise ProgramError(f"{name} is {value:g}.", expected=f"a {sign} number")
+            sign = Message("positive") if parameter.value > 0 else Message("negative")
+            raise ProgramError(
+                "{name} is {value:g}.", expected=Message("a {sign} number", sign=sign), name=name, value=value
+            )
         program = replaced(program, parameter.path, value)
     return program
 

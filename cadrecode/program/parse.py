@@ -6,7 +6,7 @@ import ast
 import math
 from dataclasses import dataclass, replace
 
-from cadrecode.errors import ProgramError
+from cadrecode.errors import Message, ProgramError, foreign
 from cadrecode.program.arguments import Arguments, error_at, number_of, tuple_of
 from cadrecode.program.language import (
     NAMED_PLANES,
@@ -55,7 +55,7 @@ class _InSketch:
 
 
 _State = _OnPlane | _InSketch | Program
-_STATE_WORDS = {_OnPlane: "a workplane", _InSketch: "a sketch", Program: "a solid"}
+_STATE_WORDS = {_OnPlane: Message("a workplane"), _InSketch: Message("a sketch"), Program: Message("a solid")}
 
 
 def parse(text: str) -> Program:
@@ -67,14 +67,18 @@ def parse(text: str) -> Program:
     """
     if len(text) > LONGEST_PROGRAM:
         raise ProgramError(
-            f"The program has {len(text):,} characters.", expected=f"at most {LONGEST_PROGRAM:,} in this language"
+            "The program has {n:,} characters.",
+            expected=Message("at most {most:,} in this language", most=LONGEST_PROGRAM),
+            n=len(text),
         )
     try:
         module = ast.parse(text)
     except SyntaxError as error:
-        raise ProgramError(f"Not Python: {error.msg}.", error.lineno or 1, error.offset or 1) from None
+        raise ProgramError(
+            "Not Python: {error}.", error.lineno or 1, error.offset or 1, error=foreign(error.msg)
+        ) from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise ProgramError(f"Not readable as Python: {error or type(error).__name__}.", 1, 1) from None
+        raise ProgramError("Not readable as Python: {error}.", 1, 1, error=error or type(error).__name__) from None
     names: dict[str, _State] = {}
     for statement in module.body:
         if _is_cadquery_import(statement):
@@ -84,13 +88,17 @@ def parse(text: str) -> Program:
             and len(statement.targets) == 1
             and isinstance(statement.targets[0], ast.Name)
         ):
-            raise error_at(statement, "This statement is not in the language", "`name=...` or `import cadquery as cq`")
+            raise error_at(
+                statement, "This statement is not in the language.", Message("`name=...` or `import cadquery as cq`")
+            )
         names[statement.targets[0].id] = _chain(statement.value, names)
     result = names.get("r", names.get("result"))
     if result is None:
-        raise ProgramError("The program does not assign r.", expected="`r=` with the finished part")
+        raise ProgramError("The program does not assign r.", expected=Message("`r=` with the finished part"))
     if not isinstance(result, Program):
-        raise ProgramError(f"r is {_STATE_WORDS[type(result)]}.", expected="a solid, for example by `.extrude(10)`")
+        raise ProgramError(
+            "r is {what}.", expected=Message("a solid, for example by `.extrude(10)`"), what=_STATE_WORDS[type(result)]
+        )
     return result
 
 
@@ -110,16 +118,18 @@ def _chain(node: ast.expr, names: dict[str, _State]) -> _State:
         calls.append(head)
         head = head.func.value
     if len(calls) > DEEPEST_NESTING * 20:
-        raise error_at(node, f"A chain of {len(calls)} calls", "fewer")
+        raise error_at(node, "A chain of {n} calls.", Message("fewer"), n=len(calls))
     if isinstance(head, ast.Name):
         if head.id not in names:
             known = ", ".join(sorted(names)) or "none"
-            raise error_at(head, f"The name {head.id} is not assigned", f"one of: {known}")
+            raise error_at(
+                head, "The name {name} is not assigned.", Message("one of: {names}", names=known), name=head.id
+            )
         state = names[head.id]
     elif isinstance(head, ast.Call):
         state = _workplane(head)
     else:
-        raise error_at(head, "Not in the language", "a workplane, a sketch or a solid")
+        raise error_at(head, "Not in the language.", Message("a workplane, a sketch or a solid"))
     for call in reversed(calls):
         state = _apply(state, call, names)
     return state
@@ -132,18 +142,20 @@ def _is_cq(node: ast.expr) -> bool:
 def _workplane(call: ast.Call) -> _OnPlane:
     if not (isinstance(call.func, ast.Attribute) and call.func.attr == "Workplane"):
         what = f"cq.{call.func.attr}" if isinstance(call.func, ast.Attribute) else "This call"
-        raise error_at(call, f"{what} is not in the language", "cq.Workplane(...)")
+        raise error_at(call, "{what} is not in the language.", "cq.Workplane(...)", what=what)
     arguments = Arguments(call)
     first = arguments.node("inPlane", 0)
     origin = arguments.node("origin", 1)
     arguments.done()
     if isinstance(first, ast.Call) and isinstance(first.func, ast.Attribute) and first.func.attr == "Plane":
         if origin is not None:
-            raise error_at(origin, "A cq.Plane brings its own origin", "no second origin")
+            raise error_at(origin, "A cq.Plane brings its own origin.", Message("no second origin"))
         return _OnPlane(_plane(first))
     name = "XY" if first is None else first.value if isinstance(first, ast.Constant) else None
     if name not in NAMED_PLANES:
-        raise error_at(first or call, "Unknown plane", f"one of {', '.join(NAMED_PLANES)} or cq.Plane(...)")
+        raise error_at(
+            first or call, "Unknown plane.", Message("one of {names} or cq.Plane(...)", names=", ".join(NAMED_PLANES))
+        )
     return _OnPlane(Plane.named(name, tuple_of(origin, 3) if origin is not None else (0, 0, 0)))
 
 
@@ -158,7 +170,7 @@ def _plane(call: ast.Call) -> Plane:
         for i in range(3)
     ]
     if math.hypot(*cross) < 1e-9:
-        raise error_at(call, "xDir and normal are parallel or zero", "two different directions")
+        raise error_at(call, "xDir and normal are parallel or zero.", Message("two different directions"))
     return Plane(origin, x_direction, normal, None)
 
 
@@ -167,10 +179,12 @@ def _apply(state: _State, call: ast.Call, names: dict[str, _State]) -> _State:
     name = call.func.attr
     if name not in methods:
         raise ProgramError(
-            f"`{name}` is not in the language here, after {_STATE_WORDS[type(state)]}.",
+            "`{name}` is not in the language here, after {what}.",
             call.func.end_lineno,
             call.func.end_col_offset - len(name) + 1,
-            f"one of {', '.join(methods)}",
+            Message("one of {names}", names=", ".join(methods)),
+            name=name,
+            what=_STATE_WORDS[type(state)],
         )
     arguments = Arguments(call)
     after = methods[name](state, arguments, names)
@@ -225,18 +239,18 @@ def _edge(sketch: _InSketch, arguments: Arguments, needed: int) -> _InSketch:
     name = arguments.call.func.attr
     if len(points) == needed + 1:
         if sketch.edges and (sketch.closed or math.dist(_end(sketch), points[0]) > CLOSED_WITHIN):
-            raise error_at(arguments.call, "A second loop begins before the first one is assembled", "`.assemble()`")
+            raise error_at(arguments.call, "A second loop begins before the first one is assembled.", "`.assemble()`")
         if not sketch.edges:
             sketch = replace(sketch, start=points[0])
         points = points[1:]
     elif sketch.closed:
-        raise error_at(arguments.call, "The loop is closed already", "`.assemble()`")
+        raise error_at(arguments.call, "The loop is closed already.", "`.assemble()`")
     if len(points) != needed or sketch.start is None:
-        first = f"{needed + 1} points to begin a loop"
-        wanted = first if sketch.start is None else f"{needed} or {needed + 1} points"
-        raise error_at(arguments.call, f"`{name}` has {len(arguments.positional)} points", wanted)
+        first = Message("{needed} points to begin a loop", needed=needed + 1)
+        wanted = first if sketch.start is None else Message("{n} or {m} points", n=needed, m=needed + 1)
+        raise error_at(arguments.call, "`{name}` has {n} points.", wanted, name=name, n=len(arguments.positional))
     if math.dist(_end(sketch), points[-1]) <= CLOSED_WITHIN:
-        raise error_at(arguments.call, f"`{name}` ends where it begins", "two different points")
+        raise error_at(arguments.call, "`{name}` ends where it begins.", Message("two different points"), name=name)
     edge = Line(points[0]) if needed == 1 else Arc(points[0], points[1])
     return replace(sketch, edges=(*sketch.edges, edge))
 
@@ -247,20 +261,24 @@ def _end(sketch: _InSketch) -> Point2:
 
 def _close(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     if not sketch.edges or sketch.closed:
-        raise error_at(arguments.call, "There is no open loop to close", "`.segment(...)` or `.arc(...)` before it")
+        raise error_at(
+            arguments.call, "There is no open loop to close.", Message("`.segment(...)` or `.arc(...)` before it")
+        )
     return replace(sketch, closed=True)
 
 
 def _assemble(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     if not sketch.edges:
-        raise error_at(arguments.call, "There are no edges to assemble", "`.segment(...)` or `.arc(...)` before it")
+        raise error_at(
+            arguments.call, "There are no edges to assemble.", Message("`.segment(...)` or `.arc(...)` before it")
+        )
     if not sketch.closed and math.dist(_end(sketch), sketch.start) > CLOSED_WITHIN:
-        raise error_at(arguments.call, "The loop is open", "`.close()` before `.assemble()`")
+        raise error_at(arguments.call, "The loop is open.", Message("`.close()` before `.assemble()`"))
     edges = sketch.edges
     if len(edges) > 1 and isinstance(edges[-1], Line) and math.dist(edges[-1].end, sketch.start) <= CLOSED_WITHIN:
         edges = edges[:-1]  # the straight edge back to the start goes without saying
     if len(edges) < 2 and not isinstance(edges[0], Arc):
-        raise error_at(arguments.call, "The loop is a single line", "three straight edges or an arc")
+        raise error_at(arguments.call, "The loop is a single line.", Message("three straight edges or an arc"))
     return _with_step(sketch, Loop(sketch.start, edges), arguments, start=None, edges=(), closed=False)
 
 
@@ -272,7 +290,7 @@ def _with_step(sketch: _InSketch, shape, arguments: Arguments, **changes) -> _In
 def _push(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     node = arguments.need("locs", 0)
     if not isinstance(node, ast.List | ast.Tuple) or not node.elts:
-        raise error_at(node, "Not a list of points", "[(x,y),...]")
+        raise error_at(node, "Not a list of points.", "[(x,y),...]")
     return replace(sketch, places=tuple(tuple_of(element, 2) for element in node.elts))
 
 
@@ -293,29 +311,31 @@ def _face(sketch: _InSketch, arguments: Arguments, names: dict[str, _State]) -> 
     inner = _chain(node, names)
     if not isinstance(inner, _InSketch) or inner.finalized or not inner.steps or inner.edges:
         raise error_at(
-            node, "Not a finished sketch", "a sketch that ends in `.assemble()`, `.circle(...)` or `.rect(...)`"
+            node,
+            "Not a finished sketch.",
+            Message("a sketch that ends in `.assemble()`, `.circle(...)` or `.rect(...)`"),
         )
     return _with_step(sketch, Face(Sketch(inner.steps)), arguments)
 
 
 def _finalize(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     if sketch.edges:
-        raise error_at(arguments.call, "The loop is not assembled", "`.assemble()` before `.finalize()`")
+        raise error_at(arguments.call, "The loop is not assembled.", Message("`.assemble()` before `.finalize()`"))
     if not sketch.steps:
-        raise error_at(arguments.call, "The sketch is empty", "a loop, circle or rectangle")
+        raise error_at(arguments.call, "The sketch is empty.", Message("a loop, circle or rectangle"))
     return replace(sketch, finalized=True)
 
 
 def _extrude(sketch: _InSketch, arguments: Arguments, _) -> Program:
     if not sketch.finalized:
-        raise error_at(arguments.call, "The sketch is not finalized", "`.finalize()` before `.extrude(...)`")
+        raise error_at(arguments.call, "The sketch is not finalized.", Message("`.finalize()` before `.extrude(...)`"))
     node = arguments.need("until", 0)
     distance = number_of(node)
     if distance == 0:
-        raise error_at(node, "The extrusion's distance is zero", "any other number")
+        raise error_at(node, "The extrusion's distance is zero.", Message("any other number"))
     both = arguments.node("both")
     if both is not None and not (isinstance(both, ast.Constant) and isinstance(both.value, bool)):
-        raise error_at(both, "both is neither True nor False", "True or False")
+        raise error_at(both, "both is neither True nor False.", Message("True or False"))
     plane = _lifted(sketch.on, arguments.call)
     return _body(Extrusion(plane, Sketch(sketch.steps), distance, both is not None and both.value))
 
@@ -323,7 +343,9 @@ def _extrude(sketch: _InSketch, arguments: Arguments, _) -> Program:
 def _lifted(on: _OnPlane, call: ast.Call) -> Plane:
     """The plane of a sketch: an offset workplane is written as a plane whose origin is moved along the normal."""
     if on.center is not None:
-        raise error_at(call, "A sketch after moveTo is not in the language", "`.sketch()` on the workplane itself")
+        raise error_at(
+            call, "A sketch after moveTo is not in the language.", Message("`.sketch()` on the workplane itself")
+        )
     if on.offset == 0:
         return on.plane
     length = math.hypot(*on.plane.normal)
@@ -339,7 +361,13 @@ def _join(operation: Operation):
         node = arguments.need("toUnion", 0)
         other = _chain(node, names)
         if not isinstance(other, Program):
-            raise error_at(node, f"`{operation}` takes a solid, this is {_STATE_WORDS[type(other)]}", "a solid")
+            raise error_at(
+                node,
+                "`{verb}` takes a solid, this is {what}.",
+                Message("a solid"),
+                verb=operation,
+                what=_STATE_WORDS[type(other)],
+            )
         alone = len(other.steps) == 1 and other.placement is None
         before = body.steps if body.placement is None else (Step(Operation.UNION, body),)
         return Program((*before, Step(operation, other.steps[0].solid if alone else other)))
@@ -351,10 +379,10 @@ def _rotate(body: Program, arguments: Arguments, _) -> Program:
     """A turn about an axis through the origin; what was turned or moved before becomes a body within a body."""
     start, end = (arguments.need(name, index) for index, name in enumerate(("axisStartPoint", "axisEndPoint")))
     if tuple_of(start, 3) != (0, 0, 0):
-        raise error_at(start, "The axis does not start at the origin", "(0,0,0)")
+        raise error_at(start, "The axis does not start at the origin.", "(0,0,0)")
     axis = tuple_of(end, 3)
     if math.hypot(*axis) < 1e-9:
-        raise error_at(end, "The axis has no direction", "a point away from the origin")
+        raise error_at(end, "The axis has no direction.", Message("a point away from the origin"))
     degrees = arguments.number("angleDegrees", 2)
     steps = body.steps if body.placement is None else (Step(Operation.UNION, body),)
     return Program(steps, Placement(axis, degrees))

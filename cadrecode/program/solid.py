@@ -13,7 +13,7 @@ import manifold3d
 import numpy as np
 from manifold3d import CrossSection, FillRule, Manifold
 
-from cadrecode.errors import ProgramError
+from cadrecode.errors import Message, ProgramError
 from cadrecode.geometry import corner_crosses, fold_into_triangle, places_on, three_cornered, weld
 from cadrecode.program.language import (
     NOISE_DECIMALS,
@@ -83,7 +83,7 @@ def _build(program: Program, sagitta: float, solids: dict[Solid, Manifold] | Non
         body = body.transform(placing(program.placement))
     low, high = bounds(body)
     if body.is_empty() or body.volume() <= LEAST_VOLUME * float((high - low).max()) ** 3:
-        raise ProgramError("Nothing is left: the program's solid is empty.", expected="some volume")
+        raise ProgramError("Nothing is left: the program's solid is empty.", expected=Message("some volume"))
     return body
 
 
@@ -143,7 +143,7 @@ def build_solid(solid: Solid, sagitta: float | None = None) -> Manifold:
         return _without_noise(built, *solid.plane.origin, solid.height)
     area = cross_section(solid.sketch, sagitta)
     if area.is_empty():
-        raise ProgramError("A sketch has no area.", expected="a loop, circle or rectangle that encloses some")
+        raise ProgramError("A sketch has no area.", expected=Message("a loop, circle or rectangle that encloses some"))
     depth = abs(solid.distance)
     low, height = (-depth, 2 * depth) if solid.both else (min(solid.distance, 0), depth)
     built = Manifold.extrude(area, height).transform(_matrix(solid.plane, (0, 0, low)))
@@ -298,10 +298,12 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray) -> Manifold:
     solid = Manifold(mesh)
     if solid.status() != manifold3d.Error.NoError or solid.is_empty():
         raise ProgramError(
-            f"The mesh is not a closed solid ({solid.status().name}).", expected="a watertight mesh without gaps"
+            "The mesh is not a closed solid ({status}).",
+            expected=Message("a watertight mesh without gaps"),
+            status=solid.status().name,
         )
     if solid.volume() < 0:
-        raise ProgramError("The mesh is inside out.", expected="triangles that face outward")
+        raise ProgramError("The mesh is inside out.", expected=Message("triangles that face outward"))
     return solid
 
 

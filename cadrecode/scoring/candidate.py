@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cadrecode.cloud import read_mesh
-from cadrecode.errors import PointCloudError, ProgramError
+from cadrecode.errors import Message, PointCloudError, ProgramError, at_line, foreign
 from cadrecode.kernel.sandbox import Outcome
 from cadrecode.program import Program, build, from_mesh, mesh_of, parse, write
 
@@ -93,7 +93,7 @@ def build_text(text: str, sandbox: Sandbox | None = None) -> Candidate:
     Returns: Never raises for a bad text: the outcome says what became of it.
     """
     if not text.strip():
-        return Candidate(text, Outcome.NO_SHAPE, "the program is empty")
+        return Candidate(text, Outcome.NO_SHAPE, Message("the program is empty"))
     try:
         program = parse(text)
     except ProgramError as error:
@@ -109,9 +109,9 @@ def _python_problem(text: str) -> str:
     try:
         ast.parse(text)
     except SyntaxError as error:
-        return f"line {error.lineno}, column {error.offset}: {error.msg}"
+        return at_line(foreign(error.msg), error.lineno, error.offset)
     except (ValueError, RecursionError, MemoryError) as error:  # null bytes; nesting deeper than the parser's stack
-        return f"Python cannot read it: {error or type(error).__name__}"
+        return Message("Python cannot read it: {error}", error=error or type(error).__name__)
     return ""
 
 
@@ -123,4 +123,6 @@ def _build_in_sandbox(text: str, sandbox: Sandbox) -> Candidate:
         try:
             return Candidate(text, Outcome.OK, "", None, from_mesh(*read_mesh(execution.files["stl"])))
         except (PointCloudError, ProgramError) as error:
-            return Candidate(text, Outcome.INVALID, f"its tessellation is not a closed solid: {error}")
+            return Candidate(
+                text, Outcome.INVALID, Message("its tessellation is not a closed solid: {error}", error=error)
+            )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, read_mesh
-from cadrecode.errors import DatasetError, KernelError, PointCloudError
+from cadrecode.errors import DatasetError, KernelError, Message, PointCloudError
 from cadrecode.invent.draw import FAMILIES
 from cadrecode.invent.held_out import held_out
 from cadrecode.program import build, mesh_of
@@ -61,11 +61,14 @@ def load_targets(
         files = [path]
     else:
         raise DatasetError(
-            f"{source} is no folder, mesh file or .npz. Give a folder of meshes, an .npz of <id>_v and <id>_f arrays, "
-            "or invent:<family>:<count>."
+            "{source} is no folder, mesh file or .npz. Give a folder of meshes, an .npz of <id>_v and <id>_f "
+            "arrays, or invent:<family>:<count>.",
+            source=source,
         )
     if not files:
-        raise DatasetError(f"{path} holds no meshes. Readable: {', '.join(sorted(suffixes))}.")
+        raise DatasetError(
+            "{name} holds no meshes. Readable: {suffixes}.", name=path, suffixes=", ".join(sorted(suffixes))
+        )
     for file in _draw([file for file in files if ids is None or file.stem in ids], limit, seed):
         try:
             yield Shape(file.stem, *read_mesh(file))
@@ -85,18 +88,26 @@ def _from_npz(path: Path, limit: int | None, seed: int, wanted: Collection[str] 
         names = set(arrays.files)
         ids = sorted(name[:-2] for name in names if name.endswith("_v"))
         if not ids:
-            raise DatasetError(f"{path.name} holds no arrays named <id>_v. Found: {', '.join(sorted(names)[:4])} ...")
+            raise DatasetError(
+                "{name} holds no arrays named <id>_v. Found: {names} ...",
+                name=path.name,
+                names=", ".join(sorted(names)[:4]),
+            )
         for id in _draw([id for id in ids if wanted is None or id in wanted], limit, seed):
             if f"{id}_f" in names:
                 yield Shape(id, arrays[f"{id}_v"].astype(np.float64), arrays[f"{id}_f"].astype(np.int64))
             else:
-                yield Skipped(id, f"{id}_v has no {id}_f beside it")
+                yield Skipped(id, Message("{name}_v has no {name}_f beside it", name=id))
 
 
 def _invented(source: str, limit: int | None, ids: Collection[str] | None) -> Iterator[Shape]:
     match = re.fullmatch(r"invent:([\w-]+)(?::(\d+))?", source)
     if not match or match[1] not in FAMILIES:
-        raise DatasetError(f"{source!r}: expected invent:<family>:<count> with one of {', '.join(FAMILIES)}.")
+        raise DatasetError(
+            "{source!r}: expected invent:<family>:<count> with one of {names}.",
+            source=source,
+            names=", ".join(FAMILIES),
+        )
     family, count = match[1], int(match[2] or 100)
     for index in range(min(count, limit or count)):
         id = f"{family}-{index:04d}"

@@ -44,7 +44,9 @@ class Precision:
             os.environ["CUDA_VISIBLE_DEVICES"] = config.device.removeprefix("cuda:")  # Trainer takes the first it sees
         device = pick_device("cuda" if config.device.startswith("cuda") else config.device)
         if device.type == "cuda" and not torch.cuda.is_available():
-            raise ConfigError(f"device is {config.device}, and torch finds no CUDA here. Set device to auto or cpu.")
+            raise ConfigError(
+                "device is {device}, and torch finds no CUDA here. Set device to auto or cpu.", device=config.device
+            )
         if device.type != "cuda":
             mixed = config.mixed_precision if device.type == "cpu" else "no"
             dtype = cpu_training_dtype(mixed, config.quantization)

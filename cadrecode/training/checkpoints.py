@@ -11,7 +11,7 @@ from typing import Any
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import EncodedPair
-from cadrecode.errors import RunError
+from cadrecode.errors import Message, RunError
 from cadrecode.model.hub import find_folder
 from cadrecode.model.weights import weights_fingerprint
 from cadrecode.runs import ORIGIN, SEAL, Run, checkpoint_step, seal_checkpoint
@@ -51,19 +51,38 @@ def refuse_strangers(checkpoint: Path, origin: dict[str, Any]) -> None:
     """
     path = checkpoint / ORIGIN
     if not path.is_file():
-        raise RunError(f"{checkpoint} does not say what it was trained on ({ORIGIN} is missing): start anew.")
+        raise RunError(
+            "{checkpoint} does not say what it was trained on ({file} is missing): start anew.",
+            checkpoint=checkpoint,
+            file=ORIGIN,
+        )
     then = json.loads(path.read_text(encoding="utf-8"))
     for name in MUST_AGREE:
         before, now = then["settings"].get(name), origin["settings"][name]
         if before != now:
-            raise RunError(f"{checkpoint} was trained with {name} {before}, and the settings say {now}.")
+            raise RunError(
+                "{folder} was trained with {name} {then}, and the settings say {now}.",
+                folder=checkpoint,
+                name=name,
+                then=before,
+                now=now,
+            )
     if then["base_weights"] != origin["base_weights"]:
         base = origin["settings"]["base_model_name"]
-        raise RunError(f"{checkpoint} was trained on other weights than those that {base} holds now.")
+        raise RunError(
+            "{checkpoint} was trained on other weights than those that {base} holds now.",
+            checkpoint=checkpoint,
+            base=base,
+        )
     if then["data"] != origin["data"]:
         raise RunError(
-            f"{checkpoint} was trained on {then['programs']:,} programs of {then['train_data_path']}; these are "
-            f"{origin['programs']:,} of {origin['train_data_path']}, and not the same. Start a new run for other data."
+            "{checkpoint} was trained on {programs:,} programs of {source}; these are {other_programs:,} of {other}, "
+            "and not the same. Start a new run for other data.",
+            checkpoint=checkpoint,
+            programs=then["programs"],
+            source=then["train_data_path"],
+            other_programs=origin["programs"],
+            other=origin["train_data_path"],
         )
     both = [(name, then["settings"].get(name), origin["settings"][name]) for name in SHOULD_AGREE]
     both.append(("processes", then.get("processes", origin["processes"]), origin["processes"]))
@@ -99,8 +118,16 @@ def not_written(folder: Path, error: Exception) -> RunError:
     forget_checkpoint(folder)
     free = shutil.disk_usage(folder.parent).free / 2**20
     good = Run(folder.parent).checkpoints()
-    rest = f"{good[-1]} is whole: go on from it with --resume_from_checkpoint last." if good else "There is no other."
+    rest = (
+        Message("{name} is whole: go on from it with --resume_from_checkpoint last.", name=good[-1])
+        if good
+        else Message("There is no other.")
+    )
     return RunError(
-        f"The checkpoint of step {checkpoint_step(folder)} could not be written ({error}); {free:,.0f} MB are free on "
-        f"that disk. Make room, set save_total_limit lower, or merge_final_only true. {rest}"
+        "The checkpoint of step {step} could not be written ({error}); {free:,.0f} MB are "
+        "free on that disk. Make room, set save_total_limit lower, or merge_final_only true. {rest}",
+        step=checkpoint_step(folder),
+        error=error,
+        free=free,
+        rest=rest,
     )

@@ -25,7 +25,7 @@ from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
 from cadrecode.data.dataset import require
 from cadrecode.data.pairs import Programs
-from cadrecode.errors import CadrecodeError, ConfigError, RunError
+from cadrecode.errors import CadrecodeError, ConfigError, Message, RunError, joined
 from cadrecode.model import adapters, sharding
 from cadrecode.model.team import Team
 from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
@@ -44,7 +44,9 @@ log = logging.getLogger(__name__)
 
 CHECKED_PAIRS = 4  # pairs on which a saved adapter must have the loss of the one in memory
 ADAPTER_FILES = (adapters.CONFIG_FILE, adapters.WEIGHTS_FILE)
-DISK_FULL = "The disk is full. Make room; the last complete checkpoint is whole: --resume_from_checkpoint last."
+DISK_FULL = Message(
+    "The disk is full. Make room; the last complete checkpoint is whole: --resume_from_checkpoint last."
+)
 
 
 def train(config: TrainConfig, run: Run) -> Path:
@@ -263,7 +265,12 @@ def _room_for_tokens(config: TrainConfig, model) -> int:
     room = min(config.max_seq_length - config.n_points, model.config.max_position_embeddings - model.n_point_tokens)
     wanted = model.point_settings.n_points
     if config.n_points < model.n_point_tokens or (wanted != config.n_points and model.point_settings.kind == "fourier"):
-        raise ConfigError(f"n_points is {config.n_points}; {config.base_model_name} reads {wanted} points.")
+        raise ConfigError(
+            "n_points is {n_points}; {base} reads {wanted} points.",
+            n_points=config.n_points,
+            base=config.base_model_name,
+            wanted=wanted,
+        )
     return room
 
 
@@ -305,9 +312,15 @@ def _checkpoint_to_resume(config: TrainConfig, run: Run) -> Path | None:
     folder = run.latest_checkpoint() if wanted in ("last", "true", "True") else Path(wanted)
     problems = checkpoint_problems(folder)
     if problems:
-        raise RunError(f"{folder} cannot be resumed from: {'; '.join(problems)}.")
+        raise RunError(
+            "{checkpoint} cannot be resumed from: {why}.", checkpoint=folder, why=joined("{first}; {second}", problems)
+        )
     if checkpoint_step(folder) >= config.max_steps:
-        raise RunError(f"{folder} has all of max_steps ({config.max_steps}) behind it. Raise max_steps to go on.")
+        raise RunError(
+            "{folder} has all of max_steps ({max_steps}) behind it. Raise max_steps to go on.",
+            folder=folder,
+            max_steps=config.max_steps,
+        )
     _refuse_other_adapter(folder, config)
     return folder
 
@@ -324,7 +337,13 @@ def _refuse_other_adapter(folder: Path, config: TrainConfig) -> None:
         ("use_dora", saved.get("use_dora", False), config.use_dora),
     ):
         if then != now:
-            raise RunError(f"{folder} was trained with {name} {then}, and the settings say {now}.")
+            raise RunError(
+                "{folder} was trained with {name} {then}, and the settings say {now}.",
+                folder=folder,
+                name=name,
+                then=then,
+                now=now,
+            )
 
 
 def _check_batch(trainer: AdapterTrainer, pairs: list[EncodedPair], config: TrainConfig) -> dict[str, torch.Tensor]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from cadrecode.config import TrainConfig
-from cadrecode.errors import CadrecodeError, DatasetError, RunError
+from cadrecode.errors import CadrecodeError, DatasetError, Message, RunError
 from cadrecode.estimate import GIB, Estimate, estimate
 from cadrecode.model.hub import find_folder
 from cadrecode.model.network import IGNORED
@@ -44,12 +44,14 @@ def out_of_memory(config: TrainConfig, longest: int | None = None) -> RunError:
     except CadrecodeError as error:  # the advice below still holds
         advice = None
         log.info("No estimate: %s", error)
-    general = (
-        f"Set per_device_train_batch_size to {min(4, max(1, batch // 2))} (it is {batch}) and "
-        f"gradient_accumulation_steps to {max(steps, 8)}, turn on gradient_checkpointing, use --use_qlora, or take a "
-        "smaller base."
+    general = Message(
+        "Set per_device_train_batch_size to {n} (it is {now}) and gradient_accumulation_steps to "
+        "{steps}, turn on gradient_checkpointing, use --use_qlora, or take a smaller base.",
+        n=min(4, max(1, batch // 2)),
+        now=batch,
+        steps=max(steps, 8),
     )
-    return RunError(f"Out of memory. {advice or general}")
+    return RunError("Out of memory. {advice}", advice=advice or general)
 
 
 def try_longest_batch(trainer, config: TrainConfig) -> None:
@@ -74,7 +76,9 @@ def try_longest_batch(trainer, config: TrainConfig) -> None:
         del batch
         free_memory()
     if not loss.isfinite():
-        raise RunError(f"The loss of the longest batch is {float(loss)} before the first step: the base is broken.")
+        raise RunError(
+            "The loss of the longest batch is {loss} before the first step: the base is broken.", loss=float(loss)
+        )
     log.info("Preflight: the longest batch (%d programs of up to %d tokens) fits.", size, tokens)
 
 
@@ -90,7 +94,9 @@ def check_labels(trainer, tokenizer) -> None:
     for row, entry in zip(labels, views.encoded[:shown]):
         asked = row[row != IGNORED].tolist()
         if asked[-1] != end or decode_program(tokenizer, asked) != entry.pair.text:
-            raise DatasetError(f"{entry.pair.name}: the labels do not give back the program. The tokenizer loses text.")
+            raise DatasetError(
+                "{name}: the labels do not give back the program. The tokenizer loses text.", name=entry.pair.name
+            )
 
 
 def check_disk(config: TrainConfig, folder: Path, trainable: int) -> None:
@@ -108,9 +114,14 @@ def check_disk(config: TrainConfig, folder: Path, trainable: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise RunError(
-            f"{folder} has {free / GIB:.1f} GB free; up to {needed / GIB:.1f} GB will be written: {kept} checkpoints "
-            f"of {(checkpoint + merged * config.merge_at_checkpoints) / GIB:.2f} GB"
-            f"{' and a merged model' * config.auto_merge_final}. Make room, or set save_total_limit lower"
-            f"{', or merge_final_only true' * config.merge_at_checkpoints}."
+            "{folder} has {free:.1f} GB free; up to {needed:.1f} GB will be written: {n} checkpoints "
+            "of {size:.2f} GB{more}. Make room, or set save_total_limit lower{or_else}.",
+            folder=folder,
+            free=free / GIB,
+            needed=needed / GIB,
+            n=kept,
+            size=(checkpoint + merged * config.merge_at_checkpoints) / GIB,
+            more=Message(" and a merged model") if config.auto_merge_final else "",
+            or_else=Message(", or merge_final_only true") if config.merge_at_checkpoints else "",
         )
     log.info("Disk: up to %.2f GB will be written, %.0f GB are free.", needed / GIB, free / GIB)

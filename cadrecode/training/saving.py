@@ -32,8 +32,11 @@ def check_saved(config: TrainConfig, folder: Path, batch: dict[str, torch.Tensor
     exact = precision.dtype == torch.float32 and config.quantization is None
     if not abs(loss - expected) <= (LOSS_TOLERANCE if exact else LOSS_TOLERANCE_HALF) * max(1.0, expected):
         raise ModelError(
-            f"The saved adapter has loss {loss:.4f} where the trained model had {expected:.4f}: it is not what was "
-            f"trained. The last checkpoint in {folder} may be sound."
+            "The saved adapter has loss {loss:.4f} where the trained model had {expected:.4f}: it is not "
+            "what was trained. The last checkpoint in {folder} may be sound.",
+            loss=loss,
+            expected=expected,
+            folder=folder,
         )
     log.info("Checked: the saved adapter on a fresh base has the live model's loss (%.6f, %.6f)", expected, loss)
 

@@ -25,8 +25,9 @@ def prepare_tracker(tracker: str, run_folder: Path) -> None:
         return
     if importlib.util.find_spec(tracker) is None:
         raise ConfigError(
-            f"report_to is {tracker}, which is not installed: pip install {tracker} (or report_to none: the run folder "
-            "has all figures, too)."
+            "report_to is {name}, which is not installed: pip install {name} (or report_to none: the run "
+            "folder has all figures, too).",
+            name=tracker,
         )
     for name, value in OFFLINE[tracker].items():
         place = os.environ.setdefault(name, value.format(run=run_folder.absolute()))

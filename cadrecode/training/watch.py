@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Views
-from cadrecode.errors import ProgramError, RunError
+from cadrecode.errors import Message, ProgramError, RunError
 from cadrecode.model.decode import generate
 from cadrecode.model.team import Team
 from cadrecode.program import build, iou, mesh_of, parse
@@ -140,18 +140,28 @@ class RunFolder(TrainerCallback):
 
     def _refuse_divergence(self, step: int, loss: float, learning_rate: float) -> None:
         """Raises: RunError: the loss is no number, or far above what it once was, time after time."""
-        advice = (
-            f"Set learning_rate to {min(1e-4, self.config.learning_rate / 4):g} (it is {self.config.learning_rate:g}) "
-            f"and warmup_steps to {max(2 * self.config.warmup_steps, self.config.max_steps // 25)}; lora_r 32 with "
-            "lora_alpha 64 also helps. The last checkpoint is as it was."
+        advice = Message(
+            "Set learning_rate to {rate:g} (it is {now:g}) and warmup_steps to {n}; lora_r 32 with "
+            "lora_alpha 64 also helps. The last checkpoint is as it was.",
+            rate=min(1e-4, self.config.learning_rate / 4),
+            now=self.config.learning_rate,
+            n=max(2 * self.config.warmup_steps, self.config.max_steps // 25),
         )
         if not math.isfinite(loss):
-            raise RunError(f"The loss at step {step} is no number: training diverged. {advice} Prefer bf16 to fp16.")
+            raise RunError(
+                "The loss at step {step} is no number: training diverged. {advice} Prefer bf16 to fp16.",
+                step=step,
+                advice=advice,
+            )
         self.lowest = min(self.lowest, loss)
         self.exploded = self.exploded + 1 if loss > EXPLODED * self.lowest + EXPLODED_BY else 0
         if self.exploded >= EXPLODED_TIMES:
             raise RunError(
-                f"The loss is {loss:.3g} at step {step}, after {self.lowest:.3g}: training diverged. {advice}"
+                "The loss is {loss:.3g} at step {step}, after {lowest:.3g}: training diverged. {advice}",
+                loss=loss,
+                step=step,
+                lowest=self.lowest,
+                advice=advice,
             )
 
     def _tell(self, state: State, trainer) -> None:

@@ -50,7 +50,7 @@ def logins(auth: str | None, guest: str | None, share: bool) -> Logins:
     if found.guest and not found.owner:
         raise ConfigError("--guest is a login beside the owner's: add --auth user:password")
     if found.guest and found.guest[0] == found.owner[0]:
-        raise ConfigError(f"--auth and --guest both say {found.guest[0]}: they need two names")
+        raise ConfigError("--auth and --guest both say {name}: they need two names", name=found.guest[0])
     return found
 
 
@@ -59,7 +59,7 @@ def _login(option: str, text: str | None) -> Login | None:
         return None
     user, colon, password = text.partition(":")
     if not (user and colon and password):
-        raise ConfigError(f"{option} needs a name and a password: {option} user:password")
+        raise ConfigError("{option} needs a name and a password: {option} user:password", option=option)
     return user, password
 
 

@@ -40,7 +40,9 @@ def unpack(path: Path, folder: Path, suffixes: Collection[str]) -> tuple[list[Pa
                 left -= _copy(archive, entry, target, left, path)
                 files.append(target)
     except BROKEN as error:
-        raise ArchiveError(f"{path.name} is not a zip file, or it is cut short: {error}.") from error
+        raise ArchiveError(
+            "{name} is not a zip file, or it is cut short: {error}.", name=path.name, error=error
+        ) from error
     return files, [one.filename for one in entries if one not in wanted]
 
 
@@ -52,11 +54,16 @@ def _hidden(name: str) -> bool:
 
 def _check(path: Path, wanted: list[zipfile.ZipInfo]) -> None:
     if len(wanted) > MOST_FILES:
-        raise ArchiveError(f"{path.name} holds {len(wanted):,} files; at most {MOST_FILES} are taken at once.")
+        raise ArchiveError(
+            "{name} holds {n:,} files; at most {most} are taken at once.",
+            name=path.name,
+            n=len(wanted),
+            most=MOST_FILES,
+        )
     if sum(one.file_size for one in wanted) > MOST_BYTES:
-        raise ArchiveError(f"{path.name} unpacks to over {MOST_BYTES / 1024**3:.0f} GB. Split it.")
+        raise ArchiveError("{name} unpacks to over {most:.0f} GB. Split it.", name=path.name, most=MOST_BYTES / 1024**3)
     if any(one.flag_bits & 0x1 for one in wanted):
-        raise ArchiveError(f"{path.name} is encrypted. Pack it again without a password.")
+        raise ArchiveError("{name} is encrypted. Pack it again without a password.", name=path.name)
 
 
 def _safe(name: str) -> str:
@@ -79,6 +86,10 @@ def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: 
         while piece := source.read(SLICE):
             written += len(piece)
             if written > left:
-                raise ArchiveError(f"{path.name} unpacks to over {MOST_BYTES / 1024**3:.0f} GB. Split it.")
+                raise ArchiveError(
+                    "{name} unpacks to over {most:.0f} GB. Split it.",
+                    name=path.name,
+                    most=MOST_BYTES / 1024**3,
+                )
             out.write(piece)
     return written

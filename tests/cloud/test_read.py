@@ -111,7 +111,7 @@ def test_flat_and_straight_clouds_are_allowed_with_a_warning(tmp_path, scale):
 def test_too_many_points_are_thinned_and_said(tmp_path, monkeypatch, suffix):
     """With a limit of 5,000 instead of 20 million, and blocks of 1,000, so that thinning happens on the way."""
     for module in ("rows", "arrays", "number_lines", "ply", "pcd"):
-        monkeypatch.setattr(f"cadrecode.cloud.{module}.ROWS_PER_BLOCK", 1000)
+        monkeypatch.setattr(f"cadrecode.formats.{module}.ROWS_PER_BLOCK", 1000)
     n = 40_000
     points = np.column_stack([np.arange(n), np.arange(n) % 7, np.arange(n) % 11]).astype(np.float32)
     file = tmp_path / f"a{suffix}"

@@ -83,7 +83,7 @@ def offer_merged(name: str | None, services: Services) -> list[Path]:
     """
     info = find_adapter(services.runs_dir, name)
     if info.merged is None:
-        raise ModelError(f"{info.name} has not been merged yet: press Merge first.")
+        raise ModelError("{name} has not been merged yet: press Merge first.", name=info.name)
     files = sorted(p for p in info.merged.iterdir() if p.is_file())
     if folder_size(info.merged) <= ONE_FILE_BYTES:
         return [pack(files, services.runs_dir / DOWNLOADS / f"{info.name}-merged_model.zip")]
@@ -137,7 +137,9 @@ def check(path: Path) -> None:
             _check_config(path.name, packed.read(entries[CONFIG_FILE]))
             _check_weights(path.name, packed, entries[WEIGHTS_FILE])
     except (*archive.BROKEN, OSError, RuntimeError) as error:
-        raise ModelError(f"{path.name} is not a zip file, or it is cut short: {error}.") from error
+        raise ModelError(
+            "{name} is not a zip file, or it is cut short: {error}.", name=path.name, error=error
+        ) from error
 
 
 def _entries(name: str, packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -149,15 +151,20 @@ def _entries(name: str, packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             continue
         _check_place(name, entry, where)
         if where.name in entries:
-            raise ModelError(f"{name} holds {where.name} twice. Pack one adapter alone.")
+            raise ModelError("{name} holds {file} twice. Pack one adapter alone.", name=name, file=where.name)
         entries[where.name] = entry
     for needed in (CONFIG_FILE, WEIGHTS_FILE):
         if needed not in entries:
-            raise ModelError(f"{name} holds no {needed}, so it is no adapter. Pack the files of its folder.")
+            raise ModelError(
+                "{name} holds no {file}, so it is no adapter. Pack the files of its folder.", name=name, file=needed
+            )
     total = sum(entry.file_size for entry in entries.values())
     if total > MOST_BYTES:
         raise ModelError(
-            f"{name} unpacks to {html.file_size(total)}; adapters of up to {MOST_BYTES / 1e9:g} GB are taken."
+            "{name} unpacks to {size}; adapters of up to {most:g} GB are taken.",
+            name=name,
+            size=html.file_size(total),
+            most=MOST_BYTES / 1e9,
         )
     return entries
 
@@ -165,25 +172,36 @@ def _entries(name: str, packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 def _check_place(name: str, entry: zipfile.ZipInfo, where: PurePosixPath) -> None:
     raw = entry.filename
     if "\\" in raw or raw.startswith("/") or ":" in raw or ".." in where.parts:
-        raise ModelError(f"{name} holds {raw!r}, a path that leads out of its folder: it is not unpacked.")
+        raise ModelError(
+            "{name} holds {path!r}, a path that leads out of its folder: it is not unpacked.", name=name, path=raw
+        )
     if entry.external_attr >> 28 == 0xA:  # S_IFLNK in the upper bits
-        raise ModelError(f"{name} holds {raw!r}, a link to another place: it is not unpacked.")
+        raise ModelError("{name} holds {path!r}, a link to another place: it is not unpacked.", name=name, path=raw)
     if entry.flag_bits & 0x1:
-        raise ModelError(f"{name} is encrypted. Pack it again without a password.")
+        raise ModelError("{name} is encrypted. Pack it again without a password.", name=name)
     suffix = where.suffix.lower()
     if suffix in PICKLES:
-        raise ModelError(f"{name} holds {where.name}, which can run code when it is read. Save it as safetensors.")
+        raise ModelError(
+            "{name} holds {file}, which can run code when it is read. Save it as safetensors.",
+            name=name,
+            file=where.name,
+        )
     if suffix not in ALLOWED:
-        raise ModelError(f"{name} holds {where.name}; an adapter is made of {', '.join(ALLOWED)} files alone.")
+        raise ModelError(
+            "{name} holds {file}; an adapter is made of {suffixes} files alone.",
+            name=name,
+            file=where.name,
+            suffixes=", ".join(ALLOWED),
+        )
 
 
 def _check_config(name: str, raw: bytes) -> None:
     try:
         config = json.loads(raw)
     except ValueError as error:
-        raise ModelError(f"{name}: {CONFIG_FILE} is not JSON ({error}).") from error
+        raise ModelError("{name}: {file} is not JSON ({error}).", name=name, file=CONFIG_FILE, error=error) from error
     if not isinstance(config, dict) or config.get("peft_type") != "LORA" or not isinstance(config.get("r"), int):
-        raise ModelError(f"{name}: {CONFIG_FILE} describes no LoRA adapter.")
+        raise ModelError("{name}: {file} describes no LoRA adapter.", name=name, file=CONFIG_FILE)
 
 
 def _check_weights(name: str, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
@@ -192,7 +210,7 @@ def _check_weights(name: str, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -
         start = file.read(8)
         length = int.from_bytes(start, "little")
         if len(start) < 8 or length > min(MOST_HEADER_BYTES, entry.file_size - 8):
-            raise ModelError(f"{name}: {WEIGHTS_FILE} is not a safetensors file.")
+            raise ModelError("{name}: {file} is not a safetensors file.", name=name, file=WEIGHTS_FILE)
         raw = file.read(length)
     try:
         listed = {key: one for key, one in json.loads(raw).items() if key != "__metadata__"}
@@ -202,8 +220,12 @@ def _check_weights(name: str, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -
             for one in listed.values()
         )
     except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
-        raise ModelError(f"{name}: {WEIGHTS_FILE} is not a safetensors file ({error}).") from error
+        raise ModelError(
+            "{name}: {file} is not a safetensors file ({error}).", name=name, file=WEIGHTS_FILE, error=error
+        ) from error
     if not inside:
-        raise ModelError(f"{name}: {WEIGHTS_FILE} is cut short, or lists what it does not hold.")
+        raise ModelError("{name}: {file} is cut short, or lists what it does not hold.", name=name, file=WEIGHTS_FILE)
     if not any("lora_A" in key for key in listed) or not any("point_encoder" in key for key in listed):
-        raise ModelError(f"{name} holds no LoRA weights with their point encoder: without it an adapter is worthless.")
+        raise ModelError(
+            "{name} holds no LoRA weights with their point encoder: without it an adapter is worthless.", name=name
+        )

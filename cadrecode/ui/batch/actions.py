@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES
 from cadrecode.config import ReconstructConfig
-from cadrecode.errors import CadrecodeError
+from cadrecode.errors import CadrecodeError, Message
 from cadrecode.ui import archive, models
 from cadrecode.ui.background import Report
 from cadrecode.ui.reconstruct.actions import open_cloud, rebuild
@@ -90,14 +90,18 @@ def gather(
             refused.append(_unreadable(path.name))
     if not scans:
         raise CadrecodeError(
-            "There is no cloud, mesh or STEP file to rebuild. "
-            + (f"{refused[0].name}: {refused[0].why}" if refused else "Drop several files, or a zip of them.")
+            "There is no cloud, mesh or STEP file to rebuild. {hint}",
+            hint=Message("{name}: {reason}", name=refused[0].name, reason=refused[0].why)
+            if refused
+            else Message("Drop several files, or a zip of them."),
         )
     return Batch(tuple(scans), tuple(refused), folder, config, base, adapter)
 
 
 def _unreadable(name: str) -> Row:
-    return Row(name, FAILED, why=f"not a kind of file that is read ({', '.join(sorted(READABLE))})")
+    return Row(
+        name, FAILED, why=Message("not a kind of file that is read ({suffixes})", suffixes=", ".join(sorted(READABLE)))
+    )
 
 
 def rebuild_all(

@@ -9,6 +9,7 @@ from functools import partial
 import gradio as gr
 
 from cadrecode.config import UNITS, ReconstructConfig
+from cadrecode.errors import Message
 from cadrecode.ui import events, models
 from cadrecode.ui.background import Result, follow
 from cadrecode.ui.batch import actions as batching
@@ -105,7 +106,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
         with services.stoppable(visitor) as stop:
             try:
-                config = ReconstructConfig.from_values(dict(zip(settings, values)), source="form")
+                config = ReconstructConfig.from_values(dict(zip(settings, values)), source=Message("form"))
                 job = batching.gather(uploads or [], folder, config, base, adapter)
                 for item in follow(work):
                     shown = rows_html(*shape, cells(rows, config.unit, words), pickable=False)

@@ -10,7 +10,7 @@ from functools import partial
 import gradio as gr
 
 from cadrecode.config import UNITS, ReconstructConfig
-from cadrecode.errors import CadrecodeError, ProgramError
+from cadrecode.errors import CadrecodeError, Message, ProgramError
 from cadrecode.part import Part
 from cadrecode.ui import events, models
 from cadrecode.ui.background import Result, follow
@@ -228,7 +228,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             yield gr.skip(), html.progress(words.stage("loading"), 0, 1), *busy
 
             def work(report):
-                config = ReconstructConfig.from_values(values, source="form")
+                config = ReconstructConfig.from_values(values, source=Message("form"))
                 return rebuild(now, config, services, report, stop.is_set, base=base, adapter=adapter)
 
             try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cadrecode.config import TrainConfig, load_yaml
-from cadrecode.errors import ConfigError
+from cadrecode.errors import ConfigError, Message
 from cadrecode.jobs import queue
 from cadrecode.shipped import CONFIGS
 from cadrecode.ui.draw import film, form, html
@@ -65,7 +65,7 @@ def data_path(source: str, family: str, count: float | None, path: str | None) -
     if not path:
         raise ConfigError("Give the folder of .py programs or the .jsonl file to train on.")
     if not Path(path).expanduser().exists():
-        raise ConfigError(f"There is no folder or file {path} on the machine that runs the app.")
+        raise ConfigError("There is no folder or file {path} on the machine that runs the app.", path=path)
     return str(Path(path).expanduser())
 
 
@@ -106,7 +106,7 @@ def _look_into(data: str) -> tuple[Programs, int]:
 
 def start(values: Mapping[str, Any], runs_dir: Path, name: str | None = None, processes: float | None = 1) -> str:
     """Form values in, the run's name out. Raises ConfigError: settings that are impossible or at odds."""
-    config, count = TrainConfig.from_values(values, source="form"), whole(processes)
+    config, count = TrainConfig.from_values(values, source=Message("form")), whole(processes)
     return queue.start(config, runs_dir, run_name(name, config.train_data_path), count).name
 
 
@@ -138,7 +138,7 @@ def settings_file(values: Mapping[str, Any], name: str | None) -> tuple[str, str
 
     Raises: ConfigError: they are impossible or at odds.
     """
-    config = TrainConfig.from_values(values, source="form")
+    config = TrainConfig.from_values(values, source=Message("form"))
     return f"{run_name(name, config.train_data_path)}.yaml", config.to_yaml()
 
 
@@ -157,7 +157,7 @@ def badge(
     Raises: ConfigError, ModelError: there is nothing to judge.
     """
     count = whole(processes)
-    found = (judge or _estimate)(TrainConfig.from_values(values, source="form"), count)
+    found = (judge or _estimate)(TrainConfig.from_values(values, source=Message("form")), count)
     kind = {"fits": "done", "tight": "tight"}.get(found.verdict, "failed")
     needs = words("fit.needs", peak=html.file_size(found.peak_bytes), room=html.file_size(found.available_bytes))
     needs += f" ({words('fit.each', n=count)})" * (count > 1)
@@ -180,7 +180,7 @@ def changes(
     processes: float | None = 1,
 ) -> dict[str, Any]:
     """Settings that would make it fit; none where it fits, or where nothing alone would do."""
-    return dict((judge or _estimate)(TrainConfig.from_values(values, source="form"), whole(processes)).changes)
+    return dict((judge or _estimate)(TrainConfig.from_values(values, source=Message("form")), whole(processes)).changes)
 
 
 def _estimate(config: TrainConfig, processes: int) -> Estimate:

@@ -32,7 +32,9 @@ def existing(runs_dir: Path, name: str | None) -> Run:
     """The run of that name. Raises RunError: none was chosen, or it is gone."""
     run = find(runs_dir, name)
     if run is None:
-        raise RunError("Pick a run in the list first." if not name else f"There is no run named {name} any more.")
+        if not name:
+            raise RunError("Pick a run in the list first.")
+        raise RunError("There is no run named {name} any more.", name=name)
     return run
 
 
@@ -96,7 +98,7 @@ def look(run: Run, words: Words) -> RunView:
         step, total = fetched
     lines += html.bar(step, total)
     if status.get("error"):
-        lines += html.bad(words.said(str(status["error"])))
+        lines += html.bad(words.said(status["error"]))
     hindrance = queue.why_not_resumable(run) if state in (State.FAILED, State.STOPPED) else None
     if hindrance:
         lines += html.warning(words.said(hindrance))
