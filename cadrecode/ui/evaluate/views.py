@@ -162,7 +162,8 @@ def skipped(reports: Sequence[ModelReport], words: Words) -> str:
     if not missed:
         return ""
     return html.more(
-        words("evaluate.skipped", n=len(missed)), [f"{one['id']}: {words.said(one['reason'])}" for one in missed]
+        words("evaluate.skipped", n=len(missed)),
+        [f"{one['id']}: {words.said(restored(one)['reason'])}" for one in missed],
     )
 
 
