@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from cadrecode.config import EvaluationConfig
-from cadrecode.errors import DatasetError
+from cadrecode.errors import DatasetError, restored
 from cadrecode.jobs import evaluating, queue
 from cadrecode.jobs.evaluating import name_of
 from cadrecode.runs import Kind, Run, State
