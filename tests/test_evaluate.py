@@ -130,6 +130,7 @@ def test_the_choice_is_made_by_the_cloud_and_not_by_the_truth(tmp_path):
     assert report["shapes"][0]["single_iou"] > report["shapes"][0]["iou"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_report_and_the_batches_do_not_matter(blocks, monkeypatch):
     first = run(blocks, generator(HALF, BLOCK), candidates=2, seed=3)
     assert without_seconds(run(blocks, generator(HALF, BLOCK), candidates=2, seed=3)) == without_seconds(first)
@@ -200,6 +201,7 @@ def test_a_stop_keeps_whole_batches_alone(blocks, monkeypatch):
     assert (report["n"], report["stopped"]) == (1, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_batch", [2, 32])
 def test_what_was_scored_before_a_cut_is_taken_and_the_rest_comes_out_as_it_would_have(blocks, monkeypatch, per_batch):
     monkeypatch.setattr("cadrecode.evaluation.ROWS_PER_BATCH", per_batch)

@@ -108,6 +108,7 @@ def test_a_file_is_rebuilt_in_its_own_units_and_place(cube_model, tmp_path, caps
     np.testing.assert_allclose([vertices.min(0), vertices.max(0)], [corner, corner + 2], atol=0.01)
 
 
+@pytest.mark.slow
 def test_a_dirty_scan_of_a_turned_cube_is_cleaned_and_aligned(cube_model, tmp_path, capsys):
     rng = np.random.default_rng(0)
     points = rng.random((6000, 3))

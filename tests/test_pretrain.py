@@ -115,6 +115,7 @@ def test_the_figures_at_intervals_are_of_greedy_samples_and_of_the_best_of_eight
     assert figures == {"invalid_ratio": 0.6667, "median_iou": 0.0, "best_of_8_iou": 1.0}
 
 
+@pytest.mark.slow
 def test_two_processes_learn_as_one_with_twice_the_batch(tmp_path):
     """Through `accelerate launch`, over gloo. Other batches of the same stream, so the curves agree within noise."""
     alone = PretrainConfig(output_path=str(tmp_path / "alone"), **{**LARGER, "batch_size": 16})

@@ -130,6 +130,7 @@ def test_nothing_valid_is_a_result_without_a_best(cloud):
         result.require_best()
 
 
+@pytest.mark.slow
 def test_progress_counts_up_to_its_total_in_every_stage(cloud):
     told = []
     rebuilt(cloud, candidates=3, generate=answers(PLATE, BLOCK, HALF), on_progress=lambda *a: told.append(a))

@@ -58,6 +58,7 @@ def test_a_right_program_is_left_alone_and_soon():
     assert found.seconds < 10
 
 
+@pytest.mark.slow
 def test_a_tube_becomes_the_stepped_shaft_that_it_is():
     found = fit(parse(TUBE), cloud(SHAFT), seconds=8)
     assert overlap(parse(TUBE), SHAFT) < 0.5
@@ -71,6 +72,7 @@ def test_a_rod_loses_its_cavity():
     assert overlap(found.program, ROD) > 0.99
 
 
+@pytest.mark.slow
 def test_a_hole_that_the_model_missed_is_cut_and_one_that_it_dreamt_is_filled():
     solid = HEAD + "r=w0.sketch().rect(200,100).finalize().extrude(30)"
     assert overlap(fit(parse(solid), cloud(PLATE), seconds=8).program, PLATE) > 0.98

@@ -63,6 +63,7 @@ def test_another_structure_is_believed_only_when_the_points_are_its_own():
         assert objective.explains_better(holed, thin, NOISE) is is_holed
 
 
+@pytest.mark.slow
 def test_a_noisy_cloud_of_a_thin_part_is_fitted():
     part = parse(
         f"{HEAD}r=w0.sketch().rect(200,100).push([(60,0),(-60,0)]).circle(20,mode='s').finalize().extrude(8)"

@@ -69,6 +69,7 @@ def test_the_parts_that_figures_are_of_stay_the_same():
     assert zlib.crc32(texts.encode()) == 3338827944
 
 
+@pytest.mark.slow
 def test_designs_are_thinner_and_more_cut_and_have_shorter_and_longer_loops():
     """Each is a statistic in which real programs differ from `general`, too."""
     seen = {}

@@ -227,6 +227,7 @@ def test_the_worker_is_single_threaded_so_that_a_fork_is_safe(sandbox):
     assert len(list(tasks.iterdir())) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork server on this OS")
 def test_a_dead_worker_takes_its_jobs_along_and_the_next_call_starts_another(sandbox):
     sandbox.layers()
@@ -245,6 +246,7 @@ def test_a_dead_worker_takes_its_jobs_along_and_the_next_call_starts_another(san
     assert sandbox.run(HEAD + "r = cq.Workplane().box(1, 1, 1)").ok
 
 
+@pytest.mark.slow
 def test_without_fork_each_job_has_a_process_of_its_own(tmp_path, monkeypatch):
     with Sandbox(fork=False) as sandbox:
         monkeypatch.setattr(sandbox, "warm", lambda: None)  # no spare process for a job that never comes

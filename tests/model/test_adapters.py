@@ -178,6 +178,7 @@ def test_an_adapter_of_a_plain_language_model_merges(tokenizer, tmp_path):
     assert merged.config.point_encoder["kind"] == "fourier"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoilt", "words"),
     [(3.0, r"does not answer as base and adapter do.*Nothing is written"), (1.0001, "does not hold the sum")],

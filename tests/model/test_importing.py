@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import importlib, threading
 from cadrecode.model.importing import import_in_turn
@@ -22,6 +24,7 @@ assert not failed, failed
 """
 
 
+@pytest.mark.slow
 def test_threads_that_import_at_once_all_get_whole_modules():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

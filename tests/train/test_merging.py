@@ -24,6 +24,7 @@ def adapter(make_config, tmp_path_factory):
     return Path(config.model_save_path)
 
 
+@pytest.mark.slow
 def test_the_guides_command(adapter, bases, tmp_path, capsys):
     words = ["--base_model", str(bases["ours"]), "--lora_path", str(adapter), "--output_path", str(tmp_path / "merged")]
     assert merge_main(words) == 0

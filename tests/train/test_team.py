@@ -21,6 +21,7 @@ from cadrecode.runs import ORIGIN, Run, State, checkpoint_problems, process_star
 from cadrecode.training import trainer as training_loop
 from cadrecode.training.checkpoints import refuse_strangers
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch"]  # over gloo, on a CPU
 DDP, FSDP = ["--multi_gpu"], ["--config_file", "configs/accelerate_fsdp.yaml"]

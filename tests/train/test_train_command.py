@@ -88,6 +88,7 @@ def test_main_sends_words_to_verbs(config_file, capsys):
     assert "train" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_queued_run_is_stopped_and_saved_by_a_real_child(settings, tmp_path):
     config = settings(max_steps=5000, save_steps=5000, auto_merge_final=False)
     run = queue.start(config, tmp_path / "runs", "parts")

@@ -84,6 +84,7 @@ def test_the_encoder_is_trained_and_saved(settings, trained, bases):
     assert all(value.any() for value in lora)  # fresh ones are zero
 
 
+@pytest.mark.slow
 def test_the_encoder_may_learn_more_slowly(settings, trained, bases, tmp_path):
     base = load_file(bases["ours"] / "model.safetensors")
 
@@ -140,6 +141,7 @@ def test_a_processor_trains_in_bf16_where_it_has_it(skills, changes, dtype, sett
     assert (precision.dtype, precision.bf16) == (dtype, dtype == torch.bfloat16)
 
 
+@pytest.mark.slow
 def test_bf16_on_a_processor_has_the_losses_of_float32(settings, trained, tmp_path, monkeypatch):
     exact = losses(trained(settings(auto_merge_final=False)))
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
@@ -154,6 +156,7 @@ def test_training_learns(settings, trained):
     assert losses(run)[20] < losses(run)[1] - 0.25  # much for a random base whose words stay as they are
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"gradient_checkpointing": True}, {"num_workers": 1}])
 def test_how_it_is_computed_changes_no_loss(changes, settings, trained, tmp_path):
     plain = trained(settings(auto_merge_final=False, model_save_path=str(tmp_path / "plain")))
@@ -210,6 +213,7 @@ def test_held_out_programs_are_on_one_side_only(settings):
         hold_out(type(programs)("x", programs.pairs[:1] * 5, []), settings())
 
 
+@pytest.mark.slow
 def test_copies_and_further_programs_are_for_training_alone(settings, tmp_path):
     none = settings(do_eval=True, canonical="yes")
     config = none.changed(turned_copies=2, warped_copies=2, more_train_data="invent:plates:5")
@@ -222,6 +226,7 @@ def test_copies_and_further_programs_are_for_training_alone(settings, tmp_path):
     assert len(programs.pairs) == len(plain.pairs) + sum(map(len, copies)) + 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "root_has_adapter", "root_has_merged", "checkpoint_has_adapter", "checkpoint_has_merged"),
     [

@@ -82,6 +82,7 @@ def processes():
     return context
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_has_the_curve_of_one_that_never_was(
     settings, trained, processes, tmp_path
 ):
@@ -223,6 +224,7 @@ def test_labels_that_do_not_give_back_the_program_are_noticed(settings, trained,
         trained(settings())
 
 
+@pytest.mark.slow
 def test_the_preflight_leaves_no_trace_in_the_curve(settings, trained, monkeypatch, tmp_path):
     looked = trained(settings(auto_merge_final=False, lora_dropout=0.3))
     monkeypatch.setattr("cadrecode.training.finetune.try_longest_batch", lambda trainer, config: None)
@@ -233,6 +235,7 @@ def test_the_preflight_leaves_no_trace_in_the_curve(settings, trained, monkeypat
 # --- what is left at the end
 
 
+@pytest.mark.slow
 def test_base_against_adapter_and_a_card(settings, trained, bases):
     config = settings(do_eval=True, max_steps=5, eval_steps=2, save_steps=2, auto_merge_final=False)
     run = trained(config)
@@ -247,6 +250,7 @@ def test_base_against_adapter_and_a_card(settings, trained, bases):
     assert "| adapter |" in card
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["use_rslora", "use_dora"])
 def test_rslora_and_dora_train_save_merge(kind, settings, trained):
     run = trained(settings(**{kind: True}))
@@ -256,6 +260,7 @@ def test_rslora_and_dora_train_save_merge(kind, settings, trained):
     assert bool(lengths) == (kind == "use_dora")
 
 
+@pytest.mark.slow
 def test_going_on_from_an_adapter(settings, trained, tmp_path):
     first = trained(settings(auto_merge_final=False, max_steps=6))
     config = settings(auto_merge_final=False, model_save_path=str(tmp_path / "more"), warmup_steps=2)

@@ -101,6 +101,7 @@ def test_meshes_and_zips_of_them_become_targets(services, tmp_path, typist):
         actions.targets_of(actions.UPLOAD, "plates", [str(tmp_path / "note.txt")], None, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_fit_stands_apart_and_is_not_worse(services, typist):
     reports = evaluated(services, typist, fit_seconds=0.3)[1].reports
     (row,) = views.rows(reports, EN)
