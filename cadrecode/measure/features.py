@@ -1,0 +1,109 @@
+"""Features: extruded outlines along the axes, as the search joins them, and the program that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cadrecode.measure.outlines import Outline
+from cadrecode.program.language import (
+    Circle,
+    Extrusion,
+    Loop,
+    Mode,
+    Operation,
+    Plane,
+    Point2,
+    Program,
+    Sketch,
+    SketchStep,
+    Step,
+)
+
+AXIS_PLANES = "YZ", "ZX", "XY"  # the plane across each axis whose normal is that axis
+EXTRUSION_NUMBERS = 4  # of an extrusion: where its plane is, and how far it goes
+SAME_RADIUS = 0.05  # CODE: circles of one sketch that differ by less are written once
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A sketch extruded along an axis, and how it joins what stands.
+
+    Args:
+        operation: Ignored for the first feature of a part.
+        axis: 0, 1 or 2.
+        low, high: Where it begins and ends along the axis.
+    """
+
+    operation: Operation
+    axis: int
+    low: float
+    high: float
+    steps: tuple[SketchStep, ...]
+
+    @property
+    def numbers(self) -> int:
+        return EXTRUSION_NUMBERS + numbers_of(self.steps)
+
+    def extrusion(self, base: float) -> Extrusion:
+        """Args: base: Where its plane lies along the axis: `low` or `high`."""
+        origin = tuple(base if axis == self.axis else 0.0 for axis in range(3))
+        distance = self.high - self.low if base == self.low else self.low - self.high
+        return Extrusion(Plane.named(AXIS_PLANES[self.axis], origin), Sketch(self.steps), round(distance, 6))
+
+
+def numbers_of(steps: Sequence[SketchStep]) -> int:
+    """How many numbers a person reads in the text of these sketch steps."""
+    total = 0
+    for step in steps:
+        total += 0 if step.places == ((0.0, 0.0),) else 2 * len(step.places)
+        if isinstance(step.shape, Loop):
+            total += 2 + sum(2 if not hasattr(edge, "middle") else 4 for edge in step.shape.edges)
+        else:
+            total += 1 if isinstance(step.shape, Circle) else 2
+    return total
+
+
+def program_of(features: Sequence[Feature]) -> Program:
+    """The features in order. Those that begin or end on one plane share it, so that the text names few planes."""
+    bases: list[float] = []
+    for feature in features:
+        shared = {
+            base
+            for other, base in zip(features, bases)
+            if other.axis == feature.axis and base in (feature.low, feature.high)
+        }
+        bases.append(feature.low if feature.low in shared or not shared else feature.high)
+    steps = [
+        Step(feature.operation if index else Operation.UNION, feature.extrusion(base))
+        for index, (feature, base) in enumerate(zip(features, bases))
+    ]
+    return Program(tuple(steps))
+
+
+def sketch_steps(outlines: Sequence[Outline], mode: Mode = Mode.ADD) -> tuple[SketchStep, ...]:
+    """Outlines as the steps of a sketch, largest first; equal circles and rectangles share a step."""
+    steps: list[SketchStep] = []
+    for outline in sorted(outlines, key=lambda outline: -abs(outline.area)):
+        for index, step in enumerate(steps):
+            if _same_shape(step.shape, outline.shape):
+                steps[index] = replace(step, places=(*step.places, outline.place))
+                break
+        else:
+            steps.append(SketchStep(outline.shape, mode, (outline.place,)))
+    return tuple(steps)
+
+
+def _same_shape(one, other) -> bool:
+    if isinstance(one, Circle) and isinstance(other, Circle):
+        return abs(one.radius - other.radius) < SAME_RADIUS
+    return not isinstance(one, Loop) and one == other
+
+
+def with_holes(outer: Sequence[Outline], holes: Sequence[Outline]) -> tuple[SketchStep, ...]:
+    """The steps of a sketch with holes."""
+    return sketch_steps(outer) + sketch_steps(holes, Mode.SUBTRACT)
+
+
+def places_moved(step: SketchStep, places: tuple[Point2, ...]) -> SketchStep:
+    return replace(step, places=places)

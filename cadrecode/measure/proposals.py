@@ -1,0 +1,147 @@
+"""What a part might be made of: sketches across one axis, taken from its sections and its silhouette."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from manifold3d import CrossSection, JoinType, OpType
+
+from cadrecode.measure.features import numbers_of, sketch_steps, with_holes
+from cadrecode.measure.grid import Grid
+from cadrecode.measure.outlines import Outline, outline_of
+from cadrecode.program.language import Sketch, SketchStep
+from cadrecode.program.solid import cross_section
+
+TOLERANCES = 0.06, 0.4  # CODE: close to the section, and short where a spline or a scan has many pieces
+LEAST_AREA = 3e-5  # of the size squared: a smaller outline is left out
+SAGITTA = 0.05  # CODE: how finely circles are drawn
+MOST_SINGLES = 8  # outlines of one section that are proposed one by one
+SLIVER = 0.15  # CODE: what a section lacks of the silhouette by less than twice this is no feature
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a part fills of a plane across an axis.
+
+    Args:
+        interval: Between which two levels the plane lies.
+        area: Its cross-section, CODE.
+    """
+
+    interval: int
+    area: CrossSection
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A sketch across an axis, for the search to extrude between any two levels.
+
+    Args:
+        axis: 0, 1 or 2.
+        steps: Of the sketch.
+        numbers: How many numbers it takes to write them.
+        mask: (nu, nv) bool: the columns of the grid that it covers.
+        adds: Whether it may be joined or intersected; otherwise it is cut.
+    """
+
+    axis: int
+    steps: tuple[SketchStep, ...]
+    numbers: int
+    mask: np.ndarray
+    adds: bool
+
+
+class Reader:
+    """Reads cross-sections of one axis as outlines, each polygon once."""
+
+    def __init__(self, size: float, tolerances: Sequence[float] = TOLERANCES):
+        self.size, self.tolerances = size, tolerances
+        self._read: dict[tuple, Outline | None] = {}
+
+    def outlines(self, area: CrossSection, tolerance: float) -> tuple[list[Outline], list[Outline]]:
+        """Outer outlines and holes, largest first."""
+        outer, holes = [], []
+        for part in area.to_polygons():
+            polygon = np.asarray(part, np.float64)
+            low, high = polygon.min(axis=0), polygon.max(axis=0)
+            if np.prod(high - low) < LEAST_AREA * self.size**2:
+                continue
+            outline = self._outline(polygon, tolerance)
+            if outline is not None and abs(outline.area) >= LEAST_AREA * self.size**2:
+                (outer if outline.area > 0 else holes).append(outline)
+        return tuple(sorted(group, key=lambda outline: -abs(outline.area)) for group in (outer, holes))
+
+    def _outline(self, polygon: np.ndarray, tolerance: float) -> Outline | None:
+        spread = np.concatenate((polygon.min(axis=0), polygon.max(axis=0), polygon.mean(axis=0), polygon.std(axis=0)))
+        key = (tolerance, len(polygon), *np.round(spread, 3))
+        if key not in self._read:
+            self._read[key] = outline_of(polygon, tolerance)
+        return self._read[key]
+
+
+def proposals(axis: int, sections: Sequence[Section], whole: CrossSection, grid: Grid, reader: Reader) -> list[Proposal]:
+    """Sketches for one axis: whole sections and the silhouette, with and without their holes, single outlines, holes
+    alone and together, and what a section lacks of the silhouette.
+
+    Args: whole: The silhouette.
+    """
+    made: dict[tuple, Proposal] = {}
+
+    def propose(steps: tuple[SketchStep, ...], *, adds: bool) -> None:
+        if not steps:
+            return
+        mask = grid.mask([np.asarray(p) for p in cross_section(Sketch(steps), SAGITTA).to_polygons()], axis)
+        proposal = Proposal(axis, steps, numbers_of(steps), mask, adds)
+        key = (adds, mask.tobytes())
+        if mask.any() and (key not in made or made[key].numbers > proposal.numbers):
+            made[key] = proposal
+
+    for tolerance in reader.tolerances:
+        for area in [whole, *_distinct(section.area for section in sections)]:
+            outer, holes = reader.outlines(area, tolerance)
+            propose(with_holes(outer, holes), adds=True)
+            propose(sketch_steps(outer), adds=True)
+            for single in outer[:MOST_SINGLES] if len(outer) > 1 else ():
+                propose(sketch_steps([single]), adds=True)
+            _propose_alone(holes, propose)
+            lacking = (whole - area).offset(-SLIVER, JoinType.Miter).offset(SLIVER, JoinType.Miter)
+            if not lacking.is_empty():
+                _propose_alone(reader.outlines(lacking, tolerance)[0], propose)
+    return list(made.values())
+
+
+def _propose_alone(outlines: list[Outline], propose) -> None:
+    """Together, one by one, and those of one shape."""
+    propose(sketch_steps(outlines), adds=False)
+    if len(outlines) < 2:
+        return
+    for single in outlines[:MOST_SINGLES]:
+        propose(sketch_steps([single]), adds=False)
+    for step in sketch_steps(outlines):
+        if len(step.places) > 1:
+            propose((step,), adds=False)
+
+
+def _distinct(areas) -> list[CrossSection]:
+    """Cross-sections that differ by more than a hair."""
+    kept: list[CrossSection] = []
+    for area in areas:
+        if area.is_empty():
+            continue
+        if all(_differ(area, other) for other in kept[-6:]):
+            kept.append(area)
+    return kept
+
+
+def _differ(one: CrossSection, other: CrossSection) -> bool:
+    a, b = one.area(), other.area()
+    if abs(a - b) > 1e-3 * max(a, b):
+        return True
+    return (one ^ other).area() < (1 - 1e-3) * max(a, b)
+
+
+def silhouette(sections: Sequence[Section]) -> CrossSection:
+    """All sections together."""
+    return CrossSection.batch_boolean([section.area for section in sections], OpType.Add)
