@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from cadrecode.measure.outlines import Outline
 from cadrecode.program.language import (
     Circle,
@@ -13,7 +15,6 @@ from cadrecode.program.language import (
     Mode,
     Operation,
     Plane,
-    Point2,
     Program,
     Sketch,
     SketchStep,
@@ -22,6 +23,7 @@ from cadrecode.program.language import (
 
 AXIS_PLANES = "YZ", "ZX", "XY"  # the plane across each axis whose normal is that axis
 EXTRUSION_NUMBERS = 4  # of an extrusion: where its plane is, and how far it goes
+OVERSHOOT = 2.0  # CODE
 SAME_RADIUS = 0.05  # CODE: circles of one sketch that differ by less are written once
 
 
@@ -50,6 +52,16 @@ class Feature:
         origin = tuple(base if axis == self.axis else 0.0 for axis in range(3))
         distance = self.high - self.low if base == self.low else self.low - self.high
         return Extrusion(Plane.named(AXIS_PLANES[self.axis], origin), Sketch(self.steps), round(distance, 6))
+
+
+def span_between(operation: Operation, levels: np.ndarray, first: int, last: int) -> tuple[float, float]:
+    """Where a feature begins and ends that goes from one level to another, by their indices.
+
+    A cut that ends with the part goes on beyond it: two faces in one place may leave a skin between them.
+    """
+    beyond = OVERSHOOT if operation is Operation.CUT else 0.0
+    low, high = float(levels[first]), float(levels[last])
+    return low - beyond * (first == 0), high + beyond * (last == len(levels) - 1)
 
 
 def numbers_of(steps: Sequence[SketchStep]) -> int:
@@ -103,7 +115,3 @@ def _same_shape(one, other) -> bool:
 def with_holes(outer: Sequence[Outline], holes: Sequence[Outline]) -> tuple[SketchStep, ...]:
     """The steps of a sketch with holes."""
     return sketch_steps(outer) + sketch_steps(holes, Mode.SUBTRACT)
-
-
-def places_moved(step: SketchStep, places: tuple[Point2, ...]) -> SketchStep:
-    return replace(step, places=places)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cadrecode.measure.outlines import DECIMALS
+
 ACROSS = 0.999  # cosine: how squarely a face lies across the axis
 SAME_LEVEL = 5e-4  # of the size: faces of one side that are nearer than this are one level
 SAME_PLACE = 1e-4  # of the size: a face that looks up and one that looks down so near share their level
@@ -34,7 +36,7 @@ def levels_of_faces(heights: np.ndarray, facing: np.ndarray, areas: np.ndarray, 
             break
         if all(abs(height - other) > SAME_PLACE * size for other in kept):
             kept.append(height)
-    return np.array(sorted(kept))
+    return np.round(sorted(kept), DECIMALS)
 
 
 def _clusters(heights: np.ndarray, areas: np.ndarray, near: float) -> list[tuple[float, float]]:

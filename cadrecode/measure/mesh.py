@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from manifold3d import CrossSection, Manifold
 
-from cadrecode.measure.features import program_of
-from cadrecode.measure.finish import PRICE, Judge, finish
+from cadrecode.measure.features import Feature, program_of
 from cadrecode.measure.grid import Grid, along
+from cadrecode.measure.holes import Hole, holes_of, with_missing_holes
+from cadrecode.measure.judge import PRICE, SAGITTA, Judge, through_holes
 from cadrecode.measure.levels import levels_of_faces
-from cadrecode.measure.proposals import Proposal, Reader, Section, proposals
 from cadrecode.measure.measured import Measured
+from cadrecode.measure.outlines import DECIMALS
+from cadrecode.measure.proposals import Part, Reader, proposals
+from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import search
-from cadrecode.program.solid import bounds, mesh_of
+from cadrecode.measure.shorten import flush, shortened
+from cadrecode.measure.turning import across
+from cadrecode.program.solid import bounds, build, mesh_of
 from cadrecode.program.solid import from_mesh as solid_from_mesh
 
 SEARCH_SHARE = 0.5  # of the time, for the search on the grid
@@ -40,7 +47,9 @@ def _levels(solid: Manifold, size: float) -> list[np.ndarray]:
     ]
 
 
-def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float = 10.0, price: float = PRICE) -> list[Measured]:
+def from_mesh(
+    vertices: np.ndarray, faces: np.ndarray, *, seconds: float = 10.0, price: float = PRICE
+) -> list[Measured]:
     """Programs that fill a closed mesh, best first.
 
     Args:
@@ -52,16 +61,26 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float = 10.0,
     """
     started = time.monotonic()
     solid = solid_from_mesh(vertices, faces)
-    grid, cells, found = _read(solid)
-    states = search(cells, found, grid, price=price, deadline=started + SEARCH_SHARE * seconds)
+    part = read(solid)
+    states = search(part, price=price, deadline=started + SEARCH_SHARE * seconds)
     judge = Judge(solid, price, started + seconds)
-    finished = [finish(state.features, found, judge, grid) for state in states[:FINISHED]]
-    finished.sort(key=lambda features: -judge.score(features))
-    return [Measured(program_of(features), judge.score(features), "sections") for features in finished if features]
+    holes = holes_of(part)
+    finished = {_finished(state.features, part, holes, judge): None for state in states[:FINISHED]}
+    ranked = sorted(finished, key=lambda features: -judge.score(features))
+    return [Measured(program_of(features), judge.score(features), "sections") for features in ranked]
 
 
-def _read(solid: Manifold) -> tuple[Grid, np.ndarray, list[Proposal]]:
-    """The grid of a part, the cells that it fills, and what it might be made of."""
+def _finished(features: tuple[Feature, ...], part: Part, holes: Sequence[Hole], judge: Judge) -> tuple[Feature, ...]:
+    """What a search found on the grid, as it is written."""
+    features = with_missing_holes(features, part, holes, judge)
+    features = rounded(shortened(features, judge, part.grid), judge)
+    flushed = rounded(flush(features, judge, part.grid), judge)
+    sound = through_holes(build(program_of(flushed), SAGITTA)) == through_holes(judge.build(features))
+    return flushed if sound else features
+
+
+def read(solid: Manifold) -> Part:
+    """A part's levels, sections and cells, and what it might be made of."""
     low, high = bounds(solid)
     size = float((high - low).max())
     levels, sections, silhouettes = [], [], []
@@ -72,29 +91,21 @@ def _read(solid: Manifold) -> tuple[Grid, np.ndarray, list[Proposal]]:
         sections.append(taken)
         silhouettes.append(turned.project())
     grid = Grid.between(levels)
-    reader = Reader(size)
-    found = [p for axis in range(3) for p in proposals(axis, sections[axis], silhouettes[axis], grid, reader)]
-    return grid, _cells(solid, grid), found
+    readers = [Reader(size, (levels[(axis + 1) % 3], levels[(axis + 2) % 3])) for axis in range(3)]
+    found = [p for axis in range(3) for p in proposals(axis, sections[axis], silhouettes[axis], grid, readers[axis])]
+    return Part(grid, _cells(solid, grid), sections, found, readers)
 
 
-def across(solid: Manifold, axis: int) -> Manifold:
-    """The solid turned so that `axis` points up and the axes of its sketches lie along x and y."""
-    rows = np.eye(3)[[(axis + 1) % 3, (axis + 2) % 3, axis]]
-    return solid.transform(np.column_stack((rows, np.zeros(3))))
-
-
-def _sections(turned: Manifold, heights: np.ndarray, size: float) -> tuple[np.ndarray, list[Section]]:
+def _sections(turned: Manifold, heights: np.ndarray, size: float) -> tuple[np.ndarray, list[CrossSection]]:
     """The levels, with more where a section changes between two of them, and the sections between the levels."""
     finer: list[float] = [float(heights[0])]
-    for low, high in zip(heights, heights[1:]):
+    for low, high in itertools.pairwise(heights):
         first, last = (turned.slice(float(low + share * (high - low))) for share in (MARGIN, 1 - MARGIN))
         changes = not first.is_empty() and not last.is_empty() and _changed(first, last)
         steps = STEPS if changes and high - low > STEPS * 0.01 * size and len(heights) + STEPS < MOST_INTERVALS else 1
         finer += [float(low + (high - low) * (step + 1) / steps) for step in range(steps)]
-    taken = []
-    for interval, (low, high) in enumerate(zip(finer, finer[1:])):
-        taken.append(Section(interval, turned.slice((low + high) / 2)))
-    return np.array(finer), taken
+    finer = np.round(finer, DECIMALS).tolist()
+    return np.array(finer), [turned.slice((low + high) / 2) for low, high in itertools.pairwise(finer)]
 
 
 def _changed(one: CrossSection, other: CrossSection) -> bool:

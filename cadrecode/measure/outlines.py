@@ -7,23 +7,26 @@ so that every pair is looked at in one stroke.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from manifold3d import CrossSection, FillRule
 
 from cadrecode.program.language import Arc, Circle, Line, Loop, Point2, Rect, Shape
 
-DECIMALS = 4  # of CODE numbers read off a part; equal outlines on different levels become one
+DECIMALS = 3  # of CODE numbers read off a part: `build` takes sums of such numbers as exact, so that faces meet
 FLAT = 0.1  # of the tolerance: a corner nearer to the line between its neighbours is none
 MOST_CORNERS = 220  # a polygon with more is thinned first
 ON_CIRCLE = 0.03  # corners of a round outline lie on its circle as near as this, whatever the sides cut off
 MOST_TURN = np.radians(37)  # from one side of a round outline to the next: a nonagon is round, an octagon is not
+COARSE_CIRCLE = 0.4  # CODE: an octagon whose sides cut no deeper into its circle is a small hole of a coarse mesh
 FEWEST_SIDES = 4  # of an arc
 MOST_SWEEP = np.radians(330)  # of an arc
 LARGEST_RADIUS = 2000.0
 LINE, ARC = 2.0, 4.2  # what a piece costs: its numbers, and a little for an arc
 MISFIT = 0.5  # what a piece costs that lies off by the tolerance
+ON_LEVEL = 0.02  # CODE: an edge so near to a level lies on it
 NEARLY_AXIAL = np.radians(1.2)
 SHARP = np.sin(np.radians(6))  # two lines that meet at less have no corner worth computing
 GAUSS = (0.5 - np.sqrt(0.15), 0.5, 0.5 + np.sqrt(0.15)), (5 / 18, 8 / 18, 5 / 18)  # exact to the fifth power
@@ -95,7 +98,7 @@ def _whole_circle(corners: np.ndarray, tolerance: float) -> tuple[float, float, 
     x, y, radius = circle_through_all(corners)
     off = np.abs(np.hypot(corners[:, 0] - x, corners[:, 1] - y) - radius).max()
     cut_off = radius * (1 - np.cos(turns.max() / 2))  # how deep the sides cut into the circle
-    is_fine = turns.max() <= MOST_TURN or cut_off < tolerance
+    is_fine = turns.max() <= MOST_TURN or cut_off < COARSE_CIRCLE
     return (x, y, radius) if off <= max(ON_CIRCLE, tolerance) and is_fine else None
 
 
@@ -271,7 +274,9 @@ def _shape_of(pieces: list[_Piece], tolerance: float, area: float) -> Outline | 
         end = points[(i + 1) % len(points)]
         if end == points[i]:
             return None
-        edges.append(Line(end) if piece.circle is None else Arc(_middle(piece, ends[i], ends[(i + 1) % len(ends)]), end))
+        edges.append(
+            Line(end) if piece.circle is None else Arc(_middle(piece, ends[i], ends[(i + 1) % len(ends)]), end)
+        )
     if isinstance(edges[-1], Line):
         edges.pop()
     return Outline(Loop(points[0], tuple(edges)), (0.0, 0.0), area) if edges else None
@@ -323,4 +328,35 @@ def _rect(lines: list[_Piece], ends: list[np.ndarray], area: float) -> Outline |
     left, low, right, high = map(_short, (left, low, right, high))
     if not (right > left and high > low):
         return None
-    return Outline(Rect(_short(right - left), _short(high - low)), (_short((left + right) / 2), _short((low + high) / 2)), area)
+    return _rect_between(left, low, right, high, area)
+
+
+def _rect_between(left: float, low: float, right: float, high: float, area: float) -> Outline:
+    middle = round((left + right) / 2, DECIMALS + 1), round((low + high) / 2, DECIMALS + 1)
+    return Outline(Rect(_short(right - left), _short(high - low)), middle, area)
+
+
+def on_levels(outline: Outline, levels: Sequence[np.ndarray]) -> Outline:
+    """The outline with its straight edges on the levels that they nearly lie on.
+
+    Args: levels: For the two axes of the sketch.
+    """
+
+    def on(value: float, axis: int) -> float:
+        heights = levels[axis]
+        nearest = float(heights[np.abs(heights - value).argmin()])
+        return _short(nearest if abs(nearest - value) < ON_LEVEL else value)
+
+    def point(place: Point2) -> Point2:
+        return on(place[0], 0), on(place[1], 1)
+
+    match outline.shape:
+        case Rect(width, height):
+            (x, y) = outline.place
+            left, low = point((x - width / 2, y - height / 2))
+            right, high = point((x + width / 2, y + height / 2))
+            return _rect_between(left, low, right, high, outline.area) if right > left and high > low else outline
+        case Loop(start, edges):
+            moved = tuple(replace(edge, end=point(edge.end)) for edge in edges)
+            return replace(outline, shape=Loop(point(start), moved))
+    return outline

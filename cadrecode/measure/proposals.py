@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from manifold3d import CrossSection, JoinType, OpType
+from manifold3d import CrossSection, JoinType
 
 from cadrecode.measure.features import numbers_of, sketch_steps, with_holes
 from cadrecode.measure.grid import Grid
-from cadrecode.measure.outlines import Outline, outline_of
+from cadrecode.measure.outlines import Outline, on_levels, outline_of, signed_area
 from cadrecode.program.language import Sketch, SketchStep
 from cadrecode.program.solid import cross_section
 
@@ -19,19 +19,6 @@ LEAST_AREA = 3e-5  # of the size squared: a smaller outline is left out
 SAGITTA = 0.05  # CODE: how finely circles are drawn
 MOST_SINGLES = 8  # outlines of one section that are proposed one by one
 SLIVER = 0.15  # CODE: what a section lacks of the silhouette by less than twice this is no feature
-
-
-@dataclass(frozen=True)
-class Section:
-    """What a part fills of a plane across an axis.
-
-    Args:
-        interval: Between which two levels the plane lies.
-        area: Its cross-section, CODE.
-    """
-
-    interval: int
-    area: CrossSection
 
 
 @dataclass(frozen=True)
@@ -54,10 +41,17 @@ class Proposal:
 
 
 class Reader:
-    """Reads cross-sections of one axis as outlines, each polygon once."""
+    """Reads cross-sections of one axis as outlines, each polygon once.
 
-    def __init__(self, size: float, tolerances: Sequence[float] = TOLERANCES):
-        self.size, self.tolerances = size, tolerances
+    Args:
+        size: Longest side of the part, CODE.
+        levels: Of the two axes of the sketches: edges that lie on a level are put there exactly, so that what two
+            features share is the same number in both.
+        tolerances: See `outline_of`; the closest first.
+    """
+
+    def __init__(self, size: float, levels: Sequence[np.ndarray], tolerances: Sequence[float] = TOLERANCES):
+        self.size, self.levels, self.tolerances = size, levels, tolerances
         self._read: dict[tuple, Outline | None] = {}
 
     def outlines(self, area: CrossSection, tolerance: float) -> tuple[list[Outline], list[Outline]]:
@@ -65,23 +59,51 @@ class Reader:
         outer, holes = [], []
         for part in area.to_polygons():
             polygon = np.asarray(part, np.float64)
-            low, high = polygon.min(axis=0), polygon.max(axis=0)
-            if np.prod(high - low) < LEAST_AREA * self.size**2:
+            if np.prod(np.ptp(polygon, axis=0)) < LEAST_AREA * self.size**2:
                 continue
             outline = self._outline(polygon, tolerance)
             if outline is not None and abs(outline.area) >= LEAST_AREA * self.size**2:
                 (outer if outline.area > 0 else holes).append(outline)
-        return tuple(sorted(group, key=lambda outline: -abs(outline.area)) for group in (outer, holes))
+        outer.sort(key=lambda outline: -abs(outline.area))
+        holes.sort(key=lambda outline: -abs(outline.area))
+        return outer, holes
 
     def _outline(self, polygon: np.ndarray, tolerance: float) -> Outline | None:
         spread = np.concatenate((polygon.min(axis=0), polygon.max(axis=0), polygon.mean(axis=0), polygon.std(axis=0)))
-        key = (tolerance, len(polygon), *np.round(spread, 3))
+        key = (tolerance, len(polygon), signed_area(polygon) > 0, *np.round(spread, 3))
         if key not in self._read:
-            self._read[key] = outline_of(polygon, tolerance)
+            outline = outline_of(polygon, tolerance)
+            self._read[key] = outline and on_levels(outline, self.levels)
         return self._read[key]
 
 
-def proposals(axis: int, sections: Sequence[Section], whole: CrossSection, grid: Grid, reader: Reader) -> list[Proposal]:
+@dataclass(frozen=True)
+class Part:
+    """A part as it was measured.
+
+    Args:
+        grid: Whose cells end at the part's levels.
+        cells: (nx, ny, nz) bool: those that the part fills.
+        sections: For each axis the cross-section between each two levels.
+        proposals: What it might be made of.
+        readers: For each axis.
+    """
+
+    grid: Grid
+    cells: np.ndarray
+    sections: Sequence[Sequence[CrossSection]]
+    proposals: Sequence[Proposal]
+    readers: Sequence[Reader]
+
+
+def region_of(steps: Sequence[SketchStep]) -> CrossSection:
+    """The area of a sketch."""
+    return cross_section(Sketch(tuple(steps)), SAGITTA)
+
+
+def proposals(
+    axis: int, sections: Sequence[CrossSection], whole: CrossSection, grid: Grid, reader: Reader
+) -> list[Proposal]:
     """Sketches for one axis: whole sections and the silhouette, with and without their holes, single outlines, holes
     alone and together, and what a section lacks of the silhouette.
 
@@ -92,14 +114,14 @@ def proposals(axis: int, sections: Sequence[Section], whole: CrossSection, grid:
     def propose(steps: tuple[SketchStep, ...], *, adds: bool) -> None:
         if not steps:
             return
-        mask = grid.mask([np.asarray(p) for p in cross_section(Sketch(steps), SAGITTA).to_polygons()], axis)
+        mask = grid.mask([np.asarray(part) for part in region_of(steps).to_polygons()], axis)
         proposal = Proposal(axis, steps, numbers_of(steps), mask, adds)
         key = (adds, mask.tobytes())
         if mask.any() and (key not in made or made[key].numbers > proposal.numbers):
             made[key] = proposal
 
     for tolerance in reader.tolerances:
-        for area in [whole, *_distinct(section.area for section in sections)]:
+        for area in [whole, *_distinct(sections)]:
             outer, holes = reader.outlines(area, tolerance)
             propose(with_holes(outer, holes), adds=True)
             propose(sketch_steps(outer), adds=True)
@@ -140,8 +162,3 @@ def _differ(one: CrossSection, other: CrossSection) -> bool:
     if abs(a - b) > 1e-3 * max(a, b):
         return True
     return (one ^ other).area() < (1 - 1e-3) * max(a, b)
-
-
-def silhouette(sections: Sequence[Section]) -> CrossSection:
-    """All sections together."""
-    return CrossSection.batch_boolean([section.area for section in sections], OpType.Add)

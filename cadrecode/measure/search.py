@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cadrecode.measure.features import EXTRUSION_NUMBERS, Feature
+from cadrecode.measure.features import EXTRUSION_NUMBERS, Feature, span_between
 from cadrecode.measure.grid import Grid, along
-from cadrecode.measure.proposals import Proposal
+from cadrecode.measure.proposals import Part, Proposal
 from cadrecode.program.language import Operation
 
 BEAM, MOVES = 3, 6  # states kept, and moves tried from each
@@ -103,16 +103,15 @@ class _Volumes:
     wrong: float = 0.0
 
 
-def search(
-    part: np.ndarray, proposals: Sequence[Proposal], grid: Grid, *, price: float, deadline: float, beam: int = BEAM
-) -> list[State]:
+def search(measured: Part, *, price: float, deadline: float, beam: int = BEAM) -> list[State]:
     """States whose features fill the part, best first, at most `beam` of them.
 
     Args:
-        part: (nx, ny, nz) bool, the cells of the grid that the part fills.
+        measured: The part to fill.
         price: IoU that each number must bring.
         deadline: On time.monotonic().
     """
+    part, proposals, grid = measured.cells, measured.proposals, measured.grid
     axes = [
         _Axis(axis, [p for p in proposals if p.axis == axis], part, grid)
         for axis in range(3)
@@ -157,9 +156,8 @@ def _score(state: State, price: float) -> float:
 def _after(move: _Move, state: State | None, grid: Grid) -> State:
     axis, (first, last) = move.proposal.axis, move.span
     levels = grid.levels[axis]
-    feature = Feature(
-        move.operation if state else Operation.UNION, axis, float(levels[first]), float(levels[last]), move.proposal.steps
-    )
+    operation = move.operation if state else Operation.UNION
+    feature = Feature(operation, axis, *span_between(operation, levels, first, last), move.proposal.steps)
     rows = (grid.interval[axis] >= first) & (grid.interval[axis] < last)
     cells = np.zeros(grid.shape, bool)
     along(cells, axis)[rows] = move.proposal.mask

@@ -1,0 +1,117 @@
+"""Holes that a search by volume leaves out: read off the sections, one by one, and cut where the features fill them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from manifold3d import CrossSection, Manifold
+
+from cadrecode.measure.features import Feature, sketch_steps, span_between
+from cadrecode.measure.judge import Judge, better
+from cadrecode.measure.outlines import Outline
+from cadrecode.measure.proposals import Part, region_of
+from cadrecode.measure.turning import across
+from cadrecode.program.language import Circle, Operation
+
+EMPTY, FILLED = 0.04, 0.5  # of a hole's area: what the part may fill of it, and what the features must for a cut
+SAME_SHAPE = 0.05  # CODE
+
+
+@dataclass(frozen=True)
+class Hole:
+    """An empty column of the part.
+
+    Args:
+        axis: Along which it goes.
+        first, last: The intervals between levels that it passes through, both included.
+        outline: Of the column. region: The same as an area.
+    """
+
+    axis: int
+    first: int
+    last: int
+    outline: Outline
+    region: CrossSection
+
+
+def holes_of(part: Part) -> list[Hole]:
+    """The holes in the sections across the three axes, each as deep as the part leaves it empty."""
+    found: list[Hole] = []
+    for axis, sections in enumerate(part.sections):
+        for index, section in enumerate(sections):
+            _, outlines = part.readers[axis].outlines(section, part.readers[axis].tolerances[0])
+            for outline in outlines:
+                known = any(
+                    hole.axis == axis and hole.first <= index <= hole.last and _alike(hole.outline, outline)
+                    for hole in found
+                )
+                if not known:
+                    region = region_of(sketch_steps([outline]))
+                    first, last = _depth(region, sections, index)
+                    found.append(Hole(axis, first, last, outline, region))
+    return found
+
+
+def _alike(one: Outline, other: Outline) -> bool:
+    if isinstance(one.shape, Circle) and isinstance(other.shape, Circle):
+        return np.allclose((one.shape.radius, *one.place), (other.shape.radius, *other.place), atol=SAME_SHAPE)
+    return (one.shape, one.place) == (other.shape, other.place)
+
+
+def _depth(region: CrossSection, sections: Sequence[CrossSection], index: int) -> tuple[int, int]:
+    """The first and the last interval that the part leaves empty from here on."""
+    area = region.area()
+
+    def is_empty(other: int) -> bool:
+        return 0 <= other < len(sections) and (region ^ sections[other]).area() < EMPTY * area
+
+    first = last = index
+    while is_empty(first - 1):
+        first -= 1
+    while is_empty(last + 1):
+        last += 1
+    return first, last
+
+
+def with_missing_holes(
+    features: tuple[Feature, ...], part: Part, holes: Sequence[Hole], judge: Judge
+) -> tuple[Feature, ...]:
+    """Cuts added for holes that the features fill, those of one kind together, largest first."""
+    missing = _missing(judge.build(features), part, holes)
+    groups: dict[tuple, list[Hole]] = {}
+    for hole in missing:
+        radius = round(hole.outline.shape.radius, 1) if isinstance(hole.outline.shape, Circle) else hole.outline
+        groups.setdefault((hole.axis, hole.first, hole.last, radius), []).append(hole)
+    for group in sorted(groups.values(), key=lambda group: -sum(hole.region.area() for hole in group)):
+        if judge.out_of_time:
+            break
+        after = better(features, (*features, _cut(group, part)), judge)
+        if after == features and len(group) > 1:
+            for hole in group:
+                after = better(after, (*after, _cut([hole], part)), judge)
+        features = after
+    return features
+
+
+def _cut(holes: Sequence[Hole], part: Part) -> Feature:
+    axis, levels = holes[0].axis, part.grid.levels[holes[0].axis]
+    steps = sketch_steps([replace(hole.outline, area=abs(hole.outline.area)) for hole in holes])
+    return Feature(Operation.CUT, axis, *span_between(Operation.CUT, levels, holes[0].first, holes[0].last + 1), steps)
+
+
+def _missing(body: Manifold, part: Part, holes: Sequence[Hole]) -> list[Hole]:
+    """Those that the body fills somewhere along their way."""
+    missing = []
+    for axis in range(3):
+        here = [hole for hole in holes if hole.axis == axis]
+        if not here:
+            continue
+        turned, levels = across(body, axis), part.grid.levels[axis]
+        slices = [turned.slice(float(middle)) for middle in (levels[:-1] + levels[1:]) / 2]
+        for hole in here:
+            filled = [(hole.region ^ slices[index]).area() for index in range(hole.first, hole.last + 1)]
+            if max(filled) > FILLED * hole.region.area():
+                missing.append(hole)
+    return missing

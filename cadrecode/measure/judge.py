@@ -1,0 +1,95 @@
+"""What features are worth against the exact solid.
+
+Volume alone would leave out every small hole: a screw hole of 0.3 % of the volume does not pay for its numbers. So a
+through hole too few or too many has a price of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from manifold3d import Manifold
+
+from cadrecode.measure.features import Feature
+from cadrecode.program.language import Operation
+from cadrecode.program.solid import build_solid, iou
+
+PRICE = 0.0004  # IoU that a number must bring
+HOLE_PRICE = 0.012  # IoU that the right count of through holes is worth, each
+BODY_PRICE = 0.03  # and the right count of bodies
+SAGITTA = 0.05  # CODE: how finely circles are drawn
+
+
+def through_holes(solid: Manifold) -> int:
+    """How many: the genus of all shells together."""
+    return sum(shell.genus() for shell in solid.decompose())
+
+
+class Judge:
+    """What features are worth against the exact solid.
+
+    Args:
+        solid: CODE.
+        price: IoU that a number must bring.
+        deadline: On time.monotonic().
+    """
+
+    def __init__(self, solid: Manifold, price: float, deadline: float):
+        self.solid, self.price, self.deadline = solid, price, deadline
+        self.shells = len(solid.decompose())
+        self.holes = through_holes(solid)
+        self._solids: dict[Feature, Manifold] = {}
+        self._scores: dict[tuple[Feature, ...], tuple[float, float]] = {}
+
+    @property
+    def out_of_time(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+    def solid_of(self, feature: Feature) -> Manifold:
+        if feature not in self._solids:
+            self._solids[feature] = build_solid(feature.extrusion(feature.low), SAGITTA)
+        return self._solids[feature]
+
+    def build(self, features: Sequence[Feature]) -> Manifold:
+        body = self.solid_of(features[0])
+        for feature in features[1:]:
+            solid = self.solid_of(feature)
+            if feature.operation is Operation.UNION:
+                body = body + solid
+            elif feature.operation is Operation.CUT:
+                body = body - solid
+            else:
+                body = body ^ solid
+        return body
+
+    def score(self, features: Sequence[Feature]) -> float:
+        return self._judged(features)[0]
+
+    def iou(self, features: Sequence[Feature]) -> float:
+        return self._judged(features)[1]
+
+    def _judged(self, features: Sequence[Feature]) -> tuple[float, float]:
+        key = tuple(features)
+        if key not in self._scores:
+            self._scores[key] = self._measure(key)
+        return self._scores[key]
+
+    def _measure(self, features: tuple[Feature, ...]) -> tuple[float, float]:
+        if not features:
+            return -np.inf, 0.0
+        body = self.build(features)
+        if body.is_empty():
+            return -np.inf, 0.0
+        overlap = iou(body, self.solid)
+        shells = body.decompose()
+        wrong_holes = abs(sum(shell.genus() for shell in shells) - self.holes)
+        wrong_bodies = abs(len(shells) - self.shells)
+        numbers = sum(feature.numbers for feature in features)
+        return overlap - self.price * numbers - HOLE_PRICE * wrong_holes - BODY_PRICE * wrong_bodies, overlap
+
+
+def better(best: tuple[Feature, ...], other: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
+    """The one that is worth more; the first where they are worth the same."""
+    return other if judge.score(other) > judge.score(best) + 1e-9 else best

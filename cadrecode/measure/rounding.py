@@ -1,0 +1,70 @@
+"""Numbers with as few digits as the part keeps its shape with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cadrecode.measure.features import Feature
+from cadrecode.measure.judge import Judge
+from cadrecode.program.language import Arc, Circle, Line, Loop, Point2, Rect, SketchStep
+
+ROUNDING_LOSS = 1.5e-4  # of the score, for each feature, that fewer digits may cost
+DECIMALS = 0, 1, 2
+
+
+def rounded(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
+    """The features with as few digits as they keep their shape with. One level stays one level."""
+    allowed = judge.score(features) - ROUNDING_LOSS * len(features)
+    for decimals in DECIMALS:
+        shorter = tuple(_rounded(feature, decimals) for feature in features)
+        if _is_sound(shorter) and judge.score(shorter) > allowed:
+            return shorter
+    return features
+
+
+def _rounded(feature: Feature, decimals: int) -> Feature:
+    steps = tuple(_rounded_step(step, decimals) for step in feature.steps)
+    return replace(feature, low=round(feature.low, decimals), high=round(feature.high, decimals), steps=steps)
+
+
+def _is_sound(features: Sequence[Feature]) -> bool:
+    """Whether no size has been rounded to nothing."""
+    for feature in features:
+        if not feature.high > feature.low:
+            return False
+        for step in feature.steps:
+            if isinstance(step.shape, Circle) and not step.shape.radius > 0:
+                return False
+            if isinstance(step.shape, Rect) and not min(step.shape.width, step.shape.height) > 0:
+                return False
+            if isinstance(step.shape, Loop) and len({step.shape.start, *(e.end for e in step.shape.edges)}) < 2:
+                return False
+    return True
+
+
+def _rounded_step(step: SketchStep, decimals: int) -> SketchStep:
+    def point(p: Point2) -> Point2:
+        return round(p[0], decimals) + 0.0, round(p[1], decimals) + 0.0
+
+    match step.shape:
+        case Circle(radius):
+            return replace(step, shape=Circle(round(radius, decimals)), places=tuple(map(point, step.places)))
+        case Rect(width, height):
+            (x, y), *_ = step.places
+            low = point((round(x - width / 2, 6), round(y - height / 2, 6)))
+            high = point((round(x + width / 2, 6), round(y + height / 2, 6)))
+            shape = Rect(round(high[0] - low[0], 6), round(high[1] - low[1], 6))
+            middle = round((low[0] + high[0]) / 2, 6), round((low[1] + high[1]) / 2, 6)
+            moved = tuple(
+                (round(middle[0] + round(px - x, decimals), 6), round(middle[1] + round(py - y, decimals), 6))
+                for px, py in step.places
+            )
+            return replace(step, shape=shape, places=moved)
+        case Loop(start, edges):
+            turned = tuple(
+                Line(point(edge.end)) if isinstance(edge, Line) else Arc(point(edge.middle), point(edge.end))
+                for edge in edges
+            )
+            return replace(step, shape=Loop(point(start), turned))
+    return step

@@ -1,0 +1,119 @@
+"""Fewer features on the exact solid: needless ones dropped, sketches merged, ends moved to other levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from cadrecode.measure.features import Feature, span_between
+from cadrecode.measure.grid import Grid
+from cadrecode.measure.judge import Judge, better
+from cadrecode.program.language import Loop, Mode, Operation, SketchStep
+
+
+def shortened(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
+    """The features without those that are not needed, joined where one sketch says two."""
+    for _ in range(2):
+        before = features
+        for change in (dropped, merged, respanned):
+            features = change(features, judge, grid)
+        if features == before:
+            break
+    return features
+
+
+def dropped(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
+    """Without features, steps and places that are not worth their numbers."""
+    for index in reversed(range(len(features))):
+        if len(features) > 1 and not judge.out_of_time:
+            features = better(features, features[:index] + features[index + 1 :], judge)
+    for index in reversed(range(len(features))):
+        for step in reversed(range(len(features[index].steps))):
+            steps = features[index].steps
+            fewer = steps[:step] + steps[step + 1 :]
+            if fewer and fewer[0].mode is Mode.ADD and not judge.out_of_time:
+                changed = replace(features[index], steps=fewer)
+                features = better(features, (*features[:index], changed, *features[index + 1 :]), judge)
+    return features
+
+
+def merged(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
+    """Cuts written as holes of a sketch before them, and cuts of one span written as one."""
+    index = 1
+    while index < len(features) and not judge.out_of_time:
+        feature = features[index]
+        for host in range(index):
+            together = _joined(features[host], feature)
+            if together is None:
+                continue
+            changed = (*features[:host], together, *features[host + 1 : index], *features[index + 1 :])
+            if judge.score(changed) > judge.score(features) + 1e-9:
+                features = changed
+                index -= 1
+                break
+        index += 1
+    return features
+
+
+def _joined(host: Feature, feature: Feature) -> Feature | None:
+    """One feature for two; None where no sketch says both."""
+    if host.axis != feature.axis:
+        return None
+    same_span = (host.low, host.high) == (feature.low, feature.high)
+    if feature.operation is host.operation and same_span and feature.operation is not Operation.INTERSECT:
+        if any(step.mode is not Mode.ADD for step in (*host.steps, *feature.steps)):
+            return None
+        return replace(host, steps=_pooled((*host.steps, *feature.steps)))
+    covers = feature.low <= host.low and feature.high >= host.high
+    plain = all(step.mode is Mode.ADD for step in feature.steps)
+    if feature.operation is Operation.CUT and host.operation is Operation.UNION and covers and plain:
+        cut = tuple(replace(step, mode=Mode.SUBTRACT) for step in feature.steps)
+        return replace(host, steps=_pooled((*host.steps, *cut)))
+    return None
+
+
+def _pooled(steps: Sequence[SketchStep]) -> tuple[SketchStep, ...]:
+    """Steps of one shape and mode as one, as long as no other mode stands between them."""
+    pooled: list[SketchStep] = []
+    for step in steps:
+        for index, earlier in enumerate(pooled):
+            if earlier.mode is step.mode and earlier.shape == step.shape and not isinstance(step.shape, Loop):
+                places = tuple(dict.fromkeys((*earlier.places, *step.places)))
+                pooled[index] = replace(earlier, places=places)
+                break
+        else:
+            pooled.append(step)
+    return tuple(pooled)
+
+
+def respanned(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
+    """Each feature's ends moved to the next levels where that pays."""
+    for index in range(len(features)):
+        for first_by, last_by in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+            feature = features[index]
+            levels = grid.levels[feature.axis]
+            first = int(np.abs(levels - feature.low).argmin()) + first_by
+            last = int(np.abs(levels - feature.high).argmin()) + last_by
+            if 0 <= first < last < len(levels) and not judge.out_of_time:
+                low, high = span_between(feature.operation, levels, first, last)
+                moved = replace(feature, low=low, high=high)
+                features = better(features, (*features[:index], moved, *features[index + 1 :]), judge)
+    return features
+
+
+def flush(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
+    """Cuts that go on beyond the part end with it, where no skin is left: two features on one plane name it once."""
+    for index, feature in enumerate(features):
+        levels = grid.levels[feature.axis]
+        low, high = max(feature.low, float(levels[0])), min(feature.high, float(levels[-1]))
+        shorter = replace(feature, low=low, high=high)
+        changed = (*features[:index], shorter, *features[index + 1 :])
+        shares = any(
+            other is not feature and other.axis == feature.axis and {low, high} & {other.low, other.high}
+            for other in features
+        )
+        if shares and shorter != feature and judge.score(changed) > judge.score(features) - 1e-9:
+            features = changed
+    return features
