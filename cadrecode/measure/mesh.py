@@ -18,7 +18,7 @@ from cadrecode.measure.measured import Measured
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.measure.proposals import Part, Reader, proposals
 from cadrecode.measure.rounding import rounded
-from cadrecode.measure.search import search
+from cadrecode.measure.search import Search
 from cadrecode.measure.shorten import flush, shortened
 from cadrecode.measure.turning import across
 from cadrecode.program.solid import bounds, build, mesh_of
@@ -62,10 +62,10 @@ def from_mesh(
     started = time.monotonic()
     solid = solid_from_mesh(vertices, faces)
     part = read(solid)
-    states = search(part, price=price, deadline=started + SEARCH_SHARE * seconds)
+    states = Search(part, price, started + SEARCH_SHARE * seconds).best()
     judge = Judge(solid, price, started + seconds)
     holes = holes_of(part)
-    finished = {_finished(state.features, part, holes, judge): None for state in states[:FINISHED]}
+    finished = {_finished(state.features(part.grid), part, holes, judge): None for state in states[:FINISHED]}
     ranked = sorted(finished, key=lambda features: -judge.score(features))
     return [Measured(program_of(features), judge.score(features), "sections") for features in ranked]
 

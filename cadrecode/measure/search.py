@@ -19,12 +19,46 @@ from cadrecode.program.language import Operation
 
 BEAM, MOVES = 3, 6  # states kept, and moves tried from each
 MOST_FEATURES = 18
+LEAST_GAIN = 1e-9
+MOST_INSTEAD = 3  # moves that may take the place of one
 PATIENCE = 1  # steps that may pass without a gain
 
 
 @dataclass(frozen=True)
+class Move:
+    """A sketch extruded from one level to another, and how it joins what stands.
+
+    Args:
+        span: The levels, by their indices.
+        score, iou: Of what stands afterwards.
+    """
+
+    score: float
+    iou: float
+    proposal: Proposal
+    operation: Operation
+    span: tuple[int, int]
+
+    def feature(self, grid: Grid) -> Feature:
+        axis = self.proposal.axis
+        between = span_between(self.operation, grid.levels[axis], *self.span)
+        return Feature(self.operation, axis, *between, self.proposal.steps)
+
+    def fill(self, cells: np.ndarray | None, grid: Grid) -> np.ndarray:
+        """The cells after the move; its own where none stand."""
+        axis, (first, last) = self.proposal.axis, self.span
+        own = np.zeros(grid.shape, bool)
+        along(own, axis)[(grid.interval[axis] >= first) & (grid.interval[axis] < last)] = self.proposal.mask
+        if cells is None:
+            return own
+        if self.operation is Operation.UNION:
+            return cells | own
+        return cells & ~own if self.operation is Operation.CUT else cells & own
+
+
+@dataclass(frozen=True)
 class State:
-    """Features so far, and what they fill.
+    """Moves so far, and what they fill.
 
     Args:
         cells: (nx, ny, nz) bool.
@@ -32,19 +66,17 @@ class State:
         numbers: Of the features.
     """
 
-    features: tuple[Feature, ...]
+    moves: tuple[Move, ...]
     cells: np.ndarray = field(repr=False)
     iou: float = 0.0
     numbers: int = 0
 
+    def features(self, grid: Grid) -> tuple[Feature, ...]:
+        return tuple(move.feature(grid) for move in self.moves)
 
-@dataclass(frozen=True)
-class _Move:
-    score: float
-    iou: float
-    proposal: Proposal
-    operation: Operation
-    span: tuple[int, int]
+    def after(self, move: Move, grid: Grid) -> State:
+        numbers = self.numbers + move.proposal.numbers + EXTRUSION_NUMBERS
+        return State((*self.moves, move), move.fill(self.cells, grid), move.iou, numbers)
 
 
 class _Axis:
@@ -66,7 +98,7 @@ class _Axis:
         up_to = np.concatenate((np.zeros((len(by_level), 1)), np.cumsum(by_level, axis=1, dtype=np.float64)), axis=1)
         return up_to[:, self.high] - up_to[:, self.low]
 
-    def moves(self, state: State | None, volumes: _Volumes, part: np.ndarray, price: float, most: int) -> list[_Move]:
+    def moves(self, state: State | None, volumes: _Volumes, part: np.ndarray, price: float, most: int) -> list[Move]:
         """The best few moves of this axis."""
         if state is None:
             gains = {Operation.UNION: (self.filled / (volumes.part + self.empty), self.adds)}
@@ -91,7 +123,7 @@ class _Axis:
                 row, span = divmod(int(flat), score.shape[1])
                 between = int(self.low[span]), int(self.high[span])
                 found.append(
-                    _Move(float(score[row, span]), float(iou[row, span]), self.proposals[row], operation, between)
+                    Move(float(score[row, span]), float(iou[row, span]), self.proposals[row], operation, between)
                 )
         return found
 
@@ -103,70 +135,105 @@ class _Volumes:
     wrong: float = 0.0
 
 
-def search(measured: Part, *, price: float, deadline: float, beam: int = BEAM) -> list[State]:
-    """States whose features fill the part, best first, at most `beam` of them.
+class Search:
+    """A part to fill with few features.
 
     Args:
-        measured: The part to fill.
+        part: As it was measured.
         price: IoU that each number must bring.
         deadline: On time.monotonic().
     """
-    part, proposals, grid = measured.cells, measured.proposals, measured.grid
-    axes = [
-        _Axis(axis, [p for p in proposals if p.axis == axis], part, grid)
-        for axis in range(3)
-        if any(p.axis == axis for p in proposals)
-    ]
-    whole = grid.volume(part)
-    frontier: list[State | None] = [None]
-    best: list[State] = []
-    without_gain = 0
-    for _ in range(MOST_FEATURES):
-        moves: list[tuple[_Move, State | None]] = []
-        for state in frontier:
-            volumes = _Volumes(whole)
-            if state is not None:
-                volumes = _Volumes(whole, grid.volume(part & state.cells), grid.volume(state.cells & ~part))
-            for axis in axes:
-                moves += [(move, state) for move in axis.moves(state, volumes, part, price, MOVES)]
-        moves.sort(key=lambda pair: -pair[0].score)
-        frontier, seen = [], set()
-        for move, state in moves:
-            if not np.isfinite(move.score) or len(frontier) == beam:
+
+    def __init__(self, part: Part, price: float, deadline: float):
+        self.cells, self.grid, self.price, self.deadline = part.cells, part.grid, price, deadline
+        self.volume = self.grid.volume(part.cells)
+        self.axes = [
+            _Axis(axis, [p for p in part.proposals if p.axis == axis], part.cells, self.grid)
+            for axis in range(3)
+            if any(p.axis == axis for p in part.proposals)
+        ]
+
+    def best(self, beam: int = BEAM) -> list[State]:
+        """States whose features fill the part, best first, at most `beam` of them."""
+        found = self._beam(beam)
+        return sorted((self._reconsidered(state) for state in found), key=lambda state: -self.score(state))
+
+    def score(self, state: State) -> float:
+        return state.iou - self.price * state.numbers
+
+    @property
+    def out_of_time(self) -> bool:
+        return time.monotonic() > self.deadline
+
+    def _beam(self, beam: int) -> list[State]:
+        frontier: list[State | None] = [None]
+        best: list[State] = []
+        without_gain = 0
+        for _ in range(MOST_FEATURES):
+            frontier = self._next(frontier, beam)
+            if not frontier:
                 break
-            after = _after(move, state, grid)
-            key = after.cells.tobytes()
-            if key not in seen and not (state is not None and np.array_equal(after.cells, state.cells)):
+            before = self.score(best[0]) if best else -np.inf
+            best = sorted([*best, *frontier], key=lambda state: -self.score(state))[:beam]
+            without_gain = 0 if self.score(best[0]) > before + LEAST_GAIN else without_gain + 1
+            if without_gain > PATIENCE or self.out_of_time:
+                break
+        return best
+
+    def _next(self, frontier: Sequence[State | None], beam: int) -> list[State]:
+        """The best states one move on from the frontier's. The first features are of different axes."""
+        moves = [(move, state) for state in frontier for move in self._moves(state, MOVES)]
+        moves.sort(key=lambda pair: -pair[0].score)
+        after: list[State] = []
+        seen: set[bytes] = {state.cells.tobytes() for state in frontier if state is not None}
+        for move, state in moves:
+            if not np.isfinite(move.score) or len(after) == beam:
+                break
+            if state is None and any(move.proposal.axis == other.moves[0].proposal.axis for other in after):
+                continue
+            reached = self._begun(move) if state is None else state.after(move, self.grid)
+            key = reached.cells.tobytes()
+            if key not in seen:
                 seen.add(key)
-                frontier.append(after)
-        if not frontier:
-            break
-        before = _score(best[0], price) if best else -np.inf
-        best = sorted([*best, *frontier], key=lambda state: -_score(state, price))[:beam]
-        without_gain = 0 if _score(best[0], price) > before + 1e-9 else without_gain + 1
-        if without_gain > PATIENCE or time.monotonic() > deadline:
-            break
-    return best
+                after.append(reached)
+        return after
 
+    def _begun(self, move: Move) -> State:
+        return State((move,), move.fill(None, self.grid), move.iou, move.proposal.numbers + EXTRUSION_NUMBERS)
 
-def _score(state: State, price: float) -> float:
-    return state.iou - price * state.numbers
+    def _moves(self, state: State | None, most: int) -> list[Move]:
+        volumes = _Volumes(self.volume)
+        if state is not None:
+            right, wrong = self.grid.volume(self.cells & state.cells), self.grid.volume(state.cells & ~self.cells)
+            volumes = _Volumes(self.volume, right, wrong)
+        return [move for axis in self.axes for move in axis.moves(state, volumes, self.cells, self.price, most)]
 
+    def _reconsidered(self, state: State) -> State:
+        """Each move taken back in turn, and what pays most then done instead."""
+        index = 0
+        while index < len(state.moves) and not self.out_of_time:
+            other = self._without(state, index)
+            for _ in range(MOST_INSTEAD):
+                move = max(self._moves(other, 1), key=lambda move: move.score)
+                if other is not None and move.score < self.score(other) + LEAST_GAIN:
+                    break
+                other = self._begun(move) if other is None else other.after(move, self.grid)
+            if self.score(other) > self.score(state) + LEAST_GAIN:
+                state, index = other, 0
+            else:
+                index += 1
+        return state
 
-def _after(move: _Move, state: State | None, grid: Grid) -> State:
-    axis, (first, last) = move.proposal.axis, move.span
-    levels = grid.levels[axis]
-    operation = move.operation if state else Operation.UNION
-    feature = Feature(operation, axis, *span_between(operation, levels, first, last), move.proposal.steps)
-    rows = (grid.interval[axis] >= first) & (grid.interval[axis] < last)
-    cells = np.zeros(grid.shape, bool)
-    along(cells, axis)[rows] = move.proposal.mask
-    if state is None:
-        return State((feature,), cells, move.iou, feature.numbers)
-    if move.operation is Operation.UNION:
-        cells = state.cells | cells
-    elif move.operation is Operation.CUT:
-        cells = state.cells & ~cells
-    else:
-        cells = state.cells & cells
-    return State((*state.features, feature), cells, move.iou, state.numbers + feature.numbers)
+    def _without(self, state: State, index: int) -> State | None:
+        """The state as it would be without one of its moves."""
+        moves = state.moves[:index] + state.moves[index + 1 :]
+        while moves and moves[0].operation is not Operation.UNION:
+            moves = moves[1:]
+        if not moves:
+            return None
+        cells = None
+        for move in moves:
+            cells = move.fill(cells, self.grid)
+        right, wrong = self.grid.volume(self.cells & cells), self.grid.volume(cells & ~self.cells)
+        numbers = sum(move.proposal.numbers + EXTRUSION_NUMBERS for move in moves)
+        return State(moves, cells, right / (self.volume + wrong), numbers)

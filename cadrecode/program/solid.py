@@ -16,7 +16,6 @@ from manifold3d import CrossSection, FillRule, Manifold
 from cadrecode.errors import Message, ProgramError
 from cadrecode.geometry import corner_crosses, fold_into_triangle, places_on, three_cornered, weld
 from cadrecode.program.language import (
-    NOISE_DECIMALS,
     ORIGIN,
     Arc,
     Box,
@@ -39,6 +38,7 @@ from cadrecode.program.language import (
 SAGITTA = 5.4e-4  # of the part's half side
 FEWEST_SEGMENTS, MOST_SEGMENTS = 16, 128  # of a full circle
 WRITTEN_DECIMALS = 3  # of numbers as people write them
+EXACT_DECIMALS = 7  # of vertices: a CrossSection keeps its coordinates to 2**-27 (Clipper's integers)
 LEAST_VOLUME = 1e-9  # of the cube on the longest side; less is nothing
 
 
@@ -147,19 +147,23 @@ def build_solid(solid: Solid, sagitta: float | None = None) -> Manifold:
     depth = abs(solid.distance)
     low, height = (-depth, 2 * depth) if solid.both else (min(solid.distance, 0), depth)
     built = Manifold.extrude(area, height).transform(_matrix(solid.plane, (0, 0, low)))
-    return _without_noise(built, *solid.plane.origin, depth)
+    return _without_noise(built, *solid.plane.origin, depth, within=sum(_corners(solid.sketch), ()))
 
 
-def _without_noise(built: Manifold, *numbers: float) -> Manifold:
+def _without_noise(built: Manifold, *numbers: float, within: tuple[float, ...] = ()) -> Manifold:
     """A solid of numbers as people write them, with what their sums are off by taken away.
 
-    34.3 + 12.1 is more than 46.4 by 7e-15, and what stands on 46.4 would be a second body. Sums of quarters are exact,
-    and numbers of many decimals (while they are fitted) meet no others: for both the 0.2 ms are spared.
+    34.3 + 12.1 is more than 46.4 by 7e-15, and what stands on 46.4 would be a second body; a CrossSection puts 24.667
+    at 24.667000003. Quarters are exact, and numbers of many decimals (while they are fitted) meet no others: for both
+    the 0.2 ms are spared.
+
+    Args:
+        numbers: Along the axis. within: Of the sketch.
     """
     written = all(round(number, WRITTEN_DECIMALS) == number for number in numbers)
-    if not written or all(4 * number == round(4 * number) for number in numbers):
+    if not written or all(4 * number == round(4 * number) for number in (*numbers, *within)):
         return built
-    return built.warp_batch(lambda vertices: np.round(vertices, NOISE_DECIMALS))
+    return built.warp_batch(lambda vertices: np.round(vertices, EXACT_DECIMALS))
 
 
 @lru_cache(maxsize=256)

@@ -43,7 +43,7 @@ def test_a_part_is_read_back_whole_and_no_longer_than_it_was_written(text):
     solid, again, best, written = read_back(text)
     assert iou(solid, again) > 0.995
     assert through_holes(again) == through_holes(solid)
-    assert len(written) <= 1.2 * len(text)
+    assert len(written) <= 1.3 * len(text)
     assert best.source == "sections"
 
 
@@ -120,3 +120,12 @@ def test_robot_parts_are_filled(shared_data):
         assert through_holes(again) == through_holes(solid)
         assert len(write(best.program)) < 1200
         assert np.isfinite(best.score)
+
+
+def test_a_boss_on_a_wall_of_another_direction_is_one_body_with_it():
+    """At 24.667, which the wall's sketch would put at 24.667000003."""
+    text = """import cadquery as cq
+w0=cq.Workplane('XY',origin=(0,0,-26.667))
+w1=cq.Workplane('ZX',origin=(0,24.667,0))
+r=w0.sketch().segment((-100,20.333),(100,20.333)).segment((100,24.667)).segment((-100,24.667)).close().assemble().finalize().extrude(53.334).union(w1.sketch().circle(20).finalize().extrude(30))"""
+    assert len(build(parse(text)).decompose()) == 1
