@@ -29,7 +29,7 @@ HOMES = {  # library: rooms that may import it
     "plotly": {"ui"},
     "cadquery": {"kernel"},
     "OCP": {"kernel"},
-    "manifold3d": {"program", "invent", "measure"},
+    "manifold3d": {"program", "invent", "cloud", "measure"},
     "trimesh": {"formats"},
     "laspy": {"formats"},
     "igl": {"cloud", "measure"},

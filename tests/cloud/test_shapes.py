@@ -1,4 +1,7 @@
-"""Every shape against a formula of its own: zero on the surface, negative inside. A sample of the volume would fail."""
+"""Every shape against a formula of its own: zero on the surface, negative inside. A sample of the volume would fail.
+
+Round faces have facets: their points may lie two thousandths of a mm off the true surface.
+"""
 
 import numpy as np
 import pytest
@@ -88,6 +91,10 @@ SOLIDS = {  # name: formula, area in mm2
 }
 
 
+ONLY_FLAT_FACES = {"cube", "box", "u_channel"}
+FACETS = 2e-3  # mm
+
+
 def test_every_shape_is_held_to_a_formula():
     assert set(SOLIDS) == set(SHAPES)
 
@@ -97,9 +104,9 @@ def test_points_lie_on_the_surface_and_normals_point_out_of_it(name):
     cloud = make_shape(name, 4000, seed=3)
     solid = SOLIDS[name][0]
     assert (cloud.kind, cloud.name, cloud.points.shape, cloud.normals.shape) == ("shape", name, (4000, 3), (4000, 3))
-    assert np.abs(solid(cloud.points)).max() < 1e-9
+    assert np.abs(solid(cloud.points)).max() < (1e-9 if name in ONLY_FLAT_FACES else FACETS)
     np.testing.assert_allclose(np.linalg.norm(cloud.normals, axis=1), 1)
-    step = 1e-5 * cloud.normals
+    step = FACETS * cloud.normals
     assert (solid(cloud.points + step) > 0).mean() > 0.999  # at an edge a step may end beside the solid
     assert (solid(cloud.points - step) < 0).mean() > 0.999
 
