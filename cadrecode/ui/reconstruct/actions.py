@@ -1,4 +1,4 @@
-"""What a person does with a cloud: open it, rebuild it, run a program against it. No widgets: tabs and API share it."""
+"""What a person does with a cloud: open it, rebuild it, run a program, share it. Tabs and API call it; no widgets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cadrecode.errors import CadrecodeError
 from cadrecode.part import name_of
 from cadrecode.ui import access, models
 from cadrecode.ui.background import Report
+from cadrecode.ui.reconstruct import link, samples
 from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.services import Services
 
@@ -24,6 +25,12 @@ def open_cloud(path: str | Path, services: Services, unit: str = "mm") -> Work:
         raise CadrecodeError("STEP and BREP files need the OpenCASCADE sandbox, which is off on this link.")
     cloud = read_cloud(path)
     return Work(cloud, name_of(path), unit)
+
+
+def open_sample(index: int, services: Services) -> Work:
+    """Read one of the sample clouds."""
+    sample = samples.samples()[index]
+    return replace(open_cloud(sample.path, services, sample.unit), source=sample.source)
 
 
 def rebuild(
@@ -65,3 +72,10 @@ def run_program(work: Work, text: str, services: Services) -> Work:
     if shown is not None and text.strip() == shown.program.strip():
         return work
     return work.with_program(text, services.sandbox())
+
+
+def shared(work: Work) -> str:
+    """The part on screen as the end of an address. Raises: CadrecodeError: none is there, or it cannot be shared."""
+    if work.shown is None:
+        raise CadrecodeError("There is no part yet to share: press Rebuild first.")
+    return link.packed(work.shown.program, work.unit)

@@ -1,37 +1,27 @@
-"""Reconstruct: "what is this part?"."""
+"""Reconstruct: "what is this part?". Drawing and wiring; what happens is in `actions`, what is shown in `views`."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import gradio as gr
 
 from cadrecode.config import UNITS, ReconstructConfig
-from cadrecode.errors import CadrecodeError, Message, ProgramError
+from cadrecode.errors import Message, ProgramError
 from cadrecode.part import Part
 from cadrecode.ui import events, models
 from cadrecode.ui.background import Result, follow
 from cadrecode.ui.browser import again, browser_state, remember
 from cadrecode.ui.draw import html
 from cadrecode.ui.events import told
-from cadrecode.ui.reconstruct import describe, dimensions, link, samples
-from cadrecode.ui.reconstruct.actions import open_cloud, rebuild, run_program
+from cadrecode.ui.reconstruct import actions, describe, dimensions, link, samples, views
 from cadrecode.ui.reconstruct.files import KINDS, write_files
 from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider
 from cadrecode.ui.reconstruct.state import Work
-from cadrecode.ui.reconstruct.views import (
-    DEVIATION,
-    SOLID,
-    WITH_POINTS,
-    cloud_view,
-    stage_words,
-    strip,
-    strip_title,
-    view,
-)
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
@@ -44,282 +34,358 @@ WHOLE_ADDRESS = f"""(packed) => {{
 }}"""
 CAMERA = (55, 62, 4.0)  # degrees and distance: from the front right, a little above
 HEIGHT = "clamp(280px, 42vw, 440px)"
-
-
-# --- the tab ----------------------------------------------------------------------------------------------------------
+STRIP: dict[str, Any] = {
+    "height": "auto", "allow_preview": False, "object_fit": "contain", "interactive": False, "buttons": [],
+}  # fmt: skip
 
 
 def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> None:
     """Lay the tab out and wire it."""
-    work = gr.State(None)
-    turned = gr.State(None)  # the part that the sliders are made for
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            upload = gr.File(label=words("cloud.drop"), height=100, elem_id="cloud-file")
-            gallery = gr.Gallery(
-                label=words("cloud.samples"), show_label=False, columns=4, height="auto", allow_preview=False,
-                object_fit="contain", interactive=False, buttons=[], elem_id="samples", visible=bool(samples.samples()),
-            )  # fmt: skip
-            preview = gr.Model3D(
-                label=words("cloud.preview"), height=150, camera_position=CAMERA, interactive=False, elem_id="cloud"
-            )
-            facts = gr.HTML(html.note(words("cloud.none")), min_height=44, elem_id="cloud-facts")
-            unit = gr.Dropdown(list(UNITS), value="mm", label=words("cloud.unit"), elem_id="unit")
-            with gr.Accordion(words("options.title"), open=False):
-                candidates = candidates_slider(words)
-                temperature = gr.Slider(
-                    0.1, 1.5, USUAL.temperature, step=0.05,
-                    label=words("options.temperature"), info=words("options.temperature.info"),
-                )  # fmt: skip
-                fit_seconds = fit_slider(words, "fit-seconds")
-                align, clean = align_box(words, "align"), clean_box(words, "clean")
-                seed = gr.Number(USUAL.seed, precision=0, label=words("options.seed"), info=words("options.seed.info"))
-                base = gr.Dropdown([], label=words("options.base"), allow_custom_value=True)
-                adapter = gr.Dropdown([], label=words("options.adapter"))
-            with gr.Row():
-                go = gr.Button(words("rebuild.go"), variant="primary", elem_id="rebuild")
-                cancel = gr.Button(words("rebuild.cancel"), interactive=False, elem_id="cancel", min_width=90)
-            progress = gr.HTML(html.idle(), min_height=44)
+            asked = _ask(words)
         with gr.Column(scale=3, min_width=340):
-            result = gr.Model3D(
-                label=words("result.title"),
-                height=HEIGHT,
-                camera_position=CAMERA,
-                interactive=False,
-                elem_id="result",
+            shown = _show(words)
+    screen = Screen(services, words, asked, shown, gr.State(None), gr.State(None))
+    _wire_opening(screen, page, tab)
+    _wire_cloud(screen)
+    _wire_rebuild(screen)
+    _wire_looks(screen)
+    _wire_program(screen)
+    _wire_sliders(screen)
+
+
+# --- the widgets ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The widgets on the left: a cloud, and how it is rebuilt."""
+
+    upload: gr.File
+    gallery: gr.Gallery
+    preview: gr.Model3D
+    facts: gr.HTML
+    unit: gr.Dropdown
+    options: dict[str, gr.components.Component]  # a field for each setting, but for the unit
+    base: gr.Dropdown
+    adapter: gr.Dropdown
+    go: gr.Button
+    cancel: gr.Button
+    progress: gr.HTML
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The widgets on the right: the part."""
+
+    result: gr.Model3D
+    mode: gr.Radio
+    numbers: gr.HTML
+    candidates: gr.Gallery
+    files: list[gr.DownloadButton]  # in the order of KINDS
+    make_link: gr.Button
+    address: gr.Textbox
+    note: gr.HTML
+    sliders: gr.Column
+    code: gr.Code
+    run: gr.Button
+    fault: gr.HTML
+
+    @property
+    def pictures(self) -> list[gr.components.Component]:
+        """What `views.drawn` fills."""
+        return [self.result, self.numbers, self.code, self.fault]
+
+
+def _ask(words: Words) -> Asked:
+    upload = gr.File(label=words("cloud.drop"), height=100, elem_id="cloud-file")
+    gallery = gr.Gallery(
+        label=words("cloud.samples"), show_label=False, columns=4, elem_id="samples",
+        visible=bool(samples.samples()), **STRIP,
+    )  # fmt: skip
+    preview = gr.Model3D(
+        label=words("cloud.preview"), height=150, camera_position=CAMERA, interactive=False, elem_id="cloud"
+    )
+    facts = gr.HTML(html.note(words("cloud.none")), min_height=44, elem_id="cloud-facts")
+    unit = gr.Dropdown(list(UNITS), value=USUAL.unit, label=words("cloud.unit"), elem_id="unit")
+    with gr.Accordion(words("options.title"), open=False):
+        options = {
+            "candidates": candidates_slider(words),
+            "temperature": gr.Slider(
+                0.1, 1.5, USUAL.temperature, step=0.05,
+                label=words("options.temperature"), info=words("options.temperature.info"),
+            ),
+            "fit_seconds": fit_slider(words, "fit-seconds"),
+            "align": align_box(words, "align"),
+            "clean": clean_box(words, "clean"),
+            "seed": gr.Number(USUAL.seed, precision=0, label=words("options.seed"), info=words("options.seed.info")),
+        }  # fmt: skip
+        base = gr.Dropdown([], label=words("options.base"), allow_custom_value=True)
+        adapter = gr.Dropdown([], label=words("options.adapter"))
+    with gr.Row():
+        go = gr.Button(words("rebuild.go"), variant="primary", elem_id="rebuild")
+        cancel = gr.Button(words("rebuild.cancel"), interactive=False, elem_id="cancel", min_width=90)
+    progress = gr.HTML(html.idle(), min_height=44)
+    return Asked(upload, gallery, preview, facts, unit, options, base, adapter, go, cancel, progress)
+
+
+def _show(words: Words) -> Shown:
+    result = gr.Model3D(
+        label=words("result.title"), height=HEIGHT, camera_position=CAMERA, interactive=False, elem_id="result"
+    )
+    modes = [(words(f"mode.{mode}"), mode) for mode in (views.WITH_POINTS, views.DEVIATION, views.SOLID)]
+    mode = gr.Radio(
+        modes, value=views.WITH_POINTS, show_label=False, container=False, label=words("mode.title"), elem_id="mode"
+    )
+    numbers = gr.HTML(describe.numbers(Work(), words), min_height=52, elem_id="numbers")
+    candidates = gr.Gallery(
+        label=words("candidates.title"), columns=8, elem_id="candidates", elem_classes="cr-strip", visible=False,
+        **STRIP,
+    )  # fmt: skip
+    with gr.Row(elem_classes="cr-files"):
+        labels = {kind: words(f"files.{kind}") for kind in ("aligned", "deviation", "report", "page")}
+        files = [
+            gr.DownloadButton(
+                labels.get(kind, f".{kind}"), interactive=False, size="sm", elem_id=f"download-{kind}", min_width=110
             )
-            modes = [
-                (words("mode.points"), WITH_POINTS), (words("mode.deviation"), DEVIATION), (words("mode.solid"), SOLID),
-            ]  # fmt: skip
-            mode = gr.Radio(
-                modes, value=WITH_POINTS, show_label=False, container=False, label=words("mode.title"), elem_id="mode"
-            )
-            numbers = gr.HTML(describe.numbers(Work(), words), min_height=52, elem_id="numbers")
-            chosen = gr.Gallery(
-                label=words("candidates.title"), columns=8, height="auto", allow_preview=False, object_fit="contain",
-                interactive=False, buttons=[], elem_id="candidates", elem_classes="cr-strip", visible=False,
-            )  # fmt: skip
-            with gr.Row(elem_classes="cr-files"):
-                named = {kind: words(f"files.{kind}") for kind in ("aligned", "deviation", "report", "page")}
-                files = [
-                    gr.DownloadButton(
-                        named.get(kind, f".{kind}"), interactive=False, size="sm", elem_id=f"download-{kind}",
-                        min_width=110,
-                    )
-                    for kind in KINDS
-                ]  # fmt: skip
-                make_link = gr.Button(words("link.make"), size="sm", elem_id="make-link", min_width=110)
-            address = gr.Textbox(
-                label=words("link.label"), info=words("link.info"), visible=False, buttons=["copy"], max_lines=1,
-                elem_id="link",
-            )  # fmt: skip
-            files_note = gr.HTML("", padding=False)
-            with gr.Row(equal_height=False):
-                with gr.Column(scale=2, min_width=300, elem_id="dimensions") as sliders:
-                    pass
-                with gr.Column(scale=3, min_width=300):
-                    code = gr.Code(
-                        label=words("program.title"), language="python", interactive=True, lines=8, wrap_lines=True,
-                        elem_id="program",
-                    )  # fmt: skip
-                    run = gr.Button(words("program.run"), size="sm", elem_id="run-program")
-                    fault = gr.HTML("", elem_id="program-error")
-
-    pictures = [result, numbers, code, fault]
-
-    def draw(now: Work, mode: str):
-        shown = now.shown
-        return (
-            view(now, mode, services),
-            describe.numbers(now, words, words("result.checking")),
-            shown.program if shown else "",
-            "",
-        )
-
-    def draw_strip(now: Work):
-        small = strip(now)
-        return gr.update(
-            value=small,
-            label=strip_title(now, words),
-            visible=bool(small),
-            selected_index=now.chosen if small else None,
-        )
-
-    def draw_cloud(now: Work):
-        return cloud_view(now, services), describe.cloud_facts(now.cloud, now.unit, words, now.source)
-
-    def make_files(now: Work):
-        made = write_files(now, services, words)
-        buttons = [
-            gr.update(value=str(made.paths[kind]) if kind in made.paths else None, interactive=kind in made.paths)
             for kind in KINDS
         ]
-        return [describe.numbers(now, words, made.validity), html.note(made.note) if made.note else "", *buttons]
+        make_link = gr.Button(words("link.make"), size="sm", elem_id="make-link", min_width=110)
+    address = gr.Textbox(
+        label=words("link.label"), info=words("link.info"), visible=False, buttons=["copy"], max_lines=1, elem_id="link"
+    )
+    note = gr.HTML("", padding=False)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=300, elem_id="dimensions") as sliders:
+            pass
+        with gr.Column(scale=3, min_width=300):
+            code = gr.Code(
+                label=words("program.title"), language="python", interactive=True, lines=8, wrap_lines=True,
+                elem_id="program",
+            )  # fmt: skip
+            run = gr.Button(words("program.run"), size="sm", elem_id="run-program")
+            fault = gr.HTML("", elem_id="program-error")
+    return Shown(result, mode, numbers, candidates, files, make_link, address, note, sliders, code, run, fault)
 
-    def no_files():
-        return [gr.update(value=None, interactive=False) for _ in KINDS]
 
-    def show_part(event):
-        """Draw what is shown now, then make its files: the picture does not wait for OpenCASCADE."""
-        drawn = hear(event.success, draw, [work, mode], pictures, words)
-        hear(drawn.success, lambda now: now.shown, work, turned, words)
-        return hear(drawn.success, make_files, work, [numbers, files_note, *files], words)
+# --- what is drawn after every change ---------------------------------------------------------------------------------
 
-    def show_cloud(event):
-        drawn = hear(event.success, draw_cloud, work, [preview, facts], words)
-        drawn = hear(drawn.success, draw, [work, mode], pictures, words)
-        fresh = [chosen, turned, *files]
-        return hear(drawn.success, lambda now: [draw_strip(now), now.shown, *no_files()], work, fresh, words)
 
-    # the first look
+@dataclass(frozen=True)
+class Screen:
+    """The tab, and the chains of events that draw it.
+
+    Args:
+        work: Holds a visitor's `Work`.
+        turned: Holds the part that the sliders are made for.
+    """
+
+    services: Services
+    words: Words
+    asked: Asked
+    shown: Shown
+    work: gr.State
+    turned: gr.State
+
+    def draw(self, work: Work, mode: str) -> tuple:
+        return views.drawn(work, mode, self.services, self.words)
+
+    def draw_strip(self, work: Work) -> dict:
+        return views.strip_drawn(work, self.words)
+
+    def draw_cloud(self, work: Work) -> tuple:
+        facts = describe.cloud_facts(work.cloud, work.unit, self.words, work.source)
+        return views.cloud_view(work, self.services), facts
+
+    def make_files(self, work: Work) -> list:
+        made = write_files(work, self.services, self.words)
+        note = html.note(made.note) if made.note else ""
+        return [describe.numbers(work, self.words, made.validity), note, *views.downloads(made.paths)]
+
+    def then_files(self, event, **options: Any):
+        """After an event, make the files of the part on screen: the picture does not wait for OpenCASCADE."""
+        shown = self.shown
+        return hear(
+            event.success, self.make_files, self.work, [shown.numbers, shown.note, *shown.files], self.words, **options
+        )
+
+    def then_part(self, event):
+        """After an event, draw the part on screen, its sliders and its files."""
+        drawn = hear(event.success, self.draw, [self.work, self.shown.mode], self.shown.pictures, self.words)
+        hear(drawn.success, lambda work: work.shown, self.work, self.turned, self.words)
+        return self.then_files(drawn)
+
+    def then_strip(self, event):
+        return hear(event.success, self.draw_strip, self.work, self.shown.candidates, self.words)
+
+    def then_cloud(self, event):
+        return hear(event.success, self.draw_cloud, self.work, [self.asked.preview, self.asked.facts], self.words)
+
+    def then_new_cloud(self, event):
+        """After an event, draw a cloud that has no part yet."""
+        shown = self.shown
+        drawn = hear(self.then_cloud(event).success, self.draw, [self.work, shown.mode], shown.pictures, self.words)
+        fresh = [shown.candidates, self.turned, *shown.files]
+        return hear(
+            drawn.success,
+            lambda work: [self.draw_strip(work), work.shown, *views.downloads({})],
+            self.work, fresh, self.words,
+        )  # fmt: skip
+
+
+# --- the events -------------------------------------------------------------------------------------------------------
+
+
+def _wire_opening(screen: Screen, page: gr.Blocks, tab: gr.Tab) -> None:
+    """What is there when the page opens: the sample part or a shared one, the models, what was set before."""
+    services, words, asked = screen.services, screen.words, screen.asked
+
     def first(request: gr.Request):
         services.page_is_there.set()
         shared = request.query_params.get(link.QUERY)
-        now = link.opened(shared) if shared else samples.first_work()
-        return now, now.unit
-
-    opened = hear(page.load, first, None, [work, unit], words)
-    hear(page.load, lambda: list(samples.thumbnails(words.language)), None, gallery, words)
-    opened = hear(opened.success, draw_cloud, work, [preview, facts], words)
-    show_part(opened)
+        work = link.opened(shared) if shared else samples.first_work()
+        return work, work.unit
 
     def offer_models():
         bases, adapters = models.choices(services, words)
         base_now, adapter_now = models.in_use(services)
         return gr.update(choices=bases, value=base_now), gr.update(choices=adapters, value=adapter_now)
 
+    opened = hear(page.load, first, None, [screen.work, asked.unit], words)
+    hear(page.load, lambda: list(samples.thumbnails(words.language)), None, asked.gallery, words)
+    screen.then_part(screen.then_cloud(opened))
     for event in (page.load, tab.select):
-        hear(event, offer_models, None, [base, adapter], words)
+        hear(event, offer_models, None, [asked.base, asked.adapter], words)
+    kept = browser_state("options")
+    remember(kept, asked.options)
+    hear(page.load, lambda values: again(values, asked.options), kept, list(asked.options.values()), words)
 
-    # a cloud
-    show_cloud(hear(upload.upload, lambda path, unit: open_cloud(path, services, unit), [upload, unit], work, words))
+
+def _wire_cloud(screen: Screen) -> None:
+    services, words, asked, work = screen.services, screen.words, screen.asked, screen.work
 
     def pick(event: gr.SelectData):
-        sample = samples.samples()[event.index]
-        now = replace(open_cloud(sample.path, services, sample.unit), source=sample.source)
-        return now, sample.unit
+        now = actions.open_sample(event.index, services)
+        return now, now.unit
 
-    show_cloud(hear(gallery.select, pick, None, [work, unit], words))
-    changed = hear(unit.input, lambda now, unit: now.in_unit(unit), [work, unit], work, words)
-    changed = hear(changed.success, draw_cloud, work, [preview, facts], words)
-    hear(show_part(changed).success, draw_strip, work, chosen, words)
+    dropped = hear(
+        asked.upload.upload, lambda path, unit: actions.open_cloud(path, services, unit), [asked.upload, asked.unit],
+        work, words,
+    )  # fmt: skip
+    screen.then_new_cloud(dropped)
+    screen.then_new_cloud(hear(asked.gallery.select, pick, None, [work, asked.unit], words))
+    changed = hear(asked.unit.input, lambda now, unit: now.in_unit(unit), [work, asked.unit], work, words)
+    screen.then_strip(screen.then_part(screen.then_cloud(changed)))
 
-    # a reload
-    options = {"candidates": candidates, "temperature": temperature, "fit_seconds": fit_seconds, "align": align,
-               "clean": clean, "seed": seed}  # fmt: skip
-    kept = browser_state("options")
-    remember(kept, options)
-    hear(page.load, lambda found: again(found, options), kept, list(options.values()), words)
 
-    # rebuild
-    def rebuild_live(
-        request: gr.Request,
-        now: Work,
-        base: str,
-        adapter: str,
-        *values,
-    ) -> Iterator:
-        values = dict(zip(options, values)) | {"unit": now.unit}
-        visitor = request.session_hash
+def _wire_rebuild(screen: Screen) -> None:
+    services, words, asked, work = screen.services, screen.words, screen.asked, screen.work
+
+    def rebuild(request: gr.Request, now: Work, base: str, adapter: str, *values) -> Iterator:
         busy = (gr.update(interactive=False), gr.update(interactive=True))
         rested = (gr.update(interactive=True), gr.update(interactive=False))
+        given = dict(zip(asked.options, values)) | {"unit": now.unit}
         began = time.monotonic()
-        with services.stoppable(visitor) as stop:
+        with services.stoppable(request.session_hash) as stop:
+
+            def rebuilt(report) -> Work:
+                config = ReconstructConfig.from_values(given, source=Message("form"))
+                return actions.rebuild(now, config, services, report, stop.is_set, base=base, adapter=adapter)
+
             yield gr.skip(), html.progress(words.stage("loading"), 0, 1), *busy
-
-            def work(report):
-                config = ReconstructConfig.from_values(values, source=Message("form"))
-                return rebuild(now, config, services, report, stop.is_set, base=base, adapter=adapter)
-
             try:
-                for item in follow(work):
+                for item in follow(rebuilt):
                     if isinstance(item, Result):
-                        yield (
-                            item.value,
-                            html.idle(words("rebuild.done", seconds=f"{time.monotonic() - began:.1f}")),
-                            *rested,
-                        )
+                        done = words("rebuild.done", seconds=f"{time.monotonic() - began:.1f}")
+                        yield item.value, html.idle(done), *rested
                     else:
-                        yield gr.skip(), stage_words(item, words), *busy
+                        yield gr.skip(), views.stage_words(item, words), *busy
             except Exception as error:
                 yield gr.skip(), html.bad(told(error, words)), *rested
                 raise
 
-    asked = hear(
-        go.click, rebuild_live, [work, base, adapter, *options.values()],
-        [work, progress, go, cancel],
-        words, concurrency_limit=8,
-    )  # fmt: skip
-    show_part(asked)
-    hear(asked.success, draw_strip, work, chosen, words)
-
-    def cancel_now(request: gr.Request):
+    def cancel(request: gr.Request) -> None:
         services.cancel(request.session_hash)
 
-    hear(cancel.click, cancel_now, None, None, words)
+    inputs = [work, asked.base, asked.adapter, *asked.options.values()]
+    outputs = [work, asked.progress, asked.go, asked.cancel]
+    done = hear(asked.go.click, rebuild, inputs, outputs, words, concurrency_limit=8)
+    screen.then_part(done)
+    screen.then_strip(done)
+    hear(asked.cancel.click, cancel, None, None, words)
 
-    # looking around
-    hear(mode.input, lambda now, mode: view(now, mode, services), [work, mode], result, words)
 
-    def choose(now: Work, event: gr.SelectData):
+def _wire_looks(screen: Screen) -> None:
+    """Another view, another candidate."""
+    shown, words, work = screen.shown, screen.words, screen.work
+
+    def choose(now: Work, event: gr.SelectData) -> Work:
         return now.choosing(event.index)
 
-    show_part(hear(chosen.select, choose, work, work, words))
+    look = partial(views.view, services=screen.services)
+    hear(shown.mode.input, look, [work, shown.mode], shown.result, words)
+    screen.then_part(hear(shown.candidates.select, choose, work, work, words))
 
-    # the program
-    def run_now(now: Work, text: str, mode: str):
+
+def _wire_program(screen: Screen) -> None:
+    services, words, shown, work = screen.services, screen.words, screen.shown, screen.work
+
+    def run(now: Work, text: str, mode: str) -> tuple:
         try:
-            after = run_program(now, text, services)
+            after = actions.run_program(now, text, services)
         except ProgramError as error:
             return now, gr.skip(), gr.skip(), describe.program_error(error, text, words)
-        return after, view(after, mode, services), describe.numbers(after, words, words("result.checking")), ""
+        picture, numbers, _, fault = screen.draw(after, mode)
+        return after, picture, numbers, fault
 
-    ran = hear(run.click, run_now, [work, code, mode], [work, result, numbers, fault], words)
-    hear(ran.success, make_files, work, [numbers, files_note, *files], words)
-    hear(ran.success, lambda now: now.shown, work, turned, words)
+    inputs, outputs = [work, shown.code, shown.mode], [work, shown.result, shown.numbers, shown.fault]
+    ran = hear(shown.run.click, run, inputs, outputs, words)
+    screen.then_files(ran)
+    hear(ran.success, lambda now: now.shown, work, screen.turned, words)
 
-    def to_share(now: Work):
-        if now.shown is None:
-            raise CadrecodeError("There is no part yet to share: press Rebuild first.")
-        return gr.update(value=link.packed(now.shown.program, now.unit), visible=True)
+    def share(now: Work) -> dict:
+        return gr.update(value=actions.shared(now), visible=True)
 
-    shared = hear(make_link.click, to_share, work, address, words)
-    shared.success(None, address, address, js=WHOLE_ADDRESS, api_visibility="private")
+    shared = hear(shown.make_link.click, share, work, shown.address, words)
+    shared.success(None, shown.address, shown.address, js=WHOLE_ADDRESS, api_visibility="private")
 
-    # its dimensions
-    def move(names: tuple[str, ...], now: Work, base: Part, mode: str, *values):
+
+def _wire_sliders(screen: Screen) -> None:
+    """A slider for each named number of a part; they are made anew for each part."""
+    words, shown, unit = screen.words, screen.shown, screen.asked.unit
+
+    def move(names: tuple[str, ...], now: Work, base: Part, mode: str, *values) -> tuple:
         try:
             after = dimensions.moved(now, base, dict(zip(names, values)))
         except ProgramError as error:
-            return now, gr.skip(), gr.skip(), gr.skip(), html.bad(words.said(str(error)))
-        checking = describe.numbers(after, words, words("result.checking"))
-        return after, view(after, mode, services), checking, after.shown.program, ""
+            return now, gr.skip(), gr.skip(), gr.skip(), html.bad(told(error, words))
+        return after, *screen.draw(after, mode)
 
-    with sliders:
+    def make(base: Part | None, unit: str) -> None:
+        if base is None:
+            return
+        gr.Markdown(f"**{words('dimensions.title')}**")
+        sizes, places = dimensions.named(base)
+        if not sizes:
+            gr.HTML(html.note(words("dimensions.none")))
+            return
+        sliders = [dimensions.slider(p, words.dimension(p.name), unit) for p in sizes]
+        if places:
+            with gr.Accordion(words("dimensions.places"), open=False):
+                sliders += [dimensions.slider(p, words.dimension(p.name), unit) for p in places]
+        if more := dimensions.left_out(base):
+            gr.HTML(html.note(words("dimensions.more", n=more)))
+        reset = gr.Button(words("dimensions.reset"), size="sm")
+        numbers, drawn = [*sizes, *places], [screen.work, *shown.pictures]
+        state = [screen.work, screen.turned, shown.mode]
+        slid = hear(  # without the queue: one answer to one request, where a hand waits for it
+            partial(gr.on, [slider.input for slider in sliders]), partial(move, tuple(p.name for p in numbers)),
+            [*state, *sliders], drawn, words, trigger_mode="always_last", queue=False,
+        )  # fmt: skip
+        screen.then_files(slid, trigger_mode="always_last")
+        put_back = hear(reset.click, lambda: [p.value for p in numbers], None, sliders, words)
+        screen.then_files(hear(put_back.success, partial(move, ()), state, drawn, words))
 
-        @gr.render(inputs=[turned, unit], triggers=[turned.change, unit.input], show_progress="hidden")
-        def show_sliders(base: Part | None, unit: str):
-            sizes, places = dimensions.named(base)
-            if base is None:
-                return
-            gr.Markdown(f"**{words('dimensions.title')}**")
-            if not sizes:
-                gr.HTML(html.note(words("dimensions.none")))
-                return
-            made = [dimensions.slider(p, words.dimension(p.name), unit) for p in sizes]
-            if places:
-                with gr.Accordion(words("dimensions.places"), open=False):
-                    made += [dimensions.slider(p, words.dimension(p.name), unit) for p in places]
-            if more := dimensions.left_out(base):
-                gr.HTML(html.note(words("dimensions.more", n=more)))
-            reset = gr.Button(words("dimensions.reset"), size="sm")
-            names = tuple(p.name for p in (*sizes, *places))
-            after_move = [work, result, numbers, code, fault]
-            slid = hear(  # without the queue: one answer to one request, where a hand waits for it
-                partial(gr.on, [one.input for one in made]), partial(move, names), [work, turned, mode, *made],
-                after_move, words, trigger_mode="always_last", queue=False,
-            )  # fmt: skip
-            hear(slid.success, make_files, work, [numbers, files_note, *files], words, trigger_mode="always_last")
-            put_back = hear(reset.click, lambda: [p.value for p in (*sizes, *places)], None, made, words)
-            put_back = hear(put_back.success, partial(move, ()), [work, turned, mode], after_move, words)
-            hear(put_back.success, make_files, work, [numbers, files_note, *files], words)
+    with shown.sliders:
+        gr.render([screen.turned, unit], triggers=[screen.turned.change, unit.input], show_progress="hidden")(make)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import gradio as gr
 import numpy as np
 
 from cadrecode.part import Part
 from cadrecode.ui.background import Progress
 from cadrecode.ui.draw import html, show
 from cadrecode.ui.reconstruct import describe
+from cadrecode.ui.reconstruct.files import KINDS
 from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
@@ -46,6 +50,17 @@ def cloud_view(work: Work, services: Services) -> str | None:
     return str(show.scene(folder / f"{work.name}-cloud.glb", points=points))
 
 
+def drawn(work: Work, mode: str, services: Services, words: Words) -> tuple[str | None, str, str, str]:
+    """The part on screen: its picture, its numbers while OpenCASCADE has not looked at it, its program, no fault."""
+    program = work.shown.program if work.shown else ""
+    return view(work, mode, services), describe.numbers(work, words, words("result.checking")), program, ""
+
+
+def downloads(paths: dict[str, Path]) -> list[dict]:
+    """An update for each download button: a file, or nothing to click."""
+    return [gr.update(value=str(paths[kind]) if kind in paths else None, interactive=kind in paths) for kind in KINDS]
+
+
 def strip(work: Work) -> list[tuple]:
     """A picture of each candidate with its distance, best first; its unit stands in the numbers above."""
     return [
@@ -59,6 +74,13 @@ def strip_title(work: Work, words: Words) -> str:
     """What the numbers below the candidates are."""
     fitted = any(p.distance_before is not None for p in work.parts)
     return words("candidates.title" if fitted else "candidates.unfitted")
+
+
+def strip_drawn(work: Work, words: Words) -> dict:
+    """An update of the strip of candidates."""
+    small = strip(work)
+    chosen = work.chosen if small else None
+    return gr.update(value=small, label=strip_title(work, words), visible=bool(small), selected_index=chosen)
 
 
 def stage_words(progress: Progress, words: Words) -> str:
