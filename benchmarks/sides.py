@@ -32,7 +32,8 @@ from cadrecode.data.pairs import Pair
 from cadrecode.model.network import Qwen3WithPoints
 from cadrecode.runs import Run
 from cadrecode.training.base import Precision
-from cadrecode.training.finetune import AdapterTrainer, attach, training_arguments
+from cadrecode.training.live import attach
+from cadrecode.training.trainer import AdapterTrainer, training_arguments
 
 SEED = 0
 POINTS = 256

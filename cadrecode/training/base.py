@@ -1,4 +1,4 @@
-"""Where a training computes, in what numbers, and the base it loads for that."""
+"""Where a training computes and in what numbers, and the base that it loads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 
 import torch
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError
@@ -21,16 +23,16 @@ from cadrecode.runs import Run, State
 
 log = logging.getLogger(__name__)
 
-STATUS_SECONDS, LOG_SECONDS = 0.5, 10.0  # between words on a download, in status.json and in the log
+STATUS_SECONDS, LOG_SECONDS = 0.5, 10.0  # between reports of a download, in status.json and in the log
 
 
 class Stopped(Exception):
-    """Somebody asked the run to stop while there was nothing to save."""
+    """The run was asked to stop while there was nothing to save."""
 
 
 @dataclass(frozen=True)
 class Precision:
-    """Where to compute, and in what numbers."""
+    """The device that computes, and its dtype."""
 
     device: torch.device
     dtype: torch.dtype
@@ -39,9 +41,10 @@ class Precision:
 
     @classmethod
     def of(cls, config: TrainConfig) -> Precision:
-        """What the settings ask for, as far as the machine has it."""
+        """What the settings name, as far as the machine has it."""
         if config.device.startswith("cuda:"):
-            os.environ["CUDA_VISIBLE_DEVICES"] = config.device.removeprefix("cuda:")  # Trainer takes the first it sees
+            # The Trainer takes the first GPU that it sees.
+            os.environ["CUDA_VISIBLE_DEVICES"] = config.device.removeprefix("cuda:")
         device = pick_device("cuda" if config.device.startswith("cuda") else config.device)
         if device.type == "cuda" and not torch.cuda.is_available():
             raise ConfigError(
@@ -67,31 +70,33 @@ class Precision:
 
 
 def fetch_base(config: TrainConfig, run: Run) -> None:
-    """Download a base that is named on the hub and not here yet; the run's status and log tell how far that is.
+    """Download a base from the hub unless it is here; the run's status and log say how far the download is.
 
-    Raises: ModelError: there is no such base, or the hub cannot be reached. Stopped: the run was asked to.
+    Raises:
+        ModelError: there is no such base, or the hub cannot be reached.
+        Stopped: the run was asked to stop.
     """
-    name, told, logged = config.base_model_name, 0.0, 0.0
+    name, noted, logged = config.base_model_name, 0.0, 0.0
 
-    def tell(done: int, total: int) -> None:
-        nonlocal told, logged
+    def on_bytes(done: int, total: int) -> None:
+        nonlocal noted, logged
         if run.stop_requested():
             raise Stopped
         now = time.monotonic()
-        if now - told >= STATUS_SECONDS:
-            told = now
+        if now - noted >= STATUS_SECONDS:
+            noted = now
             run.set_status(State.PREPARING, download={"done": done, "total": total})
         if now - logged >= LOG_SECONDS:
             logged = now
             log.info("Downloading %s: %.2f of %.2f GB", name, done / 1e9, total / 1e9)
 
-    find_folder(name, tell)
+    find_folder(name, on_bytes)
     if logged:
         run.set_status(State.PREPARING, download=None)
         log.info("Downloaded %s.", name)
 
 
-def load_base(config: TrainConfig, precision: Precision):
+def load_base(config: TrainConfig, precision: Precision) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The base to train on, and its tokenizer."""
     model, tokenizer = load_model(
         config.base_model_name,
@@ -106,14 +111,14 @@ def load_base(config: TrainConfig, precision: Precision):
 
 
 @torch.no_grad()
-def loss_of(model, batch: dict[str, torch.Tensor]) -> float:
+def loss_of(model: nn.Module, batch: dict[str, torch.Tensor]) -> float:
     """The mean loss of a batch, without dropout."""
     model.eval()
     return float(model(**batch).loss)
 
 
 def free_memory() -> None:
-    """Give back what nothing refers to any more, on the GPU too."""
+    """Free what nothing refers to any more, on the GPU too."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

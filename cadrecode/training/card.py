@@ -1,4 +1,4 @@
-"""The card of an adapter: what it is, on which base, from which data, how good; so that it can be handed on."""
+"""The card of an adapter, so that it can be handed on: what it is, its base, its data, its figures."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ FIGURES = {"eval_loss": "loss", "invalid_ratio": "invalid", "median_iou": "media
 
 
 def compare(run: Run, best_step: int | None) -> dict[str, dict[str, Any]]:
-    """{"base", "adapter"} -> the figures of an evaluation: before the first step, and of the weights that were kept.
+    """The figures of the evaluation before the first step ("base") and of the weights in the end ("adapter").
 
-    Args: best_step: the step whose weights were kept; None for the last. Empty where nothing was evaluated.
+    Args:
+        best_step: the step whose weights are saved; None: the last.
+    Returns: empty where nothing was evaluated.
     """
     evaluated = {entry["step"]: entry for entry in run.metrics() if "eval_loss" in entry}
     if not evaluated:
         return {}
     last = best_step if best_step in evaluated else max(evaluated)
-    found = {"base": evaluated.get(0), "adapter": evaluated[last]}
+    entries = {"base": evaluated.get(0), "adapter": evaluated[last]}
     return {
-        who: {key: entry.get(key) for key in FIGURES if key in entry}
-        for who, entry in found.items()
+        name: {key: entry.get(key) for key in FIGURES if key in entry}
+        for name, entry in entries.items()
         if entry is not None
     }
 
 
 def write_card(folder: Path, config: TrainConfig, report: DatasetReport, scores: dict[str, dict[str, Any]]) -> None:
-    """README.md beside the adapter, in place of PEFT's empty form."""
+    """Write README.md beside the adapter, in place of PEFT's empty form."""
     values = config.model_dump(mode="json")
     lines = [
         "---",
@@ -56,8 +58,8 @@ def write_card(folder: Path, config: TrainConfig, report: DatasetReport, scores:
     ]
     if scores:
         lines += [f"| | {' | '.join(FIGURES.values())} |", f"|---|{'---|' * len(FIGURES)}"]
-        for who, figures in scores.items():
-            lines.append(f"| {who} | {' | '.join(_cell(figures.get(key)) for key in FIGURES)} |")
+        for name, figures in scores.items():
+            lines.append(f"| {name} | {' | '.join(_cell(figures.get(key)) for key in FIGURES)} |")
         lines += ["", f"On {config.eval_programs} greedy programs and the validation loss; not a benchmark.", ""]
     lines += [
         "Use it:",

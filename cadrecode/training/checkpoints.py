@@ -1,4 +1,4 @@
-"""Checkpoints that can be trusted: whole or not offered, of this run or refused, the last good one never lost."""
+"""Checkpoints that can be trusted: only whole ones are offered, those of another run are refused, none is lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHOULD_AGREE = (  # another value is allowed; the loss is then not that of a run
 
 
 def origin_of(config: TrainConfig, pairs: list[EncodedPair], processes: int) -> dict[str, Any]:
-    """What a checkpoint is of: settings, the base's weights and the training programs, the two latter as short sums."""
+    """What a checkpoint belongs to: settings, and checksums of the base's weights and of the training programs."""
     data = hashlib.sha256()
     for entry in pairs:
         data.update(f"{entry.pair.name}\n{entry.pair.text}\n".encode())
@@ -45,9 +45,9 @@ def origin_of(config: TrainConfig, pairs: list[EncodedPair], processes: int) -> 
 
 
 def refuse_strangers(checkpoint: Path, origin: dict[str, Any]) -> None:
-    """Look whether a checkpoint belongs to this training.
+    """Check that a checkpoint belongs to this training.
 
-    Raises: RunError: it is of another base, adapter or data set, and which it was.
+    Raises: RunError: it belongs to another base, adapter or data set, and to which.
     """
     path = checkpoint / ORIGIN
     if not path.is_file():
@@ -92,29 +92,30 @@ def refuse_strangers(checkpoint: Path, origin: dict[str, Any]) -> None:
 
 
 def finish_checkpoint(folder: Path, origin: dict[str, Any], keep: int | None, best: str | None) -> None:
-    """Seal what has been written, and only then delete what is older than `keep` allows.
+    """Seal a checkpoint, and only then delete the oldest checkpoints beyond `keep`.
 
-    Args: best: a checkpoint that stays whatever its age.
+    Args:
+        best: a checkpoint that stays whatever its age.
     """
     (folder / ORIGIN).write_text(json.dumps(origin, indent=1), encoding="utf-8")
     seal_checkpoint(folder)
     if keep is None:
         return
     run = Run(folder.parent)
-    kept = [folder, *([Path(best)] if best else [])]
-    older = [other for other in reversed(run.all_checkpoints()) if other.name not in {path.name for path in kept}]
-    for other in older[max(0, keep - len({path.name for path in kept})) :]:
+    stay = {folder.name, Path(best).name} if best else {folder.name}
+    older = [other for other in reversed(run.all_checkpoints()) if other.name not in stay]
+    for other in older[max(0, keep - len(stay)) :]:
         forget_checkpoint(other)
 
 
 def forget_checkpoint(folder: Path) -> None:
-    """Delete a checkpoint; one that is deleted by half is not offered."""
+    """Delete a checkpoint. The seal goes first, so that a half-deleted checkpoint is not offered."""
     (folder / SEAL).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def not_written(folder: Path, error: Exception) -> RunError:
-    """What to say when a checkpoint cannot be written; what there is of it is deleted, which may free some space."""
+    """The error of a checkpoint that cannot be written. What there is of it is deleted, which may free some space."""
     forget_checkpoint(folder)
     free = shutil.disk_usage(folder.parent).free / 2**20
     good = Run(folder.parent).checkpoints()

@@ -1,4 +1,4 @@
-"""What becomes of the memory that a training on a CPU frees."""
+"""Memory that a training on a CPU frees goes back to the system at once, where memory is short."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from cadrecode.estimate import Estimate
 
 M_MMAP_THRESHOLD = -3  # in glibc's malloc.h
 BLOCK_BYTES = 2**20
-SCARCE = 0.5  # share of the free memory above which a training does better to give back what it frees
+SCARCE = 0.5  # a training that needs more than this share of the free memory gives freed blocks back
 
 
 def is_scarce(config: TrainConfig, expected: Estimate) -> bool:
-    """Whether memory counts for more than time: asked for, or less free than twice what is expected."""
+    """Whether memory counts for more than time: with gradient checkpointing, or if less than twice the need is free."""
     return config.gradient_checkpointing or expected.peak_bytes > SCARCE * expected.available_bytes
 
 
 def return_freed_blocks() -> bool:
     """From now on in this process, a block of 1 MB or more goes back to the system when it is freed.
 
-    Of itself glibc keeps blocks below 32 MB for later, and fits torch's aligned blocks badly into the holes: at 4 x 512
+    By default glibc keeps blocks below 32 MB for later, and torch's aligned blocks fill the holes badly: at 4 x 512
     tokens, hidden size 512, the process grew to 2.35 GB in place of 1.78, with gradient checkpointing to 1.53 in place
-    of 0.80. The price is that the system makes fresh pages for each block: there, a step took 6.6 s of the processor
-    in place of 4.4 (10.4 in place of 6.8 with checkpointing). The wider the model, the less of a step that is.
+    of 0.80. The price is fresh pages for each block: a step took 6.6 s of processor time in place of 4.4 (10.4 in place
+    of 6.8 with checkpointing). The wider the model, the smaller this share of a step.
 
-    Returns: whether it is so; only glibc on Linux is known to need it, and to have it.
+    Returns: whether it worked; only glibc on Linux is known to need it and to have the setting.
     """
     if sys.platform != "linux":
         return False

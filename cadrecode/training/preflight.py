@@ -1,4 +1,4 @@
-"""What would go wrong hours later is looked for before the first step: memory, disk, labels."""
+"""Checks before the first step for what would go wrong hours later: memory, disk, labels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedTokenizerBase, Trainer
 
 from cadrecode.config import TrainConfig
 from cadrecode.errors import CadrecodeError, DatasetError, Message, RunError
@@ -18,11 +19,12 @@ from cadrecode.training.base import free_memory
 
 log = logging.getLogger(__name__)
 
+CHECKED_LABELS = 16  # pairs
 SPARE_BYTES = 100 * 2**20  # log, metrics and samples beside the checkpoints
 
 
-def say_estimate(config: TrainConfig, longest: int, processes: int) -> Estimate:
-    """The memory that each process of this training will take, and a warning where there is less."""
+def log_estimate(config: TrainConfig, longest: int, processes: int) -> Estimate:
+    """Log the memory that each process of this training needs, and a warning where less is free."""
     expected = estimate(config, longest=longest, processes=processes)
     words = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in expected.parts.items())
     log.info(
@@ -37,7 +39,7 @@ def say_estimate(config: TrainConfig, longest: int, processes: int) -> Estimate:
 
 
 def out_of_memory(config: TrainConfig, longest: int | None = None) -> RunError:
-    """The guide's advice, in numbers for these settings."""
+    """The error of a training that is out of memory: the guide's advice, in numbers for these settings."""
     batch, steps = config.per_device_train_batch_size, config.gradient_accumulation_steps
     try:
         advice = estimate(config, longest=longest).advice
@@ -54,10 +56,10 @@ def out_of_memory(config: TrainConfig, longest: int | None = None) -> RunError:
     return RunError("Out of memory. {advice}", advice=advice or general)
 
 
-def try_longest_batch(trainer, config: TrainConfig) -> None:
-    """One forward and backward pass of the longest programs, which leaves nothing behind.
+def try_longest_batch(trainer: Trainer, config: TrainConfig) -> None:
+    """A forward and backward pass of the longest programs, which leaves nothing behind.
 
-    Raises: RunError: it does not fit into memory, or its loss is no number.
+    Raises: RunError: it needs more memory than there is, or its loss is not finite.
     """
     views = trainer.train_dataset
     by_length = sorted(range(len(views)), key=lambda i: -len(views.encoded[i].tokens))
@@ -66,7 +68,8 @@ def try_longest_batch(trainer, config: TrainConfig) -> None:
     batch = trainer._prepare_inputs(trainer.data_collator([views[i] for i in items]))
     tokens = max(len(views.encoded[i].tokens) for i in items)
     try:
-        with torch.random.fork_rng(), trainer.compute_loss_context_manager():  # dropout draws; the run must not notice
+        # Dropout draws random numbers, which must not change the run.
+        with torch.random.fork_rng(), trainer.compute_loss_context_manager():
             loss = trainer.model.train()(**batch).loss
         loss.backward()
     except torch.OutOfMemoryError as error:
@@ -79,36 +82,37 @@ def try_longest_batch(trainer, config: TrainConfig) -> None:
         raise RunError(
             "The loss of the longest batch is {loss} before the first step: the base is broken.", loss=float(loss)
         )
-    log.info("Preflight: the longest batch (%d programs of up to %d tokens) fits.", size, tokens)
+    log.info("Preflight: the longest batch (%d programs of up to %d tokens) has enough memory.", size, tokens)
 
 
-def check_labels(trainer, tokenizer) -> None:
-    """Look whether what the labels ask for is the program.
+def check_labels(trainer: Trainer, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Check that the labels are the program.
 
-    Raises: DatasetError: decoding the labels of a pair gives another text, and which.
+    Raises: DatasetError: decoding the labels of a pair gives another text.
     """
     views = trainer.train_dataset
     end = tokenizer.convert_tokens_to_ids(END)
-    shown = min(len(views), 16)
-    labels = trainer.data_collator([views[i] for i in range(shown)])["labels"]
-    for row, entry in zip(labels, views.encoded[:shown]):
-        asked = row[row != IGNORED].tolist()
-        if asked[-1] != end or decode_program(tokenizer, asked) != entry.pair.text:
+    count = min(len(views), CHECKED_LABELS)
+    labels = trainer.data_collator([views[i] for i in range(count)])["labels"]
+    for row, entry in zip(labels, views.encoded[:count]):
+        tokens = row[row != IGNORED].tolist()
+        if tokens[-1] != end or decode_program(tokenizer, tokens) != entry.pair.text:
             raise DatasetError(
                 "{name}: the labels do not give back the program. The tokenizer loses text.", name=entry.pair.name
             )
 
 
 def check_disk(config: TrainConfig, folder: Path, trainable: int) -> None:
-    """Look whether the disk holds the checkpoints and merged models to come.
+    """Check that the disk has room for the checkpoints and merged models to come.
 
-    Args: trainable: parameters that train.
-    Raises: RunError: it does not, with what is needed and what would help.
+    Args:
+        trainable: number of trainable parameters.
+    Raises: RunError: it has not, how much is needed, and what would help.
     """
     checkpoint = 3 * 4 * trainable  # the adapter, and Adam's two moments
     merged = sum(path.stat().st_size for path in find_folder(config.base_model_name).glob("*.safetensors"))
     in_all = -(-config.max_steps // config.save_steps)
-    kept = min(in_all, (config.save_total_limit or in_all) + 1)  # the next is written before the oldest goes
+    kept = min(in_all, (config.save_total_limit or in_all) + 1)  # the next is written before the oldest is deleted
     needed = kept * (checkpoint + merged * config.merge_at_checkpoints) + 4 * trainable
     needed += 2 * merged * config.auto_merge_final + SPARE_BYTES
     free = shutil.disk_usage(folder).free

@@ -1,4 +1,4 @@
-"""What a run learns from: training programs and their copies, what is mixed in, and what is held out to look at."""
+"""The programs of a run: training programs and their copies, those mixed in, and those held out for validation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HELD_OUT_SHARE = 0.05  # of the training programs, where there is no validation 
 
 
 def read_programs(config: TrainConfig, run: Run, team: Team) -> tuple[Programs, Programs | None]:
-    """Training and validation programs; the latter held out of the former where there are none and they are needed.
+    """Training and validation programs. Without validation data, some of the training programs are held out.
 
     The processes of a team share the work.
     """
@@ -72,10 +72,10 @@ def _read_both(config: TrainConfig, reading: dict[str, Any]) -> tuple[Programs, 
         )
         return programs, validation
     validation = load_programs(config.val_data_path, limit=config.max_eval_samples, seed=config.seed + 1, **reading)
-    known = {pair.text for pair in programs.pairs}
-    seen = sum(pair.text in known for pair in validation.pairs)
-    if seen:
-        log.warning("%d of %d validation programs are training programs too.", seen, len(validation.pairs))
+    texts = {pair.text for pair in programs.pairs}
+    common = sum(pair.text in texts for pair in validation.pairs)
+    if common:
+        log.warning("%d of %d validation programs are training programs too.", common, len(validation.pairs))
     return programs, validation
 
 
@@ -84,16 +84,16 @@ def _progress(done: int, total: int) -> None:
 
 
 def hold_out(programs: Programs, config: TrainConfig) -> tuple[Programs, Programs]:
-    """Split at random, such that no program is on both sides.
+    """Split the programs at random, so that no program is in both parts.
 
-    Raises: DatasetError: there are not two different ones.
+    Raises: DatasetError: there are no two different programs.
     """
     texts = sorted({pair.text for pair in programs.pairs})
     if len(texts) < 2:
         raise DatasetError("There is one program only, so none can be held out. Set val_data_path, or do_eval false.")
     count = min(max(1, round(len(texts) * HELD_OUT_SHARE)), config.max_eval_samples or len(texts))
     held = {texts[i] for i in np.random.default_rng(config.seed).permutation(len(texts))[:count]}
-    kept = [pair for pair in programs.pairs if pair.text not in held]
-    others = {pair.text: pair for pair in programs.pairs if pair.text in held}
+    training = [pair for pair in programs.pairs if pair.text not in held]
+    validation = {pair.text: pair for pair in programs.pairs if pair.text in held}
     source = f"{programs.source} (held out)"
-    return Programs(programs.source, kept, programs.skipped), Programs(source, list(others.values()), [])
+    return Programs(programs.source, training, programs.skipped), Programs(source, list(validation.values()), [])

@@ -1,4 +1,4 @@
-"""What a training leaves: an adapter that was checked, and a merged model that was verified."""
+"""What a training leaves behind: a checked adapter and a verified merged model."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ LOSS_TOLERANCE, LOSS_TOLERANCE_HALF = 1e-4, 2e-2  # relative; float32, and 16 bi
 
 
 def check_saved(config: TrainConfig, folder: Path, batch: dict[str, torch.Tensor], expected: float) -> None:
-    """Load the saved adapter onto a fresh base: it must have the loss that the live model had.
+    """Load the saved adapter onto a fresh base: it must have the loss of the live model.
 
-    Raises: ModelError: it has another one, so what was saved is not what was trained.
+    Raises: ModelError: it has another loss, so the saved adapter is not the trained one.
     """
     precision = Precision.of(config)
     base, _ = load_base(config, precision)
@@ -42,7 +42,7 @@ def check_saved(config: TrainConfig, folder: Path, batch: dict[str, torch.Tensor
 
 
 def merge_beside(config: TrainConfig, folder: Path, run: Run) -> Path:
-    """Merge the adapter in `folder` into its base in full precision, read afresh, and write `folder`/merged_model."""
+    """Merge the adapter in `folder` into a fresh base in full precision, and write `folder`/merged_model."""
     run.set_status(State.MERGING)
     started = time.monotonic()
     target = folder / "merged_model"

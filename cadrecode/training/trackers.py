@@ -1,4 +1,4 @@
-"""Trackers beside the run folder. They write to this machine; what is sent anywhere is for whoever sets it so."""
+"""Trackers beside the run folder. They write to this machine, unless the environment says otherwise."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 
 from cadrecode.errors import ConfigError
 
-OFFLINE = {  # what makes each of them stay on this machine, in its own words; {run} is the run folder
+OFFLINE = {  # the settings that keep each tracker on this machine; {run} is the run folder
     "tensorboard": {"TENSORBOARD_LOGGING_DIR": "{run}/tensorboard"},
     "trackio": {"TRACKIO_DIR": "{run}/trackio"},
     "swanlab": {"SWANLAB_MODE": "offline", "SWANLAB_LOG_DIR": "{run}/swanlab"},
-    "wandb": {"WANDB_MODE": "offline", "WANDB_DIR": "{run}"},  # it makes a folder wandb in there itself
+    "wandb": {"WANDB_MODE": "offline", "WANDB_DIR": "{run}"},  # makes a folder `wandb` in there
 }
 
 
 def prepare_tracker(tracker: str, run_folder: Path) -> None:
-    """Keep a tracker on this machine and in the run folder, unless the environment says otherwise already.
+    """Keep a tracker on this machine and in the run folder, unless the environment says otherwise.
 
-    Raises: ConfigError: it is not installed, and what to install.
+    Raises: ConfigError: the tracker is not installed, and what to install.
     """
     if tracker == "none":
         return
@@ -31,5 +31,5 @@ def prepare_tracker(tracker: str, run_folder: Path) -> None:
         )
     for name, value in OFFLINE[tracker].items():
         place = os.environ.setdefault(name, value.format(run=run_folder.absolute()))
-        if name.endswith("_DIR"):  # wandb goes elsewhere, and swanlab fails, where there is none
+        if name.endswith("_DIR"):  # without the folder wandb writes elsewhere, and swanlab fails
             Path(place).mkdir(parents=True, exist_ok=True)

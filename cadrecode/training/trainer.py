@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from torch.utils.data import DataLoader
-from transformers import Trainer
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
+from cadrecode.config import TrainConfig
 from cadrecode.data.batches import LikeLengths, Share, Views
 from cadrecode.model.adapters import ENCODER, save_adapter
+from cadrecode.runs import Run
+from cadrecode.training.base import Precision
 from cadrecode.training.checkpoints import finish_checkpoint, forget_checkpoint, not_written
 
 
 class AdapterTrainer(Trainer):
     """Trains the adapter of a PEFT model on `Views`.
 
-    One "epoch" of the Trainer is the whole run: `LikeLengths` goes over the pairs as often as the steps need, always
-    the same way for a seed. So a run resumed at step n continues with exactly the batches that were still to come.
+    A single "epoch" of the Trainer is the whole run: `LikeLengths` goes over the pairs as often as the steps need,
+    always in the same way for a seed. So a run that resumes at step n continues with exactly the batches to come.
 
     Args:
-        origin: what the run's checkpoints are of; noted in each.
-        encoder_rate: the point encoder's learning rate; None: that of everything else.
+        origin: what the run's checkpoints belong to (`checkpoints.origin_of`); written into each.
+        encoder_rate: the point encoder's learning rate; None: the common learning rate.
     """
 
-    def __init__(self, origin: dict[str, Any], encoder_rate: float | None = None, **kwargs):
+    def __init__(self, origin: dict[str, Any], encoder_rate: float | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.origin, self.encoder_rate = origin, encoder_rate
         self.remove_callback(PrinterCallback)
 
-    def create_optimizer(self, *args, **kwargs) -> torch.optim.Optimizer:
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
         optimizer = super().create_optimizer(*args, **kwargs)
         if self.encoder_rate is not None:
             encoder = {id(parameter) for name, parameter in self.model.named_parameters() if f".{ENCODER}." in name}
@@ -53,18 +58,18 @@ class AdapterTrainer(Trainer):
         )
         if self.args.world_size == 1:
             return self.accelerator.prepare(DataLoader(views, batch_sampler=order, **self._loading()))
-        # Not prepared: accelerate would deal out whole batches, and the order would not be that of one process.
+        # Not prepared: accelerate would deal out whole batches, in another order than a single process has.
         share = Share(order, self.args.process_index, self.args.world_size)
         return DataLoader(views, batch_sampler=share, **self._loading())
 
-    def get_eval_dataloader(self, eval_dataset=None) -> DataLoader:
+    def get_eval_dataloader(self, eval_dataset: Dataset | None = None) -> DataLoader:
         views: Views = eval_dataset if eval_dataset is not None else self.eval_dataset
         by_length = sorted(range(len(views)), key=lambda i: len(views.encoded[i].tokens))
         size = self.args.eval_batch_size
         batches = [by_length[i : i + size] for i in range(0, len(by_length), size)]
         return self.accelerator.prepare(DataLoader(views, batch_sampler=batches, collate_fn=self.data_collator))
 
-    def _loading(self) -> dict:
+    def _loading(self) -> dict[str, Any]:
         workers = self.args.dataloader_num_workers
         return {
             "collate_fn": self.data_collator,
@@ -73,33 +78,77 @@ class AdapterTrainer(Trainer):
             "worker_init_fn": _one_thread if workers else None,
         }
 
-    def _save_checkpoint(self, model, trial) -> None:
-        """As the Trainer does, but sealed before anything older is deleted, and with an end in words.
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Save as the Trainer does, but seal the checkpoint before any older checkpoint is deleted.
 
-        Raises: RunError: it could not be written; the one before it is still there.
+        Raises: RunError: the checkpoint could not be written; the checkpoint before it is still there.
         """
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
-        keep, self.args.save_total_limit = self.args.save_total_limit, None  # the Trainer would delete before we seal
+        keep, self.args.save_total_limit = self.args.save_total_limit, None  # else the Trainer deletes before the seal
         if self.args.should_save:
-            forget_checkpoint(folder)  # one of an earlier attempt: its seal says nothing about what is written now
+            forget_checkpoint(folder)  # of an earlier attempt, whose seal would be wrong
         self.accelerator.wait_for_everyone()  # each process writes its own random state there
         try:
             super()._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
                 finish_checkpoint(folder, self.origin, keep, self.state.best_model_checkpoint)
-        except (OSError, RuntimeError, SafetensorError) as error:  # torch.save makes a RuntimeError of a full disk
+        except (OSError, RuntimeError, SafetensorError) as error:  # RuntimeError: torch.save on a full disk
             raise not_written(folder, error) from error
         finally:
             self.args.save_total_limit = keep
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
-        if not self.args.should_save:  # the Trainer asks every process; the first one writes
-            self.model.state_dict()  # puts away what is gathered of a base that is shared out: all processes must
+        if not self.args.should_save:  # the Trainer calls this in every process; only the first writes
+            self.model.state_dict()  # all processes must call it, to free the gathered layers of a sharded base
             return
         save_adapter(self.model, self.processing_class, output_dir or self.args.output_dir)
 
 
+def training_arguments(config: TrainConfig, run: Run, precision: Precision, evaluate_first: bool) -> TrainingArguments:
+    """The settings of transformers' Trainer. Args: evaluate_first: also before the first step."""
+    arguments = TrainingArguments(
+        output_dir=str(run.folder),
+        per_device_train_batch_size=config.per_device_train_batch_size,
+        per_device_eval_batch_size=config.per_device_train_batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type=config.lr_scheduler_type,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        warmup_steps=config.warmup_steps,
+        max_steps=config.max_steps,
+        eval_strategy="steps" if config.do_eval else "no",
+        eval_steps=config.eval_steps if config.do_eval else None,
+        eval_on_start=config.do_eval and evaluate_first,
+        save_strategy="steps",
+        save_steps=config.save_steps,
+        save_total_limit=config.save_total_limit,
+        load_best_model_at_end=config.keep_best,
+        metric_for_best_model="eval_loss" if config.keep_best else None,
+        greater_is_better=False if config.keep_best else None,
+        logging_steps=config.logging_steps,
+        logging_first_step=True,
+        logging_nan_inf_filter=False,  # else an average hides a loss that is not a number
+        seed=config.seed,
+        bf16=precision.bf16,
+        fp16=precision.fp16,
+        use_cpu=precision.device.type == "cpu",
+        ddp_find_unused_parameters=False,  # the search would walk the whole graph at each step
+        dataloader_num_workers=min(config.num_workers, max(0, (os.cpu_count() or 1) - 1)),
+        remove_unused_columns=False,
+        prediction_loss_only=True,
+        label_names=["labels"],
+        report_to=config.tracker,
+        trackio_static_space_id=False,  # else trackio publishes the figures on the hub at the end
+        run_name=config.experiment_name,
+        disable_tqdm=True,
+    )
+    if precision.device.type == "cuda":
+        arguments._n_gpu = 1  # else the Trainer wraps the model in DataParallel where there are two GPUs
+    return arguments
+
+
 def _one_thread(worker: int) -> None:
-    """Workers run beside the training: threads of their own would only get in its way."""
+    """Workers with threads of their own would slow the training beside them."""
     torch.set_num_threads(1)

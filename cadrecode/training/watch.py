@@ -1,4 +1,4 @@
-"""What a run tells its watchers: state, figures, sample programs; and what it hears from them: stop."""
+"""The Trainer's link to the run folder: it writes state, figures and sample programs, and reads the stop flag."""
 
 from __future__ import annotations
 
@@ -9,17 +9,26 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from transformers import TrainerCallback
+from transformers import (
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Views
 from cadrecode.errors import Message, ProgramError, RunError
+from cadrecode.model.adapters import PeftModel
 from cadrecode.model.decode import generate
 from cadrecode.model.team import Team
 from cadrecode.program import build, iou, mesh_of, parse
+from cadrecode.program.solid import Manifold
 from cadrecode.runs import RESUMABLE, SEAL, Run, State
 
 log = logging.getLogger(__name__)
@@ -27,15 +36,15 @@ log = logging.getLogger(__name__)
 STATUS_SECONDS = 0.5  # between rewrites of status.json
 KEPT_SAMPLES = 3
 EXPLODED, EXPLODED_BY, EXPLODED_TIMES = 2.0, 2.0, 3  # diverged: above 2 x the lowest loss + 2, three logs in a row
-MORE_TOKENS = 1.25  # a sample may be this much longer than the longest training program, before it is cut
+MORE_TOKENS = 1.25  # a sample is cut at this multiple of the longest training program
 
 
 class RunFolder(TrainerCallback):
-    """Keeps status.json, metrics.jsonl, samples/ and the checkpoints' seals, and looks for the stop flag.
+    """Writes status.json, metrics.jsonl and samples/, merges at checkpoints, and looks for the stop flag.
 
     Args:
-        merge: merges the adapter of a checkpoint folder.
-        held_views: clouds to write programs for at each evaluation; None where there are none.
+        merge: merges the adapter in a checkpoint's folder.
+        held_views: clouds for which programs are written at each evaluation; None where there are none.
         longest: tokens of the longest training program.
         team: the processes that train together.
     """
@@ -45,7 +54,7 @@ class RunFolder(TrainerCallback):
         run: Run,
         config: TrainConfig,
         merge: Callable[[Path], Path],
-        tokenizer,
+        tokenizer: PreTrainedTokenizerBase,
         held_views: Views | None,
         longest: int,
         team: Team,
@@ -58,31 +67,39 @@ class RunFolder(TrainerCallback):
         self.started = self.last_status = self.last_log = time.monotonic()
         self.logged_step = 0
         self.lowest, self.exploded = math.inf, 0
-        self.paused = 0.0  # seconds of evaluating, saving and merging, which are no part of the speed
+        self.paused = 0.0  # seconds of evaluating, saving and merging, which do not count in the speed
 
-    def on_train_begin(self, args, state, control, **kwargs):
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         self.first_step = self.logged_step = state.global_step
         self.started = self.last_log = time.monotonic()
-        evaluating = args.eval_on_start
-        self._tell(State.EVALUATING if evaluating else State.TRAINING, state)
+        self._set_status(State.EVALUATING if args.eval_on_start else State.TRAINING, state)
 
-    def on_step_end(self, args, state, control, **kwargs):
-        [asked] = self.team.agree(self.run.stop_requested())  # all must end at the same step
-        if asked and state.global_step < state.max_steps:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        [stop] = self.team.agree(self.run.stop_requested())  # all processes must end at the same step
+        if stop and state.global_step < state.max_steps:
             self.stopped = True
             control.should_save = control.should_training_stop = True
             control.should_evaluate = False
         if state.global_step == state.max_steps and self.held_views and not self.stopped:
-            control.should_evaluate = True  # base against adapter is a comparison of the first evaluation and the last
+            control.should_evaluate = True  # base and adapter are compared by the first and the last evaluation
         now = time.monotonic()
         if control.should_evaluate:
-            self._tell(State.EVALUATING, state)
+            self._set_status(State.EVALUATING, state)
         elif control.should_save:
-            self._tell(State.SAVING, state)
+            self._set_status(State.SAVING, state)
         elif now - self.last_status > STATUS_SECONDS:
-            self._tell(State.TRAINING, state)
+            self._set_status(State.TRAINING, state)
 
-    def on_log(self, args, state, control, logs=None, **kwargs):
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         if not logs or "loss" not in logs:
             return
         step, loss = state.global_step, logs["loss"]
@@ -110,7 +127,16 @@ class RunFolder(TrainerCallback):
             _minutes(figures["eta_seconds"]),
         )
 
-    def on_evaluate(self, args, state, control, metrics=None, model=None, **kwargs):
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        *,
+        metrics: dict[str, float],
+        model: PeftModel,
+        **kwargs: Any,
+    ) -> None:
         started = time.monotonic()
         if not self.team.first:
             return
@@ -119,27 +145,25 @@ class RunFolder(TrainerCallback):
         words = "  ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)
         log.info("step %d evaluated  %s", state.global_step, words)
         self.paused += time.monotonic() - started + metrics.get("eval_runtime", 0.0)
-        self._tell(State.SAVING if control.should_save else State.TRAINING, state)
+        self._set_status(State.SAVING if control.should_save else State.TRAINING, state)
 
-    def on_save(self, args, state, control, **kwargs):
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if not self.team.first:
             return
         started = time.monotonic()
         folder = self.run.folder / f"checkpoint-{state.global_step}"
         at_end = state.global_step >= state.max_steps and self.config.auto_merge_final and not self.config.keep_best
-        if self.config.merge_at_checkpoints and not self.stopped and not at_end:  # at the end it would be made twice
+        if self.config.merge_at_checkpoints and not self.stopped and not at_end:  # the end merges anyway
             self.merge(folder)
             if not self.config.keep_lora_only:
                 for name in (SEAL, *RESUMABLE, "adapter_config.json", "README.md"):
                     (folder / name).unlink(missing_ok=True)
                 log.info("keep_lora_only is false: %s keeps its merged model alone.", folder.name)
         self.paused += time.monotonic() - started
-        self._tell(State.SAVING if control.should_training_stop else State.TRAINING, state)
-
-    # ---
+        self._set_status(State.SAVING if control.should_training_stop else State.TRAINING, state)
 
     def _refuse_divergence(self, step: int, loss: float, learning_rate: float) -> None:
-        """Raises: RunError: the loss is no number, or far above what it once was, time after time."""
+        """Raises: RunError: the loss is not finite, or several times in a row far above the lowest loss."""
         advice = Message(
             "Set learning_rate to {rate:g} (it is {now:g}) and warmup_steps to {n}; lora_r 32 with "
             "lora_alpha 64 also helps. The last checkpoint is as it was.",
@@ -164,18 +188,18 @@ class RunFolder(TrainerCallback):
                 advice=advice,
             )
 
-    def _tell(self, state: State, trainer) -> None:
+    def _set_status(self, status: State, state: TrainerState) -> None:
         self.last_status = time.monotonic()
-        self.run.set_status(state, step=trainer.global_step, total=trainer.max_steps, eta_seconds=self._eta(trainer))
+        self.run.set_status(status, step=state.global_step, total=state.max_steps, eta_seconds=self._eta(state))
 
-    def _eta(self, trainer) -> float | None:
-        done = trainer.global_step - self.first_step
-        return (time.monotonic() - self.started) / done * (trainer.max_steps - trainer.global_step) if done else None
+    def _eta(self, state: TrainerState) -> float | None:
+        done = state.global_step - self.first_step
+        return (time.monotonic() - self.started) / done * (state.max_steps - state.global_step) if done else None
 
-    def _write_programs(self, model, step: int) -> dict[str, float | None]:
-        """Programs for the first validation clouds: how many are invalid, how well the others fit."""
+    def _write_programs(self, model: PeftModel, step: int) -> dict[str, float | None]:
+        """Write programs for the first validation clouds. Returns: the share of invalid ones, and the median IoU."""
         count = min(self.config.eval_programs, len(self.held_views or ()))
-        if count == 0 or self.team.shards:  # no process can write programs alone with a part of the base
+        if count == 0 or self.team.shards:  # with a part of the base no process can write programs
             return {}
         clouds = np.stack([self.held_views[i]["point_cloud"] for i in range(count)])
         texts = generate(
@@ -201,8 +225,10 @@ class RunFolder(TrainerCallback):
         return {"invalid_ratio": 1 - len(ious) / count, "median_iou": statistics.median(ious) if ious else None}
 
 
-def _write_sample(folder: Path, number: int, text: str, target: str, cloud: np.ndarray, solid) -> dict[str, str]:
-    """A sample's files: the cloud (N, 3) float32 MODEL, both programs, and the mesh, CODE, where there is one."""
+def _write_sample(
+    folder: Path, number: int, text: str, target: str, cloud: np.ndarray, solid: Manifold | None
+) -> dict[str, str]:
+    """Write a sample: the cloud (N, 3) float32 MODEL, both programs, and the mesh, CODE, of a valid program."""
     (folder / f"{number}.py").write_text(text, encoding="utf-8")
     (folder / f"{number}_target.py").write_text(target, encoding="utf-8")
     np.save(folder / f"{number}_cloud.npy", cloud)
@@ -215,7 +241,7 @@ def _write_sample(folder: Path, number: int, text: str, target: str, cloud: np.n
 
 
 def peak_memory_mb() -> float | None:
-    """Most memory used so far: the GPU's where there is one, else the process's; None where it is not told."""
+    """Peak memory so far: of the GPU where there is one, else of the process; None where it is not known."""
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return torch.cuda.max_memory_allocated() / 2**20
     if sys.platform == "win32":

@@ -227,7 +227,7 @@ def test_labels_that_do_not_give_back_the_program_are_noticed(settings, trained,
 @pytest.mark.slow
 def test_the_preflight_leaves_no_trace_in_the_curve(settings, trained, monkeypatch, tmp_path):
     looked = trained(settings(auto_merge_final=False, lora_dropout=0.3))
-    monkeypatch.setattr("cadrecode.training.finetune.try_longest_batch", lambda trainer, config: None)
+    monkeypatch.setattr("cadrecode.training.live.try_longest_batch", lambda trainer, config: None)
     blind = trained(settings(auto_merge_final=False, lora_dropout=0.3, model_save_path=str(tmp_path / "blind")))
     assert losses(looked) == losses(blind)
 

@@ -1,0 +1,217 @@
+"""The live model of a training: load the base, attach an adapter, train it, save it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE
+from cadrecode.config import TrainConfig
+from cadrecode.data.batches import Collate, EncodedPair, Views, encode
+from cadrecode.data.pairs import DatasetReport, Programs
+from cadrecode.errors import ConfigError, RunError
+from cadrecode.model import adapters, sharding
+from cadrecode.model.adapters import PeftModel
+from cadrecode.model.team import Team
+from cadrecode.runs import Run, State, checkpoint_step
+from cadrecode.training.base import Precision, load_base, loss_of
+from cadrecode.training.card import compare, write_card
+from cadrecode.training.checkpoints import origin_of, refuse_strangers
+from cadrecode.training.heap import is_scarce, return_freed_blocks
+from cadrecode.training.preflight import check_disk, check_labels, log_estimate, try_longest_batch
+from cadrecode.training.saving import merge_beside, size_mb
+from cadrecode.training.trainer import AdapterTrainer, training_arguments
+from cadrecode.training.watch import RunFolder
+
+log = logging.getLogger(__name__)
+
+CHECKED_PAIRS = 4  # a saved adapter must have the live model's loss on these
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The end of a live model: whether it was stopped, and a batch with its loss, to check the saved adapter."""
+
+    stopped: bool
+    batch: dict[str, torch.Tensor] | None = None
+    loss: float = 0.0
+
+
+def train_adapter(
+    config: TrainConfig,
+    run: Run,
+    programs: Programs,
+    validation: Programs | None,
+    checkpoint: Path | None,
+    team: Team,
+) -> Trained:
+    """Train an adapter, and save it into the run's folder unless the run was stopped."""
+    precision = Precision.of(config)
+    model, tokenizer = load_base(config, replace(precision, device=torch.device("cpu")) if team.shards else precision)
+    evaluate_first = checkpoint is None and not model.fresh_encoder
+    pairs, held, report = _encode(config, run, programs, validation, model, tokenizer, team)
+    origin = origin_of(config, pairs, team.size)
+    if checkpoint is not None:
+        refuse_strangers(checkpoint, origin)
+    longest = max(report.token_lengths)
+    expected = log_estimate(config, longest, team.size)
+    if precision.device.type == "cpu" and is_scarce(config, expected) and return_freed_blocks():
+        log.info("Memory is short: freed blocks go back to the system at once, which takes some time.")
+    wrapped = attach(config, model)
+    if team.shards:
+        part = sharding.share_out(wrapped, precision.device)
+        log.info("The base is shared out: %.1f MB of it in each of %d processes.", part / 2**20, team.size)
+    check_disk(config, run.folder, adapters.count_parameters(wrapped)[0])
+    held_views = Views(held, config.n_points, seed=config.seed) if held else None
+    trainer = AdapterTrainer(
+        origin=origin,
+        encoder_rate=config.encoder_learning_rate,
+        model=wrapped,
+        args=training_arguments(config, run, precision, evaluate_first=evaluate_first),
+        processing_class=tokenizer,
+        data_collator=Collate(tokenizer.pad_token_id, model.n_point_tokens),
+        train_dataset=Views(
+            pairs,
+            config.n_points,
+            seed=config.seed,
+            noise_probability=config.noise_probability,
+            noise_std=config.noise_std,
+        ),
+        eval_dataset=held_views,
+    )
+    check_labels(trainer, tokenizer)
+    try_longest_batch(trainer, config)
+    watch = RunFolder(
+        run, config, lambda folder: merge_beside(config, folder, run), tokenizer, held_views, longest, team
+    )
+    trainer.add_callback(watch)
+    if checkpoint is not None:
+        run.forget_metrics_after(checkpoint_step(checkpoint))
+        log.info("Going on from %s", checkpoint)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if watch.stopped:
+        return Trained(stopped=True)
+    checked = Views(pairs[:CHECKED_PAIRS], config.n_points, seed=config.seed)
+    batch = trainer._prepare_inputs(trainer.data_collator([checked[i] for i in range(len(checked))]))
+    loss = loss_of(wrapped, batch)  # in all processes: where the base is shared out, none can compute it alone
+    if not team.first:
+        return Trained(stopped=False)
+    _save(config, run, trainer, report)
+    return Trained(stopped=False, batch={key: value.cpu() for key, value in batch.items()}, loss=loss)
+
+
+def _encode(
+    config: TrainConfig,
+    run: Run,
+    programs: Programs,
+    validation: Programs | None,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    team: Team,
+) -> tuple[list[EncodedPair], list[EncodedPair], DatasetReport]:
+    """Training and validation programs in tokens, and the report of the former; both reports go into data.json."""
+    room = _room_for_tokens(config, model)
+    pairs, report = encode(programs, tokenizer, room)
+    log.info("%s", report.summary())
+    held, reports = [], {"train": report.to_dict()}
+    if validation is not None:
+        held, validation_report = encode(validation, tokenizer, room)
+        log.info("%s", validation_report.summary())
+        reports["validation"] = validation_report.to_dict()
+    if team.first:
+        (run.folder / "data.json").write_text(json.dumps(reports, indent=1), encoding="utf-8")
+    return pairs, held, report
+
+
+def _room_for_tokens(config: TrainConfig, model: PreTrainedModel) -> int:
+    """Tokens of the longest program, with START and END, that settings and model allow."""
+    room = min(config.max_seq_length - config.n_points, model.config.max_position_embeddings - model.n_point_tokens)
+    wanted = model.point_settings.n_points
+    if config.n_points < model.n_point_tokens or (wanted != config.n_points and model.point_settings.kind == "fourier"):
+        raise ConfigError(
+            "n_points is {n_points}; {base} reads {wanted} points.",
+            n_points=config.n_points,
+            base=config.base_model_name,
+            wanted=wanted,
+        )
+    return room
+
+
+def attach(config: TrainConfig, model: PreTrainedModel) -> PeftModel:
+    """Give the base a fresh adapter, or the adapter of `init_from_adapter`, and log its measured size."""
+    if config.quantization is not None:
+        adapters.prepare_for_kbit(model, gradient_checkpointing=config.gradient_checkpointing)
+    elif config.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    held_mb = model.get_memory_footprint() / 2**20
+    if config.init_from_adapter is not None:
+        refuse_other_adapter(Path(config.init_from_adapter), config)
+        wrapped = adapters.load_adapter(model, config.init_from_adapter, trainable=True)
+        log.info("Going on from the adapter in %s", config.init_from_adapter)
+    else:
+        wrapped = adapters.attach_lora(
+            model,
+            r=config.lora_r,
+            alpha=config.lora_alpha,
+            dropout=config.lora_dropout,
+            target_modules=config.lora_target_modules,
+            use_rslora=config.use_rslora,
+            use_dora=config.use_dora,
+        )
+    trainable, total = adapters.count_parameters(wrapped)
+    log.info(
+        "%s: held in %.0f MB (%s); trainable %s of %s parameters (%.2f %%)",
+        config.base_model_name,
+        held_mb,
+        config.quantization or str(model.dtype).removeprefix("torch."),
+        f"{trainable:,}",
+        f"{total:,}",
+        100 * trainable / total,
+    )
+    return wrapped
+
+
+def refuse_other_adapter(folder: Path, config: TrainConfig) -> None:
+    """Raises: RunError, ModelError: no adapter, or an adapter of another shape than the settings describe."""
+    adapters.adapter_base(folder)
+    saved = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    for name, then, now in (
+        ("lora_r", saved["r"], config.lora_r),
+        ("lora_alpha", saved["lora_alpha"], config.lora_alpha),
+        ("lora_target_modules", sorted(saved["target_modules"]), sorted(config.lora_target_modules)),
+        ("use_rslora", saved.get("use_rslora", False), config.use_rslora),
+        ("use_dora", saved.get("use_dora", False), config.use_dora),
+    ):
+        if then != now:
+            raise RunError(
+                "{folder} was trained with {name} {then}, and the settings say {now}.",
+                folder=folder,
+                name=name,
+                then=then,
+                now=now,
+            )
+
+
+def _save(config: TrainConfig, run: Run, trainer: AdapterTrainer, report: DatasetReport) -> None:
+    """Save the adapter with its card, and note how the base and the adapter were evaluated."""
+    best = trainer.state
+    if config.keep_best:
+        log.info("Kept: the weights of step %s, with eval_loss %s", best.best_global_step, best.best_metric)
+    scores = compare(run, best.best_global_step if config.keep_best else None)
+    for name, figures in scores.items():
+        log.info("%s: %s", name, "  ".join(f"{k} {v:.4f}" for k, v in figures.items() if v is not None))
+    run.set_status(State.SAVING, scores=scores)
+    counts = adapters.save_adapter(trainer.model, trainer.processing_class, run.folder)
+    write_card(run.folder, config, report, scores)
+    log.info(
+        "Adapter saved: %d LoRA and %d encoder tensors, %s numbers, %.1f MB",
+        counts.lora_tensors,
+        counts.encoder_tensors,
+        f"{counts.parameters:,}",
+        size_mb(run.folder / WEIGHTS_FILE),
+    )
