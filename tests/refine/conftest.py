@@ -25,3 +25,8 @@ def plate_mesh():
 @pytest.fixture(scope="session")
 def plate_cloud(plate_mesh):
     return Cloud(sample_surface(*plate_mesh, 3000, 0)[0], None, "plate.xyz", "cloud")
+
+
+@pytest.fixture(autouse=True)
+def _seconds(processor_time):
+    """Of every fit here."""

@@ -142,7 +142,7 @@ def test_a_limit_draws_programs_by_the_seed(folder):
     ("rows", "words"),
     [
         ([], "holds no programs"),
-        (["[]"], r"`code` \(line 1\)"),
+        (["[]"], "Line 1: .* `code`"),
         ([{"id": "nobody", "code": BLOCK}], "nobody.*no target of that name"),
     ],
 )
