@@ -12,8 +12,8 @@ from cadrecode.invent.draw import FAMILIES
 from cadrecode.kernel import Outcome
 from cadrecode.runs import State
 from cadrecode.scoring import OUTSIDE
-from cadrecode.ui.draw.form import FIRST, grouped
 from cadrecode.ui.train.actions import PRESETS
+from cadrecode.ui.train.fields import FIRST, grouped
 from cadrecode.ui.words.settings import HELP_ZH
 from cadrecode.ui.words.text import LANGUAGES, WORDS, Words
 

@@ -13,9 +13,7 @@ from cadrecode.errors import ConfigError, DatasetError, RunError
 from cadrecode.estimate import estimate, recommended
 from cadrecode.jobs import queue
 from cadrecode.runs import Run, State
-from cadrecode.ui.draw import film, form
-from cadrecode.ui.train import actions as new_run
-from cadrecode.ui.train import views as watching
+from cadrecode.ui.train import actions, fields, views
 from cadrecode.ui.words.text import Words
 
 EN, ZH = Words("en"), Words("zh")
@@ -28,7 +26,7 @@ def queue_only(monkeypatch):
 
 
 def values(**changes):
-    return {**new_run.preset("quickstart").model_dump(), **changes}
+    return {**actions.preset("quickstart").model_dump(), **changes}
 
 
 def make_run(runs_dir, name, state=State.TRAINING, **fields):
@@ -38,15 +36,15 @@ def make_run(runs_dir, name, state=State.TRAINING, **fields):
     return run
 
 
-@pytest.mark.parametrize("name", new_run.PRESETS)
+@pytest.mark.parametrize("name", actions.PRESETS)
 def test_every_preset_is_a_file_that_the_command_line_reads(name):
-    assert isinstance(new_run.preset(name), TrainConfig)
+    assert isinstance(actions.preset(name), TrainConfig)
 
 
 def test_starting_with_nothing_changed_is_the_quickstart(tmp_path, queue_only):
-    name = new_run.start(values(), tmp_path)
+    name = actions.start(values(), tmp_path)
     made = TrainConfig.load(tmp_path / name / "config.yaml")
-    assert made.model_dump(exclude={"model_save_path"}) == new_run.preset("quickstart").model_dump(
+    assert made.model_dump(exclude={"model_save_path"}) == actions.preset("quickstart").model_dump(
         exclude={"model_save_path"}
     )
     assert made.base_model_name == "embedded"
@@ -54,10 +52,10 @@ def test_starting_with_nothing_changed_is_the_quickstart(tmp_path, queue_only):
 
 
 def test_the_form_shows_and_returns_every_setting_unchanged():
-    config = new_run.preset("lora")
-    asked = [*form.names(first=True), *form.names(first=False)]
-    assert sorted([*asked, *form.NOT_ASKED]) == sorted(TrainConfig.model_fields)
-    returned = {name: form.shown(config, name) for name in asked}
+    config = actions.preset("lora")
+    asked = [*fields.names(first=True), *fields.names(first=False)]
+    assert sorted([*asked, *fields.NOT_ASKED]) == sorted(TrainConfig.model_fields)
+    returned = {name: fields.shown(config, name) for name in asked}
     assert TrainConfig.from_values({**config.model_dump(), **returned}, source="form") == config
 
 
@@ -65,13 +63,13 @@ def test_the_form_shows_and_returns_every_setting_unchanged():
     ("name", "kind"), [("use_qlora", "Checkbox"), ("mixed_precision", "Dropdown"), ("seed", "Textbox")]
 )
 def test_a_settings_type_decides_its_widget(name, kind):
-    widget = form.field(name, getattr(TrainConfig(), name), EN)
+    widget = fields.field(name, getattr(TrainConfig(), name), EN)
     assert type(widget).__name__ == kind
     assert widget.info == TrainConfig.help(name)
 
 
 def test_numbers_are_read_as_a_person_writes_them(tmp_path, queue_only):
-    name = new_run.start(
+    name = actions.start(
         values(learning_rate="2e-4", max_steps="30", lora_target_modules="q_proj, v_proj"), tmp_path, "mine"
     )
     assert name == "mine"
@@ -81,96 +79,96 @@ def test_numbers_are_read_as_a_person_writes_them(tmp_path, queue_only):
 
 def test_an_impossible_setting_is_refused_before_anything_is_made(tmp_path, queue_only):
     with pytest.raises(ConfigError, match="lora_r"):
-        new_run.start(values(lora_r="-3"), tmp_path)
+        actions.start(values(lora_r="-3"), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_the_command_says_what_differs_and_can_be_pasted(tmp_path):
-    config = new_run.preset("quickstart")
-    plain = new_run.command(values(), "quickstart", tmp_path / "runs", "")
+    config = actions.preset("quickstart")
+    plain = actions.command(values(), "quickstart", tmp_path / "runs", "")
     assert plain.startswith("python train_cad_recode_lora.py --config configs/quickstart.yaml")
     changed = values(max_steps=str(config.max_steps + 1), train_data_path="my parts", use_qlora=True)
-    words = shlex.split(new_run.command(changed, "quickstart", tmp_path / "runs", "trial"))
+    words = shlex.split(actions.command(changed, "quickstart", tmp_path / "runs", "trial"))
     assert words[words.index("--max_steps") + 1] == str(config.max_steps + 1)
     assert words[words.index("--train_data_path") + 1] == "my parts"
     assert words[words.index("--use_qlora") + 1] == "true"
     assert words[words.index("--model_save_path") + 1] == "runs/trial"
     pairs = dict(zip([w.removeprefix("--") for w in words[2::2]], words[3::2]))
     overrides = {key: value for key, value in pairs.items() if key != "config"}
-    again = TrainConfig.load(new_run.CONFIGS / "quickstart.yaml", overrides)
+    again = TrainConfig.load(actions.CONFIGS / "quickstart.yaml", overrides)
     assert again.max_steps == config.max_steps + 1
 
 
 def test_several_processes_are_launched_and_settings_know_nothing_of_it(tmp_path, queue_only):
     runs_dir = tmp_path / "runs"
-    alone = new_run.command(values(), "quickstart", runs_dir, "trial")
-    team = new_run.command(values(), "quickstart", runs_dir, "trial", 2)
+    alone = actions.command(values(), "quickstart", runs_dir, "trial")
+    team = actions.command(values(), "quickstart", runs_dir, "trial", 2)
     assert team == alone.replace("python ", "accelerate launch --multi_gpu --num_processes 2 ", 1)
     assert "--config configs/quickstart.yaml" in team
-    run = Run(runs_dir / new_run.start(values(), runs_dir, "trial", 2.0))  # as a number field gives it
+    run = Run(runs_dir / actions.start(values(), runs_dir, "trial", 2.0))  # as a number field gives it
     assert queue.processes_of(run) == 2
-    assert queue.processes_of(Run(runs_dir / new_run.start(values(), runs_dir, "trial"))) == 1
-    assert "2 processes" in watching.look(run, EN).html
+    assert queue.processes_of(Run(runs_dir / actions.start(values(), runs_dir, "trial"))) == 1
+    assert "2 processes" in views.look(run, EN).html
     assert "processes:" not in run.config_yaml()
     for nothing in (None, 0, -1, 1.5):
         with pytest.raises(ConfigError, match="number of processes that train together: 1 or more"):
-            new_run.start(values(), runs_dir, "trial", nothing)
+            actions.start(values(), runs_dir, "trial", nothing)
 
 
 def test_the_badge_judges_each_process_by_its_share(monkeypatch):
     free = 24_000_000_000
     monkeypatch.setattr("cadrecode.estimate.available_memory", lambda device: free)
-    config = new_run.preset("quickstart").changed(device="cpu")
+    config = actions.preset("quickstart").changed(device="cpu")
     assert estimate(config).available_bytes == free
     assert estimate(config, processes=3).available_bytes == free // 3
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert estimate(config.changed(device="auto"), processes=3).available_bytes == free  # a GPU for each
     seen = []
-    shown = new_run.badge(values(), EN, lambda config, n: seen.append(n) or judged("fits")(config, n), 3)
+    shown = actions.badge(values(), EN, lambda config, n: seen.append(n) or judged("fits")(config, n), 3)
     assert "needs about 18.00 GB, 24.00 GB are free (each of 3 processes)" in shown
-    assert "(each of" not in new_run.badge(values(), EN, judged("fits"))
-    assert new_run.changes(values(), lambda config, n: seen.append(n) or judged("tight")(config, n), 2) == {}
+    assert "(each of" not in actions.badge(values(), EN, judged("fits"))
+    assert actions.changes(values(), lambda config, n: seen.append(n) or judged("tight")(config, n), 2) == {}
     assert seen == [3, 2]
 
 
 def test_data_comes_from_a_family_or_from_a_path_that_exists(tmp_path):
-    assert new_run.data_path(new_run.INVENTED, "shafts", 300, "") == "invent:shafts:300"
-    assert new_run.data_path(new_run.OWN, "shafts", 300, f' "{tmp_path}" ') == str(tmp_path)
-    assert (new_run.family_of("invent:shafts:300"), new_run.count_of("invent:shafts:300")) == ("shafts", 300)
-    assert (new_run.family_of(str(tmp_path)), new_run.count_of("invent:shafts")) == (None, 2000)
+    assert actions.data_path(actions.INVENTED, "shafts", 300, "") == "invent:shafts:300"
+    assert actions.data_path(actions.OWN, "shafts", 300, f' "{tmp_path}" ') == str(tmp_path)
+    assert (actions.family_of("invent:shafts:300"), actions.count_of("invent:shafts:300")) == ("shafts", 300)
+    assert (actions.family_of(str(tmp_path)), actions.count_of("invent:shafts")) == (None, 2000)
     for given, said in (
-        ((new_run.OWN, "shafts", 300, str(tmp_path / "absent")), "no folder or file"),
-        ((new_run.OWN, "shafts", 300, None), "Give the folder"),
-        ((new_run.INVENTED, "shafts", None, ""), "number of parts"),
+        ((actions.OWN, "shafts", 300, str(tmp_path / "absent")), "no folder or file"),
+        ((actions.OWN, "shafts", 300, None), "Give the folder"),
+        ((actions.INVENTED, "shafts", None, ""), "number of parts"),
     ):
         with pytest.raises(ConfigError, match=said):
-            new_run.data_path(*given)
+            actions.data_path(*given)
 
 
 def test_a_preview_draws_pairs_counts_and_says_what_is_skipped(tmp_path):
     for i in range(4):
         (tmp_path / f"good{i}.py").write_text(f"import cadquery as cq\nr=cq.Workplane('XY').box(200,100,{20 + 10 * i})")
     (tmp_path / "bad.py").write_text("import cadquery as cq\nr=cq.Workplane('XY').box(200,")
-    shown = new_run.preview(str(tmp_path), 0, EN)
+    shown = actions.preview(str(tmp_path), 0, EN)
     assert "5 programs; 5 of them looked at: 4 usable, 1 skipped." in shown
     assert "bad: line 2" in shown
-    assert shown.count("<img") == 2 * new_run.DRAWN
-    assert new_run.preview(str(tmp_path), 0, EN) == shown
-    assert new_run.preview(str(tmp_path), 1, EN) != shown  # other pairs
-    assert "4 个可用" in new_run.preview(str(tmp_path), 0, ZH)
+    assert shown.count("<img") == 2 * actions.DRAWN
+    assert actions.preview(str(tmp_path), 0, EN) == shown
+    assert actions.preview(str(tmp_path), 1, EN) != shown  # other pairs
+    assert "4 个可用" in actions.preview(str(tmp_path), 0, ZH)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match=r"no \.py programs"):
-        new_run.preview(str(tmp_path / "empty"), 0, EN)
+        actions.preview(str(tmp_path / "empty"), 0, EN)
 
 
 def test_settings_go_out_and_in_as_yaml(tmp_path):
-    name, text = new_run.settings_file(values(lora_r="8", lora_alpha="16"), " ")
+    name, text = actions.settings_file(values(lora_r="8", lora_alpha="16"), " ")
     assert name == "brackets.yaml"
     (tmp_path / name).write_text(text)
     again = TrainConfig.load(tmp_path / name)
-    assert (again.lora_r, again.learning_rate) == (8, new_run.preset("quickstart").learning_rate)
+    assert (again.lora_r, again.learning_rate) == (8, actions.preset("quickstart").learning_rate)
     with pytest.raises(ConfigError, match="lora_r"):
-        new_run.settings_file(values(lora_r="many"), "")
+        actions.settings_file(values(lora_r="many"), "")
 
 
 def judged(verdict, changes=None, advice=None):
@@ -183,16 +181,16 @@ def judged(verdict, changes=None, advice=None):
 
 
 def test_the_badge_says_whether_it_fits_and_the_change_that_helps():
-    assert "fits" in new_run.badge(values(), EN, judged("fits"))
-    assert "needs about 18.00 GB, 24.00 GB are free" in new_run.badge(values(), EN, judged("fits"))
+    assert "fits" in actions.badge(values(), EN, judged("fits"))
+    assert "needs about 18.00 GB, 24.00 GB are free" in actions.badge(values(), EN, judged("fits"))
     small = judged("will_not_fit", {"use_qlora": True, "lora_r": 8}, "Set use_qlora true.")
-    assert "that much memory: use_qlora false, lora_r 16, lora_alpha 32" in new_run.badge(values(), EN, judged("fits"))
-    assert "set use_qlora true, lora_r 8" in new_run.badge(values(), EN, small)
-    assert "放不下" in new_run.badge(values(), ZH, small)
-    assert new_run.changes(values(), small) == {"use_qlora": True, "lora_r": 8}
-    assert "smaller base" in new_run.badge(values(), EN, judged("will_not_fit", None, "Take a smaller base."))
+    assert "that much memory: use_qlora false, lora_r 16, lora_alpha 32" in actions.badge(values(), EN, judged("fits"))
+    assert "set use_qlora true, lora_r 8" in actions.badge(values(), EN, small)
+    assert "放不下" in actions.badge(values(), ZH, small)
+    assert actions.changes(values(), small) == {"use_qlora": True, "lora_r": 8}
+    assert "smaller base" in actions.badge(values(), EN, judged("will_not_fit", None, "Take a smaller base."))
     with pytest.raises(ConfigError, match="lora_r"):
-        new_run.badge(values(lora_r="0"), EN, judged("fits"))
+        actions.badge(values(lora_r="0"), EN, judged("fits"))
 
 
 def test_a_run_is_read_from_its_folder(tmp_path):
@@ -200,36 +198,36 @@ def test_a_run_is_read_from_its_folder(tmp_path):
     for step in range(1, 4):
         run.log_metrics(step * 10, loss=2.0 / step, samples_per_second=40.4)
     (run.folder / "log.txt").write_text("\n".join(f"line {i}" for i in range(60)))
-    seen = watching.look(run, EN)
+    seen = views.look(run, EN)
     for words in ("step 30 / 100", "1:12 left", "loss 0.667", "40.4 samples/s", "training", "width:30.0%"):
         assert words in seen.html
     assert seen.log.splitlines() == [f"line {i}" for i in range(20, 60)]
-    assert "训练中" in watching.look(run, ZH).html
-    assert watching.look(run, EN) == seen  # nothing changed, nothing is redrawn
+    assert "训练中" in views.look(run, ZH).html
+    assert views.look(run, EN) == seen  # nothing changed, nothing is redrawn
 
 
 def test_a_failed_run_says_why(tmp_path):
     run = make_run(tmp_path, "one", State.FAILED, error="<out of memory>")
-    assert "&lt;out of memory&gt;" in watching.look(run, EN).html
+    assert "&lt;out of memory&gt;" in views.look(run, EN).html
 
 
 def test_the_list_shows_queue_places_and_only_live_times(tmp_path, queue_only):
     make_run(tmp_path, "old", State.DONE)
     for _ in range(2):
-        new_run.start(values(), tmp_path, "next")
-    table = {row[0]: row[1:] for row in watching.rows(tmp_path, EN)}
+        actions.start(values(), tmp_path, "next")
+    table = {row[0]: row[1:] for row in views.rows(tmp_path, EN)}
     assert table["next"][0] == "queued #1"
     assert table["next-2"][0] == "queued #2"
     assert table["old"][:5] == ["done", "30 / 100", "–", "–", "–"]
 
 
 def test_a_page_opens_on_the_run_at_work(tmp_path):
-    assert watching.latest(tmp_path) is None
+    assert views.latest(tmp_path) is None
     make_run(tmp_path, "busy")
     done = make_run(tmp_path, "later", State.DONE)
     status = json.loads((done.folder / "status.json").read_text())
     (done.folder / "status.json").write_text(json.dumps({**status, "created_at": status["created_at"] + 60}))
-    assert watching.latest(tmp_path) == "busy"
+    assert views.latest(tmp_path) == "busy"
 
 
 @pytest.mark.parametrize("name", ["../one", "/etc", "absent", "", None])
@@ -237,14 +235,14 @@ def test_only_runs_of_the_folder_can_be_named(tmp_path, name):
     (tmp_path / "runs").mkdir()
     make_run(tmp_path, "one")
     with pytest.raises(RunError):
-        watching.existing(tmp_path / "runs", name)
+        views.existing(tmp_path / "runs", name)
 
 
 def test_the_line_has_every_live_figure(tmp_path):
     run = make_run(tmp_path, "one")
     run.log_metrics(0, eval_loss=0.73, median_iou=0.88, invalid_ratio=0.125)
     run.log_metrics(10, loss=1.5, learning_rate=2e-3, samples_per_second=6.62, peak_memory_mb=1500)
-    shown = watching.look(run, EN).html
+    shown = views.look(run, EN).html
     for said in (
         "held-out loss 0.730",
         "IoU 0.88",
@@ -257,26 +255,26 @@ def test_the_line_has_every_live_figure(tmp_path):
 
 
 def test_what_can_be_done_with_a_run(tmp_path):
-    seen = watching.look(make_run(tmp_path, "busy"), EN)
+    seen = views.look(make_run(tmp_path, "busy"), EN)
     assert (seen.stoppable, seen.resumable, seen.deletable) == (True, False, False)
-    seen = watching.look(make_run(tmp_path, "finished", State.DONE), EN)
+    seen = views.look(make_run(tmp_path, "finished", State.DONE), EN)
     assert (seen.stoppable, seen.resumable, seen.deletable) == (False, False, True)
     broken = make_run(tmp_path, "broken", State.STOPPED)
-    assert watching.look(broken, EN).resumable  # it starts again
+    assert views.look(broken, EN).resumable  # it starts again
     (broken.folder / "checkpoint-30").mkdir()
-    seen = watching.look(broken, EN)
+    seen = views.look(broken, EN)
     assert not seen.resumable
     assert "checkpoint-30: it was not written to its end" in seen.html
 
 
 def test_the_figures_are_read_again_only_when_the_file_has_changed(tmp_path):
     run = make_run(tmp_path, "one")
-    assert watching.metrics(run) == []
+    assert views.metrics(run) == []
     run.log_metrics(1, loss=2.0)
-    first = watching.metrics(run)
-    assert watching.metrics(Run(run.folder)) is first
+    first = views.metrics(run)
+    assert views.metrics(Run(run.folder)) is first
     run.log_metrics(2, loss=1.0)
-    assert [row["step"] for row in watching.metrics(run)] == [1, 2]
+    assert [row["step"] for row in views.metrics(run)] == [1, 2]
 
 
 def test_runs_are_compared_by_what_differs(tmp_path):
@@ -285,17 +283,17 @@ def test_runs_are_compared_by_what_differs(tmp_path):
         run = Run.create(tmp_path / name, TrainConfig(lora_r=rank, model_save_path=str(tmp_path / name)).to_yaml())
         run.log_metrics(10, loss=1.0 / rank)
         runs.append(run)
-    assert watching.differences(runs) == [["lora_r", "8", "64"]]
-    shown = watching.comparison(runs, EN)
+    assert views.differences(runs) == [["lora_r", "8", "64"]]
+    shown = views.comparison(runs, EN)
     assert "lora_r" in shown
     assert "0.125" in shown
     assert "model_save_path" not in shown
-    assert watching.differences([runs[0], runs[0]]) == []
+    assert views.differences([runs[0], runs[0]]) == []
 
 
 def test_sample_parts_are_drawn_at_each_evaluation(tmp_path):
     run = make_run(tmp_path, "one")
-    assert film.of_run(run, EN) == ""
+    assert views.samples_film(run, EN) == ""
     corners = np.array([(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
     faces = np.array([(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1), (2, 3, 7), (2, 7, 6),
                       (0, 2, 6), (0, 6, 4), (1, 5, 7), (1, 7, 3)])  # fmt: skip
@@ -305,8 +303,8 @@ def test_sample_parts_are_drawn_at_each_evaluation(tmp_path):
         np.savez(folder / "1_mesh.npz", vertices=corners, faces=faces)
         files = {"cloud": "1_cloud.npy", "mesh": "1_mesh.npz"} if iou else {"cloud": "1_cloud.npy"}
         run.write_samples(step, [{"name": "a <part>", "iou": iou, **files}])
-    shown = film.of_run(run, EN)
+    shown = views.samples_film(run, EN)
     assert shown.count("<img") == 4  # the points, the base, and twice while it learned
     for said in ("a &lt;part&gt;", "base · invalid", "step 10 · IoU 0.50", "step 20 · IoU 0.93"):
         assert said in shown
-    assert [name for name, _ in watching.look(run, EN).evaluations] == ["step-000000", "step-000010", "step-000020"]
+    assert [name for name, _ in views.look(run, EN).evaluations] == ["step-000000", "step-000010", "step-000020"]

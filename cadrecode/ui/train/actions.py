@@ -1,4 +1,4 @@
-"""The form of a new run: presets, data, what it will take, the command that does the same. Knows no widgets."""
+"""A new training without the widgets of its form: presets, data, the memory it needs, and the command for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from cadrecode.config import TrainConfig, load_yaml
 from cadrecode.errors import ConfigError, Message
 from cadrecode.jobs import queue
 from cadrecode.shipped import CONFIGS
-from cadrecode.ui.draw import film, form, html
+from cadrecode.ui.draw import film, html
+from cadrecode.ui.train import fields
 from cadrecode.ui.words.text import Words
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ PRESETS = {"quickstart": "quickstart.yaml", "lora": "train_config_lora.yaml", "q
 INVENTED, OWN = "invented", "own"
 CHECKED = 60  # programs of a source that are read for its preview
 CHECK_SECONDS = 4.0
-DRAWN = 3
-LISTED = 20  # skipped programs that are named
+DRAWN = 3  # pairs in a preview
+LISTED = 20  # skipped programs that are listed
 
 
 def preset(name: str) -> TrainConfig:
-    """The settings of a preset file. Raises ConfigError as the command line would."""
+    """The settings of a preset file. Raises ConfigError as the command line does."""
     return load_yaml(CONFIGS / PRESETS[name], TrainConfig)
 
 
@@ -53,9 +54,9 @@ def count_of(data: str) -> int:
 
 
 def data_path(source: str, family: str, count: float | None, path: str | None) -> str:
-    """What train_data_path becomes.
+    """The train_data_path that the form means.
 
-    Raises: ConfigError: no path was given, or there is nothing at it.
+    Raises: ConfigError: No path was given, or nothing lies there.
     """
     if source == INVENTED:
         if not count or count < 1:
@@ -70,16 +71,17 @@ def data_path(source: str, family: str, count: float | None, path: str | None) -
 
 
 def preview(data: str, draw: int, words: Words) -> str:
-    """What a source holds: counts, three pairs drawn at random, and what would be skipped and why.
+    """What a source holds: counts, three pairs drawn at random, and which programs would be skipped and why.
 
-    Args: draw: another number draws other pairs.
-    Raises: DatasetError: there is nothing usable.
+    Args: draw: Another number draws other pairs.
+
+    Raises: DatasetError: The source holds no usable program.
     """
     programs, total = _look_into(data)
     facts = words("data.facts", total=f"{total:,}", checked=len(programs.pairs) + len(programs.skipped))
     lines = html.note(f"{facts} {words('data.usable', n=len(programs.pairs), skipped=len(programs.skipped))}")
     if programs.skipped:
-        reasons = [f"{one.name}: {words.said(one.reason)}" for one in programs.skipped[:LISTED]]
+        reasons = [f"{skip.name}: {words.said(skip.reason)}" for skip in programs.skipped[:LISTED]]
         lines += html.more(words("data.skipped", n=len(programs.skipped)), reasons)
     chosen = np.random.default_rng(draw).permutation(len(programs.pairs))[:DRAWN]
     rows = [(programs.pairs[i].name, _strip(programs.pairs[i], words)) for i in chosen]
@@ -93,7 +95,7 @@ def _strip(pair: Pair, words: Words) -> list[film.Picture]:
 
 @lru_cache(maxsize=8)
 def _look_into(data: str) -> tuple[Programs, int]:
-    """Some of a source's programs, as a training would draw them, and how many it has."""
+    """Some programs of a source, as a training would draw them, and how many programs it has."""
     from cadrecode.data.dataset import count_programs, load_programs
 
     until = time.monotonic() + CHECK_SECONDS
@@ -105,38 +107,38 @@ def _look_into(data: str) -> tuple[Programs, int]:
 
 
 def start(values: Mapping[str, Any], runs_dir: Path, name: str | None = None, processes: float | None = 1) -> str:
-    """Form values in, the run's name out. Raises ConfigError: settings that are impossible or at odds."""
+    """Form values in, the run's name out. Raises ConfigError: settings are impossible or contradict each other."""
     config, count = TrainConfig.from_values(values, source=Message("form")), whole(processes)
     return queue.start(config, runs_dir, run_name(name, config.train_data_path), count).name
 
 
 def whole(processes: float | None) -> int:
-    """The number of processes as a field gives it. Raises ConfigError: it is none."""
+    """The number of processes that a field holds. Raises ConfigError: it is not a whole number from 1."""
     if not processes or processes < 1 or processes != int(processes):
         raise ConfigError("Give the number of processes that train together: 1 or more.")
     return int(processes)
 
 
 def run_name(given: str | None, data: str) -> str:
-    """A run's name as it was given; where none was, what it learns from."""
+    """The name that was given to a run, or else a name after its data."""
     return (given or "").strip() or family_of(data) or Path(data).name.split(".")[0]
 
 
 def command(values: Mapping[str, Any], preset_name: str, runs_dir: Path, name: str, processes: float | None = 1) -> str:
-    """What to type in a terminal for the same run. Raises ConfigError: no number of processes."""
+    """The command line of the same run. Raises ConfigError: the number of processes is not usable."""
     count = whole(processes)
     words = ["accelerate", "launch", "--multi_gpu", "--num_processes", str(count)] if count > 1 else ["python"]
     words += ["train_cad_recode_lora.py", "--config", f"configs/{PRESETS[preset_name]}"]
     folder = Path(runs_dir.name) / run_name(name, values["train_data_path"])
-    for key, value in {**form.differences(values, preset(preset_name)), "model_save_path": str(folder)}.items():
+    for key, value in {**fields.differences(values, preset(preset_name)), "model_save_path": str(folder)}.items():
         words += [f"--{key}", value]
     return shlex.join(words)
 
 
 def settings_file(values: Mapping[str, Any], name: str | None) -> tuple[str, str]:
-    """The settings as a file that the command line reads: its name, its text.
+    """The settings as a YAML file for the command line: its name and its text.
 
-    Raises: ConfigError: they are impossible or at odds.
+    Raises: ConfigError: Settings are impossible or contradict each other.
     """
     config = TrainConfig.from_values(values, source=Message("form"))
     return f"{run_name(name, config.train_data_path)}.yaml", config.to_yaml()
@@ -151,27 +153,29 @@ def badge(
     judge: Callable[[TrainConfig, int], Estimate] | None = None,
     processes: float | None = 1,
 ) -> str:
-    """Whether it fits, what it takes by part, and the one change that makes it fit.
+    """Whether the memory suffices, what needs it, and which change would make it suffice.
 
-    Args: judge: in place of `estimate.estimate`.
-    Raises: ConfigError, ModelError: there is nothing to judge.
+    Args: judge: In place of `estimate.estimate`.
+
+    Raises: ConfigError, ModelError: The settings or the base model cannot be used.
     """
     count = whole(processes)
-    found = (judge or _estimate)(TrainConfig.from_values(values, source=Message("form")), count)
-    kind = {"fits": "done", "tight": "tight"}.get(found.verdict, "failed")
-    needs = words("fit.needs", peak=html.file_size(found.peak_bytes), room=html.file_size(found.available_bytes))
-    needs += f" ({words('fit.each', n=count)})" * (count > 1)
-    small = words("fit.trainable", n=f"{found.trainable:,}", size=html.file_size(found.adapter_bytes))
-    parts = [f"{words(f'fit.{part}')}: {html.file_size(size)}" for part, size in found.parts.items()]
-    pill = f'<span class="cr-pill {kind}">{html.escape(words(f"fit.{found.verdict}"))}</span>'
+    expected = (judge or _estimate)(TrainConfig.from_values(values, source=Message("form")), count)
+    kind = {"fits": "done", "tight": "tight"}.get(expected.verdict, "failed")
+    needs = words("fit.needs", peak=html.file_size(expected.peak_bytes), room=html.file_size(expected.available_bytes))
+    if count > 1:
+        needs += f" ({words('fit.each', n=count)})"
+    small = words("fit.trainable", n=f"{expected.trainable:,}", size=html.file_size(expected.adapter_bytes))
+    parts = [f"{words(f'fit.{part}')}: {html.file_size(size)}" for part, size in expected.parts.items()]
+    pill = f'<span class="cr-pill {kind}">{html.escape(words(f"fit.{expected.verdict}"))}</span>'
     lines = f'<div class="cr-state" role="status">{pill}<span>{html.escape(needs)}</span></div>'
     lines += html.note(small) + html.more(words("fit.parts"), parts)
-    advised = ", ".join(f"{name} {form.typed(value)}" for name, value in found.recommended.items())
+    advised = ", ".join(f"{name} {fields.typed(value)}" for name, value in expected.recommended.items())
     lines += html.note(words("fit.recommended", settings=advised))
-    if found.changes:
-        told = ", ".join(f"{name} {form.typed(value)}" for name, value in found.changes.items())
-        return lines + html.warning(words("fit.advice", changes=told))
-    return lines + (html.warning(words.said(found.advice)) if found.advice else "")
+    if expected.changes:
+        changed = ", ".join(f"{name} {fields.typed(value)}" for name, value in expected.changes.items())
+        return lines + html.warning(words("fit.advice", changes=changed))
+    return lines + (html.warning(words.said(expected.advice)) if expected.advice else "")
 
 
 def changes(
@@ -179,7 +183,7 @@ def changes(
     judge: Callable[[TrainConfig, int], Estimate] | None = None,
     processes: float | None = 1,
 ) -> dict[str, Any]:
-    """Settings that would make it fit; none where it fits, or where nothing alone would do."""
+    """Settings with which the memory would suffice; empty where it does, or where no change is enough."""
     return dict((judge or _estimate)(TrainConfig.from_values(values, source=Message("form")), whole(processes)).changes)
 
 

@@ -1,35 +1,39 @@
-"""What is shown of runs. All of it is read from their folders, so it outlives the page, and two pages see the same."""
+"""What the Train tab shows of runs. All of it is read from their folders, so every page shows the same."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from cadrecode.config.settings import read_yaml
 from cadrecode.errors import ConfigError, RunError
 from cadrecode.jobs import queue
 from cadrecode.runs import Run, State
-from cadrecode.ui.draw import html
+from cadrecode.ui.draw import film, html
 from cadrecode.ui.runs import metrics, newest, queued
 from cadrecode.ui.words.text import Words
 
 COLUMNS = ("name", "state", "step", "loss", "iou", "eta", "started")
 NUMBERS = ("step", "loss", "iou", "eta")
 LOG_LINES = 40
-NOT_COMPARED = ("model_save_path", "experiment_name", "resume_from_checkpoint")  # they differ in every run
+FRAMES = 6  # evaluations in the film: the first, and the newest
+NOT_COMPARED = ("model_save_path", "experiment_name", "resume_from_checkpoint")  # these differ in every run
 
 
 def find(runs_dir: Path, name: str | None) -> Run | None:
-    """The run of that name, if it is there."""
+    """The run of that name; None where there is none."""
     run = Run(runs_dir / name) if name and Path(name).name == name else None
     return run if run is not None and run.exists() else None
 
 
 def existing(runs_dir: Path, name: str | None) -> Run:
-    """The run of that name. Raises RunError: none was chosen, or it is gone."""
+    """The run of that name. Raises RunError: no run was chosen, or it is gone."""
     run = find(runs_dir, name)
     if run is None:
         if not name:
@@ -39,10 +43,10 @@ def existing(runs_dir: Path, name: str | None) -> Run:
 
 
 def latest(runs_dir: Path) -> str | None:
-    """The run to show when a page opens: the newest one at work, else the newest."""
-    found = queue.list_runs(runs_dir)
-    busy = [run for run in found if run.state.active or run.state == State.QUEUED]
-    return (busy or found)[0].name if found else None
+    """The run to show when a page opens: the newest that is at work or waits, or else the newest."""
+    runs = queue.list_runs(runs_dir)
+    busy = [run for run in runs if not run.state.final]
+    return (busy or runs)[0].name if runs else None
 
 
 def rows(runs_dir: Path, words: Words) -> list[list[str]]:
@@ -72,9 +76,9 @@ class RunView:
     """One run, read from its folder.
 
     Args:
-        html: state, figures and what went wrong.
-        stoppable, resumable, deletable: what can be done with it now.
-        evaluations: steps at which sample parts were drawn, and when.
+        html: Its state, its figures and what went wrong.
+        stoppable, resumable, deletable: What can be done with it now.
+        evaluations: At which steps sample parts were drawn, and when.
     """
 
     name: str
@@ -94,8 +98,8 @@ def look(run: Run, words: Words) -> RunView:
     state = State(status["state"])
     lines = f'<div class="cr-state">{"".join(f"<span>{fact}</span>" for fact in _facts(run, status, words))}</div>'
     step, total = status.get("step") or 0, status.get("total") or 0
-    if fetched := _download(status):
-        step, total = fetched
+    if download := _download(status):
+        step, total = download
     lines += html.bar(step, total)
     if status.get("error"):
         lines += html.bad(words.said(status["error"]))
@@ -117,13 +121,13 @@ def look(run: Run, words: Words) -> RunView:
 
 
 def _facts(run: Run, status: dict[str, Any], words: Words) -> list[str]:
-    """The state line: what is known now, in the order in which a person asks."""
+    """The line of state and figures."""
     state, figures = State(status["state"]), newest(run)
     facts = [f"<b>{html.escape(run.name)}</b>", html.state_pill(state, words)]
     if status.get("total"):
         facts.append(words("train.step", step=f"{status.get('step') or 0:,}", total=f"{status['total']:,}"))
-    if fetched := _download(status):
-        done, whole = map(html.file_size, fetched)
+    if download := _download(status):
+        done, whole = map(html.file_size, download)
         facts.append(words("train.download", done=done, total=whole))
     if status.get("processes", 1) > 1:
         facts.append(words("train.together", n=status["processes"]))
@@ -147,25 +151,25 @@ def _facts(run: Run, status: dict[str, Any], words: Words) -> list[str]:
 
 
 def _download(status: dict[str, Any]) -> tuple[int, int] | None:
-    """Bytes of the base that are here and in all, while it is downloading."""
-    found = status.get("download") if status["state"] == State.PREPARING else None
-    return (found["done"], found["total"]) if found else None
+    """The bytes of the base that have arrived, and all of them, while it is downloaded."""
+    download = status.get("download") if status["state"] == State.PREPARING else None
+    return (download["done"], download["total"]) if download else None
 
 
 def differences(runs: Sequence[Run]) -> list[list[str]]:
     """Settings in which runs differ: name of the setting, then its value in each run."""
     settings = [_settings(run) for run in runs]
-    names = list(dict.fromkeys(name for one in settings for name in one))
-    found = []
+    names = list(dict.fromkeys(name for values in settings for name in values))
+    table = []
     for name in names:
-        values = [one.get(name) for one in settings]
+        values = [each.get(name) for each in settings]
         if name not in NOT_COMPARED and any(value != values[0] for value in values):
-            found.append([name, *("–" if value is None else str(value) for value in values)])
-    return found
+            table.append([name, *("–" if value is None else str(value) for value in values)])
+    return table
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """As they were frozen when it was queued; nothing where they cannot be read any more."""
+    """The settings of a run; empty where they cannot be read any more."""
     try:
         return read_yaml(run.folder / "config.yaml")
     except ConfigError:
@@ -173,10 +177,46 @@ def _settings(run: Run) -> dict[str, Any]:
 
 
 def comparison(runs: Sequence[Run], words: Words) -> str:
-    """A table of differing settings and of the last figures of several runs."""
+    """A table of the settings in which runs differ, and of their last figures."""
     table = differences(runs)
     for key in ("loss", "eval_loss", "median_iou", "invalid_ratio"):
         values = [newest(run).get(key) for run in runs]
         if any(value is not None for value in values):
             table.append([words(f"compare.{key}"), *("–" if v is None else f"{v:.3f}" for v in values)])
     return html.plain_table(words("compare.differ"), ["", *(run.name for run in runs)], table)
+
+
+def samples_film(run: Run, words: Words) -> str:
+    """The sample parts of a run, drawn at each evaluation; empty before the first evaluation."""
+    evaluations = run.samples()
+    if not evaluations:
+        return ""
+    shown = evaluations[:1] + evaluations[1:][-(FRAMES - 1) :]
+    rows = []
+    for i, sample in enumerate(shown[-1]["samples"]):
+        strip = [(_cloud_file(Path(shown[-1]["folder"]) / sample["cloud"]), words("film.cloud"))]
+        strip += [_frame(e, e["samples"][i], words) for e in shown if i < len(e["samples"])]
+        rows.append((str(sample["name"]), strip))
+    return film.film(words("film.title"), rows)
+
+
+def _frame(evaluation: dict, sample: dict, words: Words) -> film.Picture:
+    when = words("film.base") if evaluation["step"] == 0 else words("film.step", step=f"{evaluation['step']:,}")
+    if not sample.get("mesh"):
+        return film.of_part(None), f"{when} · {words('film.invalid')}"
+    path = Path(evaluation["folder"]) / sample["mesh"]
+    iou = sample.get("iou")
+    score = "" if iou is None else " · " + words("film.iou", x=f"{iou:.2f}")
+    return _mesh_file(path, path.stat().st_mtime_ns), when + score
+
+
+@lru_cache(maxsize=256)
+def _mesh_file(path: Path, written: int) -> str:
+    """Drawn once for all pages. `written` tells a new file of a resumed run from the old one."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return film.of_part((arrays["vertices"], arrays["faces"]))
+
+
+@lru_cache(maxsize=64)
+def _cloud_file(path: Path) -> str:
+    return film.of_cloud(np.load(path, allow_pickle=False))

@@ -1,4 +1,4 @@
-"""A form from a settings class: one field a setting, its help text under it, its type deciding the widget."""
+"""The fields of the form, made from the settings class: the type of a setting decides on its widget."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from cadrecode.config import TrainConfig
 from cadrecode.ui.words.text import Words
 
 FIRST = ("base_model_name", "max_steps", "learning_rate", "lora_r", "lora_alpha", "per_device_train_batch_size")
-NOT_ASKED = ("train_data_path", "model_save_path", "resume_from_checkpoint")  # asked elsewhere, or by a button
+NOT_ASKED = ("train_data_path", "model_save_path", "resume_from_checkpoint")  # other widgets decide these
 GROUPS = {
     "data": ("val_data_path", "more_train_data", "canonical", "turned_copies", "warped_copies", "height_steps",
              "max_train_samples", "max_eval_samples", "max_seq_length", "n_points", "noise_probability", "noise_std"),
     "adapter": ("lora_dropout", "lora_target_modules", "use_qlora", "load_in_4bit", "load_in_8bit",
                 "bnb_4bit_compute_dtype", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant"),
     "merging": ("auto_merge_lora", "auto_merge_final", "keep_lora_only", "keep_lora_final", "merge_final_only"),
-    "training": (),  # whatever stands in no other group
+    "training": (),  # all that are in no other group
 }  # fmt: skip
 
 
 def names(first: bool) -> list[str]:
-    """The settings of the short form, or those of the fold."""
-    return list(FIRST) if first else [n for group in grouped().values() for n in group]
+    """The settings that are always in sight, or those of the fold."""
+    return list(FIRST) if first else [name for group in grouped().values() for name in group]
 
 
 def grouped() -> dict[str, list[str]]:
-    """The settings of the fold by group; every setting that is asked for is in exactly one place."""
+    """The settings of the fold by group; every setting of the form is in exactly one place."""
     listed = {n for group in GROUPS.values() for n in group}
     rest = [n for n in TrainConfig.model_fields if n not in listed and n not in FIRST and n not in NOT_ASKED]
     return {title: [*group, *(rest if title == "training" else ())] for title, group in GROUPS.items()}
 
 
 def field(name: str, value: Any, words: Words) -> gr.components.Component:
-    """The widget for one setting. Numbers are text fields, so that 2e-4 stays 2e-4."""
+    """The widget for a setting. Numbers are text fields, so that 2e-4 stays 2e-4."""
     label = words(f"set.{name}") if name in FIRST else name
     shape = {"label": label, "info": None if name in FIRST else words.help(name), "elem_id": f"set-{name}"}
     annotation = TrainConfig.model_fields[name].annotation
@@ -55,8 +55,8 @@ def _choices(annotation: Any) -> list[str]:
         return list(typing.get_args(annotation))
     if typing.get_origin(annotation) in (typing.Annotated, typing.Union, types.UnionType):
         for part in typing.get_args(annotation):
-            if found := _choices(part):
-                return found
+            if choices := _choices(part):
+                return choices
     return []
 
 

@@ -1,0 +1,253 @@
+"""The form of a new training: its widgets, and what a change in it brings about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from cadrecode.config import LORA_PRESETS, TrainConfig, load_yaml
+from cadrecode.errors import CadrecodeError, ConfigError
+from cadrecode.invent.draw import FAMILIES
+from cadrecode.ui.draw import html
+from cadrecode.ui.events import hear
+from cadrecode.ui.services import Services
+from cadrecode.ui.train import actions, fields
+from cadrecode.ui.train.actions import INVENTED, OWN
+from cadrecode.ui.words.text import Words
+
+
+@dataclass(frozen=True)
+class Form:
+    """The widgets of the form."""
+
+    source: gr.Radio
+    family: gr.Dropdown
+    count: gr.Number
+    path: gr.Textbox
+    preview: gr.HTML
+    draw: gr.Button
+    preset: gr.Dropdown
+    strength: gr.Radio
+    name: gr.Textbox
+    settings: dict[str, gr.components.Component]
+    badge: gr.HTML
+    fix: gr.Button
+    processes: gr.Number
+    start: gr.Button
+    command: gr.HTML
+    import_yaml: gr.UploadButton
+    export_yaml: gr.Button
+    exported: list[gr.Textbox]  # a file's name and its text, on their way to the browser
+
+    @property
+    def data(self) -> list[gr.components.Component]:
+        return [self.source, self.family, self.count, self.path]
+
+    @property
+    def named(self) -> dict[str, gr.components.Component]:
+        """Everything that decides a run, by name."""
+        data = {"source": self.source, "family": self.family, "count": self.count, "path": self.path}
+        return {"preset": self.preset, **data, "name": self.name, "processes": self.processes, **self.settings}
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """The same, in the order in which `entered` takes the values."""
+        return list(self.named.values())
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What a person has entered.
+
+    Args:
+        preset: The preset that was chosen first.
+        values: Settings of `TrainConfig`, as the widgets have them.
+        name: Of the run.
+        processes: How many train together.
+    """
+
+    preset: str
+    values: dict[str, Any]
+    name: str | None
+    processes: float | None
+
+
+def entered(form: Form, *values: Any) -> Entered:
+    """Values of `form.inputs` in. Raises ConfigError: there is no such data."""
+    settings = dict(zip(form.named, values))
+    preset, name, processes = (settings.pop(key) for key in ("preset", "name", "processes"))
+    data = actions.data_path(*(settings.pop(key) for key in ("source", "family", "count", "path")))
+    base = actions.preset(preset).model_dump()
+    return Entered(preset, {**base, **settings, "train_data_path": data}, name, processes)
+
+
+def draw(words: Words) -> Form:
+    """Lay the form out, filled with the quickstart."""
+    config = actions.preset("quickstart")
+    source, family, count, path, preview, draw_parts = _draw_data(config.train_data_path, words)
+    presets = [(words(f"preset.{key}"), key) for key in actions.PRESETS]
+    preset = gr.Dropdown(presets, value="quickstart", label=words("preset.title"), elem_id="preset")
+    strengths = [
+        (words(f"strength.{key}", r=both["lora_r"], a=both["lora_alpha"]), key) for key, both in LORA_PRESETS.items()
+    ]
+    strength = gr.Radio(strengths, value=None, label=words("strength.title"), elem_id="strength")
+    name = gr.Textbox(label=words("train.name"), info=words("train.name.info"), max_lines=1, elem_id="run-name")
+    settings = _draw_settings(config, words)
+    badge = gr.HTML(html.note(words("fit.waiting")), min_height=76, elem_id="badge")
+    fix = gr.Button(words("fit.fix"), size="sm", visible=False, elem_id="fix")
+    processes = gr.Number(
+        1, precision=0, minimum=1, label=words("train.processes"), info=words("train.processes.info"),
+        elem_id="processes",
+    )  # fmt: skip
+    start = gr.Button(words("train.start"), variant="primary", elem_id="start")
+    command = gr.HTML(html.command("", words), js_on_load=html.COPY, container=True, elem_id="command")
+    with gr.Row():
+        kinds = [".yaml", ".yml"]
+        load = gr.UploadButton(words("train.import"), file_types=kinds, size="sm", min_width=120, elem_id="import-yaml")
+        save = gr.Button(words("train.export"), size="sm", min_width=120, elem_id="export-yaml")
+        file = [gr.Textbox(visible="hidden", label=part) for part in ("name", "text")]
+    return Form(
+        source, family, count, path, preview, draw_parts, preset, strength, name, settings, badge, fix, processes,
+        start, command, load, save, file,
+    )  # fmt: skip
+
+
+def _draw_data(data: str, words: Words) -> tuple:
+    """The widgets of the data to train on: source, family, count, path, preview, and the button that draws it."""
+    kinds = [(words("data.invented"), INVENTED), (words("data.own"), OWN)]
+    source = gr.Radio(kinds, value=INVENTED, label=words("data.title"))
+    families = [(f"{key}: {words.family(key, text)}", key) for key, text in FAMILIES.items()]
+    with gr.Row():
+        family = gr.Dropdown(
+            families, value=actions.family_of(data), label=words("data.family"), elem_id="family", min_width=180
+        )
+        count = gr.Number(
+            actions.count_of(data), precision=0, minimum=1, label=words("data.count"), min_width=100, elem_id="count"
+        )
+    path = gr.Textbox(label=words("data.path"), info=words("data.path.info"), visible=False, elem_id="data-path")
+    with gr.Accordion(words("data.look"), open=False, elem_id="data-look"):
+        preview = gr.HTML(html.note(words("data.look.hint")), elem_id="data-preview")
+        button = gr.Button(words("data.draw"), size="sm", elem_id="data-draw")
+    return source, family, count, path, preview, button
+
+
+def _draw_settings(config: TrainConfig, words: Words) -> dict[str, gr.components.Component]:
+    """A widget for each setting: a few in sight, all others in a fold, each with its help."""
+    widgets: dict[str, gr.components.Component] = {}
+
+    def draw_some(names: list[str], min_width: int) -> None:
+        with gr.Row():
+            for name in names:
+                with gr.Column(min_width=min_width):
+                    widgets[name] = fields.field(name, getattr(config, name), words)
+
+    few = fields.names(first=True)
+    draw_some(few, 130)  # three side by side, two on a phone
+    with gr.Accordion(words("train.more"), open=False, max_height=560):
+        gr.HTML(html.explained({words(f"set.{name}"): (name, words.help(name)) for name in few}))
+        for title, names in fields.grouped().items():
+            gr.Markdown(f"**{words(f'group.{title}')}**")
+            draw_some(names, 210)
+    return widgets
+
+
+def _filled(config: TrainConfig, form: Form) -> dict:
+    """Updates that put a configuration into the form."""
+    data = config.train_data_path
+    family = actions.family_of(data)
+    strength = next((key for key, both in LORA_PRESETS.items() if both.items() <= config.model_dump().items()), None)
+    return {
+        form.source: INVENTED if family else OWN,
+        form.family: gr.update(visible=bool(family), **({"value": family} if family else {})),
+        form.count: gr.update(visible=bool(family), value=actions.count_of(data)),
+        form.path: gr.update(visible=not family, **({} if family else {"value": data})),
+        form.strength: strength,
+        **{widget: fields.shown(config, name) for name, widget in form.settings.items()},
+    }
+
+
+def wire(form: Form, chosen: gr.State, services: Services, words: Words, tab: gr.Tab) -> gr.events.Dependency:
+    """Wire the form.
+
+    Args: chosen: Becomes the name of the run that is started.
+
+    Returns: the event of starting a run.
+    """
+    _wire_filling(form, words)
+    _wire_judging(form, services, words, tab)
+    read = partial(entered, form)
+
+    def export(*values):
+        now = read(*values)
+        return actions.settings_file(now.values, now.name)
+
+    # made when the button is pressed: a file that was made before might lag behind the last key
+    exported = hear(form.export_yaml.click, export, form.inputs, form.exported, words)
+    exported.success(None, form.exported, None, js=html.SAVE_FILE, api_visibility="private")
+
+    drawn = gr.State(0)
+
+    def draw_parts(count, *data):
+        return count + 1, actions.preview(actions.data_path(*data), count, words)
+
+    hear(form.draw.click, draw_parts, [drawn, *form.data], [drawn, form.preview], words)
+
+    def start(*values):
+        now = read(*values)
+        return actions.start(now.values, services.runs_dir, now.name, now.processes)
+
+    return hear(form.start.click, start, form.inputs, chosen, words)
+
+
+def _wire_filling(form: Form, words: Words) -> None:
+    """What fills other widgets: a preset, a YAML file, the source of the data, the strength."""
+    filled = [*form.data, form.strength, *form.settings.values()]
+
+    def load(file: str) -> dict:
+        return _filled(load_yaml(file, TrainConfig), form)
+
+    hear(form.preset.input, lambda key: _filled(actions.preset(key), form), form.preset, filled, words)
+    hear(form.import_yaml.upload, load, form.import_yaml, filled, words)
+
+    def show_source(source: str):
+        invented = source == INVENTED
+        return gr.update(visible=invented), gr.update(visible=invented), gr.update(visible=not invented)
+
+    hear(form.source.change, show_source, form.source, form.data[1:], words)
+    size = [form.settings["lora_r"], form.settings["lora_alpha"]]
+    hear(form.strength.input, lambda key: [str(n) for n in LORA_PRESETS[key].values()], form.strength, size, words)
+
+
+def _wire_judging(form: Form, services: Services, words: Words, tab: gr.Tab) -> None:
+    """What follows every change, and the first look at the tab: the command, and whether the memory suffices."""
+    changed = partial(gr.on, [tab.select, *(widget.change for widget in form.inputs)])
+
+    def show_command(*values):
+        try:
+            now = entered(form, *values)
+            command = actions.command(now.values, now.preset, services.runs_dir, now.name, now.processes)
+        except ConfigError as error:
+            return html.warning(words.said(str(error)))
+        return html.command(command, words)
+
+    def show_badge(*values):
+        try:
+            now = entered(form, *values)
+            changes = actions.changes(now.values, processes=now.processes)
+            return actions.badge(now.values, words, processes=now.processes), gr.update(visible=bool(changes))
+        except CadrecodeError as error:
+            return html.warning(words.said(str(error))), gr.update(visible=False)
+
+    hear(changed, show_command, form.inputs, form.command, words, trigger_mode="always_last")
+    hear(changed, show_badge, form.inputs, [form.badge, form.fix], words, trigger_mode="always_last")
+
+    def fix(*values):
+        now = entered(form, *values)
+        changes = actions.changes(now.values, processes=now.processes)
+        return {form.settings[name]: value if isinstance(value, bool) else fields.as_text(value)
+                for name, value in changes.items()}  # fmt: skip
+
+    hear(form.fix.click, fix, form.inputs, list(form.settings.values()), words)
