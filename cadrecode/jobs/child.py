@@ -23,7 +23,7 @@ def main(folder: str) -> int:
         WORK[run.kind](run)
     except CadrecodeError as error:
         log.error("%s", error)
-        run.set_status(State.STOPPED if run.stop_requested() else State.FAILED, error=str(error))
+        run.set_status(State.STOPPED if run.stop_requested() else State.FAILED, error=error.described)
         return 1
     except BaseException as error:
         run.set_status(State.FAILED, error=f"{type(error).__name__}: {error}")

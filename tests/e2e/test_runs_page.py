@@ -279,6 +279,7 @@ def test_runs_and_evaluations_survive_a_restart_of_the_app(browser, app, trained
     expect(page.locator("#evaluate-of")).to_contain_text("invent:brackets: up to 4 parts")
 
     fill(page, "#evaluate-limit", 8)  # what was scored before a cancel is there, and the rest can be scored
+    slide(page, "#evaluate-fit", 2)
     page.locator("#evaluate").click()
     expect(page.locator("#evaluate-progress")).to_contain_text("1 / 8", timeout=90 * SECONDS)
     page.locator("#evaluate-cancel").click()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES
 from cadrecode.config import EvaluationConfig
-from cadrecode.errors import CadrecodeError, DatasetError
+from cadrecode.errors import CadrecodeError, DatasetError, Message
 from cadrecode.jobs import evaluating, queue
 from cadrecode.jobs.evaluating import ADAPTER, BASE
 from cadrecode.runs import Run
@@ -43,7 +43,9 @@ def start(
 
     def settings_for(folder: Path) -> EvaluationConfig:
         targets = targets_of(source, family, files, path, folder)
-        return EvaluationConfig.from_values({"targets": targets, "models": list(chosen), **settings}, source="form")
+        return EvaluationConfig.from_values(
+            {"targets": targets, "models": list(chosen), **settings}, source=Message("form")
+        )
 
     return evaluating.start(services.runs_dir, settings_for, run_programs=services.run_programs)
 

@@ -230,7 +230,7 @@ def _wire_judging(form: Form, services: Services, words: Words, tab: gr.Tab) -> 
             now = entered(form, *values)
             command = actions.command(now.values, now.preset, services.runs_dir, now.name, now.processes)
         except ConfigError as error:
-            return html.warning(words.said(str(error)))
+            return html.warning(words.said(error.described))
         return html.command(command, words)
 
     def show_badge(*values):
@@ -239,7 +239,7 @@ def _wire_judging(form: Form, services: Services, words: Words, tab: gr.Tab) -> 
             changes = actions.changes(now.values, processes=now.processes)
             return actions.badge(now.values, words, processes=now.processes), gr.update(visible=bool(changes))
         except CadrecodeError as error:
-            return html.warning(words.said(str(error))), gr.update(visible=False)
+            return html.warning(words.said(error.described)), gr.update(visible=False)
 
     hear(changed, show_command, form.inputs, form.command, words, trigger_mode="always_last")
     hear(changed, show_badge, form.inputs, [form.badge, form.fix], words, trigger_mode="always_last")
