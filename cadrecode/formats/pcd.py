@@ -1,4 +1,8 @@
-"""PCD files of the Point Cloud Library: ascii, binary and binary_compressed (LZF)."""
+"""PCD files of the Point Cloud Library: ascii, binary and binary_compressed (LZF).
+
+Read here and not by pypcd4, which takes a cut-short or too long file without a word, allocates whatever a header
+announces, refuses headers of before version 0.7, and keeps a whole file in memory. Its LZF library is used.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from cadrecode.formats.rows import ROWS_PER_BLOCK, Found, RowCollector, cut_shor
 
 _KEYS = ("version", "fields", "columns", "size", "type", "count", "width", "height", "viewpoint", "points", "data")
 _COUNT_LIMIT = 1 << 20  # numbers in one field of one point
+MOST_LZF = 88  # bytes out of one byte of LZF: a reference of 3 bytes repeats at most 264
 _CODES = {"F": "f", "I": "i", "U": "u"}
 
 
@@ -142,6 +147,8 @@ def _read_binary(name: str, file: BinaryIO, header: Header, wanted: list[int], c
 
 def _read_compressed(name: str, file: BinaryIO, header: Header, wanted: list[int], collector: RowCollector) -> None:
     """One LZF block that holds field after field, each for all points."""
+    import lzf  # only here: other files do not need it
+
     sizes = file.read(8)
     if len(sizes) < 8:
         raise cut_short(name, header.points, 0)
@@ -165,57 +172,15 @@ def _read_compressed(name: str, file: BinaryIO, header: Header, wanted: list[int
             unpacked=unpacked,
         )
     try:
-        data = unpack_lzf(raw, unpacked)
+        if unpacked > MOST_LZF * packed:  # no memory for what a damaged header announces
+            raise ValueError
+        data = lzf.decompress(raw, unpacked)
+        if data is None or len(data) != unpacked:
+            raise ValueError
     except ValueError as error:
         raise PointCloudError(
-            "{name} has damaged compressed data ({error}). Export it again.", name=name, error=error
+            "{name} has compressed data that cannot be unpacked. Export it again.", name=name
         ) from error
-    columns, start = [], 0
-    for i, (kind, count) in enumerate(zip(header.types, header.counts)):
-        if i in wanted:
-            field = np.frombuffer(data, kind, header.points * count, start).reshape(header.points, count)
-            columns.append((wanted.index(i), field[:, 0]))
-        start += header.points * count * kind.itemsize
-    collector.add(np.column_stack([column for _, column in sorted(columns, key=lambda pair: pair[0])]))
-
-
-def unpack_lzf(packed: bytes, size: int) -> bytes:
-    """Undo LibLZF compression.
-
-    A control byte below 32 is followed by that many bytes plus one, to copy as they are. Any other points back into
-    what was written: length in its upper three bits (7 means that one more byte adds to it), distance in the rest.
-
-    Raises: ValueError: the data points before its start, ends early, or is not `size` bytes in the end.
-    """
-    out = bytearray()
-    at, end = 0, len(packed)
-    while at < end:
-        control = packed[at]
-        at += 1
-        if control < 32:
-            if at + control + 1 > end:
-                raise ValueError(Message("it ends early"))
-            out += packed[at : at + control + 1]
-            at += control + 1
-            continue
-        length = control >> 5
-        try:
-            if length == 7:
-                length += packed[at]
-                at += 1
-            start = len(out) - ((control & 31) << 8) - packed[at] - 1
-            at += 1
-        except IndexError:
-            raise ValueError(Message("it ends early")) from None
-        if start < 0:
-            raise ValueError(Message("it points before its start"))
-        length += 2
-        if len(out) + length > size:
-            raise ValueError(Message("it is longer than the {size:,} bytes it announces", size=size))
-        piece = bytes(out[start : start + length])
-        while len(piece) < length:  # the piece may reach into what it writes: it repeats
-            piece += piece
-        out += piece[:length]
-    if len(out) != size:
-        raise ValueError(Message("it is {n:,} bytes where {size:,} are announced", n=len(out), size=size))
-    return bytes(out)
+    starts = header.points * np.cumsum([0, *(t.itemsize * c for t, c in zip(header.types, header.counts))])
+    fields = [np.frombuffer(data, header.types[i], header.points * header.counts[i], starts[i]) for i in wanted]
+    collector.add(np.column_stack([field[:: header.counts[i]] for i, field in zip(wanted, fields)]))
