@@ -49,6 +49,7 @@ from benchmarks import gpu
 from benchmarks.sides import SEED, SHAPES, Clock, PlainTrainer, network, padded, random_model
 from cadrecode import pretrain as verb
 from cadrecode.config import EMBEDDED, PretrainConfig
+from cadrecode.data.chunks import Prepare, RawBatch, make_chunk
 from cadrecode.data.stream import BATCHES_PER_CHUNK
 from cadrecode.model.adapters import attach_lora, save_adapter
 from cadrecode.model.attention import CausalAttention
@@ -197,13 +198,13 @@ def pretraining(recipe: Path, steps: int, rounds: int) -> None:
     print(f"| ours / plain | {ratios} | of all {steps} steps within {np.abs(losses[0] - losses[1]).max():.1e} |")
 
 
-def make_batches(config: PretrainConfig, steps: int) -> tuple[float, list[verb.RawBatch]]:
+def make_batches(config: PretrainConfig, steps: int) -> tuple[float, list[RawBatch]]:
     """Processor seconds that a pair takes, and the batches that a training begins with."""
     own = {"config": config, "tokenizer_folder": config.output_path, "rank": 0, "size": 1}
-    verb.make_chunk(0, **own)  # the first call loads libraries
+    make_chunk(0, **own)  # the first call loads libraries
     chunks = -(-steps // BATCHES_PER_CHUNK)
     started = time.process_time()
-    batches = [batch for number in range(chunks) for batch in verb.make_chunk(number, **own)]
+    batches = [batch for number in range(chunks) for batch in make_chunk(number, **own)]
     seconds = (time.process_time() - started) / (chunks * BATCHES_PER_CHUNK * config.batch_size)
     return seconds, batches[:steps]
 
@@ -216,31 +217,32 @@ def _fresh(config: PretrainConfig, tokenizer: PreTrainedTokenizerBase) -> tuple[
 
 
 def pretrain_ours(
-    config: PretrainConfig, tokenizer: PreTrainedTokenizerBase, batches: list[verb.RawBatch], folder: Path
+    config: PretrainConfig, tokenizer: PreTrainedTokenizerBase, batches: list[RawBatch], folder: Path
 ) -> Times:
     times, run, team = Times(), Run.create(folder, config.to_yaml()), Team.join(torch.device("cpu"))
     model, optimizer = _fresh(config, tokenizer)
 
-    def noted() -> Iterator[verb.RawBatch]:
+    def noted() -> Iterator[RawBatch]:
         for number, batch in enumerate(batches, 1):
             times.note()
             if number == len(batches):
                 run.request_stop()
             yield batch
 
-    verb.train_steps(config, run, team, model, tokenizer, optimizer, verb.Progress(), noted(), held_out=None)
+    training = verb.Training(config, run, team, model, tokenizer, optimizer, verb.Elapsed())
+    verb.train_steps(training, noted(), held_out=None)
     times.note()
     times.losses = [row["loss"] for row in run.metrics()]
     return times
 
 
 def pretrain_plainly(
-    config: PretrainConfig, tokenizer: PreTrainedTokenizerBase, batches: list[verb.RawBatch], folder: Path
+    config: PretrainConfig, tokenizer: PreTrainedTokenizerBase, batches: list[RawBatch], folder: Path
 ) -> Times:
     model, optimizer = _fresh(config, tokenizer)
     model.__class__ = network(stock=True)
     pad, slots = tokenizer.convert_tokens_to_ids(PAD), model.n_point_tokens
-    prepare = verb.Prepare(config, pad, slots, model.device)
+    prepare = Prepare(config, pad, slots, model.device)
     rows = []
     for step, raw in enumerate(batches):
         clouds = prepare(raw, step)["point_cloud"]

@@ -11,6 +11,7 @@ import pytest
 
 from cadrecode import pretrain as verb
 from cadrecode.config import PretrainConfig
+from cadrecode.data import chunks
 from cadrecode.data.stream import held_out_pairs
 from cadrecode.errors import RunError
 from cadrecode.model.load import load_model, load_tokenizer
@@ -47,10 +48,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(autouse=True)
 def _few_programs(monkeypatch):
-    monkeypatch.setattr(verb, "TOKENIZER_PROGRAMS", {})
-    monkeypatch.setattr(verb, "OTHER_PROGRAMS", 20)
+    monkeypatch.setattr(chunks, "TOKENIZER_PROGRAMS", {})
+    monkeypatch.setattr(chunks, "OTHER_PROGRAMS", 20)
+    monkeypatch.setattr(chunks, "EVALUATION_PARTS", 2)
     monkeypatch.setattr(verb, "EVALUATION_PARTS", 2)
-    monkeypatch.setattr(verb, "HELD_OUT_PARTS", 20)
+    monkeypatch.setattr(chunks, "HELD_OUT_PARTS", 20)
 
 
 def losses(folder) -> list[float]:
@@ -69,9 +71,9 @@ def test_it_learns_and_leaves_a_model_that_loads(tmp_path):
 
 def test_thicknesses_in_tenths_are_learnt_as_tenths(tmp_path):
     config = PretrainConfig(output_path=str(tmp_path), **TINY, height_steps=10)
-    verb._make_tokenizer(tmp_path)
+    chunks.make_tokenizer(tmp_path)
     tokenizer = load_tokenizer(tmp_path, "qwen3", str(tmp_path))
-    batches = verb.make_chunk(0, config=config, tokenizer_folder=str(tmp_path), rank=0, size=1)
+    batches = chunks.make_chunk(0, config=config, tokenizer_folder=str(tmp_path), rank=0, size=1)
     texts = [decode_program(tokenizer, row) for batch in batches for row in batch.tokens.tolist()]
     heights = [float(found) for text in texts for found in re.findall(r"extrude\((-?[\d.]+)\)", text)]
     assert heights
