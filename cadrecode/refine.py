@@ -24,7 +24,7 @@ from cadrecode.part import PERSON, Part
 from cadrecode.program import Program, parse, write
 from cadrecode.program.edit import to_code, to_raw
 from cadrecode.program.layout import laid_out
-from cadrecode.program.solid import placing
+from cadrecode.program.planes import placing
 from cadrecode.scoring import Candidate, Target, build_program, build_text, deviation_of, improve, rank, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 

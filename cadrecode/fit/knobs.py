@@ -22,7 +22,10 @@ from cadrecode.program.language import (
     Loop,
     Program,
     Rect,
+    Revolution,
     Sketch,
+    Solid,
+    Sphere,
 )
 
 SAME = 1e-6  # numbers that are nearer to each other than this are one number
@@ -82,18 +85,29 @@ def knobs_of(program: Program, *, tied: bool = True) -> list[Knob]:
             case Cylinder():
                 knobs += [Knob((((*path, name), 1.0),), True) for name in ("height", "radius")]
                 knobs += _positions(path)
+            case Sphere():
+                knobs.append(Knob((((*path, "radius"), 1.0),), True))
+                knobs += _positions(path)
+            case Revolution():
+                if solid.degrees != 360:
+                    knobs.append(Knob((((*path, "degrees"), 1.0),), True))
+                knobs += _sketch_knobs(solid.sketch, (*path, "sketch"), tied)
+                knobs += [Knob((((*path, "start", axis), 1.0),)) for axis in range(2)]
+                knobs += [Knob((((*path, "plane", "origin", axis), 1.0),)) for axis in range(3)]
             case Extrusion():
                 knobs.append(Knob((((*path, "distance"), 1.0),), True))
                 knobs += _sketch_knobs(solid.sketch, (*path, "sketch"), tied)
                 normal = solid.plane.normal
                 lift = [((*path, "plane", "origin", axis), float(n)) for axis, n in enumerate(normal) if n]
                 lifts.setdefault(solid.plane if tied else path, []).extend(lift)
+                if solid.taper:
+                    knobs.append(Knob((((*path, "taper"), 1.0),), True))
                 if not solid.both:  # the far face stays where it is
                     knobs.append(Knob((*lift, ((*path, "distance"), -1.0))))
     return knobs + [Knob(tuple(moves)) for moves in lifts.values()]
 
 
-def solids_of(program: Program, path: Path = ()) -> Iterator[tuple[Path, Extrusion | Box | Cylinder]]:
+def solids_of(program: Program, path: Path = ()) -> Iterator[tuple[Path, Solid]]:
     """Every solid and where it stands, those of nested bodies too."""
     for index, step in enumerate(program.steps):
         here = (*path, "steps", index, "solid")

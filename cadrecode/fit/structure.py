@@ -23,11 +23,13 @@ from cadrecode.program.language import (
     Operation,
     Plane,
     Rect,
+    Revolution,
     Sketch,
     SketchStep,
     Step,
 )
-from cadrecode.program.solid import bounds, cross_section
+from cadrecode.program.section import cross_section
+from cadrecode.program.solid import bounds
 
 FAR = 0.015  # of the cloud's size: points farther from the surface than this are unexplained
 LINKED = 0.06  # of the cloud's size, and at least twice the spacing: unexplained places that near are one feature
@@ -47,7 +49,7 @@ def simpler(program: Program) -> Iterator[Program]:
         for index in range(len(program.steps)):
             yield _without_step(program, index)
     for path, solid in solids_of(program):
-        if isinstance(solid, Extrusion):
+        if isinstance(solid, Extrusion | Revolution):
             for sketch in _simpler_sketches(solid.sketch):
                 yield replaced(program, (*path, "sketch"), sketch)
 

@@ -47,7 +47,8 @@ from cadrecode.program.language import (
     SketchStep,
     Solid,
 )
-from cadrecode.program.solid import axes, bounds, build, iou
+from cadrecode.program.planes import axes
+from cadrecode.program.solid import bounds, build, iou
 
 EQUAL = 0.995  # IoU of two spellings of one shape, rounded
 LEAST_LIKE = 0.9  # IoU of a shape and of what rounding leaves of it
@@ -213,14 +214,16 @@ def _likeness(outline: Outline) -> tuple:
 
 
 def _as_sketch(solid: Solid) -> tuple[Sketch, float, float]:
-    """The sketch of a solid, and between which heights over its plane it is pulled."""
+    """The sketch of a solid, and between which heights over its plane it is pulled. Raises: NotDrawn."""
     match solid:
-        case Extrusion(_, sketch, distance, both):
+        case Extrusion(_, sketch, distance, both, 0):
             return sketch, -distance if both else 0, distance
         case Box():
             shape, depth = Rect(solid.width, solid.height), solid.depth
         case Cylinder():
             shape, depth = Circle(solid.radius), solid.height
+        case _:
+            raise NotDrawn
     sketch = Sketch((SketchStep(shape, places=(solid.center,)),))
     return sketch, solid.offset - depth / 2, solid.offset + depth / 2
 

@@ -15,7 +15,7 @@ import numpy as np
 from cadrecode.geometry import polygon_area
 from cadrecode.invent.outlines import CircleOutline, LoopOutline, Outline, RectOutline
 from cadrecode.program.language import Arc, Circle, Face, Loop, Point2, Sketch, SketchStep
-from cadrecode.program.solid import circle_through, cross_section, segments_of
+from cadrecode.program.section import circle_through, cross_section, segments_of
 
 EXACT = 1e-3  # CODE; what computing the area may move a point by
 ONE_CIRCLE = 0.75  # CODE; arcs in a row whose points lie that near to one circle, rounded, are one arc

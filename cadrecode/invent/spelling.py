@@ -35,7 +35,8 @@ from cadrecode.program.language import (
     Solid,
     Step,
 )
-from cadrecode.program.solid import SAGITTA, build_solid, cross_section, half_side, loop_points
+from cadrecode.program.section import SAGITTA, cross_section, loop_points
+from cadrecode.program.shapes import build_solid, half_side
 
 HALF_SIDE = MODEL_SIDE * CODE_PER_MODEL / 2  # a normalised part reaches from -100 to 100 along its longest side
 PLANE_OF_AXIS = {2: "XY", 0: "YZ", 1: "ZX"}  # the plane whose normal is that axis

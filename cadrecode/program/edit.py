@@ -28,13 +28,16 @@ from cadrecode.program.language import (
     Point3,
     Program,
     Rect,
+    Revolution,
     Sketch,
     SketchStep,
     Solid,
+    Sphere,
     Step,
 )
 
 HALF = 1e-9  # what computing with floats may add to a half
+NOT_LENGTHS = {"taper", "degrees", "direction"}  # fields that neither scale nor are rounded
 
 
 def transform(program: Program, scale: float, offset: Point3 = (0, 0, 0)) -> Program:
@@ -125,11 +128,17 @@ def _map_numbers(node, function):
         return function(node)
     if isinstance(node, tuple):
         return tuple(_map_numbers(item, function) for item in node)
-    fields = {field.name: _map_numbers(getattr(node, field.name), function) for field in dataclasses.fields(node)}
-    return type(node)(**fields)
+    mapped = {
+        field.name: _map_numbers(getattr(node, field.name), function)
+        for field in dataclasses.fields(node)
+        if field.name not in NOT_LENGTHS
+    }
+    return dataclasses.replace(node, **mapped)
 
 
 # --- named numbers
+
+WIDEST = {"degrees": 360, "taper": 60}  # of angles, for sliders
 
 
 @dataclass(frozen=True)
@@ -162,6 +171,7 @@ def parameters(program: Program) -> list[Parameter]:
     for name, value, is_length, path in found:
         if is_length:
             low, high = sorted((value * 0.05, value * 2.5))
+            high = min(high, WIDEST.get(path[-1], high))
         else:
             low, high = value - 0.5 * reach, value + 0.5 * reach
         listed.append(Parameter(name, float(value), float(low), float(high), step, is_length, path))
@@ -233,9 +243,23 @@ def _named_numbers(program: Program, path: tuple, count: _Counter) -> Iterator[_
                 yield from _fields(step.solid, name, here, ("offset",), is_length=False)
                 yield from _point(step.solid.center, name, (*here, "center"))
                 yield from _origin(step.solid, name, here)
+            case Sphere():
+                name = count("sphere")
+                yield from _fields(step.solid, name, here, ("radius",), is_length=True)
+                yield from _fields(step.solid, name, here, ("offset",), is_length=False)
+                yield from _point(step.solid.center, name, (*here, "center"))
+                yield from _origin(step.solid, name, here)
+            case Revolution():
+                name = count("revolution")
+                yield f"{name} angle", step.solid.degrees, True, (*here, "degrees")
+                yield from _sketch_numbers(step.solid.sketch, (*here, "sketch"), count)
+                yield from _point(step.solid.start, f"{name} axis", (*here, "start"))
+                yield from _origin(step.solid, name, here)
             case Extrusion():
                 name = count("extrusion")
                 yield f"{name} depth", step.solid.distance, True, (*here, "distance")
+                if step.solid.taper:
+                    yield f"{name} taper", step.solid.taper, True, (*here, "taper")
                 yield from _sketch_numbers(step.solid.sketch, (*here, "sketch"), count)
                 yield from _origin(step.solid, name, here)
 

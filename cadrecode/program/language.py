@@ -120,12 +120,27 @@ class Sketch:
 
 @dataclass(frozen=True, slots=True)
 class Extrusion:
-    """A sketch pulled along the plane's normal by `distance`, which may be negative; `both` pulls both ways."""
+    """A sketch pulled along the plane's normal by `distance`, which may be negative; `both` pulls both ways.
+
+    The walls lean inward by `taper` degrees, outward where it is negative.
+    """
 
     plane: Plane
     sketch: Sketch
     distance: float
     both: bool = False
+    taper: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Revolution:
+    """A sketch turned by `degrees` (0 to 360, right-handed) about an axis in its plane, which it must not cross."""
+
+    plane: Plane
+    sketch: Sketch
+    degrees: float = 360
+    start: Point2 = (0, 0)
+    direction: Point2 = (0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +166,17 @@ class Cylinder:
     radius: float
 
 
-Solid = Extrusion | Box | Cylinder
+@dataclass(frozen=True, slots=True)
+class Sphere:
+    """Centred on `center` of the plane lifted by `offset`."""
+
+    plane: Plane
+    offset: float
+    center: Point2
+    radius: float
+
+
+Solid = Extrusion | Revolution | Box | Cylinder | Sphere
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,18 @@ from cadrecode.program.language import (
     Point2,
     Program,
     Rect,
+    Revolution,
     Sketch,
     SketchStep,
+    Solid,
+    Sphere,
     Step,
 )
+from cadrecode.program.planes import axes
 
 CLOSED_WITHIN = 1e-6  # the end of a loop that lies nearer than this to its start is its start
 LONGEST_PROGRAM = 100_000  # characters; a real one has under 2,000
+STEEPEST_TAPER = 85  # degrees
 DEEPEST_NESTING = 150  # calls in one chain; keeps the recursion, here and in ast, far from Python's limit
 
 
@@ -213,11 +218,15 @@ def _cylinder(on: _OnPlane, arguments: Arguments, _) -> Program:
     return _body(Cylinder(on.plane, on.offset, on.center or (0, 0), height, radius))
 
 
+def _sphere(on: _OnPlane, arguments: Arguments, _) -> Program:
+    return _body(Sphere(on.plane, on.offset, on.center or (0, 0), arguments.length("radius", 0)))
+
+
 def _sketch(on: _OnPlane, arguments: Arguments, _) -> _InSketch:
     return _InSketch(on)
 
 
-def _body(solid: Extrusion | Box | Cylinder) -> Program:
+def _body(solid: Solid) -> Program:
     return Program((Step(Operation.UNION, solid),))
 
 
@@ -327,8 +336,7 @@ def _finalize(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
 
 
 def _extrude(sketch: _InSketch, arguments: Arguments, _) -> Program:
-    if not sketch.finalized:
-        raise error_at(arguments.call, "The sketch is not finalized.", Message("`.finalize()` before `.extrude(...)`"))
+    plane = _plane_of(sketch, arguments)
     node = arguments.need("until", 0)
     distance = number_of(node)
     if distance == 0:
@@ -336,8 +344,51 @@ def _extrude(sketch: _InSketch, arguments: Arguments, _) -> Program:
     both = arguments.node("both")
     if both is not None and not (isinstance(both, ast.Constant) and isinstance(both.value, bool)):
         raise error_at(both, "both is neither True nor False.", Message("True or False"))
-    plane = _lifted(sketch.on, arguments.call)
-    return _body(Extrusion(plane, Sketch(sketch.steps), distance, both is not None and both.value))
+    angle = arguments.node("taper")
+    taper = 0 if angle is None else number_of(angle)
+    if not abs(taper) < STEEPEST_TAPER:
+        raise error_at(
+            angle,
+            "The taper is {taper:g} degrees.",
+            Message("less than {most:g} either way", most=STEEPEST_TAPER),
+            taper=taper,
+        )
+    return _body(Extrusion(plane, Sketch(sketch.steps), distance, both is not None and both.value, taper))
+
+
+def _revolve(sketch: _InSketch, arguments: Arguments, _) -> Program:
+    """CadQuery's rules: whole turns are left out, and an axis without an end is the plane's own y."""
+    plane = _plane_of(sketch, arguments)
+    angle, first, last = (arguments.node(name, at) for at, name in enumerate(("angleDegrees", "axisStart", "axisEnd")))
+    degrees = (360 if angle is None else number_of(angle)) % 360 or 360
+    start = (0, 0) if first is None else _on_plane(first)
+    if last is None:
+        world = axes(plane) @ (*start, 0) + plane.origin
+        end = (0, float(world[1]) if world[1] else 1)
+    else:
+        end = _on_plane(last)
+    direction = (end[0] - start[0], end[1] - start[1])
+    if math.hypot(*direction) < CLOSED_WITHIN:
+        raise error_at(last or arguments.call, "The axis has no direction.", Message("an end away from its start"))
+    return _body(Revolution(plane, Sketch(sketch.steps), degrees, start, direction))
+
+
+def _on_plane(node: ast.expr) -> Point2:
+    """A point of a plane, which may be written with a third coordinate of zero."""
+    if isinstance(node, ast.Tuple | ast.List) and len(node.elts) == 3:
+        x, y, z = tuple_of(node, 3)
+        if z == 0:
+            return x, y
+    return tuple_of(node, 2)
+
+
+def _plane_of(sketch: _InSketch, arguments: Arguments) -> Plane:
+    if not sketch.finalized:
+        name = arguments.call.func.attr
+        raise error_at(
+            arguments.call, "The sketch is not finalized.", Message("`.finalize()` before `.{name}(...)`", name=name)
+        )
+    return _lifted(sketch.on, arguments.call)
 
 
 def _lifted(on: _OnPlane, call: ast.Call) -> Plane:
@@ -401,6 +452,7 @@ _METHODS = {
         "moveTo": _move_to,
         "box": _box,
         "cylinder": _cylinder,
+        "sphere": _sphere,
         "sketch": _sketch,
     },
     _InSketch: {
@@ -415,6 +467,7 @@ _METHODS = {
         "face": _face,
         "finalize": _finalize,
         "extrude": _extrude,
+        "revolve": _revolve,
     },
     Program: {str(operation): _join(operation) for operation in Operation}
     | {"rotate": _rotate, "translate": _translate},

@@ -23,8 +23,10 @@ from cadrecode.program.language import (
     Point2,
     Program,
     Rect,
+    Revolution,
     Sketch,
     Solid,
+    Sphere,
 )
 
 DECIMALS = 6  # finer than any cloud, coarser than float noise
@@ -82,15 +84,23 @@ def _steps(program: Program, planes: dict[Plane, str]) -> str:
 
 def _solid(solid: Solid, planes: dict[Plane, str]) -> str:
     name = planes[solid.plane]
-    if isinstance(solid, Box | Cylinder):
-        place = f"{name}.workplane(offset={_half(solid.offset)})"
+    if isinstance(solid, Box | Cylinder | Sphere):
+        offset = number(solid.offset) if isinstance(solid, Sphere) else _half(solid.offset)
+        place = f"{name}.workplane(offset={offset})"
         if solid.center != (0, 0):
             place += f".moveTo{_numbers(solid.center)}"
         if isinstance(solid, Box):
             return f"{place}.box{_numbers((solid.width, solid.height, solid.depth))}"
-        return f"{place}.cylinder{_numbers((solid.height, solid.radius))}"
-    both = ",both=True" if solid.both else ""
-    return f"{_sketch(solid.sketch, name)}.finalize().extrude({number(solid.distance)}{both})"
+        if isinstance(solid, Cylinder):
+            return f"{place}.cylinder{_numbers((solid.height, solid.radius))}"
+        return f"{place}.sphere({number(solid.radius)})"
+    sketch = f"{_sketch(solid.sketch, name)}.finalize()"
+    if isinstance(solid, Revolution):
+        end = tuple(a + b for a, b in zip(solid.start, solid.direction))
+        return f"{sketch}.revolve({number(solid.degrees)},{_numbers(solid.start)},{_numbers(end)})"
+    both = "both=True" if solid.both else ""
+    taper = f"taper={number(solid.taper)}" if solid.taper else ""
+    return f"{sketch}.extrude({_comma(number(solid.distance), both, taper)})"
 
 
 def _half(offset: float) -> str:

@@ -11,7 +11,8 @@ from cadrecode.invent.held_out import held_out
 from cadrecode.invent.outlines import Degenerate, as_step, polygon, rounded
 from cadrecode.program import build, iou, parse, write
 from cadrecode.program.language import Box, Cylinder, Extrusion, Face, Loop, Mode, Operation, Sketch
-from cadrecode.program.solid import bounds, cross_section, is_single_body
+from cadrecode.program.section import cross_section
+from cadrecode.program.solid import bounds, is_single_body
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -1,0 +1,40 @@
+"""Where planes and placed bodies stand in space."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from cadrecode.program.language import Placement, Plane, Point3
+
+
+@lru_cache(maxsize=256)
+def _axes(x_direction: tuple, normal: tuple) -> np.ndarray:
+    """(3, 3) with local x, y and normal as columns; x is made square to the normal, as CadQuery does."""
+    n = np.array(normal, float) / math.hypot(*normal)
+    x = np.array(x_direction, float)
+    x = x - n * (x @ n)
+    x /= np.linalg.norm(x)
+    return np.column_stack((x, np.cross(n, x), n))
+
+
+def axes(plane: Plane) -> np.ndarray:
+    """(3, 3) float64: a plane's local x, y and normal, as columns."""
+    return _axes(tuple(plane.x_direction), tuple(plane.normal))
+
+
+def matrix_of(plane: Plane, local: Point3 = (0, 0, 0)) -> np.ndarray:
+    """(3, 4) float64: from a plane's own coordinates, moved by `local`, to those of space."""
+    rotation = axes(plane)
+    return np.column_stack((rotation, rotation @ np.array(local, float) + plane.origin))
+
+
+def placing(placement: Placement) -> np.ndarray:
+    """(3, 4): rotation and offset. Rodrigues' formula."""
+    x, y, z = np.array(placement.axis, float) / math.hypot(*placement.axis)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    angle = math.radians(placement.degrees)
+    rotation = np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
+    return np.column_stack((rotation, placement.offset))
