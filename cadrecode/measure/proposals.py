@@ -12,7 +12,7 @@ from cadrecode.measure.features import numbers_of, sketch_steps, with_holes
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.outlines import Outline, on_levels, outline_of, signed_area
 from cadrecode.program.language import Sketch, SketchStep
-from cadrecode.program.solid import cross_section
+from cadrecode.program.section import cross_section
 
 TOLERANCES = 0.06, 0.4  # CODE: close to the section, and short where a spline or a scan has many pieces
 LEAST_AREA = 3e-5  # of the size squared: a smaller outline is left out
