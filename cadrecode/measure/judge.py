@@ -14,7 +14,8 @@ from manifold3d import Manifold
 
 from cadrecode.measure.features import Feature
 from cadrecode.program.language import Operation
-from cadrecode.program.solid import build_solid, iou
+from cadrecode.program.shapes import build_solid
+from cadrecode.program.solid import iou
 
 PRICE = 0.0004  # IoU that a number must bring
 HOLE_PRICE = 0.012  # IoU that the right count of through holes is worth, each

@@ -7,7 +7,7 @@ from cadrecode.measure.grid import Grid, inside
 from cadrecode.measure.levels import levels_of_faces
 from cadrecode.measure.outlines import on_levels, outline_of
 from cadrecode.program.language import Arc, Circle, Line, Loop, Rect
-from cadrecode.program.solid import loop_points
+from cadrecode.program.section import loop_points
 
 TOLERANCE = 0.06
 
