@@ -1,4 +1,4 @@
-"""How good is a model, honestly? Targets in, one report out.
+"""Measures how good a model is: targets in, one report out.
 
 The model sees a sampled cloud and nothing else; candidates are chosen by their distance to that cloud; failures count,
 with an IoU of 0.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from cadrecode.errors import CadrecodeError, DatasetError, Message, PointCloudEr
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.program import Program, write
-from cadrecode.scoring import FITTED, Candidate, Score, Target, build_text, improve, point_subsets, rank, score
+from cadrecode.scoring import FITTED, Candidate, Target, build_text, improve, point_subsets, rank, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class _Prepared:
 
 def evaluate(
     targets: str | Path,
-    model,
-    tokenizer,
+    model: Any,
+    tokenizer: Any,
     *,
     candidates: int = 1,
     limit: int | None = None,
@@ -68,70 +68,35 @@ def evaluate(
     Clouds are not aligned: targets come in their designers' axes.
 
     Args:
-        targets: see `load_targets`.
-        fit_seconds: a shape, for moving the best three onto the cloud; they are reported apart, under `fit_`. How far
-            that gets depends on the machine. 0: no fit.
+        targets: See `load_targets`.
+        fit_seconds: For each shape, to fit the best three to the cloud; results are reported apart, under `fit_`. How
+            far that gets depends on the machine. 0: no fit.
         fit_structure: False moves numbers alone.
-        sandbox: runs programs outside of the language; None counts them as failures.
-        on_progress: told the targets done, and of how many where that is known.
-        on_row: told each row that is new, for whoever keeps them; `earlier`: rows kept so, of the same evaluation, that
-            was cut off: they are taken as they are, and the others come out as they would have.
-    Returns: a report that JSON can hold, the same for the same seed but for the seconds; see the README.
-    Raises: DatasetError: no target can be scored. CadrecodeError: stopped before any was.
+        sandbox: Runs programs outside of the language; None counts them as failures.
+        on_progress: Called with (targets done, total), the total where it is known.
+        on_row: Called with each new row.
+        earlier: Rows of the same evaluation before it was cut off. They are taken as they are, and the others come out
+            as they would have.
+        generate: In place of `model.decode.generate`.
+    Returns: A report that JSON can hold, the same for the same seed except for the seconds; see the README.
+    Raises: DatasetError: no target can be scored. CadrecodeError: stopped before the first was.
     """
     started = time.monotonic()
-    shapes, skipped = [], []
-    settings = model.point_settings
-    per_batch = max(1, ROWS_PER_BATCH // candidates)
-    batch: list[_Prepared] = []
     known = {row["id"]: row for row in earlier}
-    stopped = False
-
-    def fitted(ranked: list[Candidate], ruler: CloudRuler) -> list[Candidate]:
-        def moved(program: Program, share: float) -> Program:
-            return fit(
-                program, ruler, seconds=share, seed=seed, structure=fit_structure, should_stop=should_stop
-            ).program
-
-        return improve(ranked, ruler, moved, seconds=fit_seconds, count=FITTED)
-
-    def flush() -> None:
-        rows = _evaluate_batch(
-            batch,
-            model,
-            tokenizer,
-            seed + len(shapes),
-            temperature,
-            fitted if fit_seconds > 0 else None,
-            sandbox,
-            should_stop,
-            generate,
-            known,
-        )
-        for row in rows:
+    stopping = should_stop or (lambda: False)
+    way = _Evaluation(
+        model, tokenizer, candidates, seed, temperature, fit_seconds, fit_structure, sandbox, stopping, generate, known
+    )
+    shapes: list[dict] = []
+    skipped: list[Skipped] = []
+    for batch in way.batches(load_targets(targets, limit=limit, seed=seed), skipped):
+        for row in way.rows(batch, seed + len(shapes)):
             shapes.append(row)
             if on_row and row["id"] not in known:
                 on_row(row)
             if on_progress:
                 on_progress(len(shapes), limit)
-        batch.clear()
-
-    for shape in load_targets(targets, limit=limit, seed=seed):
-        if should_stop and should_stop():
-            stopped = True
-            break
-        if isinstance(shape, Skipped):
-            skipped.append(shape)
-            continue
-        try:
-            batch.append(_prepare(shape, candidates, settings, seed))
-        except (ProgramError, PointCloudError) as error:
-            skipped.append(Skipped(shape.id, str(error)))
-        if len(batch) == per_batch:
-            flush()
-    if batch and not stopped:
-        flush()
-    stopped = stopped or bool(should_stop and should_stop())
+    stopped = stopping()
     if stopped and not shapes:
         raise CadrecodeError("Stopped before the first shapes were scored.")
     if not shapes:
@@ -157,7 +122,7 @@ def report_of(
     temperature: float = TEMPERATURE,
     fit_seconds: float = 0.0,
 ) -> dict:
-    """What `evaluate` reports of its rows; of those that an evaluation kept before it was cut off, all there is."""
+    """The report of `evaluate` for some rows, all of them or those that were done before it was cut off."""
     report = {"targets": str(targets), "candidates": candidates, "seed": seed, "temperature": temperature}
     report |= summarise(shapes)
     if candidates > 1:
@@ -169,87 +134,129 @@ def report_of(
     return report | {"stopped": True, "skipped": [], "shapes": list(shapes)}
 
 
-def _prepare(shape: Shape, candidates: int, settings, seed: int) -> _Prepared:
-    """Sample the only thing that the model will see. Raises: ProgramError: not a closed solid."""
-    own_seed = seed_of(shape.id, seed)
-    points, normals = sample_surface(shape.vertices, shape.faces, CLOUD_POINTS, own_seed)
-    points_model, frame = normalise(points)
-    target = Target.of(shape.id, shape.vertices, shape.faces, frame=frame, seed=own_seed)
-    normals = normals if settings.columns > 3 else None  # a CAD-Recode v1 checkpoint was trained with them
-    return _Prepared(
-        target, points_model, point_subsets(points_model, candidates, settings.n_points, own_seed, normals)
-    )
+@dataclass(frozen=True)
+class _Evaluation:
+    """How shapes are rebuilt; see `evaluate`. `known` holds the earlier rows by the names of their shapes."""
 
+    model: Any
+    tokenizer: Any
+    candidates: int
+    seed: int
+    temperature: float
+    fit_seconds: float
+    fit_structure: bool
+    sandbox: Sandbox | None
+    stopping: Callable[[], bool]
+    generate: Callable[..., list[str]] | None
+    known: Mapping[str, dict]
 
-def _evaluate_batch(
-    batch: list[_Prepared],
-    model,
-    tokenizer,
-    seed: int,
-    temperature: float,
-    fitted,
-    sandbox,
-    should_stop,
-    generate,
-    known: Mapping[str, dict],
-) -> Iterator[dict]:
-    """Decode all candidates of a few targets together, then rank and score each that is not `known`.
+    def batches(self, shapes: Iterable[Shape | Skipped], skipped: list[Skipped]) -> Iterator[list[_Prepared]]:
+        """Targets with their clouds, as many as are decoded together, until a stop; the others go into `skipped`."""
+        batch: list[_Prepared] = []
+        for shape in shapes:
+            if self.stopping():
+                return
+            if isinstance(shape, Skipped):
+                skipped.append(shape)
+                continue
+            try:
+                batch.append(self._prepare(shape))
+            except (ProgramError, PointCloudError) as error:
+                skipped.append(Skipped(shape.id, error.message))
+            if len(batch) >= max(1, ROWS_PER_BATCH // self.candidates):
+                yield batch
+                batch = []
+        if batch:
+            yield batch
 
-    A stop leaves out the rows that it fell into: texts without an end, or a fit that had less than its seconds.
-    """
-    if all(one.target.id in known for one in batch):
-        yield from (known[one.target.id] for one in batch)
-        return
-    if generate is None:
-        from cadrecode.model.decode import generate  # torch is imported only when a model is used
+    def _prepare(self, shape: Shape) -> _Prepared:
+        """Sample the only thing that the model will see. Raises: ProgramError: not a closed solid."""
+        own_seed, settings = seed_of(shape.id, self.seed), self.model.point_settings
+        points, normals = sample_surface(shape.vertices, shape.faces, CLOUD_POINTS, own_seed)
+        points_model, frame = normalise(points)
+        target = Target.of(shape.id, shape.vertices, shape.faces, frame=frame, seed=own_seed)
+        shown = normals if settings.columns > 3 else None  # a CAD-Recode v1 checkpoint was trained with them
+        views = point_subsets(points_model, self.candidates, settings.n_points, own_seed, shown)
+        return _Prepared(target, points_model, views)
 
-    started = time.monotonic()
-    views = np.stack([one.views for one in batch])  # (targets, candidates, n_points, 3)
-    n_targets, n_candidates = views.shape[:2]
-    texts = generate(
-        model,
-        tokenizer,
-        views.reshape(-1, *views.shape[2:]),
-        temperature=([0.0] + [temperature] * (n_candidates - 1)) * n_targets,
-        seed=seed,
-        stop=should_stop,
-    )
-    decoding = (time.monotonic() - started) / n_targets
-    for i, one in enumerate(batch):
-        if should_stop and should_stop():
+    def rows(self, batch: list[_Prepared], seed: int) -> Iterator[dict]:
+        """Decode all candidates of a few targets together, then rank and score each that is not known.
+
+        A stop leaves out the rows that it cuts short: texts without an end, or a fit that had less than its seconds.
+        """
+        if all(prepared.target.id in self.known for prepared in batch):
+            yield from (self.known[prepared.target.id] for prepared in batch)
             return
-        answers = texts[i * n_candidates : (i + 1) * n_candidates]
-        row = known.get(one.target.id) or _evaluate_one(one, answers, decoding, fitted, sandbox)
-        if fitted and should_stop and should_stop():
-            return
-        yield row
+        started = time.monotonic()
+        texts = self._draw(np.stack([prepared.views for prepared in batch]), seed)
+        decoding = (time.monotonic() - started) / len(batch)
+        for prepared, answers in zip(batch, texts):
+            if self.stopping():
+                return
+            row = self.known.get(prepared.target.id) or self._row(prepared, answers, decoding)
+            if self.fit_seconds > 0 and self.stopping():
+                return
+            yield row
+
+    def _draw(self, views: np.ndarray, seed: int) -> list[list[str]]:
+        """(targets, candidates, n_points, 3 or 6) MODEL -> texts for each target, the first of them greedy."""
+        generate = self.generate
+        if generate is None:
+            from cadrecode.model.decode import generate  # torch is imported only when a model is used
+
+        n_targets, n_candidates = views.shape[:2]
+        texts = generate(
+            self.model,
+            self.tokenizer,
+            views.reshape(-1, *views.shape[2:]),
+            temperature=([0.0] + [self.temperature] * (n_candidates - 1)) * n_targets,
+            seed=seed,
+            stop=self.stopping,
+        )
+        return [texts[i : i + n_candidates] for i in range(0, len(texts), n_candidates)]
+
+    def _row(self, prepared: _Prepared, texts: list[str], decoding_seconds: float) -> dict:
+        started = time.monotonic()
+        built = [build_text(text, self.sandbox) for text in texts]
+        chosen, fits = built[0], self.fit_seconds > 0
+        if len(built) > 1 or fits:
+            ruler = ruler_for(prepared.points_model * CODE_PER_MODEL)
+            ranked = rank(built, ruler)
+            chosen = ranked[0]
+        row = {"id": prepared.target.id, **_scored(chosen, prepared.target)}
+        if len(built) > 1:
+            row |= {f"single_{key}": value for key, value in _scored(built[0], prepared.target).items()}
+            row["valid_candidates"] = sum(candidate.ok for candidate in built)
+        if fits:
+            best = self._fitted(ranked, ruler)[0]
+            row |= {f"fit_{key}": value for key, value in _scored(best, prepared.target).items()}
+        row["seconds"] = round(decoding_seconds + time.monotonic() - started, 3)
+        return row
+
+    def _fitted(self, ranked: list[Candidate], ruler: CloudRuler) -> list[Candidate]:
+        def moved(program: Program, share: float) -> Program:
+            return fit(
+                program,
+                ruler,
+                seconds=share,
+                seed=self.seed,
+                structure=self.fit_structure,
+                should_stop=self.stopping,
+            ).program
+
+        return improve(ranked, ruler, moved, seconds=self.fit_seconds, count=FITTED)
 
 
-def _evaluate_one(prepared: _Prepared, texts: list[str], decoding_seconds: float, fitted, sandbox) -> dict:
-    started = time.monotonic()
-    built = [build_text(text, sandbox) for text in texts]
-    chosen = built[0]
-    if len(built) > 1 or fitted:
-        ruler = ruler_for(prepared.points_model * CODE_PER_MODEL)
-        ranked = rank(built, ruler)
-        chosen = ranked[0]
-    row = {"id": prepared.target.id, **_row(chosen, score(chosen, prepared.target))}
-    if len(built) > 1:
-        single = _row(built[0], score(built[0], prepared.target))
-        row |= {f"single_{key}": value for key, value in single.items()}
-        row["valid_candidates"] = sum(one.ok for one in built)
-    if fitted:
-        best = fitted(ranked, ruler)[0]
-        row |= {f"fit_{key}": value for key, value in _row(best, score(best, prepared.target)).items()}
-    row["seconds"] = round(decoding_seconds + time.monotonic() - started, 3)
-    return row
-
-
-def _row(built: Candidate, scored: Score) -> dict:
-    program = built.text if built.program is None else write(built.program)
-    cd = None if scored.cd is None else round(scored.cd, 5)
-    off = None if scored.bbox_error is None else round(scored.bbox_error, 6)
-    row = {"outcome": str(scored.outcome), "iou": round(scored.iou, 6), "cd": cd, "bbox_error": off, "program": program}
+def _scored(candidate: Candidate, target: Target) -> dict:
+    """The figures of one program against the truth."""
+    scored = score(candidate, target)
+    row = {
+        "outcome": str(scored.outcome),
+        "iou": round(scored.iou, 6),
+        "cd": None if scored.cd is None else round(scored.cd, 5),
+        "bbox_error": None if scored.bbox_error is None else round(scored.bbox_error, 6),
+        "program": candidate.text if candidate.program is None else write(candidate.program),
+    }
     return row | {"detail": scored.detail} if scored.detail else row
 
 
@@ -258,21 +265,24 @@ def _agrees(bbox_error: float | None) -> bool:
 
 
 def summarise(shapes: Sequence[dict], prefix: str = "") -> dict:
-    """The means and medians over rows of a report: `median_iou` counts failures as 0, as `mean_iou_all` does;
-    `mean_iou_valid` and the Chamfer distances are of valid programs alone, and None where there are none.
-    `bbox_ratio` is the share of all whose bounding box agrees within 0.5 % of the longest side.
+    """The means and medians over rows of a report.
 
-    Args: prefix: "single_" for the single samples of a report with several candidates.
+    `median_iou` and `mean_iou_all` count failures as 0; `mean_iou_valid` and the Chamfer distances are of valid
+    programs alone, and None where there are none. `bbox_ratio` is the share of all whose bounding box agrees within
+    0.5 % of the longest side.
+
+    Args:
+        prefix: "single_" for the single samples of a report with several candidates, "fit_" for the fitted programs.
     """
-    ious = np.array([one[f"{prefix}iou"] for one in shapes], np.float64)
-    valid = np.array([one[f"{prefix}cd"] is not None for one in shapes], bool)
-    cds = np.array([one[f"{prefix}cd"] for one in shapes if one[f"{prefix}cd"] is not None], np.float64)
+    ious = np.array([row[f"{prefix}iou"] for row in shapes], np.float64)
+    valid = np.array([row[f"{prefix}cd"] is not None for row in shapes], bool)
+    cds = np.array([row[f"{prefix}cd"] for row in shapes if row[f"{prefix}cd"] is not None], np.float64)
     figures = {
         "invalid_ratio": 1 - valid.mean(),
         "mean_iou_all": ious.mean(),
         "mean_iou_valid": ious[valid].mean() if valid.any() else None,
         "median_iou": np.median(ious),
-        "bbox_ratio": np.mean([_agrees(one[f"{prefix}bbox_error"]) for one in shapes]),
+        "bbox_ratio": np.mean([_agrees(row[f"{prefix}bbox_error"]) for row in shapes]),
         "mean_cd": cds.mean() if len(cds) else None,
         "median_cd": np.median(cds) if len(cds) else None,
     }

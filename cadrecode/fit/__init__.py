@@ -1,4 +1,4 @@
-"""A program and a cloud in, the program whose surface lies on the points out."""
+"""Fits a program to a cloud: numbers and features change until the surface lies on the points."""
 
 from cadrecode.fit.search import FitResult, fit, ruler_for
 

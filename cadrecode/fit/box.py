@@ -1,4 +1,4 @@
-"""The bounding box of a program made that of its cloud: what a person measures first."""
+"""Gives a program the bounding box of its cloud, which is what a person measures first."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from cadrecode.fit.structure import reaching, trimmed
 from cadrecode.program import Program
 from cadrecode.program.solid import Manifold, bounds
 
-AGREES = 2e-3  # of the cloud's size: so near each face of the box comes; 0.5 % is promised for its sides
-FUZZY = 3e-3  # of the cloud's size: noise that makes its box larger by more than is promised
-DEAREST = 5e-3  # of the cloud's size: what a face may cost in distance; more is paid for no box
-WAYS = (1.0, -1.0, 2.0, -2.0)  # times what a face is off: how far a number goes; a middle or a diameter, twice as far
+AGREES = 2e-3  # of the cloud's size: how far a face of the box may be off; 0.5 % is promised for its sides
+FUZZY = 3e-3  # of the cloud's size: more noise than this makes its box larger by more than is promised
+DEAREST = 5e-3  # of the cloud's size: the most that agreement at one face may cost in distance
+WAYS = (1.0, -1.0, 2.0, -2.0)  # times the error of a face: how far a number is moved; a middle or a diameter twice
 
 
 def in_box(program: Program, cost: float, objective: Objective) -> tuple[Program, float]:
-    """The program with the cloud's bounding box, and its cost: a number is moved, what sticks out is cut off, or a
-    feature reaches out to points that lie beyond, whichever costs least. Noise makes the box of a cloud larger, so on a
-    noisy one it must pay to reach out.
+    """The program with the cloud's bounding box, and its cost.
+
+    A number is moved, what sticks out is cut off, or a feature reaches out to points that lie beyond, whichever costs
+    least. Noise makes the box of a cloud larger, so on a noisy cloud reaching out must lower the cost.
     """
     given_up: set[int] = set()
     while True:
@@ -31,13 +32,13 @@ def in_box(program: Program, cost: float, objective: Objective) -> tuple[Program
         faces = [face for face in np.argsort(-wrong).tolist() if wrong[face] > 0 and face not in given_up]
         if not faces:
             return program, cost
-        found = _cheapest(_with_face(program, faces[0], off, objective), objective)
+        changed = _cheapest(_with_face(program, faces[0], off, objective), objective)
         must_pay = objective.is_noisy and off[faces[0]] > 0
         dearest = -objective.noise if must_pay else DEAREST * objective.ruler.size
-        if found is None or found[1] > cost + dearest:
+        if changed is None or changed[1] > cost + dearest:
             given_up.add(faces[0])
         else:
-            program, cost = found
+            program, cost = changed
 
 
 def box_agrees(program: Program, objective: Objective) -> bool:
@@ -61,7 +62,7 @@ def _off(solid: Manifold, objective: Objective) -> np.ndarray:
 
 
 def _with_face(program: Program, face: int, off: np.ndarray, objective: Objective) -> Iterator[Program]:
-    """Programs whose box agrees at that face, and at no other less than it did."""
+    """Programs whose box agrees at that face, and is no worse at any other."""
     by = float(off[face])
     moved = (knob.turned(program, way * by) for knob in knobs_of(program) for way in WAYS)
     if by > 0:
@@ -79,6 +80,6 @@ def _with_face(program: Program, face: int, off: np.ndarray, objective: Objectiv
 
 
 def _cheapest(programs: Iterator[Program], objective: Objective) -> tuple[Program, float] | None:
-    costs = [(objective.cost_as_written(one), one) for one in programs]
-    cost, program = min(costs, key=lambda one: one[0], default=(np.inf, None))
+    costs = [(objective.cost_as_written(program), program) for program in programs]
+    cost, program = min(costs, key=lambda pair: pair[0], default=(np.inf, None))
     return (program, cost) if np.isfinite(cost) else None

@@ -1,7 +1,7 @@
-"""What of a program can be turned: its numbers, those tied together that a person would tie.
+"""The knobs of a program: its numbers, with those tied together that a person would tie.
 
 Corners of a loop that share an x or a y share a knob, so straight edges stay square; so do places of a pattern that are
-in line, and solids on one plane. Numbers that do the same as others (a plane's origin across its normal) have none.
+in line, and solids on one plane. Numbers with the same effect as others (a plane's origin across its normal) have none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cadrecode.program.language import (
     Sphere,
 )
 
-SAME = 1e-6  # numbers that are nearer to each other than this are one number
+SAME = 1e-6  # numbers nearer to each other than this count as equal
 Path = tuple[str | int, ...]  # to a number in the tree: ("steps", 0, "solid", "radius")
 
 
@@ -37,15 +37,15 @@ class Knob:
     """Numbers that move together.
 
     Args:
-        moves: where they stand, and how far each moves when the knob moves by 1.
-        is_length: sizes, which must stay positive.
+        moves: Where they stand, and how far each moves when the knob moves by 1.
+        is_length: Whether they are sizes, which must stay positive.
     """
 
     moves: tuple[tuple[Path, float], ...]
     is_length: bool = False
 
     def turned(self, program: Program, by: float) -> Program | None:
-        """The program with the knob moved; None where a size would become nothing or change its sign."""
+        """The program with the knob moved; None where a size would become zero or change its sign."""
         for path, factor in self.moves:
             before = number_at(program, path)
             after = before + factor * by
@@ -56,14 +56,14 @@ class Knob:
 
 
 def number_at(node, path: Path):
-    """The number, or whatever else stands there."""
+    """The number, or the node, at a path."""
     for part in path:
         node = node[part] if isinstance(part, int) else getattr(node, part)
     return node
 
 
 def shape_of(node):
-    """What is left of a tree without its numbers: equal for programs that differ in numbers alone."""
+    """A tree without its numbers: equal for programs that differ in numbers alone."""
     if isinstance(node, bool | str) or node is None:
         return node
     if isinstance(node, int | float):
@@ -74,7 +74,7 @@ def shape_of(node):
 
 
 def knobs_of(program: Program, *, tied: bool = True) -> list[Knob]:
-    """Every knob of a program. Not tied: each number of a loop and a pattern has its own."""
+    """Every knob of a program. Without `tied`, each number of a loop and a pattern has its own."""
     knobs: list[Knob] = []
     lifts: dict = {}  # (plane, normal component) -> moves of the solids on it
     for path, solid in solids_of(program):
@@ -151,9 +151,7 @@ def _corners(loop: Loop, path: Path) -> Iterator[tuple[Path, tuple[float, float]
 
 
 def _tied(points, tied: bool) -> Iterator[Knob]:
-    """A knob for each different x and each different y; for each point its own when not tied (a closed loop's first
-    and last point are one all the same).
-    """
+    """A knob for each different x and y, or for each point when not `tied` (a closed loop's ends stay one point)."""
     points = list(points)
     for axis in range(2):
         groups: dict = {}

@@ -1,8 +1,8 @@
-"""The numbers of a program, moved until its surface lies on the points.
+"""Moves the numbers of a program until its surface lies on the points.
 
-Two ways, each good at what the other is not. Coordinate steps find their way from far off, and out of places where
-no point pulls. Least squares on the signed gaps ends exact, with all numbers at once (Levenberg-Marquardt, the slopes
-by differences, gaps weighted down where they are large or on the wrong side).
+Two methods, each good at what the other is not. Coordinate steps work from far off and where no point pulls. Least
+squares on the signed gaps ends exactly, with all numbers at once (Levenberg-Marquardt with slopes by differences; gaps
+that are large or on the wrong side weigh less).
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from cadrecode.fit.objective import Evaluated, Objective
 from cadrecode.program import Program
 
 STEPS = (8.0, 4.0, 2.0, 1.0)  # hundredths of half the cloud's size: CODE units
-ROUNDS = 8  # of least squares; it has converged before, or will not
-SLOPE = 0.25  # the step of the differences, as STEPS
-DAMPINGS = (0.0, 0.1, 10.0)  # of the mean curvature; tried in this order
-FURTHEST = 10.0  # of the floor: gaps beyond it pull no harder
+ROUNDS = 8  # of least squares; it has converged by then, or never will
+SLOPE = 0.25  # the step of the differences, in the unit of STEPS
+DAMPINGS = (0.0, 0.1, 10.0)  # of each knob's curvature; tried in this order
 
 
 def fit_numbers(
@@ -38,7 +37,7 @@ def fit_numbers(
 def coordinate_steps(
     program: Program, best: float, objective: Objective, rng: np.random.Generator, steps: tuple[float, ...]
 ) -> tuple[Program, float]:
-    """Each knob a step up or down, kept where it pays; shorter steps when none does."""
+    """Move each knob a step up or down where that lowers the cost; take shorter steps when none does."""
     unit = objective.ruler.size / 200
     for step in steps:
         knobs = knobs_of(program)
@@ -58,17 +57,17 @@ def coordinate_steps(
 def least_squares(
     program: Program, best: float, objective: Objective, *, tied: bool = True, rounds: int = ROUNDS
 ) -> tuple[Program, float]:
-    """All knobs at once towards the points."""
+    """Move all knobs at once towards the points."""
     for _ in range(rounds):
         here = objective.evaluate(program)
         knobs = knobs_of(program, tied=tied)
         slopes = _slopes(program, here, knobs, objective)
         if slopes is None:
             break
-        found = _step(program, best, here, knobs, slopes, objective)
-        if found is None:
+        better = _step(program, best, here, knobs, slopes, objective)
+        if better is None:
             break
-        program, best = found
+        program, best = better
     return program, best
 
 
@@ -95,7 +94,7 @@ def _step(
     slopes: np.ndarray,
     objective: Objective,
 ) -> tuple[Program, float] | None:
-    """The first damped step that pays; None when none does."""
+    """The first damped step that lowers the cost; None when none does."""
     gaps, floor = here.measured.gaps, objective.ruler.floor
     weights = 1 / np.sqrt(gaps**2 + floor**2)  # of the mean distance: iteratively reweighted squares
     weights *= np.where(here.measured.agreement < 0, 0.1, 1.0)
@@ -105,7 +104,7 @@ def _step(
     if not scale.any():
         return None
     ridge = np.where(scale > 0, scale, 1.0)
-    least = max(objective.clean, 0.25 * len(knobs) * objective.chance)  # so much is gained by following the noise
+    least = max(objective.clean, 0.25 * len(knobs) * objective.chance)  # following the noise gains this much
     for damping in DAMPINGS:
         damped = curvature + np.diag(ridge * damping + 1e-4 * scale.max())
         move = np.clip(-np.linalg.solve(damped, pull), -0.1 * objective.ruler.size, 0.1 * objective.ruler.size)

@@ -1,4 +1,4 @@
-"""What a program costs against a cloud: the distance, and shells that no part has."""
+"""The cost of a program against a cloud: its distance, its numbers, and shells that no part has."""
 
 from __future__ import annotations
 
@@ -14,25 +14,23 @@ from cadrecode.errors import ProgramError
 from cadrecode.program import Program, build, mesh_of, parse, write
 from cadrecode.program.solid import Manifold, bounds, sagitta_of
 
-COARSER = 3.0  # circles while searching, of the sagitta they are drawn with in the end
-CAVITY = 0.5  # of the cloud's size: what a hollow costs that no scanner sees; more than any distance
-BODY = 0.02  # of the cloud's size: what each separate body costs that the program did not begin with
-BOX = 0.01  # of each side of the bounding box that is off: what it costs. A thin plate's thickness has few points
-BOX_SLACK, BOX_SLACK_NOISE = 0.1, 4.0  # of the spacing and of the noise: so far off it may be
-NUMBER = 5e-6  # of the cloud's size: what each number costs, so that the shorter of two equals wins
-LEAST_GAIN = 2e-5  # of the cloud's size: steps that gain less are within the noise of a clean cloud
-CHANCE = 2.0  # noise of a point over their number: a number moved where it fits best gains as much 1 time in 20
-SURE = 3.0  # deviations of chance: what another structure must gain, the best of hundreds that were tried
+COARSER = 3.0  # sagitta of circles while searching, in units of the final one
+CAVITY = 0.5  # of the cloud's size: cost of a hollow that no scanner sees; more than any distance
+BODY = 0.02  # of the cloud's size: cost of each separate body that the first program did not have
+BOX = 0.01  # cost of an error of the bounding box, in units of it; few points show the thickness of a thin plate
+BOX_SLACK, BOX_SLACK_NOISE = 0.1, 4.0  # of the spacing and of the noise: errors of the box that cost nothing
+NUMBER = 5e-6  # of the cloud's size: cost of each number, so that the shorter of two equals wins
+LEAST_GAIN = 2e-5  # of the cloud's size: smaller gains are within the noise of a clean cloud
+CHANCE = 2.0  # times noise / points: the gain that 1 number in 20 makes by chance when it is fitted
+SURE = 3.0  # standard deviations: gain needed by another structure, which is the best of hundreds that were tried
 KEPT_SOLIDS = 512
-OWN_CLOUD, OWN_NOISE = (
-    7,
-    1.2,
-)  # clouds drawn from programs: their seed, and of the noise, which is estimated low at times
+OWN_CLOUD = 7  # seed of the clouds that are drawn from programs
+OWN_NOISE = 1.2  # of the estimated noise, which is low at times: the noise of those clouds
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A program that builds: its solid, and what the ruler says."""
+    """A program that builds: its solid and its measurements."""
 
     solid: Manifold
     measured: Measured
@@ -43,16 +41,18 @@ class Objective:
     """The cost of programs against one cloud, and the time that is left to look for cheaper ones.
 
     Args:
-        ruler: of the cloud, in the programs' frame.
-        start: the program that the search begins with; its size decides how finely circles are drawn.
-        deadline: on time.monotonic().
+        ruler: Of the cloud, in the programs' frame.
+        start: The program that the search begins with; its size decides how finely circles are drawn.
+        deadline: On time.monotonic().
+        fine: Draw circles as finely as in the end.
 
     Attributes:
-        noise: gains below it are none, for a number that moves.
-        clean, chance: what it is made of: for a cloud without noise, and for one with.
-        is_noisy: whether the noise is more than what rounded numbers leave.
-        slack: how far a side of the bounding box may be off.
-        evaluations: how often a program was built and measured.
+        noise: Smaller gains do not count when a number moves; the larger of `clean` and `chance`.
+        clean: The smallest gain that counts on a cloud without noise.
+        chance: The same for this cloud's noise.
+        is_noisy: Whether there is more noise than rounded numbers leave.
+        slack: How far a side of the bounding box may be off at no cost.
+        evaluations: How often a program was built and measured.
     """
 
     def __init__(self, ruler: CloudRuler, start: Program, deadline: float, *, fine: bool = False):
@@ -75,16 +75,16 @@ class Objective:
         return time.monotonic() >= self.deadline or bool(self.should_stop and self.should_stop())
 
     def solid(self, program: Program) -> Manifold | None:
-        """What `evaluate` measures. None where a program builds none."""
+        """The solid that `evaluate` measures; None where a program builds none."""
         if len(self._solids) > KEPT_SOLIDS:
             self._solids.clear()
         try:
             return build(program, self.sagitta, self._solids)
-        except (ProgramError, ValueError, ZeroDivisionError):  # no solid; an arc or a size that has become nothing
+        except (ProgramError, ValueError, ZeroDivisionError):  # no solid; an arc or a size that has become zero
             return None
 
     def evaluate(self, program: Program) -> Evaluated | None:
-        """None for a program that builds no solid."""
+        """Build and measure a program; None where it builds no solid."""
         self.evaluations += 1
         solid = self.solid(program)
         if solid is None:
@@ -97,7 +97,7 @@ class Objective:
         return Evaluated(solid, measured, measured.distance + box + odd * self.ruler.size)
 
     def cost_as_written(self, program: Program) -> float:
-        """Infinite also for a program whose text is none: a size or an edge that is rounded to nothing."""
+        """The cost; infinite also where the text is no program: a size or an edge that is rounded to zero."""
         try:
             parse(write(program))
         except ProgramError:
@@ -105,28 +105,31 @@ class Objective:
         return self.cost(program)
 
     def told_apart(self, plain: Program, cost_plain: float, other: Program, cost_other: float) -> bool:
-        """Whether the cloud says that it is of `other` and not of `plain`, by more than chance.
+        """Whether the cloud is of `other` rather than of `plain`, by more than chance.
 
         Noise makes thin walls thicker and draws rims outward: on a noisy cloud of `plain` itself a wrong program can be
-        nearer. So what is gained on such a cloud, drawn here, has to be gained too (a parametric bootstrap of the
-        difference; Efron and Tibshirani 1993, chapter 6).
+        nearer. So `other` has to gain more than it gains on such a cloud, which is drawn here (a parametric bootstrap
+        of the difference; Efron and Tibshirani 1993, chapter 6).
         """
         gain = cost_plain - cost_other - self.noise
         return gain > 0 and (not self.is_noisy or gain > self._gain_on_own_cloud(plain, other))
 
     def explains_better(self, other: Program, plain: Program, noise: float) -> bool:
-        """Whether what the points gain by `other` is nearer to what they would gain if it were the part than to what
-        they would if `plain` were, and more than chance (Cox's comparison of models that are not nested, 1962, by
-        drawn clouds).
+        """Whether `other` explains the cloud better than `plain`.
 
-        Args: noise: of the points, in the cloud's unit.
+        The gain of the points by `other` must be nearer to the gain on a cloud of `other` than to that on a cloud of
+        `plain`, and more than chance (Cox's comparison of models that are not nested, 1962, by drawn clouds).
+
+        Args:
+            noise: Of the points, in the cloud's unit.
         """
         at_plain, at_other = self.evaluate(plain), self.evaluate(other)
         if at_other is None:
             return False
         gains = self._gains(self.ruler.points, plain, other)
         apart = at_plain.cost - at_plain.measured.gap - (at_other.cost - at_other.measured.gap)
-        if_plain, if_other = (self._gains(self._own_cloud(one, noise), plain, other).mean() for one in (plain, other))
+        drawn = (self._own_cloud(program, noise) for program in (plain, other))
+        if_plain, if_other = (self._gains(cloud, plain, other).mean() for cloud in drawn)
         chance = SURE * float(gains.std()) * np.sqrt(2 / len(gains))
         return bool(gains.mean() + apart - if_plain > max((if_other - if_plain) / 2, chance))
 
@@ -139,12 +142,12 @@ class Objective:
         return points + noise * np.random.default_rng(OWN_CLOUD).standard_normal(points.shape)
 
     def _gains(self, points: np.ndarray, plain: Program, other: Program) -> np.ndarray:
-        """(N,): by how much each point is nearer to the other."""
-        to_plain, to_other = (self.ruler.soft_gaps(points, *mesh_of(self.solid(one))) for one in (plain, other))
+        """(N,): how much nearer each point is to `other`."""
+        to_plain, to_other = (self.ruler.soft_gaps(points, *mesh_of(self.solid(p))) for p in (plain, other))
         return to_plain - to_other
 
     def cost(self, program: Program) -> float:
-        """Infinite for a program that builds no solid."""
+        """The cost; infinite for a program that builds no solid."""
         evaluated = self.evaluate(program)
         return np.inf if evaluated is None else evaluated.cost
 
@@ -156,7 +159,7 @@ def shells(solid: Manifold) -> tuple[int, int]:
 
 
 def weight(node) -> int:
-    """How many numbers a program or a part of it has."""
+    """The number of numbers in a program or a part of it."""
     if isinstance(node, bool | str) or node is None:
         return 0
     if isinstance(node, int | float):

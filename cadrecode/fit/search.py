@@ -1,8 +1,8 @@
 """A program and a cloud in, the program whose surface lies on the points out.
 
 A language model guesses the structure well and the numbers roughly. Here numbers are moved first, singly and together;
-then features are dropped, turned over or added where the cloud asks for it; then the numbers are made round. No step is
-taken for a gain within the noise of the cloud. In the end the bounding box is made the cloud's.
+then features are dropped, reversed or added where that brings the surface nearer; then the numbers are made round.
+Gains within the noise of the cloud do not count. Last, the program gets the bounding box of the cloud.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ from cadrecode.program import Program
 __all__ = ["FitResult", "fit", "ruler_for"]
 
 SEARCHES = (768, 512), (2048, 2048)  # points and surface samples while looking: fast first, then for what is small
-FINAL_POINTS, FINAL_SAMPLES = 4096, 2048  # when choosing between what was found and what was given
-FINAL_SHARE, FINAL_SHARE_NOISY = 0.2, 0.35  # of the time, for the last squares, for what was chance, and for rounding
-FIRST_SHARE_NOISY = 0.35  # of the time, on a noisy cloud, for the numbers of what was given
-TRIED_ALONE = 3  # changes of structure, the best at first sight, whose numbers are fitted
-ADDED = 1e-4  # of the cloud's size: what a feature that is added must gain
-GUESSED = 2.5e-3  # of the cloud's size: what wrong guesses of sides cost a right program at most
-FINE_STEPS = (2.0, 1.0)  # for a program whose numbers were fitted but for one feature
+FINAL_POINTS, FINAL_SAMPLES = 4096, 2048  # when choosing between the given program and the results of the search
+FINAL_SHARE, FINAL_SHARE_NOISY = (
+    0.2,
+    0.35,
+)  # of the time, for the last steps: squares, noise, rounding
+FIRST_SHARE_NOISY = 0.35  # of the time, on a noisy cloud, for the numbers of the given program
+TRIED_ALONE = 3  # changes of structure whose numbers are fitted: the best before any fitting
+ADDED = 1e-4  # of the cloud's size: gain needed for a feature that is added
+GUESSED = 2.5e-3  # of the cloud's size: the most that wrongly guessed sides cost a right program
+FINE_STEPS = (2.0, 1.0)  # for a program whose numbers are fitted except those of one feature
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,11 @@ class FitResult:
     """What became of a program.
 
     Args:
-        program: in the frame of the one that was given; the same when nothing better was found and its box agrees.
-        distance_before, distance_after: `CloudRuler.distance` in the cloud's unit.
-        evaluations: programs built and measured.
-        seconds: what it took; less than was given when it converged.
+        program: In the frame of the given program, and equal to it when nothing is better and its box agrees.
+        distance_before: `CloudRuler.distance` of the given program, in the cloud's unit.
+        distance_after: The same of `program`.
+        evaluations: Programs built and measured.
+        seconds: The time it took; less than was allowed when it converged.
     """
 
     program: Program
@@ -56,9 +60,11 @@ class FitResult:
 
 
 def ruler_for(points: np.ndarray, normals: np.ndarray | Normals | None = None, *, seed: int = 0) -> CloudRuler:
-    """A ruler that sees the solid's side: by the cloud's own normals, else by estimated ones.
+    """A ruler that knows on which side of a point the solid is: by the cloud's own normals, else by estimated ones.
 
-    Args: points: (N, 3), any frame; normals: (N, 3) of them, where the file has any, or what was made of them.
+    Args:
+        points: (N, 3), any frame.
+        normals: (N, 3) of the points, where the file has any, or `Normals` made of them.
     """
     if normals is None:
         normals = outward_normals(points, seed=seed)
@@ -82,12 +88,12 @@ def fit(
 
     Args:
         program: CODE.
-        points: (N, 3) float, CODE; or a ruler of them, as `ruler_for` makes it, where several programs are fitted.
+        points: (N, 3) float, CODE; or a ruler of them, from `ruler_for`, where several programs are fitted.
         normals: (N, 3) of the points; estimated when None.
-        seconds: at most this long, and a moment more.
+        seconds: At most this long, and a moment more.
         structure: False moves numbers alone.
-        frame: between CODE and the user's file, whose numbers are to be round; CODE's own are when None.
-        should_stop: asked between steps.
+        frame: Between CODE and the user's file, in whose units numbers are made round; in CODE when None.
+        should_stop: Called between steps; True ends the fit with the best so far.
     Raises: ProgramError: the program has no solid to begin with.
     """
     started = time.monotonic()
@@ -100,28 +106,28 @@ def fit(
 
     search_until = started + seconds * (1 - (FINAL_SHARE_NOISY if judge.is_noisy else FINAL_SHARE))
     judge.should_stop = should_stop
-    found, evaluations = [program], 0
+    programs, evaluations = [program], 0  # the given one, then the results of each search
     if judge.is_noisy:
         until = started + seconds * FIRST_SHARE_NOISY
         first = Objective(ruler.coarse(*SEARCHES[1], seed), program, until, fine=True)
         first.should_stop = should_stop
-        found, evaluations = [unbiased(program, program, first)[0]], first.evaluations
+        programs, evaluations = [unbiased(program, program, first)[0]], first.evaluations
     for n_points, n_samples in SEARCHES:
-        if found[1:] and (time.monotonic() >= search_until or len(ruler.points) <= SEARCHES[0][0]):
-            break  # there was no time to look closer, or there is nothing more to see
+        if programs[1:] and (time.monotonic() >= search_until or len(ruler.points) <= SEARCHES[0][0]):
+            break  # no time to look closer, or nothing more to see
         search = Objective(ruler.coarse(n_points, n_samples, seed), program, search_until)
         search.should_stop = should_stop
-        moved, cost = fit_numbers(found[-1], search, rng, steps=FINE_STEPS if found[1:] else STEPS)
-        found += (moved, _restructured(moved, cost, search, rng)) if structure else (moved,)
+        moved, cost = fit_numbers(programs[-1], search, rng, steps=FINE_STEPS if programs[1:] else STEPS)
+        programs += (moved, _restructured(moved, cost, search, rng)) if structure else (moved,)
         evaluations += search.evaluations
 
     if judge.is_noisy:
-        best, noise = _through_noise(found, program, judge)
+        best, noise = _through_noise(programs, program, judge)
         best, cost = rounded_numbers(best, judge.cost(best), program, judge, frame, judge.cost(best) + judge.noise)
     else:
         polish = Objective(ruler.coarse(*SEARCHES[0], seed), program, started + seconds, fine=True)
         polish.should_stop = should_stop
-        best, cost = tidied(*_nearest(found, program, polish, judge), program, judge, frame)
+        best, cost = tidied(*_nearest(programs, program, polish, judge), program, judge, frame)
         evaluations += polish.evaluations
     if structure:
         boxed = _in_round_box(best, cost, program, judge, frame)
@@ -132,38 +138,34 @@ def fit(
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
 
 
-def _nearest(found: list[Program], program: Program, polish: Objective, judge: Objective) -> tuple[Program, float]:
-    """The nearest to a clean cloud of what was found, its numbers moved once more; what was given where that is as
-    good.
-    """
+def _nearest(programs: list[Program], program: Program, polish: Objective, judge: Objective) -> tuple[Program, float]:
+    """The result nearest to a clean cloud, its numbers moved once more; the given program where it is as good."""
     given = judge.evaluate(program)
-    polished = [least_squares(one, polish.cost(one), polish, rounds=2)[0] for one in dict.fromkeys(found[-2:])]
-    best, cost = _cheaper(program, given.cost, dict.fromkeys((*found[1:], *polished)), judge)
+    polished = [least_squares(p, polish.cost(p), polish, rounds=2)[0] for p in dict.fromkeys(programs[-2:])]
+    best, cost = _cheaper(program, given.cost, dict.fromkeys((*programs[1:], *polished)), judge)
     if not judge.told_apart(program, given.cost, best, cost) or _only_sides_differ(given, judge.evaluate(best), judge):
         return program, given.cost
     return best, cost
 
 
-def _through_noise(found: list[Program], given: Program, judge: Objective) -> tuple[Program, float]:
-    """What explains a noisy cloud best: the given structure, or one that was found; not by what noise does to walls.
-    And the noise, in the cloud's unit.
-    """
-    best, noise = unbiased(found[0], given, judge)
-    for one in dict.fromkeys(found[1:]):
+def _through_noise(programs: list[Program], given: Program, judge: Objective) -> tuple[Program, float]:
+    """The program that explains a noisy cloud best, without what noise does to walls; and the noise, in its unit."""
+    best, noise = unbiased(programs[0], given, judge)
+    for program in dict.fromkeys(programs[1:]):
         if judge.out_of_time:
             break
-        other, _ = unbiased(one, given, judge)
+        other, _ = unbiased(program, given, judge)
         if judge.explains_better(other, best, noise):
             best = other
     return best, noise
 
 
 def _restructured(program: Program, cost: float, search: Objective, rng: np.random.Generator) -> Program:
-    """The program after as many changes of structure as pay and as there is time for."""
+    """Change the structure as long as that lowers the cost and there is time."""
     while not search.out_of_time:
         here = search.evaluate(program)
         more = (*trimmed(program, search), *richer(program, here, search))
-        changed = _best_at_first_sight((*simpler(program), *turned_over(program), *more), search)
+        changed = _best_unfitted((*simpler(program), *turned_over(program), *more), search)
         before = cost
         for _, tried in changed[:TRIED_ALONE]:
             if search.out_of_time:
@@ -181,7 +183,8 @@ def _restructured(program: Program, cost: float, search: Objective, rng: np.rand
     return coordinate_steps(program, cost, search, rng, FINE_STEPS)[0]
 
 
-def _best_at_first_sight(programs: Iterable[Program], search: Objective) -> list[tuple[float, Program]]:
+def _best_unfitted(programs: Iterable[Program], search: Objective) -> list[tuple[float, Program]]:
+    """Programs by their cost before their numbers are fitted."""
     costs = []
     for program in programs:
         if search.out_of_time:
@@ -189,19 +192,20 @@ def _best_at_first_sight(programs: Iterable[Program], search: Objective) -> list
         cost = search.cost(program)
         if np.isfinite(cost):
             costs.append((cost, program))
-    return sorted(costs, key=lambda one: one[0])
+    return sorted(costs, key=lambda pair: pair[0])
 
 
 def _only_sides_differ(given: Evaluated, best: Evaluated, judge: Objective) -> bool:
-    """Whether a little is gained by other sides while the points come to lie farther off: sides are a guess, at walls
-    that hardly any points tell apart.
+    """Whether only guessed sides gain a little while the points come to lie farther off.
+
+    Sides are a guess at walls that hardly any points tell apart.
     """
     farther = best.measured.gap > given.measured.gap + judge.noise
     return farther and given.cost - best.cost < GUESSED * judge.ruler.size
 
 
 def _in_round_box(program: Program, cost: float, given: Program, judge: Objective, frame: Frame | None) -> Program:
-    """The program with the cloud's bounding box; what was changed for it in round numbers, if the box allows them."""
+    """The program with the cloud's bounding box; its new numbers are round where the box allows that."""
     boxed, now = in_box(program, cost, judge)
     if boxed == program:
         return program
@@ -210,6 +214,7 @@ def _in_round_box(program: Program, cost: float, given: Program, judge: Objectiv
 
 
 def _cheaper(program: Program, cost: float, others: Iterable[Program], judge: Objective) -> tuple[Program, float]:
+    """The cheapest of a program and some others, as written."""
     for other in others:
         now = judge.cost_as_written(other)
         if now < cost - judge.noise:

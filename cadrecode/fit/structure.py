@@ -1,4 +1,4 @@
-"""Other programs to try in place of one: without a feature, with its other sign, with one that the cloud asks for."""
+"""Changes of a program's structure to try: without a feature, with a feature reversed, with a feature added."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from cadrecode.program.language import (
 from cadrecode.program.section import cross_section
 from cadrecode.program.solid import bounds
 
-FAR = 0.015  # of the cloud's size: points farther from the surface than this are unexplained
-LINKED = 0.06  # of the cloud's size, and at least twice the spacing: unexplained places that near are one feature
+FAR = 0.015  # of the cloud's size: a feature is added for points farther from the surface than this
+LINKED = 0.06  # of the cloud's size, and at least twice the spacing: places nearer than this are one feature
 FEWEST = 6  # places in a feature
 FEATURES = 3  # of each kind, the largest
-TRIM = 0.02  # of a feature's places, on each side of its box
-ROUND = 0.05  # of a radius: how far places on one circle stray from it
+TRIM = 0.02  # share of a feature's places that may lie beyond each side of its box
+ROUND = 0.05  # of a radius: the median error of places that lie on one circle
 THROUGH = 0.02  # of the cloud's size: how far a cut that goes through sticks out
-REACHED = 0.25  # of the way from the body to the face: points beyond it are what a feature reaches for
+REACHED = 0.25  # of the way from the body to the face: a feature is added for points farther out than this
 REACHES = 0.01, 0.05, 0.2  # of the cloud's size: how deep such a feature reaches into the body
 AXIS_PLANES = "YZ", "ZX", "XY"  # whose normals are x, y, z
 
 
 def simpler(program: Program) -> Iterator[Program]:
-    """Programs with one thing less: a solid, a shape of a sketch, a place of a pattern, a corner of a loop."""
+    """Programs without one of their parts: a solid, a shape of a sketch, a place of a pattern, a corner of a loop."""
     if len(program.steps) > 1:
         for index in range(len(program.steps)):
             yield _without_step(program, index)
@@ -65,7 +65,7 @@ def _simpler_sketches(sketch: Sketch) -> Iterator[Sketch]:
     for index, step in enumerate(sketch.steps):
         others = (*sketch.steps[:index], *sketch.steps[index + 1 :])
         if others:
-            first = dataclasses.replace(others[0], mode=Mode.ADD)  # what was a hole in the shape that is gone stays
+            first = dataclasses.replace(others[0], mode=Mode.ADD)  # a hole of the removed shape becomes a shape
             yield Sketch((first, *others[1:]))
         for changed in _simpler_steps(step):
             yield Sketch((*sketch.steps[:index], changed, *sketch.steps[index + 1 :]))
@@ -85,8 +85,8 @@ def _simpler_steps(step: SketchStep) -> Iterator[SketchStep]:
 
 
 def turned_over(program: Program) -> Iterator[Program]:
-    """Programs in which one solid is cut instead of added, or a shape of a sketch; or the other way around; or
-    pulled the other way, or both ways; or a round shape is square.
+    """Programs in which a solid or a shape of a sketch is cut instead of added, or the other way around; is extruded
+    the other way, or both ways; or in which a round shape is square.
     """
     for index, step in enumerate(program.steps):
         if index:
@@ -125,7 +125,7 @@ def _plainer(step: SketchStep) -> Iterator[tuple[Circle | Rect, tuple]]:
 
 
 def richer(program: Program, here: Evaluated, objective: Objective) -> Iterator[Program]:
-    """Programs with a box or a cylinder more, where points lie off the surface or surface lies off the points."""
+    """Programs with one more box or cylinder, where points lie off the surface or surface lies off the points."""
     ruler, measured = objective.ruler, here.measured
     far = max(FAR * ruler.size, 3 * ruler.floor)
     wrong = measured.agreement < -0.5
@@ -151,9 +151,10 @@ def richer(program: Program, here: Evaluated, objective: Objective) -> Iterator[
 
 
 def trimmed(program: Program, objective: Objective, allowed: float | None = None) -> Iterator[Program]:
-    """Programs without what sticks out of the cloud's bounding box: on one side, and on all of them.
+    """Programs without what sticks out of the cloud's bounding box, on one side and on all.
 
-    Args: allowed: so far it may; the objective's slack when None.
+    Args:
+        allowed: How far it may stick out; the objective's slack when None.
     """
     low, high = objective.ruler.box
     lowest, highest = bounds(objective.solid(program))
@@ -172,10 +173,11 @@ def trimmed(program: Program, objective: Objective, allowed: float | None = None
 
 
 def reaching(program: Program, objective: Objective, face: int) -> Iterator[Program]:
-    """Programs with a box or a cylinder more, that reaches from the body to a face of the cloud's bounding box, where
-    points lie beyond the body: one for each group of them, and all.
+    """Programs with one more box or cylinder, from the body to a face of the cloud's bounding box, for each group of
+    points that lie beyond the body, and for all groups.
 
-    Args: face: below x, y, z and above, 0 to 5.
+    Args:
+        face: 0 to 5: below x, y, z, then above.
     """
     axis, sign, ruler = face % 3, 1 if face >= 3 else -1, objective.ruler
     heights = sign * ruler.points[:, axis]
@@ -196,7 +198,7 @@ def reaching(program: Program, objective: Objective, face: int) -> Iterator[Prog
 
 
 def _slab(axis: int, start: float, end: float, low: np.ndarray, high: np.ndarray) -> Step:
-    """Cuts all between two heights of an axis, as wide as a box."""
+    """A cut of everything between two heights of an axis, as wide as a box."""
     across = [(axis + 1) % 3, (axis + 2) % 3]  # the local axes of AXIS_PLANES, in their order
     width, height = (float(high[a] - low[a]) for a in across)
     place = tuple(float(low[a] + high[a]) / 2 for a in across)
@@ -205,7 +207,7 @@ def _slab(axis: int, start: float, end: float, low: np.ndarray, high: np.ndarray
 
 
 def _clusters(places: np.ndarray, within: float) -> list[np.ndarray]:
-    """The largest groups of places that hang together, largest first."""
+    """The largest connected groups of places, largest first."""
     if len(places) < FEWEST:
         return []
     links = cKDTree(places).sparse_distance_matrix(cKDTree(places), within, output_type="coo_matrix")
@@ -216,8 +218,10 @@ def _clusters(places: np.ndarray, within: float) -> list[np.ndarray]:
 
 
 def _spans(axis, corner, opposite, low, high, operation, margin) -> Iterator[tuple[float, float]]:
-    """From where to where along an axis. What is added reaches into the body on either side, since its places begin
-    where they are far from it; a cut spans its places, reaches out to either side, and goes through.
+    """Start and end of a feature along an axis.
+
+    An added feature reaches into the body on either side, since its places begin where they are far from it. A cut
+    spans its places, reaches out to either side, or goes through.
     """
     start, end = float(corner[axis]), float(opposite[axis])
     if operation is Operation.UNION:
@@ -232,7 +236,7 @@ def _spans(axis, corner, opposite, low, high, operation, margin) -> Iterator[tup
 
 
 def _outlines(axis, feature, corner, opposite, size, operation) -> Iterator[Sketch]:
-    """The rectangle around a feature; a circle if it is about as wide as high; a shoulder if it is round."""
+    """The rectangle around a feature, a circle if it is about as wide as high, and a shoulder if it is round."""
     across = [(axis + 1) % 3, (axis + 2) % 3]  # the local axes of AXIS_PLANES, in their order
     width, height = (max(float(opposite[a] - corner[a]), 0.005 * size) for a in across)
     place = tuple(float(corner[a] + opposite[a]) / 2 for a in across)
@@ -248,6 +252,7 @@ def _outlines(axis, feature, corner, opposite, size, operation) -> Iterator[Sket
 
 
 def _plane_at(axis: int, height: float) -> Plane:
+    """The plane across an axis at a height."""
     name = AXIS_PLANES[axis]
     x_direction, normal = NAMED_PLANES[name]
     origin = tuple(height if a == axis else 0.0 for a in range(3))

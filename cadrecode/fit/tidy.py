@@ -12,10 +12,10 @@ from cadrecode.program import Program
 from cadrecode.program.edit import raw_decimals, replaced, rounded, to_code, to_raw
 from cadrecode.program.language import Extrusion, Rect
 
-NEAR = 0.012  # of the cloud's size: numbers nearer to each other than this may be meant to be one
-NEAR_NOISY = 0.3  # of the noise: the same on a noisy cloud, whose many points tell a number better than one does
-BY_CHANCE = 0.15  # of the chance, a number: what true numbers lose to those that were fitted to the noise
-GIVEN = 1.0  # times the noise: what a tidier number may cost
+NEAR = 0.012  # of the cloud's size: numbers nearer to each other than this may be meant to be equal
+NEAR_NOISY = 0.3  # of the noise: the same on a noisy cloud; many points fix a number better than a single point
+BY_CHANCE = 0.15  # of `Objective.chance`, for each number: cost of true numbers over numbers fitted to the noise
+GIVEN = 1.0  # times `Objective.noise`: the most that a tidier number may cost
 
 
 def tidied(
@@ -24,8 +24,8 @@ def tidied(
     """A tidier program that costs no more than the noise.
 
     Args:
-        given: what the model wrote: its numbers are to be believed until the cloud says otherwise.
-        frame: the numbers are to be round in its RAW units; in the program's own when None.
+        given: What the model wrote; its numbers stay unless the cloud contradicts them.
+        frame: Numbers are made round in its RAW units; in the program's own when None.
     """
     program, cost = _as_given(*_without_needless(program, cost, objective), given, objective)
     allowed = cost + GIVEN * objective.noise
@@ -40,17 +40,17 @@ def tidied(
 
 
 def _without_needless(program: Program, cost: float, objective: Objective) -> tuple[Program, float]:
-    """Without the features that the cloud does not ask for."""
+    """The program without features that do not pay for their numbers."""
     while True:
-        tried = [(objective.cost_as_written(one), one) for one in simpler(program) if not objective.out_of_time]
-        least, shortest = min(tried, key=lambda one: one[0], default=(np.inf, program))
+        tried = [(objective.cost_as_written(p), p) for p in simpler(program) if not objective.out_of_time]
+        least, shortest = min(tried, key=lambda pair: pair[0], default=(np.inf, program))
         if not least <= cost:  # each number has its price
             return program, cost
         program, cost = shortest, least
 
 
 def _as_given(program: Program, cost: float, given: Program, objective: Objective) -> tuple[Program, float]:
-    """Numbers that moved within the noise, back to where they were; where the structure is still the given one."""
+    """Put numbers back that moved within the noise, where the structure is still the given one."""
     if shape_of(program) != shape_of(given):
         return program, cost
     for knob in knobs_of(given):
@@ -71,7 +71,7 @@ def _is_given(program: Program, given: Program, path: Path) -> bool:
 
 
 def _squares(program: Program, given: Program, near: float):
-    """Rectangles that are nearly square, unless the model wrote them so."""
+    """Changes that make nearly square rectangles square, except where the model wrote them so."""
     for path, solid in solids_of(program):
         if isinstance(solid, Extrusion):
             for index, step in enumerate(solid.sketch.steps):
@@ -84,17 +84,17 @@ def _squares(program: Program, given: Program, near: float):
 
 
 def _equals(program: Program, given: Program, near: float):
-    """Positions that are nearly zero, and those of one kind that are nearly equal, unless the model wrote them so."""
+    """Changes that make small positions zero and similar numbers equal, except where the model wrote them so."""
     knobs = [knob for knob in knobs_of(program) if len({path[-1] for path, _ in knob.moves}) == 1]
     values = [(number_at(program, knob.moves[0][0]), knob) for knob in knobs]
-    kept = {knob: _is_given(program, given, knob.moves[0][0]) for knob in knobs}
+    as_given = {knob: _is_given(program, given, knob.moves[0][0]) for knob in knobs}
     for value, knob in values:
-        if not knob.is_length and 0 < abs(value) < near and not kept[knob]:
+        if not knob.is_length and 0 < abs(value) < near and not as_given[knob]:
             yield lambda tree, knob=knob: _set(tree, knob, 0.0)
     for index, (value, knob) in enumerate(values):
         for other, same in values[:index]:
             alike = knob.is_length == same.is_length and knob.moves[0][0][-1] == same.moves[0][0][-1]
-            if alike and 0 < abs(value - other) < near and not (kept[knob] and kept[same]):
+            if alike and 0 < abs(value - other) < near and not (as_given[knob] and as_given[same]):
                 yield lambda tree, knob=knob, same=same: _set(tree, knob, number_at(tree, same.moves[0][0]))
 
 
@@ -107,10 +107,11 @@ def _set(program: Program, knob: Knob, value: float) -> Program:
 def rounded_numbers(
     program: Program, cost: float, given: Program, objective: Objective, frame: Frame | None, allowed: float
 ) -> tuple[Program, float]:
-    """Every number with as few decimals as the cloud allows, one number of decimals for all; halves may stay. Then
-    numbers that are not the given ones are made rounder still, one by one.
+    """Round all numbers to as few decimals as the cloud allows, the same for all; halves may stay. Then make numbers
+    that differ from the given ones rounder still, one by one.
 
-    Args: allowed: what the program may cost then; on a noisy cloud, a little more.
+    Args:
+        allowed: What the rounded program may cost; on a noisy cloud, a little more.
     """
     allowed += BY_CHANCE * objective.chance * len(knobs_of(program))
     frame = frame or Frame((0.0, 0.0, 0.0), 100.0)  # CODE: 1 is 1

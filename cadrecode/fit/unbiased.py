@@ -1,4 +1,4 @@
-"""The numbers of a program on a noisy cloud, without what noise does to distances.
+"""Fits the numbers of a program to a noisy cloud, without the bias that noise gives to distances.
 
 Points that noise draws off a thin wall are nearest to its other side, and those around an edge are nearest to the edge:
 a program whose distance is least has walls that are too thick and rims that are too wide. So here the points are not
@@ -20,22 +20,25 @@ from cadrecode.fit.objective import Objective
 from cadrecode.program import Program, mesh_of
 
 OWN_CLOUD = 11  # seed of the points that are drawn
-ROUNDS = 5  # of Newton's steps; it has converged before, or will not
-SLOPE = 0.5  # the step of the differences, in deviations of the noise, at most a CODE unit
-CLOSE = 0.1  # of a number's own deviation: a step that is shorter changes nothing
-SURE = 2.5  # deviations from what the model wrote: by less, the cloud does not contradict it
-SURE_FITTED = 1.0  # deviations from a number that was fitted: by less, it is let be
-FURTHEST = 6.0  # deviations of the noise: points farther off belong to something else
-LONGEST = 3.0  # deviations of the noise: a longer step is none that slopes know of
-RIDGE = 1e-3  # of each curvature, so that numbers that hardly matter do not run away
-NEGLIGIBLE = 1e-4  # of the largest curvature: a number that moves the surface less is let be
+ROUNDS = 5  # of Newton's method; it has converged by then, or never will
+SLOPE = 0.5  # of the noise: the step of the differences, at most a CODE unit
+CLOSE = 0.1  # of a number's standard deviation: it has converged when all steps are shorter
+SURE = 2.5  # standard deviations from a number that the model wrote: nearer, it stays as written
+SURE_FITTED = 1.0  # the same from a number that was fitted
+FURTHEST = 6.0  # times the noise: points farther off belong to something else
+LONGEST = 3.0  # times the noise: the slopes say nothing about longer steps
+RIDGE = 1e-3  # of each curvature, added to it, so that numbers that hardly matter do not run away
+NEGLIGIBLE = 1e-4  # of the largest curvature: a number with less stays as it is
 
 
 @dataclass(frozen=True)
 class _Pull:
-    """How the points pull at each knob, beyond how the program's own would.
+    """How the points pull at each knob, beyond how points of the program itself would.
 
-    Args: pull: (K,) mean; curvature: (K, K); spread: (K, K) covariance of `pull`.
+    Args:
+        pull: (K,) mean.
+        curvature: (K, K).
+        spread: (K, K) covariance of `pull`.
     """
 
     pull: np.ndarray
@@ -47,11 +50,11 @@ def unbiased(program: Program, given: Program, objective: Objective) -> tuple[Pr
     """Move a program's numbers to where noise explains what is left between cloud and surface.
 
     Args:
-        program: where to begin, in the cloud's frame; it builds a solid.
-        given: what the model wrote. Where the structure is still the same, its numbers stay as they are written unless
-            the cloud contradicts them.
-        objective: of a cloud whose noise is known.
-    Returns: the program, as far as it came in the objective's time; and the noise of a point in each direction, in the
+        program: Where to begin, in the cloud's frame; it builds a solid.
+        given: What the model wrote. Where the structure is still the same, its numbers stay unless the cloud
+            contradicts them.
+        objective: Of a cloud whose noise is known.
+    Returns: The program, as far as it came in the objective's time; and the noise of a point in each direction, in the
         cloud's unit.
     """
     if shape_of(program) == shape_of(given):
@@ -82,42 +85,43 @@ def unbiased(program: Program, given: Program, objective: Objective) -> tuple[Pr
 
 
 def _contradicted(offsets: np.ndarray, pulls: _Pull, sure: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How far each knob is off its start where the cloud says so: the least certain one is put back and the others
-    follow, until each that is left is certain (backward elimination).
+    """How far each knob is off its start where the cloud contradicts it: the least certain offset becomes 0 and the
+    others follow, until all that are left are certain (backward elimination).
 
-    Args: offsets: (K,) now.
-    Returns: (K,) offsets; (K,) deviations, 0 of those at their start; (K,) whether it was off by more than its
-        deviation before any was put back.
+    Args:
+        offsets: (K,) now.
+    Returns: (K,) offsets; (K,) standard deviations, 0 for knobs at their start; (K,) whether the offset was more than
+        its deviation before any became 0.
     """
     scale = np.diag(pulls.curvature)
     curvature = pulls.curvature + np.diag(RIDGE * scale)
     free = scale > NEGLIGIBLE * scale.max(initial=0.0)
     doubted = np.zeros(len(offsets), bool)
-    found, deviations = np.zeros(len(offsets)), np.zeros(len(offsets))
+    fitted, deviations = np.zeros(len(offsets)), np.zeros(len(offsets))
     while free.any():
-        found[:], deviations[:] = 0.0, 0.0
+        fitted[:], deviations[:] = 0.0, 0.0
         inverse = np.linalg.inv(curvature[np.ix_(free, free)])
-        back = np.where(free, 0.0, -offsets)  # those put back pull the others along
-        found[free] = offsets[free] - inverse @ (pulls.pull + curvature @ back)[free]
+        back = np.where(free, 0.0, -offsets)  # those at their start pull the others along
+        fitted[free] = offsets[free] - inverse @ (pulls.pull + curvature @ back)[free]
         deviations[free] = np.sqrt(np.diag(inverse @ pulls.spread[np.ix_(free, free)] @ inverse))
-        certain = np.where(free, np.abs(found) / np.maximum(deviations, 1e-12), np.inf)
+        certain = np.where(free, np.abs(fitted) / np.maximum(deviations, 1e-12), np.inf)
         doubted |= free & (certain > 1)
         least = int(np.argmin(certain))
         if certain[least] >= sure:
-            return found, deviations, doubted
+            return fitted, deviations, doubted
         free[least] = False
     return np.zeros(len(offsets)), np.zeros(len(offsets)), doubted
 
 
 def _drawn(program: Program, noise: float, objective: Objective) -> tuple[float, np.ndarray] | None:
-    """Points of the program with the cloud's noise, and that noise: such that both clouds' middle gaps are equal."""
+    """The noise at which points of the program have the same median gap as the cloud, and such points."""
     solid = objective.solid(program)
     if solid is None:
         return None
     mesh = mesh_of(solid)
     places, _ = sample_surface(*mesh, len(objective.ruler.points) // 3, OWN_CLOUD)
     by = _even_normal(places.shape)
-    places, by = np.vstack((places, places)), np.vstack((by, -by))  # so what pulls evenly both ways cancels out
+    places, by = np.vstack((places, places)), np.vstack((by, -by))  # so that even pulls both ways cancel out
     there = np.median(np.abs(signed_gaps(objective.ruler.points, *mesh)))
     for _ in range(2):
         here = np.median(np.abs(signed_gaps(places + noise * by, *mesh)))
@@ -126,14 +130,14 @@ def _drawn(program: Program, noise: float, objective: Objective) -> tuple[float,
 
 
 def _even_normal(shape: tuple[int, int]) -> np.ndarray:
-    """Normal deviates whose every column is as even as can be (a Latin hypercube: McKay, Beckman and Conover 1979)."""
+    """Normal deviates, each column as even as possible (a Latin hypercube: McKay, Beckman and Conover 1979)."""
     rng = np.random.default_rng(OWN_CLOUD)
     ranks = np.argsort(rng.random(shape), axis=0)
     return ndtri((ranks + 0.5) / shape[0])
 
 
 def _pulls(program: Program, knobs: list[Knob], noise: float, drawn: np.ndarray, objective: Objective) -> _Pull | None:
-    """How the cloud pulls at each knob beyond what points drawn from the program do. None when time is up."""
+    """How much more the cloud pulls at each knob than points drawn from the program. None when time is up."""
     cloud = objective.ruler.points
     points, real = np.vstack((cloud, drawn)), len(cloud)
     by = min(SLOPE * noise, objective.ruler.size / 200)
@@ -166,7 +170,7 @@ def _mean_spread(values: np.ndarray) -> np.ndarray:
 
 
 def _turned(program: Program, knobs: list[Knob], moves: np.ndarray) -> Program | None:
-    """With each knob moved; None where a size would become nothing."""
+    """The program with each knob moved; None where a size would become zero."""
     for knob, by in zip(knobs, moves):
         if by:
             program = knob.turned(program, float(by))
@@ -176,7 +180,7 @@ def _turned(program: Program, knobs: list[Knob], moves: np.ndarray) -> Program |
 
 
 def _incidence(knobs: list[Knob]) -> tuple[np.ndarray, list[Path]]:
-    """(numbers, knobs): how far each number moves when a knob does; and where the numbers stand."""
+    """(numbers, knobs): how far each number moves with each knob; and where the numbers stand."""
     paths = list(dict.fromkeys(path for knob in knobs for path, _ in knob.moves))
     moves = np.zeros((len(paths), len(knobs)))
     for index, knob in enumerate(knobs):
@@ -186,13 +190,13 @@ def _incidence(knobs: list[Knob]) -> tuple[np.ndarray, list[Path]]:
 
 
 def _independent(knobs: list[Knob]) -> list[Knob]:
-    """Without those that do what others before them do together."""
+    """The knobs without those that others before them can replace together."""
     moves, _ = _incidence(knobs)
-    kept: list[int] = []
+    chosen: list[int] = []
     for index in range(len(knobs)):
-        if np.linalg.matrix_rank(moves[:, [*kept, index]]) > len(kept):
-            kept.append(index)
-    return [knobs[index] for index in kept]
+        if np.linalg.matrix_rank(moves[:, [*chosen, index]]) > len(chosen):
+            chosen.append(index)
+    return [knobs[index] for index in chosen]
 
 
 def _offsets(program: Program, given: Program, knobs: list[Knob]) -> np.ndarray:
