@@ -1,4 +1,4 @@
-"""The command line: words in, one verb called, its result printed. Decides nothing and computes nothing."""
+"""The command line: reads arguments, calls one verb, prints its result. Decides nothing and computes nothing."""
 
 from cadrecode.cli.verbs import inference_main, main, merge_main, train_main
 

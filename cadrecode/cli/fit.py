@@ -14,52 +14,56 @@ from cadrecode.cli.shared import (
     output_of,
     parser_of,
     positive,
+    run_verb,
     say,
     say_deviation,
     say_written,
     seed,
     size_of,
-    told,
 )
 from cadrecode.config import UNITS
 
 log = logging.getLogger(__name__)
 
-ONE = ("program", "cloud", "output")
+SINGLE = ("program", "cloud", "output")  # what each of the two forms needs
 MANY = ("programs", "targets", "json")
-ONLY_ONE = ("frame", "units")  # the options of one form alone
-ONLY_MANY = ("points", "noise", "limit")
+SINGLE_OPTIONS = ("frame", "units")  # the options that belong to one of them
+MANY_OPTIONS = ("points", "noise", "limit")
 
 
 def fit_main(argv: Arguments = None) -> int:
-    """Move programs that are there already onto clouds."""
-    parser = parser_of("fit", "Move the numbers and features of a CadQuery program onto a cloud. No model is asked.")
-    one = parser.add_argument_group("one program and its cloud")
-    one.add_argument("--program", metavar="FILE", help=".py in the units and the place of the cloud's file")
-    one.add_argument("--cloud", metavar="FILE", help="cloud, mesh or STEP file")
-    one.add_argument("--output", metavar="FILE", help="the fitted program; .step, .stl, deviation and report beside it")
-    one.add_argument(
+    """Fit programs to clouds, without a model."""
+    parser = parser_of("fit", "Fit the numbers and features of a CadQuery program to a cloud. Needs no model.")
+    single = parser.add_argument_group("one program and its cloud")
+    single.add_argument("--program", metavar="FILE", help=".py in the units and the place of the cloud's file")
+    single.add_argument("--cloud", metavar="FILE", help="cloud, mesh or STEP file")
+    single.add_argument(
+        "--output", metavar="FILE", help="the fitted program; .step, .stl, deviation and report beside it"
+    )
+    single.add_argument(
         "--frame", choices=("raw", "code"), help="code: the program is centred, longest side 200, as models write [raw]"
     )
-    one.add_argument("--units", choices=UNITS, help="of the cloud's file [mm]")
+    single.add_argument("--units", choices=UNITS, help="of the cloud's file [mm]")
     many = parser.add_argument_group("many programs and their true solids")
     many.add_argument("--programs", metavar="FILE", help='.jsonl or .jsonl.gz of {"id": ..., "code": ...}')
     many.add_argument("--targets", help="folder of <id>.stl, .ply, .step ..., or .npz of <id>_v and <id>_f")
     many.add_argument("--json", metavar="FILE", help="where the rows and their means go")
-    many.add_argument("--points", type=count, help="sampled on a target, all that the fit sees of it [8192]")
-    many.add_argument("--noise", type=not_negative, help="of the points, as a share of the longest side [0]")
+    many.add_argument("--points", type=count, help="to sample on a target; the fit sees nothing else of it [8192]")
+    many.add_argument(
+        "--noise", type=not_negative, help="standard deviation of the points, as a share of the longest side [0]"
+    )
     many.add_argument("--limit", type=count, help="this many programs, drawn with the seed")
-    parser.add_argument("--seconds", type=positive, default=3.0, help="a program, at most [%(default)s]")
+    parser.add_argument("--seconds", type=positive, default=3.0, help="at most, for each program [%(default)s]")
     parser.add_argument("--seed", type=seed, default=0)
     arguments = parser.parse_args(argv)
-    work = {ONE: _fit_one, MANY: _fit_many}[_form(parser, arguments)]
-    return told(lambda: work(arguments), failure=2)
+    work = {SINGLE: _fit_single, MANY: _fit_many}[_form(parser, arguments)]
+    return run_verb(lambda: work(arguments), failure=2)
 
 
 def _form(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Which of the two is asked for; whatever is missing, or belongs to the other, is named."""
+    """Which of the two forms the options belong to. Exits where one is missing or belongs to the other form."""
     given = {name for name, value in vars(arguments).items() if value is not None}
-    form, others = (MANY, ONE + ONLY_ONE) if given & set(MANY) else (ONE, MANY + ONLY_MANY)
+    form, others = (MANY, SINGLE + SINGLE_OPTIONS) if given & set(MANY) else (SINGLE, MANY + MANY_OPTIONS)
     missing = [f"--{name}" for name in form if name not in given]
     if missing:
         parser.error(
@@ -71,7 +75,7 @@ def _form(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> tup
     return form
 
 
-def _fit_one(arguments: argparse.Namespace) -> None:
+def _fit_single(arguments: argparse.Namespace) -> None:
     from cadrecode.cloud import read_cloud
     from cadrecode.errors import ConfigError
     from cadrecode.kernel import shared_sandbox
@@ -102,7 +106,7 @@ def _fit_one(arguments: argparse.Namespace) -> None:
     say(f"before      {was.mean:.3g} {units} mean, {was.p95:.3g} p95, {was.max:.3g} max, deviation")
     say_deviation(after.deviation, units)
     if after.program == before.program:
-        say("            nothing nearer was found: the program is as it was")
+        say("            the fit is no nearer: the program stays as it was")
     written = replace(after, name=output.stem).write_all(output.parent, sandbox=shared_sandbox())
     say(f"part        {size_of(after.vertices, units)}")
     say_written(written)

@@ -1,4 +1,4 @@
-"""What the verbs of the command line share: kinds of arguments, settings, the log, and how errors are said."""
+"""What the verbs of the command line share: kinds of arguments, settings, the log, and the printing of results."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TextIO, get_args
 
 from cadrecode.config import Settings
 from cadrecode.errors import CadrecodeError, ConfigError
 from cadrecode.runs import Run
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cadrecode.estimate import Estimate
     from cadrecode.part import Written
     from cadrecode.scoring import Deviation
@@ -55,7 +57,7 @@ def finite(text: str) -> float:
 
 
 def _number(text: str) -> float:
-    """NaN for what is none."""
+    """The number; NaN for text that is none."""
     try:
         return float(text)
     except ValueError:
@@ -68,6 +70,7 @@ def not_negative(text: str) -> float:
 
 
 def parser_of(name: str, description: str) -> argparse.ArgumentParser:
+    """A parser that takes options by their full names only."""
     return argparse.ArgumentParser(prog=name, description=description, allow_abbrev=False)
 
 
@@ -97,8 +100,8 @@ def settings_of(
     return model.load(arguments.config, overrides), arguments
 
 
-def log_to(run: Run | None, stream) -> None:
-    """What happens, on the screen; and in the run's log.txt, unless the screen is that file already."""
+def log_to(run: Run | None, stream: TextIO) -> None:
+    """Log to the screen, and to the run's log.txt unless the screen is that file already."""
     handlers: list[logging.Handler] = [logging.StreamHandler(stream)]
     if run is not None:
         path = run.folder / "log.txt"
@@ -111,16 +114,16 @@ def log_to(run: Run | None, stream) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def _is(stream, path: Path) -> bool:
+def _is(stream: TextIO, path: Path) -> bool:
     """Whether a stream writes into that very file, as in a child of the app's queue."""
     try:
         return path.exists() and os.path.samestat(os.fstat(stream.fileno()), path.stat())
-    except io.UnsupportedOperation:  # not a file of the system at all
+    except io.UnsupportedOperation:  # not a file of the operating system
         return False
 
 
-def told(work: Callable[[], None], failure: int = 1) -> int:
-    """Do it; an error that is meant for people is said in its own words. Returns the exit code."""
+def run_verb(work: Callable[[], None], failure: int = 1) -> int:
+    """Run a verb, and print an error that is meant for people as its message alone. Returns the exit code."""
     if not logging.getLogger().handlers:
         log_to(None, sys.stderr)
     try:
@@ -135,6 +138,7 @@ def told(work: Callable[[], None], failure: int = 1) -> int:
 
 
 def say(text: str) -> None:
+    """Print a line at once, also into a pipe."""
     print(text, flush=True)
 
 
@@ -149,14 +153,14 @@ def output_of(text: str) -> Path:
     return output
 
 
-def size_of(points, unit: str) -> str:
+def size_of(points: np.ndarray, unit: str) -> str:
     """The bounding box in words."""
     sides = points.max(axis=0) - points.min(axis=0)
     return f"{' x '.join(f'{side:.4g}' for side in sides)} {unit}"
 
 
 def say_deviation(deviation: Deviation, unit: str) -> None:
-    """How far the cloud lies from the part; the sign tells on which side, on average."""
+    """Print how far the cloud lies from the part, and on which side on average."""
     say(
         f"deviation   {deviation.mean:.3g} {unit} mean, {deviation.p95:.3g} p95, {deviation.max:.3g} max, "
         "from the points to the part"
@@ -166,14 +170,14 @@ def say_deviation(deviation: Deviation, unit: str) -> None:
 
 
 def say_written(written: Written) -> None:
-    """Which files there are now, and what is missing."""
+    """Print which files were written, and what is missing."""
     say(f"written     {', '.join(str(path) for path in written.values())}")
     if written.note:
         say(f"            {written.note.strip()}")
 
 
 def say_estimate(expected: Estimate) -> None:
-    """Parameters, and memory by part against what there is."""
+    """Print parameters, and the memory that is needed beside the memory that is free."""
     gib, share = 2**30, 100 * expected.trainable / expected.total
     say(f"trainable   {expected.trainable:,} of {expected.total:,} parameters ({share:.2f} %)")
     say(f"adapter     {expected.adapter_bytes / 2**20:,.1f} MB on disk")

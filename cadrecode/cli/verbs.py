@@ -1,7 +1,4 @@
-"""The command line: words in, one verb called, its result said. Decides nothing and computes nothing.
-
-`python -m cadrecode <verb>`, and the guide's three scripts, which are verbs under another name.
-"""
+"""The verbs of the command `cadrecode`. The guide's three scripts are verbs under another name."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cadrecode.cli.fit import fit_main
 from cadrecode.cli.shared import (
@@ -26,6 +23,7 @@ from cadrecode.cli.shared import (
     output_of,
     parser_of,
     positive,
+    run_verb,
     say,
     say_deviation,
     say_estimate,
@@ -33,7 +31,6 @@ from cadrecode.cli.shared import (
     seed,
     settings_of,
     size_of,
-    told,
 )
 from cadrecode.config import PretrainConfig, ReconstructConfig, TrainConfig
 from cadrecode.data.dataset import require
@@ -45,16 +42,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ODD = (("bodies", 1, "separate bodies"), ("cavities", 0, "closed cavities"))
+ODD = (("bodies", 1, "separate bodies"), ("cavities", 0, "closed cavities"))  # more of them than a part has
 TEMPERATURE = ReconstructConfig().temperature
-GRAMMAR_HELP = "write nothing but the language, for a model that makes syntax errors"
+GRAMMAR_HELP = "let the model write programs of the language only; for a model that makes syntax errors"
 
 
 def train_main(argv: Arguments = None) -> int:
     """Fine-tune an adapter: `train_cad_recode_lora.py`."""
     parser = parser_of("train", "Fine-tune an adapter with LoRA or QLoRA.")
     parser.add_argument("--config", required=True, metavar="FILE", help="settings in YAML; see configs/")
-    return told(lambda: _train(*settings_of(parser, TrainConfig, argv)))
+    return run_verb(lambda: _train(*settings_of(parser, TrainConfig, argv)))
 
 
 def _train(config: TrainConfig, _: argparse.Namespace) -> None:
@@ -63,7 +60,7 @@ def _train(config: TrainConfig, _: argparse.Namespace) -> None:
     first = not isinstance(run, Follower)
     log_to(run if first else None, sys.stdout)
     if not first:
-        logging.getLogger("cadrecode").setLevel(logging.WARNING)  # the rest would be said once by each process
+        logging.getLogger("cadrecode").setLevel(logging.WARNING)  # all else would be printed once by each process
     if not by_queue:
         log.info("Run folder: %s", run.folder)
     from cadrecode.training import train  # torch, from here on
@@ -95,10 +92,12 @@ def _open_run(config: TrainConfig) -> tuple[Run, bool]:
 
 
 def estimate_main(argv: Arguments = None) -> int:
-    """What a training will take: parameters, adapter size, memory by part."""
-    parser = parser_of("estimate", "Say what a training will take, and what makes it fit, without starting it.")
+    """What a training will need: parameters, adapter size, memory by part."""
+    parser = parser_of(
+        "estimate", "Estimate the memory that a training needs, and settings that need less, without starting it."
+    )
     parser.add_argument("--config", required=True, metavar="FILE", help="settings in YAML; see configs/")
-    parser.add_argument("--gigabytes", type=positive, help="memory to judge by [what is free on the device now]")
+    parser.add_argument("--gigabytes", type=positive, help="memory to compare with [what is free on the device now]")
 
     def work(config: TrainConfig, arguments: argparse.Namespace) -> None:
         from cadrecode.estimate import GIB, estimate
@@ -106,17 +105,19 @@ def estimate_main(argv: Arguments = None) -> int:
         room = None if arguments.gigabytes is None else int(arguments.gigabytes * GIB)
         say_estimate(estimate(config, available_bytes=room))
 
-    return told(lambda: work(*settings_of(parser, TrainConfig, argv)))
+    return run_verb(lambda: work(*settings_of(parser, TrainConfig, argv)))
 
 
 def merge_main(argv: Arguments = None) -> int:
     """Merge an adapter into its base: `merge_lora_weights.py`."""
     parser = parser_of("merge", "Merge an adapter, or several, into their base, verify it, and write a model.")
-    parser.add_argument("--base_model", help="name or folder of the base; by default the one the adapter names")
+    parser.add_argument("--base_model", help="name or folder of the base; by default the one that the adapter names")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--lora_path", help="folder of the adapter")
-    which.add_argument("--adapters", nargs="+", metavar="FOLDER", help="folders of several, merged as a weighted sum")
-    parser.add_argument("--weights", nargs="+", type=finite, metavar="W", help="one for each of --adapters")
+    which.add_argument(
+        "--adapters", nargs="+", metavar="FOLDER", help="folders of several adapters, merged as a weighted sum"
+    )
+    parser.add_argument("--weights", nargs="+", type=finite, metavar="W", help="a number for each of --adapters")
     parser.add_argument("--output_path", required=True, help="folder to write")
     arguments = parser.parse_args(argv)
     adapters, weights = arguments.adapters or [], arguments.weights or []
@@ -134,7 +135,7 @@ def merge_main(argv: Arguments = None) -> int:
             f"{done.rounding:.2g})"
         )
 
-    return told(work)
+    return run_verb(work)
 
 
 def inference_main(argv: Arguments = None) -> int:
@@ -145,7 +146,12 @@ def inference_main(argv: Arguments = None) -> int:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--point_cloud_file", metavar="FILE", help="cloud, mesh or STEP file")
     source.add_argument("--shape", metavar="NAME", help="a sample shape instead: cube, sphere, cylinder, ...")
-    parser.add_argument("--output", default="generated_code.py", metavar="FILE", help="[%(default)s]; others beside it")
+    parser.add_argument(
+        "--output",
+        default="generated_code.py",
+        metavar="FILE",
+        help="the program [%(default)s]; the other files are written beside it",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... [%(default)s]")
     parser.add_argument("--grammar", action="store_true", help=GRAMMAR_HELP)
     parser.add_argument("--config", metavar="FILE", help="settings in YAML")
@@ -153,7 +159,7 @@ def inference_main(argv: Arguments = None) -> int:
         config, arguments = settings_of(parser, ReconstructConfig, argv)
     except ConfigError as error:
         parser.error(str(error))
-    return told(lambda: _inference(config, arguments), failure=2)
+    return run_verb(lambda: _inference(config, arguments), failure=2)
 
 
 def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None:
@@ -172,14 +178,14 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
         say(f"            {warning}")
     engine = Engine(arguments.device)
     opened = engine.open(arguments.base_model, arguments.lora_path)
-    say(f"model       {opened.note}{', its point encoder never trained: expect nonsense' * engine.fresh_encoder}")
-    sandbox = shared_sandbox()
+    untrained = ", its point encoder never trained: expect nonsense" if engine.fresh_encoder else ""
+    say(f"model       {opened.note}{untrained}")
     found = engine.reconstruct(
         cloud,
         config,
         name=output.stem,
         model_name=opened.note,
-        sandbox=sandbox,
+        sandbox=shared_sandbox(),
         generate=_writer(arguments.grammar),
     )
     if found.cleaned is not None:
@@ -190,7 +196,7 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     valid = len(found.parts)
     say(f"candidates  {valid} of {valid + failed.total()} valid{how}, {found.seconds:.1f} s")
     best = found.require_best()
-    written = best.write_all(output.parent, sandbox=sandbox)
+    written = best.write_all(output.parent, sandbox=shared_sandbox())
     if best.distance_before is not None:
         say(f"fit         distance {best.distance_before:.3g} -> {best.distance:.3g} {units}, candidate {best.index}")
     say_deviation(best.deviation, units)
@@ -199,7 +205,7 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
 
 
 def _writer(grammar: bool) -> Callable[..., list[str]] | None:
-    """What writes the programs; None: as usual."""
+    """A generator that keeps to the grammar; None for the usual one."""
     if not grammar:
         return None
     from cadrecode.model.decode import generate
@@ -208,7 +214,7 @@ def _writer(grammar: bool) -> Callable[..., list[str]] | None:
 
 
 def _oddities(best: Part) -> str:
-    """What a part should not have, from its entry in the report."""
+    """Bodies and cavities that a part should not have."""
     entry = next(entry for entry in best.about["candidates"] if entry["index"] == best.index)
     odd = [f"{entry[kind]} {words}" for kind, usual, words in ODD if entry[kind] > usual]
     return f", in {' and '.join(odd)}" if odd else ""
@@ -222,20 +228,25 @@ def evaluate_main(argv: Arguments = None) -> int:
     )
     parser.add_argument("--model", help="name or folder of a model [embedded]")
     parser.add_argument("--lora_path", help="folder of an adapter for it; a merged_model in it is preferred")
-    parser.add_argument("--candidates", type=count, default=1, help="programs a shape; above 1, single is apart [1]")
     parser.add_argument(
-        "--temperature", type=positive, default=TEMPERATURE, help="of all but the greedy first [%(default)s]"
+        "--candidates",
+        type=count,
+        default=1,
+        help="programs for each shape; above 1, the first is reported apart, too [1]",
     )
     parser.add_argument(
-        "--fit", type=not_negative, default=0.0, metavar="SECONDS", help="fit to the cloud, a shape [none]"
+        "--temperature", type=positive, default=TEMPERATURE, help="of all candidates but the first [%(default)s]"
+    )
+    parser.add_argument(
+        "--fit", type=not_negative, default=0.0, metavar="SECONDS", help="for fitting to the cloud, for each shape [0]"
     )
     parser.add_argument("--limit", type=count, help="this many targets, drawn with the seed")
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", metavar="FILE", help="where the whole report goes")
+    parser.add_argument("--json", metavar="FILE", help="file for the whole report")
     parser.add_argument("--grammar", action="store_true", help=GRAMMAR_HELP)
     arguments = parser.parse_args(argv)
-    return told(lambda: _evaluate(arguments), failure=2)
+    return run_verb(lambda: _evaluate(arguments), failure=2)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -261,12 +272,17 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             generate=_writer(arguments.grammar),
             on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
         )
-    asked = {"adapter": opened.adapter and str(arguments.lora_path), "grammar": arguments.grammar}
-    report = {"model": opened.base, **asked, **report}
+    adapter = opened.adapter and str(arguments.lora_path)
+    report = {"model": opened.base, "adapter": adapter, "grammar": arguments.grammar, **report}
     if arguments.json:
         write_json(Path(arguments.json), report)
+    _say_scores(report)
+
+
+def _say_scores(report: dict[str, Any]) -> None:
+    """Print the figures of an evaluation: of the chosen candidates, of the single sample, and after the fit."""
     kinds = {f"best of {report['candidates']}": "", "single": "single_"} if report["candidates"] > 1 else {"single": ""}
-    if arguments.fit:
+    if "fit_seconds" in report:
         kinds[f"{next(iter(kinds))} + fit"] = "fit_"
     width = max(map(len, kinds)) + 2
     say(f"shapes      {report['n']} scored, {len(report['skipped'])} skipped, {report['seconds']:.1f} s")
@@ -287,22 +303,22 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 def pretrain_main(argv: Arguments = None) -> int:
     """Train the embedded base."""
-    parser = parser_of("pretrain", "Train a small base model from nothing, on invented parts.")
+    parser = parser_of("pretrain", "Train a small base model from scratch, on invented parts.")
     parser.add_argument("--config", required=True, metavar="FILE", help="settings in YAML; see configs/")
-    parser.add_argument("--resume", action="store_true", help="go on from what lies in output_path")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in output_path")
 
     def work(config: PretrainConfig, arguments: argparse.Namespace) -> None:
         from cadrecode.pretrain import pretrain
 
         pretrain(config, resume=arguments.resume)
 
-    return told(lambda: work(*settings_of(parser, PretrainConfig, argv)))
+    return run_verb(lambda: work(*settings_of(parser, PretrainConfig, argv)))
 
 
 def build_dataset_main(argv: Arguments = None) -> int:
-    """Check programs and sample their surfaces once."""
+    """Make a data set of checked programs and their points."""
     parser = parser_of(
-        "build-dataset", "Make a data set that training reads at once: checked programs and their points."
+        "build-dataset", "Check programs and sample their surfaces once, so that a training starts at once."
     )
     parser.add_argument("--source", required=True, help="folder of .py, .jsonl, .jsonl.gz, or invent:<family>[:count]")
     parser.add_argument("--out", required=True, help="folder to write")
@@ -319,7 +335,7 @@ def build_dataset_main(argv: Arguments = None) -> int:
         for entry in made.skipped[:10]:
             say(f"  {entry.name}: {entry.reason}")
 
-    return told(work)
+    return run_verb(work)
 
 
 Verb = Callable[[Arguments], int]
