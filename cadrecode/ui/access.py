@@ -1,6 +1,6 @@
-"""Who may do what. Whoever opened the app owns it; guests, who log in with a name of their own, rebuild parts.
+"""Who may do what. The person who opened the app owns it; guests log in with a name of their own and rebuild parts.
 
-Handlers ask here (see `wire.hear`): what a page hides can still be called over HTTP.
+Handlers check it (see `events.hear`), because what a page hides can still be called over HTTP.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ _guests: frozenset[str] = frozenset()
 
 
 class NotAllowed(CadrecodeError):
-    """A guest asked for what only the owner may do."""
+    """Only the owner may do this, and a guest tried to."""
 
 
 @dataclass(frozen=True)
 class Logins:
-    """Who can log in. Without an owner nobody has to, and everyone is the owner."""
+    """Who can log in. Without an owner's login nobody has to log in, and everyone is the owner."""
 
     owner: Login | None = None
     guest: Login | None = None
 
     @property
     def pairs(self) -> list[Login] | None:
-        """As Gradio wants them."""
-        return [one for one in (self.owner, self.guest) if one] or None
+        """The logins as Gradio takes them."""
+        return [login for login in (self.owner, self.guest) if login] or None
 
 
 def logins(auth: str | None, guest: str | None, share: bool) -> Logins:
-    """From the command line. A public link without --auth gets passwords made for it.
+    """The logins that the command line sets. For a public link without --auth, passwords are made.
 
-    Raises: ConfigError: not user:password, or a guest without an owner, or one name for both.
+    Raises: ConfigError: A login is not user:password, or there is a guest without an owner, or both have one name.
     """
     if share and auth is None and guest is None:
         return Logins(("owner", secrets.token_urlsafe(9)), ("guest", secrets.token_urlsafe(9)))
-    found = Logins(_login("--auth", auth), _login("--guest", guest))
-    if found.guest and not found.owner:
+    given = Logins(_login("--auth", auth), _login("--guest", guest))
+    if given.guest and not given.owner:
         raise ConfigError("--guest is a login beside the owner's: add --auth user:password")
-    if found.guest and found.guest[0] == found.owner[0]:
-        raise ConfigError("--auth and --guest both say {name}: they need two names", name=found.guest[0])
-    return found
+    if given.guest and given.guest[0] == given.owner[0]:
+        raise ConfigError("--auth and --guest both say {name}: they need two names", name=given.guest[0])
+    return given
 
 
 def _login(option: str, text: str | None) -> Login | None:
@@ -64,25 +64,25 @@ def _login(option: str, text: str | None) -> Login | None:
 
 
 def set_guests(names: Iterable[str]) -> None:
-    """The names of guests, for this process."""
+    """Set the names of guests, for this process."""
     global _guests
     _guests = frozenset(names)
 
 
 def is_guest() -> bool:
-    """Whether the handler that runs now was called by a guest; outside of a request nobody is."""
+    """Whether the current handler was called by a guest; outside of a request, False."""
     request = LocalContext.request.get(None)
     return request is not None and request.username in _guests
 
 
 def owner_only(what: str) -> None:
-    """Raises: NotAllowed: a guest asks."""
+    """Refuse guests. Raises NotAllowed, with `what` as its message."""
     if is_guest():
         raise NotAllowed(what)
 
 
 class OwnersFiles:
-    """Middleware: guests get no file below `folder`. Gradio serves what lies there to everyone who is logged in."""
+    """Middleware that refuses guests the files below `folder`, which Gradio serves to everyone who is logged in."""
 
     def __init__(self, app: ASGIApp, folder: Path):
         self.app, self.folder = app, folder.resolve()
@@ -94,13 +94,13 @@ class OwnersFiles:
             await self.app(scope, receive, send)
 
     def _is_ours(self, address: str) -> bool:
-        """Whether an address asks for one of these files: Gradio's are .../file=<path>."""
+        """Whether an address is that of such a file: Gradio's addresses end with file=<path>."""
         path = address.partition("file=")[2]
         return "\0" not in path and Path(path).resolve().is_relative_to(self.folder)
 
 
 def _visitor(scope: Scope) -> str | None:
-    """The name of who asks, as Gradio's own pages find it: by the cookie that its login gave."""
+    """The name of the visitor, by the cookie that Gradio's login sets."""
     gradio, cookies = scope["app"], Request(scope).cookies
     token = cookies.get(f"access-token-{gradio.cookie_id}") or cookies.get(f"access-token-unsecure-{gradio.cookie_id}")
     return gradio.tokens.get(token)

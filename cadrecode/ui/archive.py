@@ -1,4 +1,4 @@
-"""Archives that people upload: looked at before anything is unpacked, and unpacked into one flat folder."""
+"""Uploaded archives: they are checked before anything is unpacked, and unpacked into a flat folder."""
 
 from __future__ import annotations
 
@@ -11,27 +11,30 @@ from pathlib import Path, PurePosixPath
 from cadrecode.errors import CadrecodeError
 
 MOST_FILES = 500
-MOST_BYTES = 2 * 1024**3  # all of them together, unpacked
+MOST_BYTES = 2 * 1024**3  # of all files together, unpacked
 SLICE = 1 << 20
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)  # what zipfile makes of a bad or odd file
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)  # what zipfile raises for a bad or odd file
 
 
 class ArchiveError(CadrecodeError):
-    """The archive is broken, too large, or holds nothing to use."""
+    """The archive is broken, too large, or holds nothing usable."""
 
 
 def unpack(path: Path, folder: Path, suffixes: Collection[str]) -> tuple[list[Path], list[str]]:
-    """Take the files with one of `suffixes` out of a zip.
+    """Unpack the files with one of `suffixes` from a zip.
 
-    Folders in it are dropped, names are made safe, and what an announced size hides is counted while it is written.
-    Returns: the files, as `folder`/<name>, and the names of those that were left out.
-    Raises: ArchiveError: it is no zip, is encrypted, or is larger than MOST_FILES and MOST_BYTES.
+    Folders are dropped and names are made safe. Bytes are counted as they are written, because an archive may announce
+    less than it holds.
+
+    Returns: the files, as `folder`/<name>, and the names of the files that were left out.
+
+    Raises: ArchiveError: It is not a zip, or is encrypted, or exceeds MOST_FILES or MOST_BYTES.
     """
     path, folder = Path(path), Path(folder)
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = [one for one in archive.infolist() if not one.is_dir() and not _hidden(one.filename)]
-            wanted = [one for one in entries if PurePosixPath(one.filename).suffix.lower() in suffixes]
+            entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _hidden(entry.filename)]
+            wanted = [entry for entry in entries if PurePosixPath(entry.filename).suffix.lower() in suffixes]
             _check(path, wanted)
             folder.mkdir(parents=True, exist_ok=True)
             files, left = [], MOST_BYTES
@@ -43,11 +46,11 @@ def unpack(path: Path, folder: Path, suffixes: Collection[str]) -> tuple[list[Pa
         raise ArchiveError(
             "{name} is not a zip file, or it is cut short: {error}.", name=path.name, error=error
         ) from error
-    return files, [one.filename for one in entries if one not in wanted]
+    return files, [entry.filename for entry in entries if entry not in wanted]
 
 
 def _hidden(name: str) -> bool:
-    """What macOS and others add without being asked."""
+    """Whether it is a file that macOS and other systems add."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     return any(part.startswith(".") or part == "__MACOSX" for part in parts if part != "..")
 
@@ -60,9 +63,9 @@ def _check(path: Path, wanted: list[zipfile.ZipInfo]) -> None:
             n=len(wanted),
             most=MOST_FILES,
         )
-    if sum(one.file_size for one in wanted) > MOST_BYTES:
+    if sum(entry.file_size for entry in wanted) > MOST_BYTES:
         raise ArchiveError("{name} unpacks to over {most:.0f} GB. Split it.", name=path.name, most=MOST_BYTES / 1024**3)
-    if any(one.flag_bits & 0x1 for one in wanted):
+    if any(entry.flag_bits & 0x1 for entry in wanted):
         raise ArchiveError("{name} is encrypted. Pack it again without a password.", name=path.name)
 
 
@@ -72,15 +75,15 @@ def _safe(name: str) -> str:
 
 
 def _free(target: Path) -> Path:
-    """Two folders of an archive may hold the same name."""
-    number, found = 2, target
-    while found.exists():
-        found, number = target.with_stem(f"{target.stem}-{number}"), number + 1
-    return found
+    """`target`, with a number where it exists: two folders of an archive may hold the same name."""
+    number, free = 2, target
+    while free.exists():
+        free, number = target.with_stem(f"{target.stem}-{number}"), number + 1
+    return free
 
 
 def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: int, path: Path) -> int:
-    """Returns: how many bytes it really had."""
+    """Unpack a file of at most `left` bytes. Returns how many bytes it had."""
     written = 0
     with archive.open(entry) as source, target.open("wb") as out:
         while piece := source.read(SLICE):

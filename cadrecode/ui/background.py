@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-Report = Callable[[str, int, int], None]  # stage, done, total
+OnProgress = Callable[[str, int, int], None]  # stage, done, total
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Result:
     value: Any
 
 
-def follow(work: Callable[[Report], Any]) -> Iterator[Progress | Result]:
-    """Run `work(report)` in a thread and yield its progress, the newest only, then its result.
+def follow(work: Callable[[OnProgress], Any]) -> Iterator[Progress | Result]:
+    """Run `work(on_progress)` in a thread and yield its progress, the newest only, then its result.
 
     Raises: whatever `work` raises.
     """

@@ -1,4 +1,4 @@
-"""What a person has set in a form is there again after a reload: the browser keeps it, and no one else sees it."""
+"""The browser remembers what a person has set in a form, and puts it back after a reload. The server keeps nothing."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 import gradio as gr
 
-NO_SECRET = "cadrecode settings"  # Gradio wants one; what it is for must be readable after a restart of the app
+NO_SECRET = "cadrecode settings"  # Gradio requires a secret; a constant one stays readable after a restart of the app
 
 
 def browser_state(key: str) -> gr.BrowserState:
-    """A place in the browser. Make it outside of tabs: in a tab that was not opened yet it holds nothing."""
+    """A value that the browser keeps. Make it outside of tabs: in a tab that was not opened yet it stays empty."""
     return gr.BrowserState(None, storage_key=f"cadrecode_{key}", secret=NO_SECRET)
 
 
 def remember(kept: gr.BrowserState, widgets: dict[str, gr.components.Component]) -> None:
-    """Keep the values of widgets, in the browser alone: {name: value}, None as long as a person has changed nothing.
+    """Keep the values of widgets in the browser, as {name: value}; None as long as a person has changed nothing.
 
-    (`change` is no good for that: a page that opens fires it for some widgets, before what was kept is put back.)
+    (It listens to `input`, because a page that opens fires `change` for some widgets before their values are put back.)
     """
     named = f"(...values) => Object.fromEntries({json.dumps(list(widgets))}.map((name, i) => [name, values[i]]))"
     inputs = [widget.input for widget in widgets.values()]
@@ -27,5 +27,5 @@ def remember(kept: gr.BrowserState, widgets: dict[str, gr.components.Component])
 
 
 def again(kept: dict[str, Any] | None, widgets: dict[str, gr.components.Component]) -> list:
-    """Updates that put back what was kept; what an earlier version of the form did not have stays as it is."""
+    """Updates that put kept values back. Widgets that an earlier version of the form did not have stay as they are."""
     return [(kept or {}).get(name, gr.skip()) for name in widgets]

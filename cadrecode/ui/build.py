@@ -33,20 +33,20 @@ log = logging.getLogger(__name__)
 
 CACHE_SECONDS = (1800, 24 * 3600)  # how often Gradio looks for old files of its own, and how old they may grow
 OWNERS = ("train", "evaluate", "adapters")  # tabs that guests may not use
-LOOK_SECONDS = 0.03  # how often Gradio looks for work; its own thousand times a second take 5 % of a core
-PROGRESS_SECONDS = 1.0  # and for its own progress bars, of which there are none here; by itself, a hundred times
-AT_ONCE = 16  # handlers of one kind; the engine and the sandbox take turns by themselves
+LOOK_SECONDS = 0.03  # how often Gradio looks for work; its default, a thousand times a second, takes 5 % of a core
+PROGRESS_SECONDS = 1.0  # how often it looks for its own progress bars, of which there are none here
+AT_ONCE = 16  # calls of one handler at the same time; the engine and the sandbox do one thing at a time by themselves
 
 
 def build_app(services: Services) -> gr.Blocks:
-    """All pages, one a language, and what programs may call."""
+    """The page in each language, and the functions of the API."""
     access.set_guests(services.guests)
     app = gr.Blocks(title="cadrecode", analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS)
     for language, path in PAGES.items():
         words = Words(language)
         with app if path == "/" else app.route(LANGUAGES[language], path, show_in_navbar=False):
             _page(services, words, app)
-            if path == "/":  # in the same block: Gradio makes its server anew at the end of each
+            if path == "/":  # in the same block, because Gradio makes its server anew at the end of each block
                 api.build(services)
     app.queue(default_concurrency_limit=AT_ONCE)
     app._queue.sleep_when_free, app._queue.progress_update_sleep_when_free = LOOK_SECONDS, PROGRESS_SECONDS
@@ -78,8 +78,8 @@ def _page(services: Services, words: Words, app: gr.Blocks) -> None:
 
 
 def _hidden_from_guests() -> str:
-    """Tabs that guests may not use they need not see; the handlers refuse them anyway. (Gradio ignores `visible` of a
-    tab once the page is open.)"""
+    """A style that hides from guests the tabs that their handlers refuse. (Gradio ignores `visible` of a tab once the
+    page is open.)"""
     buttons = ", ".join(f"#tab-{name}-button" for name in OWNERS)
     return f"<style>{buttons} {{ display: none !important; }}</style>" if access.is_guest() else ""
 
@@ -112,9 +112,10 @@ def serve(
     """Open the app and stay until it is interrupted.
 
     Args:
-        auth: names and passwords of those who may log in; None: nobody has to.
-        mcp: also offer what programs may call as MCP tools.
-        ready: told the address; stay: returns when the app is to close.
+        auth: Names and passwords of all who may log in; with None nobody has to.
+        mcp: Also offer the functions of the API as MCP tools.
+        ready: Called with the address.
+        stay: Returns when the app is to close.
     """
     downloads = services.runs_dir / DOWNLOADS
     downloads.mkdir(parents=True, exist_ok=True)
@@ -147,7 +148,7 @@ def serve(
     try:
         stay()
     finally:
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would tell what it did not wait for
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would list unfinished requests
         app.server.force_exit = True  # pages keep a connection open for as long as they live
         app.close(verbose=False)
         services.close()

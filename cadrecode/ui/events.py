@@ -1,4 +1,4 @@
-"""Between the page and the handlers: what goes wrong is told in words, never as a traceback."""
+"""Wiring of events to handlers: permissions are checked, and errors become messages on the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cadrecode.ui.words.text import Words
 
 log = logging.getLogger(__name__)
 
-ASKED = ("click", "input", "upload", "submit")  # a person did that; other events happen to a visitor by themselves
+BY_A_PERSON = ("click", "input", "upload", "submit")  # other events, such as load and tick, happen by themselves
 
 
 def hear(
@@ -29,41 +29,45 @@ def hear(
     guests: bool = False,
     **options: Any,
 ) -> Any:
-    """Wire `handler` to an event. Its own progress is shown in the page, so Gradio's spinner stays away.
+    """Wire `handler` to an event, without Gradio's spinner: the page shows progress of its own.
 
     Args:
         listener: `button.click`, `event.success` and the like.
-        guests: whether guests may call it, too. What nobody thought of is the owner's.
-        options: of Gradio's listener.
+        guests: Owner only unless True.
+        options: Options of Gradio's listener.
     """
     options = {"show_progress": "hidden", "api_visibility": "private", **options}
-    asked = getattr(listener, "event_name", "") in ASKED
-    return listener(in_words(handler, words, guests=guests, asked=asked), inputs, outputs, **options)
+    by_a_person = getattr(listener, "event_name", "") in BY_A_PERSON
+    return listener(in_words(handler, words, guests=guests, by_a_person=by_a_person), inputs, outputs, **options)
 
 
-def in_words(handler: Callable, words: Words, *, guests: bool = True, asked: bool = True) -> Callable:
-    """The handler, with its errors as messages on the page. What we did not foresee goes to the terminal in full.
+def in_words(handler: Callable, words: Words, *, guests: bool = True, by_a_person: bool = True) -> Callable:
+    """The handler, with its errors as messages on the page. Unexpected errors are logged in full.
 
-    Args: asked: a person did something; where nobody did, a guest is refused without a word.
+    Args:
+        guests: Owner only unless True.
+        by_a_person: Whether a person caused the event; guests are refused other events without a message.
     """
     wraps = functools.wraps(handler, assigned=[n for n in functools.WRAPPER_ASSIGNMENTS if hasattr(handler, n)])
 
     def admit() -> None:
         if not guests and access.is_guest():
-            raise gr.Error(words("guest.refused"), title=words("error.title"), visible=asked, print_exception=False)
+            raise gr.Error(
+                words("guest.refused"), title=words("error.title"), visible=by_a_person, print_exception=False
+            )
 
     if inspect.isgeneratorfunction(handler):
 
         @wraps
         def speaking(*args, **kwargs):
             admit()
-            said = False
+            empty = True
             try:
                 for update in handler(*args, **kwargs):
-                    said = True
+                    empty = False
                     yield update
-                if not said:
-                    yield gr.skip()  # Gradio empties the outputs of a generator that gives nothing, labels and all
+                if empty:
+                    yield gr.skip()  # after a generator without items Gradio empties the outputs, with their labels
             except Exception as error:
                 raise _message(error, words) from None
 
@@ -89,7 +93,7 @@ def _message(error: Exception, words: Words) -> gr.Error:
 
 
 def told(error: Exception, words: Words) -> str:
-    """What to say of an error: our own errors speak for themselves, of others only the kind is shown."""
+    """The text for an error: the message of an error of ours, the kind of any other."""
     return (
         words.said(str(error))
         if isinstance(error, CadrecodeError)

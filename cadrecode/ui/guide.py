@@ -1,4 +1,4 @@
-"""The first look at the app, in three steps, and the help behind each tab's question mark."""
+"""The tour of three steps for a new visitor, and the help behind each tab's question mark."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import gradio as gr
 
 from cadrecode.ui.words.text import Words
 
-STEPS = ("#cloud-file", "#rebuild", "#dimensions")  # what each step of the tour points at
+STEPS = ("#cloud-file", "#rebuild", "#dimensions")  # the element that each step of the tour points at
 
-# What the browser does. Whoever has seen the tour is not shown it again: the browser remembers.
+# The tour in the browser, which remembers that a person has seen it.
 TOUR = """
 const KEY = 'cadrecode_tour', box = element.querySelector('.cr-tour');
 const steps = [...box.querySelectorAll('p')], [next, end] = box.querySelectorAll('button');
 let at = 0;
-const light = document.head.appendChild(document.createElement('style'));  // classes of theirs pages take away again
+const light = document.head.appendChild(document.createElement('style'));  // the page removes classes from its elements
 const point = (on) => { light.textContent = on
   ? `${on} { outline: 3px solid var(--cr-accent); outline-offset: 3px; border-radius: 8px; }` : ''; };
 const show = (step) => {
   at = step;
   box.hidden = false;
-  steps.forEach((one, i) => one.hidden = i !== at);
+  steps.forEach((text, i) => text.hidden = i !== at);
   next.textContent = at === steps.length - 1 ? next.dataset.done : next.dataset.next;
   end.hidden = at === steps.length - 1;
   point(steps[at].dataset.at);
@@ -38,7 +38,7 @@ if (!localStorage.getItem(KEY)) show(0);
 
 
 def tour(words: Words) -> gr.HTML:
-    """Three steps above a tab, once for each browser. In the page's flow: it covers nothing."""
+    """The tour above a tab, shown once in each browser. It is in the page's flow and covers nothing."""
     steps = "".join(
         f'<p data-at="{at}" hidden><b>{words("tour.step", n=n)}</b> {escape(words(f"tour.{n}"))}</p>'
         for n, at in enumerate(STEPS, 1)
@@ -53,7 +53,7 @@ def tour(words: Words) -> gr.HTML:
 
 
 def about(words: Words, tab: str) -> gr.HTML:
-    """A question mark that opens what a tab is for. Call it first thing within the tab."""
+    """A question mark that unfolds what a tab is for. It must be the first component of the tab."""
     title = words("help.about", tab=words(f"tab.{tab}"))
     lines = "".join(f"<p>{escape(line)}</p>" for line in words(f"help.{tab}").split("\n"))
     if tab == "reconstruct":

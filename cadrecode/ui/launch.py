@@ -1,4 +1,4 @@
-"""From the command line to the open page."""
+"""Opening the app from the command line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OPEN_TO_ALL = (
 
 
 def arguments() -> argparse.ArgumentParser:
-    """What `python app.py` accepts."""
+    """The options of `python app.py`."""
     parser = argparse.ArgumentParser(
         "app", description="Open the app: rebuild parts from point clouds, fine-tune, merge."
     )
@@ -71,8 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         run_programs = shared_sandbox().confined()
         if not run_programs:
             print("Programs will not run on the public link: no OS sandbox is active. STEP downloads are off.")
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts it with & has it ignored
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what was made for pages is removed then, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts with &
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that files made for pages are removed then, too
     guests = frozenset({known.guest[0]} if known.guest else ())
     services = Services(Engine(), given.runs_dir.resolve(), shared_sandbox, run_programs, guests)
     window = open_window(given.port) if given.window else {}
@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _opened(address: str) -> None:
-    gc.freeze()  # what the app is made of stays for as long as it runs: no need to look through it
+    gc.freeze()  # the objects of the app live as long as it runs, so the collector need not look through them
     gc.enable()
     print(f"cadrecode is open at {address}", flush=True)
 
@@ -110,15 +110,15 @@ def is_local(host: str) -> bool:
 
 
 def run(argv: Sequence[str] | None = None) -> NoReturn:
-    """`main`, and the end of the process, without taking the interpreter apart: that takes seconds after torch and
-    Gradio, and a thread that is in C++ at that moment, such as a model that warms, aborts the process.
+    """Run `main` and end the process without tearing the interpreter down. Tearing down takes seconds after torch and
+    Gradio, and a thread that is in C++ code at that moment, such as a model that is being loaded, aborts the process.
     """
-    gc.disable()  # until the page is open: of what is imported, nothing is garbage
+    gc.disable()  # until the page is open: imports leave no garbage
     try:
         status = main(argv)
     except SystemExit as stop:  # of argparse, and of SIGTERM
         status = stop.code
-    threading.excepthook = lambda _: None  # what follows takes torch's operators from a thread that still imports it
+    threading.excepthook = lambda _: None  # a thread that still imports torch fails from here on
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -126,13 +126,13 @@ def run(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def _require_mcp() -> None:
-    """Raises: ConfigError: the library is not there."""
+    """Raises ConfigError: the library for MCP is not installed."""
     if importlib.util.find_spec("mcp") is None:
         raise ConfigError('--mcp needs a library that is not installed: pip install "gradio[mcp]"')
 
 
 def open_window(port: int) -> dict[str, Callable[[], None]]:
-    """What `serve` needs to stay as long as a window is open; nothing, and a word about it, without pywebview."""
+    """Arguments with which `serve` stays as long as a window is open; none, and a message, without pywebview."""
     try:
         import webview
     except ImportError:

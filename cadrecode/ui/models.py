@@ -1,4 +1,4 @@
-"""Which model answers: the choices that there are, and switching between them."""
+"""The models that a person can choose from, and switching between them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ PLAIN = ""  # the base without an adapter
 
 
 def choices(services: Services, words: Words) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Bases and adapters, each as (what is shown, value)."""
+    """Bases and adapters, each as (label, value)."""
     bases = [(base_words(base, words), base) for base in services.engine.models(services.runs_dir)]
     adapters = [(info.name, info.name) for info in discover_adapters(services.runs_dir)]
     return bases, [(words("options.adapter.none"), PLAIN), *adapters]
 
 
 def base_words(base: str, words: Words) -> str:
+    """The label of a base."""
     if base == EMBEDDED:
         return words("base.embedded")
     path = Path(base)
@@ -33,26 +34,26 @@ def is_here(base: str) -> bool:
 
 
 def in_use(services: Services) -> tuple[str, str]:
-    """Base and adapter as `choices` lists them; the embedded base before the first use."""
+    """The base and the adapter that answer, as values of `choices`; the embedded base before the first use."""
     return services.engine.base or EMBEDDED, services.engine.active or PLAIN
 
 
 def require_here(services: Services, base: str | None) -> None:
-    """What guests may choose: the models of this machine, as they are listed. Raises: ModelError: another."""
-    if base and base not in [one for one in services.engine.models(services.runs_dir) if is_here(one)]:
+    """Guests may choose the listed models of this machine. Raises ModelError: `base` is another model."""
+    if base and base not in [listed for listed in services.engine.models(services.runs_dir) if is_here(listed)]:
         raise ModelError("Guests choose among the models that are on this machine. Ask the owner for another.")
 
 
 def forget(services: Services, name: str) -> None:
-    """Unload an adapter if it is loaded, before its files go."""
+    """Unload an adapter, if it is loaded, before its files are deleted."""
     if name in [info.name for info in services.engine.adapters()]:
         services.engine.unload_adapter(name)
 
 
 def use(services: Services, base: str | None, adapter: str | None) -> str:
-    """Load what was chosen; an adapter brings its own base along. Returns what answers now, for the status line.
+    """Load the chosen model; an adapter with its own base. Returns its name, for the status line.
 
-    Raises: ModelError: it is gone, or cannot be loaded.
+    Raises: ModelError: It is gone, or cannot be loaded.
     """
     engine = services.engine
     if not adapter:

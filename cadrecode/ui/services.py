@@ -1,13 +1,13 @@
-"""What the tabs work with. Built once at start, handed to every tab, replaced by other objects in tests."""
+"""What the tabs work with. Built once at the start and passed to every tab; tests pass other objects."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 import tempfile
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,19 +22,23 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PAGE_SECONDS = 3  # for a page to load before the model is; it needs the processor as well
-KEEP_SECONDS = 2 * 3600  # pictures and files made for a page that is likely closed by then
+PAGE_SECONDS = 3  # the first page may load for this long before the model is loaded, which takes the processor as well
+KEEP_SECONDS = 2 * 3600  # how long pictures and files made for a page are kept
 
 
 @dataclass
 class Services:
-    """Args:
-    engine: the one model kept warm.
-    runs_dir: the folder of training runs.
-    open_sandbox: gives the warm OpenCASCADE sandbox.
-    run_programs: whether programs may go to the sandbox at all (not on a public link without isolation).
-    guests: names of those who log in to rebuild parts, and to do nothing else.
-    page_is_there: set when a page has loaded.
+    """The model, the sandbox and the folders that the tabs share.
+
+    Args:
+        engine: The model that is kept warm.
+        runs_dir: The folder of all runs.
+        open_sandbox: Returns the warm OpenCASCADE sandbox.
+        run_programs: Whether programs may run in the sandbox; not on a public link without isolation.
+        guests: Names of visitors who may rebuild parts and do nothing else.
+        stops: The running work of each visitor; setting the event cancels it.
+        page_is_there: Set when a page has loaded.
+        made: A folder for files made for pages.
     """
 
     engine: Engine
@@ -47,14 +51,13 @@ class Services:
     made: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cadrecode-ui-")))
 
     def sandbox(self) -> Sandbox | None:
-        """The sandbox, or None where programs must not run."""
+        """The sandbox; None where programs must not run."""
         return self.open_sandbox() if self.run_programs else None
 
     def folder_for(self, *content: Any) -> Path:
-        """A folder for files made from `content`; the same content gives the same folder. Old ones are removed."""
+        """A folder for files made from `content`; equal content gives the same folder. Old folders are removed."""
         self._remove_old()
-        key = zlib.crc32(repr(content).encode()), zlib.adler32(repr(content).encode())
-        folder = self.made / f"{key[0]:08x}{key[1]:08x}"
+        folder = self.made / hashlib.sha256(repr(content).encode()).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
         folder.touch()
         return folder
@@ -65,12 +68,12 @@ class Services:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
-        """Remove the files made for pages."""
+        """Remove the files that were made for pages."""
         shutil.rmtree(self.made, ignore_errors=True)
 
     @contextmanager
     def stoppable(self, visitor: str) -> Iterator[threading.Event]:
-        """An event that this visitor's Cancel button sets, and the end of the page that waited."""
+        """An event that is set by this visitor's Cancel button, and when the page that waits is closed."""
         event = self.stops[visitor] = threading.Event()
         try:
             yield event
@@ -80,14 +83,14 @@ class Services:
                 del self.stops[visitor]
 
     def cancel(self, visitor: str) -> None:
-        """Ask this visitor's running work to stop, if there is any."""
+        """Stop the running work of this visitor, if there is any."""
         if visitor in self.stops:
             self.stops[visitor].set()
 
     def warm(self, first: Callable[[], None]) -> None:
-        """Start what is slow to start, in the background, so that the first click does not wait for it.
+        """Load in the background what takes long to load, so that the first click does not wait for it.
 
-        Args: first: what the page shows; the rest begins when the page is there, or not opened for a while.
+        Args: first: Prepares what the page shows; the rest begins once a page has loaded, or after a few seconds.
         """
 
         def work() -> None:
@@ -109,5 +112,5 @@ class Services:
     def _quietly(work: Callable[[], None]) -> None:
         try:
             work()
-        except CadrecodeError as error:  # it will be said again, on the page, to whoever needs it
+        except CadrecodeError as error:  # the page shows it again to a person who needs what is missing
             log.warning("%s", error)

@@ -13,7 +13,7 @@ from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError, Message
 from cadrecode.ui import archive, models
-from cadrecode.ui.background import Report
+from cadrecode.ui.background import OnProgress
 from cadrecode.ui.reconstruct.actions import open_cloud, rebuild
 from cadrecode.ui.reconstruct.files import write_files
 from cadrecode.ui.services import Services
@@ -105,7 +105,7 @@ def _unreadable(name: str) -> Row:
 
 
 def rebuild_all(
-    batch: Batch, services: Services, words: Words, report: Report, stop: Callable[[], bool]
+    batch: Batch, services: Services, words: Words, on_progress: OnProgress, stop: Callable[[], bool]
 ) -> Iterator[list[Row]]:
     """Rebuild one after the other; the rows as they stand, each time one of them changes. A stop ends after a scan."""
     rows = [Row(path.name) for path in batch.scans] + list(batch.refused)
@@ -117,17 +117,17 @@ def rebuild_all(
         yield list(rows)
         began = time.monotonic()
         try:
-            done = _one(path, index, batch, services, words, report, stop)
+            done = _one(path, index, batch, services, words, on_progress, stop)
         except CadrecodeError as error:
             done = Row(path.name, FAILED, why=str(error))
         rows[index] = replace(done, seconds=time.monotonic() - began)
         yield list(rows)
 
 
-def _one(path: Path, index: int, batch: Batch, services: Services, words: Words, report: Report, stop) -> Row:
+def _one(path: Path, index: int, batch: Batch, services: Services, words: Words, on_progress: OnProgress, stop) -> Row:
     work = open_cloud(path, services, batch.config.unit)
-    work = rebuild(work, batch.config, services, report, stop, base=batch.base, adapter=batch.adapter)
-    report("checking", 0, 1)
+    work = rebuild(work, batch.config, services, on_progress, stop, base=batch.base, adapter=batch.adapter)
+    on_progress("checking", 0, 1)
     made = write_files(work, services, words)
     folder = batch.folder / f"{index + 1:03d}-{work.name[:60]}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -132,7 +132,7 @@ def settings_line(settings: EvaluationConfig, words: Words) -> str:
 
 
 def rows(reports: Sequence[ModelReport], words: Words) -> list[list[str]]:
-    """The table: one row a model. IoU counts failures as 0; the Chamfer distance is of valid programs alone."""
+    """The table, a row for each model. IoU counts failures as 0; the Chamfer distance is that of valid programs."""
     table = []
     for name, scored in reports:
         several = scored["candidates"] > 1
@@ -157,71 +157,70 @@ def rows(reports: Sequence[ModelReport], words: Words) -> list[list[str]]:
 
 
 def skipped(reports: Sequence[ModelReport], words: Words) -> str:
-    """Targets that could not be scored, and why; nothing where there were none."""
-    missed = reports[0][1]["skipped"] if reports else []
-    if not missed:
+    """Targets that could not be scored, and why; empty where there are none."""
+    entries = [restored(entry) for entry in reports[0][1]["skipped"]] if reports else []
+    if not entries:
         return ""
-    return html.more(
-        words("evaluate.skipped", n=len(missed)),
-        [f"{one['id']}: {words.said(restored(one)['reason'])}" for one in missed],
-    )
+    lines = [f"{entry['id']}: {words.said(entry['reason'])}" for entry in entries]
+    return html.more(words("evaluate.skipped", n=len(entries)), lines)
 
 
 def ious(reports: Sequence[ModelReport], words: Words) -> dict[str, list[float]]:
     """The IoU of each part by model, for the histogram; with a fit, before and after it."""
-    found = {}
+    by_model = {}
     for name, scored in reports:
-        shown = models.base_words(name, words)
-        found[shown] = [one["iou"] for one in scored["shapes"]]
+        label = models.base_words(name, words)
+        by_model[label] = [row["iou"] for row in scored["shapes"]]
         if "fit_median_iou" in scored:
-            found[f"{shown} {words('evaluate.fitted')}"] = [one["fit_iou"] for one in scored["shapes"]]
-    return found
+            by_model[f"{label} {words('evaluate.fitted')}"] = [row["fit_iou"] for row in scored["shapes"]]
+    return by_model
 
 
 def shown_targets(reports: Sequence[ModelReport]) -> Meshes:
-    """The parts that `pictures` shows, as they were asked for; to be read while they are there."""
+    """The true parts that `pictures` shows."""
     from cadrecode.scoring.targets import Shape, load_targets
 
-    wanted = {one["id"] for _, _, _, parts in _picked(reports) for one in parts}
+    wanted = {row["id"] for _, _, _, rows_shown in _picked(reports) for row in rows_shown}
     try:
         shapes = load_targets(reports[0][1]["targets"], ids=wanted) if wanted else ()
         return {one.id: (one.vertices, one.faces) for one in shapes if isinstance(one, Shape)}
-    except DatasetError:  # an evaluation of another day, whose parts are gone: its figures stand
+    except DatasetError:  # the parts were deleted since; the figures stand
         return {}
 
 
 def pictures(reports: Sequence[ModelReport], targets: Meshes, services: Services, words: Words) -> str:
-    """The worst and the best parts of each model: the part that was asked for, then what came out."""
+    """The worst and the best parts of each model: the true part, then the part that its program makes."""
     drawn = [
         (words(title, model=models.base_words(name, words)),
-         [cell for one in parts for cell in _pair(one, prefix, targets, services, words)])
-        for title, name, prefix, parts in _picked(reports)
+         [cell for row in rows_shown for cell in _pair(row, prefix, targets, services, words)])
+        for title, name, prefix, rows_shown in _picked(reports)
     ]  # fmt: skip
     return film.film(words("evaluate.pictures"), drawn)
 
 
 def _picked(reports: Sequence[ModelReport]) -> list[tuple[str, str, str, list[dict]]]:
-    """(title's key, model, "fit_" where there was one, rows) of what is shown."""
+    """What is shown: (key of the title, model, "fit_" where there was a fit, rows)."""
     picked = []
     for name, scored in reports:
         prefix = "fit_" if "fit_median_iou" in scored else ""
-        ranked = sorted(scored["shapes"], key=lambda one: one[f"{prefix}iou"])
+        ranked = sorted(scored["shapes"], key=lambda row: row[f"{prefix}iou"])
         count = min(SHOWN, (len(ranked) + 1) // 2)
         picked.append(("evaluate.worst", name, prefix, ranked[:count]))
         picked.append(("evaluate.best_parts", name, prefix, ranked[-count:][::-1] if count else []))
     return picked
 
 
-def _pair(one: dict, prefix: str, targets: Meshes, services: Services, words: Words) -> list[film.Picture]:
+def _pair(row: dict, prefix: str, targets: Meshes, services: Services, words: Words) -> list[film.Picture]:
     from cadrecode.scoring import build_text
 
-    built = build_text(one[f"{prefix}program"], services.sandbox())
-    said = words("film.iou", x=f"{one[f'{prefix}iou']:.2f}") if built.ok else words.outcome(built.outcome)
-    return [(film.of_part(targets.get(one["id"])), one["id"]), (film.of_part(built.mesh if built.ok else None), said)]
+    built = build_text(row[f"{prefix}program"], services.sandbox())
+    caption = words("film.iou", x=f"{row[f'{prefix}iou']:.2f}") if built.ok else words.outcome(built.outcome)
+    part = film.of_part(built.mesh if built.ok else None)
+    return [(film.of_part(targets.get(row["id"])), row["id"]), (part, caption)]
 
 
 def quoted(words: Words) -> str:
-    """Published figures, marked as not ours."""
+    """Published figures, marked as quoted."""
     headers = [words("quoted.set"), words("adapters.iou"), words("quoted.cd"), words("evaluate.invalid")]
     table = [
         [words("quoted.row", name=name), f"{iou:.3f}", f"{distance:.3f}", f"{100 * invalid:.2g} %"]
@@ -231,7 +230,7 @@ def quoted(words: Words) -> str:
 
 
 def write_report(reports: Sequence[ModelReport], services: Services) -> Path:
-    """Everything that was measured, as JSON."""
+    """The reports as a JSON file."""
     text = json.dumps([{"model": name, **scored} for name, scored in reports], indent=1)
     path = services.folder_for("evaluation", text) / f"evaluation-{time.strftime('%Y%m%d-%H%M')}.json"
     path.write_text(text, encoding="utf-8")

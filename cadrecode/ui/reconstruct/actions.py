@@ -10,7 +10,7 @@ from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError
 from cadrecode.part import name_of
 from cadrecode.ui import access, models
-from cadrecode.ui.background import Report
+from cadrecode.ui.background import OnProgress
 from cadrecode.ui.reconstruct import link, samples
 from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.services import Services
@@ -37,7 +37,7 @@ def rebuild(
     work: Work,
     config: ReconstructConfig,
     services: Services,
-    report: Report,
+    on_progress: OnProgress,
     stop: Callable[[], bool],
     *,
     base: str | None = None,
@@ -49,7 +49,7 @@ def rebuild(
     """
     if work.cloud is None:
         raise CadrecodeError("There is no cloud yet: drop a file or pick a sample.")
-    report("loading", 0, 1)
+    on_progress("loading", 0, 1)
     if access.is_guest():
         models.require_here(services, base)
     model = models.use(services, base, adapter)
@@ -59,7 +59,7 @@ def rebuild(
         name=work.name,
         model_name=model,
         sandbox=services.sandbox(),
-        on_progress=report,
+        on_progress=on_progress,
         should_stop=stop,
     )
     found.require_best()
