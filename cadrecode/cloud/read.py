@@ -1,4 +1,4 @@
-"""Any file to a cloud: find the reader, judge what it found, sample surfaces."""
+"""Any file to a cloud: find the reader, judge what it contents, sample surfaces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cadrecode.formats.las import read_las
 from cadrecode.formats.meshes import read_obj, read_off, read_stl
 from cadrecode.formats.pcd import read_pcd
 from cadrecode.formats.ply import read_ply
-from cadrecode.formats.rows import Found, RowCollector, require_finite
+from cadrecode.formats.rows import FileContents, RowCollector, require_finite
 from cadrecode.formats.scenes import read_3mf, read_glb
 from cadrecode.formats.table import read_table
 from cadrecode.geometry import area_vectors
@@ -51,7 +51,7 @@ class Cloud:
         normals: (N, 3) float64 of length 1, or None.
         name: of the file, or of the shape.
         kind: "cloud" (points in the file), "mesh" or "brep" (sampled on its surface), "shape" (made here).
-        warnings: what the person should know, in words.
+        warnings: what the person should know.
         announced: points in the file, before any were left out; None where points were sampled.
     """
 
@@ -79,22 +79,22 @@ def read_cloud(
         seed: for the sampling, and for which points stay when there are too many.
         max_points: a larger cloud is thinned to this many while it is read.
         tessellate: path -> vertices (V, 3), faces (F, 3) for STEP and BREP; by default the sandboxed kernel.
-    Raises: PointCloudError: nothing usable there, and what to do about it.
+    Raises: PointCloudError: there is nothing usable in it, and what to do about it.
     """
     path = _existing_file(path)
     suffix = _known_suffix(path)
-    found = _read(path, suffix, max_points, seed, tessellate)
-    warnings = list(found.warnings)
-    if found.faces is not None and len(found.faces):
+    contents = _read(path, suffix, max_points, seed, tessellate)
+    warnings = list(contents.warnings)
+    if contents.faces is not None and len(contents.faces):
         kind = "brep" if suffix in BREP_SUFFIXES else "mesh"
-        _require_surface(found, path.name)
-        points, normals = sample_surface(found.points, found.faces, n_surface, seed)
+        _require_surface(contents, path.name)
+        points, normals = sample_surface(contents.points, contents.faces, n_surface, seed)
         announced = None
-    elif found.faces is not None and suffix in (*BREP_SUFFIXES, ".stl"):
+    elif contents.faces is not None and suffix in (*BREP_SUFFIXES, ".stl"):
         raise PointCloudError("{name} holds no triangles. A surface is needed: export the part again.", name=path.name)
     else:
-        kind, points, announced = "cloud", require_points_array(found.points, path.name), found.announced
-        normals, more = usable_normals(found.normals, path.name)
+        kind, points, announced = "cloud", require_points_array(contents.points, path.name), contents.announced
+        normals, more = usable_normals(contents.normals, path.name)
         warnings += more
         announced = len(points) if announced is None else announced
     require_distinct(points, path.name)
@@ -105,8 +105,8 @@ def read_cloud(
 def read_mesh(path: str | Path, *, tessellate: Tessellate | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Read the surface in a mesh file, a .ply with faces, or a STEP or BREP model.
 
-    Returns: vertices (V, 3) float64, RAW, and faces (F, 3) int64. A scene of several parts comes as one mesh.
-    Raises:  PointCloudError: no surface there, or a damaged one.
+    Returns: vertices (V, 3) float64, RAW, and faces (F, 3) int64. A scene of several parts comes as a single mesh.
+    Raises:  PointCloudError: there is no surface in it, or a damaged one.
     """
     path = _existing_file(path)
     suffix = _known_suffix(path)
@@ -116,11 +116,11 @@ def read_mesh(path: str | Path, *, tessellate: Tessellate | None = None) -> tupl
             name=path.name,
             suffixes=", ".join(MESH_SUFFIXES + BREP_SUFFIXES),
         )
-    found = _read(path, suffix, MAX_POINTS, 0, tessellate)
-    if found.faces is None or not len(found.faces):
+    contents = _read(path, suffix, MAX_POINTS, 0, tessellate)
+    if contents.faces is None or not len(contents.faces):
         raise PointCloudError("{name} holds points but no faces; a surface is needed.", name=path.name)
-    _require_surface(found, path.name)
-    return found.points, found.faces
+    _require_surface(contents, path.name)
+    return contents.points, contents.faces
 
 
 def _existing_file(path: str | Path) -> Path:
@@ -161,7 +161,7 @@ def _known_suffix(path: Path) -> str:
     return suffix
 
 
-def _read(path: Path, suffix: str, max_points: int, seed: int, tessellate: Tessellate | None) -> Found:
+def _read(path: Path, suffix: str, max_points: int, seed: int, tessellate: Tessellate | None) -> FileContents:
     try:
         if suffix in _CLOUD_READERS:
             return _CLOUD_READERS[suffix](path, RowCollector(path.name, max_points, seed))
@@ -172,7 +172,7 @@ def _read(path: Path, suffix: str, max_points: int, seed: int, tessellate: Tesse
         raise PointCloudError("{path} cannot be read: {error}.", path=path, error=error) from error
 
 
-def _read_brep(path: Path, suffix: str, tessellate: Tessellate | None) -> Found:
+def _read_brep(path: Path, suffix: str, tessellate: Tessellate | None) -> FileContents:
     """STEP and BREP through the kernel, after the checks that need no kernel."""
     data = path.read_bytes()
     if suffix == ".brep":
@@ -191,13 +191,13 @@ def _read_brep(path: Path, suffix: str, tessellate: Tessellate | None) -> Found:
 
         tessellate = shared_sandbox().tessellate
     vertices, faces = tessellate(path)
-    return Found(np.asarray(vertices, np.float64), faces=np.asarray(faces, np.int64))
+    return FileContents(np.asarray(vertices, np.float64), faces=np.asarray(faces, np.int64))
 
 
-def _require_surface(found: Found, name: str) -> None:
-    finite = np.isfinite(found.points).all(axis=1)
+def _require_surface(contents: FileContents, name: str) -> None:
+    finite = np.isfinite(contents.points).all(axis=1)
     require_finite(name, int(np.count_nonzero(~finite)), int(np.argmin(finite)) + 1, len(finite), Message("vertices"))
-    if not area_vectors(found.points, found.faces).any():
+    if not area_vectors(contents.points, contents.faces).any():
         raise PointCloudError(
-            "{name} has {n:,} triangles, all without area. A surface is needed.", name=name, n=len(found.faces)
+            "{name} has {n:,} triangles, all without area. A surface is needed.", name=name, n=len(contents.faces)
         )

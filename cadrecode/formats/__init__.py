@@ -1,1 +1,1 @@
-"""File formats to rows of numbers and meshes, and back: one file a format, and what they share."""
+"""Readers and writers of file formats, one file for each, and what they share."""

@@ -11,14 +11,14 @@ import numpy as np
 from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.columns import split_unnamed
 from cadrecode.formats.content import read_head, wrong_content
-from cadrecode.formats.rows import ROWS_PER_BLOCK, ZIP_ERRORS, Found, RowCollector, cut_short
+from cadrecode.formats.rows import ROWS_PER_BLOCK, ZIP_ERRORS, FileContents, RowCollector, cut_short
 
 NPZ_KEYS = ("points", "xyz", "vertices")  # looked for in this order
 _SAVE = Message("Save it with np.save as one plain array of numbers, shape (N, 3).")
 
 
-def read_npy(path: Path, collector: RowCollector) -> Found:
-    """Read one array of shape (N, 3) or (N, more), as split_unnamed understands its columns.
+def read_npy(path: Path, collector: RowCollector) -> FileContents:
+    """Read an array of shape (N, 3), or with more columns, which split_unnamed tells apart.
 
     Raises: PointCloudError: not a .npy, pickled, complex or structured, wrong shape, cut short.
     """
@@ -26,11 +26,11 @@ def read_npy(path: Path, collector: RowCollector) -> Found:
         if not file.peek(6).startswith(b"\x93NUMPY"):
             raise wrong_content(path, Message("a NumPy array"), Message("it does not begin with NumPy's signature"))
         _stream(file, path.stat().st_size, path.name, collector)
-    return _found(collector)
+    return _contents(collector)
 
 
-def read_npz(path: Path, collector: RowCollector) -> Found:
-    """Read the array named points, xyz or vertices, else the only one of shape (N, 3), and `normals` beside it.
+def read_npz(path: Path, collector: RowCollector) -> FileContents:
+    """Read the array named points, xyz or vertices, else the only array of shape (N, 3), and `normals` beside it.
 
     Raises: PointCloudError: not an .npz, no such array or several, or as read_npy.
     """
@@ -45,20 +45,21 @@ def read_npz(path: Path, collector: RowCollector) -> Found:
             key = _choose_key(archive, path.name)
             with archive.open(f"{key}.npy") as file:
                 _stream(file, archive.getinfo(f"{key}.npy").file_size, f"{path.name}[{key}]", collector)
-            found = _found(collector)
-            if found.normals is None and "normals.npy" in archive.namelist() and found.announced == len(found.points):
-                found.normals = _normals(archive, path.name, len(found.points))
+            contents = _contents(collector)
+            whole = contents.announced == len(contents.points)  # thinned points would not match the normals
+            if contents.normals is None and whole and "normals.npy" in archive.namelist():
+                contents.normals = _normals(archive, path.name, len(contents.points))
     except ZIP_ERRORS as error:
         raise PointCloudError(
             "{name} is a damaged archive ({error}). Copy or save it again.", name=path.name, error=error
         ) from error
-    return found
+    return contents
 
 
-def _found(collector: RowCollector) -> Found:
+def _contents(collector: RowCollector) -> FileContents:
     rows, warnings = collector.finish()
     points, normals, more = split_unnamed(rows, collector.name)
-    return Found(points, normals, announced=collector.seen, warnings=warnings + more)
+    return FileContents(points, normals, announced=collector.seen, warnings=warnings + more)
 
 
 def _normals(archive: zipfile.ZipFile, name: str, count: int) -> np.ndarray | None:
@@ -155,7 +156,7 @@ def _require_cloud(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
 
 
 def _stream(file: BinaryIO, size: int, name: str, collector: RowCollector) -> None:
-    """Hand the array in an open .npy of `size` bytes over to the collector, block by block."""
+    """Give the array in an open .npy file of `size` bytes to the collector, block by block."""
     (count, columns), fortran, dtype = _array_header(file, name)
     held = max(0, size - file.tell()) // dtype.itemsize
     if held < count * columns:  # in Fortran order, column after column, no row is whole before the last column begins

@@ -23,7 +23,7 @@ def locate(names: Sequence[str], file: str) -> tuple[list[int], list[int] | None
     """Where x, y, z and the normals stand among named columns.
 
     Returns: three indices, and three more or None.
-    Raises:  PointCloudError: there is no x, y or z, or one of them twice.
+    Raises:  PointCloudError: x, y or z is missing, or stands there twice.
     """
     cleaned = [clean_name(name) for name in names]
     missing = [aliases[0] for aliases in _AXES if not any(alias in cleaned for alias in aliases)]
@@ -53,7 +53,7 @@ def split_unnamed(rows: np.ndarray, file: str) -> tuple[np.ndarray, np.ndarray |
     """Tell coordinates, normals and the rest apart in (N, C) unnamed columns.
 
     The first three are x, y, z. Three columns after them (or after an intensity, or after colours) are normals when
-    their vectors have length 1; what is left is colour, intensity or something unknown, and plays no part.
+    their vectors have length 1. Other columns (colour, intensity, unknown) are ignored.
 
     Returns: (N, 3) points, (N, 3) normals or None, warnings.
     Raises:  PointCloudError: fewer than three columns.
@@ -88,7 +88,7 @@ def _are_normals(points: np.ndarray, vectors: np.ndarray) -> bool:
     unit = np.abs(np.linalg.norm(vectors, axis=1) - 1.0) < _UNIT_TOLERANCE
     if unit.mean() < 0.95:  # a few points without a normal are common, written as 0 0 0
         return False
-    # one pure colour for a whole solid, 1 0 0 for red, also has length 1
+    # a pure colour for a whole solid, 1 0 0 for red, also has length 1
     all_one_colour = (vectors == vectors[0]).all() and (vectors[0] >= 0).all()
     return not (all_one_colour and np.ptp(points, axis=0).min() > 0)
 
@@ -96,7 +96,7 @@ def _are_normals(points: np.ndarray, vectors: np.ndarray) -> bool:
 def usable_normals(normals: np.ndarray | None, file: str) -> tuple[np.ndarray | None, list[str]]:
     """Normals scaled to length 1, or None with a warning where some have no direction.
 
-    Programs that know no normals write zeros for all of them: that is a cloud without normals, and no news.
+    Programs that know no normals write zeros for all of them: that is a cloud without normals, and needs no warning.
     """
     if normals is None or not normals.any():
         return None, []

@@ -58,17 +58,19 @@ def describe(head: bytes) -> tuple[str, str | None] | None:
 def wrong_content(path: Path, wanted: str, detail: str = "") -> PointCloudError:
     """The error for a file that is not what its suffix says.
 
-    Args: wanted: what it should be, "a PLY file"; detail: what was looked for and not found.
+    Args:
+        wanted: what it should be, "a PLY file".
+        detail: what it lacks.
     """
-    found = describe(read_head(path))
-    if found is None:
+    content = describe(read_head(path))
+    if content is None:
         return PointCloudError(
             "{name} is not {wanted}{detail}. Export it again.",
             name=path.name,
             wanted=wanted,
             detail=Message(": {detail}", detail=detail) if detail else "",
         )
-    name, suffix = found
+    name, suffix = content
     advice = (
         Message("Rename it to {stem}{suffix}.", stem=path.stem, suffix=suffix)
         if suffix

@@ -8,10 +8,10 @@ import numpy as np
 
 from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.content import read_head, wrong_content
-from cadrecode.formats.rows import ROWS_PER_BLOCK, Found, RowCollector, cut_short
+from cadrecode.formats.rows import ROWS_PER_BLOCK, FileContents, RowCollector, cut_short
 
 
-def read_las(path: Path, collector: RowCollector) -> Found:
+def read_las(path: Path, collector: RowCollector) -> FileContents:
     """Read the scaled coordinates of an uncompressed LAS file.
 
     Raises: PointCloudError: not a LAS, compressed, a damaged header, fewer points than announced.
@@ -40,4 +40,4 @@ def read_las(path: Path, collector: RowCollector) -> Found:
             "{name} has a damaged LAS header ({error}). The file may be cut short.", name=path.name, error=error
         ) from error
     rows, warnings = collector.finish()
-    return Found(rows, announced=collector.seen, warnings=warnings)
+    return FileContents(rows, announced=collector.seen, warnings=warnings)

@@ -12,7 +12,9 @@ MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
 def write_3mf(path: Path, vertices: np.ndarray, faces: np.ndarray, unit: str = "mm") -> Path:
     """A 3MF file, in millimetres whatever `unit` is: the format's default, and all that some slicers look at.
 
-    Args: vertices: (n, 3) float in `unit`; faces: (m, 3) int, facing outwards.
+    Args:
+        vertices: (n, 3) float in `unit`.
+        faces: (m, 3) int, facing outwards.
     """
     import trimesh  # a second; only where it is needed
 

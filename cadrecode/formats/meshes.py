@@ -10,7 +10,7 @@ import numpy as np
 from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.content import describe, wrong_content
 from cadrecode.formats.polygons import fan, require_indices
-from cadrecode.formats.rows import Found, cut_short
+from cadrecode.formats.rows import FileContents, cut_short
 from cadrecode.geometry import weld
 
 _STL_HEADER, _STL_TRIANGLE = 84, 50  # bytes
@@ -18,14 +18,14 @@ _STL_ROW = np.dtype([("normal", "<f4", (3,)), ("corners", "<f4", (3, 3)), ("attr
 _VERTEX = re.compile(rb"\bvertex\s+(\S+)\s+(\S+)\s+(\S+)", re.IGNORECASE)
 
 
-def read_stl(path: Path) -> Found:
+def read_stl(path: Path) -> FileContents:
     """Read binary or ASCII STL; equal corners become one vertex.
 
     Raises: PointCloudError: neither of both, or fewer triangles than announced.
     """
     data = path.read_bytes()
     announced = int.from_bytes(data[80:84], "little") if len(data) >= _STL_HEADER else -1
-    if len(data) != _STL_HEADER + _STL_TRIANGLE * announced:  # the one sure sign of a binary file: its size
+    if len(data) != _STL_HEADER + _STL_TRIANGLE * announced:  # only its size tells a binary file surely
         if _looks_ascii(data):
             return _ascii_stl(path.name, data)
         if announced < 0 or describe(data[:2048]) is not None or b"\x00" not in data[:4096]:
@@ -41,7 +41,7 @@ def read_stl(path: Path) -> Found:
         text = "{name} goes on for {rest:,} bytes after the triangles it announces; they were not read."
         warnings.append(Message(text, name=path.name, rest=rest))
     vertices, corners = weld(np.frombuffer(data, _STL_ROW, announced, _STL_HEADER)["corners"].reshape(-1, 3))
-    return Found(vertices, faces=corners.reshape(-1, 3), warnings=warnings)
+    return FileContents(vertices, faces=corners.reshape(-1, 3), warnings=warnings)
 
 
 def _looks_ascii(data: bytes) -> bool:
@@ -49,7 +49,7 @@ def _looks_ascii(data: bytes) -> bool:
     return head.startswith(b"solid") and b"\x00" not in head and (b"facet" in data[:4096].lower() or len(data) < 256)
 
 
-def _ascii_stl(name: str, data: bytes) -> Found:
+def _ascii_stl(name: str, data: bytes) -> FileContents:
     lowered = data.lower()
     ends = len(re.findall(rb"\bendfacet\b", lowered))
     facets = len(re.findall(rb"\bfacet\b", lowered))
@@ -76,7 +76,7 @@ def _ascii_stl(name: str, data: bytes) -> Found:
             "{name} has a corner that is not three numbers ({error}). Export it again.", name=name, error=error
         ) from error
     vertices, numbers = weld(points)
-    return Found(vertices, faces=numbers.reshape(-1, 3))
+    return FileContents(vertices, faces=numbers.reshape(-1, 3))
 
 
 def _text_lines(path: Path, wanted: str) -> list[str]:
@@ -86,7 +86,7 @@ def _text_lines(path: Path, wanted: str) -> list[str]:
     return data.decode("utf-8", errors="replace").splitlines()
 
 
-def read_obj(path: Path) -> Found:
+def read_obj(path: Path) -> FileContents:
     """Read the vertices and faces of a Wavefront OBJ; materials and texture play no part.
 
     Raises: PointCloudError: neither vertices nor faces, a line that cannot be read, vertices that do not exist.
@@ -123,10 +123,10 @@ def read_obj(path: Path) -> Found:
     points = np.array(vertices)
     faces = fan([np.array(p) for p in polygons])
     require_indices(faces, len(points), path.name)
-    return Found(points, faces=faces)
+    return FileContents(points, faces=faces)
 
 
-def read_off(path: Path) -> Found:
+def read_off(path: Path) -> FileContents:
     """Read an OFF mesh, also with colours or normals (COFF, NOFF).
 
     Raises: PointCloudError: not an OFF, fewer vertices or faces than announced, vertices that do not exist.
@@ -153,7 +153,7 @@ def read_off(path: Path) -> Found:
     _require_rows(path.name, n_faces, len(face_rows), face_rows, None, "faces")
     faces = fan([np.array([int(w) for w in words[1 : 1 + int(words[0])]]) for _, words in face_rows])
     require_indices(faces, len(points), path.name)
-    return Found(points, faces=faces)
+    return FileContents(points, faces=faces)
 
 
 def _require_rows(name: str, announced: int, held: int, rows: list, columns: int | None, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Lines of text to rows of numbers, with the line at fault when one is not."""
+"""Lines of text to rows of numbers, with the number of the line that is not a row."""
 
 from __future__ import annotations
 
@@ -116,5 +116,5 @@ def _is_number(text: str) -> bool:
 
 
 def is_number_row(cells: Sequence[str]) -> bool:
-    """Every cell is a number, and there is at least one."""
+    """There are cells, and each is a number."""
     return bool(cells) and all(_is_number(cell) for cell in cells)

@@ -18,7 +18,7 @@ from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.columns import locate
 from cadrecode.formats.content import wrong_content
 from cadrecode.formats.number_lines import BadLine, blocks_of, parse_lines
-from cadrecode.formats.rows import ROWS_PER_BLOCK, Found, RowCollector, cut_short
+from cadrecode.formats.rows import ROWS_PER_BLOCK, FileContents, RowCollector, cut_short
 
 _KEYS = ("version", "fields", "columns", "size", "type", "count", "width", "height", "viewpoint", "points", "data")
 _COUNT_LIMIT = 1 << 20  # numbers in one field of one point
@@ -38,7 +38,7 @@ class Header:
     lines: int
 
 
-def read_pcd(path: Path, collector: RowCollector) -> Found:
+def read_pcd(path: Path, collector: RowCollector) -> FileContents:
     """Read a PCD cloud.
 
     Raises: PointCloudError: not a PCD, a broken header, fewer points than announced, damaged compression.
@@ -54,7 +54,7 @@ def read_pcd(path: Path, collector: RowCollector) -> Found:
         else:
             _read_compressed(path.name, file, header, wanted, collector)
     rows, warnings = collector.finish()
-    return Found(rows[:, :3], rows[:, 3:6] if normals else None, announced=collector.seen, warnings=warnings)
+    return FileContents(rows[:, :3], rows[:, 3:6] if normals else None, announced=collector.seen, warnings=warnings)
 
 
 def _header(path: Path, file: BinaryIO) -> Header:

@@ -17,7 +17,7 @@ from cadrecode.formats.columns import locate
 from cadrecode.formats.content import wrong_content
 from cadrecode.formats.number_lines import BadLine, blocks_of, parse_lines
 from cadrecode.formats.polygons import fan, fan_rows, require_indices
-from cadrecode.formats.rows import ROWS_PER_BLOCK, Found, RowCollector, cut_short
+from cadrecode.formats.rows import ROWS_PER_BLOCK, FileContents, RowCollector, cut_short
 
 _TYPES = {
     "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4",
@@ -55,7 +55,7 @@ class Element:
         return np.dtype([(str(i), order + p.type) for i, p in enumerate(self.properties)])
 
 
-def read_ply(path: Path, collector: RowCollector) -> Found:
+def read_ply(path: Path, collector: RowCollector) -> FileContents:
     """Read a PLY file; `faces` is set when it has any.
 
     Raises: PointCloudError: not a PLY, a broken header, fewer points or faces than announced, wrong face indices.
@@ -96,7 +96,7 @@ def read_ply(path: Path, collector: RowCollector) -> Found:
     if faces is not None:
         require_indices(faces, len(rows), path.name)
     normals = rows[:, 3:6] if rows.shape[1] == 6 else None
-    return Found(rows[:, :3], normals, faces, collector.seen, warnings + more)
+    return FileContents(rows[:, :3], normals, faces, collector.seen, warnings + more)
 
 
 def _header(path: Path, file: BinaryIO) -> tuple[str, list[Element], int]:
@@ -205,7 +205,7 @@ class _Binary:
                 continue
 
     def _uniform(self, element: Element) -> np.ndarray | None:
-        """All records at once when every list is as long as in the first one, or None (then the place is as before)."""
+        """All records at once, where every list is as long as in the first record; else None, with the file rewound."""
         start = self.file.tell()
         first = next(self._records(Element(element.name, 1, element.properties), announced=element.count))
         fields = []
@@ -252,7 +252,7 @@ class _Binary:
 
 
 class _Ascii:
-    """Reads the elements of a text PLY, one line a record."""
+    """Reads the elements of a text PLY, a line for each record."""
 
     def __init__(self, name: str, file: BinaryIO, header_lines: int):
         self.name, self.header_lines = name, header_lines
@@ -310,10 +310,10 @@ class _Ascii:
                 if p.count_type:
                     count, at = int(words[at]), at + 1
                 if i == wanted:
-                    found = np.array(words[at : at + count], dtype=np.int64)
-                    if len(found) != count:
+                    corners = np.array(words[at : at + count], dtype=np.int64)
+                    if len(corners) != count:
                         raise IndexError
-                    return found
+                    return corners
                 at += count
         except (IndexError, ValueError, OverflowError) as error:
             if done == element.count - 1 or not self.file.read(1):

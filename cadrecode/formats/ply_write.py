@@ -1,4 +1,4 @@
-"""Points and what is known of each, as a binary PLY file that MeshLab and CloudCompare open."""
+"""Points and properties of each, as a binary PLY file that MeshLab and CloudCompare open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every reader hands back, and the one place where rows of numbers are checked, counted and thinned."""
+"""What every reader returns, and where rows of numbers are checked, counted and thinned."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplement
 
 
 @dataclass
-class Found:
-    """What a file holds, before it is judged.
+class FileContents:
+    """What a file holds, before the checks of `cloud.read`.
 
     Args:
         points: (N, 3) float64, RAW.
@@ -36,7 +36,7 @@ class Found:
 
 
 class RowCollector:
-    """Takes a file block by block, in one pass, and keeps at most `max_points` rows of it.
+    """Takes a file block by block, in a single pass, and keeps at most `max_points` rows of it.
 
     Every row draws a random key; the rows with the smallest keys stay. So the choice is uniform over a file whose
     length nobody knows, and the same for the same seed.
@@ -68,12 +68,12 @@ class RowCollector:
 
     def _thin(self) -> None:
         rows, keys = np.concatenate(self._rows), np.concatenate(self._keys)
-        largest_kept = np.partition(keys, self.max_points - 1)[self.max_points - 1]
-        kept = np.flatnonzero(keys <= largest_kept)[: self.max_points]
-        self._rows, self._keys, self._held = [rows[kept]], [keys[kept]], len(kept)
+        largest = np.partition(keys, self.max_points - 1)[self.max_points - 1]
+        stay = np.flatnonzero(keys <= largest)[: self.max_points]
+        self._rows, self._keys, self._held = [rows[stay]], [keys[stay]], len(stay)
 
     def finish(self) -> tuple[np.ndarray, list[str]]:
-        """The rows kept, (N, C) float64 in file order, and a warning if some were left out.
+        """The rows that stay, (N, C) float64 in file order, and a warning if some were left out.
 
         Raises: PointCloudError: no rows, or NaN or infinite coordinates.
         """

@@ -1,4 +1,4 @@
-"""Scenes of many parts, .glb and .3mf, through trimesh: every part in its place, joined to one mesh."""
+"""Scenes of many parts, .glb and .3mf, through trimesh: all parts in their places, joined to a single mesh."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.content import wrong_content
 from cadrecode.formats.polygons import require_indices
-from cadrecode.formats.rows import ZIP_ERRORS, Found
+from cadrecode.formats.rows import ZIP_ERRORS, FileContents
 
 _GLTF_TRIANGLES = (4, 5, 6)  # triangles, strips, fans
 # extensions that change how a part looks, not where its surface is
@@ -29,7 +29,7 @@ _HARMLESS = (
 _UNPACKED_LIMIT = 1 << 31  # bytes; a small archive can unpack to more than any memory
 
 
-def read_glb(path: Path) -> Found:
+def read_glb(path: Path) -> FileContents:
     """Read a binary glTF 2 scene. RAW units and axes are the file's (glTF means metres, Y up).
 
     Raises: PointCloudError: not a GLB, cut short, geometry packed in a way that is not supported, no surface.
@@ -103,7 +103,7 @@ def _require_plain_geometry(name: str, tree: dict) -> None:
                 )
 
 
-def read_3mf(path: Path) -> Found:
+def read_3mf(path: Path) -> FileContents:
     """Read a 3MF package. RAW units are the file's numbers.
 
     Raises: PointCloudError: not a 3MF, cut short, damaged, no surface.
@@ -144,7 +144,7 @@ def read_3mf(path: Path) -> Found:
     return _join(path.name, data, "3mf")
 
 
-def _join(name: str, data: bytes, kind: str) -> Found:
+def _join(name: str, data: bytes, kind: str) -> FileContents:
     import trimesh  # half a second: only scenes need it
 
     try:
@@ -163,10 +163,10 @@ def _join(name: str, data: bytes, kind: str) -> Found:
         clouds = [part.vertices for part in parts if isinstance(part, trimesh.PointCloud)]
         if clouds:
             points = np.concatenate(clouds).astype(np.float64)
-            return Found(points, faces=np.empty((0, 3), np.int64), announced=len(points))
+            return FileContents(points, faces=np.empty((0, 3), np.int64), announced=len(points))
         raise PointCloudError("{name} holds no surface and no points: the scene is empty.", name=name)
     starts = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes])
     faces = np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts)]).astype(np.int64)
     vertices = np.concatenate([mesh.vertices for mesh in meshes]).astype(np.float64)
     require_indices(faces, len(vertices), name)
-    return Found(np.array(vertices), faces=np.array(faces))
+    return FileContents(np.array(vertices), faces=np.array(faces))

@@ -1,4 +1,4 @@
-"""Text clouds: .txt .xyz .pts .csv. Separators, a header row, a point count and decimal commas are found by looking."""
+"""Text clouds: .txt .xyz .pts .csv. Separators, header row, point count and decimal commas are recognised."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.columns import clean_name, locate, split_unnamed
 from cadrecode.formats.content import describe, read_head, wrong_content
 from cadrecode.formats.number_lines import BadLine, blocks_of, is_number_row, parse_lines
-from cadrecode.formats.rows import Found, RowCollector, cut_short
+from cadrecode.formats.rows import FileContents, RowCollector, cut_short
 
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 _PREAMBLE_LINES = 64  # comments, a header and a count stand at the very top
@@ -38,7 +38,7 @@ class Layout:
     decimal_comma: bool
 
 
-def read_table(path: Path, collector: RowCollector) -> Found:
+def read_table(path: Path, collector: RowCollector) -> FileContents:
     """Read a text cloud.
 
     Raises: PointCloudError: not text, wrong columns, a word among the numbers, fewer or more rows than announced.
@@ -66,7 +66,7 @@ def read_table(path: Path, collector: RowCollector) -> Found:
     else:
         points, normals, more = split_unnamed(rows, path.name)
         warnings += more
-    return Found(points, normals, announced=collector.seen, warnings=warnings)
+    return FileContents(points, normals, announced=collector.seen, warnings=warnings)
 
 
 def _encoding(path: Path) -> str:

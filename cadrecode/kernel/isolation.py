@@ -1,4 +1,4 @@
-"""What the operating system refuses to a job, whatever its code says. Standard library only, no CadQuery.
+"""What the operating system refuses to a job, whatever its code does. Standard library only, no CadQuery.
 
 `confine` is called in the job's own process, after the fork and before the program. Each layer fails softly, because
 none exists everywhere; `probe` then tries the forbidden things and reports what really holds.
@@ -24,9 +24,7 @@ except ImportError:  # Windows has no resource limits: the wall clock and the ki
 
 FILE_MB = 256  # largest file that a job may write
 OPEN_FILES = 64
-PROCESSES = (
-    4096  # of the whole user: stops a fork bomb where seccomp is missing. Root is exempt from it, seccomp is not
-)
+PROCESSES = 4096  # of the whole user: stops a fork bomb where seccomp is missing (root is exempt from this limit)
 
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 1, 24, 38, 22
 _SECCOMP_MODE_FILTER = 2
@@ -53,7 +51,7 @@ def confine(folder: Path, seconds: float, memory_mb: int) -> None:
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when the one that forked it dies (Linux; elsewhere the CPU limit ends it)."""
+    """Have the kernel kill this process when its parent dies (Linux; elsewhere the CPU limit ends it)."""
     if sys.platform == "linux":
         parent = os.getppid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -132,7 +130,7 @@ def _restrict_files(libc: ctypes.CDLL, folder: Path) -> bool:
         return False
     write = _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_FILE | _REMOVE_DIR | _MAKE_DIR | _MAKE_REG | _TRUNCATE
     rules = {str(folder): write & handled}
-    # Python and CadQuery load parts of themselves late. Not all of sys.path: the checkout, with one's runs, is in it
+    # Python and CadQuery load parts of themselves late. Not all of sys.path: the checkout is in it, with the runs
     packages = (entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages"))
     libraries = {sys.prefix, sys.base_prefix, os.path.dirname(__file__), *packages}
     rules |= {path: _READ_FILE | _READ_DIR for path in (*libraries, *FONT_FOLDERS) if os.path.isdir(path)}
@@ -156,7 +154,7 @@ def _filter_system_calls(libc: ctypes.CDLL) -> bool:
 
 
 def _seccomp_program(machine: str, pid: int) -> bytes:
-    """A BPF program: most system calls pass, the ones in syscalls.DENIED fail with EPERM.
+    """A BPF program: most system calls pass, those in syscalls.DENIED fail with EPERM.
 
     Threads may be made (OpenCASCADE does), processes may not; a signal may be sent to this process only (abort does).
     """
@@ -195,7 +193,7 @@ def _seccomp_program(machine: str, pid: int) -> bytes:
 def probe(folder: Path, memory_mb: int) -> list[str]:
     """Try, in an already confined process, what must not work.
 
-    Returns: the names of the layers that held: "landlock" for files, "seccomp" for network, processes and signals.
+    Returns: the names of the layers that hold: "landlock" for files, "seccomp" for network, processes and signals.
     """
     held = []
     if sys.platform != "win32" and set(os.environ) <= _SMALL_ENVIRONMENT:
@@ -217,18 +215,10 @@ def probe(folder: Path, memory_mb: int) -> list[str]:
     return held
 
 
-_SMALL_ENVIRONMENT = frozenset(
-    [
-        "PYTHONPATH",
-        "PYTHONUTF8",
-        "HOME",
-        "TMPDIR",
-        "LC_CTYPE",
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MALLOC_ARENA_MAX",
-    ]
-)
+_SMALL_ENVIRONMENT = {
+    *("PYTHONPATH", "PYTHONUTF8", "HOME", "TMPDIR", "LC_CTYPE"),
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX"),
+}
 
 
 def _succeeds(attempt) -> bool:

@@ -1,4 +1,4 @@
-"""One job, in its own confined process: run a program or read a file; leave result.json and files in its folder.
+"""A job in its own confined process: run a program or read a file; leave result.json and files in its folder.
 
 Nothing here is trusted by the parent: it reads the JSON as data and opens the files itself.
 """
@@ -23,8 +23,9 @@ def run(order: dict, folder: Path) -> None:
     """Do what the order says and write `result.json`. The process is confined already.
 
     Args:
-        order: kind "program" (code, exports, unit, name), "mesh" (source: a file name in the folder) or "probe"
-            (memory_mb); seconds for all.
+        order: its kind is "program" (with code, exports, unit, name), "mesh" (with source, a file name in the folder)
+            or "probe" (with memory_mb); all have seconds.
+        folder: where the job reads and writes.
     """
     faulthandler.enable()  # a crash or a timeout leaves the program's line in stderr.txt
     faulthandler.dump_traceback_later(order["seconds"] * 0.9)
@@ -48,16 +49,16 @@ def _run_program(order: dict, folder: Path) -> dict:
     except BaseException as error:
         namespace.clear()  # after a MemoryError, room to report it
         return _failure(error, _line_of(error))
-    held = [name for name in SHAPE_NAMES if name in namespace]
-    if not held:
+    name = next((name for name in SHAPE_NAMES if name in namespace), None)
+    if name is None:
         return {"outcome": "no shape", "detail": "the program does not assign r (or result)"}
-    value = namespace[held[0]]
+    value = namespace[name]
     shapes = solids.shapes_in(value)
     if shapes is None:
         kind = type(value).__name__
-        return {"outcome": "no shape", "detail": f"{held[0]} is a {kind}, not a Workplane or a Shape"}
+        return {"outcome": "no shape", "detail": f"{name} is a {kind}, not a Workplane or a Shape"}
     try:
-        return _judge(shapes, held[0], order, folder)
+        return _judge(shapes, name, order, folder)
     except Exception as error:  # OpenCASCADE gives up while measuring or writing: the shape is at fault
         result = _failure(error, None)
         if result["outcome"] == "raised":
@@ -66,7 +67,7 @@ def _run_program(order: dict, folder: Path) -> dict:
 
 
 def _judge(shapes: list[cq.Shape], name: str, order: dict, folder: Path) -> dict:
-    shape, count = solids.as_one(shapes)
+    shape, count = solids.joined(shapes)
     if shape is None:
         kinds = ", ".join(sorted({item.ShapeType() for item in shapes})) or "nothing"
         return {"outcome": "empty", "detail": f"{name} holds no solid ({kinds})"}
@@ -127,7 +128,7 @@ def _failure(error: BaseException, line: int | None) -> dict:
 
 
 def _line_of(error: BaseException) -> int | None:
-    """The deepest line of the *program*: below it come CadQuery's own."""
+    """The deepest line of the *program*; the lines below it are CadQuery's."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == PROGRAM]
     return lines[-1] if lines else None
 

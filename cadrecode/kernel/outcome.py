@@ -1,4 +1,4 @@
-"""How a job ended: the names for it, and how they are read from what the job left behind."""
+"""How a job ended, read from what it left behind."""
 
 import json
 import os
@@ -38,10 +38,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Execution:
-    """The end of one program.
+    """How a program ended.
 
     Lengths are the program's own numbers: `volume` in units cubed, `bounding_box` tight, three minima, three maxima.
-    `line` is the program's line at fault, where one is known; `files` holds an ok program's exports by kind.
+    `line` is the program's line at fault, None where it is not known; `files` holds an ok program's exports by kind.
     """
 
     outcome: Outcome
@@ -64,7 +64,7 @@ class End:
     """How a job's process ended, as its parent saw it.
 
     `status` is an exit code or minus a signal, or LOST when its worker died; `late`: it was killed for its time;
-    `grown_mb`: the most memory that it took on top of what it was born with, 0 where the OS does not tell.
+    `grown_mb`: the most memory that it took on top of what it had at its fork, 0 where the OS does not tell.
     """
 
     status: int | None
@@ -76,7 +76,7 @@ class End:
 class Remains:
     """What a job left in its folder. The program may have written any of it: trust none.
 
-    `limit_seconds` and `limit_mb` are what it had, `seconds` what it took.
+    `limit_seconds` and `limit_mb` are what it was allowed, `seconds` is what it took.
     """
 
     folder: Path
@@ -96,16 +96,16 @@ class Remains:
         if self.end.status != 0:
             return self._violent_end()
         try:
-            said = json.loads(self._open("result.json").decode())
+            result = json.loads(self._open("result.json").decode())
             return Execution(
-                outcome=Outcome(said["outcome"]),
-                detail=str(said.get("detail", "")),
-                line=said.get("line"),
+                outcome=Outcome(result["outcome"]),
+                detail=str(result.get("detail", "")),
+                line=result.get("line"),
                 seconds=self.seconds,
-                volume=said.get("volume"),
-                bounding_box=tuple(map(float, said["bounding_box"])) if said.get("bounding_box") else None,
-                solids=int(said.get("solids", 0)),
-                valid=said.get("valid") is True,
+                volume=result.get("volume"),
+                bounding_box=tuple(map(float, result["bounding_box"])) if result.get("bounding_box") else None,
+                solids=int(result.get("solids", 0)),
+                valid=result.get("valid") is True,
             )
         except (OSError, ValueError, KeyError, TypeError):
             return self._end(Outcome.CRASHED, Message("it ended without a readable result"))
@@ -172,5 +172,5 @@ class Remains:
 
     def _line_of_dump(self) -> int | None:
         """The program's line in the last traceback of faulthandler, which puts the innermost call first."""
-        found = _DUMP_LINE.search(self._stderr().rpartition("most recent call first")[2])
-        return int(found[1]) if found else None
+        match = _DUMP_LINE.search(self._stderr().rpartition("most recent call first")[2])
+        return int(match[1]) if match else None

@@ -25,9 +25,9 @@ class Worker:
     """A warm child process with CadQuery in it.
 
     Args:
-        fork: False makes it behave as where the OS cannot fork: one job, then it ends.
+        fork: False makes it behave as where the OS cannot fork: it ends after a single job.
     Raises:
-        KernelError: it did not start, with what it said.
+        KernelError: it did not start, with the last line of its log.
     """
 
     def __init__(self, fork: bool = True):
@@ -54,9 +54,9 @@ class Worker:
                 "The CAD kernel was not ready after {seconds} s. Try again.", seconds=START_SECONDS
             ) from None
         except EOFError:
-            said = (self.home / "log.txt").read_text(errors="replace").strip().splitlines()
+            log_lines = (self.home / "log.txt").read_text(errors="replace").strip().splitlines()
             self.close()
-            reason = said[-1] if said else Message("exit code {code}", code=self._process.returncode)
+            reason = log_lines[-1] if log_lines else Message("exit code {code}", code=self._process.returncode)
             raise KernelError(
                 "The CAD kernel did not start: {reason}. It needs cadquery: pip install -r requirements.txt",
                 reason=reason,
@@ -81,7 +81,7 @@ class Worker:
         return None
 
     def wait(self, job_id: int, seconds: float) -> End:
-        """Wait for a job, at most so long, then kill it."""
+        """Wait for a job, at most `seconds`, then kill it."""
         ended = self._jobs[job_id][1]
         try:
             return ended.result(seconds)
@@ -144,7 +144,7 @@ class Worker:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """All that the child sees of ours: where Python finds its modules. One thread each, so that a fork is safe."""
+    """The child's environment: where Python finds its modules, and a single thread, so that forks are safe."""
     system = {name: os.environ[name] for name in ("SYSTEMROOT", "SYSTEMDRIVE") if name in os.environ}  # Windows
     return system | {
         "PYTHONPATH": os.pathsep.join([str(IMPORT_ROOT), *(entry for entry in sys.path if os.path.isdir(entry))]),

@@ -1,8 +1,8 @@
-"""What a program may say. Read from its syntax tree before anything runs.
+"""What a program may contain, read from its syntax tree before anything runs.
 
 An import allow-list alone is useless (`cq.exporters.os.system` needs no import), so every *attribute name* must be
 known. Names reach nothing but the program's own variables, a reduced set of builtins, cadquery and math.
-This is the first wall of several: isolation.py is what holds when this one does not.
+This is the first layer of several: isolation.py holds where it does not.
 """
 
 import ast
@@ -106,7 +106,7 @@ _SYNTAX_WORDS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a text is not run: `syntax` tells a slip of the pen from a construct that is not allowed."""
+    """Why a text is not run. `syntax`: it is not Python; else it holds a construct that is not allowed."""
 
     syntax: bool
     detail: str
@@ -141,8 +141,8 @@ def check(code: str) -> Fault | None:
         return Fault(True, Message("the program is nested too deeply to be read"), None)
     except ValueError as error:  # half a surrogate pair, a null byte
         return Fault(True, str(error), None)
-    except _Forbidden as found:
-        return Fault(False, at_line(found.what, found.line), found.line)
+    except _Forbidden as fault:
+        return Fault(False, at_line(fault.what, fault.line), fault.line)
     return None
 
 
@@ -212,7 +212,7 @@ def _check_annotation(node: ast.arg | ast.AnnAssign | ast.FunctionDef) -> None:
 
 
 def _check_names(tree: ast.Module) -> None:
-    """Builtins outside of the safe set are named, unless the program gives the word a meaning of its own."""
+    """Refuse builtins outside of the safe set, unless the program gives the name a meaning of its own."""
     bound = {
         name
         for node in ast.walk(tree)

@@ -1,4 +1,4 @@
-"""Run CadQuery text where it can do no harm, and say how it ended. The app's side; the other side is worker.py."""
+"""Run CadQuery text where it can do no harm, and report how it ended. The app's side; the child's is worker.py."""
 
 import atexit
 import logging
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Sandbox:
-    """A warm OpenCASCADE behind walls. Safe to use from several threads; two jobs run at a time, others wait.
+    """A warm OpenCASCADE that is confined. Safe to use from several threads; two jobs run at a time, others wait.
 
     Args:
         seconds: Wall-clock limit of a program, its exports included.
@@ -52,12 +52,12 @@ class Sandbox:
         self.close()
 
     def warm(self) -> None:
-        """Begin to load CadQuery in the background, so that the first program need not wait. Returns at once."""
+        """Load CadQuery in the background, so that the first program need not wait. Returns at once."""
 
         def load() -> None:
             try:
                 self._warm_worker()
-            except KernelError as error:  # whoever runs a program next gets it as an error
+            except KernelError as error:  # the next program that is run raises it
                 log.warning("%s", error)
 
         threading.Thread(target=load, name="cadrecode-kernel-warm", daemon=True).start()
@@ -72,7 +72,7 @@ class Sandbox:
         name: str = "part",
         unit: str = "mm",
     ) -> Execution:
-        """Check a program, run it, measure the solid that it leaves in `r` (or `result`), write the files asked for.
+        """Check a program, run it, measure the solid that it leaves in `r` (or `result`), and write `exports`.
 
         Args:
             code: CadQuery text. Anything may be in it; how it ends is the outcome, never an exception.
@@ -80,7 +80,7 @@ class Sandbox:
             exports: Of "step", "stl", "glb". STL and GLB hold the program's numbers; STEP also says their unit.
             seconds: Wall-clock limit instead of the sandbox's own.
             name: File name without suffix, and the part's name in STEP.
-            unit: What one unit of the program's numbers is: "mm", "cm", "m" or "inch".
+            unit: The length of 1 in the program's numbers: "mm", "cm", "m" or "inch".
         Raises:
             KernelError: CadQuery cannot be started, or the folder cannot be written.
             ValueError: an export, a unit or a name that does not exist.
@@ -138,14 +138,14 @@ class Sandbox:
         return vertices, facets
 
     def layers(self) -> list[str]:
-        """The walls that stand on this machine, each tried out in a real job. Loads CadQuery if it is not warm yet."""
+        """The layers that hold on this machine, each tried out in a real job. Loads CadQuery if it is not warm yet."""
         if self._layers is None:
             with self._job({"kind": "probe"}, 20, self.memory_mb) as ended:
                 self._layers = ["attribute allow-list", "separate process", "time limit", *ended.layers()]
         return list(self._layers)
 
     def confined(self) -> bool:
-        """Whether the operating system itself holds a program: files by Landlock, network and processes by seccomp."""
+        """Whether the operating system confines programs: files by Landlock, network and processes by seccomp."""
         return {"landlock", "seccomp"} <= set(self.layers())
 
     def close(self) -> None:
@@ -156,7 +156,7 @@ class Sandbox:
                 self._worker = None
 
     def _warm_worker(self, take: bool = False) -> Worker:
-        """The living worker, started if need be. With `take`, one that can do a single job only is the caller's own."""
+        """The living worker, started if need be. With `take`, a worker of a single job becomes the caller's own."""
         with self._lock:
             if self._worker is not None and not self._worker.alive:
                 log.warning("The CAD kernel's process died; starting another.")
@@ -171,10 +171,10 @@ class Sandbox:
     def _job(
         self, order: dict, seconds: float, memory_mb: int, inputs: dict[str, Path] | None = None
     ) -> Iterator[Remains]:
-        """Do one job in a folder of its own, which lives as long as the `with` block. `inputs` are copied into it."""
+        """Do a job in a folder of its own, which lives as long as the `with` block. `inputs` are copied into it."""
         order = order | {"seconds": seconds, "memory_mb": memory_mb}
         with self._slots:
-            for _ in range(2):  # a worker may die between being looked at and being asked
+            for _ in range(2):  # a worker may die between this check and the start
                 worker = self._warm_worker(take=True)
                 try:
                     folder = Path(tempfile.mkdtemp(prefix="job-", dir=worker.home))
@@ -217,7 +217,7 @@ _shared_lock = threading.Lock()
 
 
 def shared_sandbox() -> Sandbox:
-    """The process's one warm sandbox, made at first use and closed at exit. Safe to call from several threads."""
+    """The warm sandbox of this process, made at first use and closed at exit. Safe to call from several threads."""
     global _shared, _shared_owner
     with _shared_lock:
         if _shared is None or _shared_owner != os.getpid():  # a fork of ours must not talk into the same pipe

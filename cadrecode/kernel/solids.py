@@ -1,4 +1,4 @@
-"""What is done with a finished shape: find it, measure it, mesh it, write it. Imported in the sandbox's child only."""
+"""Finished shapes: find, measure, mesh and write them. Imported in the sandbox's child only."""
 
 import json
 import struct
@@ -28,14 +28,14 @@ STEP_UNITS = {"mm": "MM", "cm": "CM", "m": "M", "inch": "INCH"}
 
 
 def shapes_in(value: object) -> list[cq.Shape] | None:
-    """The shapes that a variable holds: all objects of a Workplane's stack, or one Shape. None when it is neither."""
+    """The shapes that a variable holds: all objects of a Workplane's stack, or a Shape. None when it is neither."""
     if isinstance(value, cq.Workplane):
         return [item for item in value.vals() if isinstance(item, cq.Shape)]
     return [value] if isinstance(value, cq.Shape) else None
 
 
-def as_one(shapes: list[cq.Shape]) -> tuple[cq.Shape | None, int]:
-    """All solids in the shapes, as one shape (a compound when there are several), and how many they are."""
+def joined(shapes: list[cq.Shape]) -> tuple[cq.Shape | None, int]:
+    """All solids in the shapes as a single shape, a compound when there are several; and their number."""
     solids = [solid for shape in shapes if not shape.isNull() for solid in shape.Solids()]
     if len(solids) > 1:
         return cq.Compound.makeCompound(solids), len(solids)
@@ -81,11 +81,11 @@ def triangles(shape: cq.Shape) -> tuple[np.ndarray, np.ndarray]:
 
 
 def weld(vertices: np.ndarray, facets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Join vertices that lie in one place, so that a closed shape is a closed mesh; drop facets that vanish thereby."""
+    """Join vertices that lie in the same place, so that a closed shape is a closed mesh; drop facets that vanish."""
     if not len(vertices):
         return vertices, facets
-    joined, numbers = geometry.weld(vertices, np.ptp(vertices, axis=0).max() * 1e-7)
-    return joined, geometry.three_cornered(numbers[facets])
+    welded, numbers = geometry.weld(vertices, np.ptp(vertices, axis=0).max() * 1e-7)
+    return welded, geometry.three_cornered(numbers[facets])
 
 
 def write_step(shape: cq.Shape, path: Path, unit: str, name: str) -> None:
@@ -118,7 +118,7 @@ def write_stl(vertices: np.ndarray, facets: np.ndarray, path: Path) -> None:
 
 
 def write_glb(vertices: np.ndarray, facets: np.ndarray, path: Path, name: str) -> None:
-    """glTF 2 in one file. The data keep the shape's numbers and its Z; the node turns Z up into glTF's Y up.
+    """glTF 2 in a single file. The data keep the shape's numbers and its Z; the node turns Z up into glTF's Y up.
 
     Faces share no vertices (see `triangles`), so normals averaged per vertex are smooth on a face, sharp at its edges.
     """

@@ -2,8 +2,8 @@
 
 It talks in lines of JSON. In (stdin): {"start": id, "order": {...}} and {"kill": id}. Out (its first stdout):
 {"ready": true, "forks": bool}, {"started": id}, {"ended": id, "status": n, "grown_mb": m}, with n as in subprocess:
-an exit code, or minus a signal. Where the OS cannot fork (Windows) it does one job in this very process and ends
-with it. It ends when stdin closes.
+an exit code, or minus a signal. Where the OS cannot fork (Windows) it does a single job in this very process and
+ends with it. It ends when stdin closes.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ def main() -> None:
     home = Path.cwd()
     job.warm_up(home)
     gc.collect()
-    gc.freeze()  # what is loaded now is garbage never: keeps its pages shared with every fork
+    gc.freeze()  # what is loaded now never becomes garbage: its pages stay shared with every fork
     _say(channel, ready=True, forks=forks)
     if forks:
         _Server(channel).serve()
@@ -64,10 +64,10 @@ def _do(order: dict) -> None:
 
 
 class _Server:
-    """One thread, so that a fork is safe: waits for a line from the parent or the end of a job."""
+    """Waits for a line from the parent or the end of a job, in a single thread, so that a fork is safe."""
 
     def __init__(self, channel):
-        self.channel, self.jobs, self.pending = channel, {}, b""  # jobs: pid -> (id, its memory at birth)
+        self.channel, self.jobs, self.pending = channel, {}, b""  # jobs: pid -> (id, its memory at the fork)
         self.bell, bell_in = os.pipe()  # rung by SIGCHLD
         os.set_blocking(self.bell, False)
         os.set_blocking(bell_in, False)
@@ -102,7 +102,7 @@ class _Server:
                         _kill_group(pid)
 
     def _fork(self, job_id: int, order: dict) -> None:
-        gate, opener = os.pipe()  # the child begins when it has been measured, not while
+        gate, opener = os.pipe()  # the child begins once its memory has been measured
         pid = os.fork()
         if pid == 0:
             status = 1
