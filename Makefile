@@ -1,13 +1,14 @@
 # make app        opens the app
 # make test       the truths, in at most 4 minutes on 2 cores        make test-all   everything that needs no GPU
 # make test-gpu   what only a GPU can show; fails without one        make lint       style and types
+# make words      brings the catalogue of translations up to date
 PYTHON ?= python3.11
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 BIN := .venv/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: app test test-slow test-all test-gpu lint
+.PHONY: app test test-slow test-all test-gpu lint words
 
 app: .venv/.installed
 	$(BIN)/python app.py $(ARGS)
@@ -27,6 +28,9 @@ lint: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+words: .venv/.installed-dev
+	$(BIN)/python -m tests.ui.catalogue
 
 .venv/.installed: requirements.txt
 	$(PYTHON) -m venv .venv

@@ -50,7 +50,7 @@ def require_distinct(points: np.ndarray, name: str) -> None:
             n=len(points),
             least=MIN_DISTINCT,
         )
-    repeated = f" among {len(points):,}" if len(points) > len(distinct) else ""
+    repeated = Message(" among {n:,}", n=len(points)) if len(points) > len(distinct) else ""
     raise PointCloudError(
         "{name} has {n} different point{_s}{repeated}. At least {least} are needed, and some hundreds for a "
         "good result.",

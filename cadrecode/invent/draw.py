@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from manifold3d import Manifold
 
-from cadrecode.errors import ProgramError
+from cadrecode.errors import Message, ProgramError
 from cadrecode.invent import families
 from cadrecode.invent.outlines import Degenerate
 from cadrecode.invent.pieces import Slab
@@ -55,7 +55,11 @@ def invent_solid(
     Raises: ProgramError: there is no such family.
     """
     if family not in families.DRAWERS:
-        raise ProgramError(f"There is no family {family!r}.", expected=f"one of {', '.join(families.DRAWERS)}")
+        raise ProgramError(
+            "There is no family {family!r}.",
+            expected=Message("one of {names}", names=", ".join(families.DRAWERS)),
+            family=family,
+        )
     draw = families.DRAWERS[family]
     for _ in range(MOST_ATTEMPTS):
         try:

@@ -126,7 +126,7 @@ def _chain(node: ast.expr, names: dict[str, _State]) -> _State:
         raise error_at(node, "A chain of {n} calls.", Message("fewer"), n=len(calls))
     if isinstance(head, ast.Name):
         if head.id not in names:
-            known = ", ".join(sorted(names)) or "none"
+            known = ", ".join(sorted(names)) or Message("none")
             raise error_at(
                 head, "The name {name} is not assigned.", Message("one of: {names}", names=known), name=head.id
             )
