@@ -176,7 +176,7 @@ def test_an_adapter_is_merged_handed_on_and_taken_in_again(page, app, trained, t
     card = page.locator("#adapters .cr-card[data-name=tiny]")
     expect(card).to_contain_text("4 / 8")
     page.locator("#merge:not([disabled])").click()
-    expect(page.locator("#merge-progress")).to_contain_text(ZH("merge.verified", x="", tensors="")[:6])
+    expect(page.locator("#merge-progress")).to_contain_text(ZH("merge.verified", x="", tensors="")[:6], timeout=TRAIN)
     expect(page.locator("#pack-merged")).to_contain_text(re.compile(r"\(28\.\d MB\)"))
     page.locator("#pack-adapter").click()
     with page.expect_download() as coming:
