@@ -18,14 +18,14 @@ from cadrecode.ui.draw import html
 from cadrecode.ui.services import Services
 
 ADAPTER_FILES = ("*.json", "*.safetensors", "*.yaml", "*.jinja", "*.model", "merges.txt", "README.md")
-NOT_HANDED_ON = ("status.json", "complete.json", "trainer_state.json", "data.json")
-DOWNLOADS = ".downloads"  # below the runs folder: served from where they lie
-INCOMING = ".incoming"  # below the runs folder: unpacked here, and moved when it is whole
-ONE_FILE_BYTES = 200e6  # a merged model up to this size becomes one zip; a larger one is linked file by file
+NOT_PACKED = ("status.json", "complete.json", "trainer_state.json", "data.json")
+DOWNLOADS = ".downloads"  # below the runs folder, which is served as it is
+INCOMING = ".incoming"  # below the runs folder: adapters are unpacked here and moved when they are complete
+ONE_FILE_BYTES = 200e6  # a merged model up to this size becomes a zip; of a larger model each file is linked
 
 ALLOWED = (".json", ".safetensors", ".yaml", ".jinja", ".model", ".txt", ".md")
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")
-MOST_BYTES = archive.MOST_BYTES  # a larger one would pass the check and be refused while it is unpacked
+MOST_BYTES = archive.MOST_BYTES  # unpacking refuses a larger adapter anyway, but later
 MOST_HEADER_BYTES = 50 * 10**6
 NUMBERS = {"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2"}
 
@@ -56,7 +56,7 @@ def delete(name: str | None, services: Services) -> None:
 
 
 def pack(files: list[Path], to: Path) -> Path:
-    """Files into a zip without compression: weights do not get smaller, and this is as fast as the disk."""
+    """Pack files into a zip without compression, which would not make weights smaller."""
     to.parent.mkdir(parents=True, exist_ok=True)
     newest = max(p.stat().st_mtime for p in files)
     if to.is_file() and to.stat().st_mtime >= newest:
@@ -70,16 +70,16 @@ def pack(files: list[Path], to: Path) -> Path:
 
 
 def pack_adapter(name: str | None, services: Services) -> list[Path]:
-    """The adapter's own files as one zip. Raises ModelError: there is no such adapter."""
+    """The files of an adapter as a zip. Raises ModelError: there is no such adapter."""
     info = find_adapter(services.runs_dir, name)
-    files = {p for pattern in ADAPTER_FILES for p in info.folder.glob(pattern) if p.name not in NOT_HANDED_ON}
+    files = {p for pattern in ADAPTER_FILES for p in info.folder.glob(pattern) if p.name not in NOT_PACKED}
     return [pack(sorted(files), services.runs_dir / DOWNLOADS / f"{info.name}-adapter.zip")]
 
 
 def offer_merged(name: str | None, services: Services) -> list[Path]:
-    """The merged model: one zip where it is small, else its files, linked into the folder that is served, not copied.
+    """The merged model of an adapter: a small one as a zip, a larger one as its files, linked and not copied.
 
-    Raises ModelError: it has not been merged yet.
+    Raises ModelError: It has not been merged yet.
     """
     info = find_adapter(services.runs_dir, name)
     if info.merged is None:
@@ -88,7 +88,7 @@ def offer_merged(name: str | None, services: Services) -> list[Path]:
     if folder_size(info.merged) <= ONE_FILE_BYTES:
         return [pack(files, services.runs_dir / DOWNLOADS / f"{info.name}-merged_model.zip")]
     folder = services.runs_dir / DOWNLOADS / f"{info.name}-merged_model"
-    shutil.rmtree(folder, ignore_errors=True)  # links alone
+    shutil.rmtree(folder, ignore_errors=True)  # it holds nothing but links
     folder.mkdir(parents=True)
     for path in files:
         os.link(path, folder / path.name)
@@ -96,14 +96,14 @@ def offer_merged(name: str | None, services: Services) -> list[Path]:
 
 
 def forget_downloads(name: str, services: Services) -> None:
-    """Remove what was made for downloads of an adapter."""
+    """Remove the files that were made for downloads of an adapter."""
     for kind in ("adapter", "merged_model"):
         (services.runs_dir / DOWNLOADS / f"{name}-{kind}.zip").unlink(missing_ok=True)
         shutil.rmtree(services.runs_dir / DOWNLOADS / f"{name}-{kind}", ignore_errors=True)
 
 
 def folder_size(folder: Path) -> int:
-    """Bytes of the files directly in a folder."""
+    """The bytes of the files in a folder, without its subfolders."""
     return sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
 
 
@@ -111,9 +111,9 @@ def folder_size(folder: Path) -> int:
 
 
 def take_in(path: str | Path, services: Services) -> str:
-    """Unpack an adapter that somebody handed over, after looking at all of it. Returns: its name.
+    """Check an uploaded adapter and unpack it. Returns its name.
 
-    Raises: ModelError, ArchiveError: what is wrong with it. Nothing of it is kept then.
+    Raises: ModelError, ArchiveError: It is not sound; nothing of it is kept.
     """
     path = Path(path)
     check(path)
@@ -130,7 +130,7 @@ def take_in(path: str | Path, services: Services) -> str:
 
 
 def check(path: Path) -> None:
-    """Look into a zip without unpacking it. Raises: ModelError: it is not a sound adapter, and why."""
+    """Check a zip without unpacking it. Raises ModelError: it is not a sound adapter; the message says why."""
     try:
         with zipfile.ZipFile(path) as packed:
             entries = _entries(path.name, packed)
@@ -143,7 +143,7 @@ def check(path: Path) -> None:
 
 
 def _entries(name: str, packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The files of a zip by their bare names. Raises: ModelError: one of them may not be there."""
+    """The files of a zip by their names without folders. Raises ModelError: a file is missing or not allowed."""
     entries: dict[str, zipfile.ZipInfo] = {}
     for entry in packed.infolist():
         where = PurePosixPath(entry.filename)
@@ -205,7 +205,7 @@ def _check_config(name: str, raw: bytes) -> None:
 
 
 def _check_weights(name: str, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    """The header of a safetensors file: what it lists must lie inside of it, and be an adapter of ours."""
+    """Check the header of a safetensors file: its tensors must lie within the file and be those of an adapter."""
     with packed.open(entry) as file:
         start = file.read(8)
         length = int.from_bytes(start, "little")
@@ -213,11 +213,11 @@ def _check_weights(name: str, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -
             raise ModelError("{name}: {file} is not a safetensors file.", name=name, file=WEIGHTS_FILE)
         raw = file.read(length)
     try:
-        listed = {key: one for key, one in json.loads(raw).items() if key != "__metadata__"}
+        listed = {key: tensor for key, tensor in json.loads(raw).items() if key != "__metadata__"}
         inside = all(
-            one["dtype"] in NUMBERS
-            and 0 <= one["data_offsets"][0] <= one["data_offsets"][1] <= entry.file_size - 8 - length
-            for one in listed.values()
+            tensor["dtype"] in NUMBERS
+            and 0 <= tensor["data_offsets"][0] <= tensor["data_offsets"][1] <= entry.file_size - 8 - length
+            for tensor in listed.values()
         )
     except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
         raise ModelError(

@@ -31,7 +31,7 @@ class Card:
 
 
 def cards(services: Services, words: Words) -> list[Card]:
-    """Every adapter there is, newest first."""
+    """A card for each adapter, newest first."""
     used = models.in_use(services)[1]
     return [_card(info, info.name == used, words) for info in discover_adapters(services.runs_dir)]
 
@@ -53,7 +53,7 @@ def _card(info: AdapterInfo, in_use: bool, words: Words) -> Card:
 
 
 def _scores(run: Run) -> str:
-    """The median IoU of the base, where it was measured, and of the adapter."""
+    """The median IoU of the adapter, with that of its base before it where it was measured."""
     rows = [row for row in metrics(run) if row.get("median_iou") is not None]
     if not rows:
         return "–"
@@ -64,13 +64,13 @@ def _scores(run: Run) -> str:
 def _data(folder: Path) -> str:
     try:
         path = load_yaml(folder / "config.yaml", TrainConfig).train_data_path
-    except ConfigError:  # an adapter from elsewhere, without our settings file
+    except ConfigError:  # an uploaded adapter without the settings of its run
         return "–"
     return path.removeprefix("invent:") if path.startswith("invent:") else Path(path).name
 
 
 def cards_html(listed: list[Card], chosen: str | None, words: Words) -> str:
-    """The cards; one can be picked, by mouse and keyboard."""
+    """The cards, of which one can be picked by mouse or keyboard."""
     shown = ""
     for card in listed:
         facts = "".join(f"<dt>{escape(word)}</dt><dd>{escape(text)}</dd>" for word, text in card.facts)
@@ -82,7 +82,7 @@ def cards_html(listed: list[Card], chosen: str | None, words: Words) -> str:
 
 
 def answering(services: Services, words: Words) -> str:
-    """What answers now."""
+    """Which model answers now."""
     engine = services.engine
     if engine.base is None:
         return html.note(words("adapters.none_loaded"))

@@ -1,4 +1,4 @@
-"""A button for what cannot be undone: it asks first."""
+"""A button that asks before it does what cannot be undone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cadrecode.ui.words.text import Words
 
 
 def asking(question: str, yes: str, elem_id: str, words: Words) -> tuple[gr.Row, gr.Button, gr.Button]:
-    """Lay out a question that is not seen yet: (the row, Yes, No)."""
+    """Lay out a question, hidden at first. Returns the row and its buttons Yes and No."""
     with gr.Row(visible=False) as row:
         gr.HTML(html.warning(question))
         agree = gr.Button(yes, size="sm", variant="stop", elem_id=elem_id)
@@ -22,11 +22,9 @@ def asking(question: str, yes: str, elem_id: str, words: Words) -> tuple[gr.Row,
 
 
 def ask_first(button: gr.Button, asked: tuple[gr.Row, gr.Button, gr.Button], act: Callable, inputs: Any, words: Words):
-    """Wire it: the button shows the question, Yes acts. Returns the event of the deed."""
+    """Wire it: the button shows the question, and Yes acts. Returns the event of acting."""
     row, agree, refuse = asked
-    hide = lambda: gr.update(visible=False)  # noqa: E731
     hear(button.click, lambda: gr.update(visible=True), None, row, words)
-    hear(refuse.click, hide, None, row, words)
-    done = hear(agree.click, act, inputs, None, words)
-    hear(agree.click, hide, None, row, words)
-    return done
+    for answer in (agree, refuse):
+        hear(answer.click, lambda: gr.update(visible=False), None, row, words)
+    return hear(agree.click, act, inputs, None, words)

@@ -1,4 +1,4 @@
-"""Figures of runs and of evaluations: numbers over steps, runs over each other, how many parts reached which IoU."""
+"""Figures of runs and evaluations: curves over steps, of several runs in one figure, and histograms of IoU."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# Blue, orange, green, purple: apart for colour-blind eyes, and on white as on dark.
+# Blue, orange, green, purple: colour-blind people can tell them apart, on white as on dark.
 COLOURS = ("#1f5fbf", "#c2570c", "#2a8f62", "#8659b5")
 PALE = "#9db8e2"
 GREY = "rgba(128,140,155,0.5)"
 BINS = 20
 
-Rows = Sequence[dict]  # of metrics.jsonl
+Metrics = Sequence[dict]  # entries of metrics.jsonl
 
 
 def smooth(values: Sequence[float], weight: float = 0.85) -> np.ndarray:
@@ -28,18 +28,18 @@ def smooth(values: Sequence[float], weight: float = 0.85) -> np.ndarray:
     return out
 
 
-def series(rows: Rows, key: str) -> tuple[list[int], list[float]]:
-    """Steps and values of one number, where it was written and is a number. Lists: plotly packs arrays into bytes."""
-    found = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
-    return [step for step, _ in found], [value for _, value in found]
+def series(rows: Metrics, key: str) -> tuple[list[int], list[float]]:
+    """The steps and values of a figure, where it was measured. Lists, because plotly packs arrays into bytes."""
+    points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
+    return [step for step, _ in points], [value for _, value in points]
 
 
-def losses(rows: Rows, names: Mapping[str, str], others: Mapping[str, Rows] | None = None) -> Figure:
-    """The loss, raw and smoothed, and the evaluation loss as points; smoothed losses of other runs over it.
+def losses(rows: Metrics, names: Mapping[str, str], others: Mapping[str, Metrics] | None = None) -> Figure:
+    """The loss, raw and smoothed, the held-out loss as points, and the smoothed losses of other runs.
 
     Args:
-        names: the words of the figure: raw, smooth, eval, step, loss.
-        others: rows of other runs by name.
+        names: The labels raw, smooth, eval, step and loss.
+        others: The entries of other runs by name.
     """
     figure = _figure(names["step"], names["loss"])
     steps, values = series(rows, "loss")
@@ -55,10 +55,10 @@ def losses(rows: Rows, names: Mapping[str, str], others: Mapping[str, Rows] | No
     return figure
 
 
-def quality(rows: Rows, names: Mapping[str, str], others: Mapping[str, Rows] | None = None) -> Figure:
-    """What the model makes: median IoU and invalid ratio at each evaluation, and the IoU of other runs.
+def quality(rows: Metrics, names: Mapping[str, str], others: Mapping[str, Metrics] | None = None) -> Figure:
+    """Median IoU and invalid ratio at each evaluation, and the IoU of other runs.
 
-    Args: names: the words of the figure: iou, invalid, step.
+    Args: names: The labels iou, invalid and step.
     """
     figure = _figure(names["step"], "")
     _line(figure, *series(rows, "median_iou"), names["iou"], COLOURS[0], dots=True)
@@ -71,7 +71,7 @@ def quality(rows: Rows, names: Mapping[str, str], others: Mapping[str, Rows] | N
     return figure
 
 
-def rate(rows: Rows, names: Mapping[str, str]) -> Figure:
+def rate(rows: Metrics, names: Mapping[str, str]) -> Figure:
     """The learning rate."""
     figure = _figure(names["step"], "")
     _line(figure, *series(rows, "learning_rate"), names["rate"], COLOURS[0])
@@ -82,9 +82,11 @@ def rate(rows: Rows, names: Mapping[str, str]) -> Figure:
 
 
 def histogram(ious: Mapping[str, Sequence[float]], names: Mapping[str, str]) -> Figure:
-    """How many parts reached which IoU, a bar a model; failures are at 0.
+    """How many parts reached which IoU, with a bar for each model; failures are at 0.
 
-    Args: ious: by model. names: the words of the figure: part_iou, parts.
+    Args:
+        ious: The IoU of each part, by model.
+        names: The labels part_iou and parts.
     """
     figure = _figure(names["part_iou"], names["parts"])
     edges = np.linspace(0, 1, BINS + 1)

@@ -1,7 +1,7 @@
-"""Triangles, lines and points as one binary glTF file, the format that a browser draws at once.
+"""Triangles and lines as a binary glTF file, the format that a browser draws without conversion.
 
-glTF is Y up and parts are Z up, so everything is turned on its way out. It is also scaled, because the viewer's nearest
-distances are its own: a part of any size fills the same sphere.
+glTF is Y up and parts are Z up, so everything is turned. It is also scaled, because the viewer has a fixed range of
+distances: a part of any size fills the same sphere.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ VERTICES, INDICES = 34962, 34963  # glTF buffer targets
 
 @dataclass(frozen=True)
 class Layer:
-    """Something of one colour.
+    """Triangles or lines of a single colour.
 
     Args:
         vertices: (V, 3) float, RAW.
         indices: (T, 3) int for triangles, (L, 2) int for lines.
         colour: red, green, blue in [0, 1], as a screen shows them (sRGB).
-        normals: (V, 3) float, or None: drawn in its plain colour, without light.
+        normals: (V, 3) float; without them the layer is drawn in its plain colour, without light.
     """
 
     vertices: np.ndarray

@@ -1,4 +1,4 @@
-"""Numbers into pictures: parts and clouds in 3D, small pictures of them."""
+"""Parts and clouds as 3D scenes and as small pictures."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 PART = (0.78, 0.83, 0.81)  # the viewer's light adds some violet
 EDGE = (0.16, 0.20, 0.28)
-CLOUD = (0.86, 0.40, 0.09)  # burnt orange: apart from the part's blue for colour-blind eyes too
+CLOUD = (0.86, 0.40, 0.09)  # burnt orange, which colour-blind people can tell from the part
 
 MAX_POINTS_SHOWN = 4000  # a browser on a laptop still turns this many octahedra without a stutter
 POINT_RADIUS = 0.0035  # of the diagonal
-SHADE = 16  # of 256: colours that differ by less are drawn as one, since each takes a layer
-SHARP_DEGREES = 25.0  # two faces that meet at more than this have an edge between them
+SHADE = 16  # of 256: colours that differ by less are drawn alike, since each colour is a layer of its own
+SHARP_DEGREES = 25.0  # an edge is drawn between two faces that meet at a larger angle
 
 OCTAHEDRON = np.array([(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)], float)
 OCTAHEDRON_FACES = np.array(
@@ -44,9 +44,9 @@ def scene(
         path: The .glb to write.
         mesh: (V, 3) float RAW vertices and (F, 3) int faces.
         points: (N, 3) float RAW; at most MAX_POINTS_SHOWN of them are drawn, evenly picked.
-        colours: (N, 3) uint8 of them; all in one when None.
-        extent: (M, 3) float RAW points that set the middle and the scale, so that views of one part stay in place when
-            layers come and go. Default: what is drawn.
+        colours: (N, 3) uint8 for the points; a single colour where it is None.
+        extent: (M, 3) float RAW points that set the middle and the scale, so that a part stays in place when layers
+            come and go. By default what is drawn.
     """
     drawn = [a for a in (mesh[0] if mesh else None, points) if a is not None]
     extent = np.concatenate(drawn) if extent is None else extent
@@ -61,7 +61,7 @@ def scene(
 
 
 def _part_layers(vertices: np.ndarray, faces: np.ndarray, diagonal: float) -> list[Layer]:
-    """Faces with flat normals, and the sharp edges a little in front of them so that they do not flicker."""
+    """Faces with flat normals, and sharp edges a little in front of the faces so that they do not flicker."""
     normals = face_normals(vertices, faces)
     corners = vertices[faces].reshape(-1, 3)
     solid = Layer(corners, np.arange(len(corners)).reshape(-1, 3), PART, np.repeat(normals, 3, axis=0))
@@ -71,7 +71,7 @@ def _part_layers(vertices: np.ndarray, faces: np.ndarray, diagonal: float) -> li
 
 
 def _cloud_layers(points: np.ndarray, colours: np.ndarray | None, diagonal: float) -> list[Layer]:
-    """Each point an octahedron: points proper are one pixel in the viewer, and hardly seen. A layer for each shade."""
+    """An octahedron for each point, because the viewer draws a point as a single pixel; a layer for each shade."""
     picked = np.linspace(0, len(points) - 1, min(len(points), MAX_POINTS_SHOWN)).astype(int)
     shown = points[picked]
     if colours is None:
@@ -129,13 +129,13 @@ def small_picture(
     colours: np.ndarray | None = None,
     pixels: int = 200,
 ) -> Image:
-    """A square picture of a part or a cloud on white; an empty frame where there is neither.
+    """A square picture of a part or a cloud on white; an empty frame where both are None.
 
-    Args: colours: (N, 3) uint8 of the points; without them they are all in one, and the far side fades.
+    Args: colours: (N, 3) uint8 for the points; without them all points have one colour, which fades with distance.
     """
     from PIL import Image, ImageDraw
 
-    fine = 2 * pixels  # drawn twice as large and shrunk: smooth lines
+    fine = 2 * pixels  # drawn twice as large and shrunk, for smooth lines
     image = Image.new("RGB", (fine, fine), "white")
     draw = ImageDraw.Draw(image)
     if mesh is not None and len(mesh[1]):
@@ -147,20 +147,20 @@ def small_picture(
 
 
 def _draw_cloud(draw, points: np.ndarray, colours: np.ndarray | None, pixels: int) -> None:
-    """Far points first. Colours keep their strength: they are numbers."""
+    """Draw points, far points first. Given colours do not fade with distance, because they stand for numbers."""
     shown = _on_screen(points, pixels)
     order = np.argsort(shown[:, 2])
     if colours is None:
         fade = np.linspace(0.55, 0, len(shown))[:, None]
         painted = np.array(CLOUD) * (1 - fade) + fade
     else:
-        painted = colours[order] * 0.94  # the white middle is seen on white, too
+        painted = colours[order] * 0.94  # so that white, the middle of the scale, is visible on white
     for (x, y, _), colour in zip(shown[order], painted):
         draw.ellipse((x - 2.2, y - 2.2, x + 2.2, y + 2.2), fill=_rgb(colour))
 
 
 def _draw_part(draw, vertices: np.ndarray, faces: np.ndarray, pixels: int) -> None:
-    """Painter's algorithm: far faces first, each over the one behind it."""
+    """Draw faces by the painter's algorithm, far faces first."""
     screen = _on_screen(vertices, pixels)
     normals = face_normals(vertices, faces) @ VIEW.T
     light = 0.62 + 0.38 * np.clip(normals @ np.array([0.35, 0.65, 0.67]), 0, 1)
@@ -175,7 +175,7 @@ def _draw_part(draw, vertices: np.ndarray, faces: np.ndarray, pixels: int) -> No
     depth = screen[faces][:, :, 2].mean(1)
     for edge in edges:
         owners = of_vertex.get(tuple(sorted(edge)), [])
-        if owners:  # drawn with the nearest of its faces
+        if owners:  # an edge is drawn with the nearest of its faces
             lines.setdefault(max(owners, key=lambda f: depth[f]), []).append(edge)
     for face in facing[np.argsort(depth[facing])]:
         draw.polygon([tuple(p) for p in screen[faces[face], :2]], fill=_rgb(np.array(PART) * light[face]))
@@ -184,7 +184,7 @@ def _draw_part(draw, vertices: np.ndarray, faces: np.ndarray, pixels: int) -> No
 
 
 def _on_screen(vertices: np.ndarray, pixels: int) -> np.ndarray:
-    """(V, 3) RAW -> (V, 3): x and y in pixels, and nearness."""
+    """(V, 3) RAW -> (V, 3): x and y in pixels, and how near a vertex is."""
     turned = np.asarray(vertices, np.float64) @ VIEW.T
     low, high = turned.min(0), turned.max(0)
     scale = 0.88 * pixels / max(float((high - low)[:2].max()), 1e-12)
@@ -197,7 +197,7 @@ def _rgb(colour) -> tuple[int, int, int]:
 
 
 def data_address(image: Image) -> str:
-    """A picture as an address that carries it, for pages that fetch nothing."""
+    """A picture as a data address, which a page needs no file for."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""A table whose rows can be picked, by mouse and keyboard. Gradio's own is a spreadsheet, broken on narrow screens."""
+"""A table whose rows can be picked by mouse and keyboard. Gradio's own is a spreadsheet and too wide for a phone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from html import escape
 
 import gradio as gr
 
-# What the browser does: a picked row (or card) is told to Python as a `select` event with the row's name.
+# The browser sends a picked row (or card) to Python, as a `select` event with the row's name.
 PICK = """
-let picked = null;  // by keyboard: the answer replaces the table, and with it the row that had the focus
+let picked = null;  // by keyboard: the answer replaces the table, so the new row gets the focus of the old
 const pick = (target) => {
   const row = target.closest('[data-name]');
   if (row) trigger('select', {name: row.dataset.name});
@@ -17,7 +17,7 @@ const pick = (target) => {
 };
 new MutationObserver(() => {
   const lost = document.activeElement === document.body || !document.activeElement;
-  if (picked && lost) [...element.querySelectorAll('tr[data-name]')].find(one => one.dataset.name === picked)?.focus();
+  if (picked && lost) [...element.querySelectorAll('tr[data-name]')].find(row => row.dataset.name === picked)?.focus();
 }).observe(element, {childList: true, subtree: true});
 element.addEventListener('focusout', (event) => { if (event.relatedTarget) picked = null; });
 element.addEventListener('click', (event) => pick(event.target));
@@ -41,12 +41,12 @@ def rows_html(
     *,
     pickable: bool = True,
 ) -> str:
-    """The table.
+    """The table as HTML.
 
     Args:
-        numbers: which columns stand on the right.
-        rows: cells as plain text; the first is the row's name.
-        chosen: the name of the row that is picked now.
+        numbers: Which columns are aligned to the right.
+        rows: Cells as plain text; the first cell is the name of its row.
+        chosen: The name of the picked row.
     """
     sides = ["cr-number" if number else "" for number in numbers]
     head = "".join(f'<th scope="col" class="{side}">{escape(text)}</th>' for text, side in zip(headers, sides))

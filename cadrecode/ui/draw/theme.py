@@ -1,4 +1,4 @@
-"""How the app looks: calm, light, one accent colour, the system's own fonts. Nothing is fetched from a network."""
+"""The look of the app: light, one accent colour, the fonts of the system. Nothing is fetched from a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MONO = ("ui-monospace", "SFMono-Regular", "Consolas", "DejaVu Sans Mono", "monos
 
 
 def theme() -> gr.themes.Base:
-    """Gradio's base theme with one blue."""
+    """Gradio's base theme with blue as its accent."""
     return gr.themes.Base(
         primary_hue=gr.themes.colors.blue,
         secondary_hue=gr.themes.colors.blue,
