@@ -1,7 +1,7 @@
 """LoRA adapters: attach, save, load, switch. Everything is counted before it is reported as done.
 
-An adapter carries the point encoder with it (`modules_to_save`): one saved without is worthless, since the layers
-were trained on tokens that nobody can make any more.
+An adapter carries the point encoder with it (`modules_to_save`). Without it an adapter is worthless, because its layers
+were trained on the tokens of that encoder.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DORA_LENGTHS = ".lora_magnitude_vector"
 
 @dataclass(frozen=True)
 class AdapterCounts:
-    """What an adapter holds: tensors of LoRA, tensors of the point encoder, and numbers in all."""
+    """The tensors of LoRA and of the point encoder in an adapter, and its parameters in all."""
 
     lora_tensors: int
     encoder_tensors: int
@@ -50,10 +50,13 @@ def attach_lora(
 ) -> PeftModel:
     """Freeze the model and give it a fresh adapter, together with its point encoder.
 
-    Args:    r, alpha, dropout: width, scale (divided by r, or by sqrt(r) with use_rslora) and dropout of the update.
-             use_dora: learn the length of each weight row apart from its direction.
-    Returns: the wrapped model; the adapter (float32) and the encoder are what trains.
-    Raises:  ModelError: a target that the model has not.
+    Args:
+        r: width of the update.
+        alpha: scale of the update, divided by r, or by sqrt(r) with use_rslora.
+        dropout: share of the update's inputs that is dropped in training.
+        use_dora: learn the length of each weight row apart from its direction.
+    Returns: the wrapped model, of which the adapter (float32) and the encoder are trainable.
+    Raises: ModelError: the model has no layer of a target's name.
     """
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     layers = {name.rpartition(".")[2] for name in linear if not name.startswith(ENCODER)}
@@ -79,11 +82,11 @@ def attach_lora(
 
 
 def prepare_for_kbit(model: PreTrainedModel, *, gradient_checkpointing: bool = True) -> PreTrainedModel:
-    """Make a 4-bit or 8-bit model ready for an adapter: frozen, and saving memory.
+    """Make a 4-bit or 8-bit model ready for an adapter: freeze it, and turn on checkpointing.
 
     PEFT's own function also turns everything that is not quantised into float32, embeddings included (1.2 GB for
-    Qwen3-1.7B), and checkpoints in the reentrant way. Nothing needs that: Qwen's norms compute in float32 whatever
-    their weights are, and the loss takes its logits to float32.
+    Qwen3-1.7B), and checkpoints in the reentrant way. Neither is needed: Qwen's norms compute in float32 whatever the
+    dtype of their weights, and the loss computes in float32.
     """
     model.requires_grad_(False)
     if gradient_checkpointing:
@@ -92,7 +95,7 @@ def prepare_for_kbit(model: PreTrainedModel, *, gradient_checkpointing: bool = T
 
 
 def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: Path | str) -> AdapterCounts:
-    """Write the active adapter and the tokenizer, read it back, and say what is there.
+    """Write the active adapter and the tokenizer, read the adapter back, and count its tensors.
 
     Raises: ModelError: the adapter is empty (as every adapter is after merge_and_unload on its model), lacks the
         encoder, holds NaN, or was not written whole.
@@ -100,8 +103,8 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: P
     folder = Path(folder)
     name = model.active_adapter
     state = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
-    a_layer = 3 if model.peft_config[name].use_dora else 2  # tensors: A, B, and DoRA's lengths
-    expected = a_layer * sum(name in getattr(module, "lora_A", ()) for module in model.modules())
+    per_layer = 3 if model.peft_config[name].use_dora else 2  # tensors: A, B, and DoRA's lengths
+    expected = per_layer * sum(name in getattr(module, "lora_A", ()) for module in model.modules())
     counts = count_tensors(state)
     if counts.lora_tensors == 0 or counts.lora_tensors != expected:
         raise ModelError(
@@ -159,10 +162,10 @@ def read_adapter(folder: Path | str) -> dict[str, torch.Tensor]:
 def load_adapter(
     model: PreTrainedModel | PeftModel, folder: Path | str, name: str = "default", *, trainable: bool = False
 ) -> PeftModel:
-    """Load an adapter beside those already there, and make it the active one. A name in use is replaced.
+    """Load an adapter beside those already loaded, and make it the active adapter. A name in use is replaced.
 
-    Returns: the wrapped model. Use it in place of `model`, whose layers now lie inside of it.
-    Raises:  ModelError: not a sound adapter, or one of a model of another shape.
+    Returns: the wrapped model. Use it in place of `model`, whose layers are now inside it.
+    Raises: ModelError: the adapter is broken, or belongs to a model of another shape.
     """
     if not name or "." in name or name == "base":
         raise ModelError("{name!r} cannot name an adapter: use letters, digits, - and _ (and not 'base').", name=name)
@@ -172,14 +175,14 @@ def load_adapter(
         logger.warning("%s was trained on %s; it is loaded on %s.", folder, base, own)
     config = PeftConfig.from_pretrained(str(folder))
     config.inference_mode = not trainable
-    misfit = _misfit(model, state, config)  # before anything is touched
-    if misfit:
+    mismatch = _mismatch(model, state, config)  # before anything is changed
+    if mismatch:
         raise ModelError(
             "{folder} does not fit {own}: it was trained on {base} ({why}).",
             folder=folder,
             own=own,
             base=base or Message("another model"),
-            why=misfit,
+            why=mismatch,
         )
     if isinstance(model, PeftModel) and name in model.peft_config:
         model = unload_adapter(model, name)
@@ -215,7 +218,7 @@ def load_adapter(
 
 
 def set_adapter(model: PeftModel, name: str | None, *, trainable: bool = False) -> None:
-    """Work with one of the loaded adapters, or with None: the base as it was, its own point encoder included.
+    """Make a loaded adapter the active one. With None the base works alone, with its own point encoder.
 
     Raises: ModelError: no adapter of that name.
     """
@@ -233,10 +236,9 @@ def set_adapter(model: PeftModel, name: str | None, *, trainable: bool = False) 
 
 
 def unload_adapter(model: PeftModel, name: str) -> PreTrainedModel | PeftModel:
-    """Forget a loaded adapter. Where it was the active one, the base works alone until another is set.
+    """Unload an adapter. If it was active, the base works alone until another adapter is set.
 
-    Returns: the model to go on with: unwrapped, the base as it was, where this was the last adapter (PEFT cannot be
-        without any).
+    Returns: the model to use from now on: the unwrapped base after the last adapter, as PEFT needs at least one.
     Raises: ModelError: no adapter of that name.
     """
     if name not in model.peft_config:
@@ -258,7 +260,7 @@ def unload_adapter(model: PeftModel, name: str) -> PreTrainedModel | PeftModel:
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:
-    """Measured, not looked up: trainable parameters and all of them. 4-bit weights count as what they stand for."""
+    """Trainable parameters and all parameters of a model. A packed 4-bit weight counts as the weights in it."""
     trainable = total = 0
     for parameter in model.parameters():
         count = parameter.numel()
@@ -277,21 +279,21 @@ def count_tensors(state: dict[str, torch.Tensor]) -> AdapterCounts:
     )
 
 
-def same(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
-    """Equal in shape and numbers, wherever they lie and whatever their precision."""
-    if one is None or other is None or one.shape != other.shape:
+def same(a: torch.Tensor | None, b: torch.Tensor | None) -> bool:
+    """Whether two tensors have the same shape and numbers, on any device and in any precision."""
+    if a is None or b is None or a.shape != b.shape:
         return False
-    return torch.equal(one.detach().cpu().float(), other.detach().cpu().float())
+    return torch.equal(a.detach().cpu().float(), b.detach().cpu().float())
 
 
 def _load_onto_empty(model: PeftModel, config: PeftConfig, state: dict[str, torch.Tensor], name: str) -> None:
-    """Load an adapter onto a base whose weights lie on disk (lazy.py): PEFT would put it where the base is, nowhere.
+    """Load an adapter onto a base without weights in memory (merging/lazy.py), where PEFT would leave it empty, too.
 
     Raises: ValueError: PEFT made no place for a tensor.
     """
     if name not in model.peft_config:
         model.add_adapter(name, config)
-    named = {}
+    tensors = {}
     for key, value in state.items():
         layer, lora, part = key.partition(".lora_")
         if lora:
@@ -299,40 +301,40 @@ def _load_onto_empty(model: PeftModel, config: PeftConfig, state: dict[str, torc
             key = f"{layer}.lora_{kind}.{name}.weight"
         else:
             key = key.replace(f"{PREFIX}{ENCODER}.", f"{PREFIX}{ENCODER}.modules_to_save.{name}.")
-        named[key] = value.float()
-    unknown = model.load_state_dict(named, strict=False, assign=True).unexpected_keys
+        tensors[key] = value.float()
+    unknown = model.load_state_dict(tensors, strict=False, assign=True).unexpected_keys
     if unknown:
         raise ValueError(unknown[0])
 
 
-def _misfit(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], config: PeftConfig) -> str | None:
+def _mismatch(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], config: PeftConfig) -> str | None:
     """What keeps an adapter from the model, in words; None where every tensor has its place."""
     if config.peft_type != "LORA":
         return Message("it is of the kind {kind}, and only LORA is known here", kind=config.peft_type)
     network = model.get_base_model() if isinstance(model, PeftModel) else model
     encoder = getattr(network.point_encoder, "original_module", network.point_encoder)
-    have = {f"{ENCODER}.{key}": value.shape for key, value in encoder.state_dict().items()}
-    lacking = [name for name in have if PREFIX + name not in state]
+    expected = {f"{ENCODER}.{key}": value.shape for key, value in encoder.state_dict().items()}
+    lacking = [name for name in expected if PREFIX + name not in state]
     for name, module in network.named_modules():
         if hasattr(module, "in_features") and hasattr(module, "out_features"):
-            have[name + ".lora_A.weight"] = (module.in_features,)
-            have[name + ".lora_B.weight"] = (module.out_features,)
-            have[name + DORA_LENGTHS] = (module.out_features,)
+            expected[name + ".lora_A.weight"] = (module.in_features,)
+            expected[name + ".lora_B.weight"] = (module.out_features,)
+            expected[name + DORA_LENGTHS] = (module.out_features,)
     for key, value in state.items():
         place = key.removeprefix(PREFIX)
-        if place not in have:
+        if place not in expected:
             return Message("the model has no place for {name}", name=place)
         sizes = tuple(value.shape)
-        if ".lora_" in place and not place.endswith(DORA_LENGTHS):  # one side is the rank, the other the layer's
+        if ".lora_" in place and not place.endswith(DORA_LENGTHS):  # a side is the rank, the other the layer's
             sizes = sizes[1:] if ".lora_A." in place else sizes[:1]
             other = key.replace(".lora_A.", ".lora_*.").replace(".lora_B.", ".lora_A.").replace(".lora_*.", ".lora_B.")
             if other not in state:
                 lacking.append(other.removeprefix(PREFIX))
-        if sizes != tuple(have[place]):
+        if sizes != tuple(expected[place]):
             return Message(
                 "{name} is for a size of {sizes}, the model has {actual}",
                 name=place,
                 sizes=sizes,
-                actual=tuple(have[place]),
+                actual=tuple(expected[place]),
             )
     return Message("it lacks {name}", name=lacking[0]) if lacking else None

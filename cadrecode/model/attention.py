@@ -7,7 +7,10 @@ time, forward and again backward; between the two it keeps what torch's kernel k
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from torch import nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -17,15 +20,24 @@ MOST_SCORES = 2**22  # batch x heads x positions^2; with more, torch's kernel is
 
 
 def attend_short_rows(model: PreTrainedModel) -> None:
-    """Have a model on a CPU in bfloat16 train so; any other model stays as it is."""
+    """Give a bfloat16 model on a CPU this attention; any other model stays as it is."""
     if model.device.type == "cpu" and model.dtype == torch.bfloat16 and model.config._attn_implementation == "sdpa":
         model.set_attn_implementation(SHORT_ROWS)
 
 
-def short_rows(module, query, key, value, attention_mask, dropout: float = 0.0, scaling: float | None = None, **kwargs):
-    """What transformers asks of an attention: query (B, H, T, D), key and value (B, G, S, D) -> (B, T, H, D), None.
+def short_rows(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """An attention of transformers: query (B, H, T, D), key and value (B, G, S, D) -> (B, T, H, D), None.
 
-    By torch's kernel wherever there is a mask, a cache, dropout, nothing to learn, or too much to hold.
+    torch's kernel does the work where there is a mask, a cache or dropout, no gradient, or more than MOST_SCORES.
     """
     rows, heads, length, _ = query.shape
     suits = (
@@ -38,18 +50,18 @@ def short_rows(module, query, key, value, attention_mask, dropout: float = 0.0, 
     )
     if not suits:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
-    seen = CausalAttention.apply(query, key, value, scaling if scaling is not None else query.shape[-1] ** -0.5)
-    return seen.transpose(1, 2).contiguous(), None
+    attended = CausalAttention.apply(query, key, value, scaling if scaling is not None else query.shape[-1] ** -0.5)
+    return attended.transpose(1, 2).contiguous(), None
 
 
 class CausalAttention(torch.autograd.Function):
-    """Every position sees itself and those before it; heads come in groups that share a key and a value.
+    """Every position attends to itself and those before it; heads come in groups that share a key and a value.
 
-    The heads of a group are one matrix of R x T rows, so that a product is done per group and nothing is repeated.
+    The R heads of a group are a matrix of R x T rows, so that there is a product for each group and nothing is copied.
     """
 
     @staticmethod
-    def forward(ctx, query, key, value, scale: float) -> torch.Tensor:
+    def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:
         """(B, H, T, D), (B, G, T, D), (B, G, T, D) -> (B, H, T, D); H a multiple of G."""
         with torch.autocast(query.device.type, enabled=False):
             weights = _weights(query, key, scale)
@@ -59,14 +71,14 @@ class CausalAttention(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx, grad: torch.Tensor):
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None]:
         query, key, value, out = ctx.saved_tensors
         with torch.autocast(query.device.type, enabled=False):
             weights = _weights(query, key, ctx.scale)
-            loud = (grad.float() * out.float()).sum(-1, keepdim=True)  # (B, H, T, 1), the softmax's own share
+            shift = (grad.float() * out.float()).sum(-1, keepdim=True)  # (B, H, T, 1), of the softmax's gradient
             grad = _grouped(grad, key)
             scores = grad @ value.transpose(2, 3)  # (B, G, R * T, T)
-            scores = (scores - _grouped(loud.to(scores.dtype), key)).mul_(weights)
+            scores = (scores - _grouped(shift.to(scores.dtype), key)).mul_(weights)
             by_query = (scores @ key).mul_(ctx.scale).view_as(query)
             by_key = (scores.transpose(2, 3) @ _grouped(query, key)).mul_(ctx.scale)
             by_value = weights.transpose(2, 3) @ grad

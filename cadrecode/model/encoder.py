@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 
 import torch
@@ -21,11 +22,11 @@ NUM_FREQUENCIES = 8
 POINT_FEATURES = 3 * (1 + 2 * NUM_FREQUENCIES)  # xyz, a sine and a cosine per frequency: 51
 POINT_FEATURES_WITH_NORMALS = POINT_FEATURES + 3  # CAD-Recode v1: 54
 RELATIVE_SCALE = 4.0  # a patch of 16 of 256 points is about a quarter of the cloud wide; this brings it to -1..1
-DECAY = 0.5**0.5  # a patch's features shrink by this from one frequency to the next: equally loud, the high ones,
-# which say little of the shape at large, drown the low ones
+DECAY = 0.5**0.5  # of a patch's features from a frequency to the next: at equal amplitude, the high frequencies, which
+# say little about the shape as a whole, would drown the low ones
 HEAD_WIDTH = 32
-TOKEN_STD = 0.25  # of a fresh patch token. Far below 1 it would drown in the first layers' output, far above it would
-# drown them; word embeddings are 0.02 when fresh and grow to about this in a small model.
+TOKEN_STD = 0.25  # of a fresh patch token. Much smaller tokens would drown in the output of the first layers, and much
+# larger ones would drown it; word embeddings start at 0.02 and grow to about this in a small model.
 FOURIER_STD = 0.02  # of the fresh published projection, as the rest of a Qwen model
 
 
@@ -34,10 +35,10 @@ class PointEncoderSettings:
     """What `config.point_encoder` may hold.
 
     Args:
-        kind: "fourier" (CAD-Recode's, a token a point) or "patch".
-        n_points: points the encoder is trained with, and so the points to sample.
-        n_tokens: tokens it makes; for "fourier" always n_points.
-        inputs: "fourier" only: features a point, 51, or 54 where the checkpoint was trained with normals (v1).
+        kind: "fourier" (CAD-Recode's, a token for each point) or "patch".
+        n_points: points that the encoder is trained with, and so the points to sample.
+        n_tokens: tokens of a cloud; for "fourier" always n_points.
+        inputs: "fourier" only: features of a point, 51, or 54 for checkpoints trained with normals (v1).
         neighbours: "patch" only: points in a patch.
         width: "patch" only: inner width; 0 means the language model's.
         layers: "patch" only: transformer layers over the patches.
@@ -83,7 +84,7 @@ class PointEncoderSettings:
 
     @classmethod
     def of(cls, values: dict | None) -> PointEncoderSettings:
-        """The settings in a config's `point_encoder`; CAD-Recode's where there are none.
+        """The settings in a config's `point_encoder`; CAD-Recode's settings if it is missing.
 
         Raises: ModelError: an unknown name or an impossible value.
         """
@@ -98,11 +99,11 @@ class PointEncoderSettings:
 
     @property
     def columns(self) -> int:
-        """Numbers a point must bring: x, y, z, and a normal where the checkpoint was trained with them."""
+        """Columns of a point: x, y, z, and a normal if the checkpoint was trained with normals."""
         return 3 + self.inputs - POINT_FEATURES
 
     def to_dict(self) -> dict:
-        """The same, for config.json."""
+        """The settings for config.json."""
         return asdict(self)
 
 
@@ -120,11 +121,11 @@ def fourier_features(points: torch.Tensor, unit: float, decay: float = 1.0) -> t
 
 
 def linear(inputs: int, outputs: int, std: float | None = None) -> nn.Linear:
-    """A float32 layer that knows how it wants to be drawn: normal of this deviation (1 / sqrt(inputs)), no bias.
+    """A float32 layer that carries the standard deviation of its fresh weights, 1 / sqrt(inputs) by default.
 
-    The network draws it in `_init_weights`, which transformers calls layer by layer for whatever a checkpoint lacks.
-    (It would not call it for a module without weights of its own, like the encoder as a whole.) float32 is said,
-    because from_pretrained builds the model under the dtype of the language model.
+    The network draws them in `_init_weights`, which transformers calls layer by layer for whatever a checkpoint lacks
+    (but not for a module without weights of its own, like the encoder as a whole). The dtype is explicit, because
+    from_pretrained builds the model under the dtype of the language model.
     """
     layer = nn.Linear(inputs, outputs, dtype=torch.float32)
     layer.fresh_std = inputs**-0.5 if std is None else std
@@ -165,13 +166,13 @@ class FourierPointEncoder(nn.Module):
 
 
 class PatchPointEncoder(nn.Module):
-    """A few tokens that each describe a patch of the surface, and have looked at the others.
+    """A few tokens, each for a patch of the surface, with attention among the patches.
 
     Centres are chosen by farthest-point sampling from the point farthest from the origin, so the tokens do not depend
-    on the order of the points. A patch is its centre's nearest neighbours, seen from the centre, through a small MLP
-    and a max over the patch; then where the centre is (Fourier features resolve 1 CODE unit). Every token is also told
-    of the cloud as a whole, mean and max of an MLP over all of its points: without it, the model was slow to see even
-    along which axis a part is drawn.
+    on the order of the points. A patch is its centre's nearest neighbours relative to the centre, through a small MLP
+    and a maximum over the patch; the position of the centre is added (Fourier features resolve 1 CODE unit), and the
+    mean and maximum of an MLP over all points of the cloud. Without these last two, the model was slow to learn even
+    the axis of a part.
 
     Args:
         hidden_size: width of the language model.
@@ -229,7 +230,7 @@ class PatchPointEncoder(nn.Module):
 
 
 class PatchBlock(nn.Module):
-    """One pre-norm transformer layer over the patches of a cloud; every patch sees every other."""
+    """A pre-norm transformer layer over the patches of a cloud; every patch attends to every other."""
 
     def __init__(self, width: int, depth: int):
         super().__init__()
@@ -246,8 +247,8 @@ class PatchBlock(nn.Module):
         """(B, T, width) -> (B, T, width)."""
         joint = self.attention_in(self.attention_norm(tokens)).unflatten(-1, (3, self.heads, -1))
         query, key, value = joint.permute(2, 0, 3, 1, 4)  # each (B, heads, T, width / heads)
-        seen = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
-        tokens = tokens + self.attention_out(seen)
+        attended = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        tokens = tokens + self.attention_out(attended)
         return tokens + self.mlp_out(functional.gelu(self.mlp_in(self.mlp_norm(tokens))))
 
 
@@ -255,8 +256,11 @@ class PatchBlock(nn.Module):
 def farthest_points(points: torch.Tensor, n: int, first: torch.Tensor) -> torch.Tensor:
     """Farthest-point sampling, on the device of the points.
 
-    Args:    points: (B, N, 3) float32; n <= N; first: (B,) int64, the row that each cloud begins with.
-    Returns: (B, n) int64 rows, each the farthest from those before it.
+    Args:
+        points: (B, N, 3) float32.
+        n: number of points to choose, at most N.
+        first: (B,) int64, the first point of each cloud.
+    Returns: (B, n) int64 indices, each of the point farthest from those before it.
     """
     if points.is_cuda:
         return _captured(tuple(points.shape), n, points.device)(points, first)
@@ -278,8 +282,10 @@ def _farthest_points(points: torch.Tensor, n: int, first: torch.Tensor) -> torch
 
 
 @functools.lru_cache(maxsize=4)
-def _captured(shape: tuple[int, ...], n: int, device: torch.device):
-    """The same as a CUDA graph: its thousands of small kernels, launched one by one, would wait for Python."""
+def _captured(
+    shape: tuple[int, ...], n: int, device: torch.device
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """`_farthest_points` as a CUDA graph: launched one by one, its thousands of small kernels would wait for Python."""
     points = torch.zeros(shape, device=device)
     first = torch.zeros(shape[0], dtype=torch.int64, device=device)
     aside = torch.cuda.Stream(device)
@@ -291,9 +297,9 @@ def _captured(shape: tuple[int, ...], n: int, device: torch.device):
     with torch.cuda.graph(graph):
         chosen = _farthest_points(points, n, first)
 
-    def replay(of: torch.Tensor, beginning: torch.Tensor) -> torch.Tensor:
-        points.copy_(of)
-        first.copy_(beginning)
+    def replay(new_points: torch.Tensor, new_first: torch.Tensor) -> torch.Tensor:
+        points.copy_(new_points)
+        first.copy_(new_first)
         graph.replay()
         return chosen.clone()
 
@@ -304,8 +310,11 @@ def _captured(shape: tuple[int, ...], n: int, device: torch.device):
 def patches(points: torch.Tensor, n_patches: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Spread centres over each cloud, and find the points around them.
 
-    Args:    points: (B, N, 3) float32; n_patches <= N; size: points a patch, cut to N.
-    Returns: (B, n_patches) int64 centres, (B, n_patches, size) int64 members (the centre among them, in no order).
+    Args:
+        points: (B, N, 3) float32.
+        n_patches: at most N.
+        size: points of a patch, cut to N.
+    Returns: (B, n_patches) int64 centres; (B, n_patches, size) int64 members, in no order, with the centre.
     """
     centre = farthest_points(points, n_patches, points.square().sum(-1).argmax(dim=1))
     row = torch.arange(len(points), device=points.device)[:, None]

@@ -1,7 +1,8 @@
-"""How much memory a training takes, from a model that is built on the meta device: shapes without numbers.
+"""How much memory a training needs, measured on a model on the meta device: shapes without numbers.
 
-What a forward pass keeps for its backward is not guessed from a formula but counted: autograd is asked what it saves,
-for one layer, and layers are alike. Only the sizes of 4-bit weights and of the loss's working space are formulas.
+What a forward pass keeps for its backward pass is counted, not computed by a formula: hooks of autograd sum up what it
+saves for a layer, and all layers are alike. Formulas give only the sizes of 4-bit weights and of the loss's working
+space.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,12 +25,12 @@ from cadrecode.model.load import NEVER_QUANTISED, read_config
 from cadrecode.model.network import LOGITS_BYTES, NETWORKS
 from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
-COUNTED_LAYERS = 2  # the difference of two layers and one is what a layer takes
+COUNTED_LAYERS = 2  # the difference of two layers and one layer is the need of a layer
 NF4_BLOCK, DOUBLE_BLOCK = 64, 256  # weights that share a scale, and scales that share a second one
-MEASURED = "measured"  # our name for an attention that keeps what the real kernels keep
-NO_MASK = {"full_attention": None, "sliding_attention": None}  # training pads on the right, where causality is enough
-# Sizes of the bases that the guide names, so that they can be judged before they are downloaded; from memory of their
-# config.json, not compared with the hub.
+MEASURED = "measured"  # the name of an attention that keeps what the real kernels keep
+NO_MASK = {"full_attention": None, "sliding_attention": None}  # training pads on the right and needs no mask
+# Sizes of the bases that the guide names, so that their need is known before the download. They are written down from
+# memory of each config.json, and were not compared with the hub.
 KNOWN = {
     "Qwen/Qwen3-1.7B-Base": ("qwen3", 2048, 6144, 28, 16, 8, 128, 151_936, True),
     "Qwen/Qwen2.5-3B": ("qwen2", 2048, 11008, 36, 16, 2, 128, 151_936, True),
@@ -45,7 +47,7 @@ KNOWN_FIELDS = (
 
 @dataclass(frozen=True)
 class Adapter:
-    """What of an adapter's settings decides its size."""
+    """The settings of an adapter that decide its size."""
 
     r: int
     alpha: int
@@ -58,9 +60,13 @@ class Footprint:
     """Bytes of a training's parts, and counts of parameters.
 
     Args:
-        weights: of the base as it is held. adapter: trainable numbers, float32. optimizer: their gradients and Adam's
-            two moments. activations: kept for the backward pass, and a layer's working space. logits: of the loss.
-        adapter_file: the adapter on disk. total: parameters in all, the adapter's among them.
+        weights: the frozen base.
+        adapter: trainable parameters, float32.
+        optimizer: gradients of the trainable parameters, and Adam's two moments.
+        activations: what is kept for the backward pass, and a layer's working space.
+        logits: working space of the loss.
+        adapter_file: the adapter on disk.
+        trainable, total: numbers of parameters.
     """
 
     weights: int
@@ -106,9 +112,11 @@ def footprint(
     """Memory of training an adapter on a base of this configuration.
 
     Args:
-        batch, tokens: programs in a forward pass, and the tokens of each, the points' slots not among them.
-        dtype: of the base and of its computation. quantization: "4bit", "8bit" or None.
-    Raises: ModelError: a target that the model has not.
+        batch: programs in a forward pass.
+        tokens: tokens of each program, without the slots of the points.
+        dtype: of the base and of its computation.
+        quantization: "4bit", "8bit" or None.
+    Raises: ModelError: the model has no layer of a target's name.
     """
     model = _on_meta(config, config.num_hidden_layers, adapter, dtype)
     parameters = dict(model.named_parameters())
@@ -118,17 +126,17 @@ def footprint(
     )
     encoder = PointEncoderSettings.of(config.point_encoder)
     length = encoder.n_tokens + tokens
-    one, two = (_kept(config, n, adapter, dtype, batch, length) for n in (1, COUNTED_LAYERS))
-    layer, rest = two - one, one - (two - one)
+    single, double = (_kept(config, n, adapter, dtype, batch, length) for n in (1, COUNTED_LAYERS))
+    layer, rest = double - single, 2 * single - double
     hidden = batch * length * config.hidden_size * dtype.itemsize
     layers = config.num_hidden_layers
-    if checkpointing:  # each layer's input, and one layer made again
+    if checkpointing:  # the input of each layer, and a layer that is computed again
         kept = rest + layers * hidden + layer
     else:
         kept = rest + layers * layer
     # The backward pass of an MLP holds gradients of its three inner products at once.
     working = 3 * batch * length * config.intermediate_size * dtype.itemsize
-    if quantization is not None:  # one layer's weights unpacked, the largest of them
+    if quantization is not None:  # the largest weight of a layer, unpacked
         working += config.intermediate_size * config.hidden_size * dtype.itemsize
     logits = _logits(config, batch * (tokens - 1), dtype)
     return Footprint(
@@ -144,7 +152,7 @@ def footprint(
 
 
 def _on_meta(config: PretrainedConfig, layers: int, adapter: Adapter, dtype: torch.dtype) -> nn.Module:
-    """Base and adapter, as `attach_lora` joins them, without a single number."""
+    """Base and adapter as `attach_lora` joins them, on the meta device."""
     fewer = copy.deepcopy(config)
     fewer.num_hidden_layers = layers
     if getattr(fewer, "layer_types", None):
@@ -157,7 +165,7 @@ def _on_meta(config: PretrainedConfig, layers: int, adapter: Adapter, dtype: tor
 
 
 def _held(model: nn.Module, name: str, parameter: nn.Parameter, quantization: str | None, double_quant: bool) -> int:
-    """Bytes of one frozen parameter."""
+    """Bytes of a frozen parameter."""
     count = parameter.numel()
     linear = isinstance(model.get_submodule(name.rpartition(".")[0]), nn.Linear) and name.endswith("weight")
     if quantization is None or not linear or any(whole in name for whole in NEVER_QUANTISED):
@@ -168,65 +176,62 @@ def _held(model: nn.Module, name: str, parameter: nn.Parameter, quantization: st
     return count // 2 + (blocks + 4 * -(-blocks // DOUBLE_BLOCK) if double_quant else 4 * blocks)
 
 
-def _logits(config: PretrainedConfig, asked: int, dtype: torch.dtype) -> int:
-    """Working space of the loss: the asked rows of the last layer, and the logits that are there at once."""
-    rows = min(asked, max(1, LOGITS_BYTES // (4 * config.vocab_size)))
+def _logits(config: PretrainedConfig, labelled: int, dtype: torch.dtype) -> int:
+    """Working space of the loss: labelled rows of the last layer, and the logits that exist at the same time."""
+    rows = min(labelled, max(1, LOGITS_BYTES // (4 * config.vocab_size)))
     # log-softmax in float32, its gradient from the loss, and the logits' own.
-    return rows * config.vocab_size * 12 + asked * config.hidden_size * dtype.itemsize * 2
+    return rows * config.vocab_size * 12 + labelled * config.hidden_size * dtype.itemsize * 2
 
 
 class _Attention(torch.autograd.Function):
-    """Keeps what the fused kernels keep: queries, keys, values, the result, and a number a row and head."""
+    """Keeps what the fused kernels keep: queries, keys, values, the result, and a number for each row and head."""
 
     @staticmethod
-    def forward(ctx, query, key, value):
+    def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         result = torch.empty_like(query)
         ctx.save_for_backward(query, key, value, result, query.new_empty(query.shape[:3], dtype=torch.float32))
         return result
 
 
-def _measured_attention(module, query, key, value, attention_mask, **kwargs):
+def _measured_attention(
+    module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: None, **kwargs: Any
+) -> tuple[torch.Tensor, None]:
     return _Attention.apply(query, key, value).transpose(1, 2).contiguous(), None
 
 
 @contextlib.contextmanager
-def _counting(counted: dict[int, int], ignored: set[int]) -> Iterator[None]:
-    """Sums the bytes of what autograd saves, each storage once, parameters aside."""
+def _saved_storages(module: nn.Module) -> Iterator[dict[int, torch.UntypedStorage]]:
+    """Collect the storages that autograd saves in the block, without the module's parameters."""
+    ignored = {parameter.untyped_storage()._cdata for parameter in module.parameters()}
+    storages: dict[int, torch.UntypedStorage] = {}  # kept alive, so that no address is used twice
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         if storage._cdata not in ignored:
-            counted[storage._cdata] = storage.nbytes()
-            counted.setdefault("alive", []).append(storage)  # a freed one's address would be given out again
+            storages[storage._cdata] = storage
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        yield
+        yield storages
 
 
 def _kept(config: PretrainedConfig, layers: int, adapter: Adapter, dtype: torch.dtype, batch: int, length: int) -> int:
     """Bytes that a forward pass of `layers` layers keeps for its backward pass."""
     AttentionInterface.register(MEASURED, _measured_attention)
-    # Under autocast the adapter's products are those of the base's dtype, whatever its weights are.
+    # Under autocast the adapter computes in the base's dtype, whatever the dtype of its weights.
     model = _on_meta(config, layers, adapter, dtype).to(dtype).train()
     network = model.get_base_model()
     network.set_attn_implementation(MEASURED)
-    counted: dict = {}
-    ignored = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
     embeds = torch.empty(batch, length, config.hidden_size, dtype=dtype, device="meta", requires_grad=True)
     positions = torch.arange(length, device="meta").unsqueeze(0)
-    with _counting(counted, ignored):
+    with _saved_storages(model) as storages:
         network.model(inputs_embeds=embeds, position_ids=positions, attention_mask=NO_MASK, use_cache=False)
-    counted.pop("alive", None)
-    return sum(counted.values())
+    return sum(storage.nbytes() for storage in storages.values())
 
 
 def _encoder_kept(settings: PointEncoderSettings, hidden_size: int, batch: int) -> int:
-    """Bytes that the point encoder keeps: a small network, so one cloud is put through it for real."""
+    """Bytes that the point encoder keeps: it is small, so a cloud is put through a real encoder."""
     encoder = build_point_encoder(settings, hidden_size)
-    counted: dict = {}
-    ignored = {parameter.untyped_storage()._cdata for parameter in encoder.parameters()}
-    with _counting(counted, ignored):
+    with _saved_storages(encoder) as storages:
         encoder(torch.rand(1, settings.n_points, settings.columns))
-    counted.pop("alive", None)
-    return batch * sum(counted.values())
+    return batch * sum(storage.nbytes() for storage in storages.values())

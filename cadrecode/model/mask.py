@@ -1,8 +1,8 @@
-"""What a model must not write next: by one rule that it breaks now and then, or by all of the language's grammar.
+"""Masks of tokens that must not come next: for edges of no length, or for the whole grammar of the language.
 
-Nearly all greedy samples of the embedded base that were no valid programs had an edge that ends where it begins. The
-number that would close it is the second coordinate of a point whose first is that of the point before, so it is known
-before it is written.
+Nearly all invalid greedy samples of the embedded base had an edge that ends where it begins. The number that would
+do so is the second coordinate of a point that has the first coordinate of the point before, so it is known before it is
+written.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from cadrecode.program.grammar import State as Place
 from cadrecode.program.grammar import grammar
 
 COMMA, DOT, NEXT_POINT, SEGMENT, ARC = ",", ".", "),(", ")).segment((", ")).arc(("
-POINT = 4  # tokens from one point to the next: x , y and what stands between
+POINT = 4  # tokens from a point to the next: x , y and what is between the points
 
 
 @dataclass(frozen=True)
 class EdgeMask:
-    """Which token must not come next, by those before it. Pushed places are not repeated either.
+    """Forbids the tokens that would end an edge where it begins, or push a place twice.
 
-    Needs a tokenizer with one token for an integer and one for what stands between two points, as `build_tokenizer`
-    makes it. Numbers with decimals are several tokens and are let through; decimals of a forbidden integer are
-    forbidden with it.
+    Needs a tokenizer with a token for each integer and for the text between two points, as `build_tokenizer` makes it.
+    Numbers with decimals are several tokens and are not masked; decimals of a forbidden integer are forbidden with it.
 
     Args:
-        comma, arc: their ids. before_decimals: ids of integers, and of the point.
-        between: ids of what stands between a point and the next.
-        arc_starts: ids of what stands before the first point of a loop that begins with an arc.
+        comma, arc: their ids.
+        before_decimals: ids of integers, and of the decimal point.
+        between: ids of the texts between a point and the next.
+        arc_starts: ids of the texts before the first point of a loop that begins with an arc.
     """
 
     comma: int
@@ -46,7 +46,7 @@ class EdgeMask:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> EdgeMask | None:
-        """The mask in a tokenizer's ids; None for one that spells numbers or edges in pieces, as Qwen's does."""
+        """The mask for a tokenizer; None if it spells numbers or edges in pieces, as Qwen's does."""
         ids, integers = tokenizer.get_vocab(), integer_tokens(tokenizer)
         if not integers or not all(piece in ids for piece in (COMMA, DOT, NEXT_POINT, SEGMENT, ARC)):
             return None
@@ -58,7 +58,7 @@ class EdgeMask:
         """Ids that would end an edge where it begins, or repeat a point, if they came after these."""
         if len(row) < POINT + 2 or row[-1] != self.comma or row[-3] not in self.between or row[-5] != self.comma:
             return []
-        same = [row[-4]] if row[-6] == row[-2] and self._is_whole(row, -6) else []  # as the point before
+        same = [row[-4]] if row[-6] == row[-2] and self._is_whole(row, -6) else []  # as in the point before
         if len(row) < 2 * POINT + 3 or row[-9] != self.comma or row[-10] != row[-2] or not self._is_whole(row, -10):
             return same
         # ...start)).arc((middle),(x,  and, where a loop begins with an arc,  .arc((start),(middle),(x,
@@ -74,15 +74,15 @@ class EdgeMask:
 AFTER_NUMBER = ",)/"
 DECIMALS = range(-5, 6)  # what an integer after an integer may be: see `model.tokens`
 
-State = tuple[Place, bool]  # where the text is in the grammar, and whether an integer would be a decimal
+MaskState = tuple[Place, bool]  # the place in the grammar, and whether a further integer would be a decimal
 
 
 class GrammarMask:
-    """Which tokens may come next by `program.grammar`, in the ids of any tokenizer.
+    """The tokens that may come next by `program.grammar`, for any tokenizer.
 
-    Between a place in the grammar and the tokens that go on from it lies a walk through the vocabulary, letter by
-    letter; the places of a program are few, and known from the programs before. To a tokenizer of `build_tokenizer` an
-    integer after an integer is a decimal.
+    The tokens that continue a place in the grammar are found by a walk through the vocabulary, letter by letter, and
+    remembered: programs have few places. For a tokenizer of `build_tokenizer`, an integer after an integer is a
+    decimal.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase):
@@ -92,8 +92,8 @@ class GrammarMask:
         self._integers = integer_tokens(tokenizer)
         self._decimals = [index for index, value in self._integers.items() if value in DECIMALS]
         self._positive = [index for index in self._decimals if self._integers[index] > 0]
-        self._letters: dict[str, Any] = {}  # a tree of letters; under None the ids of what is spelled so
-        special = set(tokenizer.all_special_ids)  # which the tokenizer looks up anew each time
+        self._letters: dict[str | None, Any] = {}  # a tree of letters; under None the ids of the text spelled so far
+        special = set(tokenizer.all_special_ids)  # a property that is computed at each access
         for index, text in enumerate(self._texts):
             if index in special or not text:
                 continue
@@ -101,25 +101,25 @@ class GrammarMask:
             for letter in text:
                 place = place.setdefault(letter, {})
             place.setdefault(None, []).append(index)
-        self._allowed: dict[State, torch.Tensor] = {}
+        self._allowed: dict[MaskState, torch.Tensor] = {}
 
     @property
-    def start(self) -> State:
+    def start(self) -> MaskState:
         """Before the first token."""
         return self._grammar.start, False
 
-    def read(self, state: State, token: int) -> State:
-        """The state after one more token, which is not END."""
+    def read(self, state: MaskState, token: int) -> MaskState:
+        """The state after a further token, which is not END."""
         place, after_integer = state
         if after_integer and token in self._integers:
             return self._after_decimal(place), True
         place = self._grammar.read(place, self._texts[token])
         return place, token in self._integers and not self._grammar.is_dead(self._grammar.read(place, ".1"))
 
-    def restrict(self, logits: torch.Tensor, states: Sequence[State]) -> torch.Tensor:
-        """(rows, V) logits and the rows' states -> (rows, V): tokens that must not come next at minus infinity.
+    def restrict(self, logits: torch.Tensor, states: Sequence[MaskState]) -> torch.Tensor:
+        """(rows, V) logits and the rows' states -> (rows, V), with forbidden tokens at minus infinity.
 
-        Raises: ModelError: a row has no token that goes on, since the vocabulary lacks letters.
+        Raises: ModelError: no token can continue a row, because the vocabulary lacks letters.
         """
         restricted = torch.full_like(logits, -torch.inf)
         for place, state in enumerate(states):
@@ -127,36 +127,36 @@ class GrammarMask:
             restricted[place, allowed] = logits[place, allowed]
         return restricted
 
-    def allowed(self, state: State) -> torch.Tensor:
-        """(n,) int64 ids. Raises: ModelError: there is none."""
+    def allowed(self, state: MaskState) -> torch.Tensor:
+        """(n,) int64 ids of the allowed tokens. Raises: ModelError: there is none."""
         if state not in self._allowed:
             place, after_integer = state
-            found = [self._end] if self._grammar.is_whole(place) else []
+            ids = [self._end] if self._grammar.is_whole(place) else []
             if after_integer and not self._grammar.is_dead(self._after_decimal(place)):
                 cannot_end = all(self._grammar.is_dead(self._grammar.read(place, end)) for end in AFTER_NUMBER)
-                found += self._positive if cannot_end else self._decimals  # as a length of 0 cannot
+                ids += self._positive if cannot_end else self._decimals  # a length of 0 cannot end
             waiting = [(self._letters, place)]
             while waiting:
                 letters, here = waiting.pop()
-                found += (one for one in letters.get(None, ()) if not (after_integer and one in self._integers))
+                ids += (index for index in letters.get(None, ()) if not (after_integer and index in self._integers))
                 for letter, further in letters.items():
                     if letter is not None and not self._grammar.is_dead(after := self._grammar.read(here, letter)):
                         waiting.append((further, after))
-            if not found:
+            if not ids:
                 raise ModelError(
                     "The tokenizer has no token that continues a program of the language, so its grammar cannot be "
                     "followed. Leave --grammar out for this model."
                 )
-            self._allowed[state] = torch.tensor(found, dtype=torch.long)
+            self._allowed[state] = torch.tensor(ids, dtype=torch.long)
         return self._allowed[state]
 
     def _after_decimal(self, place: Place) -> Place:
-        """Behind one more decimal of the number that has been read; dead where there is none."""
+        """The place after a further decimal of the last number; dead if there can be none."""
         first, further = self._grammar.read(place, ".1"), self._grammar.read(place, "1")
         return further if self._grammar.is_dead(first) else first
 
 
-@lru_cache(maxsize=2)  # of a large vocabulary it takes seconds
+@lru_cache(maxsize=2)  # making it takes seconds for a large vocabulary
 def grammar_mask(tokenizer: PreTrainedTokenizerBase) -> GrammarMask:
     """The mask of a tokenizer, made once."""
     return GrammarMask(tokenizer)

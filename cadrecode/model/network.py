@@ -6,11 +6,20 @@ The config stays a flat Qwen config with one more entry, `point_encoder`, and th
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
-from transformers import Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from transformers import (
+    Cache,
+    PretrainedConfig,
+    PreTrainedTokenizerBase,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 from transformers import initialization as init
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
@@ -18,21 +27,21 @@ from cadrecode.errors import ModelError
 from cadrecode.model.encoder import PointEncoderSettings, build_point_encoder
 from cadrecode.model.tokens import END, PAD, START
 
-IGNORED = -100  # a label that asks for nothing
-LOGITS_BYTES = 256 * 2**20  # float32 logits held at once by the loss; 151,936 words make 0.6 MB a position
+IGNORED = -100  # a label that does not count in the loss
+LOGITS_BYTES = 256 * 2**20  # float32 logits held at once by the loss; 151,936 tokens make 0.6 MB a position
 
 
 class PointCloudMixin:
     """Point clouds for a Qwen causal language model. Comes before the Qwen class among the parents.
 
-    A prompt is `n_point_tokens` slots, then START. The slots are told by an explicit mask: CAD-Recode's demo marked
-    them with attention_mask = -1, which turns position ids negative in cached decoding on transformers >= 5.2.
+    A prompt is `n_point_tokens` slots, then START. The slots have a mask of their own: CAD-Recode's demo marked them
+    with attention_mask = -1, which turns position ids negative in cached decoding on transformers >= 5.2.
     """
 
     _keep_in_fp32_modules_strict = frozenset({"point_encoder"})  # in bf16 a coordinate would have 3 digits
     _keys_to_ignore_on_load_unexpected = frozenset({r"point_encoder\.frequencies"})  # some checkpoints saved the buffer
 
-    def __init__(self, config, *args, **kwargs):
+    def __init__(self, config: PretrainedConfig, *args: Any, **kwargs: Any):
         super().__init__(config, *args, **kwargs)
         self.point_settings = PointEncoderSettings.of(getattr(config, "point_encoder", None))
         config.point_encoder = self.point_settings.to_dict()
@@ -40,8 +49,8 @@ class PointCloudMixin:
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        # transformers calls this for whatever a checkpoint lacks: all of the encoder, where the base is a plain
-        # language model. Its `init` leaves alone what was read from a file.
+        # transformers calls this for whatever a checkpoint lacks: for the whole encoder, if the base is a plain
+        # language model. Its `init` does not touch what was read from a file.
         if hasattr(module, "fresh_std"):
             init.normal_(module.weight, std=module.fresh_std)
             init.zeros_(module.bias)
@@ -50,7 +59,7 @@ class PointCloudMixin:
 
     @property
     def n_point_tokens(self) -> int:
-        """Slots that a cloud takes in the prompt."""
+        """Slots of a cloud in the prompt."""
         return self.point_settings.n_tokens
 
     def prompt_embeds(self, point_cloud: torch.Tensor, start_token_id: int) -> torch.Tensor:
@@ -59,8 +68,10 @@ class PointCloudMixin:
         points = self.point_encoder(point_cloud.to(self.device)).to(start.dtype)
         return torch.cat((points, start), dim=1)
 
-    def _embed(self, input_ids, point_cloud, point_mask) -> torch.Tensor:
-        """Words (B, T), with the cloud's tokens in the slots of `point_mask` -> (B, T, hidden)."""
+    def _embed(
+        self, input_ids: torch.Tensor, point_cloud: torch.Tensor | None, point_mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Tokens (B, T), with those of the cloud in the slots of `point_mask` -> (B, T, hidden)."""
         words = self.get_input_embeddings()(input_ids)
         if point_cloud is None:
             return words
@@ -72,7 +83,7 @@ class PointCloudMixin:
             raise ModelError(
                 "The rows have {slots} point slots; each needs {n}.", slots=slots.tolist(), n=points.shape[1]
             )
-        # Out of place: writing into embeddings dies under enable_input_require_grads.
+        # Out of place: writing into embeddings fails under enable_input_require_grads.
         return words.masked_scatter(point_mask.unsqueeze(-1), points)
 
     def forward(
@@ -83,30 +94,31 @@ class PointCloudMixin:
         point_mask: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
-        cache=None,
+        cache: Cache | None = None,
         position_ids: torch.Tensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | torch.Tensor = 0,
         return_logits: bool | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> CausalLMOutputWithPast:
-        """Predict the next word at every position, or the loss of the words that are asked for.
+        """Predict the next token at every position, or compute the loss of the labels.
 
         Args:
-            input_ids: (B, T) int64; any word (PAD, say) in the point slots. Or give `inputs_embeds` (B, T, hidden).
+            input_ids: (B, T) int64, with any token in the point slots. Or give `inputs_embeds` (B, T, hidden).
             attention_mask: (B, T) of 0 and 1; padding on either side.
-            point_cloud: (B, N, 3) float, MODEL, with point_mask (B, T) bool: n_point_tokens True a row.
-            labels: (B, T) int64, aligned with input_ids (the shift happens here); -100 where nothing is asked.
-            return_logits: with labels, also return (B, T, V) logits. Without it only the asked positions are ever
-                multiplied with the vocabulary, a few at a time: the largest tensor of a plain training step is gone.
-            num_items_in_batch: what the summed loss is divided by; the asked positions of this batch by default.
-        Raises: ModelError: the cloud and the slots do not fit.
+            point_cloud: (B, N, 3) float, MODEL.
+            point_mask: (B, T) bool, with n_point_tokens True in each row.
+            labels: (B, T) int64, aligned with input_ids (the shift happens here); IGNORED where there is no label.
+            return_logits: with labels, also return (B, T, V) logits. Without it only labelled positions are multiplied
+                with the vocabulary, some at a time, which saves the largest tensor of a plain training step.
+            num_items_in_batch: the divisor of the summed loss; the labelled positions of this batch by default.
+        Raises: ModelError: the number of slots is not that of the cloud's tokens.
         """
         if inputs_embeds is None:
             inputs_embeds = self._embed(input_ids, point_cloud, point_mask)
         if position_ids is None and attention_mask is not None and attention_mask.dim() == 2:
-            # Counted from the first real token, so that padding on the left shifts nothing.
+            # Positions count from the first real token, so that padding on the left does not shift them.
             position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -inputs_embeds.shape[1] :]
         if labels is not None and use_cache is None:
             use_cache = False
@@ -134,15 +146,15 @@ class PointCloudMixin:
         )
 
     def _loss(self, hidden: torch.Tensor, labels: torch.Tensor, n_items: torch.Tensor | int | None) -> torch.Tensor:
-        """Cross-entropy of the asked words: (B, T, hidden), (B, T) -> (), float32."""
+        """Cross-entropy of the labels: (B, T, hidden), (B, T) -> (), float32."""
         targets = labels[:, 1:].flatten()  # (B * (T - 1),)
-        asked = (targets != IGNORED).nonzero().squeeze(-1)
-        targets = targets[asked]  # (K,)
-        hidden = hidden[:, :-1].flatten(0, 1).index_select(0, asked)  # (K, hidden)
+        labelled = (targets != IGNORED).nonzero().squeeze(-1)
+        targets = targets[labelled]  # (K,)
+        hidden = hidden[:, :-1].flatten(0, 1).index_select(0, labelled)  # (K, hidden)
         rows = max(1, LOGITS_BYTES // (4 * self.config.vocab_size))
         if len(targets) <= rows:
             total = self._summed_loss(hidden, targets)
-        else:  # recompute a piece's logits in backward rather than keep them all
+        else:  # recompute the logits of each piece in the backward pass
             pieces = zip(hidden.split(rows), targets.split(rows))
             total = sum(checkpoint(self._summed_loss, h, t, use_reentrant=False) for h, t in pieces)
         if n_items is None:
@@ -168,7 +180,7 @@ NETWORKS = {"qwen2": Qwen2WithPoints, "qwen3": Qwen3WithPoints}  # by a config's
 
 
 def new_model(
-    tokenizer,
+    tokenizer: PreTrainedTokenizerBase,
     *,
     hidden_size: int,
     num_hidden_layers: int,
@@ -179,13 +191,14 @@ def new_model(
     max_position_embeddings: int = 1024,
     point_encoder: dict | None = None,
 ) -> Qwen3WithPoints:
-    """A fresh model to pretrain: Qwen3 architecture, tied embeddings. Deterministic under torch.manual_seed.
+    """A fresh model to pretrain: Qwen3's architecture with tied embeddings. Deterministic under torch.manual_seed.
 
     Args:
         tokenizer: its size and the ids of START, END and PAD go into the config.
-        intermediate_size: 3 x hidden_size by default. num_attention_heads: hidden_size / head_dim.
-        num_key_value_heads: half of the attention heads, where they can be halved.
-        point_encoder: see PointEncoderSettings; the patch encoder by default.
+        intermediate_size: by default 3 x hidden_size.
+        num_attention_heads: by default hidden_size / head_dim.
+        num_key_value_heads: by default half of the attention heads, if their number is even.
+        point_encoder: see PointEncoderSettings; by default the patch encoder.
     Raises: ModelError: impossible encoder settings.
     """
     heads = num_attention_heads or max(1, hidden_size // head_dim)

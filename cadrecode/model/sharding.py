@@ -1,11 +1,11 @@
-"""A base shared out over the processes that train an adapter on it (FSDP), where one GPU cannot train it alone.
+"""A base shared out over the processes that train an adapter on it (FSDP), where a single GPU has too little memory.
 
-What is large is the frozen base, so its layers are what is cut up: each process keeps its part, and gathers one layer
-at a time to compute with it. The adapter and the point encoder are 1 % of it and stay whole in every process. So all
-that is saved, checked or resumed (adapter, optimizer) is plain tensors, as without FSDP, and what rank 0 writes is all.
+The frozen base is large, so its layers are cut up: each process keeps a part, and gathers a layer at a time to compute
+with it. The adapter and the point encoder are 1 % of the base and stay whole in every process. So everything that is
+saved, checked or resumed (adapter, optimizer) is plain tensors, as without FSDP, and rank 0 writes all of it.
 
-accelerate's own way would cut up the adapter too, gather it for each checkpoint, and do nothing of it on a CPU, without
-a word: its FSDP is for accelerators, and becomes DDP there. So the launcher's wish is taken from it here.
+accelerate would cut up the adapter, too, gather it for each checkpoint, and silently use DDP on a CPU, as its FSDP is
+for accelerators. So the launcher's request is taken away from accelerate here.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from cadrecode.errors import ConfigError, Message, ModelError
 
 logger = logging.getLogger(__name__)
 
-WISH = "ACCELERATE_USE_FSDP"  # what `accelerate launch` sets for a config with distributed_type: FSDP
+REQUEST = "ACCELERATE_USE_FSDP"  # what `accelerate launch` sets for a config with distributed_type: FSDP
 
 
-def asked_for() -> bool:
-    """Whether the launcher asks for FSDP."""
-    return os.environ.get(WISH, "false").lower() == "true"
+def requested() -> bool:
+    """Whether the launcher requests FSDP."""
+    return os.environ.get(REQUEST, "false").lower() == "true"
 
 
 def require_possible(quantization: str | None) -> None:
-    """Args: quantization: of the base, "4bit" or "8bit". Raises: ConfigError: FSDP is asked for, and cannot be so."""
-    if not asked_for():
+    """Args: quantization: of the base. Raises: ConfigError: FSDP is requested, and these settings do not allow it."""
+    if not requested():
         return
     if quantization is not None:
         raise ConfigError(
@@ -46,18 +46,19 @@ def require_possible(quantization: str | None) -> None:
 
 
 def take_over() -> bool:
-    """Whether the launcher asks for FSDP; accelerate does not hear of it any more."""
-    asked = asked_for()
-    os.environ.pop(WISH, None)
-    return asked
+    """Whether the launcher requests FSDP; from now on accelerate does not see the request."""
+    answer = requested()
+    os.environ.pop(REQUEST, None)
+    return answer
 
 
 def share_out(model: nn.Module, device: torch.device) -> int:
     """Cut up the frozen weights of a model's decoder layers over all processes, and move the rest to `device`.
 
-    Args:    model: a PEFT model, on the CPU: a layer goes to the device by itself, and only a part of it stays there.
-    Returns: bytes of the base that this process holds now.
-    Raises:  ModelError: no layers, weights that cannot be cut (4 or 8 bits), or nothing in the layers that is frozen.
+    Args:
+        model: a PEFT model on the CPU. Layers go to the device one by one, and only a part of each stays there.
+    Returns: bytes of the base that this process now holds.
+    Raises: ModelError: no layers, weights that cannot be cut (4 or 8 bits), or nothing in the layers that is frozen.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
@@ -75,10 +76,10 @@ def share_out(model: nn.Module, device: torch.device) -> int:
     mesh = init_device_mesh(device.type, (distributed.get_world_size(),))
     for layer in decoder.layers:
         fully_shard(layer, mesh=mesh, ignored_params=trained)
-    # The decoder has the next layer gathered while one computes. Its embeddings may be the output layer, too.
+    # The decoder gathers the next layer while a layer computes. Its embeddings may be those of the output layer, too.
     fully_shard(decoder, mesh=mesh, ignored_params=trained | set(decoder.embed_tokens.parameters()))
     model.to(device)
-    # DDP averages the adapter's gradients; what is cut up is none of its business.
+    # DDP averages the adapter's gradients, and must ignore what is cut up.
     cut = [name for name, parameter in model.named_parameters() if isinstance(parameter, DTensor)]
     model._ddp_params_and_buffers_to_ignore = cut
     held = [parameter for parameter in model.parameters() if parameter not in trained]

@@ -1,7 +1,7 @@
-"""Several processes that train one model together, as `accelerate launch` and torchrun start them; or one alone.
+"""Processes that train a model together, as `accelerate launch` and torchrun start them; or a single process.
 
-Every process holds the whole model and sees pairs of its own; gradients are averaged. For a model of 12 M parameters
-one message a step is enough, so there is none of DDP's machinery; the first process alone writes files.
+Every process holds the whole model and has pairs of its own; gradients are averaged. A model of 12 M parameters needs a
+single message in each step, so DDP is not used. Only the first process writes files.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from cadrecode.model import sharding
 
 @dataclass(frozen=True)
 class Team:
-    """Which of how many this process is. Without a launcher: the first of one.
+    """The place of this process among those of the training; without a launcher it is the only process.
 
-    Args: shards: the launcher asks that the base be shared out (sharding.py).
+    Args:
+        shards: the launcher requests that the base is shared out (sharding.py).
     """
 
     rank: int = 0
@@ -31,7 +32,7 @@ class Team:
 
     @classmethod
     def join(cls, device: torch.device) -> Team:
-        """Meet the other processes: over NCCL where each has a GPU, else over gloo."""
+        """Connect to the other processes: over NCCL if each has a GPU, else over gloo."""
         size, shards = int(os.environ.get("WORLD_SIZE", 1)), sharding.take_over()
         if size == 1:
             return cls()
@@ -43,7 +44,7 @@ class Team:
         return self.rank == 0
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait until all processes are here."""
         if self.size > 1:
             distributed.barrier()
 
@@ -52,7 +53,7 @@ class Team:
             distributed.destroy_process_group()
 
     def mean(self, value: torch.Tensor) -> torch.Tensor:
-        """The mean over the processes, in all of them."""
+        """The mean over the processes, in each of them."""
         if self.size > 1:
             value = value.clone()
             distributed.all_reduce(value)
@@ -68,7 +69,7 @@ class Team:
             gradient.copy_(part.view_as(gradient))
 
     def gather(self, value: Any) -> list[Any]:
-        """The value of each process, whatever can be pickled, in all of them."""
+        """The values of all processes, in each of them; anything that can be pickled."""
         if self.size == 1:
             return [value]
         values = [None] * self.size
@@ -76,17 +77,17 @@ class Team:
         return values
 
     def agree(self, *values: float) -> list[float]:
-        """The first process's values, in all of them: clocks differ, and all must stop at the same step."""
+        """The values of the first process, in each of them: clocks differ, and all must stop at the same step."""
         if self.size == 1:
             return list(values)
         on_gpu = distributed.get_backend() == "nccl"
-        told = torch.tensor(values, dtype=torch.float64, device="cuda" if on_gpu else "cpu")
-        distributed.broadcast(told, 0)
-        return told.tolist()
+        agreed = torch.tensor(values, dtype=torch.float64, device="cuda" if on_gpu else "cpu")
+        distributed.broadcast(agreed, 0)
+        return agreed.tolist()
 
 
 def own_device(device: torch.device) -> torch.device:
-    """With several processes on a machine, each takes the GPU of its number. Call it before anything is on a GPU.
+    """The GPU of this process, where several run on a machine. Call it before anything is on a GPU.
 
     Raises: RunError: there are fewer GPUs than processes.
     """

@@ -1,13 +1,13 @@
-"""Words for programs: the prompt's marks, and the small number-aware tokenizer of the embedded base.
+"""Tokens of programs: the marks of the prompt, and the small number-aware tokenizer of the embedded base.
 
-In the embedded base every integer from -300 to 300 is one token, and what stands between two numbers is usually one
-token too, so that a program is about as long as it has numbers, twice. Anything else is spelled out by character, so
-no text is lost.
+For the embedded base every integer from -300 to 300 is a token, and the text between two numbers is usually a token,
+too: a program has about twice as many tokens as numbers. Anything else is spelled letter by letter, so no text is lost.
 
-A number with decimals is the nearest integer and then, digit by digit, what is missing: 30.8 is 31 and -2 tenths. Its
-first token is the one that a model of whole numbers writes, and near 30.5 either neighbour will do: with 30 and 8, a
-carry as from 30.9 to 31.1 would change two tokens that must agree. All of these are tokens that the base has met: one
-that it has not, as a sign or a point alone, it cannot tell from hundreds of others that it has not met either.
+A number with decimals is the nearest integer and then the missing digits: 30.8 is 31 and -2 tenths. Its first token is
+the token that a model of whole numbers writes, and near 30.5 either neighbour is right; with 30 and 8, a carry as from
+30.9 to 31.1 would change two tokens that must agree. All of these tokens occur in the base's training. It cannot
+distinguish tokens that never occurred there, as a sign or a decimal point alone: 332 of them have embeddings with a
+cosine of 0.967 or more.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 START, END, PAD = "<|im_start|>", "<|endoftext|>", "<|im_end|>"  # CAD-Recode's marks, all three in Qwen's vocabulary
-UNKNOWN = "<|unknown|>"  # a character outside of printable ASCII; the language has none
-LARGEST_INTEGER = 300  # one token up to here; programs in the CODE frame seldom leave -200..200
-LONGEST_FRAGMENT = 1000  # characters between two numbers that are looked at as one piece
+UNKNOWN = "<|unknown|>"  # a character outside of printable ASCII, which the language does not have
+LARGEST_INTEGER = 300  # a token each up to here; programs in the CODE frame seldom leave -200..200
+LONGEST_FRAGMENT = 1000  # characters between two numbers that can be a token
 # A number is neither part of a name (w0), nor decimals (.5), nor the 2 of "15/2".
 NUMBER = r"(?<![\w./])-?\d+"
 DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d+(?![\w.])")
-AFTER_POINT = re.compile(r"\.\d*$")  # digits behind a point that was spelled as such
+AFTER_POINT = re.compile(r"\.\d*$")  # digits after a decimal point that is a token
 # Spellings of the language that the invented programs lack, so that real ones stay short too.
 OTHER_FRAGMENTS = (
     ".5",
@@ -83,7 +83,7 @@ def build_tokenizer(programs: Iterable[str], least_count: int = 3) -> PreTrained
 
     Args:
         programs: texts whose fragments between numbers become tokens.
-        least_count: how often a fragment must occur to be one.
+        least_count: a fragment must occur this often.
     """
     numbers = [str(value) for value in range(-LARGEST_INTEGER, LARGEST_INTEGER + 1)]
     counts: Counter[str] = Counter()
@@ -94,7 +94,7 @@ def build_tokenizer(programs: Iterable[str], least_count: int = 3) -> PreTrained
     letters = [*string.printable[:95], "\n"]
     words = [PAD, START, END, UNKNOWN, *numbers, *sorted(fragments | set(letters))]
     vocabulary = {word: index for index, word in enumerate(dict.fromkeys(words))}
-    # WordPiece without a prefix takes the longest known piece each time; letters are the last resort
+    # WordPiece without a prefix takes the longest known piece each time, and letters last.
     tokenizer = Tokenizer(
         models.WordPiece(
             vocabulary, unk_token=UNKNOWN, continuing_subword_prefix="", max_input_chars_per_word=LONGEST_FRAGMENT
@@ -118,7 +118,7 @@ def _splitter() -> pre_tokenizers.PreTokenizer:
 
 
 def encode_program(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """START, the program, END. Qwen's tokenizers add no end by themselves, so a model would never learn to stop."""
+    """START, the program, END. Qwen's tokenizers add no END, without which a model would never learn to stop."""
     start, end = tokenizer.convert_tokens_to_ids([START, END])
     if integers := integer_tokens(tokenizer):
         return [start, *_spelled(tokenizer, text, integers), end]
@@ -132,20 +132,20 @@ def decode_program(tokenizer: PreTrainedTokenizerBase, ids: Iterable[int]) -> st
         return _text(tokenizer, ids)
     text, waiting = "", []
     for is_integer, run in groupby(ids, key=integers.__contains__):
-        found = list(run)
-        if is_integer and len(found) > 1:
+        tokens = list(run)
+        if is_integer and len(tokens) > 1:
             before = _text(tokenizer, waiting)
             if not AFTER_POINT.search(before):
-                text += before + _number([integers[index] for index in found])
+                text += before + _number([integers[index] for index in tokens])
                 waiting = []
                 continue
-        waiting += found
+        waiting += tokens
     return text + _text(tokenizer, waiting)
 
 
 @lru_cache(maxsize=4)
 def integer_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, int]:
-    """Which id is which integer, for a tokenizer of `build_tokenizer`; empty for others, that spell -100 in pieces."""
+    """{id: integer} for a tokenizer of `build_tokenizer`; empty for others, which spell -100 in pieces."""
     ids = tokenizer.convert_tokens_to_ids([str(value) for value in range(-LARGEST_INTEGER, LARGEST_INTEGER + 1)])
     if None in ids or tokenizer.unk_token_id in ids:
         return {}
@@ -161,22 +161,22 @@ def _text(tokenizer: PreTrainedTokenizerBase, ids: Iterable[int]) -> str:
 
 
 def _spelled(tokenizer: PreTrainedTokenizerBase, text: str, integers: dict[int, int]) -> list[int]:
-    """Integers side by side are one number with decimals, and nothing else: pieces of longer ones are kept apart."""
+    """The ids of a program. Adjacent integers are always a number with decimals; pieces of others are kept apart."""
     ids: list[int] = []
 
     def add(plain: str) -> None:
         for index in _plain(tokenizer, plain):
             if index in integers and ids and ids[-1] in integers:
-                ids.append(tokenizer.unk_token_id)  # says nothing, and is left out of the text
+                ids.append(tokenizer.unk_token_id)  # decoding leaves it out
             ids.append(index)
 
     place = 0
-    for found in DECIMAL.finditer(text):
-        digits = _from_the_nearest(Decimal(found[0]))
-        if abs(digits[0]) <= LARGEST_INTEGER and _number(digits) == found[0]:
-            add(text[place : found.start()])
+    for match in DECIMAL.finditer(text):
+        digits = _from_the_nearest(Decimal(match[0]))
+        if abs(digits[0]) <= LARGEST_INTEGER and _number(digits) == match[0]:
+            add(text[place : match.start()])
             ids += tokenizer.convert_tokens_to_ids([str(digit) for digit in digits])
-            place = found.end()
+            place = match.end()
     add(text[place:])
     return ids
 

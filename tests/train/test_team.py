@@ -174,7 +174,7 @@ def test_what_cannot_be_shared_out_is_refused_before_anything_loads(settings, tr
 def test_accelerate_does_not_hear_of_fsdp(monkeypatch):
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     assert Team.join(torch.device("cpu")) == Team()  # one process: nothing to share out
-    assert not sharding.asked_for()
+    assert not sharding.requested()
 
 
 def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
