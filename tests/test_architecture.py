@@ -1,6 +1,7 @@
 """The house of DESIGN, held by test: imports go down only, and each heavy library keeps to its homes."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,31 @@ def test_heavy_libraries_keep_to_their_homes(path):
     for name in imports(path):
         homes = HOMES.get(name.split(".")[0])
         assert homes is None or room_of(path) in homes, f"{room_of(path)} imports {name}; its homes: {sorted(homes)}"
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The modules of the package that a file imports."""
+    modules = {module_of(path) for path in MODULES}
+    prefixes = {next((p for p in (name, name.rpartition(".")[0]) if p in modules), None) for name in imports(path)}
+    return prefixes - {None, module_of(path)}
+
+
+def test_no_circle_of_imports():
+    graphlib.TopologicalSorter({module_of(path): imported_modules(path) for path in MODULES}).prepare()
+
+
+def test_no_circle_between_the_folders_of_ui():
+    """A tab may use another tab, and all use what they share; what they share uses no tab."""
+    graph: dict[str, set[str]] = {}
+    for path in (PACKAGE / "ui").rglob("*.py"):
+        names = [name.split(".")[2] for name in imported_modules(path) if name.startswith("cadrecode.ui.")]
+        here = path.relative_to(PACKAGE / "ui").parts[0].removesuffix(".py")
+        graph.setdefault(here, set()).update(set(names) - {here})
+    graphlib.TopologicalSorter(graph).prepare()
 
 
 def test_program_and_invent_need_numpy_and_manifold_alone():
