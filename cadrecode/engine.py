@@ -1,4 +1,4 @@
-"""One model, kept warm, for the app and the command line. torch is imported when a model is first needed."""
+"""One model, kept loaded, for the app, the command line and Python. torch is imported when a model is first needed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,12 @@ from cadrecode.errors import ModelError
 from cadrecode.reconstruction import Reconstruction, reconstruct, threads_for
 from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
-HUB_BASES = (
-    "filapro/cad-recode-v1.5",
-    "Qwen/Qwen3-1.7B-Base",
-    "Qwen/Qwen2-7B",
-)  # offered by name; the network is needed
+HUB_BASES = ("filapro/cad-recode-v1.5", "Qwen/Qwen3-1.7B-Base", "Qwen/Qwen2-7B")  # these need the network
 
 
 @dataclass(frozen=True)
 class Opened:
-    """What `Engine.open` chose: the model that is loaded now, and why, in words."""
+    """What `Engine.open` chose: base and adapter, and a note with the reason."""
 
     base: str
     adapter: str | None
@@ -37,7 +33,8 @@ class Engine:
 
     Args:
         device: "auto", "cpu", "cuda", ...
-        load_model: in place of `model.load.load_model`; generate: in place of `model.decode.generate`.
+        load_model: In place of `model.load.load_model`.
+        generate: In place of `model.decode.generate`.
     """
 
     def __init__(
@@ -51,9 +48,6 @@ class Engine:
         self._load_model = load_model
         self._generate = generate
         self._lock = threading.RLock()
-        self._counter = threading.Lock()
-        self._waiting = 0
-        self._busy = ""
         self._model: Any = None
         self._tokenizer: Any = None
         self._base: str | None = None
@@ -66,10 +60,10 @@ class Engine:
 
     def models(self, runs_dir: str | Path | None = None) -> list[str]:
         """Bases to choose from: the embedded one, merged models of runs, and names on the hub."""
-        found = [EMBEDDED] if (EMBEDDED_FOLDER / "config.json").is_file() else []
+        bases = [EMBEDDED] if (EMBEDDED_FOLDER / "config.json").is_file() else []
         if runs_dir is not None:
-            found += sorted(str(path) for one in Path(runs_dir).glob("*") if (path := merged_model(one)) is not None)
-        return [*found, *HUB_BASES]
+            bases += sorted(str(path) for run in Path(runs_dir).glob("*") if (path := merged_model(run)) is not None)
+        return [*bases, *HUB_BASES]
 
     @property
     def base(self) -> str | None:
@@ -83,37 +77,12 @@ class Engine:
 
     @property
     def fresh_encoder(self) -> bool:
-        """The model answers at random: its point encoder has never been trained, and no adapter brings one."""
+        """Whether the model answers at random: its point encoder was never trained, and no adapter brings one."""
         return self._active is None and bool(getattr(self._model, "fresh_encoder", False))
 
     def adapters(self) -> list[AdapterInfo]:
-        """Adapters that are loaded, with the names that were given to `load_adapter`."""
+        """The loaded adapters, with the names given to `load_adapter`."""
         return list(self._adapters.values())
-
-    def status(self) -> dict[str, Any]:
-        """What the engine is doing, at once, even while it is busy."""
-        return {
-            "base": self._base,
-            "active": self._active,
-            "adapters": list(self._adapters),
-            "device": str(self._model.device) if self._model is not None else self.device,
-            "loaded": self._model is not None,
-            "busy": self._busy,
-            "waiting": self._waiting,
-        }
-
-    @contextlib.contextmanager
-    def _turn(self, doing: str) -> Iterator[None]:
-        with self._counter:
-            self._waiting += 1
-        with self._lock:
-            with self._counter:
-                self._waiting -= 1
-            before, self._busy = self._busy, doing
-            try:
-                yield
-            finally:
-                self._busy = before
 
     # --- which model
 
@@ -123,7 +92,7 @@ class Engine:
         Raises: ModelError: there is no such model, or it cannot be read. What was loaded stays.
         """
         base = str(base or EMBEDDED)
-        with self._turn(f"loading {base}"):
+        with self._lock:
             if self._model is not None and same_base(base, self._base):
                 return
             load_model = self._load_model
@@ -140,10 +109,10 @@ class Engine:
     def load_adapter(self, name: str, path: str | Path) -> AdapterInfo:
         """Put an adapter on the base under a name, and use it.
 
-        Raises: ModelError: it is not an adapter, or one of another base, or the name is taken by another one.
+        Raises: ModelError: it is no adapter, it belongs to another base, or another adapter has the name.
         """
         info = replace(adapter_info(path), name=name)
-        with self._turn(f"loading adapter {name}"):
+        with self._lock:
             self.load(self._base or info.base)
             if not same_base(info.base, self._base):
                 raise ModelError(
@@ -166,7 +135,7 @@ class Engine:
                 import_in_turn("adapters")
                 from cadrecode.model import adapters
 
-                # Under a fresh name each time, so that the old one is there until the new one is.
+                # Under a fresh name each time, so that the old weights are there until the new ones are.
                 self._count += 1
                 slot = f"slot-{self._count}"
                 try:
@@ -183,7 +152,7 @@ class Engine:
 
     def set_adapter(self, name: str | None) -> None:
         """Use a loaded adapter; None for the plain base. Raises: ModelError: no such adapter."""
-        with self._turn("switching"):
+        with self._lock:
             self._require(name)
             if self._adapters:
                 from cadrecode.model import adapters
@@ -193,7 +162,7 @@ class Engine:
 
     def unload_adapter(self, name: str) -> None:
         """Forget an adapter; the plain base is used when it was the active one. Raises: ModelError: no such adapter."""
-        with self._turn(f"unloading adapter {name}"):
+        with self._lock:
             self._require(name)
             from cadrecode.model import adapters
 
@@ -208,12 +177,12 @@ class Engine:
             raise ModelError("There is no adapter named {name!r}. Loaded: {names}.", name=name, names=known)
 
     def open(self, base: str | None = None, lora_path: str | Path | None = None) -> Opened:
-        """Load what the guide's `--base_model` and `--lora_path` mean.
+        """Load the model that the guide's `--base_model` and `--lora_path` mean.
 
         A merged model in `lora_path` is preferred: it answers the same and faster. Without `lora_path`, the base alone.
         Raises: ModelError: nothing usable there, or the adapter belongs to another base.
         """
-        with self._turn("opening"):
+        with self._lock:
             if lora_path is None:
                 self.load(base)
                 self.set_adapter(None)
@@ -238,8 +207,8 @@ class Engine:
 
     @contextlib.contextmanager
     def ready(self) -> Iterator[tuple[Any, Any]]:
-        """The model as it is set now, and its tokenizer, for one user at a time; the embedded base if none is."""
-        with self._turn("working"):
+        """The model that is in use and its tokenizer, for one user at a time; the embedded base if none is loaded."""
+        with self._lock:
             self.load(self._base)
             with threads_for(self._model):
                 yield self._model, self._tokenizer

@@ -12,7 +12,7 @@ from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import CloudRuler, Measured
 from cadrecode.errors import ProgramError
 from cadrecode.program import Program, build, mesh_of, parse, write
-from cadrecode.program.solid import Manifold, bounds, sagitta_of
+from cadrecode.program.solid import Manifold, bounds, sagitta_of, shells
 
 COARSER = 3.0  # sagitta of circles while searching, in units of the final one
 CAVITY = 0.5  # of the cloud's size: cost of a hollow that no scanner sees; more than any distance
@@ -150,12 +150,6 @@ class Objective:
         """The cost; infinite for a program that builds no solid."""
         evaluated = self.evaluate(program)
         return np.inf if evaluated is None else evaluated.cost
-
-
-def shells(solid: Manifold) -> tuple[int, int]:
-    """Separate bodies, and closed cavities inside of them."""
-    volumes = [part.volume() for part in solid.decompose()]
-    return sum(volume > 0 for volume in volumes), sum(volume < 0 for volume in volumes)
 
 
 def weight(node) -> int:

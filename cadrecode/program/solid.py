@@ -130,3 +130,9 @@ def sample(solid: Manifold, count: int, rng: np.random.Generator) -> tuple[np.nd
     areas = np.linalg.norm(normals, axis=1)
     points, chosen = places_on(corners, areas, rng.random(count), fold_into_triangle(rng.random((2, count))))
     return points, normals[chosen] / areas[chosen, None]
+
+
+def shells(solid: Manifold) -> tuple[int, int]:
+    """The number of separate bodies of a solid, and of closed cavities in them."""
+    volumes = [part.volume() for part in solid.decompose()]
+    return sum(volume > 0 for volume in volumes), sum(volume < 0 for volume in volumes)

@@ -15,6 +15,7 @@ from cadrecode.cloud import read_mesh
 from cadrecode.errors import Message, PointCloudError, ProgramError, at_line, foreign
 from cadrecode.kernel.sandbox import Outcome
 from cadrecode.program import Program, build, from_mesh, mesh_of, parse, write
+from cadrecode.program.solid import shells
 
 if TYPE_CHECKING:
     from cadrecode.kernel.sandbox import Sandbox
@@ -63,8 +64,7 @@ class Candidate:
     @cached_property
     def shells(self) -> tuple[int, int]:
         """The number of separate bodies of the solid, and of closed cavities in them."""
-        volumes = [part.volume() for part in self.solid.decompose()]
-        return sum(v > 0 for v in volumes), sum(v < 0 for v in volumes)
+        return shells(self.solid)
 
     @property
     def key(self) -> tuple:

@@ -9,10 +9,10 @@ import numpy as np
 
 from cadrecode.formats.ply_write import write_ply
 
-MOST_POINTS = 200_000  # measured in half a second; more tell nothing new, and no viewer shows them apart
-QUICK_POINTS = 8192  # where a person waits for a number: as many as the ranking looks at
+MOST_POINTS = 200_000  # measured in half a second; more say nothing new, and no viewer shows them apart
+QUICK_POINTS = 8192  # where a person waits for the number; the ranking uses as many
 
-# Blue, white and red, as in Moreland 2009: colour-blind eyes tell the ends apart, and the middle is light.
+# Blue, white and red of Moreland 2009, whose ends colour-blind people can tell apart.
 INSIDE, ON, OUTSIDE = (59, 76, 192), (240, 240, 240), (180, 4, 38)
 
 
@@ -21,9 +21,10 @@ class Deviation:
     """Signed distances of a cloud's points to a solid's surface, in the cloud's unit: positive outside of it.
 
     Args:
-        mean, p95, max, rms: of their sizes, whatever the side.
-        bias: of the signed distances: above 0, the points lie outside, and the part is too small.
-        points: (N, 3) float64, those that were measured. signed: (N,) float64, their distances.
+        mean: Of the distances without their sign; `rms`, `p95` and `max`, too.
+        bias: Mean of the signed distances: above 0, the points lie outside, and the part is too small.
+        points: (N, 3) float64, the points that were measured.
+        signed: (N,) float64, their distances.
     """
 
     mean: float
@@ -36,7 +37,7 @@ class Deviation:
 
     @property
     def limit(self) -> float:
-        """Where the colours end, on both sides: 95 of 100 points are within."""
+        """The distance at which the colours end, on both sides: 95 % of the points are nearer."""
         return self.p95
 
     def figures(self) -> dict[str, float | int]:
@@ -65,8 +66,11 @@ def deviation_of(
     """Measure a cloud against a solid.
 
     Args:
-        points: (N, 3); vertices, faces: (n, 3), (m, 3), a closed mesh as Manifold makes it; all RAW.
-        most: a larger cloud is thinned to so many points; seed: which of them.
+        points: (N, 3), RAW.
+        vertices: (n, 3), RAW.
+        faces: (m, 3), with `vertices` a closed mesh as Manifold makes it.
+        most: A larger cloud is thinned to this many points.
+        seed: For which of them.
     """
     from cadrecode.cloud.signed import signed_distance  # igl: only where something is measured
 

@@ -1,4 +1,4 @@
-"""What a report says of a part and the cloud it was made for, whoever made it. JSON can hold all of it."""
+"""What a report says about a part and its cloud, whoever made the part. JSON can hold all of it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def part_report(
     """Source, unit, frame, deviation and bounding boxes.
 
     Args:
-        unit: of the file's numbers, in which every length here is.
-        frame: between the file and the programs; None where there is none.
+        unit: Of the file's numbers and of every length in the report.
+        frame: Between the file and the programs; None where there is none.
         vertices: (n, 3) of the part, RAW.
     """
     own = frame is not None and frame.rotation is not None
@@ -41,7 +41,7 @@ def part_report(
 
 
 def bounding_boxes(points: np.ndarray, vertices: np.ndarray) -> dict[str, Any]:
-    """Both boxes, and how their sides differ: the part's less the cloud's, as a share of the cloud's."""
+    """Both boxes, and the relative difference of their sides: (part - cloud) / cloud."""
     boxes = {"cloud": _box(points), "part": _box(vertices)}
     sides = {name: high - low for name, (low, high) in boxes.items()}
     return {
@@ -51,7 +51,7 @@ def bounding_boxes(points: np.ndarray, vertices: np.ndarray) -> dict[str, Any]:
 
 
 def relative_difference(cloud: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """(3,) sides of both boxes -> (3,): (part - cloud) / cloud; a flat cloud's missing side is held to its longest."""
+    """(3,) sides of both boxes -> (3,): (part - cloud) / cloud; over the longest side where a flat cloud has none."""
     floor = 1e-9 * cloud.max()
     return (part - cloud) / np.where(cloud > floor, cloud, cloud.max())
 

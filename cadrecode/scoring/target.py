@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from cadrecode.kernel.sandbox import Sandbox
     from cadrecode.program.solid import Manifold
 
-SCORE_POINTS = 8192  # on each surface, as the field reports Chamfer distance
-CHAMFER_SCALE = 1000.0  # and as it prints it
+SCORE_POINTS = 8192  # on each surface, as in published Chamfer distances
+CHAMFER_SCALE = 1000.0  # published figures are multiplied by it
 
 
 def chamfer(a_points: np.ndarray, b_points: np.ndarray) -> float:
-    """The field's Chamfer distance: both mean squared nearest distances, added, times 1,000.
+    """The Chamfer distance as published: both mean squared nearest distances, added, times 1,000.
 
-    Args: a_points, b_points: (n, 3) and (m, 3), in one frame in which the target's longest side is 1.
+    Args:
+        a_points: (n, 3), in a frame in which the target's longest side is 1.
+        b_points: (m, 3), in the same frame.
     """
     a_to_b = cKDTree(b_points).query(a_points)[0]
     b_to_a = cKDTree(a_points).query(b_points)[0]
@@ -60,8 +62,10 @@ class Target:
         """A target from a closed mesh.
 
         Args:
-            vertices: (n, 3) RAW; faces: (m, 3).
-            frame: the frame of the cloud that the model saw. Default: the mesh's own.
+            vertices: (n, 3) RAW.
+            faces: (m, 3).
+            frame: Of the cloud that the model saw; the mesh's own when None.
+            seed: For the samples.
         Raises: ProgramError: the mesh is not a closed solid.
         """
         vertices = np.asarray(vertices, np.float64)
@@ -87,11 +91,11 @@ class Score:
     """One program against one target. A failure has IoU 0 and no Chamfer distance.
 
     Args:
-        outcome: an `Outcome` or OUTSIDE.
-        iou: in [0, 1].
+        outcome: An `Outcome` or OUTSIDE.
+        iou: In [0, 1].
         cd: Chamfer distance x 1,000.
-        detail: why it failed.
-        bbox_error: how far the worst side of the bounding box is off, over the target's longest side.
+        detail: Why it failed.
+        bbox_error: The largest error of a side of the bounding box, over the target's longest side.
     """
 
     outcome: str

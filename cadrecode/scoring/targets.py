@@ -28,7 +28,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A target that cannot be scored, and why."""
+    """A target that cannot be scored, and the reason."""
 
     id: str
     reason: str
@@ -40,11 +40,11 @@ def load_targets(
     """Read targets one at a time, in the order of their names.
 
     Args:
-        source: a folder of meshes or STEP files, one such file, an .npz of `<id>_v` and `<id>_f`, or
+        source: A folder of meshes or STEP files, a single file, an .npz of `<id>_v` and `<id>_f`, or
             `invent:<family>[:<count>]` for held-out invented shapes.
-        limit: take this many, drawn at random with `seed`; invented shapes: the first ones.
-        ids: read these alone; those that are not there are passed over.
-    Raises: DatasetError: there is nothing of the kind.
+        limit: Take this many, drawn at random with `seed`; of invented shapes, the first.
+        ids: Read no others; names that are missing are ignored.
+    Raises: DatasetError: the source is none of these.
     """
     source = str(source)
     if source.startswith("invent:"):
@@ -56,7 +56,7 @@ def load_targets(
         return
     suffixes = {*MESH_SUFFIXES, *BREP_SUFFIXES, ".ply"}
     if path.is_dir():
-        files = sorted(one for one in path.iterdir() if one.suffix.lower() in suffixes)
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes)
     elif path.is_file() and path.suffix.lower() in suffixes:
         files = [path]
     else:
@@ -116,5 +116,5 @@ def _invented(source: str, limit: int | None, ids: Collection[str] | None) -> It
 
 
 def seed_of(id: str, seed: int) -> int:
-    """A target's own seed, which does not depend on which other targets there are."""
+    """A target's own seed, which does not depend on the other targets."""
     return zlib.crc32(f"{seed}/{id}".encode())

@@ -1,6 +1,6 @@
-"""What programs may call: `reconstruct` and `run_program`, over gradio_client, HTTP and, where it is on, MCP.
+"""The app's API: `reconstruct` and `run_program`, over gradio_client, HTTP and, where it is on, MCP.
 
-Both are components that no page shows, so that their descriptions are the functions' own. Guests may call them.
+Both are components that no page shows, so that their descriptions are the functions' docstrings. Guests may call them.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def build(services: Services) -> None:
 
         Args:
             file: the scan: .npy .npz .txt .xyz .pts .csv .ply .pcd .las, a mesh (.stl .obj .off .glb .3mf), or STEP.
-            unit: of its numbers: mm, cm, m or inch.
-            candidates: programs to draw; the one nearest to the cloud is returned.
-            temperature: of all candidates but the first.
+            unit: unit of its numbers: mm, cm, m or inch.
+            candidates: programs to draw; the one whose part lies nearest to the cloud is returned.
+            temperature: how freely candidates are drawn, from the second on.
             seed: same seed, same candidates.
-            fit_seconds: for moving the best three onto the cloud; 0: as the model wrote them.
-            align: turn a part that stands askew along the axes.
-            clean: take away lone points, the table under the part and crumbs beside it.
+            fit_seconds: time for fitting the best three to the cloud; 0: they stay as the model wrote them.
+            align: rebuild a part that stands askew along its own axes.
+            clean: remove lone points, the table under the part and crumbs beside it.
         Returns:
             report: program, deviation, candidates, warnings; files: .py, .step, .stl, .3mf, .glb, .ply, reports.
         """
@@ -70,16 +70,16 @@ def build(services: Services) -> None:
         """Build a CadQuery program that leaves its solid in `r`: its size, whether it is valid, and its files.
 
         Args:
-            program: CadQuery text. What the app's language does not hold runs in a sandbox.
-            unit: of its numbers: mm, cm, m or inch.
+            program: CadQuery text. Text outside of the app's language runs in a sandbox.
+            unit: unit of its numbers: mm, cm, m or inch.
         Returns:
-            result: ok, size, solid; for a program with a fault error, line, column, expected. files: as above.
+            result: ok, size, solid; for a wrong program error, line, column, expected. files: as above.
         """
         try:
             work = rebuilding.run_program(Work(unit=unit), program, services)
         except ProgramError as error:  # a result like another
-            told = {"ok": False, "error": error.message, "line": error.line, "column": error.column}
-            return told | {"expected": error.expected}, []
+            fault = {"error": error.message, "line": error.line, "column": error.column, "expected": error.expected}
+            return {"ok": False, **fault}, []
         made = write_files(work, services, words)
         size = np.round(work.shown.size, 6).tolist()
         return {"ok": True, "size": size, "unit": unit, "solid": made.validity, "note": made.note}, _listed(made.paths)

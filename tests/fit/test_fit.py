@@ -7,8 +7,9 @@ from cadrecode.cloud import sample_surface
 from cadrecode.errors import ProgramError
 from cadrecode.fit import fit, ruler_for
 from cadrecode.fit.knobs import knobs_of
-from cadrecode.fit.objective import Objective, shells
+from cadrecode.fit.objective import Objective
 from cadrecode.program import build, iou, mesh_of, parse, write
+from cadrecode.program.solid import shells
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
 PLATE = HEAD + "r=w0.sketch().rect(200,100).push([(60,0),(-60,0)]).circle(20,mode='s').finalize().extrude(30)"

@@ -1,4 +1,4 @@
-"""Many scans, one after the other: each a row, each a folder of files; a failure is a row like the others."""
+"""Rebuilds many scans, one after the other: a row and a folder of files for each; a failure is a row, too."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ class Row:
     """One scan of a batch.
 
     Args:
-        name: of its file.
-        state: one of the words above.
-        deviation: mean, in the unit of the batch; seconds: its own; why: it failed, or what is missing.
-        folder: where its files are, once it is done.
+        name: Of its file.
+        state: WAITING, WORKING, DONE or FAILED.
+        deviation: The mean, in the unit of the batch.
+        seconds: The time that it took.
+        why: Why it failed, or what is missing.
+        folder: Where its files are, once it is done.
     """
 
     name: str
@@ -48,10 +50,11 @@ class Batch:
     """What there is to do.
 
     Args:
-        scans: files to rebuild; refused: rows of those that are no scans.
-        folder: where what is made goes.
-        config: settings for all of them.
-        base, adapter: the model, as `models.choices` lists it.
+        scans: Files to rebuild.
+        refused: Rows of the files that are no scans.
+        folder: For the results.
+        config: Settings for all scans.
+        base: As `models.choices` lists it, and so is `adapter`.
     """
 
     scans: tuple[Path, ...]
@@ -69,7 +72,7 @@ def gather(
     base: str | None = None,
     adapter: str = models.PLAIN,
 ) -> Batch:
-    """The scans in what was dropped, zips unpacked; and a failed row for everything that is none.
+    """The scans among the uploads, zips unpacked, and a failed row for every other file.
 
     Raises: CadrecodeError: there is nothing to rebuild.
     """
@@ -78,12 +81,12 @@ def gather(
     for number, path in enumerate(map(Path, uploads)):
         if path.suffix.lower() == ".zip":
             try:
-                found, left = archive.unpack(path, folder / f"zip-{number}", READABLE)
+                unpacked, others = archive.unpack(path, folder / f"zip-{number}", READABLE)
             except archive.ArchiveError as error:
                 refused.append(Row(path.name, FAILED, why=str(error)))
                 continue
-            scans += found
-            refused += [_unreadable(name) for name in left]
+            scans += unpacked
+            refused += [_unreadable(name) for name in others]
         elif path.suffix.lower() in READABLE:
             scans.append(path)
         else:
@@ -107,7 +110,7 @@ def _unreadable(name: str) -> Row:
 def rebuild_all(
     batch: Batch, services: Services, words: Words, on_progress: OnProgress, stop: Callable[[], bool]
 ) -> Iterator[list[Row]]:
-    """Rebuild one after the other; the rows as they stand, each time one of them changes. A stop ends after a scan."""
+    """Rebuild one scan after the other, and yield all rows whenever one changes. A stop takes effect after a scan."""
     rows = [Row(path.name) for path in batch.scans] + list(batch.refused)
     yield list(rows)
     for index, path in enumerate(batch.scans):
@@ -117,14 +120,23 @@ def rebuild_all(
         yield list(rows)
         began = time.monotonic()
         try:
-            done = _one(path, index, batch, services, words, on_progress, stop)
+            done = _rebuilt(path, index, batch, services, words, on_progress, stop)
         except CadrecodeError as error:
             done = Row(path.name, FAILED, why=str(error))
         rows[index] = replace(done, seconds=time.monotonic() - began)
         yield list(rows)
 
 
-def _one(path: Path, index: int, batch: Batch, services: Services, words: Words, on_progress: OnProgress, stop) -> Row:
+def _rebuilt(
+    path: Path,
+    index: int,
+    batch: Batch,
+    services: Services,
+    words: Words,
+    on_progress: OnProgress,
+    stop: Callable[[], bool],
+) -> Row:
+    """Rebuild a scan and copy its files into its folder. Raises: CadrecodeError: it cannot be rebuilt."""
     work = open_cloud(path, services, batch.config.unit)
     work = rebuild(work, batch.config, services, on_progress, stop, base=batch.base, adapter=batch.adapter)
     on_progress("checking", 0, 1)
@@ -138,7 +150,7 @@ def _one(path: Path, index: int, batch: Batch, services: Services, words: Words,
 
 
 def pack(rows: Sequence[Row], target: Path) -> Path | None:
-    """One zip of all that came out, a folder for each scan, and a list of those that failed; None for nothing."""
+    """A zip with a folder for each rebuilt scan and a list of the failures; None where no scan was rebuilt."""
     done = [row for row in rows if row.folder is not None]
     if not done:
         return None

@@ -1,4 +1,4 @@
-"""Batch: "all of these, please"."""
+"""Batch: rebuild many files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import gradio as gr
 from cadrecode.config import UNITS, ReconstructConfig
 from cadrecode.errors import Message
 from cadrecode.ui import events, models
-from cadrecode.ui.background import Result, follow
+from cadrecode.ui.background import Progress, Result, follow
 from cadrecode.ui.batch import actions as batching
 from cadrecode.ui.batch.actions import Row
 from cadrecode.ui.draw import html
 from cadrecode.ui.draw.table import empty_table, rows_html
 from cadrecode.ui.events import told
-from cadrecode.ui.reconstruct.options import align_box, candidates_slider, clean_box, fit_slider
+from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
@@ -25,9 +25,6 @@ hear = partial(events.hear, guests=True)
 
 COLUMNS = ("name", "state", "deviation", "seconds", "why")
 NUMBERS = ("deviation", "seconds")
-
-
-# --- handlers: they know no widgets ---------------------------------------------------------------------------------
 
 
 def cells(rows: Sequence[Row], unit: str, words: Words) -> list[list[str]]:
@@ -50,9 +47,6 @@ def summary(rows: Sequence[Row], words: Words) -> str:
     return words("batch.done", done=states.count(batching.DONE), failed=states.count(batching.FAILED))
 
 
-# --- the tab ----------------------------------------------------------------------------------------------------------
-
-
 def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> None:
     """Lay the tab out and wire it."""
     shape = (
@@ -64,10 +58,13 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         with gr.Column(scale=1, min_width=300):
             uploads = gr.File(label=words("batch.drop"), file_count="multiple", height=140, elem_id="batch-files")
             folder = gr.UploadButton(words("batch.folder"), file_count="directory", size="sm", elem_id="batch-folder")
-            unit = gr.Dropdown(list(UNITS), value="mm", label=words("cloud.unit"), elem_id="batch-unit")
-            candidates = candidates_slider(words, "batch-candidates")
-            fit_seconds = fit_slider(words, "batch-fit")
-            align, clean = align_box(words), clean_box(words)
+            settings = {
+                "unit": gr.Dropdown(list(UNITS), value=USUAL.unit, label=words("cloud.unit"), elem_id="batch-unit"),
+                "candidates": candidates_slider(words, "batch-candidates"),
+                "seconds": fit_slider(words, "batch-fit"),
+                "align": align_box(words),
+                "clean": clean_box(words),
+            }
             model = gr.HTML("", padding=False)
             with gr.Row():
                 go = gr.Button(words("batch.go"), variant="primary", elem_id="batch-go")
@@ -80,15 +77,13 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
     def name_model():
         base, adapter = models.in_use(services)
-        said = models.base_words(base, words) + (f" + {adapter}" if adapter else "")
-        return html.note(words("batch.model", model=said))
+        model = models.base_words(base, words) + (f" + {adapter}" if adapter else "")
+        return html.note(words("batch.model", model=model))
 
     for event in (page.load, tab.select):
         hear(event, name_model, None, model, words)
 
     hear(folder.upload, lambda files: files, folder, uploads, words)
-
-    settings = {"unit": unit, "candidates": candidates, "seconds": fit_seconds, "align": align, "clean": clean}
 
     def run(request: gr.Request, uploads, *values) -> Iterator:
         visitor = f"batch {request.session_hash}"
@@ -119,14 +114,8 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 yield gr.skip(), gr.skip(), html.bad(told(error, words)), *rested, gr.skip()
                 raise
 
-    hear(
-        go.click,
-        run,
-        [uploads, *settings.values()],
-        [table, empty, progress, go, cancel, result],
-        words,
-        concurrency_limit=8,
-    )
+    outputs = [table, empty, progress, go, cancel, result]
+    hear(go.click, run, [uploads, *settings.values()], outputs, words, concurrency_limit=8)
 
     def cancel_now(request: gr.Request):
         services.cancel(f"batch {request.session_hash}")
@@ -134,9 +123,9 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     hear(cancel.click, cancel_now, None, None, words)
 
 
-def _progress(rows: Sequence[Row], item, total: int, words: Words) -> str:
-    """Where the scan that is under way stands, and how far all of them are."""
+def _progress(rows: Sequence[Row], item: Progress, total: int, words: Words) -> str:
+    """The progress of the current scan, and of all of them."""
     finished = sum(row.state in (batching.DONE, batching.FAILED) and row.seconds is not None for row in rows)
     stage = words.stage(item.stage) + (f" {item.done} / {item.total}" if item.total > 1 else "")
-    said = words("batch.progress", n=min(finished + 1, total), total=total, stage=stage)
-    return html.progress(said, finished, total)
+    text = words("batch.progress", n=min(finished + 1, total), total=total, stage=stage)
+    return html.progress(text, finished, total)

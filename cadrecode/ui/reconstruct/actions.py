@@ -17,7 +17,7 @@ from cadrecode.ui.services import Services
 
 
 def open_cloud(path: str | Path, services: Services, unit: str = "mm") -> Work:
-    """Read a file that was dropped. Raises PointCloudError, in words."""
+    """Read an uploaded file. Raises: CadrecodeError: STEP is not allowed here. PointCloudError: not a usable scan."""
     from cadrecode.cloud import BREP_SUFFIXES, read_cloud
 
     path = Path(path)
@@ -67,7 +67,7 @@ def rebuild(
 
 
 def run_program(work: Work, text: str, services: Services) -> Work:
-    """Show what an edited program makes. Raises ProgramError with its place."""
+    """Show what a person's program makes. Raises: ProgramError: it makes no solid, and where the fault is."""
     shown = work.shown
     if shown is not None and text.strip() == shown.program.strip():
         return work

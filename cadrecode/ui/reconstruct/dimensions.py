@@ -1,4 +1,4 @@
-"""A slider for every named number of the program on screen. Moving one never calls the model: Manifold rebuilds."""
+"""A slider for every named number of the program on screen. A moved slider never calls the model: Manifold rebuilds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cadrecode.part import Part
 from cadrecode.program.edit import Parameter, parameters
 from cadrecode.ui.reconstruct.state import Work
 
-MOST_SIZES, MOST_PLACES = 16, 32  # more sliders than that nobody reads; the program has them all
+MOST_SIZES, MOST_PLACES = 16, 32  # nobody reads more sliders; the program shows all numbers
 
 
 def named(part: Part | None) -> tuple[list[Parameter], list[Parameter]]:
-    """Sizes and places of a part's program; nothing for text outside of the language."""
+    """Sizes and places of a part's program; empty for text outside of the language."""
     numbers = [] if part is None or part.tree is None else parameters(part.tree)
     sizes = [p for p in numbers if p.is_length]
     places = [p for p in numbers if not p.is_length]

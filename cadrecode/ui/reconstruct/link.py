@@ -1,6 +1,6 @@
 """A link that carries a program: whoever opens it sees the part. No file leaves the machine with it.
 
-The program is text of the model's language, packed into the address. What is not in the language is not let in.
+The program is text of the app's language, packed into the address. Text outside of the language is refused.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ class LinkError(CadrecodeError):
 
 
 def packed(text: str, unit: str) -> str:
-    """A program and its unit as they stand in an address. Raises: ProgramError: it is not of the model's language."""
+    """A program and its unit, packed for an address. Raises: ProgramError: it is outside of the language."""
     parse(text)
     return base64.urlsafe_b64encode(zlib.compress(f"{unit}\n{text.strip()}".encode(), 9)).decode().rstrip("=")
 
 
 def opened(value: str) -> Work:
-    """The work that `packed` was made from: a part without a cloud.
+    """The shared part, as a work without a cloud.
 
-    Raises: LinkError: it is no such link. ProgramError: it holds no program of the language.
+    Raises: LinkError: it is no such link. ProgramError: its program is outside of the language.
     """
     try:
         unpacker = zlib.decompressobj()

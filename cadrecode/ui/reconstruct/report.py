@@ -29,9 +29,13 @@ li{color:#8a4b08}@media print{pre{font-size:10px}}"""
 
 
 def write_page(path: Path, work: Work, words: Words, validity: str = "") -> Path:
-    """Write the page. Args: validity: what OpenCASCADE said of the solid, in words."""
+    """Write the page.
+
+    Args:
+        validity: Whether the solid is valid in OpenCASCADE, in words.
+    """
     part = work.shown
-    warnings = () if work.scan is None else [words.said(one) for one in work.scan.warnings]
+    warnings = () if work.scan is None else [words.said(warning) for warning in work.scan.warnings]
     body = [
         f"<h1>{escape(work.name)}</h1>",
         f'<p class="small">cadrecode {__version__} · {datetime.now():%Y-%m-%d %H:%M}'
@@ -39,7 +43,7 @@ def write_page(path: Path, work: Work, words: Words, validity: str = "") -> Path
         _pictures(work, part, words),
         _lead(work, part, words),
         _table(words("page.numbers"), _numbers(work, part, words, validity)),
-        f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in warnings)}</ul>" if warnings else "",
+        f"<ul>{''.join(f'<li>{escape(warning)}</li>' for warning in warnings)}</ul>" if warnings else "",
         _table(words("dimensions.title"), _dimensions(part, work.unit, words)),
         f"<h2>{escape(words('program.title'))}</h2><pre>{escape(part.program.strip())}</pre>",
     ]
@@ -100,7 +104,7 @@ def _numbers(work: Work, part: Part, words: Words, validity: str) -> list[tuple[
 
 def _dimensions(part: Part, unit: str, words: Words) -> list[tuple[str, str]]:
     sizes, _ = dimensions.named(part)
-    return [(words.dimension(one.name), f"{one.value:.6g} {unit}") for one in sizes]
+    return [(words.dimension(size.name), f"{size.value:.6g} {unit}") for size in sizes]
 
 
 def _table(title: str, rows: list[tuple[str, str]]) -> str:

@@ -25,7 +25,10 @@ FIRST_POINTS, FIRST_NOISE_MM = 4000, 0.05
 class Sample:
     """A cloud that ships with the app.
 
-    Args: title: by language; source: what made it, and its licence; unit: of its numbers.
+    Args:
+        title: By language.
+        source: What made it, and its licence.
+        unit: Of its numbers.
     """
 
     path: Path
@@ -36,7 +39,7 @@ class Sample:
 
 @cache
 def samples() -> tuple[Sample, ...]:
-    """What assets/clouds/index.json lists."""
+    """The samples that assets/clouds/index.json lists."""
     index = CLOUDS / "index.json"
     if not index.is_file():
         return ()
@@ -66,7 +69,7 @@ def _picture(path: Path) -> Image:
 
 
 def prepare() -> None:
-    """Make both before the first visitor asks."""
+    """Make the sample part and the pictures before the first visitor comes."""
     first_work()
     for sample in samples():
         _picture(sample.path)

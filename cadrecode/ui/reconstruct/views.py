@@ -20,7 +20,7 @@ SOLID, WITH_POINTS, DEVIATION = "solid", "points", "deviation"
 
 
 def view(work: Work, mode: str, services: Services) -> str | None:
-    """A GLB of the part on screen, with the cloud over it if asked; of the cloud alone while there is no part."""
+    """A GLB of the part on screen, with the cloud over it in two of the modes; of the cloud while there is no part."""
     part, points = work.shown, None if work.scan is None else work.scan.points
     if part is None:
         return cloud_view(work, services)
