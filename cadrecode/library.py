@@ -13,6 +13,7 @@ from cadrecode.cloud.check import flatness_warnings, require_distinct, require_p
 from cadrecode.config import ReconstructConfig, TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.engine import Engine
+from cadrecode.errors import Message
 from cadrecode.kernel import shared_sandbox
 from cadrecode.part import Part, name_of
 from cadrecode.runs import Run, State
@@ -128,5 +129,5 @@ def _cloud(scan: str | Path | np.ndarray | Cloud, seed: int) -> Cloud:
     if isinstance(scan, str | Path):
         return read_cloud(scan, seed=seed)
     points = require_points_array(scan)
-    require_distinct(points, "The cloud")
-    return Cloud(points, None, "part", "cloud", tuple(flatness_warnings(points, "The cloud")), len(points))
+    require_distinct(points, Message("The cloud"))
+    return Cloud(points, None, "part", "cloud", tuple(flatness_warnings(points, Message("The cloud"))), len(points))

@@ -62,7 +62,7 @@ def refine(
     seed: int = 0,
     written_in: str = RAW,
     unit: str = "mm",
-    program_name: str = "The program",
+    program_name: str = Message("The program"),
 ) -> Refined:
     """Move one program onto a cloud. It comes back in the units and the place of the cloud's file.
 

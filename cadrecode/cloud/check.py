@@ -12,7 +12,7 @@ FLAT_RATIO = 1e-4  # thinner than this part of its length, and a program's integ
 _BLOCK = 1 << 16
 
 
-def require_points_array(points: np.ndarray, name: str = "The cloud") -> np.ndarray:
+def require_points_array(points: np.ndarray, name: str = Message("The cloud")) -> np.ndarray:
     """(N, 3) float64, finite, N >= 1, or PointCloudError."""
     try:
         points = np.asarray(points)

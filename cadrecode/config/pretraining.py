@@ -19,6 +19,7 @@ from cadrecode.config.settings import (
     Share,
     Text,
 )
+from cadrecode.errors import Message
 
 
 class PretrainConfig(Settings):
@@ -111,21 +112,30 @@ class PretrainConfig(Settings):
 
     def contradictions(self) -> Iterator[Contradiction]:
         if self.minutes is None and self.max_pairs is None:
-            yield ("minutes", "max_pairs"), "say when to end: set minutes, max_pairs, or both."
+            yield ("minutes", "max_pairs"), Message("say when to end: set minutes, max_pairs, or both.")
         if self.num_attention_heads % self.num_key_value_heads:
             yield (
                 ("num_attention_heads", "num_key_value_heads"),
-                f"num_attention_heads ({self.num_attention_heads}) must be a multiple of num_key_value_heads "
-                f"({self.num_key_value_heads}).",
+                Message(
+                    "num_attention_heads ({heads}) must be a multiple of num_key_value_heads ({key_value_heads}).",
+                    heads=self.num_attention_heads,
+                    key_value_heads=self.num_key_value_heads,
+                ),
             )
         for name in ("point_tokens", "neighbours"):
             if getattr(self, name) > self.n_points:
-                yield (name, "n_points"), f"{name} ({getattr(self, name)}) is more than n_points ({self.n_points})."
+                text = Message("{name} ({value}) is more than n_points ({n_points}).")
+                yield (name, "n_points"), Message(text, name=name, value=getattr(self, name), n_points=self.n_points)
         name = "point_tokens" if self.point_encoder == "patch" else "n_points"
         tokens = getattr(self, name)
         if tokens + self.max_tokens > self.max_position_embeddings:
             yield (
                 (name, "max_tokens", "max_position_embeddings"),
-                f"{name} + max_tokens ({tokens} + {self.max_tokens}) is more than max_position_embeddings "
-                f"({self.max_position_embeddings}).",
+                Message(
+                    "{name} + max_tokens ({tokens} + {max_tokens}) is more than max_position_embeddings ({most}).",
+                    name=name,
+                    tokens=tokens,
+                    max_tokens=self.max_tokens,
+                    most=self.max_position_embeddings,
+                ),
             )

@@ -15,7 +15,7 @@ import numpy as np
 
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.cloud.normals import Normals, given_normals, outward_normals
-from cadrecode.errors import ProgramError
+from cadrecode.errors import Message, ProgramError
 from cadrecode.fit.box import box_agrees, in_box
 from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
 from cadrecode.fit.objective import Evaluated, Objective, weight
@@ -102,7 +102,9 @@ def fit(
     judge = Objective(ruler.coarse(FINAL_POINTS, FINAL_SAMPLES, seed), program, started + seconds, fine=True)
     given = judge.evaluate(program)
     if given is None:
-        raise ProgramError("The program has no solid, so there is nothing to fit.", expected="a program that builds")
+        raise ProgramError(
+            "The program has no solid, so there is nothing to fit.", expected=Message("a program that builds")
+        )
 
     search_until = started + seconds * (1 - (FINAL_SHARE_NOISY if judge.is_noisy else FINAL_SHARE))
     judge.should_stop = should_stop

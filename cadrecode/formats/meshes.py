@@ -38,7 +38,7 @@ def read_stl(path: Path) -> FileContents:
     rest = len(data) - _STL_HEADER - _STL_TRIANGLE * announced
     warnings = []
     if rest:
-        text = "{name} goes on for {rest:,} bytes after the triangles it announces; they were not read."
+        text = Message("{name} goes on for {rest:,} bytes after the triangles it announces; they were not read.")
         warnings.append(Message(text, name=path.name, rest=rest))
     vertices, corners = weld(np.frombuffer(data, _STL_ROW, announced, _STL_HEADER)["corners"].reshape(-1, 3))
     return FileContents(vertices, faces=corners.reshape(-1, 3), warnings=warnings)

@@ -68,7 +68,7 @@ def _require_plain_geometry(name: str, tree: dict) -> None:
         if not extension.startswith(_HARMLESS):
             packed = Message("an extension that is not supported")
             if "draco" in extension:
-                packed = "Draco compression"
+                packed = Message("Draco compression")
             raise PointCloudError(
                 "{name} needs {packed} ({extension}). {advice}",
                 name=name,
@@ -86,9 +86,11 @@ def _require_plain_geometry(name: str, tree: dict) -> None:
     for mesh in tree.get("meshes", []):
         for primitive in mesh["primitives"]:
             accessor = tree["accessors"][primitive["attributes"]["POSITION"]]
-            extensions = ", ".join(primitive.get("extensions", {})) or "sparse accessors"
+            extensions = ", ".join(primitive.get("extensions", {})) or Message("sparse accessors")
             if "bufferView" not in accessor or "sparse" in accessor:
-                packed = f"Draco compression ({extensions})" if "draco" in extensions else extensions
+                packed = extensions
+                if "draco" in extensions:
+                    packed = Message("Draco compression ({extensions})", extensions=extensions)
                 raise PointCloudError(
                     "{name} packs its geometry with {packed}, which is not supported. {advice}",
                     name=name,

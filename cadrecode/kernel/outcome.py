@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cadrecode.errors import KernelError, Message, at_line
+from cadrecode.errors import KernelError, Message, at_line, foreign
 
 LOST = None  # the status of a job whose worker died under it
 _MAX_RESULT_BYTES = 2**20
@@ -99,7 +99,7 @@ class Remains:
             result = json.loads(self._open("result.json").decode())
             return Execution(
                 outcome=Outcome(result["outcome"]),
-                detail=str(result.get("detail", "")),
+                detail=foreign(str(result.get("detail", ""))),
                 line=result.get("line"),
                 seconds=self.seconds,
                 volume=result.get("volume"),

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cadrecode.errors import ModelError
+from cadrecode.errors import Message, ModelError
 
 NUM_FREQUENCIES = 8
 POINT_FEATURES = 3 * (1 + 2 * NUM_FREQUENCIES)  # xyz, a sine and a cosine per frequency: 51
@@ -151,7 +151,9 @@ class FourierPointEncoder(nn.Module):
         """
         columns = 3 + self.projection.in_features - POINT_FEATURES
         if points.shape[-1] != columns:
-            wanted = "(x, y, z, nx, ny, nz): this checkpoint was trained with normals" if columns == 6 else "(x, y, z)"
+            wanted = "(x, y, z)"
+            if columns == 6:
+                wanted = Message("(x, y, z, nx, ny, nz): this checkpoint was trained with normals")
             raise ModelError(
                 "The point cloud has {n} columns; the encoder needs {columns} {wanted}.",
                 n=points.shape[-1],

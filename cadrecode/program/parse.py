@@ -146,7 +146,7 @@ def _is_cq(node: ast.expr) -> bool:
 
 def _workplane(call: ast.Call) -> _OnPlane:
     if not (isinstance(call.func, ast.Attribute) and call.func.attr == "Workplane"):
-        what = f"cq.{call.func.attr}" if isinstance(call.func, ast.Attribute) else "This call"
+        what = f"cq.{call.func.attr}" if isinstance(call.func, ast.Attribute) else Message("This call")
         raise error_at(call, "{what} is not in the language.", "cq.Workplane(...)", what=what)
     arguments = Arguments(call)
     first = arguments.node("inPlane", 0)

@@ -27,6 +27,9 @@ FOREIGN = (
     "invalid syntax", "invalid syntax. Perhaps you forgot a comma?", "{a} was never closed", "unmatched {a}",
     "closing parenthesis {a} does not match opening parenthesis {b}", "unexpected indent",
     "unterminated string literal (detected at line {a})", "unexpected EOF while parsing",
+    # the sandbox's process, which is not trusted with templates, of what a program made
+    "the program does not assign r (or result)", "its volume is not above zero", "r has no finite volume",
+    "its faces and edges do not fit together (BRepCheck)",
     # pydantic, of a setting
     "a valid integer", "a valid integer, unable to parse string as an integer",
     "a valid integer, got a number with a fractional part", "a valid number",
