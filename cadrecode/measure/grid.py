@@ -12,6 +12,7 @@ import numpy as np
 
 CELLS = 88  # along the longest side
 FEWEST_CELLS = 2  # between two levels
+FEWEST_ALONG = 20  # along each axis
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,11 @@ class Grid:
     @classmethod
     def between(cls, levels: Sequence[np.ndarray], cells: int = CELLS) -> Grid:
         """The grid whose cells end at the levels, about `cells` of them along the longest side."""
-        cell = max(float(heights[-1] - heights[0]) for heights in levels) / cells
+        longest = max(float(heights[-1] - heights[0]) for heights in levels)
         places, widths, interval = [], [], []
         for heights in levels:
             lengths = np.diff(heights)
+            cell = min(longest / cells, float(heights[-1] - heights[0]) / FEWEST_ALONG)
             counts = np.maximum(np.round(lengths / cell).astype(int), FEWEST_CELLS)
             index = np.repeat(np.arange(len(counts)), counts)
             width = (lengths / counts)[index]

@@ -10,6 +10,11 @@ ACROSS = 0.999  # cosine: how squarely a face lies across the axis
 SAME_LEVEL = 5e-4  # of the size: faces of one side that are nearer than this are one level
 SAME_PLACE = 1e-4  # of the size: a face that looks up and one that looks down so near share their level
 LEAST_FACE = 2e-4  # of the size squared: a smaller level is left out
+POINTS_ACROSS = 0.95  # the same for points, whose normals are estimated
+POINTS_SAME_LEVEL = 2e-3  # of the size
+LEAST_PEAK = 1.2e-3  # of the size squared
+FEWEST_POINTS = 6  # of a level
+CROWD, CLEAR = 6, 3.0  # strips beside a level, and how many times as many points it has as one of them
 MOST_LEVELS = 18  # along one axis; those of the largest faces are kept
 
 
@@ -29,12 +34,61 @@ def levels_of_faces(heights: np.ndarray, facing: np.ndarray, areas: np.ndarray, 
     found: list[tuple[float, float]] = []  # area, height
     for side in (facing > ACROSS, facing < -ACROSS):
         found += _clusters(heights[side], areas[side], SAME_LEVEL * size)
-    found = sorted((c for c in found if c[0] > LEAST_FACE * size * size), reverse=True)
+    found = [cluster for cluster in found if cluster[0] > LEAST_FACE * size * size]
+    return _largest(found, ends, SAME_PLACE * size)
+
+
+def levels_of_points(
+    heights: np.ndarray,
+    facing: np.ndarray,
+    areas: np.ndarray,
+    ends: tuple[float, float],
+    size: float,
+    noise: float,
+) -> np.ndarray:
+    """The levels along one axis of a cloud: heights that many more of its points share than the heights beside them.
+
+    Args: As `levels_of_faces`; noise: How far points lie off their faces.
+    """
+    near = max(POINTS_SAME_LEVEL * size, 2 * noise)
+    found: list[tuple[float, float]] = []
+    for side in (facing > POINTS_ACROSS, facing < -POINTS_ACROSS):
+        found += _peaks(heights[side], areas[side], near, LEAST_PEAK * size * size)
+    outer = [next((h for _, h in sorted(found, reverse=True) if abs(h - end) < 2 * near), end) for end in ends]
+    return _largest(found, (outer[0], outer[1]), max(SAME_PLACE * size, 2 * noise))
+
+
+def _peaks(heights: np.ndarray, areas: np.ndarray, near: float, least: float) -> list[tuple[float, float]]:
+    """Area and median height of each crowd of heights, the largest first."""
+    order = np.argsort(heights)
+    heights, areas = heights[order], areas[order]
+    found = []
+    while len(heights) >= FEWEST_POINTS:
+        up_to = np.concatenate(([0.0], np.cumsum(areas)))
+        last = np.searchsorted(heights, heights + near, side="right")
+        crowd = up_to[last] - up_to[:-1]
+        first = int(crowd.argmax())
+        inside = slice(first, int(last[first]))
+        middle = float(np.median(heights[inside]))
+        wide = np.abs(heights - middle) < CROWD * near
+        beside = (areas[wide].sum() - crowd[first]) / (2 * CROWD - 1)  # in a strip as wide
+        if crowd[first] < least or last[first] - first < FEWEST_POINTS:
+            break
+        if crowd[first] > CLEAR * beside:
+            found.append((float(crowd[first]), middle))
+        left = np.abs(heights - middle) > near
+        heights, areas = heights[left], areas[left]
+    return found
+
+
+def _largest(found: list[tuple[float, float]], ends: tuple[float, float], apart: float) -> np.ndarray:
+    """The heights of the largest faces between the ends, and the ends."""
+    found = sorted(found, reverse=True)
     kept = list(ends)
     for _, height in found:
         if len(kept) > MOST_LEVELS:
             break
-        if all(abs(height - other) > SAME_PLACE * size for other in kept):
+        if ends[0] < height < ends[1] and all(abs(height - other) > apart for other in kept):
             kept.append(height)
     return np.round(sorted(kept), DECIMALS)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from manifold3d import CrossSection, FillRule
 
+from cadrecode.measure.walls import Walls, circle_through_all
 from cadrecode.program.language import Arc, Circle, Line, Loop, Point2, Rect, Shape
 
 DECIMALS = 3  # of CODE numbers read off a part: `build` takes sums of such numbers as exact, so that faces meet
@@ -25,6 +26,10 @@ FEWEST_SIDES = 4  # of an arc
 MOST_SWEEP = np.radians(330)  # of an arc
 LARGEST_RADIUS = 2000.0
 LINE, ARC = 2.0, 4.2  # what a piece costs: its numbers, and a little for an arc
+EVERYWHERE = 0.25  # of the tolerance: how far a piece may lie from the polygon, root mean square, however long it is
+AT_A_CORNER = 3.0  # of its cube: what its squared distance may sum up to beside that, where it cuts a corner
+ROUGHNESS = 0.12  # of the radius of a small hole: how far its contour may lie off
+LEAST_ROUNDNESS = 0.83  # of a contour, 1 for a circle: that of a square is 0.785
 MISFIT = 0.5  # what a piece costs that lies off by the tolerance
 ON_LEVEL = 0.02  # CODE: an edge so near to a level lies on it
 NEARLY_AXIAL = np.radians(1.2)
@@ -51,24 +56,39 @@ def signed_area(polygon: np.ndarray) -> float:
     return 0.5 * float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
 
 
-def outline_of(polygon: np.ndarray, tolerance: float) -> Outline | None:
+def outline_of(polygon: np.ndarray, tolerance: float, walls: Walls | None = None) -> Outline | None:
     """The shape of a closed polygon; None where there is none within the tolerance.
 
     Args:
         polygon: (n, 2) CODE, closed without a repeated corner.
         tolerance: How far the shape may lie from the polygon, root mean square.
+        walls: Points that lines and circles are moved onto, where the polygon is only near them.
     """
     corners = _corners(polygon, tolerance)
     if len(corners) < 3:
         return None
     area = signed_area(polygon)
-    circle = _whole_circle(corners, tolerance)
+    circle = _whole_circle(corners, tolerance) if walls is None else _round_contour(polygon, area, tolerance)
     if circle is not None:
+        circle = (walls and walls.circle(*circle)) or circle
         return Outline(Circle(_short(circle[2])), (_short(circle[0]), _short(circle[1])), area)
     sides = np.roll(corners, -1, axis=0) - corners
     corners = np.roll(corners, -1 - int(np.hypot(*sides.T).argmax()), axis=0)
     pieces = _pieces(np.vstack((corners, corners[:1])), tolerance)
+    if pieces is not None and walls is not None and len(pieces) > 1:  # a contour's longest side may begin anywhere
+        begins = int(np.abs(corners - pieces[1].start).sum(axis=1).argmin())
+        corners = np.roll(corners, -begins, axis=0)
+        pieces = _pieces(np.vstack((corners, corners[:1])), tolerance)
+    if pieces is not None and walls is not None:
+        pieces = [_on_walls(piece, walls) for piece in pieces]
     return None if pieces is None else _shape_of(pieces, tolerance, area)
+
+
+def _on_walls(piece: _Piece, walls: Walls) -> _Piece:
+    if piece.circle is None:
+        middle, direction = walls.line(piece.start, piece.end) or (piece.middle, piece.direction)
+        return replace(piece, middle=middle, direction=direction)
+    return replace(piece, circle=walls.circle(*piece.circle) or piece.circle)
 
 
 def _short(value: float) -> float:
@@ -102,13 +122,14 @@ def _whole_circle(corners: np.ndarray, tolerance: float) -> tuple[float, float, 
     return (x, y, radius) if off <= max(ON_CIRCLE, tolerance) and is_fine else None
 
 
-def circle_through_all(points: np.ndarray) -> tuple[float, float, float]:
-    """(x, y, radius) of the circle nearest to (n, 2) points, by linear least squares (Kasa 1976)."""
-    middle = points.mean(axis=0)
-    local = points - middle
-    design = np.column_stack((2 * local, np.ones(len(local))))
-    (x, y, rest), *_ = np.linalg.lstsq(design, (local**2).sum(axis=1), rcond=None)
-    return float(x + middle[0]), float(y + middle[1]), float(np.sqrt(max(rest + x * x + y * y, 0)))
+def _round_contour(polygon: np.ndarray, area: float, tolerance: float) -> tuple[float, float, float] | None:
+    """(x, y, radius) where a contour, which has no corners of its own, is round."""
+    around = float(np.hypot(*(np.roll(polygon, -1, axis=0) - polygon).T).sum())
+    if 4 * np.pi * abs(area) < LEAST_ROUNDNESS * around**2:
+        return None
+    x, y, radius = circle_through_all(polygon)
+    off = np.hypot(polygon[:, 0] - x, polygon[:, 1] - y) - radius
+    return (x, y, radius) if np.sqrt(np.mean(off**2)) < max(tolerance, ROUGHNESS * radius) else None
 
 
 def _angles_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -145,8 +166,10 @@ def _pieces(path: np.ndarray, tolerance: float) -> list[_Piece] | None:
     along = sums[to] - sums[from_]
     line_off = _off_line(along)
     arc, arc_off = _arcs(local, from_, to, along, tolerance)
-    line_cost = np.where(line_off <= tolerance, LINE + MISFIT * (line_off / tolerance) ** 2, np.inf)
-    arc_cost = np.where(arc_off <= tolerance, ARC + MISFIT * (arc_off / tolerance) ** 2, np.inf)
+    length = along[:, 0]
+    allowed = np.sqrt((EVERYWHERE * tolerance) ** 2 + AT_A_CORNER * tolerance**3 / np.maximum(length, 1e-9))
+    line_cost = np.where(line_off <= allowed, LINE + MISFIT * (line_off / allowed) ** 2, np.inf)
+    arc_cost = np.where(arc_off <= allowed, ARC + MISFIT * (arc_off / allowed) ** 2, np.inf)
     cheapest = np.full((count, count), np.inf)
     cheapest[from_, to] = np.minimum(line_cost, arc_cost)
     total, came_from = np.full(count, np.inf), np.zeros(count, int)
@@ -336,16 +359,18 @@ def _rect_between(left: float, low: float, right: float, high: float, area: floa
     return Outline(Rect(_short(right - left), _short(high - low)), middle, area)
 
 
-def on_levels(outline: Outline, levels: Sequence[np.ndarray]) -> Outline:
+def on_levels(outline: Outline, levels: Sequence[np.ndarray], near: float = ON_LEVEL) -> Outline:
     """The outline with its straight edges on the levels that they nearly lie on.
 
-    Args: levels: For the two axes of the sketch.
+    Args:
+        levels: For the two axes of the sketch.
+        near: How far an edge may be from the level that it lies on.
     """
 
     def on(value: float, axis: int) -> float:
         heights = levels[axis]
         nearest = float(heights[np.abs(heights - value).argmin()])
-        return _short(nearest if abs(nearest - value) < ON_LEVEL else value)
+        return _short(nearest if abs(nearest - value) < near else value)
 
     def point(place: Point2) -> Point2:
         return on(place[0], 0), on(place[1], 1)

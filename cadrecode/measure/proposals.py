@@ -10,7 +10,8 @@ from manifold3d import CrossSection, JoinType
 
 from cadrecode.measure.features import numbers_of, sketch_steps, with_holes
 from cadrecode.measure.grid import Grid
-from cadrecode.measure.outlines import Outline, on_levels, outline_of, signed_area
+from cadrecode.measure.outlines import ON_LEVEL, Outline, on_levels, outline_of, signed_area
+from cadrecode.measure.walls import Walls
 from cadrecode.program.language import Sketch, SketchStep
 from cadrecode.program.section import cross_section
 
@@ -48,10 +49,18 @@ class Reader:
         levels: Of the two axes of the sketches: edges that lie on a level are put there exactly, so that what two
             features share is the same number in both.
         tolerances: See `outline_of`; the closest first.
+        on_level: How near to a level an edge lies on it.
     """
 
-    def __init__(self, size: float, levels: Sequence[np.ndarray], tolerances: Sequence[float] = TOLERANCES):
-        self.size, self.levels, self.tolerances = size, levels, tolerances
+    def __init__(
+        self,
+        size: float,
+        levels: Sequence[np.ndarray],
+        tolerances: Sequence[float] = TOLERANCES,
+        on_level: float = ON_LEVEL,
+    ):
+        self.size, self.levels, self.tolerances, self.on_level = size, levels, tolerances, on_level
+        self.walls: Walls | None = None  # of the section that is read
         self._read: dict[tuple, Outline | None] = {}
 
     def outlines(self, area: CrossSection, tolerance: float) -> tuple[list[Outline], list[Outline]]:
@@ -72,8 +81,8 @@ class Reader:
         spread = np.concatenate((polygon.min(axis=0), polygon.max(axis=0), polygon.mean(axis=0), polygon.std(axis=0)))
         key = (tolerance, len(polygon), signed_area(polygon) > 0, *np.round(spread, 3))
         if key not in self._read:
-            outline = outline_of(polygon, tolerance)
-            self._read[key] = outline and on_levels(outline, self.levels)
+            outline = outline_of(polygon, tolerance, self.walls)
+            self._read[key] = outline and on_levels(outline, self.levels, self.on_level)
         return self._read[key]
 
 

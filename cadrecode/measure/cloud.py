@@ -1,0 +1,84 @@
+"""Programs read off a cloud: the levels of its faces, sections by its winding number with edges moved onto the points,
+and the few features that fill it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from manifold3d import CrossSection, OpType
+
+from cadrecode.cloud.distance import CloudRuler
+from cadrecode.measure.cloud_judge import CloudJudge
+from cadrecode.measure.features import Feature, program_of
+from cadrecode.measure.grid import Grid
+from cadrecode.measure.judge import PRICE
+from cadrecode.measure.levels import levels_of_points
+from cadrecode.measure.measured import Measured
+from cadrecode.measure.proposals import Part, Reader, proposals
+from cadrecode.measure.rounding import rounded
+from cadrecode.measure.search import Search
+from cadrecode.measure.shorten import shortened
+from cadrecode.measure.walls import Walls
+from cadrecode.measure.winding import INSIDE, patch_areas, sections_of, winding_numbers
+
+CELLS = 64  # along the longest side: about the spacing of 8,192 points
+SEARCH_SHARE = 0.6  # of the time, for the search on the grid
+FINISHED = 2  # states that are finished against the points
+TOLERANCES = 0.3, 0.6  # of a cell
+CELL_ROUNDING = 0.75  # of a cell: how far a contour may be from the points of its wall
+
+
+def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE) -> list[Measured]:
+    """Programs that fill an oriented cloud, best first.
+
+    Args:
+        ruler: Of the cloud, CODE, with its normals; see `fit.ruler_for`.
+        seconds: At most about this long.
+        price: IoU that each number of a program must bring.
+    Returns: Nothing where the cloud has no inside: it has no normals, or too few points.
+    """
+    started = time.monotonic()
+    if ruler.normals is None:
+        return []
+    part = read(ruler)
+    if not part.proposals or not part.cells.any():
+        return []
+    states = Search(part, price, started + SEARCH_SHARE * seconds).best()
+    judge = CloudJudge(ruler, part, price, started + seconds)
+    finished = {_finished(state.features(part.grid), part, judge): None for state in states[:FINISHED]}
+    ranked = sorted(finished, key=lambda features: -judge.score(features))
+    return [Measured(program_of(features), judge.score(features), "sections") for features in ranked]
+
+
+def _finished(features: tuple[Feature, ...], part: Part, judge: CloudJudge) -> tuple[Feature, ...]:
+    return rounded(shortened(features, judge, part.grid), judge)
+
+
+def read(ruler: CloudRuler) -> Part:
+    """A cloud's levels, sections and inside, and what the part might be made of."""
+    points, normals = ruler.points, ruler.normals.directions
+    areas = patch_areas(points)
+    grid = Grid.between([_levels(ruler, normals, areas, axis) for axis in range(3)], CELLS)
+    numbers = winding_numbers(points, normals, areas, grid)
+    sections, readers, found = [], [], []
+    for axis in range(3):
+        cell = min(float(np.median(grid.widths[k])) for k in ((axis + 1) % 3, (axis + 2) % 3))
+        taken = sections_of(numbers, grid, axis)
+        levels = grid.levels[(axis + 1) % 3], grid.levels[(axis + 2) % 3]
+        reader = Reader(ruler.size, levels, [share * cell for share in TOLERANCES], on_level=0.4 * cell)
+        reader.walls = Walls.between(points, normals, axis, -np.inf, np.inf, CELL_ROUNDING * cell + 2 * ruler.noise)
+        found += proposals(axis, taken, CrossSection.batch_boolean(taken, OpType.Add), grid, reader)
+        sections.append(taken)
+        readers.append(reader)
+    return Part(grid, numbers > INSIDE, sections, found, readers)
+
+
+def _levels(ruler: CloudRuler, normals: np.ndarray, areas: np.ndarray, axis: int) -> np.ndarray:
+    ends = float(ruler.box[0, axis]), float(ruler.box[1, axis])
+    noise = ruler.noise if ruler.is_noisy else 0.0
+    return levels_of_points(ruler.points[:, axis], normals[:, axis], areas, ends, ruler.size, noise)
+
+
+__all__: Sequence[str] = ["from_cloud"]

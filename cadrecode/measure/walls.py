@@ -1,0 +1,86 @@
+"""Points of walls, seen along an axis: what an outline's lines and circles are moved onto."""
+
+from __future__ import annotations
+
+import numpy as np
+
+LEAN = 0.35  # cosine of a wall's normal with the axis, at most
+ALIGNED = 0.9  # cosine between a point's normal and that of the line or the circle it may lie on
+FEWEST_LINE, FEWEST_CIRCLE = 4, 6
+TRIM = 3.0  # median deviations: points farther off are of something else
+LEAST_SPREAD = 0.4  # of a line's length: points that cover less of it do not turn it
+LEAST_AROUND = 0.55  # of a circle's resultant: points all on one side (1.0) say little about its middle
+
+
+class Walls:
+    """The wall points of one slab, on the plane of its sketch.
+
+    Args:
+        points, normals: (n, 2) CODE, normals of length 1.
+        reach: How far an outline may be from its points.
+    """
+
+    def __init__(self, points: np.ndarray, normals: np.ndarray, reach: float):
+        self.points, self.normals, self.reach = points, normals, reach
+
+    @classmethod
+    def between(cls, points, normals, axis: int, low: float, high: float, reach: float) -> Walls:
+        """Of a cloud, (N, 3) each, between two heights along an axis."""
+        chosen = (np.abs(normals[:, axis]) < LEAN) & (points[:, axis] > low) & (points[:, axis] < high)
+        across = [(axis + 1) % 3, (axis + 2) % 3]
+        flat = normals[chosen][:, across]
+        flat = flat / np.maximum(np.hypot(*flat.T), 1e-9)[:, None]
+        return cls(points[chosen][:, across], flat, reach)
+
+    def line(self, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Middle and direction of the line through the points near a side; None where there are too few."""
+        length = float(np.hypot(*(end - start)))
+        direction = (end - start) / max(length, 1e-9)
+        normal = np.array((-direction[1], direction[0]))
+        away = self.points - start
+        along = away @ direction
+        margin = min(0.5 * self.reach, 0.2 * length)
+        near = (np.abs(away @ normal) < self.reach) & (along > margin) & (along < length - margin)
+        near &= np.abs(self.normals @ normal) > ALIGNED
+        points = self.points[near]
+        if len(points) < FEWEST_LINE:
+            return None
+        points = points[_kept((points - start) @ normal)]
+        middle = points.mean(axis=0)
+        if np.ptp(points @ direction) < LEAST_SPREAD * length or len(points) < FEWEST_LINE:
+            return middle, direction
+        fitted = np.linalg.svd(points - middle, full_matrices=False)[2][0]
+        return middle, fitted * np.sign(fitted @ direction)
+
+    def circle(self, x: float, y: float, radius: float) -> tuple[float, float, float] | None:
+        """The circle through the points near one; None where there are too few, or all on one side."""
+        away = self.points - (x, y)
+        distance = np.hypot(*away.T)
+        radial = away / np.maximum(distance, 1e-9)[:, None]
+        near = (np.abs(distance - radius) < min(self.reach, 0.6 * radius)) & (
+            np.abs((radial * self.normals).sum(axis=1)) > ALIGNED - 0.2
+        )
+        if np.count_nonzero(near) < FEWEST_CIRCLE or np.hypot(*radial[near].mean(axis=0)) > LEAST_AROUND:
+            return None
+        points = self.points[near]
+        for _ in range(2):
+            circle = circle_through_all(points)
+            off = np.hypot(*(points - circle[:2]).T) - circle[2]
+            points = points[_kept(off)]
+        close = np.hypot(circle[0] - x, circle[1] - y) < self.reach and abs(circle[2] - radius) < self.reach
+        return circle_through_all(points) if close else None
+
+
+def _kept(off: np.ndarray) -> np.ndarray:
+    """(n,) bool: those that are not far from the median."""
+    from_median = np.abs(off - np.median(off))
+    return from_median <= TRIM * np.median(from_median) + 1e-6
+
+
+def circle_through_all(points: np.ndarray) -> tuple[float, float, float]:
+    """(x, y, radius) of the circle nearest to (n, 2) points, by linear least squares (Kasa 1976)."""
+    middle = points.mean(axis=0)
+    local = points - middle
+    design = np.column_stack((2 * local, np.ones(len(local))))
+    (x, y, rest), *_ = np.linalg.lstsq(design, (local**2).sum(axis=1), rcond=None)
+    return float(x + middle[0]), float(y + middle[1]), float(np.sqrt(max(rest + x * x + y * y, 0)))

@@ -1,0 +1,65 @@
+"""The inside of an oriented cloud, by its winding number: the share of the view that its surface fills.
+
+For a closed surface it is 1 inside and 0 outside; for points that each stand for a patch it is nearly so a spacing away
+from them (Barill et al. 2018).
+"""
+
+from __future__ import annotations
+
+import contourpy
+import igl
+import numpy as np
+from manifold3d import CrossSection, FillRule
+from scipy.spatial import cKDTree
+
+from cadrecode.measure.grid import Grid, along
+
+PATCH_NEIGHBOURS = 8
+INSIDE = 0.5
+LEAST_CELLS = 4  # a contour around fewer cells is noise
+
+
+def patch_areas(points: np.ndarray) -> np.ndarray:
+    """(N,): the area of the surface that each point stands for, from how far its neighbours are."""
+    distances, _ = cKDTree(points).query(points, k=min(PATCH_NEIGHBOURS + 1, len(points)))
+    return np.pi * distances[:, -1] ** 2 / (distances.shape[1] - 1)
+
+
+def winding_numbers(points: np.ndarray, normals: np.ndarray, areas: np.ndarray, grid: Grid) -> np.ndarray:
+    """(nx, ny, nz) float32 at the places of the grid, cut off at -0.5 and 1.5."""
+    places = np.stack(np.meshgrid(*grid.places, indexing="ij"), axis=-1).reshape(-1, 3)
+    columns = [np.ascontiguousarray(array, np.float64) for array in (points, normals, areas, places)]
+    numbers = igl.fast_winding_number(*columns)
+    return np.clip(numbers, -0.5, 1.5).astype(np.float32).reshape(grid.shape)
+
+
+def sections_of(numbers: np.ndarray, grid: Grid, axis: int) -> list[CrossSection]:
+    """The cross-section between each two levels along an axis: where the median winding number is that of the inside."""
+    local = along(numbers, axis)
+    sections = []
+    for interval in range(len(grid.levels[axis]) - 1):
+        field = np.median(local[grid.interval[axis] == interval], axis=0)
+        sections.append(_contoured(field, *_bordered(grid, axis)))
+    return sections
+
+
+def _bordered(grid: Grid, axis: int) -> list[np.ndarray]:
+    """The places along both axes of a sketch with one more on each side, as far outside as the last is inside."""
+    bordered = []
+    for k in ((axis + 1) % 3, (axis + 2) % 3):
+        low, high = grid.levels[k][0], grid.levels[k][-1]
+        places = grid.places[k]
+        bordered.append(np.concatenate(([2 * low - places[0]], places, [2 * high - places[-1]])))
+    return bordered
+
+
+def _contoured(field: np.ndarray, u: np.ndarray, v: np.ndarray) -> CrossSection:
+    """Args: field: (nu, nv) within the border of u (nu + 2,) and v (nv + 2,)."""
+    least = LEAST_CELLS * float(np.median(np.diff(u)) * np.median(np.diff(v)))
+    bordered = np.pad(np.clip(field, 0, 1), 1)
+    polygons = []
+    for line in contourpy.contour_generator(u, v, bordered.T).lines(INSIDE):
+        polygon = np.asarray(line)[:-1]
+        if len(polygon) > 3 and CrossSection([polygon], FillRule.EvenOdd).area() > least:
+            polygons.append(polygon)
+    return CrossSection(polygons, FillRule.EvenOdd) if polygons else CrossSection()
