@@ -4,7 +4,6 @@ and the few features that fill it."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 import numpy as np
 from manifold3d import CrossSection, OpType
@@ -13,13 +12,14 @@ from cadrecode.cloud.distance import CloudRuler
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import Feature, program_of
 from cadrecode.measure.grid import Grid
+from cadrecode.measure.holes import holes_of, with_missing_holes
 from cadrecode.measure.judge import PRICE
 from cadrecode.measure.levels import levels_of_points
 from cadrecode.measure.measured import Measured
 from cadrecode.measure.proposals import Part, Reader, proposals
 from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import Search
-from cadrecode.measure.shorten import shortened
+from cadrecode.measure.shorten import merged, shortened
 from cadrecode.measure.walls import Walls
 from cadrecode.measure.winding import INSIDE, patch_areas, sections_of, winding_numbers
 
@@ -53,7 +53,9 @@ def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE
 
 
 def _finished(features: tuple[Feature, ...], part: Part, judge: CloudJudge) -> tuple[Feature, ...]:
-    return rounded(shortened(features, judge, part.grid), judge)
+    features = shortened(features, judge, part.grid)
+    features = with_missing_holes(features, part, holes_of(part), judge)
+    return rounded(merged(features, judge, part.grid), judge)
 
 
 def read(ruler: CloudRuler) -> Part:
@@ -79,6 +81,3 @@ def _levels(ruler: CloudRuler, normals: np.ndarray, areas: np.ndarray, axis: int
     ends = float(ruler.box[0, axis]), float(ruler.box[1, axis])
     noise = ruler.noise if ruler.is_noisy else 0.0
     return levels_of_points(ruler.points[:, axis], normals[:, axis], areas, ends, ruler.size, noise)
-
-
-__all__: Sequence[str] = ["from_cloud"]

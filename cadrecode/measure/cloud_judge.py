@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from manifold3d import Manifold
 
@@ -13,6 +15,7 @@ from cadrecode.measure.winding import patch_areas
 from cadrecode.program.solid import mesh_of
 
 LOOKED_AT = 2500, 1500  # points, and places on the surface
+HOLE_SHARE = 0.1  # of their price: what the numbers of a hole have to bring
 SHELL_PRICE = 0.02  # IoU that each body or cavity beyond one costs
 
 
@@ -33,6 +36,11 @@ class CloudJudge(Judge):
         self.surface = float(patch_areas(ruler.points).sum()) / max(part.grid.volume(part.cells), 1e-9)
         self._solids: dict[Feature, Manifold] = {}
         self._scores: dict[tuple[Feature, ...], tuple[float, float]] = {}
+
+    def hole_pays(self, features: Sequence[Feature], other: Sequence[Feature]) -> bool:
+        """By evidence alone: a hole's section was seen, so it only has to bring surface and points nearer together."""
+        numbers = sum(feature.numbers for feature in other) - sum(feature.numbers for feature in features)
+        return self.iou(other) > self.iou(features) + HOLE_SHARE * self.price * numbers
 
     def _measure(self, features: tuple[Feature, ...]) -> tuple[float, float]:
         if not features:

@@ -9,7 +9,7 @@ import numpy as np
 from manifold3d import CrossSection, Manifold
 
 from cadrecode.measure.features import Feature, sketch_steps, span_between
-from cadrecode.measure.judge import Judge, better
+from cadrecode.measure.judge import Judge, with_hole
 from cadrecode.measure.outlines import Outline
 from cadrecode.measure.proposals import Part, region_of
 from cadrecode.measure.turning import across
@@ -87,10 +87,10 @@ def with_missing_holes(
     for group in sorted(groups.values(), key=lambda group: -sum(hole.region.area() for hole in group)):
         if judge.out_of_time:
             break
-        after = better(features, (*features, _cut(group, part)), judge)
+        after = with_hole(features, (*features, _cut(group, part)), judge)
         if after == features and len(group) > 1:
             for hole in group:
-                after = better(after, (*after, _cut([hole], part)), judge)
+                after = with_hole(after, (*after, _cut([hole], part)), judge)
         features = after
     return features
 

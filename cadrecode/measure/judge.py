@@ -71,6 +71,10 @@ class Judge:
     def iou(self, features: Sequence[Feature]) -> float:
         return self._judged(features)[1]
 
+    def hole_pays(self, features: Sequence[Feature], other: Sequence[Feature]) -> bool:
+        """Whether `other`, which has a hole more, is worth more."""
+        return self.score(other) > self.score(features) + 1e-9
+
     def _judged(self, features: Sequence[Feature]) -> tuple[float, float]:
         key = tuple(features)
         if key not in self._scores:
@@ -89,6 +93,11 @@ class Judge:
         wrong_bodies = abs(len(shells) - self.shells)
         numbers = sum(feature.numbers for feature in features)
         return overlap - self.price * numbers - HOLE_PRICE * wrong_holes - BODY_PRICE * wrong_bodies, overlap
+
+
+def with_hole(features: tuple[Feature, ...], other: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
+    """The features with a hole more where the hole is worth it."""
+    return other if judge.hole_pays(features, other) else features
 
 
 def better(best: tuple[Feature, ...], other: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:

@@ -13,7 +13,7 @@ LEAST_FACE = 2e-4  # of the size squared: a smaller level is left out
 POINTS_ACROSS = 0.95  # the same for points, whose normals are estimated
 POINTS_SAME_LEVEL = 2e-3  # of the size
 LEAST_PEAK = 1.2e-3  # of the size squared
-FEWEST_POINTS = 6  # of a level
+FEWEST_POINTS = 5  # of a level, beyond those that chance puts there
 CROWD, CLEAR = 6, 3.0  # strips beside a level, and how many times as many points it has as one of them
 MOST_LEVELS = 18  # along one axis; those of the largest faces are kept
 
@@ -71,10 +71,11 @@ def _peaks(heights: np.ndarray, areas: np.ndarray, near: float, least: float) ->
         inside = slice(first, int(last[first]))
         middle = float(np.median(heights[inside]))
         wide = np.abs(heights - middle) < CROWD * near
-        beside = (areas[wide].sum() - crowd[first]) / (2 * CROWD - 1)  # in a strip as wide
-        if crowd[first] < least or last[first] - first < FEWEST_POINTS:
+        count = int(last[first]) - first
+        beside = (np.count_nonzero(wide) - count) / (2 * CROWD - 1)  # in a strip as wide
+        if crowd[first] < least or count < FEWEST_POINTS:
             break
-        if crowd[first] > CLEAR * beside:
+        if count > CLEAR * beside + FEWEST_POINTS:
             found.append((float(crowd[first]), middle))
         left = np.abs(heights - middle) > near
         heights, areas = heights[left], areas[left]

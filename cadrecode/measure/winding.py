@@ -34,7 +34,7 @@ def winding_numbers(points: np.ndarray, normals: np.ndarray, areas: np.ndarray, 
 
 
 def sections_of(numbers: np.ndarray, grid: Grid, axis: int) -> list[CrossSection]:
-    """The cross-section between each two levels along an axis: where the median winding number is that of the inside."""
+    """The cross-section between each two levels along an axis, by the median winding number between them."""
     local = along(numbers, axis)
     sections = []
     for interval in range(len(grid.levels[axis]) - 1):

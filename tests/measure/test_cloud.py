@@ -1,0 +1,92 @@
+"""Programs read back off clouds sampled on solids of ours."""
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import sample_surface
+from cadrecode.cloud.distance import CloudRuler
+from cadrecode.fit import ruler_for
+from cadrecode.measure import from_cloud
+from cadrecode.measure.cloud import read
+from cadrecode.measure.judge import through_holes
+from cadrecode.measure.levels import levels_of_points
+from cadrecode.measure.walls import Walls, circle_through_all
+from cadrecode.measure.winding import patch_areas
+from cadrecode.program import build, iou, mesh_of, parse, write
+
+PLATE = """import cadquery as cq
+w0=cq.Workplane('XY',origin=(0,0,-8))
+r=w0.sketch().rect(200,120).push([(-80,-45),(80,-45),(-80,45),(80,45)]).circle(6,mode='s').push([(10,5)]).circle(21,mode='s').finalize().extrude(16)"""
+BRACKET = """import cadquery as cq
+w0=cq.Workplane('ZX',origin=(0,-50,0))
+r=w0.sketch().segment((-100,-100),(100,-100)).segment((100,-60)).segment((-50,-60)).segment((-50,100)).segment((-100,100)).close().assemble().finalize().extrude(100)"""
+
+
+def ruler_of(text: str, noise: float = 0.0):
+    solid = build(parse(text))
+    points, _ = sample_surface(*mesh_of(solid), 8192, 3)
+    return solid, ruler_for(points + noise * np.random.default_rng(3).standard_normal(points.shape))
+
+
+@pytest.mark.parametrize("text", [PLATE, BRACKET], ids=["plate", "bracket"])
+def test_a_clean_cloud_is_read_to_a_hundredth(text):
+    solid, ruler = ruler_of(text)
+    best, *_ = from_cloud(ruler, seconds=60)
+    again = build(parse(write(best.program)))
+    assert iou(solid, again) > 0.99
+    assert through_holes(again) == through_holes(solid)
+    assert len(best.program.steps) <= 2
+
+
+def test_a_noisy_cloud_is_read_all_the_same():
+    solid, ruler = ruler_of(BRACKET, noise=1.0)  # 0.5 % of the size
+    best, *_ = from_cloud(ruler, seconds=60)
+    assert iou(solid, build(best.program)) > 0.95
+
+
+def test_the_inside_is_where_the_solid_is():
+    solid, ruler = ruler_of(BRACKET)
+    part = read(ruler)
+    assert part.grid.volume(part.cells) == pytest.approx(solid.volume(), rel=0.02)
+    assert part.sections[1][0].area() == pytest.approx(solid.volume() / 100, rel=0.02)
+
+
+def test_without_normals_nothing_is_measured():
+    _, ruler = ruler_of(BRACKET)
+    assert from_cloud(CloudRuler(ruler.points), seconds=5) == []
+
+
+def test_patches_cover_the_surface():
+    solid, ruler = ruler_of(PLATE)
+    assert patch_areas(ruler.points).sum() == pytest.approx(solid.surface_area(), rel=0.05)
+
+
+def test_levels_are_where_points_crowd_and_not_on_a_slope():
+    rng = np.random.default_rng(0)
+    flat, slope = np.repeat((-100.0, 10.0, 100.0), 300), rng.uniform(-100, 100, 600)
+    heights, facing = (
+        np.concatenate((flat, slope)),
+        np.concatenate((np.repeat((-1.0, 1.0, 1.0), 300), np.full(600, 0.97))),
+    )
+    levels = levels_of_points(heights, facing, np.full(1500, 10.0), (-100.0, 100.0), 200.0, 0.0)
+    assert levels.tolist() == [-100, 10, 100]
+
+
+def test_a_side_is_moved_onto_its_points_and_no_farther():
+    rng = np.random.default_rng(1)
+    along = rng.uniform(-40, 40, 60)
+    points = np.column_stack((along, np.full(60, 5.0)))
+    walls = Walls(points, np.tile((0.0, 1.0), (60, 1)), 2.0)
+    middle, direction = walls.line(np.array((-40.0, 4.0)), np.array((40.0, 4.5)))
+    assert middle[1] == pytest.approx(5)
+    assert abs(direction[0]) == pytest.approx(1)
+    assert walls.line(np.array((-40.0, 1.0)), np.array((40.0, 1.0))) is None  # out of reach
+
+
+def test_a_circle_is_moved_onto_its_points_unless_they_are_on_one_side():
+    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    points = 10 * np.column_stack((np.cos(angles), np.sin(angles)))
+    walls = Walls(points, points / 10, 2.0)
+    assert walls.circle(0.5, -0.4, 9.3) == pytest.approx((0, 0, 10), abs=1e-6)
+    assert Walls(points[:10], points[:10] / 10, 2.0).circle(0.5, -0.4, 9.3) is None
+    assert circle_through_all(points + np.array((3, 4))) == pytest.approx((3, 4, 10))
