@@ -1,78 +1,71 @@
-"""Make the sample clouds of this folder and their index.json: `python assets/clouds/make_samples.py`. Sizes in mm."""
+"""Make the sample clouds of this folder and their index.json: `python assets/clouds/make_samples.py`. Sizes in mm.
+
+The clouds that lie here were drawn from the same solids by an earlier version, which drew other points of them.
+"""
 
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
 
 import numpy as np
+from manifold3d import Manifold
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))  # so that it also runs where the package is not installed
 
-from cadrecode.cloud.shapes import Box, Common, Cut, Joined, Solid, cylinder, draw_surface  # noqa: E402
+from cadrecode.cloud.shapes import around, bores, box, cylinder, draw_surface, hexagonal_prism, without  # noqa: E402
 
 POINTS = 3500
 
 
-def ring(count: int, radius: float, hole: float, turn: float = 0.0) -> tuple[Solid, ...]:
-    """Holes around z."""
-    angles = [turn + 2 * math.pi * k / count for k in range(count)]
-    return tuple(cylinder(hole, 200, (radius * math.cos(a), radius * math.sin(a), 0)) for a in angles)
-
-
-def angle_bracket() -> Solid:
+def angle_bracket() -> Manifold:
     """Two walls of 4 mm, two screw holes in the foot, one in the back."""
-    walls = Cut(Box((60, 32, 45)), (Box((60, 40, 45), (4, 0, 4)),))
-    foot = tuple(cylinder(2.75, 20, (x, 0, -22.5)) for x in (-6, 18))
-    return Cut(walls, (*foot, cylinder(5, 20, (-30, 0, 6), "x")))
+    walls = box((60, 32, 45)) - box((60, 40, 45), (4, 0, 4))
+    foot = [cylinder(2.75, 20, (x, 0, -22.5)) for x in (-6, 18)]
+    return without(walls, *foot, cylinder(5, 20, (-30, 0, 6), "x"))
 
 
-def motor_plate() -> Solid:
+def motor_plate() -> Manifold:
     """A NEMA 17 mounting plate: a 22 mm pilot hole and four M3 holes at 31 mm."""
-    corners = tuple(cylinder(1.6, 20, (x, y, 0)) for x in (-15.5, 15.5) for y in (-15.5, 15.5))
-    slots = tuple(Box((14, 4.4, 20), (0, y, 0)) for y in (-26, 26))
-    return Cut(Box((54, 64, 5)), (cylinder(11.2, 20), *corners, *slots))
+    corners = bores([(x, y) for x in (-15.5, 15.5) for y in (-15.5, 15.5)], 1.6)
+    slots = [box((14, 4.4, 20), (0, y, 0)) for y in (-26, 26)]
+    return without(box((54, 64, 5)), cylinder(11.2, 20), *corners, *slots)
 
 
-def bearing_block() -> Solid:
+def bearing_block() -> Manifold:
     """A pillow block: a foot with two holes, a round housing with a bore through it."""
-    # the web is thinner than the housing: joined solids must not share a face
-    body = Joined((Box((78, 24, 10), (0, 0, -14)), cylinder(19, 18, (0, 0, 8), "y"), Box((38, 14, 24), (0, 0, -3.5))))
-    return Cut(body, (cylinder(11, 60, (0, 0, 8), "y"), *(cylinder(3.3, 60, (x, 0, -14)) for x in (-30, 30))))
+    body = box((78, 24, 10), (0, 0, -14)) + cylinder(19, 18, (0, 0, 8), "y") + box((38, 14, 24), (0, 0, -3.5))
+    return without(body, cylinder(11, 60, (0, 0, 8), "y"), *(cylinder(3.3, 60, (x, 0, -14)) for x in (-30, 30)))
 
 
-def flange() -> Solid:
+def flange() -> Manifold:
     """A pipe flange with a hub and six bolt holes."""
-    return Cut(Joined((cylinder(42, 10), cylinder(22, 24, (0, 0, 9)))), (cylinder(15, 100), *ring(6, 32, 3.5)))
+    return without(cylinder(42, 10) + cylinder(22, 24, (0, 0, 9)), cylinder(15, 100), *bores(around(6, 32), 3.5))
 
 
-def stepped_shaft() -> Solid:
+def stepped_shaft() -> Manifold:
     """Three diameters, a flat for a set screw, a centre hole."""
-    shaft = Joined(
-        (cylinder(8, 42, (-39, 0, 0), "x"), cylinder(12.5, 40, (0, 0, 0), "x"), cylinder(10, 44, (40, 0, 0), "x"))
-    )
-    return Cut(shaft, (Box((24, 30, 10), (-50, 0, 12)), cylinder(2, 20, (62, 0, 0), "x")))
+    shaft = cylinder(8, 42, (-39, 0, 0), "x") + cylinder(12.5, 40, axis="x") + cylinder(10, 44, (40, 0, 0), "x")
+    return without(shaft, box((24, 30, 10), (-50, 0, 12)), cylinder(2, 20, (62, 0, 0), "x"))
 
 
-def channel() -> Solid:
-    """A U profile with two rows of holes in its web."""
-    profile = Cut(Box((90, 30, 24)), (Box((100, 24, 24), (0, 0, 3)),))
-    return Cut(profile, tuple(cylinder(2.6, 20, (x, 0, -12)) for x in (-36, -12, 12, 36)))
+def channel() -> Manifold:
+    """A U profile with a row of holes in its web."""
+    profile = box((90, 30, 24)) - box((100, 24, 24), (0, 0, 3))
+    return without(profile, *(cylinder(2.6, 20, (x, 0, -12)) for x in (-36, -12, 12, 36)))
 
 
-def standoff() -> Solid:
+def standoff() -> Manifold:
     """A hexagonal spacer, 10 mm across flats, threaded through."""
-    slabs = tuple(Box((30, 10, 25 if k == 0 else 30), degrees=60 * k) for k in range(3))
-    return Cut(Common(slabs), (cylinder(2.1, 60),))
+    return hexagonal_prism(10, 25) - cylinder(2.1, 60)
 
 
-def clamp_collar() -> Solid:
+def clamp_collar() -> Manifold:
     """A split collar: a bore, a slit, and a screw across it."""
-    slit = Box((20, 2.5, 40), (16, 0, 0))
-    return Cut(cylinder(20, 12), (cylinder(10, 40), slit, cylinder(2.2, 60, (15.5, 0, 0), "y")))
+    slit = box((20, 2.5, 40), (16, 0, 0))
+    return without(cylinder(20, 12), cylinder(10, 40), slit, cylinder(2.2, 60, (15.5, 0, 0), "y"))
 
 
 # file, solid, title en, title zh, where it stands, sigma of the scan noise
