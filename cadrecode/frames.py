@@ -1,8 +1,8 @@
 """The three frames, and the way between them.
 
 RAW   the user's file, in the user's units.
-MODEL centred on the bounding box, longest side 2: what the network sees. Where the part stood askew, turned upright.
-CODE  MODEL x 100: what programs are written in, so that their numbers are mostly integers in -100..100.
+MODEL centred on the bounding box, longest side 2: the input of the network. A slanted part is turned upright.
+CODE  MODEL x 100: the units of programs, so that their numbers are mostly integers in -100..100.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Frame:
     """Where a cloud stood, how large it was, and how it was turned: RAW = rotation @ MODEL * raw_per_model + center.
 
     Args:
-        center: middle of the bounding box along the part's own axes, RAW.
+        center: middle of the bounding box that is along the part's own axes, RAW.
         raw_per_model: RAW units in one MODEL unit; half of the longest side.
-        rotation: (3, 3) whose columns are the part's own axes, RAW; None where they are the file's.
+        rotation: (3, 3) whose columns are the part's own axes, RAW; None where they are the axes of the file.
     """
 
     center: tuple[float, float, float]
@@ -35,9 +35,11 @@ class Frame:
 
     @classmethod
     def of(cls, points: np.ndarray, rotation: np.ndarray | None = None) -> Frame:
-        """The frame that centres (N, 3) RAW points and makes their longest side, along its own axes, 2.
+        """The frame that centres points and scales their longest side, along the part's own axes, to 2.
 
-        Args:   rotation: (3, 3) whose columns are the part's own axes; None: the file's.
+        Args:
+            points: (N, 3), RAW.
+            rotation: (3, 3) whose columns are the part's own axes; None: the axes of the file.
         Raises: ValueError: the points have no extent, or `rotation` is no rotation.
         """
         if rotation is not None:
@@ -60,7 +62,7 @@ class Frame:
         return self.raw_per_model / CODE_PER_MODEL
 
     def to_own_axes(self, directions: np.ndarray) -> np.ndarray:
-        """(N, 3) directions, normals say: RAW -> along the part's own axes, of the same length."""
+        """(N, 3) directions, such as normals: RAW -> along the part's own axes, of the same length."""
         return directions if self.rotation is None else directions @ np.array(self.rotation)
 
     def turn(self) -> tuple[tuple[float, float, float], float]:
@@ -89,7 +91,7 @@ class Frame:
 def turn_of(rotation: np.ndarray) -> tuple[tuple[float, float, float], float]:
     """A (3, 3) rotation as a unit axis and a right-handed angle about it, 0 to 180 degrees.
 
-    By way of the quaternion whose largest part is computed first, which is exact at every angle (Shepperd 1978).
+    By a quaternion whose largest part is computed first, which is exact at every angle (Shepperd 1978).
     """
     r = rotation
     squares = np.array([r.trace(), *np.diag(r)])

@@ -1,6 +1,6 @@
 """Files, meshes and named shapes to (N, 3) points; surfaces to samples; clouds to the MODEL frame.
 
-Surfaces held against clouds are in `cloud.distance`, normals in `cloud.normals`: reading a file waits for neither.
+Distances are in `cloud.distance` and normals in `cloud.normals`: reading a file imports neither.
 """
 
 from cadrecode.cloud.read import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, Cloud, read_cloud, read_mesh

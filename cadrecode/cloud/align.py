@@ -1,8 +1,8 @@
 """How a scanned part is turned: the smallest rotation that brings its faces, or its axis, along the axes of the file.
 
-The model learned from parts that stand upright, and a program's planes do too. Where nothing stands out (a ball, a
-blob), where the part is upright already, or where planes along the file's axes hold their own against slanted ones,
-it is left as it is: a part that is turned for no good reason is worse than one that is not.
+The model is trained on parts that stand upright, and the planes of a program do too. A cloud stays as it is where it
+has no clear axes (a ball, a blob), where it is upright already, and where planes along the file's axes outweigh slanted
+ones: a needless turn does more harm than a missing turn.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from cadrecode.cloud.normals import FEWEST_POINTS, given_normals, local_noise, t
 from cadrecode.cloud.revolution import axis_of_revolution, on_walls
 
 ALIGNED_DEGREES = 0.5  # a part that is upright within this, or within the noise of its cloud, stays as it is
-POINTS = 8192  # looked at; more make the answer no better than the scan is
-SEARCHED = 1500  # of their normals, for guesses
-TRIED = 6  # guesses that are made better
-LEAST_SCORE = 0.2  # of `axes.score`, which is 0.11 for a ball: about a tenth of the surface along three axes
-ALIKE = 0.02  # guesses that differ by less in what they explain are told apart by their boxes, then by the turn
-BOX = 0.04  # what a box of twice the volume costs, of the score
-OWN = 0.2  # of what slanted faces gain: what the file's own axes must explain beside it to be kept
-OWN_LEAST = 0.03  # of the surface
-SPUN = 0.3  # of what the file's axes do not explain: what a mere spin about one of them must
-DOUBTFUL, AS_GOOD = 3.0, 0.97  # a turn of up to 3 times the noise must explain more normals than no turn does
-PATCH, WIDEST = 12.0, 150  # radius of the patch that gives a normal, of the noise; its points, at most
-FLAT = 0.7  # of the patches are believed: the flattest
-CURVED = 2e-3  # of the half side: a patch of a cylinder is no thicker, one with an edge in it is
-TIGHTER = 0.85  # of the largest footprint: where normals do not tell a turn, the smallest rectangle does if it is below
-KEPT = 0.75  # of the present footprint: a part that stands upright is not turned for less
+POINTS = 8192  # points used; more do not make the answer better
+SEARCHED = 1500  # normals used for the first guesses
+TRIED = 6  # guesses that are refined
+LEAST_SCORE = 0.2  # least `axes.score` of a part with faces along three axes; a ball has 0.11
+ALIKE = 0.02  # of guesses whose scores differ by less, the least turn is taken
+BOX = 0.04  # reduction of the score for a bounding box of twice the volume
+OWN = 0.2  # the file's axes stay if the share of normals that they alone explain is this part of the turn's gain
+OWN_LEAST = 0.03  # and at least this share of the surface
+SPUN = 0.3  # share of the unexplained normals that a turn about an axis of the file must explain
+DOUBTFUL, AS_GOOD = 3.0, 0.97  # turns of less than 3 times the noise must raise the score by 3 %
+PATCH, WIDEST = 12.0, 150  # radius of a normal's patch in units of the noise, and the most points in it
+FLAT = 0.7  # share of the patches, the flattest, whose normals are used
+CURVED = 2e-3  # thickness of a patch on a cylinder, in half sides; a patch with an edge in it is thicker
+TIGHTER = 0.85  # a round part is turned to its smallest footprint if that is below this part of its largest
+KEPT = 0.75  # and, where it stands upright, below this part of its present footprint
 
 
 class Standing(StrEnum):
-    """How a cloud was found to stand."""
+    """How a cloud stands."""
 
     TURNED, UPRIGHT, UNCLEAR, UNASKED = "turned", "upright", "unclear", "not looked at"
 
@@ -68,7 +68,7 @@ class Alignment:
         return "off"
 
 
-UPRIGHT, UNCLEAR, UNASKED = (Alignment(one) for one in (Standing.UPRIGHT, Standing.UNCLEAR, Standing.UNASKED))
+UPRIGHT, UNCLEAR, UNASKED = (Alignment(s) for s in (Standing.UPRIGHT, Standing.UNCLEAR, Standing.UNASKED))
 
 
 def align(points: np.ndarray, normals: np.ndarray | None = None, *, seed: int = 0) -> Alignment:
@@ -76,10 +76,10 @@ def align(points: np.ndarray, normals: np.ndarray | None = None, *, seed: int = 
 
     Args:
         points: (N, 3) float, RAW.
-        normals: (N, 3) of them, either way around, where the file has any; else they are estimated.
-        seed: for which points are looked at.
-    Returns: the smallest rotation that aligns. None within 0.5 degrees, or so small a turn that no point moves by more
-        than the noise; and none where the cloud does not tell.
+        normals: (N, 3) normals of the file, of either sign; estimated if None.
+        seed: chooses the points that are used.
+    Returns: the smallest rotation that aligns; none below 0.5 degrees, where no point would move by more than the
+        noise, and where the cloud has no clear axes.
     Raises:  PointCloudError: wrong shape, no points, NaN or infinite values.
     """
     points = require_points_array(points)
@@ -94,26 +94,26 @@ def align(points: np.ndarray, normals: np.ndarray | None = None, *, seed: int = 
     points, directions, noise = _normals(points, normals)
     few = directions[rng.permutation(len(directions))[:SEARCHED]]
 
-    found = _best(points, few, rng)
-    if axes.score(found, few) < LEAST_SCORE:
+    rotation = _best(points, few, rng)
+    if axes.score(rotation, few) < LEAST_SCORE:
         axis = axis_of_revolution(points, directions)
         if axis is None:
             return UNCLEAR
         return _turned(axes.least_turn(axis), noise)
-    found = _sharpened(found, points, directions, few, noise)
+    rotation = _sharpened(rotation, points, directions, few, noise)
     own = axes.on_faces(axes.refined(np.eye(3), directions, start=1.0, rounds=6), points, directions, noise)
-    if np.degrees(axes.angle(own)) < ALIGNED_DEGREES and _own_axes_hold(found, directions):
+    if np.degrees(axes.angle(own)) < ALIGNED_DEGREES and _own_axes_hold(rotation, directions):
         return UPRIGHT
-    turn = axes.angle(axes.nearest_to_identity(found))
-    if turn < DOUBTFUL * noise and axes.score(np.eye(3), directions) > AS_GOOD * axes.score(found, directions):
+    turn = axes.angle(axes.nearest_to_identity(rotation))
+    if turn < DOUBTFUL * noise and axes.score(np.eye(3), directions) > AS_GOOD * axes.score(rotation, directions):
         return UPRIGHT
-    return _turned(found, noise)
+    return _turned(rotation, noise)
 
 
 def _normals(points: np.ndarray, normals: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, float]:
-    """The points whose normals are to be believed, those normals, and the noise.
+    """The points with reliable normals, those normals, and the noise.
 
-    Estimated ones come from patches wide enough for the noise; where a patch bends, at an edge say, they mean nothing.
+    Estimated normals come from patches wide enough for the noise. Patches that bend, as at edges, are left out.
     """
     if normals is not None:
         given = given_normals(points, normals)
@@ -140,7 +140,7 @@ def _turned(rotation: np.ndarray, noise: float) -> Alignment:
 
 
 def _best(points: np.ndarray, normals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The rotation that explains most normals; of those that explain as many, the tightest box, then the least turn."""
+    """The rotation of the best score, with a bonus for a tight box; among equals, the least turn."""
     tried = sorted(axes.guesses(normals, rng), key=lambda guess: -axes.score(guess, normals))
     better = [axes.refined(np.eye(3), normals)]
     for guess in tried:
@@ -148,11 +148,11 @@ def _best(points: np.ndarray, normals: np.ndarray, rng: np.random.Generator) -> 
             break
         if all(_apart(guess, other) > 0.5 * axes.APART for other in better[1:]):
             better.append(axes.refined(guess, normals))
-    better = [axes.nearest_to_identity(one) for one in better]
-    volumes = np.array([np.prod(np.ptp(points @ one, axis=0)) for one in better])
+    better = [axes.nearest_to_identity(rotation) for rotation in better]
+    volumes = np.array([np.prod(np.ptp(points @ rotation, axis=0)) for rotation in better])
     boxes = np.log2(np.maximum(volumes, 1e-12) / max(volumes.min(), 1e-12))
-    worth = np.array([axes.score(one, normals) for one in better]) - BOX * boxes
-    alike = [one for one, value in zip(better, worth) if value > worth.max() - ALIKE]
+    worth = np.array([axes.score(rotation, normals) for rotation in better]) - BOX * boxes
+    alike = [rotation for rotation, value in zip(better, worth) if value > worth.max() - ALIKE]
     return min(alike, key=axes.angle)
 
 
@@ -163,7 +163,7 @@ def _apart(a: np.ndarray, b: np.ndarray) -> float:
 def _sharpened(
     rotation: np.ndarray, points: np.ndarray, normals: np.ndarray, few: np.ndarray, noise: float
 ) -> np.ndarray:
-    """The same rotation, as exact as the cloud allows; a turn about a round part's axis is the file's, or its box's."""
+    """The rotation as exact as the cloud allows. About the axis of a round part: as in the file, or to a tight box."""
     rotation = axes.refined(rotation, normals, start=1.0, rounds=6)
     free = axes.round_about(rotation, normals)
     if free is None:
@@ -175,7 +175,7 @@ def _sharpened(
 
 
 def _tightened(rotation: np.ndarray, points: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """Turned about the axis to the smallest footprint, where one is much smaller than another."""
+    """Turned about the axis to the smallest footprint, where footprints differ much."""
     which = int(np.abs(rotation.T @ axis).argmax())
     others = [(which + 1) % 3, (which + 2) % 3]
     flat = points @ rotation[:, others]  # (N, 2)
@@ -199,13 +199,13 @@ def _footprints(flat: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     return np.ptp(along, axis=0) * np.ptp(across, axis=0)
 
 
-def _own_axes_hold(found: np.ndarray, normals: np.ndarray) -> bool:
-    """Whether faces along the file's own axes, which another rotation gives up, are a fair share of what it gains.
+def _own_axes_hold(rotation: np.ndarray, normals: np.ndarray) -> bool:
+    """Whether the faces along the file's axes that a rotation gives up are a fair share of the faces that it gains.
 
-    A rotation that keeps one of the file's axes must gain a good part of all that stands askew about it: of a bent
-    lever, one arm is no reason to turn.
+    A rotation about an axis of the file must explain a good part of all that is slanted: a single slanted arm of a bent
+    lever is no reason to turn it.
     """
-    own, others = axes.along(np.eye(3), normals), axes.along(found, normals)
+    own, others = axes.along(np.eye(3), normals), axes.along(rotation, normals)
     gained, lost = np.maximum(others - own, 0).mean(), np.maximum(own - others, 0).mean()
-    spin = np.abs(found).max() > np.cos(np.radians(2 * ALIGNED_DEGREES))
+    spin = np.abs(rotation).max() > np.cos(np.radians(2 * ALIGNED_DEGREES))
     return bool(lost > max(OWN * gained, OWN_LEAST) or (spin and gained < SPUN * (1 - own).mean()))

@@ -1,8 +1,8 @@
 """Which way the axes of a part point, by the normals of its surface and the planes that its points lie on.
 
-Faces of machined parts look along three axes that are square to each other (the "Manhattan world" of Coughlan & Yuille
-1999), and walls of what is extruded or turned are square to one of them. A rotation is as good as the share of normals
-that it explains so. Rotations are (3, 3), their columns the part's axes; normals may have either sign.
+Faces of machined parts lie across three axes at right angles to each other (the "Manhattan world" of Coughlan & Yuille
+1999), and the walls of extrusions and revolutions are parallel to such an axis. The score of a rotation is the share of
+normals that it explains so. Rotations are (3, 3), their columns the part's axes; normals may have either sign.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-SPREAD = np.radians(4.0)  # of normals about the direction they mean: noise of 1 % makes 2 to 3 degrees
-WALL = 0.35  # what a normal square to one axis says, of what one along an axis says
-PEAKS = 8  # directions that many normals share
-APART = np.radians(15.0)  # between two of them
-PAIRS = 400  # of normals whose cross product may be an axis
-SPINS = 2.5  # times as many normals along two axes, as chance would put there, tell the turn about the third
-LEAST_TOLD = 0.03  # of all normals
-CHANCE = np.sqrt(2 * np.pi) * SPREAD / (np.pi / 2)  # share of normals square to an axis that lie along another one
+SPREAD = np.radians(4.0)  # deviation of a face's normals; noise of 1 % makes 2 to 3 degrees
+WALL = 0.35  # weight of a normal square to an axis; a normal along an axis has 1
+PEAKS = 8  # most directions that many normals share
+APART = np.radians(15.0)  # least angle between two of them
+PAIRS = 400  # pairs of normals whose cross product is tried as an axis
+SPINS = 2.5  # the turn about an axis is known if this many times more normals lie along the others than by chance
+LEAST_KNOWN = 0.03  # and this share of all normals
+CHANCE = np.sqrt(2 * np.pi) * SPREAD / (np.pi / 2)  # normals square to an axis that lie along another by chance
 
-_PLANE_SPREAD = np.radians(12.0)  # normals of one face, before the axes are known well
-_PLANE_FLAT, _FLAT_SPREAD = 0.55, np.radians(4.0)  # so many of them lie so near: a strip of a cylinder has a third
-_FEWEST_SHARE = 0.004  # of the points make a face
-_FACES = 8  # an axis
-_STEP = 0.01  # of the heights at which faces are looked for
-# Distances from a plane, first wide: the axes may lean. Then narrow: the two sides of a sheet are near each other.
+_PLANE_SPREAD = np.radians(12.0)  # deviation of a face's normals before the axes are known well
+_PLANE_FLAT, _FLAT_SPREAD = 0.55, np.radians(4.0)  # share of them that lie so near; a strip of a cylinder has a third
+_FEWEST_SHARE = 0.004  # least share of the points that makes a face
+_FACES = 8  # most faces along an axis
+_STEP = 0.01  # between the heights at which faces are searched
+# Distances from a plane. The first are wide, for axes that lean; the others narrow, for the two sides of a sheet.
 _WIDTHS = (0.02, 0.008, 0.004, 0.004), (0.004, 0.004, 0.004, 0.004)
-_PRIOR = np.radians(0.5)  # how far the normals' own answer may be off
-_DRAFT = np.radians((2.0, 1.0, 0.6, 0.4, 0.3))  # faces that lean more than this against the others count less
+_PRIOR = np.radians(0.5)  # expected error of the rotation that the normals give
+_DRAFT = np.radians((2.0, 1.0, 0.6, 0.4, 0.3))  # of a round each: faces that lean more against the others weigh less
 
 
 def along(rotation: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """(N,) in [0, 1]: how surely each normal lies along an axis."""
+    """(N,) in [0, 1]: how near each normal lies to an axis."""
     nearest = np.abs(normals @ rotation).max(axis=1)
     return _near(np.sqrt(np.maximum(1 - nearest**2, 0)))
 
@@ -52,7 +52,7 @@ def angle(rotation: np.ndarray) -> float:
 
 
 def nearest_to_identity(rotation: np.ndarray) -> np.ndarray:
-    """Of the 24 rotations with the same three axes, the one that turns least."""
+    """The least turn among the 24 rotations with the same three axes."""
     turned = rotation @ _CUBE
     return turned[int(np.trace(turned, axis1=1, axis2=2).argmax())]
 
@@ -61,7 +61,7 @@ _CUBE = Rotation.create_group("O").as_matrix()  # (24, 3, 3): the rotations of a
 
 
 def least_turn(axis: np.ndarray) -> np.ndarray:
-    """The smallest rotation that brings an axis of the file onto a direction of either sign."""
+    """The smallest rotation that brings an axis of the file onto a direction, whatever its sign."""
     which = int(np.abs(axis).argmax())
     axis = axis * np.sign(axis[which])
     start = np.eye(3)[which]
@@ -76,37 +76,38 @@ def least_turn(axis: np.ndarray) -> np.ndarray:
 
 
 def guesses(normals: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """Rotations to begin from: directions that many normals share, or are square to, two by two.
+    """Rotations to start from: pairs of directions that many normals share, or are square to.
 
-    Args: normals: (N, 3), some 1,500.
+    Args:
+        normals: (N, 3), some 1,500.
     """
     peaks = _peaks(normals)
     first = [*peaks, *_square_to_many(normals, peaks, rng)]
-    found = []
+    rotations = []
     for axis in first:
-        found.append(least_turn(axis))
+        rotations.append(least_turn(axis))
         for other in (*peaks, *np.eye(3)):
             second = other - axis * (axis @ other)
             length = np.linalg.norm(second)
             if length > 0.2:
                 second /= length
-                found.append(np.column_stack((axis, second, np.cross(axis, second))))
-    return found
+                rotations.append(np.column_stack((axis, second, np.cross(axis, second))))
+    return rotations
 
 
 def _peaks(normals: np.ndarray) -> list[np.ndarray]:
     """Directions that many normals share, the most frequent first."""
     near = np.abs(normals @ normals.T) > np.cos(1.5 * SPREAD)
     left = np.ones(len(normals), bool)
-    found: list[np.ndarray] = []
+    peaks: list[np.ndarray] = []
     for _ in range(PEAKS):
         counts = near[:, left].sum(axis=1) * left
         best = int(counts.argmax())
         if counts[best] < 0.01 * len(normals):
             break
-        found.append(_mean_axis(normals[near[best]]))
-        left &= np.abs(normals @ found[-1]) < np.cos(APART)
-    return found
+        peaks.append(_mean_axis(normals[near[best]]))
+        left &= np.abs(normals @ peaks[-1]) < np.cos(APART)
+    return peaks
 
 
 def _mean_axis(directions: np.ndarray) -> np.ndarray:
@@ -114,30 +115,34 @@ def _mean_axis(directions: np.ndarray) -> np.ndarray:
 
 
 def _square_to_many(normals: np.ndarray, peaks: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
-    """Directions that many normals are square to: of an extrusion, a bore, a shaft."""
+    """Directions that many normals are square to, such as the axis of an extrusion, a bore or a shaft."""
     pairs = normals[rng.integers(len(normals), size=(PAIRS, 2))]
     crosses = np.cross(pairs[:, 0], pairs[:, 1])
     crosses = np.vstack([crosses, [np.cross(a, b) for i, a in enumerate(peaks) for b in peaks[:i]] or np.eye(3)])
     lengths = np.linalg.norm(crosses, axis=1)
     tried = crosses[lengths > 0.3] / lengths[lengths > 0.3, None]
-    found: list[np.ndarray] = []
+    directions: list[np.ndarray] = []
     if len(tried):
         explained = _near(np.abs(tried @ normals.T)).mean(axis=1)
         for index in np.argsort(-explained):
-            if all(abs(tried[index] @ other) < np.cos(APART) for other in found):
-                found.append(tried[index])
-            if len(found) == 4:
+            if all(abs(tried[index] @ other) < np.cos(APART) for other in directions):
+                directions.append(tried[index])
+            if len(directions) == 4:
                 break
-    return found
+    return directions
 
 
-# --- better ones
+# --- refinement
 
 
 def refined(rotation: np.ndarray, normals: np.ndarray, *, start: float = 2.0, rounds: int = 12) -> np.ndarray:
     """Turn the axes to where the normals near them point: least squares, reweighted (a redescending M-estimator).
 
-    Args: start: width of the first weights, of SPREAD.
+    Args:
+        rotation: (3, 3), where to start.
+        normals: (N, 3).
+        start: width of the first weights, in units of SPREAD.
+        rounds: of reweighting.
     """
     for number in range(rounds):
         spread = SPREAD * max(start * (1 - number / (rounds / 2)), 0.6)
@@ -174,24 +179,26 @@ def _cross(v: np.ndarray) -> np.ndarray:
 
 
 def round_about(rotation: np.ndarray, normals: np.ndarray) -> int | None:
-    """The axis that the part is round about, so that normals do not tell the turn about it; None where they do."""
+    """The number of the axis about which the part is round, so that normals leave the turn about it open; or None."""
     cosines = np.abs(normals @ rotation)
     on = _near(np.sqrt(np.maximum(1 - cosines**2, 0)))  # (N, 3)
     square = _near(cosines)
     for i in np.argsort(-(on + WALL * square).sum(axis=0)):
-        told = on.mean(axis=0).sum() - on[:, i].mean()
-        if told < max(SPINS * CHANCE * square[:, i].mean(), LEAST_TOLD):
+        along_others = on.mean(axis=0).sum() - on[:, i].mean()
+        if along_others < max(SPINS * CHANCE * square[:, i].mean(), LEAST_KNOWN):
             return int(i)
     return None
 
 
 def on_faces(rotation: np.ndarray, points: np.ndarray, normals: np.ndarray, noise: float) -> np.ndarray:
-    """The axes moved to where the faces along them ask for: all their planes fitted together, with one rotation.
+    """The axes turned to fit the planes of all faces across them together.
 
-    A face of N points tells its direction sqrt(N) times better than one normal does, and better the wider it is.
+    A face of N points gives its direction sqrt(N) times better than a normal does, and better the wider it is.
 
     Args:
-        points: (N, 3), longest side 2; normals: (N, 3) of them.
+        rotation: (3, 3), within some degrees.
+        points: (N, 3), longest side 2.
+        normals: (N, 3), of the points.
         noise: how far points lie off their faces.
     """
     blur = max(noise, 1e-3)
@@ -210,15 +217,15 @@ def on_faces(rotation: np.ndarray, points: np.ndarray, normals: np.ndarray, nois
 
 
 def _upright_weight(axis: np.ndarray, scatter: np.ndarray, blur: float, draft: float) -> float:
-    """What a face's say is worth, in [0, 1]: little where it leans, by more than it cannot tell, from the axis."""
+    """The weight of a face, in [0, 1]: low where it leans against the axis by more than its own uncertainty."""
     values, vectors = np.linalg.eigh(scatter)
     leans = vectors[:, 1:].T @ axis  # sines, towards its two widths
-    told = blur / np.sqrt(np.maximum(values[1:], 1e-12))
-    return float(np.exp(-0.5 * (leans**2 / (draft**2 + told**2)).sum()))
+    uncertain = blur / np.sqrt(np.maximum(values[1:], 1e-12))
+    return float(np.exp(-0.5 * (leans**2 / (draft**2 + uncertain**2)).sum()))
 
 
 def _faces_along(axis: np.ndarray, points: np.ndarray, normals: np.ndarray, blur: float):
-    """Planes nearly square to an axis: the (3, 3) scatter of each one's points about their middle."""
+    """For each plane nearly square to an axis, the (3, 3) scatter of its points about their middle."""
     cosines = np.abs(normals @ axis)
     left = cosines > np.cos(_PLANE_SPREAD)
     fewest = max(_FEWEST_SHARE * len(points), 12)
@@ -242,7 +249,7 @@ def _faces_along(axis: np.ndarray, points: np.ndarray, normals: np.ndarray, blur
 
 
 def _plane(points, left, normal, level: float, blur: float, widths: tuple[float, ...], fewest: float) -> np.ndarray:
-    """(N,) bool: points of one plane, found by fitting it to those within ever smaller distances."""
+    """(N,) bool: points of a plane that is fitted to the points within ever smaller distances."""
     inside = np.zeros(len(points), bool)
     for width in widths:
         inside = left & (np.abs(points @ normal - level) < max(3 * blur, width))

@@ -1,4 +1,4 @@
-"""What makes points a usable cloud, whatever they came from."""
+"""Checks of points: whether they make a usable cloud."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.rows import require_finite
 
 MIN_DISTINCT = 32  # fewer different points say too little about a part
-FLAT_RATIO = 1e-4  # thinner than this part of its length, and a program's integers cannot tell it from a plane
+FLAT_RATIO = 1e-4  # a cloud thinner than this part of its length is a plane to the numbers of a program
 _BLOCK = 1 << 16
 
 
@@ -35,7 +35,7 @@ def require_points_array(points: np.ndarray, name: str = Message("The cloud")) -
 
 
 def require_distinct(points: np.ndarray, name: str) -> None:
-    """Refuse fewer than 32 different points. Stops looking once it has found that many."""
+    """Refuse fewer than 32 different points. Stops at the 32nd."""
     distinct = np.empty((0, 3))
     for start in range(0, len(points), _BLOCK):
         distinct = np.unique(np.concatenate([distinct, points[start : start + _BLOCK]]), axis=0)
@@ -63,7 +63,7 @@ def require_distinct(points: np.ndarray, name: str) -> None:
 
 
 def flatness_warnings(points: np.ndarray, name: str) -> list[str]:
-    """A warning for a cloud in one plane or on one line, in any direction; else nothing."""
+    """A warning for a cloud in a plane or on a line of any direction; else nothing."""
     centred = points - points.mean(axis=0)
     scale = np.abs(centred).max()
     centred /= scale  # keeps the squares in range for any unit

@@ -1,7 +1,7 @@
-"""What does not belong to the part: lone points, the table it stands on, pieces of something else.
+"""Removes points that do not belong to the part: lone points, the table under it, pieces of something else.
 
-Each step says what it took and why. A clean cloud goes through with hardly a point lost: a closed part covers its own
-bottom face, so that no face of it looks like a table, and its surface is one piece.
+Each step reports what it removed and why. A clean cloud loses hardly a point: a closed part covers its own bottom face,
+so that no face of it looks like a table, and its surface is a single piece.
 """
 
 from __future__ import annotations
@@ -18,87 +18,89 @@ from cadrecode.cloud.normals import local_noise
 from cadrecode.cloud.read import Cloud
 from cadrecode.geometry import square_to
 
-NEIGHBOURS = 12  # whose distance says how lonely a point is
-LONELY = 3.0  # times as far from them as they are from theirs
-CROWD = 0.9  # of the points are no strays: three times lonelier than the loneliest of them is alone too
-LOOKED_AT = 20_000  # points, for noise and for the table; a dense scan says the same more often
+NEIGHBOURS = 12  # neighbours whose mean distance is the isolation of a point
+LONELY = 3.0  # a point is alone if its isolation is this many times that of its neighbours
+CROWD = 0.9  # or this many times this quantile of the isolation of all points
+SAMPLE = 20_000  # points used for the noise and the table; more of a dense scan do not change them
 PLANES_TRIED = 600  # triples of points, as in RANSAC (Fischler & Bolles 1981)
-TABLE_SHARE = 0.1  # of the points, at least
-BEYOND = 0.01  # of the points may lie behind a table: a part stands on it
-UNCOVERED = 0.3  # of its points, at least, have nothing above them; a closed part's own face has something everywhere
-AROUND = 0.65  # of all directions, at least, in which it goes on; the top of a box seen from a corner has half
+TABLE_SHARE = 0.1  # least share of the points that lie on a table
+BEYOND = 0.01  # largest share of the points that may lie behind a table: a part stands on it
+UNCOVERED = 0.3  # least share of a table's points with nothing above them; a face of a closed part has none
+AROUND = 0.65  # least share of all directions in which a table goes on; the top of a box seen from a corner has half
 DIRECTIONS = 36
 FEWEST_ABOVE = 6  # cells of the part near a place under it
 ONE_SIDED = 0.5  # length of their mean direction: 2/pi at an edge
-LINK = 2.0  # times the distance to the fourth neighbour: points nearer than this are of one piece
-PIECE = 0.03  # of the largest piece: a larger one may be a face whose surroundings the scanner did not see
-APART = 0.5  # of a piece's points, at least, lie outside of the largest one's hull: walls of a bore do not
+LINK = 2.0  # points nearer than this many distances to the fourth neighbour are in the same piece
+PIECE = 0.03  # of the largest piece: a larger piece may be a face whose surroundings the scanner did not see
+APART = 0.5  # least share of a piece's points outside of the hull of the largest piece; walls of a bore lie inside
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A cloud, and what is no longer in it.
+    """A cloud after cleaning.
 
     Args:
-        cloud: what is left, RAW.
-        outliers, table, pieces: how many points were taken as lone, as the table, and as pieces of something else.
-        kept: (N,) bool, of the points that were given.
+        cloud: the remaining points, RAW.
+        outliers: number of lone points removed.
+        table: number of points of the table removed.
+        pieces: number of points removed in pieces of something else.
+        remaining: (N,) bool, which of the points before cleaning are in `cloud`.
     """
 
     cloud: Cloud
     outliers: int
     table: int
     pieces: int
-    kept: np.ndarray
+    remaining: np.ndarray
 
     def __str__(self) -> str:
-        total = len(self.kept)
+        total = len(self.remaining)
         taken = [
             (self.outliers, "lone points, far from their neighbours"),
             (self.table, "on the plane that the part stands on"),
             (self.pieces, "in pieces apart from the part"),
         ]
-        said = [f"{count:,} {what}" for count, what in taken if count]
-        return f"took {'; '.join(said)}; of {total:,}" if said else f"nothing to take from {total:,} points"
+        reasons = [f"{count:,} {what}" for count, what in taken if count]
+        return f"took {'; '.join(reasons)}; of {total:,}" if reasons else f"nothing to take from {total:,} points"
 
 
 def clean(cloud: Cloud, *, surroundings: bool = True, seed: int = 0) -> Cleaned:
-    """Take away what does not belong to the part.
+    """Remove points that do not belong to the part.
 
     Args:
         cloud: RAW.
-        surroundings: also the supporting plane and what stands apart; False: lone points alone.
-        seed: for which planes are tried.
-    Returns: the cloud without them. Steps that would leave fewer than 32 points take nothing.
+        surroundings: remove the supporting plane and separate pieces too; False: lone points alone.
+        seed: chooses the planes that are tried.
+    Returns: the cloud without them. Steps that would leave fewer than 32 points remove nothing.
     """
     points = cloud.points
-    kept = ~lonely(points)
-    if np.count_nonzero(kept) < MIN_DISTINCT:
-        kept[:] = True
-    outliers = len(points) - np.count_nonzero(kept)
+    remaining = ~lonely(points)
+    if np.count_nonzero(remaining) < MIN_DISTINCT:
+        remaining[:] = True
+    outliers = len(points) - np.count_nonzero(remaining)
     table = pieces = 0
     if surroundings and len(points) > MIN_DISTINCT:
-        table = _take(kept, _on_a_table(points[kept], seed))
-        pieces = _take(kept, _in_other_pieces(points[kept]))
-    normals = None if cloud.normals is None else cloud.normals[kept]
-    left = cloud if kept.all() else replace(cloud, points=points[kept], normals=normals)
-    return Cleaned(left, int(outliers), table, pieces, kept)
+        table = _take(remaining, _on_a_table(points[remaining], seed))
+        pieces = _take(remaining, _in_other_pieces(points[remaining]))
+    normals = None if cloud.normals is None else cloud.normals[remaining]
+    left = cloud if remaining.all() else replace(cloud, points=points[remaining], normals=normals)
+    return Cleaned(left, int(outliers), table, pieces, remaining)
 
 
-def _take(kept: np.ndarray, taken: np.ndarray) -> int:
-    """Drop some of what is kept, in place, unless hardly anything would be left. Returns how many."""
+def _take(remaining: np.ndarray, taken: np.ndarray) -> int:
+    """Clear some of the remaining points in a mask, in place, unless hardly any would remain. Returns how many."""
     count = int(np.count_nonzero(taken))
-    if np.count_nonzero(kept) - count < MIN_DISTINCT:
+    if np.count_nonzero(remaining) - count < MIN_DISTINCT:
         return 0
-    kept[np.flatnonzero(kept)[taken]] = False
+    remaining[np.flatnonzero(remaining)[taken]] = False
     return count
 
 
 def lonely(points: np.ndarray) -> np.ndarray:
-    """(N,) bool: points much farther from their neighbours than those are from theirs.
+    """(N,) bool: points much farther from their neighbours than their neighbours are from theirs.
 
-    A local outlier factor (Breunig et al. 2000) in its simplest form: a scan that is sparse in places is left alone.
-    Strays that have only each other are found by the whole cloud instead.
+    A local outlier factor (Breunig et al. 2000) in its simplest form: sparse places of a scan stay.
+    Groups of strays are compared with the whole cloud instead.
     """
     if len(points) <= NEIGHBOURS:
         return np.zeros(len(points), bool)
@@ -112,9 +114,9 @@ def lonely(points: np.ndarray) -> np.ndarray:
 
 
 def _on_a_table(points: np.ndarray, seed: int) -> np.ndarray:
-    """(N,) bool: points on a plane that the others stand on, or stand before, and that goes on around them."""
+    """(N,) bool: points on a plane that the other points stand on or before, and that goes on around them."""
     rng = np.random.default_rng(seed)
-    few = points if len(points) <= LOOKED_AT else points[rng.choice(len(points), LOOKED_AT, replace=False)]
+    few = points if len(points) <= SAMPLE else points[rng.choice(len(points), SAMPLE, replace=False)]
     size = float(np.ptp(points, axis=0).max())
     thickness = max(4 * local_noise(few), 2e-3 * size)
     spacing = float(np.median(cKDTree(few).query(few, k=2)[0][:, 1]))
@@ -140,11 +142,11 @@ def _on_a_table(points: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _largest_plane(points: np.ndarray, thickness: float, rng: np.random.Generator) -> tuple[np.ndarray, float] | None:
-    """The plane with most points within `thickness`: its normal and where it stands along it."""
+    """The plane with most points within `thickness`: its normal, and its height along it."""
     if len(points) < 3:
         return None
-    looked = points[rng.permutation(len(points))[:2000]]
-    a, b, c = looked[rng.integers(len(looked), size=(3, PLANES_TRIED))]
+    tried = points[rng.permutation(len(points))[:2000]]
+    a, b, c = tried[rng.integers(len(tried), size=(3, PLANES_TRIED))]
     normals = np.cross(b - a, c - a)
     lengths = np.linalg.norm(normals, axis=1)
     good = lengths > 1e-9 * lengths.max() if lengths.max() > 0 else lengths > 0
@@ -152,7 +154,7 @@ def _largest_plane(points: np.ndarray, thickness: float, rng: np.random.Generato
         return None
     normals, a = normals[good] / lengths[good, None], a[good]
     levels = np.einsum("ij,ij->i", normals, a)
-    counts = (np.abs(looked @ normals.T - levels) < thickness).sum(axis=0)
+    counts = (np.abs(tried @ normals.T - levels) < thickness).sum(axis=0)
     normal, level = normals[counts.argmax()], levels[counts.argmax()]
     for _ in range(3):
         on = points[np.abs(points @ normal - level) < thickness]
@@ -165,21 +167,24 @@ def _largest_plane(points: np.ndarray, thickness: float, rng: np.random.Generato
 
 
 def _flat(points: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """(N, 2): seen along the normal."""
+    """(N, 2): points seen along a normal."""
     return points @ square_to(normal)
 
 
 def _goes_on_around(plane: np.ndarray, part: np.ndarray, reach: float) -> bool:
     """Whether a plane is a table and no face of the part: much of it has nothing above it, in most directions.
 
-    Args: plane, part: (K, 2) and (M, 2), its points and those above it, seen along its normal.
+    Args:
+        plane: (K, 2), its points, seen along its normal.
+        part: (M, 2), the points above it.
+        reach: largest distance at which a point of the part covers a place of the plane.
     """
     uncovered = cKDTree(part).query(plane)[0] > reach
     if uncovered.mean() < UNCOVERED:
         return False
     try:
         hull = ConvexHull(part)
-    except QhullError:  # all in line: a wall, at whose foot no table goes on all around
+    except QhullError:  # all on a line: a wall, and no table goes on all around it
         return False
     outside = (plane @ hull.equations[:, :2].T + hull.equations[:, 2]).max(axis=1) > reach
     away = plane[outside] - part[hull.vertices].mean(axis=0)
@@ -188,7 +193,7 @@ def _goes_on_around(plane: np.ndarray, part: np.ndarray, reach: float) -> bool:
 
 
 def _on_or_behind(points: np.ndarray, normal: np.ndarray, level: float, thickness: float, reach: float) -> np.ndarray:
-    """(N,) bool: points on a table or behind it, but for the part's own bottom, which lies under the part.
+    """(N,) bool: points on a table or behind it, without the bottom face of the part.
 
     A part that does not reach down to the plane stands before it, and has no bottom there.
     """
@@ -201,14 +206,14 @@ def _on_or_behind(points: np.ndarray, normal: np.ndarray, level: float, thicknes
 
 
 def _under(places: np.ndarray, part: np.ndarray, reach: float) -> np.ndarray:
-    """(K,) bool: places with some of the part on all sides; beside the part it lies on one side only."""
+    """(K,) bool: places with points of the part on all sides; a place beside the part has them on a single side."""
     cells = np.unique(np.round(part / (reach / 2)), axis=0) * (reach / 2)  # a wall seen from above counts once
     many = min(60, len(cells))
     distances, near = cKDTree(cells).query(places, k=many, distance_upper_bound=2 * reach)
-    found = np.isfinite(distances) & (distances > 0)
+    near_part = np.isfinite(distances) & (distances > 0)
     steps = cells[np.minimum(near, len(cells) - 1)] - places[:, None]
-    directions = np.where(found[..., None], steps / np.where(found, distances, 1)[..., None], 0)
-    counts = found.sum(axis=1)
+    directions = np.where(near_part[..., None], steps / np.where(near_part, distances, 1)[..., None], 0)
+    counts = near_part.sum(axis=1)
     one_sided = np.linalg.norm(directions.sum(axis=1), axis=1) / np.maximum(counts, 1)
     return (counts >= FEWEST_ABOVE) & (one_sided < ONE_SIDED)
 
@@ -217,7 +222,7 @@ def _under(places: np.ndarray, part: np.ndarray, reach: float) -> np.ndarray:
 
 
 def _in_other_pieces(points: np.ndarray) -> np.ndarray:
-    """(N,) bool: points of small pieces that lie apart from the largest one and outside of its hull."""
+    """(N,) bool: points of small pieces that lie apart from the largest piece and outside of its hull."""
     tree = cKDTree(points)
     spacing = float(np.quantile(tree.query(points, k=5)[0][:, -1], 0.9))
     pairs = tree.query_pairs(LINK * spacing, output_type="ndarray")
@@ -232,7 +237,7 @@ def _in_other_pieces(points: np.ndarray) -> np.ndarray:
 
 
 def _outside(points: np.ndarray, of: np.ndarray, margin: float) -> np.ndarray:
-    """(N,) bool: points outside of the convex hull of others, by more than the margin."""
+    """(N,) bool: points outside of the convex hull of other points, by more than the margin."""
     try:
         planes = ConvexHull(of).equations
     except QhullError:  # flat: there is no inside

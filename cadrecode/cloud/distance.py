@@ -1,8 +1,8 @@
 """How far a surface is from a cloud. The home of igl, whose point-to-triangle distances are exact.
 
-A sampled Chamfer distance has noise as large as the errors we rank by. Exact distances have none on the cloud's side,
-and on the surface's side nothing counts that is closer to a point than the cloud's own points are to each other.
-A distance alone cannot see on which side the solid lies, so the cloud's normals have a say where they are known.
+A sampled Chamfer distance has noise as large as the errors that rank candidates. Distances from the cloud's points are
+exact here; places on the surface that are closer to a point than the cloud's points are to each other count as 0.
+A distance does not know on which side the solid lies, so the cloud's normals count too, where they are known.
 """
 
 from __future__ import annotations
@@ -16,22 +16,25 @@ from scipy.spatial import cKDTree
 from cadrecode.cloud.normals import Normals
 from cadrecode.geometry import corner_crosses, fold_into_triangle, places_on
 
-MAX_RULER_POINTS = 8192  # more points cost time and tell nothing that changes a ranking
+MAX_RULER_POINTS = 8192  # more points cost time and change no ranking
 SURFACE_SAMPLES = 4096
 SPACING_QUANTILE, SPACING_FACTOR = 0.95, 1.5  # of evenly random points, 1 in 1,000 places is farther from a point
-SURE = 0.5  # normals less certain than this may point either way
-SUPPORTERS = 12  # points around a place of which one must face its way
-AWAY = -0.5  # cosine: a normal at an edge lies between those of its faces, and still supports both
-ROUNDING = 1.25e-3  # of the longest side: a quarter of a CODE unit, where a mean distance turns into a squared one
-WRONG_SIDE = 0.02  # of the longest side: what a point costs on a surface that faces the other way
-UNSUPPORTED_WEIGHT = 2.0  # surface that sticks out is seldom large, and always wrong
+SURE = 0.5  # normals of less confidence may have the wrong sign
+SUPPORTERS = 12  # nearest points of a place that are tried for a normal that agrees with its own
+AWAY = -0.5  # cosine; a normal at an edge lies between the normals of its faces, and supports both
+ROUNDING = 1.25e-3  # of the longest side, a quarter of a CODE unit: shorter distances count by their squares
+WRONG_SIDE = 0.02  # of the longest side: the cost of a point on a surface that faces the other way
+UNSUPPORTED_WEIGHT = 2.0  # surface far from all points is seldom large, and always wrong
 GOLDEN = 0.7548776662466927, 0.5698402909980532  # steps of the even sequence in a square (Roberts' R2)
 
 
 def point_to_surface(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Exact unsigned distance from each point to a triangle mesh.
 
-    Args:    points: (N, 3); vertices: (n, 3); faces: (m, 3) int, m >= 1; all in one frame.
+    Args:
+        points: (N, 3), in the frame of the mesh.
+        vertices: (n, 3).
+        faces: (m, 3) int, m >= 1.
     Returns: (N,) float64, in that frame's unit.
     """
     return _nearest(points, vertices, faces)[0]
@@ -50,29 +53,30 @@ def _nearest(points, vertices, faces) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def signed_gaps(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """`point_to_surface`, negative for points inside of the solid, as the nearest triangle has it: near an edge that is
-    a guess, where `cloud.signed` is right, and slower.
+    """`point_to_surface`, negative for points behind the nearest triangle.
+
+    Near an edge that may be the wrong side; `cloud.signed` is right there, and slower.
     """
     gaps, triangles, places = _nearest(points, vertices, faces)
     return _signed(gaps, points - places, corner_crosses(vertices[faces[triangles]]))
 
 
 def _signed(gaps: np.ndarray, ways: np.ndarray, facing: np.ndarray) -> np.ndarray:
-    """(N,): gaps, negative where the way (N, 3) from the surface to the point goes against where that faces."""
+    """(N,): gaps, negative where the way (N, 3) from surface to point goes against the surface's normal (N, 3)."""
     return np.where(np.einsum("ij,ij->i", ways, facing) >= 0, gaps, -gaps)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A surface held against a cloud, in the cloud's unit.
+    """A comparison of a surface with a cloud, in the cloud's unit.
 
     Args:
         gaps: (N,) from each point to the surface; positive outside of the solid, negative inside.
         agreement: (N,) cosines between the cloud's normals and the surface's; 1 where the cloud's are not sure.
         samples: (M, 3) places on the surface.
-        unsupported: (M,) how much farther than the spacing each is from every point that faces its way.
-        gap: the part of the distance that is of the gaps.
-        distance: all of it in one length; 0 when the surface passes through all points and nothing sticks out.
+        unsupported: (M,) how much farther than the spacing each place is from every point whose normal agrees.
+        gap: the mean of the gaps, softened by the ruler's floor.
+        distance: see `CloudRuler.distance`.
     """
 
     gaps: np.ndarray
@@ -84,20 +88,22 @@ class Measured:
 
 
 class CloudRuler:
-    """Measures surfaces against one cloud. Made once for a cloud, used for each of its candidates.
+    """Measures surfaces against a cloud. Made once for a cloud, used for each of its candidates.
 
     Args:
-        points: (N, 3) float, any frame, the surfaces' too. Larger clouds are thinned to 8,192 points.
-        normals: of those points; without them the side on which the solid lies is not seen.
+        points: (N, 3) float, in the frame of the surfaces. Larger clouds are thinned to 8,192 points.
+        normals: of those points; without them the side on which the solid lies does not count.
         seed: of the thinning.
-        n_samples: places on a surface that are looked at.
+        n_samples: places on a surface that are measured.
 
     Attributes:
-        points: (n, 3) those that are measured.
-        box: (2, 3) lowest and highest corner of the cloud's bounding box. size: its longest side.
+        points: (n, 3) the points that are measured.
+        box: (2, 3) lowest and highest corner of the cloud's bounding box.
+        size: its longest side.
         spacing: how far apart neighbours in the cloud may lie; surface closer than that to a point is supported.
-        noise: how far points lie off the surface. is_noisy: whether that is more than what rounded numbers leave.
-        floor: errors below it count by their square: the cloud's noise, at least ROUNDING.
+        noise: how far points lie off the surface.
+        is_noisy: whether the noise is larger than the error of rounded numbers.
+        floor: errors below it count by their squares: the cloud's noise, at least ROUNDING.
     """
 
     def __init__(
@@ -106,9 +112,9 @@ class CloudRuler:
         points = np.asarray(points, np.float64)
         self.box = np.array((points.min(axis=0), points.max(axis=0)))
         if len(points) > MAX_RULER_POINTS:
-            kept = np.random.default_rng(seed).permutation(len(points))[:MAX_RULER_POINTS]
-            points = points[kept]
-            normals = normals and normals.of(kept)
+            chosen = np.random.default_rng(seed).permutation(len(points))[:MAX_RULER_POINTS]
+            points = points[chosen]
+            normals = normals and normals.of(chosen)
         self.points, self.normals = points, normals
         self.size = float(np.ptp(points, axis=0).max())
         self.spacing = _spacing(points)
@@ -119,12 +125,12 @@ class CloudRuler:
         self._set_samples(n_samples)
 
     def coarse(self, n_points: int, n_samples: int, seed: int = 0) -> CloudRuler:
-        """The same ruler with fewer marks, for a first look: it measures fewer points and places, to the same cloud."""
+        """A ruler of fewer points and places on the surface, for a first look at candidates of the same cloud."""
         ruler = object.__new__(CloudRuler)
         ruler.__dict__.update(self.__dict__)
         if len(self.points) > n_points:
-            kept = np.sort(np.random.default_rng(seed).permutation(len(self.points))[:n_points])
-            ruler.points, ruler.normals = self.points[kept], self.normals and self.normals.of(kept)
+            chosen = np.sort(np.random.default_rng(seed).permutation(len(self.points))[:n_points])
+            ruler.points, ruler.normals = self.points[chosen], self.normals and self.normals.of(chosen)
         ruler._set_samples(min(n_samples, len(self._shares)))
         return ruler
 
@@ -133,16 +139,18 @@ class CloudRuler:
         self._in_triangle = fold_into_triangle(np.outer(GOLDEN, np.arange(1, count + 1)) % 1)
 
     def distance(self, vertices: np.ndarray, faces: np.ndarray) -> float:
-        """Mean distance of the points to the surface, plus that of the surface to the points, beyond their spacing,
-        plus what lies on the wrong side.
+        """Mean distance of the points to the surface, plus that of the surface to the points beyond their spacing, plus
+        a cost for points on the wrong side of it.
 
-        Args:    vertices: (n, 3), faces: (m, 3): a mesh in the cloud's frame.
-        Returns: one length in the cloud's unit, 0 when the surface passes through all points and nothing sticks out.
+        Args:
+            vertices: (n, 3), in the cloud's frame.
+            faces: (m, 3) int.
+        Returns: a length in the cloud's unit, 0 when the surface passes through all points and all of it is supported.
         """
         return self.measure(vertices, faces).distance
 
     def measure(self, vertices: np.ndarray, faces: np.ndarray) -> Measured:
-        """`distance`, with what it is made of."""
+        """`distance`, with its parts."""
         gaps, triangles, places = _nearest(self.points, vertices, faces)
         corners = vertices[faces]  # (m, 3 corners, 3)
         cross = corner_crosses(corners)
@@ -164,32 +172,32 @@ class CloudRuler:
         return Measured(gaps, agreement, samples, unsupported, gap, distance)
 
     def soft_gaps(self, points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-        """(N,): what the first part of `distance` is the mean of, for other points (N, 3) in the cloud's frame."""
+        """(N,): the terms of the first mean in `distance`, for other points (N, 3) in the cloud's frame."""
         return self._soft(_nearest(points, vertices, faces)[0])
 
     def _unsupported(self, samples: np.ndarray, directions: np.ndarray) -> np.ndarray:
-        """(M,): how much farther than the spacing each place is from the nearest point that may lie on it."""
+        """(M,): how much farther than the spacing each place is from the nearest point that supports it."""
         nearest, near = self._tree.query(samples)
         if self._all_normals is not None:
-            asking = np.flatnonzero((nearest > self.spacing) | self._face_away(directions, near))
-            if len(asking):
-                nearest[asking] = self._supporters_of(samples[asking], directions[asking])
+            doubtful = np.flatnonzero((nearest > self.spacing) | self._face_away(directions, near))
+            if len(doubtful):
+                nearest[doubtful] = self._to_supporters(samples[doubtful], directions[doubtful])
         return np.maximum(nearest - self.spacing, 0.0)
 
-    def _supporters_of(self, samples: np.ndarray, directions: np.ndarray) -> np.ndarray:
-        """(M,): to the nearest of some points that does not face away; at least twice the spacing where all do."""
+    def _to_supporters(self, samples: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """(M,): distances to the nearest point that does not face away; at least twice the spacing where all do."""
         apart, near = self._tree.query(samples, k=min(SUPPORTERS, self._tree.n))
         apart, near = apart.reshape(len(samples), -1), near.reshape(len(samples), -1)
-        none = np.maximum(apart[:, -1:], 2 * self.spacing)  # all that is near lies on the other side of a wall
+        none = np.maximum(apart[:, -1:], 2 * self.spacing)  # all near points lie on the other side of a wall
         return np.where(self._face_away(directions[:, None], near), none, apart).min(axis=1)
 
     def _face_away(self, directions: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Whether points, by number, surely lie on a surface that faces away from directions (..., 3)."""
+        """Whether the normals of points, by number, surely point away from directions (..., 3)."""
         cosines = np.einsum("...j,...j->...", directions, self._all_normals.directions[points])
         return (cosines < AWAY) & (self._all_normals.confidence[points] >= SURE)
 
     def _softened(self, lengths: np.ndarray) -> float:
-        """Their mean, but that of squares where they are shorter than the floor."""
+        """The mean of lengths, where lengths below the floor count by their squares."""
         return float(self._soft(lengths).mean())
 
     def _soft(self, lengths: np.ndarray) -> np.ndarray:
@@ -197,12 +205,12 @@ class CloudRuler:
 
 
 def _spacing(points: np.ndarray) -> float:
-    """How far apart neighbours may lie, from how far they do."""
+    """The largest distance between neighbours that is expected, from the distances that occur."""
     to_neighbour = cKDTree(points).query(points, k=min(2, len(points)))[0].reshape(len(points), -1)[:, -1]
     apart = to_neighbour[to_neighbour > 0]  # points that occur twice say nothing about the spacing
     return SPACING_FACTOR * float(np.quantile(apart, SPACING_QUANTILE)) if len(apart) else 0.0
 
 
 def cloud_distance(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray, *, seed: int = 0) -> float:
-    """`CloudRuler.distance` for a single surface, without a sense of its side."""
+    """`CloudRuler.distance` for a single surface, whatever its side."""
     return CloudRuler(points, seed=seed).distance(vertices, faces)

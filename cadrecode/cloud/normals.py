@@ -1,4 +1,4 @@
-"""Which way is out: normals of a cloud by local planes, turned outward by what can be seen from outside.
+"""Outward normals of a cloud: of local planes, turned to the side from which a point can be seen.
 
 A surface distance cannot tell a shaft from a tube of the same radii; the side on which the solid lies can.
 """
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
-NEIGHBOURS = 12  # for a local plane in a clean cloud
-NEIGHBOURS_NOISY = 40  # and in one whose noise is a good part of its spacing
-FLATTEST = 0.02  # of the patches tell the noise; edges and bends thicken the others
-FLATTEST_SPREAD = 0.26  # of the noise: what so many are below, of patches of 12 (Gaussian noise on a plane, drawn)
-NOISY = 0.25  # noise, of the distance to the nearest neighbour
-VIEWS = 40  # twice as many are right for 0.1 % of points more, in twice the time
-VIEW_DISTANCE = 4.0  # of the cloud's radius
-HIDING_RADIUS = 100.0  # of the largest distance from the eye: more sees deeper into hollows, and through thin walls
-SEEN_POINTS = 8192  # looked at from all sides; the others follow their neighbours
-CERTAIN_VOTES = 0.2  # of the views: a point that fewer agree on may be seen through a wall, as in a deep hole
-FEWEST_POINTS = 16  # fewer have no surface to speak of
+NEIGHBOURS = 12  # points of a local plane in a clean cloud
+NEIGHBOURS_NOISY = 40  # and in a noisy cloud
+FLATTEST = 0.02  # quantile of the patches' spread that gives the noise; edges and bends thicken other patches
+FLATTEST_SPREAD = 0.26  # that quantile for 12-point patches, in units of the noise (Gaussian noise on a plane, drawn)
+NOISY = 0.25  # a cloud is noisy above this noise, in units of the distance to the nearest neighbour
+VIEWS = 40  # twice as many turn 0.1 % of the points more to the right side, in twice the time
+VIEW_DISTANCE = 4.0  # of an eye from the centre, in radii of the cloud
+HIDING_RADIUS = 100.0  # in largest distances from the eye; a larger radius sees into hollows, and through thin walls
+SEEN_POINTS = 8192  # points that the eyes look at; others take the side of their neighbours
+CERTAIN_VOTES = 0.2  # share of the views that makes a side certain; with less, a point may be seen through a wall
+FEWEST_POINTS = 16  # fewer points make no surface
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Normals:
 
     Args:
         directions: (N, 3) float64, unit length.
-        confidence: (N,) float64 in [0, 1]: how many views agree on the side. 0 where nothing is known.
+        confidence: (N,) float64 in [0, 1]: how many views agree on the side; 0 where the side is not known.
         noise: how far points lie off their local planes, in the cloud's unit.
     """
 
@@ -38,26 +38,29 @@ class Normals:
     noise: float
 
     def of(self, rows: np.ndarray) -> Normals:
-        """Those of some of the points, by their row numbers."""
+        """The normals of some of the points, by their row numbers."""
         return Normals(self.directions[rows], self.confidence[rows], self.noise)
 
 
 def given_normals(points: np.ndarray, directions: np.ndarray) -> Normals:
-    """The normals of a file, (N, 3) of any length, taken at their word; zeros and NaN say nothing."""
+    """The normals of a file, (N, 3) of any length, with full confidence; zeros and NaN have none."""
     lengths = np.linalg.norm(directions, axis=1)
     known = np.isfinite(lengths) & (lengths > 0)
-    unit = np.tile((0.0, 0.0, 1.0), (len(points), 1))
-    unit[known] = directions[known] / lengths[known, None]
-    return Normals(unit, known.astype(np.float64), local_noise(points))
+    outward = np.tile((0.0, 0.0, 1.0), (len(points), 1))
+    outward[known] = directions[known] / lengths[known, None]
+    return Normals(outward, known.astype(np.float64), local_noise(points))
 
 
 def outward_normals(points: np.ndarray, *, views: int = VIEWS, seed: int = 0) -> Normals:
     """Estimate a normal at each point and turn it outward.
 
-    The side is that from which the point can be seen: each of `views` eyes around the cloud votes on the points that
-    are not hidden from it (Katz et al. 2007: those on the convex hull of the cloud turned inside out around the eye).
+    A point is seen from outside: each of `views` eyes around the cloud votes on the points that are not hidden from it
+    (Katz et al. 2007: the points on the convex hull of the cloud turned inside out around the eye).
 
-    Args:    points: (N, 3) float, any frame.
+    Args:
+        points: (N, 3) float, any frame.
+        views: number of eyes.
+        seed: chooses the points that the eyes look at.
     Returns: directions, confidence 0 for all where there are fewer than 16 points or they lie in one plane.
     """
     points = np.asarray(points, np.float64)
@@ -81,7 +84,7 @@ def local_noise(points: np.ndarray) -> float:
 
 
 def _plane_normals(points: np.ndarray, tree: cKDTree) -> tuple[np.ndarray, float]:
-    """The normal of the plane through each point's neighbours, of either sign; and how thick such planes are."""
+    """The normal of the plane through each point's neighbours, of either sign, (N, 3); and the noise."""
     distances, near = tree.query(points, k=min(NEIGHBOURS_NOISY, len(points)))
     patches = points[near[:, : min(NEIGHBOURS, len(points))]]
     directions, _ = thinnest(patches)
@@ -93,8 +96,9 @@ def _plane_normals(points: np.ndarray, tree: cKDTree) -> tuple[np.ndarray, float
 
 
 def _noise(patches: np.ndarray, directions: np.ndarray) -> float:
-    """From how far points lie off the middle of their side of the plane: a wall that is thinner than its points are
-    apart has a patch of both its sides, which is thick and has no noise.
+    """The noise, from the distances of points to the middle of their own side of the plane.
+
+    A patch of a wall that is thinner than the spacing holds points of both faces: it is thick without any noise.
     """
     off = np.einsum("ijk,ik->ij", patches - patches.mean(axis=1, keepdims=True), directions)
     spread = np.zeros(len(off))
@@ -112,7 +116,7 @@ def thinnest(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _spare(patches: np.ndarray) -> int:
-    """A plane through k points fits three of them for nothing."""
+    """Degrees of freedom: a plane through k points always fits three of them."""
     return max(patches.shape[1] - 3, 1)
 
 
@@ -139,8 +143,9 @@ def _votes(points: np.ndarray, directions: np.ndarray, views: int) -> tuple[np.n
 
 
 def _confidence(votes: np.ndarray, views: int) -> np.ndarray:
-    """(n,) in [0, 1]: 0.5 where the votes of a tenth of the views agree. Half of the views see a point of a convex
-    part, at a mean cosine of 0.5: it gets a quarter of the votes.
+    """(n,) in [0, 1]: 0.5 where the votes of a tenth of the views agree.
+
+    Half of the views see a point of a convex part, at a mean cosine of 0.5: it gets a quarter of the votes.
     """
     return np.minimum(np.abs(votes) / (CERTAIN_VOTES * views), 1.0)
 
@@ -155,8 +160,9 @@ def _spread(count: int) -> np.ndarray:
 def _from_neighbours(
     points: np.ndarray, directions: np.ndarray, chosen: np.ndarray, votes: np.ndarray, cast: np.ndarray, views: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points that no eye looked at, or saw, ask the nearest that were seen and lie on a like plane. What those say
-    that lie where no eye sees is a guess: of no confidence.
+    """Sides and confidence of all points; those that no eye saw take them from the nearest seen points of a like plane.
+
+    Points that the eyes looked at and did not see get a guess without confidence.
     """
     seen = np.flatnonzero(cast > 0)
     side, confidence = np.zeros(len(points)), np.zeros(len(points))
@@ -164,14 +170,14 @@ def _from_neighbours(
         return side, confidence
     own = np.sign(votes) * _confidence(votes, views)
     side[chosen], confidence[chosen] = np.sign(own), np.abs(own)
-    asking = np.setdiff1d(np.arange(len(points)), chosen[seen], assume_unique=True)
-    if len(asking):
-        asked = chosen[seen]
-        _, near = cKDTree(points[asked]).query(points[asking], k=min(5, len(seen)))
-        near = near.reshape(len(asking), -1)
-        cosines = np.einsum("ij,ikj->ik", directions[asking], directions[asked[near]])
-        told = (cosines * own[seen[near]]).sum(axis=1)
-        side[asking] = np.sign(told)
-        confidence[asking] = np.abs(told) / near.shape[1]
+    unseen = np.setdiff1d(np.arange(len(points)), chosen[seen], assume_unique=True)
+    if len(unseen):
+        witnesses = chosen[seen]
+        _, near = cKDTree(points[witnesses]).query(points[unseen], k=min(5, len(seen)))
+        near = near.reshape(len(unseen), -1)
+        cosines = np.einsum("ij,ikj->ik", directions[unseen], directions[witnesses[near]])
+        sums = (cosines * own[seen[near]]).sum(axis=1)
+        side[unseen] = np.sign(sums)
+        confidence[unseen] = np.abs(sums) / near.shape[1]
         confidence[chosen[cast == 0]] = 0.0
     return side, confidence

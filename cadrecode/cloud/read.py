@@ -44,7 +44,7 @@ _ALL_SUFFIXES = CLOUD_SUFFIXES + MESH_SUFFIXES + BREP_SUFFIXES
 
 @dataclass(frozen=True)
 class Cloud:
-    """Points of one part.
+    """Points of a part.
 
     Args:
         points: (N, 3) float64, RAW.

@@ -1,7 +1,7 @@
-"""The axis of what is turned on a lathe: every normal of a surface of revolution meets it.
+"""The axis of a surface of revolution: every normal of such a surface meets it.
 
 A line through p along n meets the axis through c along d where n . (d x (p - c)) = 0: a turn about the axis moves no
-point off the surface. Fitting d and c by it is the slippage analysis of Gelfand & Guibas (2004), for one turn.
+point off the surface. Fitting d and c by it is the slippage analysis of Gelfand & Guibas (2004), for a single turn.
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ import numpy as np
 
 from cadrecode.geometry import square_to
 
-MEETS = np.sin(np.radians(6.0))  # normals that miss the axis by less, seen from their points, meet it
-LEAST_SHARE = 0.75  # of the normals must meet it
+MEETS = np.sin(np.radians(6.0))  # a normal meets the axis if it misses it by less than this, seen from its point
+LEAST_SHARE = 0.75  # share of the normals that must meet the axis
 WALL_LEAN, FACING = 0.2, 0.9  # cosines: of a wall's normal with the axis; of it and the way out from the axis
-FARTHEST = np.cos(np.radians(2.0))  # the normals' own answer is not farther off
-MOST_OF = 0.6  # of what is square to the axis lies on walls about it
+FARTHEST = np.cos(np.radians(2.0))  # largest correction of the axis that the normals give
+MOST_OF = 0.6  # least share of the points with normals square to the axis that must lie on round walls
 FEWEST, MOST_WALLS = 40, 6  # points of a wall, and walls
-CLEAR = 4.0  # times as much must turns about other axes move the surface: those of a ball all move it as little
+CLEAR = 4.0  # turns about other axes must move the surface so many times as much; a ball has no such axis
 
 
 def axis_of_revolution(points: np.ndarray, normals: np.ndarray) -> np.ndarray | None:
-    """The direction of the axis, (3,) of length 1; None where there is none, or more than one, as in a ball.
+    """The direction of the axis, (3,) of length 1; None where there is no axis, or several, as in a ball.
 
-    Args: points: (N, 3), any frame; normals: (N, 3) of them, of length 1, either way around.
+    Args:
+        points: (N, 3), any frame.
+        normals: (N, 3) of length 1 and either sign, of the points.
     """
     centred = points - points.mean(axis=0)
     best, best_share = None, LEAST_SHARE
@@ -41,13 +43,15 @@ def axis_of_revolution(points: np.ndarray, normals: np.ndarray) -> np.ndarray | 
 
 
 def on_walls(axis: np.ndarray, points: np.ndarray, normals: np.ndarray, noise: float) -> np.ndarray:
-    """The axis moved to where the round walls about it ask for: cylinders of one axis fitted to their points together.
+    """The axis, corrected: coaxial cylinders are fitted to the round walls about it, all together.
 
     A turn w of the axis d changes the distance r of a point at height h by -h (r^ . (w x d)): linear least squares
     (Gauss-Newton) for w, for where the axis stands, and for the radius of each wall.
 
     Args:
-        axis: (3,), within some degrees; points: (N, 3), longest side 2; normals: (N, 3) of them.
+        axis: (3,), within some degrees.
+        points: (N, 3), longest side 2.
+        normals: (N, 3), of the points.
         noise: how far points lie off their walls.
     """
     walls = np.abs(normals @ axis) < WALL_LEAN
@@ -64,15 +68,15 @@ def on_walls(axis: np.ndarray, points: np.ndarray, normals: np.ndarray, noise: f
         out /= np.maximum(radii, 1e-9)[:, None]
         facing = np.abs(np.einsum("ij,ij->i", out, normals)) > FACING  # a flat or a pocket is not about the axis
         wall = _clusters(radii, facing, blur)
-        kept = (wall >= 0) & facing
-        kept &= np.abs(radii - _centres(radii, wall, kept)[wall]) < width * blur
-        if np.count_nonzero(kept) < max(FEWEST, MOST_OF * len(radii)):  # no cylinders of one axis after all
+        on = (wall >= 0) & facing
+        on &= np.abs(radii - _centres(radii, wall, on)[wall]) < width * blur
+        if np.count_nonzero(on) < max(FEWEST, MOST_OF * len(radii)):  # no coaxial cylinders after all
             return given
-        one_of = np.eye(wall.max() + 1)[wall[kept]]  # (K, walls)
+        of_wall = np.eye(wall.max() + 1)[wall[on]]  # (K, walls)
         first, second = square_to(axis).T
-        u, v, h = out[kept] @ first, out[kept] @ second, heights[kept]
-        design = np.column_stack((h * u, h * v, u, v, one_of))
-        answer = np.linalg.lstsq(design, radii[kept], rcond=1e-6)[0]
+        u, v, h = out[on] @ first, out[on] @ second, heights[on]
+        design = np.column_stack((h * u, h * v, u, v, of_wall))
+        answer = np.linalg.lstsq(design, radii[on], rcond=1e-6)[0]
         axis = axis + answer[0] * first + answer[1] * second
         axis /= np.linalg.norm(axis)
         if axis @ given < FARTHEST:
@@ -82,7 +86,7 @@ def on_walls(axis: np.ndarray, points: np.ndarray, normals: np.ndarray, noise: f
 
 
 def _meeting(points: np.ndarray, normals: np.ndarray, across: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Equations for the place that lines through the points along their normals, seen along the axis, meet nearest."""
+    """Equations for the place nearest to all lines through the points along their normals, seen along the axis."""
     flat = normals @ across
     flat /= np.maximum(np.linalg.norm(flat, axis=1), 1e-9)[:, None]
     aside = across[None] - flat[:, :, None] * flat[:, None, :]  # (K, 3, 3)
@@ -90,8 +94,8 @@ def _meeting(points: np.ndarray, normals: np.ndarray, across: np.ndarray) -> tup
 
 
 def _clusters(radii: np.ndarray, facing: np.ndarray, blur: float) -> np.ndarray:
-    """(K,) int: which wall each point is on, by radii that many share; -1 for none."""
-    found = np.full(len(radii), -1)
+    """(K,) int: the wall of each point, by radii that many points share; -1 for none."""
+    walls = np.full(len(radii), -1)
     left = facing.copy()
     for number in range(MOST_WALLS):
         if np.count_nonzero(left) < FEWEST:
@@ -102,15 +106,15 @@ def _clusters(radii: np.ndarray, facing: np.ndarray, blur: float) -> np.ndarray:
         if counts[best] < FEWEST:
             break
         inside = left & (np.abs(radii - (edges[best] + 1.5 * blur)) < 6 * blur)
-        found[inside] = number
+        walls[inside] = number
         left &= ~inside
-    return found
+    return walls
 
 
-def _centres(radii: np.ndarray, wall: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def _centres(radii: np.ndarray, wall: np.ndarray, on: np.ndarray) -> np.ndarray:
     """The median radius of each wall; 0 where it has no points."""
-    on = [radii[kept & (wall == i)] for i in range(MOST_WALLS)]
-    return np.array([np.median(one) if len(one) else 0.0 for one in on])
+    of_walls = [radii[on & (wall == i)] for i in range(MOST_WALLS)]
+    return np.array([np.median(wall_radii) if len(wall_radii) else 0.0 for wall_radii in of_walls])
 
 
 def _miss(points, normals, direction, centre) -> tuple[np.ndarray, np.ndarray]:
@@ -122,8 +126,8 @@ def _miss(points, normals, direction, centre) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fitted(points, normals, weights) -> tuple[np.ndarray, np.ndarray, float]:
-    """The turn that moves the surface least: its direction and a point of its axis; and how much clearer it is than the
-    next one. Minimises sum w (m . d + n . v)^2 over unit d and any v = -d x c, with m = p x n.
+    """The turn that moves the surface least: its direction, a point of its axis, and how clear it is: the ratio of the
+    motion of the next best turn to its own. Minimises sum w (m . d + n . v)^2 over unit d and v = -d x c; m = p x n.
     """
     moments = np.cross(points, normals)
     turns = (moments * weights[:, None]).T @ moments

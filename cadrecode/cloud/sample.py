@@ -15,19 +15,17 @@ def normalise(points: np.ndarray, rotation: np.ndarray | None = None) -> tuple[n
 
     Args:
         points: (N, 3) real numbers, RAW, N >= 1.
-        rotation: (3, 3) whose columns are the part's own axes, as `align` finds them; None: the file's.
+        rotation: (3, 3) whose columns are the part's own axes, as `align` finds them; None: the axes of the file.
     Returns: (N, 3) float64 in [-1, 1], MODEL, and the frame that undoes it.
     Raises:  PointCloudError: wrong shape, NaN or infinite values, no extent.
     """
     points = require_points_array(points)
     extent = float(np.ptp(points, axis=0).max())
     if not 0 < extent < np.inf:
-        found = (
-            Message("all {n:,} points are the same", n=len(points))
-            if extent == 0
-            else Message("it reaches beyond the range of numbers")
-        )
-        raise PointCloudError("The cloud has no size to scale: {what}.", what=found)
+        reason = Message("it reaches beyond the range of numbers")
+        if extent == 0:
+            reason = Message("all {n:,} points are the same", n=len(points))
+        raise PointCloudError("The cloud has no size to scale: {what}.", what=reason)
     frame = Frame.of(points, rotation)
     return frame.to_model(points), frame
 
@@ -35,7 +33,7 @@ def normalise(points: np.ndarray, rotation: np.ndarray | None = None) -> tuple[n
 def sample_surface(
     vertices: np.ndarray, faces: np.ndarray, n: int, seed: int | np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw points evenly over a surface: a triangle gets as many as its share of the area, give or take one.
+    """Draw points evenly over a surface: each triangle gets its share of them by area, rounded up or down.
 
     Args:
         vertices: (V, 3) float, any frame.
@@ -53,18 +51,21 @@ def sample_surface(
         raise PointCloudError(
             "The surface has {n:,} triangles and no area, so no points can be drawn on it.", n=len(faces)
         )
-    # one draw in each of n equal strips of the area: steadier than n free draws
+    # a draw in each of n equal strips of the area: steadier than n free draws
     strips = (rng.permutation(n) + rng.random(n)) / n
     points, chosen = places_on(vertices[faces], areas, strips, fold_into_triangle(rng.random((2, n))))
     return points, along_normals[chosen] / areas[chosen, None]
 
 
 def farthest_point_sample(points: np.ndarray, n: int, seed: int = 0) -> np.ndarray:
-    """Choose n points, each the farthest from those before it, from a random start.
+    """Choose n points, each the farthest from those before it. The first is random.
 
     8,192 -> 256 takes some 5 ms; time grows with len(points) * n, so thin a scan of millions first.
 
-    Args:    points: (N, 3) float, any frame.
+    Args:
+        points: (N, 3) float, any frame.
+        n: how many to choose.
+        seed: chooses the first.
     Returns: (n,) int64 row numbers. Where there are fewer than n different points, the order repeats.
     Raises:  PointCloudError: wrong shape, no points, NaN or infinite values.
     """

@@ -1,4 +1,4 @@
-"""On which side of a surface points lie, and how far. Apart from `distance`, whose rulers need no exact sign."""
+"""Signed distances of points to closed meshes, exact at edges and corners too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 def signed_distance(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Exact distance from each point to a closed mesh: positive outside of the solid, negative inside, 0 on it.
 
-    Args, Raises: see `signed_nearest`.
+    Arguments and errors are those of `signed_nearest`.
     Returns: (N,) float64, in the frame's unit.
     """
     return signed_nearest(points, vertices, faces)[0]
@@ -18,11 +18,13 @@ def signed_distance(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray)
 def signed_nearest(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`signed_distance`, and the nearest place on the mesh.
 
-    The side is told by angle-weighted normals (Bærentzen and Aanæs 2005), which are right at edges and corners too;
+    The side comes from angle-weighted normals (Bærentzen and Aanæs 2005), which are right at edges and corners too;
     the normal of the nearest triangle alone is not.
+
     Args:
-        points: (N, 3). vertices: (n, 3), each corner once, as Manifold's meshes have them. faces: (m, 3) int, m >= 1.
-            All in one frame.
+        points: (N, 3), in the frame of the mesh.
+        vertices: (n, 3), each corner once, as in Manifold's meshes.
+        faces: (m, 3) int, m >= 1.
     Returns: (N,) float64, in that frame's unit, and (N, 3) float64.
     Raises:  ValueError: there are no faces.
     """
