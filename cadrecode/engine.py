@@ -117,7 +117,7 @@ class Engine:
             if not same_base(info.base, self._base):
                 raise ModelError(
                     "The adapter in {path} was trained on {base}; {other} is loaded. Load {base} first: an "
-                    "adapter fits its own base alone.",
+                    "adapter works with its own base only.",
                     path=path,
                     base=info.base,
                     other=self._base,

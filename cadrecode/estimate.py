@@ -191,7 +191,9 @@ def _advice(settings: TrainConfig, room: int, longest: int | None, peak: int) ->
                 peak=peak / GIB,
             ), together
     base = SMALLER_BASE.get(settings.base_model_name, EMBEDDED)
-    return Message("Take a smaller base, {base} for one: {room:.1f} GB are free here.", base=base, room=room / GIB), {}
+    return Message(
+        "Use a smaller base, for example {base}: {room:.1f} GB are free here.", base=base, room=room / GIB
+    ), {}
 
 
 def _changes(settings: TrainConfig) -> Iterator[dict[str, Any]]:

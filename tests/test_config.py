@@ -121,7 +121,7 @@ def test_without_evaluation_any_pair_of_steps_is_fine():
     [
         ("lora_r: [", "not readable as YAML"),
         ("- a\n- b\n", "holds list"),
-        ("lora_r: 8\nlora_r: 16\n", "lora_r stands there twice"),
+        ("lora_r: 8\nlora_r: 16\n", "lora_r is given twice"),
     ],
 )
 def test_files_that_are_no_settings(tmp_path, text, words):

@@ -166,7 +166,7 @@ def test_the_number_of_processes_stays_with_the_run(runs_dir, monkeypatch):
         str(team.folder / "config.yaml"),
     ]
     assert "processes" not in TrainConfig.load(team.folder / "config.yaml").model_dump()
-    with pytest.raises(RunError, match="needs 1 process or more, and 0 were asked for"):
+    with pytest.raises(RunError, match="needs at least 1 process, not 0"):
         queue.start(CONFIG, runs_dir, "none", processes=0)
 
 

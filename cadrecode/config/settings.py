@@ -223,7 +223,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     names = [key.value for key, _ in tree.value]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:  # PyYAML keeps the last one without a word
-        raise ConfigError("{path}: {names} stands there twice. Keep one line each.", path=path, names=", ".join(twice))
+        raise ConfigError("{path}: {names} is given twice. Keep one line each.", path=path, names=", ".join(twice))
     return values
 
 

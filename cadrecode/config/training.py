@@ -74,7 +74,7 @@ class TrainConfig(Settings):
     """Size of that noise, in MODEL units (the part is 2 long)."""
 
     lora_r: PositiveInt = 16
-    """Width of the low-rank update. Higher learns more and takes more memory."""
+    """Width of the low-rank update. A higher rank learns more and needs more memory."""
     lora_alpha: PositiveInt = 32
     """Scale of the update; usually twice lora_r."""
     lora_dropout: Dropout = 0.1
@@ -87,7 +87,7 @@ class TrainConfig(Settings):
     use_dora: bool = False
     """DoRA: learn the length of each weight row apart from its direction. A little better, and slower."""
     init_from_adapter: MaybeText = None
-    """The folder of an adapter to go on from, with a fresh optimizer: for more data, or other data."""
+    """The folder of an adapter to continue from, with a new optimizer: to train on more or other data."""
 
     auto_merge_lora: bool = True
     """Merge at each checkpoint during training."""
@@ -98,7 +98,7 @@ class TrainConfig(Settings):
     keep_lora_final: bool = True
     """Keep the adapter at the end after a merge."""
     merge_final_only: bool = False
-    """Merge at the end alone: saves time and disk."""
+    """Merge only at the end: saves time and disk space."""
 
     use_qlora: bool = False
     """QLoRA: hold the base model in 4 bits. Turns on load_in_4bit."""
@@ -120,7 +120,8 @@ class TrainConfig(Settings):
     learning_rate: PositiveFloat = 4e-4
     """Largest step size. 2e-4 to 5e-4 suits LoRA; 1e-4 when training does not converge."""
     encoder_learning_rate: MaybeRate = None
-    """The same for the point encoder, which is trained whole; less spares one that can see. Empty: learning_rate."""
+    """Largest step for the point encoder, which trains in full; use less for one that is trained already. Empty:
+    learning_rate."""
     lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
     """How the learning rate falls after the warm-up."""
     weight_decay: NonNegativeFloat = 0.01
@@ -146,7 +147,7 @@ class TrainConfig(Settings):
     logging_steps: PositiveInt = 50
     """Steps between entries of the loss."""
     resume_from_checkpoint: MaybeText = None
-    """A checkpoint folder to go on from, or `last` for the newest complete one in model_save_path."""
+    """A checkpoint folder to continue from, or `last` for the newest complete one in model_save_path."""
 
     seed: Seed = 42
     """Same seed, same machine, same run."""

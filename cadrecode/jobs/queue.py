@@ -55,7 +55,7 @@ def start(config: TrainConfig, runs_dir: str | Path, name: str | None = None, pr
         RunError: The number of processes is below 1.
     """
     if processes < 1:
-        raise RunError("A run needs 1 process or more, and {count} were asked for.", count=processes)
+        raise RunError("A run needs at least 1 process, not {count}.", count=processes)
     require(config.train_data_path)
     name = name or config.experiment_name or time.strftime("%Y-%m-%d-%H%M")
     team = {"processes": processes} if processes > 1 else {}

@@ -187,7 +187,7 @@ class Sandbox:
                 if job_id is not None:
                     break
             else:
-                raise KernelError("The CAD kernel's process dies as soon as it is asked for something. See the log.")
+                raise KernelError("The CAD kernel's process ends at every request. See the log.")
             try:
                 end = worker.wait(job_id, seconds)
                 if not worker.forks:

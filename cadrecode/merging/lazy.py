@@ -71,7 +71,7 @@ def empty_network(base: BaseFolder) -> PreTrainedModel:
     lost = [key for key in lost if not (base.fresh and key.startswith(ENCODER_PREFIX))]
     if lost:
         raise ModelError(
-            "{name}: its files lack {n} of the model's tensors, {tensor} for one.",
+            "{name}: its files lack {n} of the model's tensors, for example {tensor}.",
             name=base.name,
             n=len(lost),
             tensor=min(lost),

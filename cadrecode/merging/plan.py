@@ -84,7 +84,7 @@ class Sums:
             model = load_adapter(model, folder, name)
             if isinstance(adapter, Mapping) and model.peft_config[name].use_dora:
                 raise ModelError(
-                    "{name} was trained with DoRA, which has no sum with others. Merge it alone.", name=folder
+                    "{name} was trained with DoRA, which cannot be added to others. Merge it alone.", name=folder
                 )
             own = model.get_base_model().point_encoder.modules_to_save[name].state_dict()
             encoders.append({key: value.clone().float() for key, value in own.items()})

@@ -35,7 +35,7 @@ def prove(base_name: str | None, adapter: Adapters, merged: Path) -> dict[str, f
     if set(written.weights.shapes) != set(sums.shapes):
         astray = sorted(set(written.weights.shapes) ^ set(sums.shapes))
         raise ModelError(
-            "The merged model's tensors are not the base's: {n} differ, {tensor} for one.",
+            "The merged model's tensors are not the base's: {n} differ, for example {tensor}.",
             n=len(astray),
             tensor=astray[0],
         )

@@ -113,10 +113,10 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: P
             expected=expected,
         )
     if counts.encoder_tensors == 0:
-        raise ModelError("The adapter does not hold the point encoder, without which it is worthless: not saved.")
+        raise ModelError("The adapter does not hold the point encoder, without which it cannot be used: not saved.")
     broken = [key for key, value in state.items() if not value.isfinite().all()]
     if broken:
-        raise ModelError("The adapter holds NaN or infinite numbers, in {name} for one: not saved.", name=broken[0])
+        raise ModelError("The adapter holds NaN or infinite numbers, for example in {name}: not saved.", name=broken[0])
     model.save_pretrained(folder, selected_adapters=[name], save_embedding_layers=False)
     if name != "default":  # PEFT puts any other name into a folder of its own
         for path in (folder / name).iterdir():
@@ -178,7 +178,7 @@ def load_adapter(
     mismatch = _mismatch(model, state, config)  # before anything is changed
     if mismatch:
         raise ModelError(
-            "{folder} does not fit {own}: it was trained on {base} ({why}).",
+            "{folder} does not belong to {own}: it was trained on {base} ({why}).",
             folder=folder,
             own=own,
             base=base or Message("another model"),
@@ -209,7 +209,7 @@ def load_adapter(
     if astray:
         unload_adapter(model, name)
         raise ModelError(
-            "{folder} was not loaded whole: {n} tensors differ, {tensor} for one.",
+            "{folder} was not loaded completely: {n} tensors differ, for example {tensor}.",
             folder=folder,
             n=len(astray),
             tensor=astray[0],

@@ -98,7 +98,7 @@ def load_model(
     lost = [key for key in loading["missing_keys"] if not (fresh and key.startswith(ENCODER_PREFIX))]
     if lost:
         raise ModelError(
-            "{name}: its files lack {n} of the model's tensors, {tensor} for one.",
+            "{name}: its files lack {n} of the model's tensors, for example {tensor}.",
             name=name,
             n=len(lost),
             tensor=min(lost),
@@ -166,7 +166,10 @@ def save_model(
     lost = set(state) - set(read_weights(folder, str(folder)).shapes)
     if lost:
         raise ModelError(
-            "{folder} lacks {n} tensors after saving, {tensor} for one.", folder=folder, n=len(lost), tensor=min(lost)
+            "{folder} lacks {n} tensors after saving, for example {tensor}.",
+            folder=folder,
+            n=len(lost),
+            tensor=min(lost),
         )
     return folder
 
@@ -190,7 +193,7 @@ def read_config(folder: Path, name: str) -> dict:
     kind = values.get("model_type")
     if kind not in NETWORKS:
         raise ModelError(
-            "{name} is a {kind!r} model; the point encoder fits {kinds}.",
+            "{name} is a {kind!r} model; the point encoder works with {kinds}.",
             name=name,
             kind=kind,
             kinds=" and ".join(sorted(NETWORKS)),

@@ -40,8 +40,8 @@ def require_possible(quantization: str | None) -> None:
         )
     if os.environ.get("FSDP_OFFLOAD_PARAMS", "false").lower() == "true":
         raise ConfigError(
-            "fsdp_offload_params is true in the launcher's configuration; here the base stays on the GPUs. Set it "
-            "false, and start more processes if the base does not fit."
+            "fsdp_offload_params is true in the launcher's configuration; here the base stays on the "
+            "GPUs. Set it false, and start more processes if the base needs more memory."
         )
 
 

@@ -52,7 +52,7 @@ def refuse_strangers(checkpoint: Path, origin: dict[str, Any]) -> None:
     path = checkpoint / ORIGIN
     if not path.is_file():
         raise RunError(
-            "{checkpoint} does not say what it was trained on ({file} is missing): start anew.",
+            "{checkpoint} does not say what it was trained on ({file} is missing): start a new run.",
             checkpoint=checkpoint,
             file=ORIGIN,
         )
@@ -120,7 +120,7 @@ def not_written(folder: Path, error: Exception) -> RunError:
     free = shutil.disk_usage(folder.parent).free / 2**20
     good = Run(folder.parent).checkpoints()
     rest = (
-        Message("{name} is whole: go on from it with --resume_from_checkpoint last.", name=good[-1])
+        Message("{name} is complete: continue from it with --resume_from_checkpoint last.", name=good[-1])
         if good
         else Message("There is no other.")
     )

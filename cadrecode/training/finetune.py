@@ -35,7 +35,7 @@ from cadrecode.training.trackers import prepare_tracker
 log = logging.getLogger(__name__)
 
 DISK_FULL = Message(
-    "The disk is full. Make room; the last complete checkpoint is whole: --resume_from_checkpoint last."
+    "The disk is full. Make room, then continue from the last complete checkpoint: --resume_from_checkpoint last."
 )
 
 
@@ -110,7 +110,7 @@ def _checkpoint_to_resume(config: TrainConfig, run: Run) -> Path | None:
         )
     if checkpoint_step(folder) >= config.max_steps:
         raise RunError(
-            "{folder} has all of max_steps ({max_steps}) behind it. Raise max_steps to go on.",
+            "{folder} has done all of its max_steps ({max_steps}). Raise max_steps to continue.",
             folder=folder,
             max_steps=config.max_steps,
         )

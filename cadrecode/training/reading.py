@@ -90,7 +90,7 @@ def hold_out(programs: Programs, config: TrainConfig) -> tuple[Programs, Program
     """
     texts = sorted({pair.text for pair in programs.pairs})
     if len(texts) < 2:
-        raise DatasetError("There is one program only, so none can be held out. Set val_data_path, or do_eval false.")
+        raise DatasetError("There is only one program, so none can be held out. Set val_data_path, or do_eval false.")
     count = min(max(1, round(len(texts) * HELD_OUT_SHARE)), config.max_eval_samples or len(texts))
     held = {texts[i] for i in np.random.default_rng(config.seed).permutation(len(texts))[:count]}
     training = [pair for pair in programs.pairs if pair.text not in held]

@@ -263,7 +263,7 @@ def test_an_unsound_adapter_is_refused_and_the_base_lives(tokenizer, base, train
 def test_an_adapter_of_another_encoder_is_refused(tokenizer, trained, tmp_path):
     save_model(make_model(tokenizer, encoder=FOURIER), tokenizer, tmp_path)
     model, _ = load_model(tmp_path, device="cpu")
-    with pytest.raises(ModelError, match="does not fit"):
+    with pytest.raises(ModelError, match="does not belong to"):
         load_adapter(model, trained[0])
 
 

@@ -196,7 +196,7 @@ def test_a_folder_in_the_zip_and_what_systems_add_do_not_matter(services, tmp_pa
         ({"adapter_config.json": '{"peft_type": "IA3"}'}, "no LoRA adapter"),
         ({"adapter_model.safetensors": pickle.dumps({"w": 1})}, "damaged or cut short"),
         ({"adapter_model.safetensors": weights()[:-8]}, "cut short"),
-        ({"adapter_model.safetensors": weights(names=("a.lora_A.weight",))}, "without it an adapter is worthless"),
+        ({"adapter_model.safetensors": weights(names=("a.lora_A.weight",))}, "without it an adapter cannot be used"),
         ({"more/adapter_config.json": json.dumps(LORA)}, "twice"),
     ],
 )

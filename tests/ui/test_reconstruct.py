@@ -306,7 +306,7 @@ def test_what_was_cleaned_away_is_counted_and_no_longer_shown(plate, services):
     assert ("cleaning", 0, 1) in said
     assert len(after.scan.points) == pytest.approx(3000, rel=0.05)
     assert after.cloud is work.cloud  # the file's own, for another try without
-    assert f"of {len(work.cloud.points):,} points taken away" in describe.numbers(after, EN)
+    assert f"of {len(work.cloud.points):,} points removed" in describe.numbers(after, EN)
     np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=0.05)
     again, _ = rebuilt(after, services)
     assert again.scan is again.cloud

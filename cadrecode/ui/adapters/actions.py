@@ -214,5 +214,5 @@ def _check_weights(name: str, path: Path) -> None:
         ) from error
     if not any("lora_A" in key for key in names) or not any("point_encoder" in key for key in names):
         raise ModelError(
-            "{name} holds no LoRA weights with their point encoder: without it an adapter is worthless.", name=name
+            "{name} holds no LoRA weights with their point encoder: without it an adapter cannot be used.", name=name
         )

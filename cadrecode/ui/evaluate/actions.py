@@ -98,7 +98,7 @@ def _uploaded(files: list[Path], folder: Path) -> Path:
             shutil.copyfile(file, folder / file.name)
         else:
             raise DatasetError(
-                "{name} is no mesh. Readable: {kinds}, a .zip of them, or one .npz.",
+                "{name} is not a mesh. Readable: {kinds}, a .zip of them, or one .npz.",
                 name=file.name,
                 kinds=", ".join(SUFFIXES),
             )

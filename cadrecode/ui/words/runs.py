@@ -12,7 +12,7 @@ RUNS: dict[str, str] = {
     "data.path": "Folder or .jsonl",
     "data.path.info": "A folder of .py programs, or a .jsonl of programs, on the machine that runs the app.",
     "data.look": "Look at the data",
-    "data.look.hint": "Draws three parts at random, and says what would be skipped and why.",
+    "data.look.hint": "Draws three parts at random and lists what would be skipped, with the reasons.",
     "data.draw": "Draw three parts",
     "data.preview": "Three parts of the data, each as points and as a part",
     "data.facts": "{total} programs; {checked} of them looked at:",
@@ -48,7 +48,7 @@ RUNS: dict[str, str] = {
     "train.more": "All settings",
     "train.processes": "Processes",
     "train.processes.info": (
-        "That train together, one for each GPU. Each holds the whole model, and takes a batch of its own."
+        "Processes that train together, one for each GPU. Each holds the whole model and takes its own batches."
     ),
     "train.start": "Start training",
     "train.command": "The same in a terminal",
@@ -107,14 +107,14 @@ RUNS: dict[str, str] = {
     "train.delete.yes": "Yes, delete it",
     "train.quality": "Held-out parts",
     "train.rate": "Learning rate",
-    "film.title": "Sample parts, drawn at each evaluation",
+    "film.title": "Sample parts at each evaluation",
     "film.cloud": "points",
     "film.base": "base",
     "film.step": "step {step}",
     "film.iou": "IoU {x}",
     "film.invalid": "invalid",
     "compare.title": "Compare with",
-    "compare.info": "Up to three runs: their curves over this one's.",
+    "compare.info": "Up to three runs, whose curves are drawn over this run's.",
     "compare.differ": "Settings that differ, and the last figures",
     "compare.loss": "loss",
     "compare.eval_loss": "held-out loss",
@@ -180,8 +180,10 @@ RUNS: dict[str, str] = {
     "evaluate.own": "a folder on this machine",
     "evaluate.files": "Meshes, STEP files, a .zip of them, or an .npz",
     "evaluate.fit_seconds": "Fit seconds for each part",
-    "evaluate.fit_seconds.info": "Moves the best three candidates onto the points; told apart. 0: no fit.",
-    "evaluate.empty": "Nothing scored yet: press Evaluate to rebuild 50 parts and hold each against the true one.",
+    "evaluate.fit_seconds.info": (
+        "Seconds to fit the best three candidates to the points; reported separately. 0: no fit."
+    ),
+    "evaluate.empty": "Nothing scored yet: press Evaluate to rebuild 50 parts and compare each with the original.",
     "evaluate.fit": "IoU, fitted",
     "evaluate.fitted": "fitted",
     "evaluate.histogram": "Parts by IoU",
