@@ -25,6 +25,9 @@ from cadrecode.scoring import FITTED, Candidate, build_text, deviation_of, impro
 from cadrecode.scoring.deviation import QUICK_POINTS
 
 if TYPE_CHECKING:
+    import numpy as np
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
     from cadrecode.cloud.distance import CloudRuler
     from cadrecode.kernel.sandbox import Sandbox
 
@@ -84,8 +87,8 @@ class Reconstruction:
 
 def reconstruct(
     cloud: Cloud,
-    model,
-    tokenizer,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
     config: ReconstructConfig | None = None,
     *,
     name: str = "part",
@@ -159,7 +162,7 @@ def reconstruct(
 
 
 @contextlib.contextmanager
-def threads_for(model) -> Iterator[None]:
+def threads_for(model: PreTrainedModel) -> Iterator[None]:
     """One thread for a small model on a CPU. Two are no faster for it, and beside a training, which takes all cores,
     they wait for each other at every layer: 8 candidates of the embedded base took 198 s instead of 2.4 s.
     """
@@ -176,7 +179,15 @@ def threads_for(model) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _draw(views, model, tokenizer, config: ReconstructConfig, progress: Progress, stopping, generate) -> list[str]:
+def _draw(
+    views: np.ndarray,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    config: ReconstructConfig,
+    progress: Progress,
+    stopping: Callable[[], bool],
+    generate: Callable[..., list[str]] | None,
+) -> list[str]:
     """(N, n_points, 3 or 6) MODEL -> N texts in one batch, the first greedy, the others sampled.
 
     After a stop only the first, if it has come to its end. Raises: Cancelled: it has not.
@@ -203,7 +214,9 @@ def _draw(views, model, tokenizer, config: ReconstructConfig, progress: Progress
     return texts
 
 
-def _build(texts: list[str], sandbox: Sandbox | None, progress: Progress, stopping) -> list[Candidate]:
+def _build(
+    texts: list[str], sandbox: Sandbox | None, progress: Progress, stopping: Callable[[], bool]
+) -> list[Candidate]:
     """The solids of the texts, the first of them in any case."""
     pool: list[Candidate] = []
     for text in texts:

@@ -40,7 +40,7 @@ def point_to_surface(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray
     return _nearest(points, vertices, faces)[0]
 
 
-def _nearest(points, vertices, faces) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _nearest(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distances (N,), the nearest triangles (N,) and the places on them (N, 3)."""
     if not len(faces):
         raise ValueError("A mesh without faces has no surface to measure to.")

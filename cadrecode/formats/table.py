@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.columns import clean_name, locate, split_unnamed
@@ -78,7 +79,7 @@ def _encoding(path: Path) -> str:
     return "utf-8-sig"
 
 
-def _collect(name: str, file, layout: Layout, collector: RowCollector) -> None:
+def _collect(name: str, file: TextIO, layout: Layout, collector: RowCollector) -> None:
     wanted = None
     if layout.names is not None:
         xyz, normals = locate(layout.names, name)

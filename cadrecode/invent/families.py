@@ -46,7 +46,7 @@ DESIGNS = Mix(
 )
 
 
-def _parts(rng, mix: Mix) -> list[Slab]:
+def _parts(rng: np.random.Generator, mix: Mix) -> list[Slab]:
     if rng.random() < 0.08:
         return shafts(rng)
     if rng.random() < 0.06:
@@ -73,7 +73,7 @@ def _parts(rng, mix: Mix) -> list[Slab]:
 # --- narrow families
 
 
-def brackets(rng) -> list[Slab]:
+def brackets(rng: np.random.Generator) -> list[Slab]:
     """Flanged brackets: a foot plate with bolt holes, an upright flange with a bore, often a rib between them."""
     width, foot, height = 100.0, rng.uniform(45, 110), rng.uniform(40, 120)
     thickness = rng.uniform(6, 16)
@@ -105,7 +105,7 @@ def brackets(rng) -> list[Slab]:
     return [plate, upright]
 
 
-def plates(rng) -> list[Slab]:
+def plates(rng: np.random.Generator) -> list[Slab]:
     """Flat plates with bolt patterns and a window."""
     w, h = 100.0, rng.uniform(35, 100)
     outline = draw_outline(rng, w, h, str(rng.choice(["rect", "rounded_rect", "chamfered", "slot"])))
@@ -118,7 +118,7 @@ def plates(rng) -> list[Slab]:
     return [Slab(int(rng.integers(3)), 0.0, rng.uniform(3, 14), (outline,), holes)]
 
 
-def shafts(rng) -> list[Slab]:
+def shafts(rng: np.random.Generator) -> list[Slab]:
     """Stepped shafts and flanged hubs: coaxial cylinders, some bored through, some with a bolt circle."""
     axis = int(rng.integers(3))
     count = int(rng.integers(2, 4))

@@ -6,7 +6,7 @@ Units are arbitrary until `snapped` puts an outline on the grid of the CODE fram
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,7 +117,9 @@ def _cross(a: Point2, b: Point2, c: Point2) -> float:
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-def _without_repeats(corners, middles) -> tuple[list[Point2], list[Point2 | None]]:
+def _without_repeats(
+    corners: Sequence[Point2], middles: Sequence[Point2 | None]
+) -> tuple[list[Point2], list[Point2 | None]]:
     kept = [i for i in range(len(corners)) if corners[i] != corners[(i + 1) % len(corners)]]
     new_corners, new_middles = [corners[i] for i in kept], []
     for i in kept:
@@ -129,7 +131,9 @@ def _without_repeats(corners, middles) -> tuple[list[Point2], list[Point2 | None
     return new_corners, new_middles
 
 
-def _without_straight_corners(corners, middles) -> tuple[list[Point2], list[Point2 | None]]:
+def _without_straight_corners(
+    corners: Sequence[Point2], middles: Sequence[Point2 | None]
+) -> tuple[list[Point2], list[Point2 | None]]:
     count = len(corners)
     kept = [
         i
@@ -141,7 +145,7 @@ def _without_straight_corners(corners, middles) -> tuple[list[Point2], list[Poin
     return [corners[i] for i in kept], [middles[i] for i in kept]
 
 
-def _signed_area(corners, middles) -> float:
+def _signed_area(corners: Sequence[Point2], middles: Sequence[Point2 | None]) -> float:
     points: list[Point2] = []
     for corner, middle in zip(corners, middles):
         points.append(corner)
@@ -153,13 +157,13 @@ def _signed_area(corners, middles) -> float:
     return area
 
 
-def polygon(points) -> LoopOutline:
+def polygon(points: Iterable[Point2] | np.ndarray) -> LoopOutline:
     """Straight edges between the points."""
     corners = tuple((float(x), float(y)) for x, y in points)
     return LoopOutline(corners, (None,) * len(corners))
 
 
-def rounded(points, radius: float) -> LoopOutline:
+def rounded(points: Iterable[Point2] | np.ndarray, radius: float) -> LoopOutline:
     """A polygon whose corners are filleted; `radius` is cut back where an edge is too short for it."""
     points = np.asarray(points, float)
     corners: list[Point2] = []

@@ -120,7 +120,7 @@ def draw_holes(rng: np.random.Generator, outline: Outline, single: float = 0.0) 
     return _scattered(rng, outline)
 
 
-def _one_hole(rng, x, y, w, h) -> tuple[Outline, ...]:
+def _one_hole(rng: np.random.Generator, x: float, y: float, w: float, h: float) -> tuple[Outline, ...]:
     names = ["circle"] * 6 + ["rect"] * 2 + ["slot", "rounded_rect", "d", "segment", "flats", "regular"]
     a, b = rng.uniform(0.12, 0.85, 2) * (w, h)
     hole = draw_outline(rng, a, b, str(rng.choice(names)))
@@ -129,7 +129,7 @@ def _one_hole(rng, x, y, w, h) -> tuple[Outline, ...]:
     return (hole.moved(x, y),)
 
 
-def _bolt_circle(rng, x, y, radius, center: bool) -> tuple[Outline, ...]:
+def _bolt_circle(rng: np.random.Generator, x: float, y: float, radius: float, center: bool) -> tuple[Outline, ...]:
     count = int(rng.choice([3, 4, 4, 4, 6, 6, 8]))
     ring = radius * rng.uniform(0.6, 0.82)
     hole = min(radius - ring, ring * math.sin(math.pi / count)) * rng.uniform(0.25, 0.75)
@@ -145,7 +145,7 @@ def _bolt_circle(rng, x, y, radius, center: bool) -> tuple[Outline, ...]:
     return tuple(holes)
 
 
-def _pair(rng, x, y, w, h) -> tuple[Outline, ...]:
+def _pair(rng: np.random.Generator, x: float, y: float, w: float, h: float) -> tuple[Outline, ...]:
     hole = min(w, h) / 2 * rng.uniform(0.12, 0.55)
     margin = hole * rng.uniform(1.3, 2.5)
     if w >= h:
@@ -155,7 +155,7 @@ def _pair(rng, x, y, w, h) -> tuple[Outline, ...]:
     return CircleOutline(x, y - reach, hole), CircleOutline(x, y + reach, hole)
 
 
-def corner_holes(rng, x, y, w, h) -> tuple[Outline, ...]:
+def corner_holes(rng: np.random.Generator, x: float, y: float, w: float, h: float) -> tuple[Outline, ...]:
     hole = min(w, h) / 2 * rng.uniform(0.08, 0.28)
     margin = hole * rng.uniform(1.4, 2.6)
     a, b = w / 2 - margin, h / 2 - margin
@@ -165,7 +165,7 @@ def corner_holes(rng, x, y, w, h) -> tuple[Outline, ...]:
     return holes
 
 
-def _row(rng, x, y, w, h) -> tuple[Outline, ...]:
+def _row(rng: np.random.Generator, x: float, y: float, w: float, h: float) -> tuple[Outline, ...]:
     count = int(rng.integers(3, 6))
     length, across = max(w, h), min(w, h)
     pitch = length / (count + rng.uniform(-0.1, 0.6))
@@ -174,7 +174,7 @@ def _row(rng, x, y, w, h) -> tuple[Outline, ...]:
     return tuple(CircleOutline(x + s, y, hole) if w >= h else CircleOutline(x, y + s, hole) for s in shifts)
 
 
-def _scattered(rng, outline: Outline) -> tuple[Outline, ...]:
+def _scattered(rng: np.random.Generator, outline: Outline) -> tuple[Outline, ...]:
     x0, y0, x1, y1 = outline.bounds()
     small = min(x1 - x0, y1 - y0)
     holes: list[Outline] = []
@@ -194,7 +194,7 @@ def _scattered(rng, outline: Outline) -> tuple[Outline, ...]:
 # --- slabs
 
 
-def first_slab(rng, mix: Mix) -> Slab:
+def first_slab(rng: np.random.Generator, mix: Mix) -> Slab:
     """The slab that a part begins with: a plate, a block or a bar along any axis."""
     w = 100.0
     h = w if rng.random() < 0.25 else w * rng.uniform(0.2, 1.0)
@@ -214,7 +214,7 @@ def first_slab(rng, mix: Mix) -> Slab:
     return Slab(int(rng.integers(3)), 0.0, depth, (outline,), holes)
 
 
-def on_top(rng, mix: Mix, base: Slab, top: Slab | None = None) -> list[Slab]:
+def on_top(rng: np.random.Generator, mix: Mix, base: Slab, top: Slab | None = None) -> list[Slab]:
     """One more slab along the same axis, on one face of the part or, mirrored, on both."""
     below = base if top is None else top
     outline = below.outers[0]
@@ -245,7 +245,7 @@ def on_top(rng, mix: Mix, base: Slab, top: Slab | None = None) -> list[Slab]:
     return [first, opposite] if rng.random() < 0.12 else [first]
 
 
-def wall(rng, mix: Mix, base: Slab) -> list[Slab]:
+def wall(rng: np.random.Generator, mix: Mix, base: Slab) -> list[Slab]:
     """An upright plate on an edge or across the middle of the base, one or a mirrored pair."""
     corners = base.bounds()
     along, up = [axis for axis in range(3) if axis != base.axis], base.axis
@@ -282,7 +282,7 @@ def wall(rng, mix: Mix, base: Slab) -> list[Slab]:
     return [wall]
 
 
-def crossing(rng, mix: Mix, base: Slab) -> list[Slab]:
+def crossing(rng: np.random.Generator, mix: Mix, base: Slab) -> list[Slab]:
     """A slab along another axis that runs through the part, or starts inside of it."""
     corners = base.bounds()
     size, middle = corners[1] - corners[0], corners.mean(axis=0)
@@ -303,7 +303,7 @@ def crossing(rng, mix: Mix, base: Slab) -> list[Slab]:
     return [Slab(axis, low, low + length, (outline,), holes)]
 
 
-def pocket(rng, mix: Mix, base: Slab) -> list[Slab]:
+def pocket(rng: np.random.Generator, mix: Mix, base: Slab) -> list[Slab]:
     """A cut from one face: a blind pocket, a groove along the whole part, a notch at an edge or a hole across."""
     corners = base.bounds()
     size = corners[1] - corners[0]
@@ -338,7 +338,7 @@ def pocket(rng, mix: Mix, base: Slab) -> list[Slab]:
     return [Slab(axis, low, high, (outline.moved(x, y),), cut=True)]
 
 
-def sketch_union(rng, mix: Mix) -> list[Slab]:
+def sketch_union(rng: np.random.Generator, mix: Mix) -> list[Slab]:
     """One slab whose sketch adds several shapes: a plate with ears, overlapping discs and bars."""
     base = first_slab(rng, mix)
     w, h = _size(base.outers[0])

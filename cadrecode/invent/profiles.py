@@ -12,23 +12,23 @@ from cadrecode.invent.outlines import CircleOutline, LoopOutline, Outline, RectO
 from cadrecode.program.language import Point2
 
 
-def _rect(rng, w, h):
+def _rect(rng: np.random.Generator, w: float, h: float) -> RectOutline:
     return RectOutline(-w / 2, -h / 2, w / 2, h / 2)
 
 
-def _circle(rng, w, h):
+def _circle(rng: np.random.Generator, w: float, h: float) -> CircleOutline:
     return CircleOutline(0, 0, min(w, h) / 2)
 
 
-def _corners(w, h):
+def _corners(w: float, h: float) -> list[Point2]:
     return [(-w / 2, -h / 2), (w / 2, -h / 2), (w / 2, h / 2), (-w / 2, h / 2)]
 
 
-def _rounded_rect(rng, w, h):
+def _rounded_rect(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     return rounded(_corners(w, h), min(w, h) * rng.uniform(0.08, 0.4))
 
 
-def _l_shape(rng, w, h):
+def _l_shape(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     a, b = w * rng.uniform(0.15, 0.7), h * rng.uniform(0.15, 0.7)
     points = [
         (-w / 2, -h / 2),
@@ -41,7 +41,7 @@ def _l_shape(rng, w, h):
     return polygon(points) if rng.random() < 0.8 else rounded(points, min(a, b) * rng.uniform(0.1, 0.45))
 
 
-def _t_shape(rng, w, h):
+def _t_shape(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     a, b = w * rng.uniform(0.15, 0.6) / 2, h * rng.uniform(0.15, 0.6)
     y = h / 2 - b
     return polygon(
@@ -49,7 +49,7 @@ def _t_shape(rng, w, h):
     )
 
 
-def _u_shape(rng, w, h):
+def _u_shape(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     t, b = w * rng.uniform(0.1, 0.35), h * rng.uniform(0.1, 0.6)
     x, y = w / 2 - t, -h / 2 + b
     return polygon(
@@ -57,7 +57,7 @@ def _u_shape(rng, w, h):
     )
 
 
-def _step_shape(rng, w, h):
+def _step_shape(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     x1, x2 = np.sort(rng.uniform(-0.4, 0.4, 2)) * w
     y1, y2 = np.sort(rng.uniform(-0.4, 0.4, 2)) * h
     return polygon(
@@ -65,7 +65,7 @@ def _step_shape(rng, w, h):
     )
 
 
-def _h_shape(rng, w, h):
+def _h_shape(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     a, b = w * rng.uniform(0.15, 0.35), h * rng.uniform(0.1, 0.35)
     x, y = w / 2 - a, b / 2 if rng.random() < 0.5 else h / 2 - b
     plus = rng.random() < 0.5
@@ -104,7 +104,7 @@ def _h_shape(rng, w, h):
     )
 
 
-def _chamfered(rng, w, h):
+def _chamfered(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     c = min(w, h) * rng.uniform(0.1, 0.45)
     points: list[Point2] = []
     cut = rng.random(4) < rng.choice([0.35, 1.0])
@@ -121,7 +121,7 @@ def _chamfered(rng, w, h):
     return polygon(points)
 
 
-def _slot(rng, w, h):
+def _slot(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     if w < h:
         return turned(_slot(rng, h, w), 1)
     r, x = h / 2, w / 2 - h / 2
@@ -130,7 +130,7 @@ def _slot(rng, w, h):
     return LoopOutline(((-x, -r), (x, -r), (x, r), (-x, r)), (None, (x + r, 0.0), None, (-x - r, 0.0)))
 
 
-def _d_shape(rng, w, h):
+def _d_shape(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """A straight side and a circular one: from a tongue with a round end to a half disc or a segment of one."""
     bulge = min(h / 2, w * rng.uniform(0.25, 1.0))
     x = w / 2 - bulge
@@ -139,7 +139,7 @@ def _d_shape(rng, w, h):
     return LoopOutline(((-w / 2, -h / 2), (x, -h / 2), (x, h / 2), (-w / 2, h / 2)), (None, (w / 2, 0.0), None, None))
 
 
-def _arch(rng, w, h):
+def _arch(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """A band bent to an arc: a half ring with straight ends."""
     r = min(w / 2, h)
     inner = r * rng.uniform(0.35, 0.85)
@@ -150,7 +150,7 @@ def _arch(rng, w, h):
     )
 
 
-def _trapezoid(rng, w, h):
+def _trapezoid(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     a, b = np.array([rng.uniform(0.1, 0.8), rng.uniform(-0.5, 0.5)]) * w
     left = np.clip(b - a / 2, -w / 2, w / 2)
     right = np.clip(b + a / 2, -w / 2, w / 2)
@@ -159,18 +159,18 @@ def _trapezoid(rng, w, h):
     return polygon([(-w / 2, -h / 2), (w / 2, -h / 2), (right, h / 2), (left, h / 2)])
 
 
-def _triangle(rng, w, h):
+def _triangle(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     top = rng.choice([-w / 2, 0, w / 2, rng.uniform(-w / 2, w / 2)])
     return polygon([(-w / 2, -h / 2), (w / 2, -h / 2), (top, h / 2)])
 
 
-def _regular(rng, w, h):
+def _regular(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     sides = int(rng.choice([5, 6, 6, 6, 8]))
     angles = np.arange(sides) / sides * math.tau + (math.pi / sides if rng.random() < 0.5 else 0)
     return polygon(np.column_stack((np.cos(angles), np.sin(angles))) * min(w, h) / 2)
 
 
-def _freeform(rng, w, h):
+def _freeform(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """A star-shaped loop of 3 to 8 corners, some of its edges bent."""
     count = int(rng.integers(3, 9))
     angles = (np.arange(count) + rng.uniform(-0.3, 0.3, count)) / count * math.tau + rng.uniform(0, math.tau)
@@ -186,7 +186,7 @@ def _freeform(rng, w, h):
     return LoopOutline(tuple(map(tuple, points)), tuple(middles))
 
 
-def _rectilinear(rng, w, h):
+def _rectilinear(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """A block with notches: a staircase up and another one down, all corners square."""
     count = int(rng.integers(2, 5))
     xs = np.concatenate(([-w / 2], np.sort(rng.uniform(-0.45, 0.45, count - 1)) * w, [w / 2]))
@@ -206,13 +206,13 @@ def _rectilinear(rng, w, h):
 # --- the same for `DESIGNS` alone: what human designs have besides
 
 
-def _segment(rng, w, h):
+def _segment(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """What a chord cuts off a disc, at most half of it: two edges."""
     rise = min(w, h / 2 * rng.uniform(0.3, 1.0))
     return LoopOutline(((-rise / 2, -h / 2), (-rise / 2, h / 2)), ((rise / 2, 0.0), None))
 
 
-def _lens(rng, w, h):
+def _lens(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """Two arcs over one chord, to either side or, a crescent, to the same one."""
     right = min(w, h) / 2 * rng.uniform(0.4, 1.0)
     left = right * rng.uniform(-0.8, 0.8)
@@ -220,7 +220,7 @@ def _lens(rng, w, h):
     return LoopOutline(((x, -h / 2), (x, h / 2)), ((x + right, 0.0), (x - left, 0.0)))
 
 
-def _sector(rng, w, h):
+def _sector(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """A piece of a pie, often a quarter."""
     if rng.random() < 0.6:
         r = min(w, h)
@@ -232,14 +232,14 @@ def _sector(rng, w, h):
     return LoopOutline(((-r / 2, 0.0), (x, -y), (x, y)), (None, (r / 2, 0.0), None))
 
 
-def _flats(rng, w, h):
+def _flats(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """A disc with two flat sides."""
     r, share = min(w, h) / 2, rng.uniform(0.4, 0.95)
     x, y = r * math.sqrt(1 - share**2), r * share
     return LoopOutline(((-x, -y), (x, -y), (x, y), (-x, y)), (None, (r, 0.0), None, (-r, 0.0)))
 
 
-def _bulged(rng, w, h):
+def _bulged(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """A rectangle with one side bent, or two opposite ones, outward or inward."""
     bend = min(w * rng.uniform(0.05, 0.4), h / 2)
     outward = rng.random() < 0.6
@@ -251,13 +251,13 @@ def _bulged(rng, w, h):
     )
 
 
-def _quadrilateral(rng, w, h):
+def _quadrilateral(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """A corner on each side of the box."""
     (x0, x1), (y0, y1) = rng.uniform(-0.5, 0.5, 2) * w, rng.uniform(-0.5, 0.5, 2) * h
     return polygon([(-w / 2, y0), (x0, -h / 2), (w / 2, y1), (x1, h / 2)])
 
 
-def _tilted(rng, w, h):
+def _tilted(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """A rectangle that stands askew."""
     angle, ratio = math.radians(rng.uniform(8, 82)), rng.uniform(0.15, 1.0)
     cos, sin = math.cos(angle), math.sin(angle)
@@ -265,7 +265,7 @@ def _tilted(rng, w, h):
     return polygon((cos * x - sin * y, sin * x + cos * y) for x, y in _corners(2 * a, 2 * a * ratio))
 
 
-def _partly_rounded(rng, w, h):
+def _partly_rounded(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """A rectangle with one to three rounded corners."""
     r = min(w, h) * rng.uniform(0.1, 0.48)
     round_ones = set(rng.permutation(4)[: int(rng.integers(1, 4))].tolist())
@@ -283,14 +283,14 @@ def _partly_rounded(rng, w, h):
     return LoopOutline(tuple(corners), tuple(middles))
 
 
-def _filleted(rng, w, h):
+def _filleted(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     """A shape of straight edges with every corner rounded a little."""
     shape = (_l_shape, _u_shape, _t_shape, _trapezoid, _triangle)[rng.integers(5)](rng, w, h)
     straight = all(middle is None for middle in shape.middles)
     return rounded(shape.corners, min(w, h) * rng.uniform(0.02, 0.1)) if straight else shape
 
 
-def _comb(rng, w, h):
+def _comb(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     teeth = int(rng.integers(3, 7))
     pitch, root = w / (2 * teeth - 1), h * rng.uniform(-0.2, 0.3)
     points = [(-w / 2, -h / 2), (w / 2, -h / 2)]
@@ -302,7 +302,7 @@ def _comb(rng, w, h):
     return polygon(points)
 
 
-def _gear(rng, w, h):
+def _gear(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     teeth, root = int(rng.integers(5, 11)), rng.uniform(0.7, 0.88)
     radii = np.tile([root, 1.0, 1.0, root], teeth) * min(w, h) / 2
     angles = (np.arange(teeth)[:, None] + [0.0, 0.12, 0.38, 0.5]).ravel() / teeth * math.tau

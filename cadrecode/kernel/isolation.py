@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from cadrecode.kernel.syscalls import AUDIT_ARCH, DENIED, SYSCALLS
@@ -221,7 +222,7 @@ _SMALL_ENVIRONMENT = {
 }
 
 
-def _succeeds(attempt) -> bool:
+def _succeeds(attempt: Callable[[], object]) -> bool:
     try:
         attempt()
     except (OSError, MemoryError):

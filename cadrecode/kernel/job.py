@@ -9,6 +9,7 @@ import json
 import math
 import traceback
 from pathlib import Path
+from types import ModuleType
 
 import cadquery as cq
 import numpy as np
@@ -109,7 +110,9 @@ def _builtins() -> dict:
     """What a program may call by name. Its `import` reaches two modules, which are here already."""
     modules = {"cadquery": cq, "math": math}
 
-    def import_module(name, _globals=None, _locals=None, _names=(), level=0):
+    def import_module(
+        name: str, _globals: object = None, _locals: object = None, _names: object = (), level: int = 0
+    ) -> ModuleType:
         if level or name not in rules.IMPORTS:
             raise ImportError(f"import of {name} is not allowed, only cadquery and math")
         return modules[name]

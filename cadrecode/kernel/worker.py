@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from cadrecode.kernel import isolation
 
@@ -43,7 +44,7 @@ def main() -> None:
             os._exit(0)
 
 
-def _say(channel, **message) -> None:
+def _say(channel: TextIO, **message: object) -> None:
     channel.write(json.dumps(message) + "\n")
     channel.flush()
 
@@ -66,7 +67,7 @@ def _do(order: dict) -> None:
 class _Server:
     """Waits for a line from the parent or the end of a job, in a single thread, so that a fork is safe."""
 
-    def __init__(self, channel):
+    def __init__(self, channel: TextIO):
         self.channel, self.jobs, self.pending = channel, {}, b""  # jobs: pid -> (id, its memory at the fork)
         self.bell, bell_in = os.pipe()  # rung by SIGCHLD
         os.set_blocking(self.bell, False)

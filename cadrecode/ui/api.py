@@ -6,6 +6,7 @@ Both are components that no page shows, so that their descriptions are the funct
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def build(services: Services) -> None:
         size = np.round(work.shown.size, 6).tolist()
         return {"ok": True, "size": size, "unit": unit, "solid": made.validity, "note": made.note}, _listed(made.paths)
 
-    def offer(handler, inputs: list, outputs: list) -> None:
+    def offer(handler: Callable[..., tuple], inputs: list, outputs: list) -> None:
         gr.Button(visible=False).click(
             in_words(handler, words), inputs, outputs,
             api_name=handler.__name__, api_description=handler.__doc__, concurrency_limit=4,

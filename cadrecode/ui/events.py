@@ -59,7 +59,7 @@ def in_words(handler: Callable, words: Words, *, guests: bool = True, by_a_perso
     if inspect.isgeneratorfunction(handler):
 
         @wraps
-        def speaking(*args, **kwargs):
+        def speaking(*args: Any, **kwargs: Any):
             admit()
             empty = True
             try:
@@ -74,7 +74,7 @@ def in_words(handler: Callable, words: Words, *, guests: bool = True, by_a_perso
     else:
 
         @wraps
-        def speaking(*args, **kwargs):
+        def speaking(*args: Any, **kwargs: Any):
             admit()
             try:
                 return handler(*args, **kwargs)

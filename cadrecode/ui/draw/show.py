@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from cadrecode.geometry import face_normals, unit, weld
 from cadrecode.ui.draw.glb import Layer, write_glb
 
 if TYPE_CHECKING:
+    from PIL import ImageDraw
     from PIL.Image import Image
 
 PART = (0.78, 0.83, 0.81)  # the viewer's light adds some violet
@@ -146,7 +148,7 @@ def small_picture(
     return image.resize((pixels, pixels), Image.Resampling.LANCZOS)
 
 
-def _draw_cloud(draw, points: np.ndarray, colours: np.ndarray | None, pixels: int) -> None:
+def _draw_cloud(draw: ImageDraw.ImageDraw, points: np.ndarray, colours: np.ndarray | None, pixels: int) -> None:
     """Draw points, far points first. Given colours do not fade with distance, because they stand for numbers."""
     shown = _on_screen(points, pixels)
     order = np.argsort(shown[:, 2])
@@ -159,7 +161,7 @@ def _draw_cloud(draw, points: np.ndarray, colours: np.ndarray | None, pixels: in
         draw.ellipse((x - 2.2, y - 2.2, x + 2.2, y + 2.2), fill=_rgb(colour))
 
 
-def _draw_part(draw, vertices: np.ndarray, faces: np.ndarray, pixels: int) -> None:
+def _draw_part(draw: ImageDraw.ImageDraw, vertices: np.ndarray, faces: np.ndarray, pixels: int) -> None:
     """Draw faces by the painter's algorithm, far faces first."""
     screen = _on_screen(vertices, pixels)
     normals = face_normals(vertices, faces) @ VIEW.T
@@ -192,7 +194,7 @@ def _on_screen(vertices: np.ndarray, pixels: int) -> np.ndarray:
     return np.stack((pixels / 2 + x, pixels / 2 - y, near), axis=1)
 
 
-def _rgb(colour) -> tuple[int, int, int]:
+def _rgb(colour: Iterable[float]) -> tuple[int, int, int]:
     return tuple(round(255 * min(max(float(c), 0.0), 1.0)) for c in colour)
 
 

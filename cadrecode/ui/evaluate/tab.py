@@ -173,7 +173,17 @@ def _wire_scores(form: Form, shown: Shown, services: Services, words: Words, tab
     hear(tab.select, refresh, seen, outputs, words)
     hear(timer.tick, refresh, seen, outputs, words)
 
-    def start(source, family, files, path, chosen, candidates, limit, seed, fit_seconds):
+    def start(
+        source: str,
+        family: str,
+        files: list[str] | None,
+        path: str,
+        chosen: list[str],
+        candidates: int,
+        limit: int,
+        seed: int,
+        fit_seconds: float,
+    ):
         try:
             actions.start(
                 services, source, family, files, path, chosen, candidates=candidates, limit=limit, seed=seed,

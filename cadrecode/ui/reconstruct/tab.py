@@ -14,7 +14,7 @@ from cadrecode.config import UNITS, ReconstructConfig
 from cadrecode.errors import Message, ProgramError
 from cadrecode.part import Part
 from cadrecode.ui import events, models
-from cadrecode.ui.background import Result, follow
+from cadrecode.ui.background import Report, Result, follow
 from cadrecode.ui.browser import again, browser_state, remember
 from cadrecode.ui.draw import html
 from cadrecode.ui.events import told
@@ -203,26 +203,26 @@ class Screen:
         note = html.note(made.note) if made.note else ""
         return [describe.numbers(work, self.words, made.validity), note, *views.downloads(made.paths)]
 
-    def then_files(self, event, **options: Any):
+    def then_files(self, event: gr.events.Dependency, **options: Any):
         """After an event, make the files of the part on screen: the picture does not wait for OpenCASCADE."""
         shown = self.shown
         return hear(
             event.success, self.make_files, self.work, [shown.numbers, shown.note, *shown.files], self.words, **options
         )
 
-    def then_part(self, event):
+    def then_part(self, event: gr.events.Dependency):
         """After an event, draw the part on screen, its sliders and its files."""
         drawn = hear(event.success, self.draw, [self.work, self.shown.mode], self.shown.pictures, self.words)
         hear(drawn.success, lambda work: work.shown, self.work, self.turned, self.words)
         return self.then_files(drawn)
 
-    def then_strip(self, event):
+    def then_strip(self, event: gr.events.Dependency):
         return hear(event.success, self.draw_strip, self.work, self.shown.candidates, self.words)
 
-    def then_cloud(self, event):
+    def then_cloud(self, event: gr.events.Dependency):
         return hear(event.success, self.draw_cloud, self.work, [self.asked.preview, self.asked.facts], self.words)
 
-    def then_new_cloud(self, event):
+    def then_new_cloud(self, event: gr.events.Dependency):
         """After an event, draw a cloud that has no part yet."""
         shown = self.shown
         drawn = hear(self.then_cloud(event).success, self.draw, [self.work, shown.mode], shown.pictures, self.words)
@@ -282,14 +282,14 @@ def _wire_cloud(screen: Screen) -> None:
 def _wire_rebuild(screen: Screen) -> None:
     services, words, asked, work = screen.services, screen.words, screen.asked, screen.work
 
-    def rebuild(request: gr.Request, now: Work, base: str, adapter: str, *values) -> Iterator:
+    def rebuild(request: gr.Request, now: Work, base: str, adapter: str, *values: Any) -> Iterator:
         busy = (gr.update(interactive=False), gr.update(interactive=True))
         rested = (gr.update(interactive=True), gr.update(interactive=False))
         given = dict(zip(asked.options, values)) | {"unit": now.unit}
         began = time.monotonic()
         with services.stoppable(request.session_hash) as stop:
 
-            def rebuilt(report) -> Work:
+            def rebuilt(report: Report) -> Work:
                 config = ReconstructConfig.from_values(given, source=Message("form"))
                 return actions.rebuild(now, config, services, report, stop.is_set, base=base, adapter=adapter)
 
@@ -355,7 +355,7 @@ def _wire_sliders(screen: Screen) -> None:
     """A slider for each named number of a part; they are made anew for each part."""
     words, shown, unit = screen.words, screen.shown, screen.asked.unit
 
-    def move(names: tuple[str, ...], now: Work, base: Part, mode: str, *values) -> tuple:
+    def move(names: tuple[str, ...], now: Work, base: Part, mode: str, *values: Any) -> tuple:
         try:
             after = dimensions.moved(now, base, dict(zip(names, values)))
         except ProgramError as error:

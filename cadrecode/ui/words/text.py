@@ -153,7 +153,7 @@ class Words:
     def __init__(self, language: str):
         self.language = language
 
-    def __call__(self, key: str, **values) -> str:
+    def __call__(self, key: str, **values: object) -> str:
         """Raises KeyError: there is no such key."""
         text = WORDS[key]
         if self.language == "zh":
