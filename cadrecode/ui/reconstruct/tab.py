@@ -14,7 +14,7 @@ from cadrecode.config import UNITS, ReconstructConfig
 from cadrecode.errors import Message, ProgramError
 from cadrecode.part import Part
 from cadrecode.ui import events, models
-from cadrecode.ui.background import Report, Result, follow
+from cadrecode.ui.background import OnProgress, Result, follow
 from cadrecode.ui.browser import again, browser_state, remember
 from cadrecode.ui.draw import html
 from cadrecode.ui.events import told
@@ -289,7 +289,7 @@ def _wire_rebuild(screen: Screen) -> None:
         began = time.monotonic()
         with services.stoppable(request.session_hash) as stop:
 
-            def rebuilt(report: Report) -> Work:
+            def rebuilt(report: OnProgress) -> Work:
                 config = ReconstructConfig.from_values(given, source=Message("form"))
                 return actions.rebuild(now, config, services, report, stop.is_set, base=base, adapter=adapter)
 
