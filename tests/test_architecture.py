@@ -18,7 +18,7 @@ FLOORS = [
     {"model", "export"},
     {"fit", "measure", "data", "scoring", "estimate", "merging"},
     {"part"},
-    {"reconstruction", "training", "pretrain", "evaluation", "refine", "build_dataset"},
+    {"reconstruction", "training", "pretrain", "evaluation", "trial", "refine", "build_dataset"},
     {"engine", "jobs"},
     {"library"},
     {"ui", "cli"},

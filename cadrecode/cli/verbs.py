@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from cadrecode.cli import trial
 from cadrecode.cli.fit import fit_main
 from cadrecode.cli.shared import (
     Arguments,
@@ -245,8 +246,10 @@ def evaluate_main(argv: Arguments = None) -> int:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", metavar="FILE", help="file for the whole report")
     parser.add_argument("--grammar", action="store_true", help=GRAMMAR_HELP)
+    trial.add_arguments(parser)
     arguments = parser.parse_args(argv)
-    return run_verb(lambda: _evaluate(arguments), failure=2)
+    evaluating = trial.run if trial.is_asked(arguments) else _evaluate
+    return run_verb(lambda: evaluating(arguments), failure=2)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,68 @@
+"""`cadrecode evaluate --input ... --from ...`: the whole way from a cloud or a mesh to a program, on known shapes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from cadrecode.cli.shared import not_negative, positive, say
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that ask for a trial."""
+    group = parser.add_argument_group("the whole way", "Any of these rebuilds by measuring, too, and fits the result.")
+    group.add_argument("--input", choices=("cloud", "mesh"), help="what is rebuilt from: points alone, or the solid")
+    group.add_argument("--from", dest="source", choices=("both", "model", "measured"), help="where programs come from")
+    group.add_argument("--seconds", type=positive, help="for each shape, from points to program [20]")
+    group.add_argument("--noise", type=not_negative, metavar="SHARE", help="of the points, of the longest side [0]")
+
+
+def is_asked(arguments: argparse.Namespace) -> bool:
+    return any(getattr(arguments, name) is not None for name in ("input", "source", "seconds", "noise"))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Rebuild the targets, print the figures, and write the report where a file is named."""
+    from cadrecode.engine import Engine
+    from cadrecode.export import write_json
+    from cadrecode.trial import Trial
+
+    source = arguments.source or "measured"
+    opened = None
+    ready: Any = nullcontext((None, None))
+    if source != "measured":
+        engine = Engine(arguments.device)
+        opened = engine.open(arguments.model, arguments.lora_path)
+        say(f"model       {opened.note}")
+        ready = engine.ready()
+    with ready as (model, tokenizer):
+        report = Trial(
+            input=arguments.input or "cloud",
+            source=source,
+            seconds=arguments.seconds or 20.0,
+            noise=arguments.noise or 0.0,
+            seed=arguments.seed,
+            candidates=arguments.candidates,
+            model=model,
+            tokenizer=tokenizer,
+        ).run(
+            arguments.targets,
+            limit=arguments.limit,
+            on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
+        )
+    if arguments.json:
+        write_json(Path(arguments.json), {"model": opened and opened.base, **report})
+    say(f"shapes      {report['n']} scored, {len(report['skipped'])} skipped, from {report['input']}, {report['from']}")
+    say(
+        f"IoU         {report['final_mean_iou']:.3f} mean, {report['final_median_iou']:.3f} median, "
+        f"{report['final_worst_iou']:.3f} for the worst 5 %, {report['final_invalid_ratio']:.1%} invalid"
+    )
+    say(f"holes       as many as in the solid in {report['final_genus_right']:.1%} of the shapes")
+    say(f"programs    {report['median_characters']:.0f} characters, {report['median_seconds']:.1f} s, in the median")
+    for kind in ("verdict", "source"):
+        say(f"{kind:<12}" + ", ".join(f"{count} {name}" for name, count in sorted(report[kind].items())))

@@ -1,0 +1,109 @@
+"""The whole way from a cloud or a mesh to a program, on shapes whose solid is known."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cadrecode.cli import main
+from cadrecode.errors import DatasetError
+from cadrecode.fit import ruler_for
+from cadrecode.program import build, mesh_of, parse
+from cadrecode.scoring import build_text
+from cadrecode.scoring.verdict import Verdict, verdict_of
+from cadrecode.trial import Trial, summarise
+
+HEAD = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-10))\n"
+PLATE = HEAD + "r=w0.sketch().rect(200,100).push([(50,10)]).circle(20,mode='s').finalize().extrude(20)"
+NO_HOLE = HEAD + "r=w0.sketch().rect(200,100).finalize().extrude(20)"
+HALF = HEAD + "r=w0.sketch().push([(-50,0)]).rect(100,100).finalize().extrude(20)"
+MODEL = SimpleNamespace(point_settings=SimpleNamespace(n_points=64, columns=3))
+FIELDS = {"id", "iou", "cd", "genus", "true_genus", "verdict", "source", "characters", "numbers", "program", "seconds"}
+
+
+@pytest.fixture
+def plates(tmp_path):
+    vertices, faces = mesh_of(build(parse(PLATE)))
+    np.savez(tmp_path / "plates.npz", a_v=vertices, a_f=faces, open_v=vertices, open_f=faces[1:])
+    return tmp_path / "plates.npz"
+
+
+def writing(text):
+    return lambda model, tokenizer, views, *, temperature, seed, stop: [text] * len(temperature)
+
+
+def test_a_closed_mesh_is_measured_whole(plates):
+    report = Trial(input="mesh", seconds=60).run(plates)
+    (row,) = report["shapes"]
+    assert row.keys() >= FIELDS
+    assert (row["genus"], row["true_genus"], row["verdict"], row["source"]) == (1, 1, "good_match", "sections")
+    assert row["iou"] > 0.99
+    assert report["final_genus_right"] == 1
+    assert report["final_mean_iou"] == report["final_median_iou"] == row["iou"]
+    assert [entry["id"] for entry in report["skipped"]] == ["open"]
+    json.dumps(report)
+
+
+def test_a_cloud_is_measured_and_nothing_of_the_solid_is_seen(plates):
+    (row,) = Trial(input="cloud", seconds=30).run(plates)["shapes"]
+    assert row["iou"] > 0.98
+    assert (row["genus"], row["source"], row["verdict"]) == (1, "sections", "good_match")
+
+
+def test_of_both_the_better_is_taken_and_the_models_alone_where_it_is_asked_for(plates):
+    drawn = {"model": MODEL, "generate": writing(HALF), "candidates": 2, "input": "mesh", "seconds": 60}
+    (both,) = Trial(source="both", **drawn).run(plates)["shapes"]
+    (alone,) = Trial(source="model", **drawn).run(plates)["shapes"]
+    assert both["source"] == "sections"
+    assert both["iou"] > 0.99
+    assert (alone["source"], alone["verdict"]) == ("model", "no_match")
+    assert alone["iou"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_model_that_writes_nonsense_is_a_failure_with_an_iou_of_0(plates):
+    trial = Trial(source="model", model=MODEL, generate=writing("r=("), candidates=1, seconds=1)
+    report = trial.run(plates)
+    assert report["final_invalid_ratio"] == 1
+    assert report["final_mean_iou"] == 0
+    assert report["shapes"][0]["verdict"] == "no_match"
+
+
+def test_nothing_to_score_is_an_error(tmp_path):
+    vertices, faces = mesh_of(build(parse(PLATE)))
+    np.savez(tmp_path / "open.npz", open_v=vertices, open_f=faces[1:])
+    with pytest.raises(DatasetError, match="could be scored"):
+        Trial().run(tmp_path / "open.npz")
+
+
+def test_verdicts_tell_the_whole_from_the_incomplete_and_the_wrong():
+    from cadrecode.cloud import sample_surface
+
+    points, normals = sample_surface(*mesh_of(build(parse(PLATE))), 8192, 0)
+    whole = ruler_for(points, normals)
+    assert verdict_of(build_text(PLATE), whole) is Verdict.GOOD
+    assert verdict_of(build_text(NO_HOLE), whole) is Verdict.DETAILS
+    assert verdict_of(build_text(HALF), whole) is Verdict.NONE
+    assert verdict_of(build_text("r=("), whole) is Verdict.NONE
+    above = points[:, 2] > 0
+    assert verdict_of(build_text(PLATE), ruler_for(points[above], normals[above])) is Verdict.PARTLY
+
+
+def test_the_figures_count_failures():
+    rows = [
+        {"iou": 0.0, "cd": None, "genus": None, "true_genus": 0, "verdict": "no_match", "source": "model"},
+        {"iou": 1.0, "cd": 0.1, "genus": 2, "true_genus": 2, "verdict": "good_match", "source": "sections"},
+    ]
+    figures = summarise([row | {"characters": 10, "seconds": 1.0} for row in rows])
+    assert (figures["final_mean_iou"], figures["final_invalid_ratio"], figures["final_genus_right"]) == (0.5, 0.5, 0.5)
+    assert figures["source"] == {"model": 1, "sections": 1}
+
+
+def test_the_command_writes_the_report(plates, tmp_path, capsys):
+    out = tmp_path / "report.json"
+    asked = ["--targets", str(plates), "--input", "mesh", "--from", "measured", "--seconds", "60", "--json", str(out)]
+    assert main(["evaluate", *asked]) == 0
+    report = json.loads(out.read_text())
+    assert report["final_invalid_ratio"] == 0
+    assert report["from"] == "measured"
+    assert "1 good_match" in capsys.readouterr().out
