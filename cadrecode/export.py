@@ -8,9 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from cadrecode.geometry import face_normals
 from cadrecode.kernel.sandbox import EXPORTS, Execution
 
 if TYPE_CHECKING:
@@ -57,13 +54,4 @@ def write_json(path: Path, content: dict[str, Any]) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    return path
-
-
-def write_stl(path: Path, vertices: np.ndarray, faces: np.ndarray) -> Path:
-    """Binary STL of a mesh: (n, 3) float, (m, 3) int. STL knows no units and only float32."""
-    records = np.zeros(len(faces), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-    records["normal"], records["corners"] = face_normals(vertices, faces), np.asarray(vertices, np.float64)[faces]
-    header = b"cadrecode".ljust(80, b" ")
-    path.write_bytes(header + np.uint32(len(records)).astype("<u4").tobytes() + records.tobytes())
     return path

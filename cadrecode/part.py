@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cadrecode.errors import CadrecodeError, ConfigError, Message, ProgramError
-from cadrecode.export import Exported, export_program, write_json, write_stl
-from cadrecode.formats.mesh_write import write_3mf
+from cadrecode.export import Exported, export_program, write_json
+from cadrecode.formats.mesh_write import write_3mf, write_stl
 from cadrecode.formats.ply_write import write_ply
 from cadrecode.program import Program, parse, write
 from cadrecode.program.edit import parameters, set_parameters

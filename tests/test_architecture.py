@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cadrecode"
 FLOORS = [
     {"errors", "frames", "geometry", "shipped"},
-    {"adapters", "config", "runs", "kernel"},
-    {"formats", "program"},
+    {"adapters", "config", "runs", "formats"},
+    {"kernel", "program"},
     {"cloud", "invent"},
     {"model", "export"},
     {"fit", "measure", "data", "scoring", "estimate", "merging"},

@@ -1,12 +1,23 @@
-"""Surfaces into files that printers' software reads."""
+"""Writers of surfaces: STL and 3MF."""
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
 
+from cadrecode.geometry import face_normals
+
 MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
+
+
+def write_stl(path: Path, vertices: np.ndarray, faces: np.ndarray) -> Path:
+    """Binary STL of a mesh: (n, 3) float, (m, 3) int. STL knows no units and only float32."""
+    records = np.zeros(len(faces), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+    records["normal"], records["corners"] = face_normals(vertices, faces), np.asarray(vertices, np.float64)[faces]
+    path.write_bytes(b"cadrecode".ljust(80, b" ") + struct.pack("<I", len(faces)) + records.tobytes())
+    return path
 
 
 def write_3mf(path: Path, vertices: np.ndarray, faces: np.ndarray, unit: str = "mm") -> Path:

@@ -14,6 +14,7 @@ from types import ModuleType
 import cadquery as cq
 import numpy as np
 
+from cadrecode.formats.mesh_write import write_stl
 from cadrecode.kernel import isolation, rules, solids
 
 PROGRAM = "<program>"  # the file name in tracebacks
@@ -90,7 +91,7 @@ def _export(shape: cq.Shape, order: dict, folder: Path) -> list[str]:
     if "stl" in wanted or "glb" in wanted:
         vertices, facets = solids.triangles(shape)
         if "stl" in wanted:
-            solids.write_stl(vertices, facets, folder / "part.stl")
+            write_stl(folder / "part.stl", vertices, facets)
         if "glb" in wanted:
             solids.write_glb(vertices, facets, folder / "part.glb", order["name"])
     return wanted

@@ -110,13 +110,6 @@ def _step_text(text: str) -> str:
     return "".join(c if c.isascii() else f"\\X2\\{c.encode('utf-16-be').hex().upper()}\\X0\\" for c in text)
 
 
-def write_stl(vertices: np.ndarray, facets: np.ndarray, path: Path) -> None:
-    """Binary STL, in the shape's own numbers."""
-    records = np.zeros(len(facets), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-    records["normal"], records["corners"] = geometry.face_normals(vertices, facets), vertices[facets]
-    path.write_bytes(b"cadrecode".ljust(80, b" ") + struct.pack("<I", len(facets)) + records.tobytes())
-
-
 def write_glb(vertices: np.ndarray, facets: np.ndarray, path: Path, name: str) -> None:
     """glTF 2 in a single file. The data keep the shape's numbers and its Z; the node turns Z up into glTF's Y up.
 

@@ -8,8 +8,8 @@ import pytest
 
 from cadrecode.cloud import sample_surface
 from cadrecode.errors import DatasetError
-from cadrecode.export import write_stl
 from cadrecode.fit import fit, ruler_for
+from cadrecode.formats.mesh_write import write_stl
 from cadrecode.frames import Frame
 from cadrecode.program import build, iou, mesh_of, parse, write
 from cadrecode.refine import refine_all, summarise
