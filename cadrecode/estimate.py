@@ -1,10 +1,10 @@
-"""What a training will take, before it is started: parameters, the adapter's size, memory by part, and what would help.
+"""What a training needs, before it is started: parameters, the adapter's size, memory by part, and what would help.
 
-`estimate` is a pure function of the settings and of the machine; opening this module imports no torch. The first call
-imports it, which takes seconds; later ones take about one, and none for settings that were asked for before.
+`estimate` is a pure function of the settings and the machine. Importing this module does not import torch; the first
+call does, in some seconds. Later calls take about a second, and none for settings that were estimated before.
 
-On a CPU it is what a training takes that gives back what it frees (train/heap.py), as one does that is short of
-memory or checkpoints; one that has twice as much does not, and may grow to 1.9 times what is said here.
+On a CPU the estimate is for a training that gives freed memory back at once (training/heap.py), as it does where memory
+is short or gradients are checkpointed. A training with more memory does not, and may grow to 1.9 times the estimate.
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
 
 from cadrecode.config import EMBEDDED, LORA_PRESETS, TrainConfig
 from cadrecode.errors import Message
 
-Verdict = Literal["fits", "tight", "will_not_fit"]
+if TYPE_CHECKING:
+    import torch
 
-COMFORT = 0.85  # share of the memory up to which a training is said to fit without doubt
+    from cadrecode.model.footprint import Footprint
+
+Verdict = Literal["enough", "tight", "not_enough"]
+
+COMFORT = 0.85  # a training that needs less than this share of the memory certainly has enough
 FRAMEWORK_CPU = 460 * 2**20  # measured: a process that has imported torch, transformers and peft, and what it adds
 FRAMEWORK_GPU = 600 * 2**20  # CUDA context and libraries beside what torch allocates: assumed, not measured
 GIB = 2**30
@@ -31,18 +36,19 @@ SMALLER_BASE = {"Qwen/Qwen2-7B": "Qwen/Qwen2.5-3B", "Qwen/Qwen2.5-3B": "Qwen/Qwe
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training takes.
+    """What a training needs.
 
     Args:
         parts: bytes of weights, adapters, optimizer, activations, logits and framework, at the peak of a step with the
-            longest programs that the settings let through.
+            longest programs that the settings allow.
         trainable, total: parameters, counted on the model itself.
-        adapter_bytes: the adapter's file.
-        peak_bytes: the parts together. available_bytes: free on the device now.
-        verdict: fits, tight (nearly all of the memory), or will_not_fit.
-        advice: the one change that makes it fit, in words; None where it fits.
-        changes: the same as settings, to be laid over the given ones; empty where nothing alone would do.
-        recommended: settings that the guide recommends for that much memory, whatever the given ones are.
+        adapter_bytes: size of the adapter's file.
+        peak_bytes: sum of the parts.
+        available_bytes: free on the device now.
+        verdict: whether the memory is enough, tight (the training needs nearly all of it) or not_enough.
+        advice: the change after which the memory is enough, in words; None where it is enough already.
+        changes: that change as settings; empty where no change of settings would help.
+        recommended: the settings that the guide recommends for this much memory.
     """
 
     parts: dict[str, int]
@@ -63,17 +69,17 @@ def estimate(
     """Memory, parameters and advice for these settings on this machine.
 
     Args:
-        available_bytes: memory to judge by, in place of what is free on the device now.
-        longest: tokens of the longest program, START and END among them; by default what the settings let through.
-        processes: that train together on this machine. What is said is of one: each has a GPU, or its share of the
-            machine's memory.
-    Raises: ModelError: the base is not here and not known, or has not the layers that are asked for.
+        available_bytes: memory to compare with; by default what is free on the device now.
+        longest: tokens of the longest program with START and END; by default as many as the settings allow.
+        processes: number of processes that train together on this machine. The estimate is for each of them, with a
+            GPU of its own or its share of the machine's memory.
+    Raises: ModelError: the base is not here and not known, or lacks layers that the settings name.
     """
     room = available_bytes if available_bytes is not None else _share(settings.device, processes)
     parts, measured = _parts(settings, longest)
     peak = sum(parts.values())
     verdict = _verdict(peak, room)
-    advice, changes = (None, {}) if verdict == "fits" else _advice(settings, room, longest, peak)
+    advice, changes = (None, {}) if verdict == "enough" else _advice(settings, room, longest, peak)
     return Estimate(
         parts=dict(parts),
         trainable=measured.trainable,
@@ -105,12 +111,12 @@ def _on_gpu(device: str) -> bool:
 
 
 def _share(device: str, processes: int) -> int:
-    """What is free for one of several processes: each has a GPU of its own, and without GPUs they share the memory."""
+    """Free memory for each process: that of its own GPU, or its share of the machine's."""
     return available_memory(device) // (1 if _on_gpu(device) else processes)
 
 
 def recommended(available_bytes: int) -> dict[str, Any]:
-    """The guide's choice by memory: LoRA from 16 GB, QLoRA below, and all of it smaller under 12."""
+    """The guide's choice by memory: LoRA from 16 GB, QLoRA below, with smaller batches under 12 GB."""
     if available_bytes >= 16 * GIB:
         return {"use_qlora": False, **LORA_PRESETS["balanced"]}
     if available_bytes >= 12 * GIB:
@@ -119,8 +125,8 @@ def recommended(available_bytes: int) -> dict[str, Any]:
     return {"use_qlora": True, **LORA_PRESETS["light"], **smaller}
 
 
-@lru_cache(maxsize=64)  # of the settings alone: free memory is looked at anew each time
-def _parts(settings: TrainConfig, longest: int | None):
+@lru_cache(maxsize=64)  # depends on the settings alone, not on the free memory
+def _parts(settings: TrainConfig, longest: int | None) -> tuple[dict[str, int], Footprint]:
     from cadrecode.model.importing import import_in_turn
 
     import_in_turn("footprint")
@@ -152,7 +158,7 @@ def _parts(settings: TrainConfig, longest: int | None):
     return parts, measured
 
 
-def _dtype(settings: TrainConfig, gpu: bool):
+def _dtype(settings: TrainConfig, gpu: bool) -> torch.dtype:
     import torch
 
     if not gpu:
@@ -164,32 +170,23 @@ def _dtype(settings: TrainConfig, gpu: bool):
 
 def _verdict(peak: int, room: int) -> Verdict:
     if peak > room:
-        return "will_not_fit"
-    return "fits" if peak <= COMFORT * room else "tight"
+        return "not_enough"
+    return "enough" if peak <= COMFORT * room else "tight"
 
 
 def _advice(settings: TrainConfig, room: int, longest: int | None, peak: int) -> tuple[str, dict[str, Any]]:
-    """The first single change of the guide that fits, else all of them together, else a smaller base."""
-    together: dict[str, Any] = {}
-    for changes in _changes(settings):
-        together |= changes
+    """The first change of the guide that is enough alone, else all changes together, else a smaller base."""
+    single = list(_changes(settings))
+    together: dict[str, Any] = {name: value for changes in single for name, value in changes.items()}
+    for changes in [*single, together]:
         smaller = sum(_parts(settings.changed(**changes), longest)[0].values())
-        if _verdict(smaller, room) == "fits":
+        if changes and _verdict(smaller, room) == "enough":
             return Message(
                 "Set {changes}: {less:.1f} GB in place of {peak:.1f}.",
                 changes=_words(changes),
                 less=smaller / GIB,
                 peak=peak / GIB,
             ), changes
-    if together:
-        smaller = sum(_parts(settings.changed(**together), longest)[0].values())
-        if _verdict(smaller, room) == "fits":
-            return Message(
-                "Set {changes}: {less:.1f} GB in place of {peak:.1f}.",
-                changes=_words(together),
-                less=smaller / GIB,
-                peak=peak / GIB,
-            ), together
     base = SMALLER_BASE.get(settings.base_model_name, EMBEDDED)
     return Message(
         "Use a smaller base, for example {base}: {room:.1f} GB are free here.", base=base, room=room / GIB
@@ -197,7 +194,7 @@ def _advice(settings: TrainConfig, room: int, longest: int | None, peak: int) ->
 
 
 def _changes(settings: TrainConfig) -> Iterator[dict[str, Any]]:
-    """What the guide advises when memory is short, the cheapest first; the same programs make a step."""
+    """The guide's advice for short memory, the cheapest first. A step has the same programs as before."""
     batch, steps = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
     if not settings.gradient_checkpointing:
         yield {"gradient_checkpointing": True}
@@ -210,7 +207,7 @@ def _changes(settings: TrainConfig) -> Iterator[dict[str, Any]]:
 
 
 def _words(changes: dict[str, Any]) -> str:
-    told = [f"{name} {str(value).lower() if isinstance(value, bool) else value}" for name, value in changes.items()]
-    if len(told) == 1:
-        return told[0]
-    return Message("{names} and {last}", names=", ".join(told[:-1]), last=told[-1])
+    words = [f"{name} {str(value).lower() if isinstance(value, bool) else value}" for name, value in changes.items()]
+    if len(words) == 1:
+        return words[0]
+    return Message("{names} and {last}", names=", ".join(words[:-1]), last=words[-1])

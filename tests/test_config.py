@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from cadrecode.config import PretrainConfig, ReconstructConfig, TrainConfig, load_yaml
+from cadrecode.config import PretrainConfig, ReconstructConfig, TrainConfig
 from cadrecode.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -58,7 +58,7 @@ def test_yaml_round_trip(tmp_path):
     config = TrainConfig(
         lora_r=8, mixed_precision="no", val_data_path=None, lora_target_modules=("q_proj",), learning_rate=3e-5
     )
-    assert load_yaml(write(tmp_path, config.to_yaml()), TrainConfig) == config
+    assert TrainConfig.load(write(tmp_path, config.to_yaml())) == config
 
 
 def test_numbers_that_yaml_reads_as_text_are_numbers(tmp_path):

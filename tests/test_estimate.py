@@ -35,13 +35,13 @@ def test_each_saving_saves_what_it_is_for():
 
 def test_the_verdict_and_an_advice_that_makes_it_fit():
     needed = estimate(GUIDE).peak_bytes
-    assert estimate(GUIDE, available_bytes=2 * needed).verdict == "fits"
+    assert estimate(GUIDE, available_bytes=2 * needed).verdict == "enough"
     assert estimate(GUIDE, available_bytes=2 * needed).advice is None
     assert estimate(GUIDE, available_bytes=int(1.05 * needed)).verdict == "tight"
     short = estimate(GUIDE, available_bytes=24 * GIB)
-    assert short.verdict == "will_not_fit"
+    assert short.verdict == "not_enough"
     assert short.advice.startswith("Set gradient_checkpointing true")
-    assert estimate(GUIDE.changed(**short.changes), available_bytes=24 * GIB).verdict == "fits"
+    assert estimate(GUIDE.changed(**short.changes), available_bytes=24 * GIB).verdict == "enough"
     nothing = estimate(GUIDE, available_bytes=GIB // 2)
     assert "smaller base" in nothing.advice
     assert nothing.changes == {}
@@ -72,13 +72,13 @@ def test_the_command(capsys):
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "34,971,648 of" in said
-    assert "of 24.0 GB free: will not fit" in said
+    assert "of 24.0 GB free: not enough" in said
     assert "Set gradient_checkpointing true" in said
     assert "recommended --use_qlora false --lora_r 16 --lora_alpha 32" in said
 
 
 def test_free_memory_is_looked_at_anew(monkeypatch):
-    for free, verdict in ((400 * GIB, "fits"), (2 * GIB, "will_not_fit")):
+    for free, verdict in ((400 * GIB, "enough"), (2 * GIB, "not_enough")):
         monkeypatch.setattr("cadrecode.estimate.available_memory", lambda device, free=free: free)
         found = estimate(GUIDE)
         assert (found.available_bytes, found.verdict) == (free, verdict)

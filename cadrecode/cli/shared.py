@@ -183,7 +183,7 @@ def say_estimate(expected: Estimate) -> None:
     say(f"adapter     {expected.adapter_bytes / 2**20:,.1f} MB on disk")
     for name, size in expected.parts.items():
         say(f"{name:<12}{size / gib:8.2f} GB")
-    verdict = {"fits": "fits", "tight": "tight", "will_not_fit": "will not fit"}[expected.verdict]
+    verdict = {"enough": "enough", "tight": "tight", "not_enough": "not enough"}[expected.verdict]
     say(f"peak        {expected.peak_bytes / gib:8.2f} GB of {expected.available_bytes / gib:.1f} GB free: {verdict}")
     if expected.advice:
         say(f"            {expected.advice}")

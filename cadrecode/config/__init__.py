@@ -3,7 +3,7 @@
 from cadrecode.config.pretraining import PretrainConfig
 from cadrecode.config.queued import EvaluationConfig, MergeConfig
 from cadrecode.config.reconstruction import UNITS, ReconstructConfig
-from cadrecode.config.settings import Settings, load_yaml
+from cadrecode.config.settings import Settings
 from cadrecode.config.training import EMBEDDED, LORA_PRESETS, LORA_TARGETS, TrainConfig
 
 __all__ = [
@@ -17,5 +17,4 @@ __all__ = [
     "ReconstructConfig",
     "Settings",
     "TrainConfig",
-    "load_yaml",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
 from pydantic import (
@@ -225,11 +225,3 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if twice:  # PyYAML keeps the last one without a word
         raise ConfigError("{path}: {names} is given twice. Keep one line each.", path=path, names=", ".join(twice))
     return values
-
-
-AnySettings = TypeVar("AnySettings", bound=Settings)
-
-
-def load_yaml(path: str | Path, model: type[AnySettings]) -> AnySettings:
-    """Read a settings file into `model`. Raises ConfigError as `Settings.load` does."""
-    return model.load(path)

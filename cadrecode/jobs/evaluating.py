@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cadrecode.adapters import find_adapter
-from cadrecode.config import EvaluationConfig, load_yaml
+from cadrecode.config import EvaluationConfig
 from cadrecode.errors import CadrecodeError, RunError
 from cadrecode.jobs import queue
 from cadrecode.runs import Kind, Run, State
@@ -51,7 +51,7 @@ def latest(runs_dir: Path) -> Run | None:
 
 def settings(run: Run) -> EvaluationConfig:
     """What an evaluation scores. Raises ConfigError: its settings cannot be read."""
-    return load_yaml(run.folder / "config.yaml", EvaluationConfig)
+    return EvaluationConfig.load(run.folder / "config.yaml")
 
 
 def name_of(model: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cadrecode.adapters import MERGED, AdapterInfo
-from cadrecode.config import MergeConfig, load_yaml
+from cadrecode.config import MergeConfig
 from cadrecode.errors import RunError
 from cadrecode.jobs import queue
 from cadrecode.runs import Kind, Run, State
@@ -41,7 +41,7 @@ def work(run: Run) -> None:
         if stage != State.DONE:  # that is said with the figures, below
             run.set_status(State(stage), step=STEPS.index(State(stage)) + 1)
 
-    config = load_yaml(run.folder / "config.yaml", MergeConfig)
+    config = MergeConfig.load(run.folder / "config.yaml")
     report = merge(config.base_model, config.lora_path, config.output_path, on_progress=show)
     run.set_status(
         State.DONE, step=len(STEPS), tensors=report.tensors, max_logit_difference=report.max_logit_difference

@@ -1,13 +1,13 @@
-"""Networks whose weights stay on disk: built without memory, and run in float32 with one layer read at a time.
+"""Networks whose weights stay on disk: built without weights, and run in float32 with a layer in memory at a time.
 
-So a merge of any model needs the memory of its largest layer, and never the model as a whole.
+So a merge needs the memory of the largest layer, and never that of the whole model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from accelerate import init_empty_weights
@@ -22,21 +22,21 @@ from cadrecode.model.load import BaseFolder
 from cadrecode.model.network import NETWORKS
 from cadrecode.model.weights import ENCODER_PREFIX, Weights
 
-WHOLE = {"F32", "BF16", "F16"}  # anything else is quantised, or no weight
-PIECE_NUMBERS = 2**24  # in memory at once of the vocabulary's matrix; whole, it is as large as many layers
+WHOLE = {"F32", "BF16", "F16"}  # anything else is quantised, or not a weight
+PIECE_NUMBERS = 2**24  # numbers of a tensor in memory at once: the vocabulary's matrix is as large as many layers
 
 
 class Tensors(Protocol):
-    """The tensors of a network by their names, in whatever precision."""
+    """The tensors of a network by their names, in any precision."""
 
     def __call__(self, key: str) -> torch.Tensor: ...
 
     def pieces(self, key: str) -> Iterator[torch.Tensor]:
-        """The same, a few rows at a time: as many as `rows_of` says."""
+        """A tensor, `rows_of` rows at a time."""
 
 
 class Stored:
-    """Those in a folder's files. Each is a view of its file, which is mapped for as long as the tensor lives."""
+    """The tensors in a folder's files. Each is a view of its file, which is mapped as long as the tensor lives."""
 
     def __init__(self, weights: Weights):
         self._weights = weights
@@ -46,7 +46,7 @@ class Stored:
             return tensors.get_tensor(key)
 
     def pieces(self, key: str) -> Iterator[torch.Tensor]:
-        """Each mapped anew: what was read of a mapped file counts as memory until the map is gone."""
+        """Each piece has a map of its own: the pages read of a map count as memory until it is closed."""
         shape = self._weights.shapes[key]
         for first in range(0, shape[0], rows_of(shape)):
             with safe_open(self._weights.files[key], framework="pt") as tensors:
@@ -54,14 +54,14 @@ class Stored:
 
 
 def rows_of(shape: tuple[int, ...]) -> int:
-    """How many rows of a tensor make a piece."""
+    """The number of rows in a piece of a tensor."""
     return max(1, PIECE_NUMBERS // prod(shape[1:]))
 
 
 def empty_network(base: BaseFolder) -> PreTrainedModel:
-    """The network of a base, in eval mode, its weights without memory (on the meta device); its buffers are real.
+    """The network of a base in eval mode, with its weights on the meta device and real buffers.
 
-    Raises: ModelError: the base's files lack some of it, hold it in another shape, or in less than 16 bits.
+    Raises: ModelError: a tensor is missing in the base's files, or has another shape, or less than 16 bits.
     """
     with init_empty_weights(include_buffers=False):
         network = NETWORKS[base.config.model_type](base.config)
@@ -91,15 +91,15 @@ def empty_network(base: BaseFolder) -> PreTrainedModel:
 
 
 def own_tensors(network: PreTrainedModel) -> dict[str, tuple[int, ...]]:
-    """The names and shapes of the tensors that a file of the network holds: of tied ones, the first."""
+    """The names and shapes of the tensors in a file of the network; of tied tensors, the first."""
     tied = network.all_tied_weights_keys
     return {key: tuple(value.shape) for key, value in network.state_dict().items() if key not in tied}
 
 
 def run_from(network: PreTrainedModel, fetch: Tensors) -> None:
-    """Let an empty network compute in float32, each layer's weights fetched when it is called and dropped after.
+    """Make a network without weights compute in float32: a layer fetches its weights for each call, and drops them.
 
-    The point encoder is small and stays; one that has its weights already (an adapter's) keeps them.
+    The point encoder is small and keeps its weights; an adapter's encoder has them already.
     """
     encoder = network.point_encoder
     if not hasattr(encoder, "modules_to_save") and any(value.is_meta for value in encoder.parameters()):
@@ -123,21 +123,21 @@ def run_from(network: PreTrainedModel, fetch: Tensors) -> None:
 
 
 def _fill_when_called(called: nn.Module, holder: nn.Module, name: str, fetch: Tensors) -> None:
-    """Give `holder` its weights for as long as `called` computes: DoRA looks at those of the layer below it."""
+    """Give `holder` its weights while `called` computes: DoRA reads the weights of the layer that it wraps."""
     empty = dict(holder._parameters)
 
-    def fill(*_) -> None:
+    def fill(*_: Any) -> None:
         for part, value in empty.items():
             if value is not None:
                 holder._parameters[part] = nn.Parameter(fetch(f"{name}.{part}").float(), requires_grad=False)
 
-    def drop(*_) -> None:
+    def drop(*_: Any) -> None:
         holder._parameters.update(empty)
 
     called.register_forward_pre_hook(fill)
     called.register_forward_hook(drop, always_call=True)
 
 
-def _logits(hidden: torch.Tensor, words: Iterator[torch.Tensor]) -> torch.Tensor:
-    """(B, T, hidden) float32, some rows of (V, hidden) at a time -> (B, T, V) float32."""
-    return torch.cat([functional.linear(hidden, some.float()) for some in words], dim=-1)
+def _logits(hidden: torch.Tensor, pieces: Iterator[torch.Tensor]) -> torch.Tensor:
+    """(B, T, hidden) float32 and some rows of (V, hidden) at a time -> (B, T, V) float32."""
+    return torch.cat([functional.linear(hidden, piece.float()) for piece in pieces], dim=-1)

@@ -1,4 +1,4 @@
-"""Fold an adapter, or several, into the base: a model of its own that needs no PEFT and answers faster."""
+"""Merge an adapter, or several, into their base: a model of its own that needs no PEFT and answers faster."""
 
 from __future__ import annotations
 
@@ -8,30 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cadrecode.errors import ModelError
-from cadrecode.merging.plan import merge_adapters
+from cadrecode.merging.plan import MergeCheck, merge_adapters
 from cadrecode.model.adapters import adapter_base
 
 
 @dataclass(frozen=True)
-class MergeReport:
-    """What a merge made, and that it was verified.
-
-    Args:
-        tensors: of the merged model, as many as the base has.
-        max_logit_difference: between base with adapter and their sum, on seeded inputs; largest_logit is the scale.
-        rounding: the same for the model as it is stored.
-        dtype: the numbers it is stored in, those of the base.
-    """
+class MergeReport(MergeCheck):
+    """A merged model: where it is, how it was verified, its size and how long it took."""
 
     output: Path
-    base: str
-    tensors: int
-    max_logit_difference: float
-    largest_logit: float
-    rounding: float
-    dtype: str
     size_mb: float
     seconds: float
+
+    @property
+    def dtype(self) -> str:
+        """The name of the dtype that the model is stored in."""
+        return str(self.base_dtype).removeprefix("torch.")
 
 
 def merge(
@@ -41,33 +33,28 @@ def merge(
     *,
     on_progress: Callable[[str, float], None] | None = None,
 ) -> MergeReport:
-    """Merge `lora_path` into `base_model`, read afresh, compare the answers, and leave the result at `output_path`.
+    """Merge `lora_path` into a fresh `base_model`, compare the answers, and leave the result at `output_path`.
 
     Args:
-        base_model: None means the base that the adapter names.
-        lora_path: the adapter's folder; or several folders and the weight of each, of which the weighted sum is merged.
+        base_model: None: the base that the adapter names.
+        lora_path: the adapter's folder; or several folders with a weight each, for their weighted sum.
         on_progress: called with ("merging" | "saving" | "done", share done).
-    Raises: ModelError: no adapter there, it does not fit the base, the merged model answers otherwise, or there is
-        something else at `output_path`.
+    Raises: ModelError: there is no adapter, it belongs to another base, the merged model answers differently, or
+        there is something else at `output_path`.
     """
     started = time.monotonic()
-    tell = on_progress or (lambda step, share: None)
+    report = on_progress or (lambda step, share: None)
     output = Path(output_path)
     if output.exists() and any(output.iterdir()) and not (output / "config.json").is_file():
         raise ModelError("{output} holds something that is no model. Choose another output_path.", output=output)
     first = next(iter(lora_path)) if isinstance(lora_path, Mapping) else lora_path
     base_model = base_model or adapter_base(first) or None
-    tell("merging", 0.0)
-    check = merge_adapters(base_model, lora_path, output, on_verified=lambda: tell("saving", 0.9))
-    tell("done", 1.0)
+    report("merging", 0.0)
+    check = merge_adapters(base_model, lora_path, output, on_verified=lambda: report("saving", 0.9))
+    report("done", 1.0)
     return MergeReport(
+        **vars(check),
         output=output,
-        base=check.base,
-        tensors=check.tensors,
-        max_logit_difference=check.max_logit_difference,
-        largest_logit=check.largest_logit,
-        rounding=check.rounding,
-        dtype=str(check.base_dtype).removeprefix("torch."),
         size_mb=sum(path.stat().st_size for path in output.iterdir()) / 2**20,
         seconds=time.monotonic() - started,
     )

@@ -1,8 +1,8 @@
-"""Fold adapters into a base: one, or several with weights. Nothing is left behind that was not compared before.
+"""Merge an adapter, or several with weights, into a base. Only a model that was compared is left behind.
 
-Tensor by tensor, from the base's files into new ones, so that the model is never in memory as a whole. Never into the
-model that trained the adapter: that empties every adapter it saves later. Never into 4-bit layers: the sum would be
-rounded away.
+Tensors go one by one from the base's files into a new file, so that the model is never in memory as a whole. The base
+is never the model that trained the adapter, because that would empty every adapter it saves later; nor one in 4 bits,
+because the sum would be rounded away.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -35,20 +36,22 @@ from cadrecode.shipped import IMPORT_ROOT
 
 log = logging.getLogger(__name__)
 
-Adapters = Path | str | Mapping[str | Path, float]  # a folder; or several, and the weight of each
+Adapters = Path | str | Mapping[str | Path, float]  # a folder; or several folders with a weight each
 
 
 @dataclass(frozen=True)
 class MergeCheck:
-    """What was seen when adapters were merged.
+    """How a merged model compares with base and adapters.
 
     Args:
-        base: the base's name. base_dtype: the precision its folder stores it in, and the merged model is stored in.
-        adapter: what went in, all adapters together.
-        tensors: tensors of the merged model, as many as the base has (tied ones are one).
-        max_logit_difference: over the words after seeded clouds, between base with adapters and the exact sum, in
-            float32; largest_logit gives the scale.
-        rounding: the same difference for the model as it is stored: what base_dtype's digits cost.
+        base: the base's name.
+        base_dtype: the dtype in which the base is stored, and the merged model.
+        adapter: counts over all adapters together.
+        tensors: tensors of the merged model, as many as of the base (tied tensors count once).
+        max_logit_difference: between base with adapters and the exact sum, over the tokens after seeded clouds, in
+            float32.
+        largest_logit: the scale of the differences.
+        rounding: the same difference for the stored model: what rounding to base_dtype costs.
     """
 
     base: str
@@ -61,12 +64,13 @@ class MergeCheck:
 
 
 class Sums:
-    """The tensors of a base with adapters folded in, each computed when it is asked for, in float32.
+    """The tensors of a base with merged adapters, computed in float32 when they are needed.
 
     Attributes:
-        base: what the adapters are folded into. network: it, without weights, and the adapters in it, with theirs.
+        base: the base.
+        network: the base without its weights, and with the adapters and theirs.
         shapes: the names and shapes of the merged model's tensors.
-    Raises: ModelError: an adapter does not fit; or fewer than two with weights, of different bases, or with DoRA.
+    Raises: ModelError: an adapter belongs to another base; or, of several, there are fewer than two, or one with DoRA.
     """
 
     def __init__(self, base_name: str | Path | None, adapter: Adapters):
@@ -98,7 +102,7 @@ class Sums:
                     layer.scaling[name] *= weight
 
     def __call__(self, key: str) -> torch.Tensor:
-        """A tensor of the merged model. Those that no adapter changes are the base's, in its own precision.
+        """A tensor of the merged model. A tensor that no adapter changes is the base's, in its own precision.
 
         Raises: ModelError: the sum is not finite.
         """
@@ -109,25 +113,25 @@ class Sums:
         layer = key.removesuffix(".weight")
         plain = self._stored(key).float()
         if len(self._names) == 1:
-            return self._folded(layer, self._names[0], plain)
+            return self._merged(layer, self._names[0], plain)
         names = [name for name in self._names if name in self._layers[layer].lora_A]
-        return plain + sum(self._folded(layer, name, plain) - plain for name in names)
+        return plain + sum(self._merged(layer, name, plain) - plain for name in names)
 
     def pieces(self, key: str) -> Iterator[torch.Tensor]:
-        """The same, a few rows at a time."""
+        """A tensor, a few rows at a time."""
         if not self._is_changed(key):
             yield from self._stored.pieces(key)
         else:
             yield from self(key).split(rows_of(self.shapes[key]))
 
     def working(self) -> PreTrainedModel:
-        """The base with its adapters at work, and not folded in: what the sum is held against. See lazy.run_from."""
+        """The base with active adapters that are not merged, to compare the sum with. See lazy.run_from."""
         self._wrapped.base_model.set_adapter(self._names, inference_mode=True)
-        self.network.eval()  # PEFT's dropout comes in training mode
+        self.network.eval()  # else PEFT's dropout is active
         return self.network
 
-    def write_words(self, folder: Path, dtype: torch.dtype) -> None:
-        """Everything of the merged model but its numbers: config, generation_config, tokenizer."""
+    def write_configs(self, folder: Path, dtype: torch.dtype) -> None:
+        """Write everything of the merged model but its weights: config, generation_config, tokenizer."""
         config = deepcopy(self._config)
         config.architectures, config.dtype = [type(self.network).__name__], dtype
         config.save_pretrained(folder)
@@ -137,13 +141,13 @@ class Sums:
     def _is_changed(self, key: str) -> bool:
         return key.startswith(ENCODER_PREFIX) or key.removesuffix(".weight") in self._layers
 
-    def _folded(self, layer: str, name: str, plain: torch.Tensor) -> torch.Tensor:
-        """PEFT's own sum, which knows rsLoRA, DoRA and whatever comes; `plain` stays as it is."""
+    def _merged(self, layer: str, name: str, plain: torch.Tensor) -> torch.Tensor:
+        """The sum that PEFT computes, which supports rsLoRA and DoRA; `plain` stays as it is."""
         module = self._layers[layer]
         below = module.get_base_layer()
         empty, below._parameters["weight"] = below._parameters["weight"], nn.Parameter(plain, requires_grad=False)
         try:
-            module.merge(safe_merge=True, adapter_names=[name])  # safe: into a copy, and only if all of it is finite
+            module.merge(safe_merge=True, adapter_names=[name])  # safe_merge: into a copy, and only if it is finite
             return below._parameters["weight"].data
         except ValueError as error:
             raise ModelError(
@@ -156,19 +160,19 @@ class Sums:
             module.merged_adapters.clear()
 
     def _summed_encoder(self, encoders: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-        """The adapter's own point encoder; of several, the base's and the weighted sum of what each of them changes.
+        """The adapter's point encoder; of several, the base's plus the weighted sum of their changes.
 
-        PEFT cannot add modules that were trained whole, so the sum takes their place. A base that has none counts as
-        one of zeros: the encoder that it draws when it is loaded is another each time.
+        PEFT cannot add modules that were trained whole, so the sum replaces them. A base without an encoder counts as
+        having one of zeros, because its fresh encoder is another at each load.
         """
         if len(encoders) == 1:
             return encoders[0]
         total = {}
         for key in encoders[0]:
-            whole = ENCODER_PREFIX + key
-            fresh = torch.zeros_like(encoders[0][key]) if self.base.fresh else self._stored(whole).float()
+            zeros = torch.zeros_like(encoders[0][key])
+            start = zeros if self.base.fresh else self._stored(ENCODER_PREFIX + key).float()
             parts = zip(self.weights.values(), encoders)
-            total[key] = fresh + sum(weight * (encoder[key] - fresh) for weight, encoder in parts)
+            total[key] = start + sum(weight * (encoder[key] - start) for weight, encoder in parts)
         self.network.point_encoder = self.network.point_encoder.original_module
         self.network.point_encoder.load_state_dict(total, assign=True)
         return total
@@ -181,14 +185,14 @@ def merge_adapters(
     *,
     on_verified: Callable[[], None] = lambda: None,
 ) -> MergeCheck:
-    """Fold adapters into a base that is read for this alone, and write the model in the place of what `folder` holds.
+    """Merge adapters into a fresh base, and replace what `folder` holds by the model.
 
-    What was written is compared, in a process of its own, with base and adapters; whoever looks for the model finds
-    all of it or none.
+    The written model is compared with base and adapters in a process of its own, and moved into its place as a whole.
 
-    Args:    on_verified: called before the model takes its place.
-    Raises:  ModelError: an adapter does not fit, or the merged model answers otherwise than base and adapters; `folder`
-        is then as it was.
+    Args:
+        on_verified: called before the model is moved into its place.
+    Raises: ModelError: an adapter belongs to another base, or the merged model answers differently; `folder` is then
+        as it was.
     """
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -197,18 +201,18 @@ def merge_adapters(
         dtype = sums.base.weights.main_dtype()
         partial.mkdir(parents=True)
         write_tensors(partial / SINGLE_FILE, sums.shapes, stored_dtypes(sums), sums)
-        sums.write_words(partial, dtype)
-        seen = _proved(base_name, adapter, partial)
+        sums.write_configs(partial, dtype)
+        figures = _proved(base_name, adapter, partial)
         on_verified()
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return MergeCheck(sums.base.name, dtype, sums.counts, len(sums.shapes), *seen)
+    return MergeCheck(sums.base.name, dtype, sums.counts, len(sums.shapes), *figures)
 
 
 def stored_dtypes(sums: Sums) -> dict[str, torch.dtype]:
-    """What the merged model's tensors are stored in: the base's precision; the point encoder in float32."""
+    """The dtypes of the merged model's tensors: the base's; float32 for the point encoder."""
     dtype = sums.base.weights.main_dtype()
     return {key: torch.float32 if key.startswith(ENCODER_PREFIX) else dtype for key in sums.shapes}
 
@@ -227,18 +231,18 @@ def _weighted(adapter: Adapters) -> dict[str | Path, float]:
 
 
 def _proved(base_name: str | Path | None, adapter: Adapters, merged: Path) -> tuple[float, float, float]:
-    """What `cadrecode.merging.proof` saw, in a fresh process. Raises: ModelError: the merged model is not equal."""
+    """The figures of `cadrecode.merging.proof`, in a fresh process. Raises: ModelError: the merged model differs."""
     parts = (
         {str(folder): weight for folder, weight in adapter.items()} if isinstance(adapter, Mapping) else str(adapter)
     )
-    asked = {"base": None if base_name is None else str(base_name), "adapter": parts, "merged": str(merged)}
-    seen = _ask_fresh_process(asked)
-    if refusal := seen.get("refusal"):
+    question = {"base": None if base_name is None else str(base_name), "adapter": parts, "merged": str(merged)}
+    answer = _ask_fresh_process(question)
+    if refusal := answer.get("refusal"):
         raise ModelError(Message.from_json(refusal))
-    return seen["difference"], seen["largest"], seen["rounding"]
+    return answer["difference"], answer["largest"], answer["rounding"]
 
 
-def _ask_fresh_process(asked: dict) -> dict:
+def _ask_fresh_process(asked: dict[str, Any]) -> dict[str, Any]:
     """`proof.answer_to` in a process of its own. Raises: ModelError: it ended without an answer."""
     paths = [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}

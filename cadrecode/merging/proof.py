@@ -1,10 +1,10 @@
-"""Whether a merged model answers as base and adapters do: asked by merging, in a process that has seen neither.
+"""Whether a merged model answers as base and adapters do, checked in a process that has loaded neither before.
 
-    python -m cadrecode.merging.proof ASKED.json SEEN.json
+    python -m cadrecode.merging.proof QUESTION.json ANSWER.json
 
-All is computed in float32, one layer in memory at a time. A sum that is stored in 16 bits cannot have the logits of
-base and adapters within a thousandth, because its weights have three digits. So two things are shown of it: the sum,
-before it is rounded, has those logits; and what is stored is that sum, rounded, bit by bit.
+Everything is computed in float32, with a layer in memory at a time. A sum that is stored in 16 bits cannot have the
+logits of base and adapters within a thousandth, because its weights have three digits. So two things are shown: the
+sum, before it is rounded, has those logits; and what is stored is that sum, rounded, bit by bit.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from cadrecode.merging.lazy import Stored, Tensors, empty_network, run_from
 from cadrecode.merging.plan import Adapters, Sums, stored_dtypes
 from cadrecode.model.load import read_base
 
-MERGE_TOLERANCE = 1e-3  # largest logit difference, relative to the largest logit; float32 rounding makes about 1e-6
-ROUNDED_TOLERANCE = 100 * MERGE_TOLERANCE  # of the sum in 16 bits
-PROBED = 17  # positions whose logits are compared: START and 16 words
+MERGE_TOLERANCE = 1e-3  # largest logit difference, relative to the largest logit; float32 rounding is about 1e-6
+ROUNDED_TOLERANCE = 100 * MERGE_TOLERANCE  # for the sum in 16 bits
+PROBED = 17  # positions whose logits are compared: START and 16 tokens
 
 
 def prove(base_name: str | None, adapter: Adapters, merged: Path) -> dict[str, float]:
-    """Compare. Returns: {"difference", "largest", "rounding"}, as merging.MergeCheck explains them.
+    """Compare a merged model with base and adapters.
 
-    Raises: ModelError: the merged model is not base and adapters, and in what.
+    Returns: {"difference", "largest", "rounding"}: the figures of `plan.MergeCheck`.
+    Raises: ModelError: they differ, and in what.
     """
     sums, written = Sums(base_name, adapter), read_base(merged)
     if set(written.weights.shapes) != set(sums.shapes):
@@ -65,9 +66,10 @@ def prove(base_name: str | None, adapter: Adapters, merged: Path) -> dict[str, f
 
 @torch.inference_mode()
 def probe(network: PreTrainedModel, fetch: Tensors, seed: int = 0) -> torch.Tensor:
-    """(2, PROBED, V) float32 logits after seeded clouds, each seen by every word that is asked.
+    """(2, PROBED, V) float32 logits after seeded clouds.
 
-    Args: network: an empty one, whose weights `fetch` gives.
+    Args:
+        network: without weights, which `fetch` gives.
     """
     run_from(network, fetch)
     settings, generator = network.point_settings, torch.Generator().manual_seed(seed)
@@ -75,12 +77,12 @@ def probe(network: PreTrainedModel, fetch: Tensors, seed: int = 0) -> torch.Tens
     words = torch.randint(network.config.vocab_size, (2, PROBED - 1), generator=generator)
     ids = torch.cat((torch.full((2, 1), network.config.bos_token_id), words), dim=1)
     embeds = torch.cat((network.point_encoder(clouds), network.get_input_embeddings()(ids)), dim=1)
-    # of the points' own positions no logits: at 151,936 words they would be as large as many layers
+    # No logits of the points' own positions: at 151,936 tokens they would be as large as many layers.
     return network(inputs_embeds=embeds, use_cache=False, logits_to_keep=PROBED).logits
 
 
 def answer_to(asked: dict) -> dict:
-    """What `merging` asks of a fresh process: `base`, `adapter`, `merged` in; what was seen out, or a `refusal`."""
+    """Answer `plan` in a fresh process: `base`, `adapter`, `merged` in, the figures or a `refusal` out."""
     try:
         return prove(asked["base"], asked["adapter"], Path(asked["merged"]))
     except ModelError as error:

@@ -33,7 +33,7 @@ def log_estimate(config: TrainConfig, longest: int, processes: int) -> Estimate:
         expected.available_bytes / GIB,
         words,
     )
-    if expected.verdict != "fits":
+    if expected.verdict != "enough":
         log.warning("Memory is %s. %s", "short" if expected.verdict == "tight" else "not enough", expected.advice)
     return expected
 

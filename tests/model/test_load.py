@@ -135,7 +135,7 @@ def test_a_pickle_is_refused(saved):
 
 def test_another_architecture_is_named(saved):
     edit_config(saved, model_type="llama")
-    with pytest.raises(ModelError, match="'llama' model; the point encoder fits qwen2 and qwen3"):
+    with pytest.raises(ModelError, match="'llama' model; the point encoder works with qwen2 and qwen3"):
         load_model(saved)
 
 

@@ -124,9 +124,9 @@ def test_the_badge_judges_each_process_by_its_share(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert estimate(config.changed(device="auto"), processes=3).available_bytes == free  # a GPU for each
     seen = []
-    shown = actions.badge(values(), EN, lambda config, n: seen.append(n) or judged("fits")(config, n), 3)
+    shown = actions.badge(values(), EN, lambda config, n: seen.append(n) or judged("enough")(config, n), 3)
     assert "needs about 18.00 GB, 24.00 GB are free (each of 3 processes)" in shown
-    assert "(each of" not in actions.badge(values(), EN, judged("fits"))
+    assert "(each of" not in actions.badge(values(), EN, judged("enough"))
     assert actions.changes(values(), lambda config, n: seen.append(n) or judged("tight")(config, n), 2) == {}
     assert seen == [3, 2]
 
@@ -180,17 +180,19 @@ def judged(verdict, changes=None, advice=None):
     )  # fmt: skip
 
 
-def test_the_badge_says_whether_it_fits_and_the_change_that_helps():
-    assert "fits" in actions.badge(values(), EN, judged("fits"))
-    assert "needs about 18.00 GB, 24.00 GB are free" in actions.badge(values(), EN, judged("fits"))
-    small = judged("will_not_fit", {"use_qlora": True, "lora_r": 8}, "Set use_qlora true.")
-    assert "that much memory: use_qlora false, lora_r 16, lora_alpha 32" in actions.badge(values(), EN, judged("fits"))
+def test_the_badge_says_whether_the_memory_is_enough_and_the_change_that_helps():
+    assert "enough memory" in actions.badge(values(), EN, judged("enough"))
+    assert "needs about 18.00 GB, 24.00 GB are free" in actions.badge(values(), EN, judged("enough"))
+    small = judged("not_enough", {"use_qlora": True, "lora_r": 8}, "Set use_qlora true.")
+    assert "that much memory: use_qlora false, lora_r 16, lora_alpha 32" in actions.badge(
+        values(), EN, judged("enough")
+    )
     assert "set use_qlora true, lora_r 8" in actions.badge(values(), EN, small)
-    assert "放不下" in actions.badge(values(), ZH, small)
+    assert "内存不足" in actions.badge(values(), ZH, small)
     assert actions.changes(values(), small) == {"use_qlora": True, "lora_r": 8}
-    assert "smaller base" in actions.badge(values(), EN, judged("will_not_fit", None, "Take a smaller base."))
+    assert "smaller base" in actions.badge(values(), EN, judged("not_enough", None, "Take a smaller base."))
     with pytest.raises(ConfigError, match="lora_r"):
-        actions.badge(values(lora_r="0"), EN, judged("fits"))
+        actions.badge(values(lora_r="0"), EN, judged("enough"))
 
 
 def test_a_run_is_read_from_its_folder(tmp_path):

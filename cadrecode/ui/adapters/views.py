@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from cadrecode.adapters import AdapterInfo, discover_adapters
-from cadrecode.config import TrainConfig, load_yaml
+from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError
 from cadrecode.jobs import merging
 from cadrecode.runs import Run, State
@@ -63,7 +63,7 @@ def _scores(run: Run) -> str:
 
 def _data(folder: Path) -> str:
     try:
-        path = load_yaml(folder / "config.yaml", TrainConfig).train_data_path
+        path = TrainConfig.load(folder / "config.yaml").train_data_path
     except ConfigError:  # an uploaded adapter without the settings of its run
         return "–"
     return path.removeprefix("invent:") if path.startswith("invent:") else Path(path).name

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cadrecode.config import TrainConfig, load_yaml
+from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError, Message
 from cadrecode.jobs import queue
 from cadrecode.shipped import CONFIGS
@@ -33,7 +33,7 @@ LISTED = 20  # skipped programs that are listed
 
 def preset(name: str) -> TrainConfig:
     """The settings of a preset file. Raises ConfigError as the command line does."""
-    return load_yaml(CONFIGS / PRESETS[name], TrainConfig)
+    return TrainConfig.load(CONFIGS / PRESETS[name])
 
 
 # --- data
@@ -161,20 +161,22 @@ def badge(
     """
     count = whole(processes)
     expected = (judge or _estimate)(TrainConfig.from_values(values, source=Message("form")), count)
-    kind = {"fits": "done", "tight": "tight"}.get(expected.verdict, "failed")
-    needs = words("fit.needs", peak=html.file_size(expected.peak_bytes), room=html.file_size(expected.available_bytes))
+    kind = {"enough": "done", "tight": "tight"}.get(expected.verdict, "failed")
+    needs = words(
+        "memory.needs", peak=html.file_size(expected.peak_bytes), room=html.file_size(expected.available_bytes)
+    )
     if count > 1:
-        needs += f" ({words('fit.each', n=count)})"
-    small = words("fit.trainable", n=f"{expected.trainable:,}", size=html.file_size(expected.adapter_bytes))
-    parts = [f"{words(f'fit.{part}')}: {html.file_size(size)}" for part, size in expected.parts.items()]
-    pill = f'<span class="cr-pill {kind}">{html.escape(words(f"fit.{expected.verdict}"))}</span>'
+        needs += f" ({words('memory.each', n=count)})"
+    small = words("memory.trainable", n=f"{expected.trainable:,}", size=html.file_size(expected.adapter_bytes))
+    parts = [f"{words(f'memory.{part}')}: {html.file_size(size)}" for part, size in expected.parts.items()]
+    pill = f'<span class="cr-pill {kind}">{html.escape(words(f"memory.{expected.verdict}"))}</span>'
     lines = f'<div class="cr-state" role="status">{pill}<span>{html.escape(needs)}</span></div>'
-    lines += html.note(small) + html.more(words("fit.parts"), parts)
+    lines += html.note(small) + html.more(words("memory.parts"), parts)
     advised = ", ".join(f"{name} {fields.typed(value)}" for name, value in expected.recommended.items())
-    lines += html.note(words("fit.recommended", settings=advised))
+    lines += html.note(words("memory.recommended", settings=advised))
     if expected.changes:
         changed = ", ".join(f"{name} {fields.typed(value)}" for name, value in expected.changes.items())
-        return lines + html.warning(words("fit.advice", changes=changed))
+        return lines + html.warning(words("memory.advice", changes=changed))
     return lines + (html.warning(words.said(expected.advice)) if expected.advice else "")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from cadrecode.config import LORA_PRESETS, TrainConfig, load_yaml
+from cadrecode.config import LORA_PRESETS, TrainConfig
 from cadrecode.errors import CadrecodeError, ConfigError
 from cadrecode.invent.draw import FAMILIES
 from cadrecode.ui.draw import html
@@ -96,8 +96,8 @@ def draw(words: Words) -> Form:
     strength = gr.Radio(strengths, value=None, label=words("strength.title"), elem_id="strength")
     name = gr.Textbox(label=words("train.name"), info=words("train.name.info"), max_lines=1, elem_id="run-name")
     settings = _draw_settings(config, words)
-    badge = gr.HTML(html.note(words("fit.waiting")), min_height=76, elem_id="badge")
-    fix = gr.Button(words("fit.fix"), size="sm", visible=False, elem_id="fix")
+    badge = gr.HTML(html.note(words("memory.waiting")), min_height=76, elem_id="badge")
+    fix = gr.Button(words("memory.fix"), size="sm", visible=False, elem_id="fix")
     processes = gr.Number(
         1, precision=0, minimum=1, label=words("train.processes"), info=words("train.processes.info"),
         elem_id="processes",
@@ -207,7 +207,7 @@ def _wire_filling(form: Form, words: Words) -> None:
     filled = [*form.data, form.strength, *form.settings.values()]
 
     def load(file: str) -> dict:
-        return _filled(load_yaml(file, TrainConfig), form)
+        return _filled(TrainConfig.load(file), form)
 
     hear(form.preset.input, lambda key: _filled(actions.preset(key), form), form.preset, filled, words)
     hear(form.import_yaml.upload, load, form.import_yaml, filled, words)
