@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cadrecode.refine import read_programs
 from cadrecode.scoring import Target, build_text, score
+from cadrecode.scoring.programs import read_programs
 from cadrecode.scoring.targets import Shape, load_targets
 
 RESAMPLES = 20_000

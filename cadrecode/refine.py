@@ -5,8 +5,6 @@ The fit sees points alone. Where the true solid is known, the IoU is worked out 
 
 from __future__ import annotations
 
-import gzip
-import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +24,7 @@ from cadrecode.program.edit import to_code, to_raw
 from cadrecode.program.layout import laid_out
 from cadrecode.program.planes import placing
 from cadrecode.scoring import Candidate, Target, build_program, build_text, deviation_of, improve, rank, score
+from cadrecode.scoring.programs import Row, read_programs, skip
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
@@ -210,65 +209,6 @@ def _place(corner: np.ndarray) -> str:
 # --- many programs
 
 
-@dataclass(frozen=True)
-class Row:
-    """A program of a file.
-
-    Args:
-        id: Of its target.
-        code: CODE.
-        line: Where it stands in the file, from 1.
-    """
-
-    id: str
-    code: str
-    line: int
-
-
-def read_programs(path: str | Path) -> tuple[list[Row], list[dict[str, Any]]]:
-    """Rows of {"id": ..., "code": ...}, and the lines that are none, with a reason.
-
-    Args:
-        path: .jsonl, or .jsonl.gz.
-    Raises: DatasetError: no such file, or nothing usable in it.
-    """
-    path = Path(path)
-    rows, skipped = [], []
-    try:
-        opened = gzip.open if path.suffix.lower() == ".gz" else open
-        with opened(path, "rt", encoding="utf-8-sig") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                row = _row(line, number)
-                (rows if isinstance(row, Row) else skipped).append(row)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DatasetError("{path} cannot be read as JSON lines: {error}.", path=path, error=error) from error
-    if not rows:
-        sentences = [Message("{path} holds no programs.", path=path)]
-        if skipped:
-            first = skipped[0]
-            sentences.append(Message("Line {line}: {reason}.", line=first["line"], reason=first["reason"]))
-        sentences.append(Message("Each line needs an `id` and a program under `code`."))
-        raise DatasetError(joined("{first} {second}", sentences))
-    return rows, skipped
-
-
-def _row(line: str, number: int) -> Row | dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        return {
-            "id": None,
-            "line": number,
-            "reason": Message("not JSON: {error}, column {column}", error=error.msg, column=error.colno),
-        }
-    id = str(row["id"]) if isinstance(row, dict) and isinstance(row.get("id"), str | int) else None
-    if id is None or not isinstance(row.get("code"), str):
-        return {"id": id, "line": number, "reason": Message("a row needs an `id` and a text as `code`")}
-    return Row(id, row["code"], number)
-
-
 def refine_all(
     programs: str | Path,
     targets: str | Path,
@@ -283,7 +223,7 @@ def refine_all(
     """Move every program onto points sampled on its target, and measure how near it was and is to the target itself.
 
     Args:
-        programs: See `read_programs`; each in the CODE frame of its target.
+        programs: See `scoring.programs`; each in the CODE frame of its target.
         targets: See `scoring.targets.load_targets`.
         seconds: For each program.
         points: How many the fit sees, without their normals.
@@ -297,31 +237,23 @@ def refine_all(
     rows, skipped = read_programs(programs)
     if limit is not None and limit < len(rows):
         rows = [rows[i] for i in sorted(np.random.default_rng(seed).permutation(len(rows))[:limit])]
-    by_id: dict[str, list[Row]] = {}
-    for row in rows:
-        by_id.setdefault(row.id, []).append(row)
     done: dict[int, dict[str, Any]] = {}
-    for shape in load_targets(targets, ids=by_id.keys()):
-        waiting = by_id.pop(shape.id, None)
-        if waiting is None:  # a second file of the same name
-            skipped.append({"id": shape.id, "line": None, "reason": Message("there is another target of that name")})
+    waiting = rows
+    for shape in load_targets(targets, ids={row.id for row in rows}):
+        chosen, waiting = _split(waiting, shape.id)
+        if not chosen:  # a second file of the same name
+            skipped.append(skip(shape.id, None, Message("there is another target of that name")))
             continue
-        try:
-            prepared = _prepared(shape, points, noise, seed)
-        except (ProgramError, PointCloudError) as error:
-            prepared = Skipped(shape.id, str(error))
-        for row in waiting:
-            if isinstance(prepared, Skipped):
-                skipped.append({"id": row.id, "line": row.line, "reason": prepared.reason})
+        prepared = _prepared(shape, points, noise, seed)
+        for row in chosen:
+            if isinstance(prepared, str):
+                skipped.append(skip(row.id, row.line, prepared))
             else:
                 done[row.line] = _refine_row(row, *prepared, seconds, seed)
             if on_progress:
                 on_progress(len(done), len(rows))
-    missing = [row for waiting in by_id.values() for row in waiting]
-    skipped += [
-        {"id": row.id, "line": row.line, "reason": Message("{source} has no target of that name", source=targets)}
-        for row in missing
-    ]
+    missing = Message("{source} has no target of that name", source=targets)
+    skipped += [skip(row.id, row.line, missing) for row in waiting]
     if not done:
         reasons = [Message("{name}: {reason}", name=entry["id"], reason=entry["reason"]) for entry in skipped[:3]]
         raise DatasetError(
@@ -343,14 +275,22 @@ def refine_all(
     }
 
 
-def _prepared(shape: Shape | Skipped, points: int, noise: float, seed: int) -> tuple[Target, CloudRuler] | Skipped:
-    """The target, and a ruler of points on it, CODE. Raises: ProgramError, PointCloudError: it is no closed solid."""
+def _split(rows: list[Row], id: str) -> tuple[list[Row], list[Row]]:
+    """The rows of a target, and the others."""
+    return [row for row in rows if row.id == id], [row for row in rows if row.id != id]
+
+
+def _prepared(shape: Shape | Skipped, points: int, noise: float, seed: int) -> tuple[Target, CloudRuler] | str:
+    """The target, and a ruler of points on it, CODE; or why it cannot be used."""
     if isinstance(shape, Skipped):
-        return shape
+        return shape.reason
     own_seed = seed_of(shape.id, seed)
-    target = Target.of(shape.id, shape.vertices, shape.faces, seed=own_seed)
     rng = np.random.default_rng(own_seed)
-    sampled, _ = sample_surface(shape.vertices, shape.faces, points, rng)
+    try:
+        target = Target.of(shape.id, shape.vertices, shape.faces, seed=own_seed)
+        sampled, _ = sample_surface(shape.vertices, shape.faces, points, rng)
+    except (ProgramError, PointCloudError) as error:
+        return error.message
     cloud = target.frame.to_code(sampled)
     cloud += noise * MODEL_SIDE * CODE_PER_MODEL * rng.standard_normal(cloud.shape)
     return target, ruler_for(cloud, seed=own_seed)

@@ -73,7 +73,7 @@ def load_targets(
         try:
             yield Shape(file.stem, *read_mesh(file))
         except (PointCloudError, KernelError) as error:
-            yield Skipped(file.stem, str(error))
+            yield Skipped(file.stem, error.message)
 
 
 def _draw(items: Sequence, limit: int | None, seed: int) -> list:
