@@ -79,7 +79,7 @@ def test_many_programs_give_rows_and_means_and_a_code_of_zero(scan, capsys):
     vertices, faces = mesh_of(build(parse(CENTRED)))
     np.savez(scan / "t.npz", a_v=vertices, a_f=faces, open_v=vertices, open_f=faces[1:])
     rows = [{"id": "a", "code": GUESS_CENTRED}, {"id": "open", "code": CENTRED}, {"id": "gone", "code": CENTRED}]
-    rows.append({"id": "a", "code": "import cadquery as cq\nr=cq.Workplane('XY').sphere(3)"})
+    rows.append({"id": "a", "code": "import cadquery as cq\nr=cq.Workplane('XY').text('3', 3, 3)"})
     (scan / "p.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out = scan / "deep" / "out.json"
     arguments = ["fit", "--programs", str(scan / "p.jsonl"), "--targets", str(scan / "t.npz"), "--json", str(out)]
@@ -87,7 +87,7 @@ def test_many_programs_give_rows_and_means_and_a_code_of_zero(scan, capsys):
     report = json.loads(out.read_text())
     assert [row["id"] for row in report["rows"]] == ["a", "a"]
     assert report["rows"][0]["iou_after"] > 0.99 > report["rows"][0]["iou_before"]
-    assert "sphere" in report["rows"][1]["error"]
+    assert "`text`" in report["rows"][1]["error"]
     assert {one["id"] for one in report["skipped"]} == {"open", "gone"}
     said = capsys.readouterr().out
     assert "2 fitted or failed, 1 of them with an error, 2 skipped" in said
