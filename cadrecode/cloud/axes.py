@@ -248,7 +248,15 @@ def _faces_along(axis: np.ndarray, points: np.ndarray, normals: np.ndarray, blur
             yield scatter
 
 
-def _plane(points, left, normal, level: float, blur: float, widths: tuple[float, ...], fewest: float) -> np.ndarray:
+def _plane(
+    points: np.ndarray,
+    left: np.ndarray,
+    normal: np.ndarray,
+    level: float,
+    blur: float,
+    widths: tuple[float, ...],
+    fewest: float,
+) -> np.ndarray:
     """(N,) bool: points of a plane that is fitted to the points within ever smaller distances."""
     inside = np.zeros(len(points), bool)
     for width in widths:

@@ -117,7 +117,9 @@ def _centres(radii: np.ndarray, wall: np.ndarray, on: np.ndarray) -> np.ndarray:
     return np.array([np.median(wall_radii) if len(wall_radii) else 0.0 for wall_radii in of_walls])
 
 
-def _miss(points, normals, direction, centre) -> tuple[np.ndarray, np.ndarray]:
+def _miss(
+    points: np.ndarray, normals: np.ndarray, direction: np.ndarray, centre: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The sine between each normal and the plane of its point and the axis, (N,); and how the turn moves the points."""
     motion = np.cross(direction, points - centre)
     radius = np.linalg.norm(motion, axis=1)
@@ -125,7 +127,7 @@ def _miss(points, normals, direction, centre) -> tuple[np.ndarray, np.ndarray]:
     return sine, motion
 
 
-def _fitted(points, normals, weights) -> tuple[np.ndarray, np.ndarray, float]:
+def _fitted(points: np.ndarray, normals: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """The turn that moves the surface least: its direction, a point of its axis, and how clear it is: the ratio of the
     motion of the next best turn to its own. Minimises sum w (m . d + n . v)^2 over unit d and v = -d x c; m = p x n.
     """

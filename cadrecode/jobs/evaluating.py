@@ -113,7 +113,14 @@ def work(run: Run, *, load: Loader | None = None, generate: Callable[..., list[s
     run.set_status(State.DONE if is_complete(run) else State.STOPPED)
 
 
-def _score_model(run: Run, config: EvaluationConfig, model: str, earlier: list[dict], load, generate) -> bool:
+def _score_model(
+    run: Run,
+    config: EvaluationConfig,
+    model: str,
+    earlier: list[dict],
+    load: Loader | None,
+    generate: Callable[..., list[str]] | None,
+) -> bool:
     """Whether the model has scored all parts; False where it was stopped."""
     from cadrecode.evaluation import evaluate
     from cadrecode.kernel import shared_sandbox

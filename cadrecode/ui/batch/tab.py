@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import gradio as gr
 
 from cadrecode.config import UNITS, ReconstructConfig
 from cadrecode.errors import Message
 from cadrecode.ui import events, models
-from cadrecode.ui.background import Progress, Result, follow
+from cadrecode.ui.background import OnProgress, Progress, Result, follow
 from cadrecode.ui.batch import actions as batching
 from cadrecode.ui.batch.actions import Row
 from cadrecode.ui.draw import html
@@ -85,7 +86,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
     hear(folder.upload, lambda files: files, folder, uploads, words)
 
-    def run(request: gr.Request, uploads, *values) -> Iterator:
+    def run(request: gr.Request, uploads: list[str] | None, *values: Any) -> Iterator:
         visitor = f"batch {request.session_hash}"
         busy = (gr.update(interactive=False), gr.update(interactive=True), gr.skip())
         rested = (gr.update(interactive=True), gr.update(interactive=False))
@@ -93,7 +94,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         folder = services.folder_for("batch", visitor, uuid.uuid4().hex)
         rows: list[Row] = []
 
-        def work(report):
+        def work(report: OnProgress):
             for now in batching.rebuild_all(job, services, words, report, stop.is_set):
                 rows[:] = now
                 report("loading", 0, 1)

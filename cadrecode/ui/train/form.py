@@ -180,7 +180,7 @@ def wire(form: Form, chosen: gr.State, services: Services, words: Words, tab: gr
     _wire_judging(form, services, words, tab)
     read = partial(entered, form)
 
-    def export(*values):
+    def export(*values: Any):
         now = read(*values)
         return actions.settings_file(now.values, now.name)
 
@@ -190,12 +190,12 @@ def wire(form: Form, chosen: gr.State, services: Services, words: Words, tab: gr
 
     drawn = gr.State(0)
 
-    def draw_parts(count, *data):
+    def draw_parts(count: int, *data: Any):
         return count + 1, actions.preview(actions.data_path(*data), count, words)
 
     hear(form.draw.click, draw_parts, [drawn, *form.data], [drawn, form.preview], words)
 
-    def start(*values):
+    def start(*values: Any):
         now = read(*values)
         return actions.start(now.values, services.runs_dir, now.name, now.processes)
 
@@ -225,7 +225,7 @@ def _wire_judging(form: Form, services: Services, words: Words, tab: gr.Tab) -> 
     """What follows every change, and the first look at the tab: the command, and whether the memory suffices."""
     changed = partial(gr.on, [tab.select, *(widget.change for widget in form.inputs)])
 
-    def show_command(*values):
+    def show_command(*values: Any):
         try:
             now = entered(form, *values)
             command = actions.command(now.values, now.preset, services.runs_dir, now.name, now.processes)
@@ -233,7 +233,7 @@ def _wire_judging(form: Form, services: Services, words: Words, tab: gr.Tab) -> 
             return html.warning(words.said(error.described))
         return html.command(command, words)
 
-    def show_badge(*values):
+    def show_badge(*values: Any):
         try:
             now = entered(form, *values)
             changes = actions.changes(now.values, processes=now.processes)
@@ -244,7 +244,7 @@ def _wire_judging(form: Form, services: Services, words: Words, tab: gr.Tab) -> 
     hear(changed, show_command, form.inputs, form.command, words, trigger_mode="always_last")
     hear(changed, show_badge, form.inputs, [form.badge, form.fix], words, trigger_mode="always_last")
 
-    def fix(*values):
+    def fix(*values: Any):
         now = entered(form, *values)
         changes = actions.changes(now.values, processes=now.processes)
         return {form.settings[name]: value if isinstance(value, bool) else fields.as_text(value)

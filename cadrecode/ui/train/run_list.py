@@ -158,7 +158,7 @@ def wire(shown: Shown, services: Services, words: Words, page: gr.Blocks) -> Cal
         chosen = now.view.name if now.view else None
         return {seen: now, shown.chosen: chosen, **_updates(now, old, shown, services, words)}
 
-    def follow(event):
+    def follow(event: gr.events.Dependency):
         inputs = [shown.chosen, shown.compare]
         return hear(event, lambda name, compared: refresh(name, compared, None), inputs, outputs, words)
 
