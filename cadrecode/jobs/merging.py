@@ -38,7 +38,7 @@ def work(run: Run) -> None:
     from cadrecode.merging.merge import merge
 
     def show(stage: str, share: float) -> None:
-        if stage != State.DONE:  # that is said with the figures, below
+        if stage != State.DONE:  # the last status, below, has the figures
             run.set_status(State(stage), step=STEPS.index(State(stage)) + 1)
 
     config = MergeConfig.load(run.folder / "config.yaml")

@@ -15,7 +15,7 @@ def browser_state(key: str) -> gr.BrowserState:
     return gr.BrowserState(None, storage_key=f"cadrecode_{key}", secret=NO_SECRET)
 
 
-def remember(kept: gr.BrowserState, widgets: dict[str, gr.components.Component]) -> None:
+def remember(memory: gr.BrowserState, widgets: dict[str, gr.components.Component]) -> None:
     """Keep the values of widgets in the browser, as {name: value}; None as long as a person has changed nothing.
 
     (It listens to `input`, because a page that opens fires `change` for some widgets before their values are put back.)
@@ -23,9 +23,9 @@ def remember(kept: gr.BrowserState, widgets: dict[str, gr.components.Component])
     named = f"(...values) => Object.fromEntries({json.dumps(list(widgets))}.map((name, i) => [name, values[i]]))"
     inputs = [widget.input for widget in widgets.values()]
     options = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
-    gr.on(inputs, None, [*widgets.values()], kept, js=named, **options)
+    gr.on(inputs, None, [*widgets.values()], memory, js=named, **options)
 
 
-def again(kept: dict[str, Any] | None, widgets: dict[str, gr.components.Component]) -> list:
-    """Updates that put kept values back. Widgets that an earlier version of the form did not have stay as they are."""
-    return [(kept or {}).get(name, gr.skip()) for name in widgets]
+def put_back(memory: dict[str, Any] | None, widgets: dict[str, gr.components.Component]) -> list:
+    """Updates that put values back. Widgets that an earlier version of the form did not have stay as they are."""
+    return [(memory or {}).get(name, gr.skip()) for name in widgets]

@@ -55,7 +55,7 @@ def build_app(services: Services) -> gr.Blocks:
 
 def _page(services: Services, words: Words, app: gr.Blocks) -> None:
     gr.HTML(_head(words))
-    kept = browser_state("train")
+    memory = browser_state("train")
     with gr.Tabs(elem_id="tabs") as tabs:
         with gr.Tab(words("tab.reconstruct"), id="reconstruct") as tab:
             guide.tour(words)
@@ -66,7 +66,7 @@ def _page(services: Services, words: Words, app: gr.Blocks) -> None:
             batch.build(services, words, app, tab)
         with gr.Tab(words("tab.train"), id="train", elem_id="tab-train") as training:
             guide.about(words, "train")
-            train.build(services, words, app, training, kept)
+            train.build(services, words, app, training, memory)
         with gr.Tab(words("tab.evaluate"), id="evaluate", elem_id="tab-evaluate") as evaluating:
             guide.about(words, "evaluate")
             evaluate.build(services, words, app, evaluating)

@@ -89,10 +89,10 @@ def _message(error: Exception, words: Words) -> gr.Error:
         return error
     if not isinstance(error, CadrecodeError):
         log.error("A handler failed", exc_info=error)
-    return gr.Error(told(error, words), title=words("error.title"), duration=12, print_exception=False)
+    return gr.Error(error_text(error, words), title=words("error.title"), duration=12, print_exception=False)
 
 
-def told(error: Exception, words: Words) -> str:
+def error_text(error: Exception, words: Words) -> str:
     """The text for an error: the message of an error of ours, the kind of any other."""
     return (
         words.said(str(error))

@@ -97,7 +97,7 @@ def test_meshes_and_zips_of_them_become_targets(services, tmp_path, typist):
     assert sorted(row["id"] for row in results.reports[0][1]["shapes"]) == ["one", "two"]
     assert "Of meshes to upload" in views.settings_line(results.settings, EN)
     (tmp_path / "note.txt").write_text("words")
-    with pytest.raises(DatasetError, match="is no mesh"):
+    with pytest.raises(DatasetError, match="is not a mesh"):
         actions.targets_of(actions.UPLOAD, "plates", [str(tmp_path / "note.txt")], None, tmp_path)
 
 

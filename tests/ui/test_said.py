@@ -13,7 +13,7 @@ from cadrecode.model.load import read_base
 from cadrecode.program import parse
 from cadrecode.runs import Run, State
 from cadrecode.scoring.candidate import build_text
-from cadrecode.ui.events import told
+from cadrecode.ui.events import error_text as text_of
 from cadrecode.ui.reconstruct import describe
 from cadrecode.ui.words.catalogue import MO_FILE, in_chinese
 from cadrecode.ui.words.text import Words
@@ -50,19 +50,21 @@ def test_a_bad_file_is_told_in_chinese(tmp_path):
     scan = tmp_path / "scan.ply"
     scan.write_bytes(b"PK\x03\x04 and so on")
     error = raised(read_cloud, scan)
-    assert told(error, Words("zh")) == "scan.ply 应为 PLY 文件，内容却是 zip 压缩包。请重新下载或导出文件本身。"
-    assert told(error, Words("en")) == str(error)
+    assert text_of(error, Words("zh")) == "scan.ply 应为 PLY 文件，内容却是 zip 压缩包。请重新下载或导出文件本身。"
+    assert text_of(error, Words("en")) == str(error)
     short = tmp_path / "part.xyz"
     short.write_text("1 2 3\n4 5\n")
-    assert told(raised(read_cloud, short), Words("zh")) == (
+    assert text_of(raised(read_cloud, short), Words("zh")) == (
         "part.xyz 第 2 行有 2 列，需要 3 列。这是最后一行：文件可能不完整。"
     )
-    assert told(raised(read_cloud, tmp_path / "scam.ply"), Words("zh")).endswith("scam.ply 不存在。是否指 scan.ply？")
+    assert text_of(raised(read_cloud, tmp_path / "scam.ply"), Words("zh")).endswith(
+        "scam.ply 不存在。是否指 scan.ply？"
+    )
 
 
 def test_wrong_settings_are_told_in_chinese():
     wrong = {"lora_r": "x", "max_steps": 0, "mixed_precision": "fp8", "lora_rank": 4}
-    lines = told(raised(TrainConfig.from_values, wrong, Message("form")), Words("zh")).split("\n")
+    lines = text_of(raised(TrainConfig.from_values, wrong, Message("form")), Words("zh")).split("\n")
     assert set(lines) == {
         "表单：未知的设置 'lora_rank'。是否指 'lora_r'？",
         "表单：lora_r 应为整数，而不是 'x'。",
@@ -70,16 +72,16 @@ def test_wrong_settings_are_told_in_chinese():
         "表单：mixed_precision 应为 'bf16'、'fp16' 或 'no'，而不是 'fp8'。",
     }
     together = {"merge_final_only": True, "auto_merge_final": False}
-    assert told(raised(TrainConfig.from_values, together, Message("form")), Words("zh")).startswith(
+    assert text_of(raised(TrainConfig.from_values, together, Message("form")), Words("zh")).startswith(
         "表单：merge_final_only 要求结束时合并"
     )
 
 
 def test_models_and_data_are_told_in_chinese(tmp_path):
-    assert told(raised(read_base, str(tmp_path)), Words("zh")).endswith("没有 config.json，不是模型文件夹。")
+    assert text_of(raised(read_base, str(tmp_path)), Words("zh")).endswith("没有 config.json，不是模型文件夹。")
     (tmp_path / "a.py").write_text("r = 1")
-    assert told(raised(load_programs, tmp_path), Words("zh")).split("\n")[0] == f"{tmp_path} 的 1 个程序都不可用。"
-    assert told(ValueError("of ours"), Words("zh")).startswith("发生了意外错误（ValueError）")
+    assert text_of(raised(load_programs, tmp_path), Words("zh")).split("\n")[0] == f"{tmp_path} 的 1 个程序都不可用。"
+    assert text_of(ValueError("of ours"), Words("zh")).startswith("发生了意外错误（ValueError）")
 
 
 def test_a_fault_of_a_program_keeps_its_place():

@@ -13,7 +13,7 @@ from cadrecode.ui import models
 from cadrecode.ui.adapters import actions, views
 from cadrecode.ui.draw import confirm, html
 from cadrecode.ui.draw.table import PICK
-from cadrecode.ui.events import hear, told
+from cadrecode.ui.events import error_text, hear
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
@@ -38,7 +38,7 @@ class Shown:
     pack_merged: gr.Button
     take: gr.UploadButton
     remove: gr.Button
-    remove_asked: tuple
+    remove_question: tuple
     progress: gr.HTML
     files: gr.File
 
@@ -73,12 +73,12 @@ def _draw(words: Words) -> Shown:
         pack_merged = gr.Button(words("adapters.pack_merged"), elem_id="pack-merged", **off)
         take = gr.UploadButton(words("adapters.import"), file_types=[".zip"], elem_id="import-adapter", **small)
         remove = gr.Button(words("adapters.delete"), variant="stop", elem_id="adapter-delete", **off)
-    asked = confirm.asking(words("adapters.sure"), words("adapters.delete.yes"), "adapter-delete-yes", words)
+    question = confirm.asking(words("adapters.sure"), words("adapters.delete.yes"), "adapter-delete-yes", words)
     progress = gr.HTML(html.idle(), min_height=44, elem_id="merge-progress")
     files = gr.File(label=words("adapters.file"), interactive=False, visible=False, elem_id="adapter-file")
     return Shown(
         chosen, followed, cards, status, nothing, to_train, picked, use, back, merge, pack, pack_merged, take, remove,
-        asked, progress, files,
+        question, progress, files,
     )  # fmt: skip
 
 
@@ -187,12 +187,12 @@ def _wire_files(shown: Shown, look: Callable, services: Services, words: Words) 
         try:
             name = actions.take_in(path, services)
         except Exception as error:
-            yield gr.skip(), html.bad(told(error, words))
+            yield gr.skip(), html.bad(error_text(error, words))
             raise
         yield name, html.idle(words("adapters.imported", name=name))
 
     look(hear(shown.take.upload, take_in, shown.take, [shown.chosen, shown.progress], words).success)
     removed = confirm.ask_first(
-        shown.remove, shown.remove_asked, lambda name: actions.delete(name, services), shown.chosen, words
+        shown.remove, shown.remove_question, lambda name: actions.delete(name, services), shown.chosen, words
     )
     look(removed.success)

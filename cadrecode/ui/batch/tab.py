@@ -17,7 +17,7 @@ from cadrecode.ui.batch import actions as batching
 from cadrecode.ui.batch.actions import Row
 from cadrecode.ui.draw import html
 from cadrecode.ui.draw.table import empty_table, rows_html
-from cadrecode.ui.events import told
+from cadrecode.ui.events import error_text
 from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
@@ -112,7 +112,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                     else:
                         yield shown, "", _progress(rows, item, len(job.scans), words), *busy
             except Exception as error:
-                yield gr.skip(), gr.skip(), html.bad(told(error, words)), *rested, gr.skip()
+                yield gr.skip(), gr.skip(), html.bad(error_text(error, words)), *rested, gr.skip()
                 raise
 
     outputs = [table, empty, progress, go, cancel, result]

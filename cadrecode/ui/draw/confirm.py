@@ -21,9 +21,11 @@ def asking(question: str, yes: str, elem_id: str, words: Words) -> tuple[gr.Row,
     return row, agree, refuse
 
 
-def ask_first(button: gr.Button, asked: tuple[gr.Row, gr.Button, gr.Button], act: Callable, inputs: Any, words: Words):
+def ask_first(
+    button: gr.Button, question: tuple[gr.Row, gr.Button, gr.Button], act: Callable, inputs: Any, words: Words
+):
     """Wire it: the button shows the question, and Yes acts. Returns the event of acting."""
-    row, agree, refuse = asked
+    row, agree, refuse = question
     hear(button.click, lambda: gr.update(visible=True), None, row, words)
     for answer in (agree, refuse):
         hear(answer.click, lambda: gr.update(visible=False), None, row, words)

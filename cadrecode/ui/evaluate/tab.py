@@ -11,7 +11,7 @@ from cadrecode.ui.draw import figures, html
 from cadrecode.ui.draw.table import empty_table, rows_html
 from cadrecode.ui.evaluate import actions, views
 from cadrecode.ui.evaluate.actions import INVENTED, OWN, SUFFIXES, UPLOAD
-from cadrecode.ui.events import hear, told
+from cadrecode.ui.events import error_text, hear
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
@@ -190,7 +190,7 @@ def _wire_scores(form: Form, shown: Shown, services: Services, words: Words, tab
                 fit_seconds=fit_seconds,
             )  # fmt: skip
         except Exception as error:
-            yield html.bad(told(error, words))
+            yield html.bad(error_text(error, words))
             raise
 
     for event in (

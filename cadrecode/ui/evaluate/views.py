@@ -102,7 +102,7 @@ def cut_off(run: Run, words: Words) -> str:
 
 
 def latest_results(services: Services) -> Results | None:
-    """What the latest evaluation has scored; that of the one before where it failed at once. None: nothing yet."""
+    """The results of the latest evaluation that has scored anything; None where there is none."""
     for run in queue.list_runs(services.runs_dir, Kind.EVALUATION):
         if any(evaluating.read_scores(run)):
             return results(run)
@@ -183,7 +183,7 @@ def shown_targets(reports: Sequence[ModelReport]) -> Meshes:
     wanted = {row["id"] for _, _, _, rows_shown in _picked(reports) for row in rows_shown}
     try:
         shapes = load_targets(reports[0][1]["targets"], ids=wanted) if wanted else ()
-        return {one.id: (one.vertices, one.faces) for one in shapes if isinstance(one, Shape)}
+        return {shape.id: (shape.vertices, shape.faces) for shape in shapes if isinstance(shape, Shape)}
     except DatasetError:  # the parts were deleted since; the figures stand
         return {}
 

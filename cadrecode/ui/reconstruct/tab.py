@@ -15,9 +15,9 @@ from cadrecode.errors import Message, ProgramError
 from cadrecode.part import Part
 from cadrecode.ui import events, models
 from cadrecode.ui.background import OnProgress, Result, follow
-from cadrecode.ui.browser import again, browser_state, remember
+from cadrecode.ui.browser import browser_state, put_back, remember
 from cadrecode.ui.draw import html
-from cadrecode.ui.events import told
+from cadrecode.ui.events import error_text
 from cadrecode.ui.reconstruct import actions, describe, dimensions, link, samples, views
 from cadrecode.ui.reconstruct.files import KINDS, write_files
 from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider
@@ -259,7 +259,7 @@ def _wire_opening(screen: Screen, page: gr.Blocks, tab: gr.Tab) -> None:
         hear(event, offer_models, None, [asked.base, asked.adapter], words)
     kept = browser_state("options")
     remember(kept, asked.options)
-    hear(page.load, lambda values: again(values, asked.options), kept, list(asked.options.values()), words)
+    hear(page.load, lambda values: put_back(values, asked.options), kept, list(asked.options.values()), words)
 
 
 def _wire_cloud(screen: Screen) -> None:
@@ -302,7 +302,7 @@ def _wire_rebuild(screen: Screen) -> None:
                     else:
                         yield gr.skip(), views.stage_words(item, words), *busy
             except Exception as error:
-                yield gr.skip(), html.bad(told(error, words)), *rested
+                yield gr.skip(), html.bad(error_text(error, words)), *rested
                 raise
 
     def cancel(request: gr.Request) -> None:
@@ -359,7 +359,7 @@ def _wire_sliders(screen: Screen) -> None:
         try:
             after = dimensions.moved(now, base, dict(zip(names, values)))
         except ProgramError as error:
-            return now, gr.skip(), gr.skip(), gr.skip(), html.bad(told(error, words))
+            return now, gr.skip(), gr.skip(), gr.skip(), html.bad(error_text(error, words))
         return after, *screen.draw(after, mode)
 
     def make(base: Part | None, unit: str) -> None:

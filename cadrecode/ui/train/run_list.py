@@ -34,8 +34,8 @@ class Shown:
     resume: gr.Button
     kill: gr.Button
     delete: gr.Button
-    kill_asked: tuple
-    delete_asked: tuple
+    kill_question: tuple
+    delete_question: tuple
     film: gr.HTML
     losses: gr.Plot
     quality: gr.Plot
@@ -61,8 +61,8 @@ def draw(words: Words) -> Shown:
             resume = gr.Button(words("train.resume"), elem_id="resume", **small)
             kill = gr.Button(words("train.kill"), variant="stop", elem_id="kill", **small)
             delete = gr.Button(words("train.delete"), variant="stop", elem_id="delete", **small)
-        kill_asked = confirm.asking(words("train.kill.sure"), words("train.kill.yes"), "kill-yes", words)
-        delete_asked = confirm.asking(words("train.delete.sure"), words("train.delete.yes"), "delete-yes", words)
+        kill_question = confirm.asking(words("train.kill.sure"), words("train.kill.yes"), "kill-yes", words)
+        delete_question = confirm.asking(words("train.delete.sure"), words("train.delete.yes"), "delete-yes", words)
         film = gr.HTML(elem_id="film", padding=False)
         losses = gr.Plot(label=words("train.curve"), elem_id="loss")
         with gr.Row():
@@ -75,8 +75,8 @@ def draw(words: Words) -> Shown:
         differences = gr.HTML(elem_id="differences", padding=False)
         log = gr.HTML(html.log("", words), label=words("train.log"), show_label=True, container=True, elem_id="log")
     return Shown(
-        gr.State(None), table, status, details, stop, resume, kill, delete, kill_asked, delete_asked, film, losses,
-        quality, rate, compare, differences, log,
+        gr.State(None), table, status, details, stop, resume, kill, delete, kill_question, delete_question, film,
+        losses, quality, rate, compare, differences, log,
     )  # fmt: skip
 
 
@@ -184,6 +184,6 @@ def wire(shown: Shown, services: Services, words: Words, page: gr.Blocks) -> Cal
 
     follow(hear(shown.stop.click, acting(queue.stop), shown.chosen, None, words).success)
     follow(hear(shown.resume.click, acting(queue.resume), shown.chosen, None, words).success)
-    follow(confirm.ask_first(shown.kill, shown.kill_asked, acting(queue.kill), shown.chosen, words).success)
-    follow(confirm.ask_first(shown.delete, shown.delete_asked, acting(delete), shown.chosen, words).success)
+    follow(confirm.ask_first(shown.kill, shown.kill_question, acting(queue.kill), shown.chosen, words).success)
+    follow(confirm.ask_first(shown.delete, shown.delete_question, acting(delete), shown.chosen, words).success)
     return follow

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import gradio as gr
 
-from cadrecode.ui.browser import again, remember
+from cadrecode.ui.browser import put_back, remember
 from cadrecode.ui.events import hear
 from cadrecode.ui.services import Services
 from cadrecode.ui.train import form, run_list
 from cadrecode.ui.words.text import Words
 
 
-def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab, kept: gr.BrowserState) -> None:
+def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab, memory: gr.BrowserState) -> None:
     """Lay the tab out and wire it.
 
-    Args: kept: What a person has set in the form; see `browser.remember`.
+    Args: memory: What a person has set in the form; see `browser.remember`.
     """
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
@@ -23,5 +23,5 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab, kept: 
             shown = run_list.draw(words)
     follow = run_list.wire(shown, services, words, page)
     follow(form.wire(widgets, shown.chosen, services, words, tab).success)
-    remember(kept, widgets.named)
-    hear(page.load, lambda values: again(values, widgets.named), kept, widgets.inputs, words)
+    remember(memory, widgets.named)
+    hear(page.load, lambda values: put_back(values, widgets.named), memory, widgets.inputs, words)
