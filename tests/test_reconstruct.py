@@ -26,7 +26,9 @@ PLATE = (
 )
 BLOCK = HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,40)"
 HALF = HEAD + "r=w0.workplane(offset=0/2).moveTo(-50,0).box(100,100,40)"
-FILLETED = HEAD + "r=w0.box(200,100,40).edges('|Z').fillet(10)"
+LOFTED = (
+    HEAD + "r=w0.workplane(offset=-20).rect(200,100).workplane(offset=40).rect(180,80).loft()"
+)  # outside of the language
 BROKEN = "import cadquery as cq\nr=cq.Workplane('XY'"
 
 MODEL = SimpleNamespace(point_settings=SimpleNamespace(n_points=64, columns=3))
@@ -263,7 +265,7 @@ def test_the_coloured_cloud_is_the_cloud_with_signed_distances(cloud, tmp_path):
 
 
 def test_text_outside_of_the_language_is_scaled_and_moved_as_a_whole(cloud, sandbox):
-    result = rebuilt(cloud, candidates=1, generate=answers(FILLETED), sandbox=sandbox)
+    result = rebuilt(cloud, candidates=1, generate=answers(LOFTED), sandbox=sandbox)
     assert result.best.tree is None
     assert result.passed_over == ()
     execution = sandbox.run(result.best.program)
@@ -322,7 +324,7 @@ def test_a_noisy_part_that_stands_askew_is_fitted_in_its_own_axes():
 
 def test_text_outside_of_the_language_is_turned_too(sandbox):
     cloud, _ = askew(PLATE)
-    result = rebuilt(cloud, candidates=1, generate=answers(FILLETED), sandbox=sandbox)
+    result = rebuilt(cloud, candidates=1, generate=answers(LOFTED), sandbox=sandbox)
     execution = sandbox.run(result.best.program)
     low, high = np.array(execution.bounding_box).reshape(2, 3)
     np.testing.assert_allclose([low, high], [cloud.points.min(0), cloud.points.max(0)], atol=8 * SCALE)

@@ -54,12 +54,12 @@ def test_one_program_is_fitted_in_place_and_written_with_all_its_files(scan, cap
     ("program", "words"),
     [
         ("nowhere.py", "nowhere.py cannot be read"),
-        ("fillet.py", "fillet.py: `edges` is not in the language"),
+        ("text.py", "text.py: `text` is not in the language"),
         ("centred.py", "use --frame code"),
     ],
 )
 def test_a_program_that_cannot_be_fitted_is_told_in_words(scan, capsys, program, words):
-    (scan / "fillet.py").write_text("import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3).edges().fillet(1)")
+    (scan / "text.py").write_text("import cadquery as cq\nr=cq.Workplane('XY').text('A', 3, 1)")
     (scan / "centred.py").write_text(GUESS_CENTRED)
     assert one(scan, program=program) == 2
     said = capsys.readouterr().err

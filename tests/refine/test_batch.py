@@ -18,7 +18,7 @@ from cadrecode.scoring.targets import seed_of
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
 BLOCK = HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,40)"
 OFF = HEAD + "r=w0.workplane(offset=0/2).moveTo(3,0).box(190,104,44)"
-FILLETED = HEAD + "r=w0.box(200,100,40).edges('|Z').fillet(10)"
+LOFTED = HEAD + "r=w0.workplane(offset=-20).rect(200,100).workplane(offset=40).rect(180,80).loft()"
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_row_is_what_the_fit_alone_makes_of_it(folder):
 def test_nothing_stops_and_every_failure_is_listed_with_its_reason(folder):
     path = programs(
         folder,
-        {"id": "a", "code": FILLETED},
+        {"id": "a", "code": LOFTED},
         {"id": "a", "code": "r = ("},
         {"id": "a", "code": HEAD + "r=w0.box(1,1,1).cut(w0.box(2,2,2))"},
         {"id": "open", "code": BLOCK},
@@ -108,7 +108,7 @@ def test_nothing_stops_and_every_failure_is_listed_with_its_reason(folder):
     assert "empty" in errors[2]
     assert errors[3] == ""
     assert all(row["iou_after"] == 0 and row["distance_after"] is None for row in report["rows"][:3])
-    assert report["rows"][0]["code"] == FILLETED
+    assert report["rows"][0]["code"] == LOFTED
     assert report["mean_iou_after_valid"] == pytest.approx(1, abs=1e-3)
     assert report["mean_iou_after"] == pytest.approx(0.25, abs=1e-3)
 

@@ -94,7 +94,7 @@ def test_a_program_that_may_be_in_the_models_units_is_fitted_with_a_warning(plat
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (HEAD + "r=cq.Workplane('XY').box(1,2,3).edges().fillet(1)", r"line 2, column \d+: P\.py: .*`edges`"),
+        (HEAD + "r=cq.Workplane('XY').text('A', 3, 1)", r"line 2, column \d+: P\.py: .*`text`"),
         ("r = (", r"P\.py"),
         ("", r"P\.py"),
         (HEAD + "r=cq.Workplane('XY').box(1,2,3).cut(cq.Workplane('XY').box(5,5,5))", r"P\.py makes no solid"),

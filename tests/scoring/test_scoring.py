@@ -25,7 +25,9 @@ HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
 BLOCK = HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,40)"
 HALF_BLOCK = HEAD + "r=w0.workplane(offset=0/2).moveTo(-50,0).box(100,100,40)"
 PLATE = HEAD + "r=w0.sketch().rect(200,100).push([(60,0)]).circle(20,mode='s').finalize().extrude(20,both=True)"
-FILLETED = HEAD + "r=w0.box(200,100,40).edges('|Z').fillet(10)"
+LOFTED = (
+    HEAD + "r=w0.workplane(offset=-20).rect(200,100).workplane(offset=40).rect(180,80).loft()"
+)  # outside of the language
 
 
 def mesh(text):
@@ -57,7 +59,7 @@ def test_chamfer_is_both_mean_squares_times_a_thousand():
         ("import cadquery as cq\nr=cq.Workplane('XY'", Outcome.SYNTAX, "line 2"),
         ("r\0", Outcome.SYNTAX, ""),
         (HEAD + "r=w0.sketch().rect(10,10).rect(20,20,mode='s').finalize().extrude(5)", Outcome.EMPTY, "no area"),
-        (FILLETED, OUTSIDE, "line 3"),
+        (LOFTED, OUTSIDE, "line 3"),
         ("q=1", OUTSIDE, ""),
     ],
 )
@@ -86,10 +88,10 @@ def sandbox():
 
 
 def test_text_outside_of_the_language_is_built_by_opencascade(sandbox):
-    built = build_text(FILLETED, sandbox)
+    built = build_text(LOFTED, sandbox)
     assert built.outcome == Outcome.OK
-    assert built.solid.volume() == pytest.approx((200 * 100 - (4 - np.pi) * 100) * 40, rel=1e-3)
-    assert 0.98 < score(FILLETED, Target.of("block", *mesh(BLOCK)), sandbox).iou < 1
+    assert built.solid.volume() == pytest.approx(40 / 6 * (200 * 100 + 4 * 190 * 90 + 180 * 80), rel=1e-3)
+    assert 0.8 < score(LOFTED, Target.of("block", *mesh(BLOCK)), sandbox).iou < 1
 
 
 @pytest.mark.parametrize(
