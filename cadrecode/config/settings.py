@@ -27,11 +27,11 @@ from pydantic import (
 from cadrecode import shipped
 from cadrecode.errors import ConfigError, Message, foreign, joined
 
-Contradiction = tuple[tuple[str, ...], str]  # the settings that are at odds, and why in words
+Contradiction = tuple[tuple[str, ...], str]  # the settings that exclude each other, and the reason
 
 
 def _empty_is_none(value: Any) -> Any:
-    """A form or a command line has no other way to say "nothing"."""
+    """A form and a command line have no other way to give no value."""
     return None if isinstance(value, str) and value.strip().lower() in ("", "none", "null") else value
 
 
@@ -77,7 +77,7 @@ class Settings(BaseModel):
     def load(cls, path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Self:
         """Read a YAML file and lay the command line's `overrides` over it; without a path, over the defaults.
 
-        Raises: ConfigError: no such file, not YAML, or settings that are unknown, impossible or at odds; all at once.
+        Raises: ConfigError: no such file, not YAML, or settings that are unknown, impossible or contradictory.
         """
         values = read_yaml(path) if path is not None else {}
         source = str(path) if path is not None else "settings"
@@ -93,7 +93,7 @@ class Settings(BaseModel):
 
     @classmethod
     def spellings(cls) -> list[str]:
-        """Every name that is accepted."""
+        """All names that are accepted."""
         return [*cls.model_fields, *cls.other_spellings, *cls.bundles]
 
     @classmethod
@@ -105,14 +105,14 @@ class Settings(BaseModel):
 
     @classmethod
     def unknown(cls, name: str) -> str:
-        """What to say about a name that is no setting."""
+        """The message for a name that is not a setting."""
         close = difflib.get_close_matches(name, cls.spellings(), n=1, cutoff=0.5)
         if not close:
             return Message("unknown setting {name!r}.", name=name)
         return Message("unknown setting {name!r}. Did you mean {close!r}?", name=name, close=close[0])
 
     def to_yaml(self) -> str:
-        """All settings, in the order of the class, such that `load` reads the same back."""
+        """All settings in the order of the class; `load` reads them back."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
 
     def changed(self, **values: Any) -> Self:
@@ -133,8 +133,8 @@ class Settings(BaseModel):
 
     @classmethod
     def _canonical(cls, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """Other spellings and bundles replaced, unknown names taken out and reported."""
-        kept: dict[str, Any] = {}
+        """The settings without other spellings, bundles and unknown names; and the problems of the latter."""
+        settings: dict[str, Any] = {}
         problems: list[str] = []
         for given, value in values.items():
             bundle = cls.bundles.get(given)
@@ -143,33 +143,33 @@ class Settings(BaseModel):
                     Message("{name} should be {what}, not {value!r}.", name=given, what=", ".join(bundle), value=value)
                 )
                 continue
-            meant = bundle[str(value)] if bundle else {cls.other_spellings.get(given, given): value}
-            for name, one in meant.items():
+            canonical = bundle[str(value)] if bundle else {cls.other_spellings.get(given, given): value}
+            for name, new in canonical.items():
                 if name not in cls.model_fields:
                     problems.append(cls.unknown(str(given)))
-                elif name in kept and kept[name] != one:
+                elif name in settings and settings[name] != new:
                     problems.append(
                         Message(
                             "{name} is given twice: {value!r}, and {second!r} as {other}.",
                             name=name,
-                            value=kept[name],
-                            second=one,
+                            value=settings[name],
+                            second=new,
                             other=given,
                         )
                     )
                 else:
-                    kept[name] = one
-        return kept, problems
+                    settings[name] = new
+        return settings, problems
 
     @classmethod
     def _build(cls, values: dict[str, Any], source: str, problems: list[str]) -> Self:
         try:
             config = cls.model_validate(values)
         except ValidationError as error:
-            found = [e for e in error.errors() if e["loc"]]
-            problems = problems + [_in_words(e) for e in found]
-            # pydantic checks settings together only when each is right by itself: check the good ones now.
-            bad = {str(e["loc"][0]) for e in found}
+            errors = [e for e in error.errors() if e["loc"]]
+            problems = problems + [_in_words(e) for e in errors]
+            # pydantic checks settings together only if each alone is valid: check the valid ones now.
+            bad = {str(e["loc"][0]) for e in errors}
             good = {name: value for name, value in values.items() if name not in bad}
             try:
                 cls.model_validate(good, context={"doubtful": bad})

@@ -195,6 +195,7 @@ class TrainConfig(Settings):
         return "swanlab" if self.use_swanlab else self.report_to
 
     def contradictions(self) -> Iterator[Contradiction]:
+        yield from self._contradictions_of_saving()
         if self.load_in_8bit and (self.load_in_4bit or self.use_qlora):
             four = "use_qlora" if self.use_qlora else "load_in_4bit"
             yield (
@@ -212,6 +213,23 @@ class TrainConfig(Settings):
                     guide=self.n_points + 768,
                 ),
             )
+        unknown = [name for name in self.lora_target_modules if name not in LORA_TARGETS]
+        if unknown:
+            yield (
+                ("lora_target_modules",),
+                Message(
+                    "lora_target_modules has {names}; the layers to choose from: {layers}.",
+                    names=", ".join(unknown),
+                    layers=", ".join(LORA_TARGETS),
+                ),
+            )
+        if self.use_swanlab and self.report_to not in ("none", "swanlab"):
+            yield (
+                ("use_swanlab", "report_to"),
+                Message("use_swanlab and report_to: {name} name two trackers.", name=self.report_to),
+            )
+
+    def _contradictions_of_saving(self) -> Iterator[Contradiction]:
         if self.keep_best and self.save_steps % self.eval_steps:
             multiple = self.eval_steps * math.ceil(self.save_steps / self.eval_steps)
             yield (
@@ -242,21 +260,6 @@ class TrainConfig(Settings):
                 Message(
                     "load_best_model_at_end needs the adapters that keep_lora_only=false deletes from the checkpoints."
                 ),
-            )
-        unknown = [name for name in self.lora_target_modules if name not in LORA_TARGETS]
-        if unknown:
-            yield (
-                ("lora_target_modules",),
-                Message(
-                    "lora_target_modules has {names}; the layers to choose from: {layers}.",
-                    names=", ".join(unknown),
-                    layers=", ".join(LORA_TARGETS),
-                ),
-            )
-        if self.use_swanlab and self.report_to not in ("none", "swanlab"):
-            yield (
-                ("use_swanlab", "report_to"),
-                Message("use_swanlab and report_to: {name} name two trackers.", name=self.report_to),
             )
 
     def advice(self) -> list[str]:

@@ -42,7 +42,7 @@ def encode(
 
     Raises: DatasetError: no program is left.
     """
-    kept, too_long, lossy = [], [], []
+    usable, too_long, lossy = [], [], []
     for pair in programs.pairs:
         tokens = encode_program(tokenizer, pair.text)
         if decode_program(tokenizer, tokens) != pair.text:
@@ -54,20 +54,20 @@ def encode(
                 Skipped(pair.name, Message("{n} tokens; there is room for {most}", n=len(tokens), most=max_tokens))
             )
         else:
-            kept.append((pair, np.array(tokens, np.int32)))
+            usable.append((pair, np.array(tokens, np.int32)))
     if programs.pairs and len(lossy) == len(programs.pairs):
         raise DatasetError("The base's tokenizer cannot spell a single program of {source}.", source=programs.source)
-    if programs.pairs and not kept:
+    if programs.pairs and not usable:
         raise DatasetError(
             "Every program of {source} is longer than {max_tokens} tokens. Raise max_seq_length, or use "
             "a base with longer sequences.",
             source=programs.source,
             max_tokens=max_tokens,
         )
-    lengths = [len(tokens) for _, tokens in kept]
-    stored = pieces_on_disk([tokens for _, tokens in kept]) if kept else []
-    kept = [EncodedPair(pair, tokens) for (pair, _), tokens in zip(kept, stored)]
-    return kept, DatasetReport(programs.source, len(kept), [*programs.skipped, *lossy], too_long, lengths)
+    lengths = [len(tokens) for _, tokens in usable]
+    stored = pieces_on_disk([tokens for _, tokens in usable]) if usable else []
+    encoded = [EncodedPair(pair, tokens) for (pair, _), tokens in zip(usable, stored)]
+    return encoded, DatasetReport(programs.source, len(encoded), [*programs.skipped, *lossy], too_long, lengths)
 
 
 def view(points: np.ndarray, n_points: int, rng: np.random.Generator) -> np.ndarray:

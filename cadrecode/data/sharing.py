@@ -1,4 +1,4 @@
-"""One job for all processes of a training: each does a share, and all get everything, as one alone would make it."""
+"""A job that all processes of a training share: each does a part, and all get all results, as one alone would."""
 
 from __future__ import annotations
 

@@ -242,13 +242,13 @@ def _proved(base_name: str | Path | None, adapter: Adapters, merged: Path) -> tu
     return answer["difference"], answer["largest"], answer["rounding"]
 
 
-def _ask_fresh_process(asked: dict[str, Any]) -> dict[str, Any]:
+def _ask_fresh_process(values: dict[str, Any]) -> dict[str, Any]:
     """`proof.answer_to` in a process of its own. Raises: ModelError: it ended without an answer."""
     paths = [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
     with tempfile.TemporaryDirectory(prefix="merge-") as name:
-        question, answer = Path(name, "asked.json"), Path(name, "seen.json")
-        question.write_text(json.dumps(asked), encoding="utf-8")
+        question, answer = Path(name, "question.json"), Path(name, "answer.json")
+        question.write_text(json.dumps(values), encoding="utf-8")
         command = [sys.executable, "-m", "cadrecode.merging.proof", str(question), str(answer)]
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, encoding="utf-8", errors="replace"

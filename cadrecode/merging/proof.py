@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel
@@ -81,10 +82,10 @@ def probe(network: PreTrainedModel, fetch: Tensors, seed: int = 0) -> torch.Tens
     return network(inputs_embeds=embeds, use_cache=False, logits_to_keep=PROBED).logits
 
 
-def answer_to(asked: dict) -> dict:
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Answer `plan` in a fresh process: `base`, `adapter`, `merged` in, the figures or a `refusal` out."""
     try:
-        return prove(asked["base"], asked["adapter"], Path(asked["merged"]))
+        return prove(question["base"], question["adapter"], Path(question["merged"]))
     except ModelError as error:
         return {"refusal": error.message.to_json()}
 

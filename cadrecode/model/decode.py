@@ -117,9 +117,9 @@ def _decode(
         if end_id in written:
             going = [place for place, token in enumerate(written) if token != end_id]
             alive = [alive[place] for place in going]
-            kept = torch.tensor(going, dtype=torch.long, device=tokens.device)
-            decoder.keep(kept)
-            tokens = tokens[kept]
+            rows_left = torch.tensor(going, dtype=torch.long, device=tokens.device)
+            decoder.keep(rows_left)
+            tokens = tokens[rows_left]
         if on_token is not None:
             on_token(count, len(alive))
         if not alive:

@@ -110,7 +110,8 @@ class PointEncoderSettings:
 def fourier_features(points: torch.Tensor, unit: float, decay: float = 1.0) -> torch.Tensor:
     """(..., 3) float32 -> (..., 51): the coordinates, their sines, their cosines, at frequencies unit * 2^0..2^7.
 
-    Args: decay: sines and cosines of frequency k are multiplied by decay^k.
+    Args:
+        decay: sines and cosines of frequency k are multiplied by decay^k.
     """
     steps = torch.arange(NUM_FREQUENCIES, dtype=points.dtype, device=points.device)
     angles = points.unsqueeze(-1) * (unit * 2.0**steps)  # (..., 3, 8)

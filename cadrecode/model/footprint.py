@@ -131,9 +131,9 @@ def footprint(
     hidden = batch * length * config.hidden_size * dtype.itemsize
     layers = config.num_hidden_layers
     if checkpointing:  # the input of each layer, and a layer that is computed again
-        kept = rest + layers * hidden + layer
+        saved = rest + layers * hidden + layer
     else:
-        kept = rest + layers * layer
+        saved = rest + layers * layer
     # The backward pass of an MLP holds gradients of its three inner products at once.
     working = 3 * batch * length * config.intermediate_size * dtype.itemsize
     if quantization is not None:  # the largest weight of a layer, unpacked
@@ -143,7 +143,7 @@ def footprint(
         weights=weights,
         adapter=4 * trainable,
         optimizer=12 * trainable,
-        activations=kept + _encoder_kept(encoder, config.hidden_size, batch) + max(0, working - logits),
+        activations=saved + _encoder_kept(encoder, config.hidden_size, batch) + max(0, working - logits),
         logits=logits,
         adapter_file=4 * trainable,
         trainable=trainable,

@@ -135,8 +135,8 @@ class PointCloudMixin:
         loss = None if labels is None else self._loss(hidden, labels, num_items_in_batch)
         logits = None
         if labels is None or return_logits:
-            kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-            logits = self.lm_head(hidden[:, kept])
+            positions = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+            logits = self.lm_head(hidden[:, positions])
         return CausalLMOutputWithPast(
             loss=loss,
             logits=logits,

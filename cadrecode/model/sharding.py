@@ -29,7 +29,10 @@ def requested() -> bool:
 
 
 def require_possible(quantization: str | None) -> None:
-    """Args: quantization: of the base. Raises: ConfigError: FSDP is requested, and these settings do not allow it."""
+    """Check whether FSDP can be used with a base of this quantization.
+
+    Raises: ConfigError: FSDP is requested, and the settings do not allow it.
+    """
     if not requested():
         return
     if quantization is not None:

@@ -43,12 +43,7 @@ class Trained:
 
 
 def train_adapter(
-    config: TrainConfig,
-    run: Run,
-    programs: Programs,
-    validation: Programs | None,
-    checkpoint: Path | None,
-    team: Team,
+    config: TrainConfig, run: Run, programs: Programs, validation: Programs | None, checkpoint: Path | None, team: Team
 ) -> Trained:
     """Train an adapter, and save it into the run's folder unless the run was stopped."""
     precision = Precision.of(config)

@@ -112,8 +112,8 @@ def check_disk(config: TrainConfig, folder: Path, trainable: int) -> None:
     checkpoint = 3 * 4 * trainable  # the adapter, and Adam's two moments
     merged = sum(path.stat().st_size for path in find_folder(config.base_model_name).glob("*.safetensors"))
     in_all = -(-config.max_steps // config.save_steps)
-    kept = min(in_all, (config.save_total_limit or in_all) + 1)  # the next is written before the oldest is deleted
-    needed = kept * (checkpoint + merged * config.merge_at_checkpoints) + 4 * trainable
+    count = min(in_all, (config.save_total_limit or in_all) + 1)  # the next is written before the oldest is deleted
+    needed = count * (checkpoint + merged * config.merge_at_checkpoints) + 4 * trainable
     needed += 2 * merged * config.auto_merge_final + SPARE_BYTES
     free = shutil.disk_usage(folder).free
     if needed > free:
@@ -123,7 +123,7 @@ def check_disk(config: TrainConfig, folder: Path, trainable: int) -> None:
             folder=folder,
             free=free / GIB,
             needed=needed / GIB,
-            n=kept,
+            n=count,
             size=(checkpoint + merged * config.merge_at_checkpoints) / GIB,
             more=Message(" and a merged model") if config.auto_merge_final else "",
             or_else=Message(", or merge_final_only true") if config.merge_at_checkpoints else "",

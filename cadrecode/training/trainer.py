@@ -106,7 +106,11 @@ class AdapterTrainer(Trainer):
 
 
 def training_arguments(config: TrainConfig, run: Run, precision: Precision, evaluate_first: bool) -> TrainingArguments:
-    """The settings of transformers' Trainer. Args: evaluate_first: also before the first step."""
+    """The settings of transformers' Trainer.
+
+    Args:
+        evaluate_first: evaluate before the first step, too.
+    """
     arguments = TrainingArguments(
         output_dir=str(run.folder),
         per_device_train_batch_size=config.per_device_train_batch_size,
