@@ -7,8 +7,9 @@ in line, and solids on one plane. Numbers with the same effect as others (a plan
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from cadrecode.program.edit import replaced
 from cadrecode.program.language import (
@@ -20,6 +21,7 @@ from cadrecode.program.language import (
     Face,
     Line,
     Loop,
+    Point2,
     Program,
     Rect,
     Revolution,
@@ -55,14 +57,14 @@ class Knob:
         return program
 
 
-def number_at(node, path: Path):
+def number_at(node: Any, path: Path) -> Any:
     """The number, or the node, at a path."""
     for part in path:
         node = node[part] if isinstance(part, int) else getattr(node, part)
     return node
 
 
-def shape_of(node):
+def shape_of(node: Any) -> Any:
     """A tree without its numbers: equal for programs that differ in numbers alone."""
     if isinstance(node, bool | str) or node is None:
         return node
@@ -150,7 +152,7 @@ def _corners(loop: Loop, path: Path) -> Iterator[tuple[Path, tuple[float, float]
             yield (*here, "end"), edge.end
 
 
-def _tied(points, tied: bool) -> Iterator[Knob]:
+def _tied(points: Iterable[tuple[Path, Point2]], tied: bool) -> Iterator[Knob]:
     """A knob for each different x and y, or for each point when not `tied` (a closed loop's ends stay one point)."""
     points = list(points)
     for axis in range(2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -152,7 +153,7 @@ class Objective:
         return np.inf if evaluated is None else evaluated.cost
 
 
-def weight(node) -> int:
+def weight(node: Any) -> int:
     """The number of numbers in a program or a part of it."""
     if isinstance(node, bool | str) or node is None:
         return 0

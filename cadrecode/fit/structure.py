@@ -217,7 +217,15 @@ def _clusters(places: np.ndarray, within: float) -> list[np.ndarray]:
     return [places[labels == label] for label in largest if sizes[label] >= FEWEST]
 
 
-def _spans(axis, corner, opposite, low, high, operation, margin) -> Iterator[tuple[float, float]]:
+def _spans(
+    axis: int,
+    corner: np.ndarray,
+    opposite: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    operation: Operation,
+    margin: float,
+) -> Iterator[tuple[float, float]]:
     """Start and end of a feature along an axis.
 
     An added feature reaches into the body on either side, since its places begin where they are far from it. A cut
@@ -235,7 +243,9 @@ def _spans(axis, corner, opposite, low, high, operation, margin) -> Iterator[tup
     yield float(low[axis]) - margin, float(high[axis]) + margin
 
 
-def _outlines(axis, feature, corner, opposite, size, operation) -> Iterator[Sketch]:
+def _outlines(
+    axis: int, feature: np.ndarray, corner: np.ndarray, opposite: np.ndarray, size: float, operation: Operation
+) -> Iterator[Sketch]:
     """The rectangle around a feature, a circle if it is about as wide as high, and a shoulder if it is round."""
     across = [(axis + 1) % 3, (axis + 2) % 3]  # the local axes of AXIS_PLANES, in their order
     width, height = (max(float(opposite[a] - corner[a]), 0.005 * size) for a in across)

@@ -128,7 +128,9 @@ def rounded_numbers(
     return program, cost
 
 
-def _rounder(raw: Program, program: Program, cost: float, given: Program, unit: float, objective: Objective, frame):
+def _rounder(
+    raw: Program, program: Program, cost: float, given: Program, unit: float, objective: Objective, frame: Frame
+) -> tuple[Program, float]:
     """Numbers in hundreds, fifties, tens or fives of their unit, where the cloud cannot tell them apart."""
     near = NEAR * objective.ruler.size * frame.raw_per_code
     if objective.is_noisy:

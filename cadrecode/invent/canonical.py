@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from manifold3d import Manifold, OpType
@@ -330,5 +331,5 @@ def _holes_for_cuts(slabs: list[Slab]) -> Iterator[list[Slab]]:
                 yield pierced[:index] + pierced[index + 1 :]
 
 
-def _with(slabs: list[Slab], index: int, **changes) -> list[Slab]:
+def _with(slabs: list[Slab], index: int, **changes: Any) -> list[Slab]:
     return [*slabs[:index], replace(slabs[index], **changes), *slabs[index + 1 :]]

@@ -16,6 +16,7 @@ from cadrecode.program.language import (
     Operation,
     Plane,
     Program,
+    Shape,
     Sketch,
     SketchStep,
     Step,
@@ -106,7 +107,7 @@ def sketch_steps(outlines: Sequence[Outline], mode: Mode = Mode.ADD) -> tuple[Sk
     return tuple(steps)
 
 
-def _same_shape(one, other) -> bool:
+def _same_shape(one: Shape, other: Shape) -> bool:
     if isinstance(one, Circle) and isinstance(other, Circle):
         return abs(one.radius - other.radius) < SAME_RADIUS
     return not isinstance(one, Loop) and one == other

@@ -230,7 +230,9 @@ def _line_through(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return middle, direction
 
 
-def _arcs(local, from_, to, along, tolerance) -> tuple[np.ndarray, np.ndarray]:
+def _arcs(
+    local: np.ndarray, from_: np.ndarray, to: np.ndarray, along: np.ndarray, tolerance: float
+) -> tuple[np.ndarray, np.ndarray]:
     """For each pair of corners (x, y, radius) of the circle nearest to the corners, or to the sides where the corners
     are too few or too far off, and how far it is off; infinite where no arc is meant."""
     x, y = local.T
@@ -263,7 +265,7 @@ def _circles(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.column_stack((center, radius)), np.sqrt(left_over) / (2 * radius)
 
 
-def _turns(local, from_, to) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _turns(local: np.ndarray, from_: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each pair of corners the least, the greatest and the whole turn at the corners between them."""
     count = len(local)
     turn = np.zeros(count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,7 +143,7 @@ def proposals(
     return list(made.values())
 
 
-def _propose_alone(outlines: list[Outline], propose) -> None:
+def _propose_alone(outlines: list[Outline], propose: Callable[..., None]) -> None:
     """Together, one by one, and those of one shape."""
     propose(sketch_steps(outlines), adds=False)
     if len(outlines) < 2:
@@ -155,7 +155,7 @@ def _propose_alone(outlines: list[Outline], propose) -> None:
             propose((step,), adds=False)
 
 
-def _distinct(areas) -> list[CrossSection]:
+def _distinct(areas: Iterable[CrossSection]) -> list[CrossSection]:
     """Cross-sections that differ by more than a hair."""
     kept: list[CrossSection] = []
     for area in areas:

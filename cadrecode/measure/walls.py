@@ -24,7 +24,9 @@ class Walls:
         self.points, self.normals, self.reach = points, normals, reach
 
     @classmethod
-    def between(cls, points, normals, axis: int, low: float, high: float, reach: float) -> Walls:
+    def between(
+        cls, points: np.ndarray, normals: np.ndarray, axis: int, low: float, high: float, reach: float
+    ) -> Walls:
         """Of a cloud, (N, 3) each, between two heights along an axis."""
         chosen = (np.abs(normals[:, axis]) < LEAN) & (points[:, axis] > low) & (points[:, axis] < high)
         across = [(axis + 1) % 3, (axis + 2) % 3]

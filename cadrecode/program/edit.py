@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -116,7 +117,7 @@ def _scaled_solid(solid: Solid | Program, scale: float, offset: Point3) -> Solid
     return dataclasses.replace(_map_numbers(solid, lambda value: value * scale), plane=plane)
 
 
-def _map_numbers(node, function):
+def _map_numbers(node: Any, function: Callable[[float], float]) -> Any:
     """The same tree with every number mapped, except in planes' directions and in turns."""
     if isinstance(node, Plane):
         return dataclasses.replace(node, origin=tuple(map(function, node.origin)))
@@ -201,7 +202,7 @@ def set_parameters(program: Program, values: Mapping[str, float]) -> Program:
     return program
 
 
-def replaced(node, path: tuple[str | int, ...], value):
+def replaced(node: Any, path: tuple[str | int, ...], value: Any) -> Any:
     """The same tree with something else at one place."""
     if not path:
         return value
@@ -264,7 +265,7 @@ def _named_numbers(program: Program, path: tuple, count: _Counter) -> Iterator[_
                 yield from _origin(step.solid, name, here)
 
 
-def _fields(node, name: str, path: tuple, fields: tuple[str, ...], is_length: bool) -> Iterator[_Named]:
+def _fields(node: Any, name: str, path: tuple, fields: tuple[str, ...], is_length: bool) -> Iterator[_Named]:
     for field in fields:
         yield f"{name} {field}", getattr(node, field), is_length, (*path, field)
 

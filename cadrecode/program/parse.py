@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cadrecode.errors import Message, ProgramError, foreign
 from cadrecode.program.arguments import Arguments, error_at, number_of, tuple_of
@@ -26,6 +27,7 @@ from cadrecode.program.language import (
     Program,
     Rect,
     Revolution,
+    Shape,
     Sketch,
     SketchStep,
     Solid,
@@ -200,29 +202,29 @@ def _apply(state: _State, call: ast.Call, names: dict[str, _State]) -> _State:
 # --- on a workplane
 
 
-def _workplane_offset(on: _OnPlane, arguments: Arguments, _) -> _OnPlane:
+def _workplane_offset(on: _OnPlane, arguments: Arguments, _: object) -> _OnPlane:
     return replace(on, offset=on.offset + arguments.number("offset", 0))
 
 
-def _move_to(on: _OnPlane, arguments: Arguments, _) -> _OnPlane:
+def _move_to(on: _OnPlane, arguments: Arguments, _: object) -> _OnPlane:
     return replace(on, center=(arguments.number("x", 0), arguments.number("y", 1)))
 
 
-def _box(on: _OnPlane, arguments: Arguments, _) -> Program:
+def _box(on: _OnPlane, arguments: Arguments, _: object) -> Program:
     sizes = (arguments.length(name, position) for position, name in enumerate(("length", "width", "height")))
     return _body(Box(on.plane, on.offset, on.center or (0, 0), *sizes))
 
 
-def _cylinder(on: _OnPlane, arguments: Arguments, _) -> Program:
+def _cylinder(on: _OnPlane, arguments: Arguments, _: object) -> Program:
     height, radius = arguments.length("height", 0), arguments.length("radius", 1)
     return _body(Cylinder(on.plane, on.offset, on.center or (0, 0), height, radius))
 
 
-def _sphere(on: _OnPlane, arguments: Arguments, _) -> Program:
+def _sphere(on: _OnPlane, arguments: Arguments, _: object) -> Program:
     return _body(Sphere(on.plane, on.offset, on.center or (0, 0), arguments.length("radius", 0)))
 
 
-def _sketch(on: _OnPlane, arguments: Arguments, _) -> _InSketch:
+def _sketch(on: _OnPlane, arguments: Arguments, _: object) -> _InSketch:
     return _InSketch(on)
 
 
@@ -233,11 +235,11 @@ def _body(solid: Solid) -> Program:
 # --- in a sketch
 
 
-def _segment(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
+def _segment(sketch: _InSketch, arguments: Arguments, _: object) -> _InSketch:
     return _edge(sketch, arguments, 1)
 
 
-def _arc(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
+def _arc(sketch: _InSketch, arguments: Arguments, _: object) -> _InSketch:
     return _edge(sketch, arguments, 2)
 
 
@@ -268,7 +270,7 @@ def _end(sketch: _InSketch) -> Point2:
     return sketch.edges[-1].end if sketch.edges else sketch.start
 
 
-def _close(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
+def _close(sketch: _InSketch, arguments: Arguments, _: object) -> _InSketch:
     if not sketch.edges or sketch.closed:
         raise error_at(
             arguments.call, "There is no open loop to close.", Message("`.segment(...)` or `.arc(...)` before it")
@@ -276,7 +278,7 @@ def _close(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     return replace(sketch, closed=True)
 
 
-def _assemble(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
+def _assemble(sketch: _InSketch, arguments: Arguments, _: object) -> _InSketch:
     if not sketch.edges:
         raise error_at(
             arguments.call, "There are no edges to assemble.", Message("`.segment(...)` or `.arc(...)` before it")
@@ -291,27 +293,27 @@ def _assemble(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     return _with_step(sketch, Loop(sketch.start, edges), arguments, start=None, edges=(), closed=False)
 
 
-def _with_step(sketch: _InSketch, shape, arguments: Arguments, **changes) -> _InSketch:
+def _with_step(sketch: _InSketch, shape: Shape, arguments: Arguments, **changes: Any) -> _InSketch:
     step = SketchStep(shape, arguments.mode(), sketch.places or ORIGIN)
     return replace(sketch, steps=(*sketch.steps, step), **changes)
 
 
-def _push(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
+def _push(sketch: _InSketch, arguments: Arguments, _: object) -> _InSketch:
     node = arguments.need("locs", 0)
     if not isinstance(node, ast.List | ast.Tuple) or not node.elts:
         raise error_at(node, "Not a list of points.", "[(x,y),...]")
     return replace(sketch, places=tuple(tuple_of(element, 2) for element in node.elts))
 
 
-def _reset(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
+def _reset(sketch: _InSketch, arguments: Arguments, _: object) -> _InSketch:
     return replace(sketch, places=())
 
 
-def _circle(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
+def _circle(sketch: _InSketch, arguments: Arguments, _: object) -> _InSketch:
     return _with_step(sketch, Circle(arguments.length("r", 0)), arguments)
 
 
-def _rect(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
+def _rect(sketch: _InSketch, arguments: Arguments, _: object) -> _InSketch:
     return _with_step(sketch, Rect(arguments.length("w", 0), arguments.length("h", 1)), arguments)
 
 
@@ -327,7 +329,7 @@ def _face(sketch: _InSketch, arguments: Arguments, names: dict[str, _State]) -> 
     return _with_step(sketch, Face(Sketch(inner.steps)), arguments)
 
 
-def _finalize(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
+def _finalize(sketch: _InSketch, arguments: Arguments, _: object) -> _InSketch:
     if sketch.edges:
         raise error_at(arguments.call, "The loop is not assembled.", Message("`.assemble()` before `.finalize()`"))
     if not sketch.steps:
@@ -335,7 +337,7 @@ def _finalize(sketch: _InSketch, arguments: Arguments, _) -> _InSketch:
     return replace(sketch, finalized=True)
 
 
-def _extrude(sketch: _InSketch, arguments: Arguments, _) -> Program:
+def _extrude(sketch: _InSketch, arguments: Arguments, _: object) -> Program:
     plane = _plane_of(sketch, arguments)
     node = arguments.need("until", 0)
     distance = number_of(node)
@@ -356,7 +358,7 @@ def _extrude(sketch: _InSketch, arguments: Arguments, _) -> Program:
     return _body(Extrusion(plane, Sketch(sketch.steps), distance, both is not None and both.value, taper))
 
 
-def _revolve(sketch: _InSketch, arguments: Arguments, _) -> Program:
+def _revolve(sketch: _InSketch, arguments: Arguments, _: object) -> Program:
     """CadQuery's rules: whole turns are left out, and an axis without an end is the plane's own y."""
     plane = _plane_of(sketch, arguments)
     angle, first, last = (arguments.node(name, at) for at, name in enumerate(("angleDegrees", "axisStart", "axisEnd")))
@@ -426,7 +428,7 @@ def _join(operation: Operation):
     return join
 
 
-def _rotate(body: Program, arguments: Arguments, _) -> Program:
+def _rotate(body: Program, arguments: Arguments, _: object) -> Program:
     """A turn about an axis through the origin; what was turned or moved before becomes a body within a body."""
     start, end = (arguments.need(name, index) for index, name in enumerate(("axisStartPoint", "axisEndPoint")))
     if tuple_of(start, 3) != (0, 0, 0):
@@ -439,7 +441,7 @@ def _rotate(body: Program, arguments: Arguments, _) -> Program:
     return Program(steps, Placement(axis, degrees))
 
 
-def _translate(body: Program, arguments: Arguments, _) -> Program:
+def _translate(body: Program, arguments: Arguments, _: object) -> Program:
     offset = tuple_of(arguments.need("vec", 0), 3)
     before = body.placement or Placement()
     moved = tuple(a + b for a, b in zip(before.offset, offset))

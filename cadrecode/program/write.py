@@ -7,6 +7,7 @@ where the whole part is placed, a last line turns and moves it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from cadrecode.program.language import (
     ORIGIN,
@@ -53,7 +54,7 @@ def number(value: float) -> str:
     return f"{rounded:.{DECIMALS}f}".rstrip("0")
 
 
-def _numbers(values) -> str:
+def _numbers(values: Iterable[float]) -> str:
     return f"({','.join(number(value) for value in values)})"
 
 
