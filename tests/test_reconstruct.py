@@ -27,7 +27,7 @@ PLATE = (
 BLOCK = HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,40)"
 HALF = HEAD + "r=w0.workplane(offset=0/2).moveTo(-50,0).box(100,100,40)"
 LOFTED = (
-    HEAD + "r=w0.workplane(offset=-20).rect(200,100).workplane(offset=40).rect(180,80).loft()"
+    HEAD + "r=w0.workplane(offset=-20).rect(200,100).workplane(offset=40).rect(200,100).loft()"
 )  # outside of the language
 BROKEN = "import cadquery as cq\nr=cq.Workplane('XY'"
 
