@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cadrecode.cloud import Cloud, normalise
-from cadrecode.cloud.align import UNASKED, Alignment, align
+from cadrecode.cloud.align import SKIPPED, Alignment, align
 from cadrecode.cloud.clean import Cleaned, clean
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError, Message
@@ -63,7 +63,7 @@ class Reconstruction:
     cloud: Cloud
     frame: Frame
     config: ReconstructConfig
-    alignment: Alignment = UNASKED
+    alignment: Alignment = SKIPPED
     cleaned: Cleaned | None = field(default=None, repr=False)
     stopped: bool = False
     seconds: float = 0.0
@@ -122,7 +122,7 @@ def reconstruct(
         progress("cleaning", 0, 1)
         cleaned = clean(cloud, surroundings=config.clean == "all", seed=config.seed)
         cloud = cleaned.cloud
-    alignment = align(cloud.points, cloud.normals, seed=config.seed) if config.align else UNASKED
+    alignment = align(cloud.points, cloud.normals, seed=config.seed) if config.align else SKIPPED
     points_model, frame = normalise(cloud.points, alignment.rotation)
     normals = None if cloud.normals is None else frame.to_own_axes(cloud.normals)
     settings = model.point_settings

@@ -318,7 +318,7 @@ def test_a_noisy_part_that_stands_askew_is_fitted_in_its_own_axes():
     off = PLATE.replace("200,100", "194,104").replace("(60,0)", "(55,3)")
     result = rebuilt(cloud, candidates=1, generate=answers(off), seconds=8)
     assert iou(build(parse(result.best.program)), solid) > 0.97
-    sketch = result.best.program.split("r=w0")[1].split(".extrude")[0]
+    sketch = "".join(result.best.program.split(".sketch()")[1].split(".extrude")[0].split())
     assert len(sketch) < 100, "numbers are round in the part's own axes"
 
 

@@ -40,7 +40,7 @@ KEPT = 0.75  # and, where it stands upright, below this part of its present foot
 class Standing(StrEnum):
     """How a cloud stands."""
 
-    TURNED, UPRIGHT, UNCLEAR, UNASKED = "turned", "upright", "unclear", "not looked at"
+    TURNED, UPRIGHT, UNCLEAR, SKIPPED = "turned", "upright", "unclear", "skipped"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Alignment:
         return "off"
 
 
-UPRIGHT, UNCLEAR, UNASKED = (Alignment(s) for s in (Standing.UPRIGHT, Standing.UNCLEAR, Standing.UNASKED))
+UPRIGHT, UNCLEAR, SKIPPED = (Alignment(s) for s in (Standing.UPRIGHT, Standing.UNCLEAR, Standing.SKIPPED))
 
 
 def align(points: np.ndarray, normals: np.ndarray | None = None, *, seed: int = 0) -> Alignment:
