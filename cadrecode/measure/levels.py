@@ -11,6 +11,8 @@ SAME_LEVEL = 5e-4  # of the size: faces of one side that are nearer than this ar
 SAME_PLACE = 1e-4  # of the size: a face that looks up and one that looks down so near share their level
 LEAST_FACE = 2e-4  # of the size squared: a smaller level is left out
 POINTS_ACROSS = 0.95  # the same for points, whose normals are estimated
+RIM_ACROSS = 0.8  # and on a narrow face, all of which is near its rims, where estimated normals lean
+FROM_RIM = 0.02  # of the size: rims of a wide face are nearer to it
 POINTS_SAME_LEVEL = 2e-3  # of the size
 LEAST_PEAK = 1.2e-3  # of the size squared
 FEWEST_POINTS = 5  # of a level, beyond those that chance puts there
@@ -54,6 +56,10 @@ def levels_of_points(
     found: list[tuple[float, float]] = []
     for side in (facing > POINTS_ACROSS, facing < -POINTS_ACROSS):
         found += _peaks(heights[side], areas[side], near, LEAST_PEAK * size * size)
+    sure = [*ends, *(height for _, height in found)]
+    for side in (facing > RIM_ACROSS, facing < -RIM_ACROSS):
+        narrow = _peaks(heights[side], areas[side], near, LEAST_PEAK * size * size)
+        found += [peak for peak in narrow if all(abs(peak[1] - height) > FROM_RIM * size for height in sure)]
     outer = [next((h for _, h in sorted(found, reverse=True) if abs(h - end) < 2 * near), end) for end in ends]
     return _largest(found, (outer[0], outer[1]), max(SAME_PLACE * size, 2 * noise))
 

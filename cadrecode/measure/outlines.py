@@ -24,14 +24,17 @@ MOST_TURN = np.radians(37)  # from one side of a round outline to the next: a no
 COARSE_CIRCLE = 0.4  # CODE: an octagon whose sides cut no deeper into its circle is a small hole of a coarse mesh
 FEWEST_SIDES = 4  # of an arc
 MOST_SWEEP = np.radians(330)  # of an arc
+LEAST_SWEEP = np.radians(25)  # of an arc of a contour
 LARGEST_RADIUS = 2000.0
 LINE, ARC = 2.0, 4.2  # what a piece costs: its numbers, and a little for an arc
 EVERYWHERE = 0.25  # of the tolerance: how far a piece may lie from the polygon, root mean square, however long it is
 AT_A_CORNER = 3.0  # of its cube: what its squared distance may sum up to beside that, where it cuts a corner
 ROUGHNESS = 0.12  # of the radius of a small hole: how far its contour may lie off
+SMALL = 4.0  # times as far as the points of a wall may be: a hole of this radius has a contour that says little
 LEAST_ROUNDNESS = 0.83  # of a contour, 1 for a circle: that of a square is 0.785
 MISFIT = 0.5  # what a piece costs that lies off by the tolerance
 ON_LEVEL = 0.02  # CODE: an edge so near to a level lies on it
+UNSEEN_LEAN = np.radians(25)  # a side without points that leans less from an axis is along it
 NEARLY_AXIAL = np.radians(1.2)
 SHARP = np.sin(np.radians(6))  # two lines that meet at less have no corner worth computing
 GAUSS = (0.5 - np.sqrt(0.15), 0.5, 0.5 + np.sqrt(0.15)), (5 / 18, 8 / 18, 5 / 18)  # exact to the fifth power
@@ -68,17 +71,16 @@ def outline_of(polygon: np.ndarray, tolerance: float, walls: Walls | None = None
     if len(corners) < 3:
         return None
     area = signed_area(polygon)
-    circle = _whole_circle(corners, tolerance) if walls is None else _round_contour(polygon, area, tolerance)
+    circle = _whole_circle(corners, tolerance) if walls is None else _round_contour(polygon, area, tolerance, walls)
     if circle is not None:
-        circle = (walls and walls.circle(*circle)) or circle
         return Outline(Circle(_short(circle[2])), (_short(circle[0]), _short(circle[1])), area)
     sides = np.roll(corners, -1, axis=0) - corners
     corners = np.roll(corners, -1 - int(np.hypot(*sides.T).argmax()), axis=0)
-    pieces = _pieces(np.vstack((corners, corners[:1])), tolerance)
+    pieces = _pieces(np.vstack((corners, corners[:1])), tolerance, walls)
     if pieces is not None and walls is not None and len(pieces) > 1:  # a contour's longest side may begin anywhere
         begins = int(np.abs(corners - pieces[1].start).sum(axis=1).argmin())
         corners = np.roll(corners, -begins, axis=0)
-        pieces = _pieces(np.vstack((corners, corners[:1])), tolerance)
+        pieces = _pieces(np.vstack((corners, corners[:1])), tolerance, walls)
     if pieces is not None and walls is not None:
         pieces = [_on_walls(piece, walls) for piece in pieces]
     return None if pieces is None else _shape_of(pieces, tolerance, area)
@@ -86,9 +88,9 @@ def outline_of(polygon: np.ndarray, tolerance: float, walls: Walls | None = None
 
 def _on_walls(piece: _Piece, walls: Walls) -> _Piece:
     if piece.circle is None:
-        middle, direction = walls.line(piece.start, piece.end) or (piece.middle, piece.direction)
+        middle, direction = walls.line(piece.start, piece.end) or (piece.middle, _guessed(piece.direction))
         return replace(piece, middle=middle, direction=direction)
-    return replace(piece, circle=walls.circle(*piece.circle) or piece.circle)
+    return replace(piece, circle=walls.arc(*piece.circle, piece.start, piece.end, piece.middle) or piece.circle)
 
 
 def _short(value: float) -> float:
@@ -122,14 +124,25 @@ def _whole_circle(corners: np.ndarray, tolerance: float) -> tuple[float, float, 
     return (x, y, radius) if off <= max(ON_CIRCLE, tolerance) and is_fine else None
 
 
-def _round_contour(polygon: np.ndarray, area: float, tolerance: float) -> tuple[float, float, float] | None:
-    """(x, y, radius) where a contour, which has no corners of its own, is round."""
-    around = float(np.hypot(*(np.roll(polygon, -1, axis=0) - polygon).T).sum())
-    if 4 * np.pi * abs(area) < LEAST_ROUNDNESS * around**2:
-        return None
+def _round_contour(
+    polygon: np.ndarray, area: float, tolerance: float, walls: Walls
+) -> tuple[float, float, float] | None:
+    """(x, y, radius) where a contour, which has no corners of its own, is round: by its points, where it has any."""
     x, y, radius = circle_through_all(polygon)
+    small = np.sqrt(abs(area) / np.pi) < SMALL * walls.reach
+    around = float(np.hypot(*(np.roll(polygon, -1, axis=0) - polygon).T).sum())
     off = np.hypot(polygon[:, 0] - x, polygon[:, 1] - y) - radius
-    return (x, y, radius) if np.sqrt(np.mean(off**2)) < max(tolerance, ROUGHNESS * radius) else None
+    near = np.sqrt(np.mean(off**2)) < max(tolerance, ROUGHNESS * radius * small)
+    is_round = 4 * np.pi * abs(area) > LEAST_ROUNDNESS * around**2 and near
+    if not is_round and not small:
+        return None
+    middle = polygon.mean(axis=0)
+    by_points = walls.circle(x, y, radius) if is_round else None
+    if by_points is None and small:
+        by_points = walls.circle_around(*middle, np.sqrt(abs(area) / np.pi))
+    if by_points is not None:
+        return by_points
+    return (x, y, radius) if is_round and not walls.has_points_near(polygon) else None
 
 
 def _angles_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -137,6 +150,12 @@ def _angles_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 # --- the cheapest chain of lines and arcs
+
+
+def _guessed(direction: np.ndarray) -> np.ndarray:
+    """Of a side without points: along an axis where it is not far from it."""
+    axis = np.eye(2)[np.abs(direction).argmax()]
+    return axis if abs(direction @ axis) > np.cos(UNSEEN_LEAN) else direction
 
 
 @dataclass(frozen=True)
@@ -156,7 +175,7 @@ class _Piece:
     direction: np.ndarray
 
 
-def _pieces(path: np.ndarray, tolerance: float) -> list[_Piece] | None:
+def _pieces(path: np.ndarray, tolerance: float, walls: Walls | None) -> list[_Piece] | None:
     """(n + 1, 2) from a corner back to it -> the cheapest pieces."""
     origin = path.mean(axis=0)
     local = path - origin
@@ -165,7 +184,7 @@ def _pieces(path: np.ndarray, tolerance: float) -> list[_Piece] | None:
     sums = _moments(local)
     along = sums[to] - sums[from_]
     line_off = _off_line(along)
-    arc, arc_off = _arcs(local, from_, to, along, tolerance)
+    arc, arc_off = _arcs(local, from_, to, along, tolerance) if walls is None else _contour_arcs(along, from_, to)
     length = along[:, 0]
     allowed = np.sqrt((EVERYWHERE * tolerance) ** 2 + AT_A_CORNER * tolerance**3 / np.maximum(length, 1e-9))
     line_cost = np.where(line_off <= allowed, LINE + MISFIT * (line_off / allowed) ** 2, np.inf)
@@ -249,6 +268,14 @@ def _arcs(
     use_corners = on_corners | (near & (off <= tolerance))
     circle = np.where(use_corners[:, None], circle, by_sides)
     return circle, np.where(on_corners, np.minimum(off, off_sides), np.where(near, np.maximum(off_sides, off), np.inf))
+
+
+def _contour_arcs(along: np.ndarray, from_: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `_arcs`, for a contour, whose corners turn either way."""
+    circle, off = _circles(along)
+    sweep = along[:, 0] / circle[:, 2]
+    is_arc = (to - from_ >= 3) & (sweep < MOST_SWEEP) & (sweep > LEAST_SWEEP)
+    return circle, np.where(is_arc, off, np.inf)
 
 
 def _circles(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

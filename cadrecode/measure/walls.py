@@ -6,7 +6,9 @@ import numpy as np
 
 LEAN = 0.35  # cosine of a wall's normal with the axis, at most
 ALIGNED = 0.9  # cosine between a point's normal and that of the line or the circle it may lie on
+LOOSELY = 0.6  # the same where the middle of the circle is not known well
 FEWEST_LINE, FEWEST_CIRCLE = 4, 6
+ON_CIRCLE = 0.25  # of the reach: points of a circle lie on it as near as this, in the median
 TRIM = 3.0  # median deviations: points farther off are of something else
 LEAST_SPREAD = 0.4  # of a line's length: points that cover less of it do not turn it
 LEAST_AROUND = 0.55  # of a circle's resultant: points all on one side (1.0) say little about its middle
@@ -55,22 +57,50 @@ class Walls:
         return middle, fitted * np.sign(fitted @ direction)
 
     def circle(self, x: float, y: float, radius: float) -> tuple[float, float, float] | None:
-        """The circle through the points near one; None where there are too few, or all on one side."""
+        """The circle through the points near one; None where there are too few, all on one side, or off it."""
+        near, radial = self._near_circle(x, y, radius)
+        if np.count_nonzero(near) < FEWEST_CIRCLE or np.hypot(*radial[near].mean(axis=0)) > LEAST_AROUND:
+            return None
+        return self._through(near, x, y, radius)
+
+    def circle_around(self, x: float, y: float, radius: float) -> tuple[float, float, float] | None:
+        """As `circle`, for a hole so small that its middle and its size are known no better than the reach."""
+        away = self.points - (x, y)
+        distance = np.hypot(*away.T)
+        facing = np.abs((away * self.normals).sum(axis=1)) > LOOSELY * distance
+        points = self.points[facing & (distance < 1.3 * radius + 1.5 * self.reach)]
+        return self.circle(*circle_through_all(points)) if len(points) >= FEWEST_CIRCLE else None
+
+    def arc(self, x: float, y: float, radius: float, start, end, middle) -> tuple[float, float, float] | None:
+        """As `circle`, by the points between two ends of an arc."""
+        near, radial = self._near_circle(x, y, radius)
+        toward = (middle - (x, y)) / max(np.hypot(*(middle - (x, y))), 1e-9)
+        widest = min(((place - (x, y)) / max(np.hypot(*(place - (x, y))), 1e-9)) @ toward for place in (start, end))
+        near &= radial @ toward > widest
+        return self._through(near, x, y, radius) if np.count_nonzero(near) >= FEWEST_CIRCLE else None
+
+    def has_points_near(self, polygon: np.ndarray) -> bool:
+        """Whether enough points lie about a contour to say more of it than the contour itself."""
+        low, high = polygon.min(axis=0) - self.reach, polygon.max(axis=0) + self.reach
+        return np.count_nonzero(((self.points > low) & (self.points < high)).all(axis=1)) >= 2 * FEWEST_CIRCLE
+
+    def _near_circle(self, x: float, y: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
         away = self.points - (x, y)
         distance = np.hypot(*away.T)
         radial = away / np.maximum(distance, 1e-9)[:, None]
-        near = (np.abs(distance - radius) < min(self.reach, 0.6 * radius)) & (
-            np.abs((radial * self.normals).sum(axis=1)) > ALIGNED - 0.2
-        )
-        if np.count_nonzero(near) < FEWEST_CIRCLE or np.hypot(*radial[near].mean(axis=0)) > LEAST_AROUND:
-            return None
+        near = np.abs(distance - radius) < min(self.reach, 0.6 * radius)
+        return near & (np.abs((radial * self.normals).sum(axis=1)) > ALIGNED - 0.2), radial
+
+    def _through(self, near: np.ndarray, x: float, y: float, radius: float) -> tuple[float, float, float] | None:
         points = self.points[near]
         for _ in range(2):
             circle = circle_through_all(points)
             off = np.hypot(*(points - circle[:2]).T) - circle[2]
             points = points[_kept(off)]
+        circle = circle_through_all(points)
+        off = np.hypot(*(self.points[near] - circle[:2]).T) - circle[2]
         close = np.hypot(circle[0] - x, circle[1] - y) < self.reach and abs(circle[2] - radius) < self.reach
-        return circle_through_all(points) if close else None
+        return circle if close and np.median(np.abs(off)) < ON_CIRCLE * self.reach else None
 
 
 def _kept(off: np.ndarray) -> np.ndarray:
