@@ -16,15 +16,23 @@ from cadrecode.program.language import (
     Arc,
     Box,
     Circle,
+    Corners,
+    Counterbore,
     Cylinder,
+    Edges,
     Extrusion,
     Face,
+    Finish,
+    Hole,
     Line,
     Loop,
+    Places,
     Point2,
     Program,
     Rect,
     Revolution,
+    Ring,
+    Shell,
     Sketch,
     Solid,
     Sphere,
@@ -106,6 +114,8 @@ def knobs_of(program: Program, *, tied: bool = True) -> list[Knob]:
                     knobs.append(Knob((((*path, "taper"), 1.0),), True))
                 if not solid.both:  # the far face stays where it is
                     knobs.append(Knob((*lift, ((*path, "distance"), -1.0))))
+    for path, finish in finishes_of(program):
+        knobs += _finish_knobs(finish, path, tied)
     return knobs + [Knob(tuple(moves)) for moves in lifts.values()]
 
 
@@ -119,6 +129,15 @@ def solids_of(program: Program, path: Path = ()) -> Iterator[tuple[Path, Solid]]
             yield here, step.solid
 
 
+def finishes_of(program: Program, path: Path = ()) -> Iterator[tuple[Path, Finish]]:
+    """Every hole, rounded edge, shell and mirror and where it stands, those of nested bodies too."""
+    for index, step in enumerate(program.steps):
+        if isinstance(step.solid, Program):
+            yield from finishes_of(step.solid, (*path, "steps", index, "solid"))
+    for index, finish in enumerate(program.finishes):
+        yield (*path, "finishes", index), finish
+
+
 def _positions(path: Path) -> list[Knob]:
     places = [(*path, "center", 0), (*path, "center", 1), (*path, "offset")]
     return [Knob(((place, 1.0),)) for place in places]
@@ -127,6 +146,9 @@ def _positions(path: Path) -> list[Knob]:
 def _sketch_knobs(sketch: Sketch, path: Path, tied: bool) -> Iterator[Knob]:
     for index, step in enumerate(sketch.steps):
         here = (*path, "steps", index)
+        if isinstance(step, Corners):
+            yield Knob((((*here, "size"), 1.0),), True)
+            continue
         match step.shape:
             case Circle():
                 yield Knob((((*here, "shape", "radius"), 1.0),), True)
@@ -139,7 +161,35 @@ def _sketch_knobs(sketch: Sketch, path: Path, tied: bool) -> Iterator[Knob]:
             case Loop():
                 yield from _tied(_corners(step.shape, (*here, "shape")), tied)
         if not (isinstance(step.shape, Loop) and len(step.places) == 1):  # a loop's corners say where it is
-            yield from _tied([((*here, "places", i), place) for i, place in enumerate(step.places)], tied)
+            yield from _place_knobs(step.places, (*here, "places"), tied)
+
+
+def _place_knobs(places: Places, path: Path, tied: bool) -> Iterator[Knob]:
+    if isinstance(places, tuple):
+        yield from _tied([((*path, index), place) for index, place in enumerate(places)], tied)
+        return
+    sizes = ("radius",) if isinstance(places, Ring) else ("dx", "dy")
+    yield from (Knob((((*path, name), 1.0),), True) for name in sizes if number_at(places, (name,)))
+    if isinstance(places, Ring):
+        yield Knob((((*path, "first"), 1.0),))
+    yield from (Knob((((*path, "center", axis), 1.0),)) for axis in range(2))
+
+
+def _finish_knobs(finish: Finish, path: Path, tied: bool) -> Iterator[Knob]:
+    match finish:
+        case Hole():
+            yield Knob((((*path, "diameter"), 1.0),), True)
+            if finish.depth is not None:
+                yield Knob((((*path, "depth"), 1.0),), True)
+            if finish.head is not None:
+                yield Knob((((*path, "head", "diameter"), 1.0),), True)
+            if isinstance(finish.head, Counterbore):
+                yield Knob((((*path, "head", "depth"), 1.0),), True)
+            yield from _place_knobs(finish.places, (*path, "places"), tied)
+        case Edges():
+            yield Knob((((*path, "size"), 1.0),), True)
+        case Shell():
+            yield Knob((((*path, "thickness"), 1.0),), True)
 
 
 def _corners(loop: Loop, path: Path) -> Iterator[tuple[Path, tuple[float, float]]]:

@@ -9,13 +9,14 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from cadrecode.fit.knobs import solids_of
+from cadrecode.fit.knobs import finishes_of, number_at, solids_of
 from cadrecode.fit.objective import Evaluated, Objective
 from cadrecode.program import Program
 from cadrecode.program.edit import replaced
 from cadrecode.program.language import (
     NAMED_PLANES,
     Circle,
+    Corners,
     Extrusion,
     Face,
     Loop,
@@ -27,6 +28,7 @@ from cadrecode.program.language import (
     Sketch,
     SketchStep,
     Step,
+    points_of,
 )
 from cadrecode.program.section import cross_section
 from cadrecode.program.solid import bounds
@@ -44,10 +46,14 @@ AXIS_PLANES = "YZ", "ZX", "XY"  # whose normals are x, y, z
 
 
 def simpler(program: Program) -> Iterator[Program]:
-    """Programs without one of their parts: a solid, a shape of a sketch, a place of a pattern, a corner of a loop."""
+    """Programs without one of their parts: a solid, a finish, a shape of a sketch, a place of a pattern, a corner."""
     if len(program.steps) > 1:
         for index in range(len(program.steps)):
             yield _without_step(program, index)
+    for path, _ in finishes_of(program):
+        *body, _, index = path
+        finishes = number_at(program, (*body, "finishes"))
+        yield replaced(program, (*body, "finishes"), (*finishes[:index], *finishes[index + 1 :]))
     for path, solid in solids_of(program):
         if isinstance(solid, Extrusion | Revolution):
             for sketch in _simpler_sketches(solid.sketch):
@@ -64,7 +70,10 @@ def _without_step(program: Program, index: int) -> Program:
 def _simpler_sketches(sketch: Sketch) -> Iterator[Sketch]:
     for index, step in enumerate(sketch.steps):
         others = (*sketch.steps[:index], *sketch.steps[index + 1 :])
-        if others:
+        if isinstance(step, Corners):
+            yield Sketch(others)
+            continue
+        if others and isinstance(others[0], SketchStep):
             first = dataclasses.replace(others[0], mode=Mode.ADD)  # a hole of the removed shape becomes a shape
             yield Sketch((first, *others[1:]))
         for changed in _simpler_steps(step):
@@ -72,7 +81,7 @@ def _simpler_sketches(sketch: Sketch) -> Iterator[Sketch]:
 
 
 def _simpler_steps(step: SketchStep) -> Iterator[SketchStep]:
-    if len(step.places) > 1:
+    if isinstance(step.places, tuple) and len(step.places) > 1:
         for index in range(len(step.places)):
             yield dataclasses.replace(step, places=(*step.places[:index], *step.places[index + 1 :]))
     if isinstance(step.shape, Face):
@@ -102,6 +111,8 @@ def turned_over(program: Program) -> Iterator[Program]:
         yield replaced(program, (*path, "distance"), -solid.distance)
         for index, step in enumerate(solid.sketch.steps):
             here = (*path, "sketch", "steps", index)
+            if isinstance(step, Corners):
+                continue
             if index:
                 mode = Mode.SUBTRACT if step.mode is Mode.ADD else Mode.ADD
                 yield replaced(program, (*here, "mode"), mode)
@@ -119,7 +130,7 @@ def _plainer(step: SketchStep) -> Iterator[tuple[Circle | Rect, tuple]]:
         case Loop() | Face():
             x0, y0, x1, y1 = cross_section(Sketch((SketchStep(step.shape),)), np.inf).bounds()
             if x1 > x0 and y1 > y0:
-                places = tuple((x + (x0 + x1) / 2, y + (y0 + y1) / 2) for x, y in step.places)
+                places = tuple((x + (x0 + x1) / 2, y + (y0 + y1) / 2) for x, y in points_of(step.places))
                 yield Rect(x1 - x0, y1 - y0), places
                 yield Circle((x1 - x0 + y1 - y0) / 4), places
 

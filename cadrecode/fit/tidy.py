@@ -75,7 +75,10 @@ def _squares(program: Program, given: Program, near: float):
     for path, solid in solids_of(program):
         if isinstance(solid, Extrusion):
             for index, step in enumerate(solid.sketch.steps):
-                if isinstance(step.shape, Rect) and 0 < abs(step.shape.width - step.shape.height) < near:
+                if (
+                    isinstance(getattr(step, "shape", None), Rect)
+                    and 0 < abs(step.shape.width - step.shape.height) < near
+                ):
                     side = (step.shape.width + step.shape.height) / 2
                     here = (*path, "sketch", "steps", index, "shape")
                     if all(_is_given(program, given, (*here, name)) for name in ("width", "height")):

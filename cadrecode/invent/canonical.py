@@ -38,6 +38,7 @@ from cadrecode.invent.warp import Warp
 from cadrecode.program.language import (
     Box,
     Circle,
+    Corners,
     Cylinder,
     Extrusion,
     Operation,
@@ -170,7 +171,7 @@ def _body(steps: Sequence[Spelled]) -> Manifold:
 
 def drawing(program: Program) -> list[Slab]:
     """The slabs of a program, in its order. Raises: NotDrawn."""
-    if program.placement is not None:
+    if not program.is_plain:
         raise NotDrawn
     return [slab for operation, solid in _flat(program) for slab in _slabs(operation, solid)]
 
@@ -183,7 +184,7 @@ def _flat(program: Program) -> Iterator[tuple[Operation, Solid]]:
         if not isinstance(step.solid, Program):
             yield step.operation, step.solid
             continue
-        if step.solid.placement is not None or any(s.operation is not Operation.UNION for s in step.solid.steps):
+        if not step.solid.is_plain or any(s.operation is not Operation.UNION for s in step.solid.steps):
             raise NotDrawn
         yield from ((step.operation, solid) for _, solid in _flat(step.solid))
 
@@ -191,6 +192,8 @@ def _flat(program: Program) -> Iterator[tuple[Operation, Solid]]:
 def _slabs(operation: Operation, solid: Solid) -> list[Slab]:
     axis = _axis(solid.plane)
     sketch, low, high = _as_sketch(solid)
+    if any(isinstance(step, Corners) or not isinstance(step.places, tuple) for step in sketch.steps):
+        raise NotDrawn
     ends = sorted(solid.plane.origin[axis] + axes(solid.plane)[axis, 2] * end for end in (low, high))
     point = _to_world(solid.plane, axis)
     found = regions(sketch, GRID_SAGITTA)

@@ -14,7 +14,7 @@ import numpy as np
 
 from cadrecode.geometry import polygon_area
 from cadrecode.invent.outlines import CircleOutline, LoopOutline, Outline, RectOutline
-from cadrecode.program.language import Arc, Circle, Face, Loop, Point2, Sketch, SketchStep
+from cadrecode.program.language import Arc, Circle, Corners, Face, Loop, Point2, Sketch, SketchStep, points_of
 from cadrecode.program.section import circle_through, cross_section, segments_of
 
 EXACT = 1e-3  # CODE; what computing the area may move a point by
@@ -66,9 +66,11 @@ class _Round:
 def _arcs(sketch: Sketch) -> Iterator[_Round]:
     """Every round edge of a sketch."""
     for step in sketch.steps:
+        if isinstance(step, Corners):
+            continue
         for one in _arcs_of(step):
             (x, y, radius), middle = one.circle, one.middle
-            for dx, dy in step.places:
+            for dx, dy in points_of(step.places):
                 moved = None if middle is None else (middle[0] + dx, middle[1] + dy)
                 yield _Round((x + dx, y + dy, radius), moved)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+from typing import Any, Protocol
 
 from cadrecode.errors import Message, ProgramError
-from cadrecode.program.language import Mode
+from cadrecode.program.language import Mode, Point2
+
+LARGEST = 1e9  # a number
+MOST_PLACES = 1_000  # of an array
 
 
 def error_at(node: ast.AST, template: str, /, expected: str | None = None, **values: object) -> ProgramError:
@@ -13,13 +17,23 @@ def error_at(node: ast.AST, template: str, /, expected: str | None = None, **val
     return ProgramError(template, node.lineno, node.col_offset + 1, expected, **values)
 
 
+class Values(Protocol):
+    """What evaluates an expression: see `scope.Scope`."""
+
+    def value(self, node: ast.expr) -> Any: ...
+
+
 class Arguments:
     """The arguments of one call, by position or keyword, each taken at most once."""
 
-    def __init__(self, call: ast.Call):
-        self.call, self.positional = call, list(call.args)
+    def __init__(self, call: ast.Call, scope: Values):
+        self.call, self.scope, self.positional = call, scope, list(call.args)
         self.keywords = {keyword.arg: keyword.value for keyword in call.keywords}
         self.used = 0
+
+    @property
+    def name(self) -> str:
+        return self.call.func.attr
 
     def node(self, name: str, position: int | None = None) -> ast.expr | None:
         if name in self.keywords:
@@ -30,75 +44,131 @@ class Arguments:
         return None
 
     def need(self, name: str, position: int) -> ast.expr:
-        found = self.node(name, position)
-        if found is None:
+        node = self.node(name, position)
+        if node is None:
             raise error_at(
                 self.call,
-                "`{call}` lacks its argument {name}.",
-                Message("a value for {name}", name=name),
-                call=self.call.func.attr,
-                name=name,
+                "`{call}` lacks its argument {argument}.",
+                Message("a value for {argument}", argument=name),
+                call=self.name,
+                argument=name,
             )
-        return found
+        return node
 
-    def number(self, name: str, position: int) -> float:
-        return number_of(self.need(name, position))
+    def value(self, name: str, position: int | None = None, default: Any = None) -> Any:
+        node = self.node(name, position)
+        return default if node is None else self.scope.value(node)
 
-    def length(self, name: str, position: int) -> float:
+    def number(self, name: str, position: int, default: float | None = None) -> float:
+        if default is not None:
+            node = self.node(name, position)
+            return default if node is None else number_of(node, self.scope)
+        return number_of(self.need(name, position), self.scope)
+
+    def length(self, name: str, position: int, default: float | None = None) -> float:
         """A number that must not be zero; its sign is dropped, as CadQuery's own shapes do."""
-        node = self.need(name, position)
-        value = number_of(node)
+        node = self.need(name, position) if default is None else self.node(name, position)
+        if node is None:
+            return default
+        value = number_of(node, self.scope)
         if value == 0:
-            raise error_at(node, "{name} is zero.", Message("a positive number"), name=name)
+            raise error_at(node, "{argument} is zero.", Message("a positive number"), argument=name)
         return abs(value)
 
-    def mode(self) -> Mode:
-        node = self.node("mode")
+    def count(self, name: str, position: int) -> int:
+        node = self.need(name, position)
+        value = number_of(node, self.scope)
+        if value != int(value) or not 1 <= value <= MOST_PLACES:
+            raise error_at(node, "{argument} is no count.", Message("a whole number from 1"), argument=name)
+        return int(value)
+
+    def flag(self, name: str, position: int | None = None, default: bool = False) -> bool:
+        node = self.node(name, position)
         if node is None:
-            return Mode.ADD
-        if not (isinstance(node, ast.Constant) and node.value in list(Mode)):
-            raise error_at(node, "Unknown mode.", Message("'a', 's' or 'i'"))
-        return Mode(node.value)
+            return default
+        value = self.scope.value(node)
+        if not isinstance(value, bool):
+            raise error_at(node, "{argument} is neither True nor False.", Message("True or False"), argument=name)
+        return value
+
+    def text(self, name: str, position: int | None = None, default: str | None = None) -> str | None:
+        node = self.node(name, position)
+        if node is None:
+            return default
+        value = self.scope.value(node)
+        if not (value is None or isinstance(value, str)):
+            raise error_at(node, "{argument} is no text.", Message("a text in quotes"), argument=name)
+        return value
+
+    def point(self, name: str, position: int) -> Point2:
+        """On a plane; it may be written with a third coordinate of zero."""
+        return flat_point(self.need(name, position), self.scope)
+
+    def points(self, name: str, position: int) -> tuple[Point2, ...]:
+        node = self.need(name, position)
+        values = self.scope.value(node)
+        if not isinstance(values, list | tuple) or not values:
+            raise error_at(node, "Not a list of points.", Message("[(x,y),...]"))
+        return tuple(_flat(node, value) for value in values)
+
+    def mode(self) -> Mode:
+        value = self.value("mode", default="a")
+        if value not in list(Mode):
+            raise error_at(self.call, "Unknown mode.", Message("'a', 's' or 'i'"))
+        return Mode(value)
+
+    def skip(self, *names: str) -> None:
+        """Leaves out arguments that change nothing about the solid."""
+        for name in names:
+            self.keywords.pop(name, None)
 
     def done(self) -> None:
         """Raises: ProgramError: arguments are left over."""
         if self.used < len(self.positional):
-            raise error_at(self.positional[self.used], "`{call}` takes fewer arguments.", call=self.call.func.attr)
+            raise error_at(self.positional[self.used], "`{call}` takes fewer arguments.", call=self.name)
         for name, value in self.keywords.items():
             raise error_at(
-                value, "`{call}` has no argument {name} in this language.", call=self.call.func.attr, name=name
+                value, "`{call}` has no argument {argument} in this language.", call=self.name, argument=name
             )
 
 
-def number_of(node: ast.expr) -> float:
-    """A number, or + - * / of numbers: `-15/2`. Whole numbers come back as int."""
+def number_of(node: ast.expr, scope: Values) -> float:
+    """A number, or what numbers and names make: `-15/2`, `2*t`. Whole numbers come back as int."""
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        value = node.value
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        value = number_of(node.operand)
-        value = -value if isinstance(node.op, ast.USub) else value
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.Div):
-        left, right = number_of(node.left), number_of(node.right)
-        if isinstance(node.op, ast.Div) and right == 0:
-            raise error_at(node, "Division by zero.")
-        match node.op:
-            case ast.Add():
-                value = left + right
-            case ast.Sub():
-                value = left - right
-            case ast.Mult():
-                value = left * right
-            case _:
-                value = left / right
+        value = node.value  # without a detour: of a written program all are
+        if not abs(value) < LARGEST:
+            raise error_at(node, "{value:.3g} is too large.", Message("a number below 1e9"), value=float(value))
     else:
-        raise error_at(node, "Not a number.", Message("a number"))
-    if not abs(value) < 1e9:
-        raise error_at(node, "{value:.3g} is too large.", Message("a number below 1e9"), value=value)
-    return int(value) if value == int(value) else value
+        value = scope.value(node)
+    return _number(node, value)
 
 
-def tuple_of(node: ast.expr, length: int) -> tuple[float, ...]:
+def tuple_of(node: ast.expr, length: int, scope: Values) -> tuple[float, ...]:
     """A point: so many numbers in parentheses or brackets."""
-    if not isinstance(node, ast.Tuple | ast.List) or len(node.elts) != length:
+    if isinstance(node, ast.Tuple | ast.List) and len(node.elts) == length:
+        return tuple([number_of(element, scope) for element in node.elts])
+    return _coordinates(node, scope.value(node), length)
+
+
+def flat_point(node: ast.expr, scope: Values) -> Point2:
+    if isinstance(node, ast.Tuple | ast.List) and len(node.elts) == 2:
+        return tuple_of(node, 2, scope)
+    return _flat(node, scope.value(node))
+
+
+def _flat(node: ast.expr, value: Any) -> Point2:
+    if isinstance(value, list | tuple) and len(value) == 3 and value[2] == 0:
+        value = value[:2]
+    return _coordinates(node, value, 2)
+
+
+def _coordinates(node: ast.expr, value: Any, length: int) -> tuple[float, ...]:
+    if not isinstance(value, list | tuple) or len(value) != length:
         raise error_at(node, "Not a point.", Message("{length} numbers in parentheses", length=length))
-    return tuple(number_of(element) for element in node.elts)
+    return tuple([_number(node, number) for number in value])
+
+
+def _number(node: ast.expr, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise error_at(node, "Not a number.", Message("a number"))
+    return int(value) if value == int(value) else value

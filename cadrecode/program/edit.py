@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,32 +13,21 @@ import numpy as np
 from cadrecode.errors import Message, ProgramError
 from cadrecode.frames import Frame
 from cadrecode.program.language import (
-    Arc,
-    Box,
-    Circle,
-    Cylinder,
-    Extrusion,
-    Face,
-    Line,
-    Loop,
-    Mode,
+    Finish,
+    Hole,
+    Mirror,
     Operation,
     Placement,
     Plane,
-    Point2,
     Point3,
     Program,
-    Rect,
-    Revolution,
-    Sketch,
-    SketchStep,
     Solid,
-    Sphere,
     Step,
 )
+from cadrecode.program.naming import named_numbers
 
 HALF = 1e-9  # what computing with floats may add to a half
-NOT_LENGTHS = {"taper", "degrees", "direction"}  # fields that neither scale nor are rounded
+NOT_LENGTHS = {"taper", "degrees", "direction", "first", "sweep", "count", "columns", "rows"}  # neither scale nor round
 
 
 def transform(program: Program, scale: float, offset: Point3 = (0, 0, 0)) -> Program:
@@ -53,7 +42,8 @@ def transform(program: Program, scale: float, offset: Point3 = (0, 0, 0)) -> Pro
         moved = tuple(o * scale + d for o, d in zip(placement.offset, offset))
         placement, offset = dataclasses.replace(placement, offset=moved), (0, 0, 0)
     steps = (Step(step.operation, _scaled_solid(step.solid, scale, offset)) for step in program.steps)
-    return Program(tuple(steps), placement)
+    finishes = tuple(_scaled_finish(finish, scale, offset) for finish in program.finishes)
+    return Program(tuple(steps), placement, finishes)
 
 
 def to_raw(program: Program, frame: Frame, decimals: int | None = None) -> Program:
@@ -82,8 +72,9 @@ def to_code(program: Program, frame: Frame) -> Program:
 
 
 def _placed(program: Program, placement: Placement) -> Program:
-    steps = program.steps if program.placement is None else (Step(Operation.UNION, program),)
-    return Program(steps, placement)
+    if program.placement is not None:
+        return Program((Step(Operation.UNION, program),), placement)
+    return dataclasses.replace(program, placement=placement)
 
 
 def raw_decimals(frame: Frame) -> int:
@@ -112,9 +103,22 @@ def rounded(program: Program, decimals: int, *, halves: bool = False) -> Program
 def _scaled_solid(solid: Solid | Program, scale: float, offset: Point3) -> Solid | Program:
     if isinstance(solid, Program):
         return transform(solid, scale, offset)
-    moved = tuple(o * scale + d for o, d in zip(solid.plane.origin, offset))
-    plane = dataclasses.replace(solid.plane, origin=moved)
-    return dataclasses.replace(_map_numbers(solid, lambda value: value * scale), plane=plane)
+    return _on_moved_plane(solid, scale, offset)
+
+
+def _on_moved_plane(node: Solid | Hole, scale: float, offset: Point3) -> Solid | Hole:
+    moved = tuple(o * scale + d for o, d in zip(node.plane.origin, offset))
+    plane = dataclasses.replace(node.plane, origin=moved)
+    return dataclasses.replace(_map_numbers(node, lambda value: value * scale), plane=plane)
+
+
+def _scaled_finish(finish: Finish, scale: float, offset: Point3) -> Finish:
+    if isinstance(finish, Hole):
+        return _on_moved_plane(finish, scale, offset)
+    scaled = _map_numbers(finish, lambda value: value * scale)
+    if isinstance(scaled, Mirror):
+        return dataclasses.replace(scaled, base=tuple(b + d for b, d in zip(scaled.base, offset)))
+    return scaled
 
 
 def _map_numbers(node: Any, function: Callable[[float], float]) -> Any:
@@ -139,7 +143,7 @@ def _map_numbers(node: Any, function: Callable[[float], float]) -> Any:
 
 # --- named numbers
 
-WIDEST = {"degrees": 360, "taper": 60}  # of angles, for sliders
+WIDEST = {"degrees": 360, "taper": 60, "sweep": 360}  # of angles, for sliders
 
 
 @dataclass(frozen=True)
@@ -165,11 +169,11 @@ class Parameter:
 
 def parameters(program: Program) -> list[Parameter]:
     """Every number of a program by name: sizes first, then positions."""
-    found = list(_named_numbers(program, (), _Counter()))
-    reach = max((abs(value) for _, value, _, _ in found), default=1.0) or 1.0
+    named = list(named_numbers(program))
+    reach = max((abs(value) for _, value, _, _ in named), default=1.0) or 1.0
     step = 10.0 ** round(math.log10(reach) - 2.3)  # about 1/200 of the largest number, a power of ten
     listed = []
-    for name, value, is_length, path in found:
+    for name, value, is_length, path in named:
         if is_length:
             low, high = sorted((value * 0.05, value * 2.5))
             high = min(high, WIDEST.get(path[-1], high))
@@ -210,111 +214,3 @@ def replaced(node: Any, path: tuple[str | int, ...], value: Any) -> Any:
     if isinstance(first, int):
         return (*node[:first], replaced(node[first], rest, value), *node[first + 1 :])
     return dataclasses.replace(node, **{first: replaced(getattr(node, first), rest, value)})
-
-
-class _Counter:
-    """Numbers things of a kind: box 1, box 2, hole 1."""
-
-    def __init__(self):
-        self.counts: dict[str, int] = {}
-
-    def __call__(self, kind: str) -> str:
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        return f"{kind} {self.counts[kind]}"
-
-
-_Named = tuple[str, float, bool, tuple[str | int, ...]]  # name, value, is a length, path
-
-
-def _named_numbers(program: Program, path: tuple, count: _Counter) -> Iterator[_Named]:
-    for index, step in enumerate(program.steps):
-        here = (*path, "steps", index, "solid")
-        match step.solid:
-            case Program():
-                yield from _named_numbers(step.solid, here, count)
-            case Box():
-                name = count("box")
-                yield from _fields(step.solid, name, here, ("width", "height", "depth"), is_length=True)
-                yield from _fields(step.solid, name, here, ("offset",), is_length=False)
-                yield from _point(step.solid.center, name, (*here, "center"))
-                yield from _origin(step.solid, name, here)
-            case Cylinder():
-                name = count("cylinder")
-                yield from _fields(step.solid, name, here, ("radius", "height"), is_length=True)
-                yield from _fields(step.solid, name, here, ("offset",), is_length=False)
-                yield from _point(step.solid.center, name, (*here, "center"))
-                yield from _origin(step.solid, name, here)
-            case Sphere():
-                name = count("sphere")
-                yield from _fields(step.solid, name, here, ("radius",), is_length=True)
-                yield from _fields(step.solid, name, here, ("offset",), is_length=False)
-                yield from _point(step.solid.center, name, (*here, "center"))
-                yield from _origin(step.solid, name, here)
-            case Revolution():
-                name = count("revolution")
-                yield f"{name} angle", step.solid.degrees, True, (*here, "degrees")
-                yield from _sketch_numbers(step.solid.sketch, (*here, "sketch"), count)
-                yield from _point(step.solid.start, f"{name} axis", (*here, "start"))
-                yield from _origin(step.solid, name, here)
-            case Extrusion():
-                name = count("extrusion")
-                yield f"{name} depth", step.solid.distance, True, (*here, "distance")
-                if step.solid.taper:
-                    yield f"{name} taper", step.solid.taper, True, (*here, "taper")
-                yield from _sketch_numbers(step.solid.sketch, (*here, "sketch"), count)
-                yield from _origin(step.solid, name, here)
-
-
-def _fields(node: Any, name: str, path: tuple, fields: tuple[str, ...], is_length: bool) -> Iterator[_Named]:
-    for field in fields:
-        yield f"{name} {field}", getattr(node, field), is_length, (*path, field)
-
-
-def _point(point: Point2, name: str, path: tuple) -> Iterator[_Named]:
-    for index, axis in enumerate("xy"):
-        yield f"{name} {axis}", point[index], False, (*path, index)
-
-
-def _origin(solid: Solid, name: str, path: tuple) -> Iterator[_Named]:
-    for index, axis in enumerate("xyz"):
-        yield f"{name} plane {axis}", solid.plane.origin[index], False, (*path, "plane", "origin", index)
-
-
-def _sketch_numbers(sketch: Sketch, path: tuple, count: _Counter, inside_hole: bool = False) -> Iterator[_Named]:
-    for index, step in enumerate(sketch.steps):
-        here = (*path, "steps", index)
-        hole = inside_hole or step.mode is Mode.SUBTRACT
-        yield from _shape_numbers(step, here, count, hole)
-
-
-def _shape_numbers(step: SketchStep, path: tuple, count: _Counter, hole: bool) -> Iterator[_Named]:
-    where = (*path, "shape")
-    match step.shape:
-        case Circle(radius):
-            name = count("hole" if hole else "circle")
-            yield f"{name} radius", radius, True, (*where, "radius")
-        case Rect():
-            name = count("window" if hole else "rectangle")
-            yield from _fields(step.shape, name, where, ("width", "height"), is_length=True)
-        case Face(inner):
-            yield from _sketch_numbers(inner, (*where, "sketch"), count, hole)
-            return
-        case Loop():
-            name = count("cutout" if hole else "profile")
-            yield from _loop_numbers(step.shape, name, where)
-            return
-    for index, place in enumerate(step.places):
-        which = name if len(step.places) == 1 else f"{name} place {index + 1}"
-        yield from _point(place, which, (*path, "places", index))
-
-
-def _loop_numbers(loop: Loop, name: str, path: tuple) -> Iterator[_Named]:
-    yield from _point(loop.start, f"{name} point 1", (*path, "start"))
-    for index, edge in enumerate(loop.edges):
-        here = (*path, "edges", index)
-        match edge:
-            case Line(end):
-                yield from _point(end, f"{name} point {index + 2}", (*here, "end"))
-            case Arc(middle, end):
-                yield from _point(middle, f"{name} arc {index + 1}", (*here, "middle"))
-                yield from _point(end, f"{name} point {index + 2}", (*here, "end"))

@@ -1,15 +1,16 @@
 """The CAD program as data: the typed tree that everything else reads and writes.
 
-A program is a few solids, joined one after the other by union, cut or intersect. A solid stands on a plane and is an
-extruded sketch, a box or a cylinder. A sketch is a few steps, each adding, subtracting or intersecting a shape.
-The language is that of the CAD-Recode programs (Rukhovich et al. 2024, arXiv:2412.14042) and four things that human
-designs need: `extrude(d,both=True)`, `cut` and `intersect` of solids, and `cq.Plane(origin,xDir,normal)`; and a fifth
-that scans need: a finished body may be turned and moved, `.rotate((0,0,0),axis,degrees).translate(offset)`.
+A program is a few solids, joined one after the other by union, cut or intersect, and then finished: holes are drilled,
+edges rounded, the inside hollowed. A solid stands on a plane and is an extruded or revolved sketch, a box, a cylinder
+or a sphere. A sketch is a few steps, each adding, subtracting or intersecting a shape, or rounding its corners.
+The core is the language of the CAD-Recode programs (Rukhovich et al. 2024, arXiv:2412.14042). Human designs need the
+rest, and scans need that a finished body may be turned and moved, `.rotate((0,0,0),axis,degrees).translate(offset)`.
 It grows here and nowhere else. Lengths are in whatever frame the program is in (CODE or RAW).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -99,6 +100,51 @@ class Face:
     sketch: Sketch
 
 
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """`count` places on a circle, from the angle `first` on; shapes turn with them. All angles are in degrees.
+
+    A `sweep` of 360 is divided by the count; a smaller one has a place at each of its ends.
+    """
+
+    center: Point2
+    radius: float
+    first: float
+    sweep: float
+    count: int
+
+    def angles(self) -> tuple[float, ...]:
+        whole = math.isclose(math.remainder(self.sweep, 360), 0, abs_tol=1e-6)
+        step = self.sweep / (self.count if whole else max(self.count - 1, 1))
+        return tuple(self.first + index * step for index in range(self.count))
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Places in columns and rows about `center`."""
+
+    center: Point2
+    dx: float
+    dy: float
+    columns: int
+    rows: int
+
+
+Places = tuple[Point2, ...] | Ring | Grid
+
+
+def points_of(places: Places) -> tuple[Point2, ...]:
+    """Each place of a list, a ring or a grid, in CadQuery's order."""
+    match places:
+        case Ring((x, y), radius):
+            turns = map(math.radians, places.angles())
+            return tuple((x + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns)
+        case Grid((x, y), dx, dy, columns, rows):
+            left, low = x - dx * (columns - 1) / 2, y - dy * (rows - 1) / 2
+            return tuple((left + dx * i, low + dy * j) for i in range(columns) for j in range(rows))
+    return places
+
+
 Shape = Circle | Rect | Loop | Face
 NOISE_DECIMALS = 9  # what sums of decimals are off by is beyond these
 ORIGIN: tuple[Point2, ...] = ((0, 0),)
@@ -110,12 +156,27 @@ class SketchStep:
 
     shape: Shape
     mode: Mode = Mode.ADD
-    places: tuple[Point2, ...] = ORIGIN
+    places: Places = ORIGIN
+
+
+class Blend(StrEnum):
+    """What becomes of a sharp corner or edge, spelled as in CadQuery."""
+
+    FILLET, CHAMFER = "fillet", "chamfer"
+
+
+@dataclass(frozen=True, slots=True)
+class Corners:
+    """Rounds or bevels the corners of a sketch by `size`: all of them, or those that a selector such as '>Y' names."""
+
+    blend: Blend
+    size: float
+    selector: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    steps: tuple[SketchStep, ...]
+    steps: tuple[SketchStep | Corners, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +249,64 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Counterbore:
+    """A wider cylinder at the mouth of a hole."""
+
+    diameter: float
+    depth: float
+
+
+@dataclass(frozen=True, slots=True)
+class Countersink:
+    """A cone at the mouth of a hole; `degrees` is its full angle."""
+
+    diameter: float
+    degrees: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Equal holes drilled into the body, against a plane's normal; through all of it where `depth` is None."""
+
+    plane: Plane
+    places: Places
+    diameter: float
+    depth: float | None = None
+    head: Counterbore | Countersink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Rounds or bevels edges of the body: those that the selector `edges` names, of the faces that `faces` names."""
+
+    blend: Blend
+    size: float
+    faces: str | None = None
+    edges: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Hollows the body, open where `faces` names faces. The wall grows inward where `thickness` is negative."""
+
+    thickness: float
+    faces: str | None = None
+    sharp: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """The body's mirror image by a named plane through `base`; `union` adds it to the body."""
+
+    plane: str
+    base: Point3 = (0, 0, 0)
+    union: bool = False
+
+
+Finish = Hole | Edges | Shell | Mirror
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """A rigid motion: a right-handed turn by `degrees` about `axis` through the origin, then a move by `offset`."""
 
@@ -198,7 +317,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The steps in order; the first one's operation is union, with nothing. `placement` moves what they make.
+    """The steps in order; the first one's operation is union, with nothing. Then the finishes, then the placement.
 
     A part that stands askew is written in its own axes and placed last. On planes turned one by one, faces that touch
     would be apart by the digits that are written: of 32 parts of several solids so turned, 6 decimals split 5 in
@@ -207,10 +326,23 @@ class Program:
 
     steps: tuple[Step, ...]
     placement: Placement | None = None
+    finishes: tuple[Finish, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its steps are all there is to it."""
+        return self.placement is None and not self.finishes
 
     def solids(self) -> list[Solid]:
-        """Every extrusion, box and cylinder, in order, those of nested bodies too."""
-        found: list[Solid] = []
+        """Every solid in order, those of nested bodies too."""
+        solids: list[Solid] = []
         for step in self.steps:
-            found.extend(step.solid.solids() if isinstance(step.solid, Program) else [step.solid])
-        return found
+            solids.extend(step.solid.solids() if isinstance(step.solid, Program) else [step.solid])
+        return solids
+
+    def planes(self) -> list[Plane]:
+        """Every plane in order: of each body's solids, then of its holes."""
+        planes: list[Plane] = []
+        for step in self.steps:
+            planes.extend(step.solid.planes() if isinstance(step.solid, Program) else [step.solid.plane])
+        return planes + [finish.plane for finish in self.finishes if isinstance(finish, Hole)]

@@ -12,7 +12,22 @@ import manifold3d
 import numpy as np
 from manifold3d import CrossSection, FillRule
 
-from cadrecode.program.language import ORIGIN, Arc, Circle, Face, Loop, Mode, Point2, Rect, Sketch
+from cadrecode.program.corners import blended
+from cadrecode.program.language import (
+    ORIGIN,
+    Arc,
+    Circle,
+    Corners,
+    Face,
+    Loop,
+    Mode,
+    Places,
+    Point2,
+    Rect,
+    Ring,
+    Sketch,
+    points_of,
+)
 
 SAGITTA = 5.4e-4  # of the part's half side
 FEWEST_SEGMENTS, MOST_SEGMENTS = 16, 128  # of a full circle
@@ -30,6 +45,9 @@ def cross_section(sketch: Sketch, sagitta: float) -> CrossSection:
     """The area of a sketch, on its plane."""
     area = CrossSection()
     for step in sketch.steps:
+        if isinstance(step, Corners):
+            area = blended(area, step, segments_of(step.size, sagitta))
+            continue
         shape = _placed(_shape(step.shape, sagitta), step.places)
         if step.mode is Mode.ADD:
             area = shape if area.is_empty() else area + shape
@@ -40,10 +58,12 @@ def cross_section(sketch: Sketch, sagitta: float) -> CrossSection:
     return area
 
 
-def _placed(shape: CrossSection, places: tuple[Point2, ...]) -> CrossSection:
+def _placed(shape: CrossSection, places: Places) -> CrossSection:
     if places == ORIGIN:
         return shape
-    moved = [shape.translate((float(x), float(y))) for x, y in places]
+    turned = [shape.rotate(angle) for angle in places.angles()] if isinstance(places, Ring) else None
+    points = points_of(places)
+    moved = [one.translate((float(x), float(y))) for one, (x, y) in zip(turned or [shape] * len(points), points)]
     return moved[0] if len(moved) == 1 else CrossSection.batch_boolean(moved, manifold3d.OpType.Add)
 
 
@@ -107,6 +127,8 @@ def corners(sketch: Sketch) -> list[Point2]:
     """Points that span about as much as the sketch."""
     found: list[Point2] = []
     for step in sketch.steps:
+        if isinstance(step, Corners):
+            continue
         match step.shape:
             case Circle(radius):
                 local = [(-radius, -radius), (radius, radius)]
@@ -116,5 +138,9 @@ def corners(sketch: Sketch) -> list[Point2]:
                 local = corners(inner)
             case Loop(start, edges):
                 local = [start, *(edge.end for edge in edges), *(e.middle for e in edges if isinstance(e, Arc))]
-        found += local if step.places == ORIGIN else [(x + dx, y + dy) for x, y in local for dx, dy in step.places]
+        found += (
+            local
+            if step.places == ORIGIN
+            else [(x + dx, y + dy) for x, y in local for dx, dy in points_of(step.places)]
+        )
     return found

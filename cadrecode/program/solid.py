@@ -10,6 +10,7 @@ from manifold3d import Manifold
 
 from cadrecode.errors import Message, ProgramError
 from cadrecode.geometry import corner_crosses, fold_into_triangle, places_on, three_cornered, weld
+from cadrecode.program.finishing import finished
 from cadrecode.program.language import Operation, Program, Solid
 from cadrecode.program.planes import placing
 from cadrecode.program.section import SAGITTA
@@ -55,6 +56,8 @@ def _build(program: Program, sagitta: float, solids: dict[Solid, Manifold] | Non
             body = body - solid
         else:
             body = body ^ solid
+    for finish in program.finishes:
+        body = finished(body, finish, sagitta)
     if program.placement is not None:
         body = body.transform(placing(program.placement))
     low, high = bounds(body)

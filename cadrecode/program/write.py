@@ -13,18 +13,28 @@ from cadrecode.program.language import (
     ORIGIN,
     Box,
     Circle,
+    Corners,
+    Counterbore,
+    Countersink,
     Cylinder,
+    Edges,
     Face,
+    Finish,
+    Hole,
     Line,
     Loop,
+    Mirror,
     Mode,
     Operation,
     Placement,
+    Places,
     Plane,
     Point2,
     Program,
     Rect,
     Revolution,
+    Ring,
+    Shell,
     Sketch,
     Solid,
     Sphere,
@@ -36,11 +46,11 @@ DECIMALS = 6  # finer than any cloud, coarser than float noise
 def write(program: Program) -> str:
     """The canonical text of a program. `parse(write(p))` builds the same solid; no line break at the end."""
     planes: dict[Plane, str] = {}
-    for solid in program.solids():
-        planes.setdefault(solid.plane, f"w{len(planes)}")
+    for plane in program.planes():
+        planes.setdefault(plane, f"w{len(planes)}")
     lines = ["import cadquery as cq"]
     lines += [f"{name}={_plane(plane)}" for plane, name in planes.items()]
-    lines.append(f"r={_steps(program, planes)}")
+    lines.append(f"r={_unplaced(program, planes)}")
     if program.placement is not None:
         lines.append(f"r=r{_placement(program.placement)}")
     return "\n".join(lines)
@@ -71,7 +81,54 @@ def _placement(placement: Placement) -> str:
 
 
 def _body(program: Program, planes: dict[Plane, str]) -> str:
-    return _steps(program, planes) + (_placement(program.placement) if program.placement is not None else "")
+    return _unplaced(program, planes) + (_placement(program.placement) if program.placement is not None else "")
+
+
+def _unplaced(program: Program, planes: dict[Plane, str]) -> str:
+    return _steps(program, planes) + "".join(_finish(finish, planes) for finish in program.finishes)
+
+
+def _finish(finish: Finish, planes: dict[Plane, str]) -> str:
+    match finish:
+        case Hole():
+            return f".copyWorkplane({planes[finish.plane]}){_hole_places(finish.places)}{_hole(finish)}"
+        case Edges(blend, size, faces, edges):
+            return f"{_faces(faces)}.edges({_quoted(edges)}).{blend}({number(size)})"
+        case Shell(thickness, faces, sharp):
+            kind = "kind='intersection'" if sharp else ""
+            return f"{_faces(faces)}.shell({_comma(number(thickness), kind)})"
+        case Mirror(plane, base, union):
+            joined = "union=True" if union else ""
+            return f".mirror({_comma(_quoted(plane), _numbers(base), joined)})"
+
+
+def _faces(selector: str | None) -> str:
+    return "" if selector is None else f".faces({_quoted(selector)})"
+
+
+def _quoted(selector: str | None) -> str:
+    return "" if selector is None else f"'{selector}'"
+
+
+def _hole_places(places: Places) -> str:
+    if isinstance(places, tuple):
+        return f".pushPoints([{_points(places)}])"
+    center = "" if places.center == (0, 0) else f".center{_numbers(places.center)}"
+    if isinstance(places, Ring):
+        return f"{center}.polarArray{_numbers((places.radius, places.first, places.sweep, places.count))}"
+    return f"{center}.rarray{_numbers((places.dx, places.dy, places.columns, places.rows))}"
+
+
+def _hole(hole: Hole) -> str:
+    depth = "" if hole.depth is None else number(hole.depth)
+    match hole.head:
+        case Counterbore(diameter, deep):
+            sizes = (number(hole.diameter), number(diameter), number(deep))
+            return f".cboreHole({_comma(*sizes, depth)})"
+        case Countersink(diameter, degrees):
+            sizes = (number(hole.diameter), number(diameter), number(degrees))
+            return f".cskHole({_comma(*sizes, depth)})"
+    return f".hole({_comma(number(hole.diameter), depth)})"
 
 
 def _steps(program: Program, planes: dict[Plane, str]) -> str:
@@ -113,9 +170,14 @@ def _half(offset: float) -> str:
 def _sketch(sketch: Sketch, plane_name: str) -> str:
     text, places = f"{plane_name}.sketch()", ORIGIN
     for step in sketch.steps:
+        if isinstance(step, Corners):
+            reset = "" if places == ORIGIN else ".reset()"
+            text += f"{reset}.vertices({_quoted(step.selector)}).{step.blend}({number(step.size)}).reset()"
+            places = ORIGIN
+            continue
         mode = "" if step.mode is Mode.ADD else f"mode='{step.mode}'"
         if step.places != places:
-            text += ".reset()" if step.places == ORIGIN else f".push([{_points(step.places)}])"
+            text += _sketch_places(step.places, places)
             places = step.places
         match step.shape:
             case Circle(radius):
@@ -127,6 +189,17 @@ def _sketch(sketch: Sketch, plane_name: str) -> str:
             case Loop():
                 text += f"{_loop(step.shape)}.assemble({mode})"
     return text
+
+
+def _sketch_places(places: Places, before: Places) -> str:
+    if isinstance(places, tuple):
+        return ".reset()" if places == ORIGIN else f".push([{_points(places)}])"
+    center = "" if before == ORIGIN else ".reset()"
+    if places.center != (0, 0):
+        center = f".push([{_numbers(places.center)}])"
+    if isinstance(places, Ring):
+        return f"{center}.parray{_numbers((places.radius, places.first, places.sweep, places.count))}"
+    return f"{center}.rarray{_numbers((places.dx, places.dy, places.columns, places.rows))}"
 
 
 def _comma(*parts: str) -> str:

@@ -61,10 +61,15 @@ def test_turns_and_moves_anywhere_mean_what_they_mean_in_cadquery(body, sandbox)
     np.testing.assert_allclose(np.ravel(bounds(solid)), execution.bounding_box, atol=1e-5)
 
 
+def test_a_turn_about_an_axis_elsewhere_is_one_about_the_origin_and_a_move(sandbox):
+    text = HEAD + f"r={BOX}.rotate((1,2,3),(1,2,9),90)"
+    solid = build(parse(text))
+    np.testing.assert_allclose(np.ravel(bounds(solid)), sandbox.run(text).bounding_box, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        ("rotate((1,0,0),(0,0,1),30)", "does not start at the origin"),
         ("rotate((0,0,0),(0,0,0),30)", "no direction"),
         ("rotate((0,0,0),(0,0,1))", "lacks its argument angleDegrees"),
         ("translate((0,0))", "3 numbers"),

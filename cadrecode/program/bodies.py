@@ -1,0 +1,353 @@
+"""The calls that make a body of what is drawn, choose its faces and edges, and finish it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from cadrecode.errors import Message
+from cadrecode.program.arguments import Arguments, error_at, flat_point, number_of, tuple_of
+from cadrecode.program.drawing import first_vertices, nested, outlines
+from cadrecode.program.language import (
+    NAMED_PLANES,
+    Blend,
+    Box,
+    Counterbore,
+    Countersink,
+    Cylinder,
+    Edges,
+    Extrusion,
+    Hole,
+    Mirror,
+    Operation,
+    Placement,
+    Plane,
+    Point3,
+    Program,
+    Revolution,
+    Shell,
+    Sphere,
+    Step,
+    points_of,
+)
+from cadrecode.program.planes import axes, placing
+from cadrecode.program.sketching import CLOSED_WITHIN
+from cadrecode.program.states import Chosen, Drawing, Stack, sketch_of, united
+from cadrecode.program.workplanes import body_of, corners_of, diagonal_of, plane_of_faces
+
+STEEPEST_TAPER = 85  # degrees
+NAMES_OF_NORMALS = {normal: name for name, (_, normal) in NAMED_PLANES.items()}
+
+
+def _centered(arguments: Arguments, position: int) -> tuple[bool, bool, bool]:
+    value = arguments.value("centered", position, True)
+    if isinstance(value, bool):
+        return value, value, value
+    if isinstance(value, list | tuple) and len(value) == 3:
+        return tuple(map(bool, value))
+    raise error_at(arguments.call, "centered is neither True nor False.", Message("True or False"))
+
+
+def _box(stack: Stack, arguments: Arguments) -> Stack:
+    sizes = [arguments.length(name, position) for position, name in enumerate(("length", "width", "height"))]
+    x, y, z = (0 if middle else size / 2 for middle, size in zip(_centered(arguments, 3), sizes))
+    return _primitives(stack, arguments, lambda c: Box(stack.plane, stack.offset + z, (c[0] + x, c[1] + y), *sizes))
+
+
+def _cylinder(stack: Stack, arguments: Arguments) -> Stack:
+    height, radius = arguments.length("height", 0), arguments.length("radius", 1)
+    middle = _centered(arguments, 4)
+    x, y = (0 if along else radius for along in middle[:2])
+    lift = stack.offset + (0 if middle[2] else height / 2)
+    return _primitives(stack, arguments, lambda c: Cylinder(stack.plane, lift, (c[0] + x, c[1] + y), height, radius))
+
+
+def _sphere(stack: Stack, arguments: Arguments) -> Stack:
+    radius = arguments.length("radius", 0)
+    x, y, z = (0 if middle else radius for middle in _centered(arguments, 6))
+    return _primitives(stack, arguments, lambda c: Sphere(stack.plane, stack.offset + z, (c[0] + x, c[1] + y), radius))
+
+
+def _primitives(stack: Stack, arguments: Arguments, make) -> Stack:
+    operation = _operation(arguments, None)
+    if operation is None:
+        stack = replace(stack, body=None)
+    solids = [make(point) for point in points_of(stack.places)]
+    return stack.with_solids(solids, arguments.call, operation or Operation.UNION)
+
+
+def _operation(arguments: Arguments, position: int | None) -> Operation | None:
+    """How the new solid joins the body; None where it stands alone."""
+    arguments.skip("clean")
+    value = arguments.value("combine", position, True)
+    known = {True: Operation.UNION, "a": Operation.UNION, "cut": Operation.CUT, "s": Operation.CUT, False: None}
+    if not isinstance(value, bool | str) or value not in known:
+        raise error_at(arguments.call, "Unknown value of combine.", Message("True, False, 'cut' or 's'"))
+    return known[value]
+
+
+def _drawn(stack: Stack, arguments: Arguments) -> tuple[Stack, Plane]:
+    """With closed outlines alone, and the plane on which they lie."""
+    stack = outlines(stack, arguments.call)
+    if not stack.wires:
+        raise error_at(arguments.call, "Nothing is drawn.", Message("an outline, circle or rectangle before it"))
+    return replace(stack, wires=nested(stack.wires)), stack.lifted
+
+
+def _extrude(stack: Stack, arguments: Arguments) -> Stack:
+    stack, plane = _drawn(stack, arguments)
+    node = arguments.need("until", 0)
+    distance = number_of(node, arguments.scope)
+    if distance == 0:
+        raise error_at(node, "The extrusion's distance is zero.", Message("any other number"))
+    operation = _operation(arguments, 1)
+    both = arguments.flag("both", 3)
+    solid = Extrusion(plane, sketch_of(stack.wires), distance, both, _taper(arguments, 4))
+    if operation is None:
+        stack = replace(stack, body=None)
+    return stack.with_solids([solid], arguments.call, operation or Operation.UNION)
+
+
+def _taper(arguments: Arguments, position: int) -> float:
+    node = arguments.node("taper", position)
+    taper = 0 if node is None else number_of(node, arguments.scope)
+    if not abs(taper) < STEEPEST_TAPER:
+        raise error_at(
+            node,
+            "The taper is {taper:g} degrees.",
+            Message("less than {most:g} either way", most=STEEPEST_TAPER),
+            taper=taper,
+        )
+    return taper
+
+
+def _cut_blind(stack: Stack, arguments: Arguments) -> Stack:
+    stack, plane = _drawn(stack, arguments)
+    distance = number_of(arguments.need("until", 0), arguments.scope)
+    if distance == 0:
+        raise error_at(arguments.call, "The cut's depth is zero.", Message("any other number"))
+    arguments.skip("clean")
+    solid = Extrusion(plane, sketch_of(stack.wires), distance, arguments.flag("both", 2), _taper(arguments, 3))
+    return stack.with_solids([solid], arguments.call, Operation.CUT)
+
+
+def _cut_through(stack: Stack, arguments: Arguments) -> Stack:
+    stack, plane = _drawn(stack, arguments)
+    arguments.skip("clean")
+    if stack.body is None:
+        raise error_at(arguments.call, "There is no solid before it.", Message("a solid to cut from"))
+    if _taper(arguments, 1):
+        raise error_at(arguments.call, "A taper through all is not in the language.", Message("`.cutBlind(...)`"))
+    reach = math.ceil(diagonal_of(stack.body))
+    return stack.with_solids([Extrusion(plane, sketch_of(stack.wires), reach, True)], arguments.call, Operation.CUT)
+
+
+def _revolve(stack: Stack, arguments: Arguments) -> Stack:
+    """CadQuery's rules: whole turns are left out, and an axis without an end is the plane's own y."""
+    stack, plane = _drawn(stack, arguments)
+    degrees = arguments.number("angleDegrees", 0, 360) % 360 or 360
+    first, last = arguments.node("axisStart", 1), arguments.node("axisEnd", 2)
+    start = (0, 0) if first is None else flat_point(first, arguments.scope)
+    if last is None:
+        world = axes(plane) @ (*start, 0) + plane.origin
+        end = (0, float(world[1]) if world[1] else 1)
+    else:
+        end = flat_point(last, arguments.scope)
+    direction = (end[0] - start[0], end[1] - start[1])
+    if math.hypot(*direction) < CLOSED_WITHIN:
+        raise error_at(last or arguments.call, "The axis has no direction.", Message("an end away from its start"))
+    operation = _operation(arguments, 3)
+    solid = Revolution(plane, sketch_of(stack.wires), degrees, start, direction)
+    if operation is None:
+        stack = replace(stack, body=None)
+    return stack.with_solids([solid], arguments.call, operation or Operation.UNION)
+
+
+def _sketch(stack: Stack, arguments: Arguments) -> Drawing:
+    if stack.points is not None and points_of(stack.points) != ((0, 0),):
+        raise error_at(
+            arguments.call,
+            "A sketch after moveTo is not in the language.",
+            Message("`.sketch()` on the workplane itself"),
+        )
+    return Drawing(replace(stack, is_solid=False, chosen=None))
+
+
+# --- joining
+
+
+def _join(operation: Operation):
+    def join(stack: Stack, arguments: Arguments) -> Stack:
+        node = arguments.need("toUnion", 0)
+        arguments.skip("clean", "tol", "glue")
+        other = arguments.scope.value(node)
+        if not isinstance(other, Stack) or other.body is None:
+            raise error_at(
+                node,
+                "`{operation}` takes a solid, this is {kind}.",
+                Message("a solid"),
+                operation=str(operation),
+                kind=getattr(other, "kind", Message("no solid")),
+            )
+        if stack.body is None and operation is Operation.UNION:
+            return stack.with_body(other.body, arguments.call)
+        return stack.with_body(united(body_of(stack, arguments), operation, other.body), arguments.call)
+
+    return join
+
+
+def _rotate(stack: Stack, arguments: Arguments) -> Stack:
+    """A turn about an axis; what was turned or moved before becomes a body within a body."""
+    body = body_of(stack, arguments)
+    ends = [arguments.need(name, index) for index, name in enumerate(("axisStartPoint", "axisEndPoint"))]
+    start, end = (tuple_of(node, 3, arguments.scope) for node in ends)
+    axis = tuple(b - a for a, b in zip(start, end))
+    if math.hypot(*axis) < 1e-9:
+        raise error_at(ends[1], "The axis has no direction.", Message("two different points"))
+    turn = Placement(axis, arguments.number("angleDegrees", 2))
+    if start != (0, 0, 0):
+        moved = np.array(start, float) - placing(turn)[:, :3] @ start
+        turn = replace(turn, offset=tuple(round(float(value), 9) + 0.0 for value in moved))
+    program = Program(body.steps, turn, body.finishes) if body.placement is None else _wrapped(body, turn)
+    return stack.with_body(program, arguments.call)
+
+
+def _wrapped(body: Program, placement: Placement) -> Program:
+    return Program((Step(Operation.UNION, body),), placement)
+
+
+def _translate(stack: Stack, arguments: Arguments) -> Stack:
+    body = body_of(stack, arguments)
+    offset = tuple_of(arguments.need("vec", 0), 3, arguments.scope)
+    before = body.placement or Placement()
+    moved = tuple(a + b for a, b in zip(before.offset, offset))
+    return stack.with_body(replace(body, placement=replace(before, offset=moved)), arguments.call)
+
+
+def _mirror(stack: Stack, arguments: Arguments) -> Stack:
+    body_of(stack, arguments)
+    node = arguments.node("mirrorPlane", 0)
+    value = "XY" if node is None else arguments.scope.value(node)
+    base: Point3 = (0, 0, 0)
+    if isinstance(value, Stack) and value.chosen is not None:
+        plane = plane_of_faces(value, arguments, "CenterOfMass")
+        value, base = plane.normal, plane.origin
+    if isinstance(value, list | tuple) and len(value) == 3:
+        length = math.hypot(*value)
+        value = NAMES_OF_NORMALS.get(tuple(round(abs(part) / length, 9) + 0.0 for part in value)) if length else None
+        value = value or "none"
+    if value not in NAMED_PLANES:
+        raise error_at(node or arguments.call, "Unknown plane.", Message("such as 'XY'"))
+    at = arguments.node("basePointVector", 1)
+    base = base if at is None else tuple_of(at, 3, arguments.scope)
+    value = {"YX": "XY", "ZX": "XZ", "ZY": "YZ"}.get(value, value)
+    return stack.finished(Mirror(value, base, arguments.flag("union", 2)), arguments.call)
+
+
+# --- finishing
+
+
+def _hole(stack: Stack, arguments: Arguments) -> Stack:
+    return _drilled(stack, arguments, 1, None)
+
+
+def _counterbored(stack: Stack, arguments: Arguments) -> Stack:
+    head = Counterbore(arguments.length("cboreDiameter", 1), arguments.length("cboreDepth", 2))
+    return _drilled(stack, arguments, 3, head)
+
+
+def _countersunk(stack: Stack, arguments: Arguments) -> Stack:
+    head = Countersink(arguments.length("cskDiameter", 1), arguments.length("cskAngle", 2))
+    if head.degrees >= 180:
+        raise error_at(arguments.call, "The countersink's angle is too wide.", Message("less than 180"))
+    return _drilled(stack, arguments, 3, head)
+
+
+def _drilled(stack: Stack, arguments: Arguments, position: int, head) -> Stack:
+    body_of(stack, arguments)
+    diameter = arguments.length("diameter", 0)
+    depth = arguments.value("depth", position)
+    if depth is not None and not (isinstance(depth, int | float) and depth > 0):
+        raise error_at(arguments.call, "depth is no length.", Message("a positive number or None"))
+    arguments.skip("clean")
+    return stack.finished(Hole(stack.lifted, stack.places, diameter, depth, head), arguments.call)
+
+
+def _blend(blend: Blend):
+    def blended(stack: Stack, arguments: Arguments) -> Stack:
+        body_of(stack, arguments)
+        size = arguments.length("radius" if blend is Blend.FILLET else "length", 0)
+        if blend is Blend.CHAMFER and arguments.number("length2", 1, size) != size:
+            raise error_at(arguments.call, "A chamfer of two lengths is not in the language.", Message("one length"))
+        chosen = stack.chosen
+        if chosen is None or chosen.edges is None or chosen.body is not stack.body:
+            raise error_at(arguments.call, "No edges are chosen.", Message("`.edges(...)` before it"))
+        return stack.finished(Edges(blend, size, chosen.faces or None, chosen.edges or None), arguments.call)
+
+    return blended
+
+
+def _shell(stack: Stack, arguments: Arguments) -> Stack:
+    body_of(stack, arguments)
+    thickness = arguments.number("thickness", 0)
+    kind = arguments.text("kind", 1, "arc")
+    if thickness == 0 or kind not in ("arc", "intersection"):
+        raise error_at(arguments.call, "No such shell.", Message("a thickness, and 'arc' or 'intersection'"))
+    faces = stack.chosen.faces if stack.chosen is not None and stack.chosen.body is stack.body else None
+    return stack.finished(Shell(thickness, faces or None, kind == "intersection"), arguments.call)
+
+
+# --- choosing
+
+
+def _choose(what: str):
+    def choose(stack: Stack, arguments: Arguments) -> Stack:
+        selector = arguments.text("selector", 0, "")
+        tag = arguments.text("tag")
+        if what == "vertices" and stack.rows:
+            return first_vertices(stack)
+        chosen = stack.chosen
+        if tag is not None:
+            tagged = dict(stack.tags).get(tag)
+            if tagged is None or tagged.body is None:
+                raise error_at(arguments.call, "There is no tag {tag!r}.", tag=tag)
+            chosen = Chosen(tagged.body)
+        if chosen is None:
+            chosen = Chosen(body_of(stack, arguments))
+        if what == "vertices":
+            chosen = replace(chosen, vertices=corners_of(chosen, selector, arguments.call))
+        elif getattr(chosen, what) is not None:
+            raise error_at(arguments.call, "Choosing twice is not in the language.", Message("one selector"))
+        else:
+            chosen = replace(chosen, **{what: selector})
+        return replace(stack, chosen=chosen, is_solid=False, points=None, rows=())
+
+    return choose
+
+
+METHODS = {
+    "box": _box,
+    "cylinder": _cylinder,
+    "sphere": _sphere,
+    "extrude": _extrude,
+    "revolve": _revolve,
+    "sketch": _sketch,
+}
+ON_BODIES = {str(operation): _join(operation) for operation in Operation} | {
+    "cutBlind": _cut_blind,
+    "cutThruAll": _cut_through,
+    "rotate": _rotate,
+    "translate": _translate,
+    "mirror": _mirror,
+    "hole": _hole,
+    "cboreHole": _counterbored,
+    "cskHole": _countersunk,
+    "fillet": _blend(Blend.FILLET),
+    "chamfer": _blend(Blend.CHAMFER),
+    "shell": _shell,
+    "faces": _choose("faces"),
+    "edges": _choose("edges"),
+    "vertices": _choose("vertices"),
+}

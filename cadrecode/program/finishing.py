@@ -1,0 +1,142 @@
+"""What is done to a body once its solids are joined: holes, rounded edges, a shell, its mirror image."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from manifold3d import Error, Manifold, Mesh64, OpType
+
+from cadrecode.errors import Message, ProgramError
+from cadrecode.program.language import (
+    NAMED_PLANES,
+    Blend,
+    Counterbore,
+    Countersink,
+    Edges,
+    Finish,
+    Hole,
+    Mirror,
+    Shell,
+    points_of,
+)
+from cadrecode.program.planes import matrix_of
+from cadrecode.program.rims import rounded_edges, with_blend
+from cadrecode.program.section import segments_of
+from cadrecode.program.selectors import selected
+from cadrecode.program.topology import Topology
+
+FEWEST_OF_HOLE = 32  # segments: a counterbore is wide for its depth
+FLIPPED = 1e-6  # of the squared size: a facet that faces the other way by more has passed its neighbours
+OPENED = 1e-3  # of the wall: how far the cavity reaches out of an open face
+
+
+def finished(body: Manifold, finish: Finish, sagitta: float) -> Manifold:
+    """Raises: ProgramError: there is no such edge or face, or no room for the wall."""
+    match finish:
+        case Hole():
+            return _drilled(body, finish, sagitta)
+        case Edges():
+            return rounded_edges(body, finish, sagitta)
+        case Shell():
+            return _hollowed(body, finish, sagitta)
+        case Mirror(plane, base, union):
+            normal = np.array(NAMED_PLANES[plane][1], float)
+            image = body.mirror(tuple(normal)).translate(tuple(2 * normal * (normal @ np.array(base, float))))
+            return body + image if union else image
+
+
+def _drilled(body: Manifold, hole: Hole, sagitta: float) -> Manifold:
+    low, high = np.array(body.bounding_box()).reshape(2, 3)
+    depth = hole.depth if hole.depth is not None else math.dist(low, high)  # as CadQuery's largestDimension
+    radius = hole.diameter / 2
+    tool = _downward(depth, radius, radius, sagitta)
+    match hole.head:
+        case Counterbore(diameter, deep):
+            tool = tool + _downward(deep, diameter / 2, diameter / 2, sagitta)
+        case Countersink(diameter, degrees):
+            deep = diameter / 2 / math.tan(math.radians(degrees / 2))
+            tool = tool + _downward(deep, diameter / 2, 0, sagitta)
+    matrix = matrix_of(hole.plane)
+    tools = [tool.translate((x, y, 0)).transform(matrix) for x, y in points_of(hole.places)]
+    return body - (tools[0] if len(tools) == 1 else Manifold.batch_boolean(tools, OpType.Add))
+
+
+def _downward(depth: float, top: float, bottom: float, sagitta: float) -> Manifold:
+    segments = max(segments_of(top, sagitta), FEWEST_OF_HOLE)
+    return Manifold.cylinder(depth, bottom, top, segments).translate((0, 0, -depth))
+
+
+# --- shells
+
+
+def _hollowed(body: Manifold, shell: Shell, sagitta: float) -> Manifold:
+    """Walls between the body's surface and one that is parallel to it.
+
+    As in OpenCASCADE, the parallel surface is rounded where its faces move away from each other.
+    """
+    topology, wall = Topology(body), abs(shell.thickness)
+    opened = set(selected(topology.faces, shell.faces)) if shell.faces is not None else set()
+    if shell.faces is not None and not opened:
+        raise ProgramError("There is no face to open.", expected=Message("a selector of faces, such as '>Z'"))
+    is_open = np.isin(topology.face_of_facet, sorted(opened))
+    through = np.where(is_open, OPENED * wall, 0.0)
+    moved = _parallel(
+        topology, np.where(is_open, 0.0, shell.thickness) if shell.thickness > 0 else through - wall * ~is_open
+    )
+    if not shell.sharp:
+        moved = _rounded_where_apart(moved, topology, is_open, shell.thickness, sagitta)
+    if shell.thickness < 0:
+        return body - moved
+    return moved - (_parallel(topology, through) if opened else body)
+
+
+def _parallel(topology: Topology, distances: np.ndarray) -> Manifold:
+    """The solid with each facet moved along its normal, (facets,) distances."""
+    moved = topology.points.copy()
+    facets_at: list[set[int]] = [set() for _ in range(len(moved))]
+    for triangle, facet in zip(topology.triangles.tolist(), topology.facet.tolist()):
+        for vertex in triangle:
+            facets_at[vertex].add(facet)
+    for vertex, facets in enumerate(facets_at):
+        chosen = sorted(facets)
+        normals = topology.facet_normal[chosen]
+        moved[vertex] += np.linalg.lstsq(normals, distances[chosen], rcond=1e-6)[0]
+    mesh = Mesh64(vert_properties=moved, tri_verts=np.ascontiguousarray(topology.triangles.astype(np.uint64)))
+    solid = Manifold(mesh)
+    a, b, c = (moved[topology.triangles[:, corner]] for corner in range(3))
+    facing = np.sum(np.cross(b - a, c - a) * topology.facet_normal[topology.facet], axis=1)
+    turned_over = np.bincount(topology.facet, facing).min() < -FLIPPED * topology.size**2
+    if solid.status() != Error.NoError or turned_over:
+        raise ProgramError("There is no room for the shell's wall.", expected=Message("a thinner wall"))
+    return solid
+
+
+def _rounded_where_apart(
+    moved: Manifold, topology: Topology, is_open: np.ndarray, thickness: float, sagitta: float
+) -> Manifold:
+    """Of a surface that moved outward the convex edges, of one that moved inward the concave ones."""
+    after = Topology(moved)
+    open_planes = [
+        (topology.facet_normal[facet], topology.facet_normal[facet] @ topology.points[topology.triangles[t, 0]])
+        for facet in np.flatnonzero(is_open)
+        for t in np.flatnonzero(topology.facet == facet)[:1]
+    ]
+
+    def is_opened(facet: int) -> bool:
+        triangle = np.flatnonzero(after.facet == facet)[0]
+        normal, point = after.facet_normal[facet], after.points[after.triangles[triangle, 0]]
+        near = 2 * OPENED * abs(thickness)
+        return any(normal @ other > 0.999 and abs(normal @ point - at) < near for other, at in open_planes)
+
+    sign = np.sign(thickness)
+    chosen = [
+        segment
+        for segment, (left, right, turn) in enumerate(
+            zip(after.segments.left, after.segments.right, after.segments.turn)
+        )
+        if turn * sign > 0 and not is_opened(left) and not is_opened(right)
+    ]
+    if not chosen:
+        return moved
+    return with_blend(moved, after, chosen, Blend.FILLET, abs(thickness), sagitta)

@@ -1,0 +1,242 @@
+"""Fillets and chamfers along the edges of a solid: a wedge for each chain of edges, cut off or filled in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from manifold3d import Manifold, Mesh64, OpType, triangulate
+
+from cadrecode.errors import Message, ProgramError
+from cadrecode.program.language import Blend, Edges
+from cadrecode.program.section import segments_of
+from cadrecode.program.topology import SHARP, Topology
+
+OUTWARD = 2e-3  # of a blend's size: how far a wedge reaches beyond the faces that it is cut off, so that nothing stays
+FARTHEST = 4.0  # times a blend's size: how far a wedge's end may lean
+FEWEST_PIECES = 4  # of a fillet's arc
+LEAST_ACROSS = 0.05  # cosine between an edge and a face that it ends at
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A segment as a chain runs through it."""
+
+    start: int
+    end: int
+    left: int
+    right: int
+    turn: float
+
+
+def rounded_edges(solid: Manifold, finish: Edges, sagitta: float) -> Manifold:
+    """A solid with some of its edges rounded or bevelled.
+
+    Raises: ProgramError: there is no such edge.
+    """
+    topology = Topology(solid)
+    segments = topology.chosen_edges(finish.faces, finish.edges)
+    if not segments:
+        raise ProgramError(
+            "There is no edge to {blend}.",
+            expected=Message("a selector of sharp edges"),
+            blend=str(finish.blend),
+        )
+    return with_blend(solid, topology, segments, finish.blend, finish.size, sagitta)
+
+
+def with_blend(
+    solid: Manifold, topology: Topology, segments: Sequence[int], blend: Blend, size: float, sagitta: float
+) -> Manifold:
+    """Args: segments: numbers of the topology's segments; edges that go on smoothly from them are blended with them."""
+    chips, fills = [], []
+    for chain, closed in _chains(topology, _with_tangent(topology, set(segments))):
+        wedge = _wedge(topology, chain, closed, blend, size, sagitta)
+        if wedge is not None:
+            (chips if chain[0].turn > 0 else fills).append(wedge)
+    if chips:
+        solid = solid - Manifold.batch_boolean(chips, OpType.Add)
+    if fills:
+        solid = solid + Manifold.batch_boolean(fills, OpType.Add)
+    return solid
+
+
+# --- chains of edges
+
+
+def _at_vertices(topology: Topology, segments) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for segment in segments:
+        found.setdefault(int(topology.segments.start[segment]), []).append(segment)
+        found.setdefault(int(topology.segments.end[segment]), []).append(segment)
+    return found
+
+
+def _with_tangent(topology: Topology, chosen: set[int]) -> set[int]:
+    """With the segments that go on smoothly, as OpenCASCADE adds them by itself."""
+    around = _at_vertices(topology, range(len(topology.segments.start)))
+    chosen, waiting = set(chosen), list(chosen)
+    while waiting:
+        segment = waiting.pop()
+        for vertex in (int(topology.segments.start[segment]), int(topology.segments.end[segment])):
+            if len(around[vertex]) == 2:
+                (other,) = [s for s in around[vertex] if s != segment] or [segment]
+                if other not in chosen and _angle(topology, segment, other, vertex) < SHARP:
+                    chosen.add(other)
+                    waiting.append(other)
+    return chosen
+
+
+def _angle(topology: Topology, segment: int, other: int, vertex: int) -> float:
+    """By how much the way through a vertex turns, from one segment to the other."""
+
+    def away(number: int) -> np.ndarray:
+        start, end = int(topology.segments.start[number]), int(topology.segments.end[number])
+        vector = topology.points[end if start == vertex else start] - topology.points[vertex]
+        return vector / np.linalg.norm(vector)
+
+    return math.acos(float(np.clip(-away(segment) @ away(other), -1, 1)))
+
+
+def _chains(topology: Topology, chosen: set[int]) -> Iterator[tuple[list[_Piece], bool]]:
+    """Segments in a row that share a face, and whether the row is closed. Concave and convex ones are kept apart."""
+    around = _at_vertices(topology, sorted(chosen))
+    left = set(chosen)
+
+    def piece(segment: int, flipped: bool) -> _Piece:
+        s = topology.segments
+        ends, sides = (int(s.start[segment]), int(s.end[segment])), (int(s.left[segment]), int(s.right[segment]))
+        turn = float(s.turn[segment])
+        # against its own direction the left facet is the right one
+        return _Piece(*(ends[::-1] if flipped else ends), *(sides[::-1] if flipped else sides), turn)
+
+    def following(last: _Piece, vertex: int, forward: bool) -> _Piece | None:
+        candidates = around[vertex]
+        if len(candidates) != 2:
+            return None
+        for segment in candidates:
+            if segment not in left:
+                continue
+            starts_here = int(topology.segments.start[segment]) == vertex
+            new = piece(segment, flipped=starts_here is not forward)
+            faces = topology.face_of_facet
+            shares = faces[new.left] == faces[last.left] or faces[new.right] == faces[last.right]
+            if shares and (new.turn > 0) is (last.turn > 0):
+                left.discard(segment)
+                return new
+        return None
+
+    while left:
+        chain = [piece(min(left), flipped=False)]
+        left.discard(min(left))
+        while (new := following(chain[-1], chain[-1].end, forward=True)) is not None:
+            chain.append(new)
+        closed = len(chain) > 2 and chain[-1].end == chain[0].start and len(around[chain[0].start]) == 2
+        while not closed and (new := following(chain[0], chain[0].start, forward=False)) is not None:
+            chain.insert(0, new)
+        yield chain, closed
+
+
+# --- the wedge along a chain
+
+
+def _wedge(
+    topology: Topology, chain: list[_Piece], closed: bool, blend: Blend, size: float, sagitta: float
+) -> Manifold | None:
+    convex = chain[0].turn > 0
+    widest = max(abs(piece.turn) for piece in chain)
+    pieces = max(FEWEST_PIECES, math.ceil(segments_of(size, sagitta) * widest / math.tau))
+    profiles = [_profile(topology, piece, blend, size, pieces) for piece in chain]
+    directions = [_unit(topology.points[piece.end] - topology.points[piece.start]) for piece in chain]
+    rings = []
+    for index in range(len(chain) + (not closed)):
+        before = index - 1 if index or closed else None
+        after = index if index < len(chain) else None
+        if before is not None and after is not None:
+            vertex = topology.points[chain[after].start]
+            mitre = directions[before] + directions[after]
+            if np.linalg.norm(mitre) < LEAST_ACROSS:
+                return None
+            sides = [_onto(profiles[i] + vertex, directions[i], vertex, mitre, size) for i in (before, after)]
+            rings.append((sides[0] + sides[1]) / 2)
+        else:
+            own = before if after is None else after
+            outward = directions[own] * (1 if after is None else -1)
+            vertex = chain[own].end if after is None else chain[own].start
+            rings.append(_end(topology, chain[own], vertex, profiles[own], outward, size, convex))
+    flat = _flat(profiles[0], directions[0])
+    return _swept(np.array(rings), flat, closed)
+
+
+def _profile(topology: Topology, piece: _Piece, blend: Blend, size: float, pieces: int) -> np.ndarray:
+    """(k, 3): the wedge's outline across a segment, from its edge; the edge itself, pushed outward, comes first."""
+    left, right = topology.facet_normal[piece.left], topology.facet_normal[piece.right]
+    turn = abs(piece.turn)
+    sign = 1 if piece.turn > 0 else -1
+    middle = sign * (left + right) / (1 + math.cos(turn))
+    push = OUTWARD * size
+    if blend is Blend.FILLET:
+        angles = turn * np.arange(pieces + 1) / pieces
+        arc = (np.sin(turn - angles)[:, None] * left + np.sin(angles)[:, None] * right) / math.sin(turn)
+        inner = size * (sign * arc - middle)
+    else:
+        along = _unit(topology.points[piece.end] - topology.points[piece.start])
+        # into either face, away from the edge
+        inner = size * np.array([np.cross(left, along), np.cross(along, right)])
+    return np.concatenate(([push * middle], [inner[0] + sign * push * left], inner, [inner[-1] + sign * push * right]))
+
+
+def _onto(points: np.ndarray, direction: np.ndarray, vertex: np.ndarray, normal: np.ndarray, size: float) -> np.ndarray:
+    """Points moved along a direction onto the plane through a vertex."""
+    distance = -((points - vertex) @ normal) / (direction @ normal)
+    return points + np.clip(distance, -FARTHEST * size, FARTHEST * size)[:, None] * direction
+
+
+def _end(topology, piece: _Piece, vertex: int, profile: np.ndarray, outward: np.ndarray, size: float, convex: bool):
+    """The last outline of a chain: in the plane of the face at which it ends, or a little beyond."""
+    point = topology.points[vertex]
+    facets = set(topology.facet[(topology.triangles == vertex).any(axis=1)].tolist()) - {piece.left, piece.right}
+    normals = [topology.facet_normal[facet] for facet in facets]
+    across = max(normals, key=lambda normal: abs(normal @ outward), default=outward)
+    if abs(across @ outward) < LEAST_ACROSS:
+        across = outward
+    ring = _onto(profile + point, outward, point, across, size)
+    ends_in_air = across @ outward > 0
+    return ring + outward * (OUTWARD * size if ends_in_air == convex else 0)
+
+
+def _flat(profile: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """(k, 2): the outline across its direction, counter-clockwise about it."""
+    x = _unit(profile[-1] - profile[1])
+    y = np.cross(direction, x)
+    return np.column_stack((profile @ x, profile @ y))
+
+
+def _swept(rings: np.ndarray, flat: np.ndarray, closed: bool) -> Manifold | None:
+    """(n, k, 3) outlines in a row as a solid."""
+    n, k = rings.shape[:2]
+    here = np.arange(n if closed else n - 1)[:, None] * k
+    there = (here + k) % (n * k)
+    at, after = np.arange(k), (np.arange(k) + 1) % k
+    quads = np.stack((here + at, here + after, there + after, there + at), axis=-1).reshape(-1, 4)
+    triangles = [quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]
+    x, y = flat.T
+    clockwise = x @ np.roll(y, -1) - y @ np.roll(x, -1) < 0
+    if not closed:
+        order = np.arange(k)[::-1] if clockwise else np.arange(k)
+        cap = order[np.array(triangulate([flat[order]]))]
+        cap = cap[:, ::-1] if not clockwise else cap
+        triangles += [cap, cap[:, ::-1] + (n - 1) * k]
+    faces = np.concatenate(triangles)
+    if clockwise:
+        faces[: 2 * len(quads)] = faces[: 2 * len(quads), ::-1]
+        faces[2 * len(quads) :] = faces[2 * len(quads) :, ::-1]
+    mesh = Mesh64(vert_properties=rings.reshape(-1, 3), tri_verts=np.ascontiguousarray(faces.astype(np.uint64)))
+    wedge = Manifold(mesh)
+    return None if wedge.is_empty() else wedge
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)

@@ -1,0 +1,175 @@
+"""What a chain of calls stands at, from left to right: a workplane with what lies on it, or a sketch."""
+
+from __future__ import annotations
+
+import ast
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from cadrecode.errors import Message
+from cadrecode.program.arguments import error_at
+from cadrecode.program.language import (
+    ORIGIN,
+    Arc,
+    Face,
+    Finish,
+    Line,
+    Operation,
+    Places,
+    Plane,
+    Point2,
+    Point3,
+    Program,
+    Sketch,
+    SketchStep,
+    Solid,
+    Step,
+)
+from cadrecode.program.planes import axes
+from cadrecode.program.weight import checked
+
+NOISE_DECIMALS = 9  # of planes that are computed from others
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Faces, edges or vertices of a body that the next call is about.
+
+    Args:
+        body: whose they are.
+        faces, edges: the selectors that named them; "" names all, None none.
+        vertices: in space.
+    """
+
+    body: Program
+    faces: str | None = None
+    edges: str | None = None
+    vertices: tuple[Point3, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A workplane, its body, and what is drawn on it. Frozen, so that `w0` may be used many times.
+
+    Args:
+        offset: the plane is lifted by that much.
+        body: what was built so far.
+        is_solid: the last call made the body.
+        points: places at which the next shapes are put; None: the plane's origin.
+        wires: closed outlines and sketches that wait for an extrusion.
+        start, edges: the outline that is being drawn.
+        rows: corners of construction lines, for `.vertices()`.
+        before: the state before the last call, for `.end()`.
+    """
+
+    plane: Plane
+    offset: float = 0
+    body: Program | None = None
+    is_solid: bool = False
+    points: Places | None = None
+    wires: tuple[SketchStep, ...] = ()
+    start: Point2 | None = None
+    edges: tuple[Line | Arc, ...] = ()
+    rows: tuple[Point2, ...] = ()
+    chosen: Chosen | None = None
+    tags: tuple[tuple[str, Stack], ...] = ()
+    before: Stack | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def kind(self) -> Message:
+        if self.chosen is not None:
+            return Message("a selection")
+        return Message("a solid") if self.is_solid else Message("a workplane")
+
+    @property
+    def places(self) -> Places:
+        return ORIGIN if self.points is None else self.points
+
+    @property
+    def lifted(self) -> Plane:
+        """The plane with its offset."""
+        if self.offset == 0:
+            return self.plane
+        length = math.hypot(*self.plane.normal)
+        origin = tuple(o + self.offset * n / length for o, n in zip(self.plane.origin, self.plane.normal))
+        return replace(self.plane, origin=tuple(map(_plain, origin)))
+
+    def moved(self, x: float, y: float, z: float = 0) -> Plane:
+        """The lifted plane with its origin elsewhere, in its own coordinates."""
+        plane = self.lifted
+        origin = axes(plane) @ np.array([x, y, z], float) + plane.origin
+        return replace(plane, origin=tuple(map(_plain, origin)))
+
+    def with_body(self, body: Program, node: ast.AST) -> Stack:
+        """Raises: ProgramError: the body is more than a program may hold."""
+        return Stack(self.plane, self.offset, checked(body, node), True, tags=self.tags)
+
+    def with_solids(self, solids: list[Solid], node: ast.AST, operation: Operation = Operation.UNION) -> Stack:
+        body = self.body
+        for solid in solids:
+            one = Program((Step(Operation.UNION, solid),))
+            if body is None and operation is not Operation.UNION:
+                raise error_at(node, "There is no solid before it.", Message("a solid to cut from"))
+            body = one if body is None else united(body, operation, one)
+        return self.with_body(body, node)
+
+    def finished(self, finish: Finish, node: ast.AST) -> Stack:
+        body = self.body
+        if body.placement is not None:
+            body = Program((Step(Operation.UNION, body),))
+        return self.with_body(replace(body, finishes=(*body.finishes, finish)), node)
+
+    def joined_by(self, node: ast.AST, op: ast.operator, other: Any) -> Stack:
+        """a + b, a - b, a * b, a & b and a | b of solids, as CadQuery has them."""
+        operation = {
+            ast.Add: Operation.UNION,
+            ast.BitOr: Operation.UNION,
+            ast.Sub: Operation.CUT,
+            ast.Mult: Operation.INTERSECT,
+            ast.BitAnd: Operation.INTERSECT,
+        }.get(type(op))
+        if operation is None or not isinstance(other, Stack) or self.body is None or other.body is None:
+            raise error_at(node, "Not in the language.", Message("+, - or & between two solids"))
+        return self.with_body(united(self.body, operation, other.body), node)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A sketch on its way; `on` is None for `cq.Sketch()`, which stands on no plane."""
+
+    on: Stack | None
+    steps: tuple = ()
+    places: Places | None = None
+    start: Point2 | None = None
+    edges: tuple[Line | Arc, ...] = ()
+    closed: bool = False
+    corners: str | None = None
+
+    kind = Message("a sketch")
+
+    @property
+    def sketch(self) -> Sketch:
+        return Sketch(self.steps)
+
+
+def united(body: Program, operation: Operation, other: Program) -> Program:
+    """Two bodies as one; a single solid joins as itself."""
+    alone = len(other.steps) == 1 and other.is_plain
+    before = body.steps if body.is_plain else (Step(Operation.UNION, body),)
+    return Program((*before, Step(operation, other.steps[0].solid if alone else other)))
+
+
+def sketch_of(wires: tuple[SketchStep, ...]) -> Sketch:
+    """Outlines as a sketch; a sketch that is alone is itself."""
+    if len(wires) == 1 and wires[0] == SketchStep(wires[0].shape) and isinstance(wires[0].shape, Face):
+        return wires[0].shape.sketch
+    return Sketch(wires)
+
+
+def _plain(value: float) -> float:
+    """Without what computing with floats adds; whole numbers are int."""
+    value = round(float(value), NOISE_DECIMALS) + 0.0
+    return int(value) if value == int(value) else value

@@ -1,0 +1,100 @@
+"""How much a program unfolds to: shared parts count each time they are used, so that a short text cannot ask for a
+million solids."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from functools import lru_cache
+
+from cadrecode.errors import Message
+from cadrecode.program.arguments import error_at
+from cadrecode.program.language import Corners, Extrusion, Face, Hole, Loop, Program, Revolution, Sketch, points_of
+
+HEAVIEST = 5_000  # edges, places, solids and finishes of a program; of 5,664 real ones none has more than 500
+FINISH_WEIGHT = 50  # pieces: rounded edges and shells take that much longer to build than an edge
+DEEPEST = 60  # bodies within bodies
+
+
+def checked(program: Program, node: ast.AST) -> Program:
+    """Raises: ProgramError: the program unfolds to too much."""
+    weight, depth = _weight(_Same(program))
+    if weight > HEAVIEST:
+        raise error_at(
+            node,
+            "The program unfolds to {weight:,} pieces.",
+            Message("at most {most:,}", most=HEAVIEST),
+            weight=min(weight, 10**9),
+        )
+    if depth > DEEPEST:
+        raise error_at(node, "Bodies are nested {depth} deep.", Message("at most {most}", most=DEEPEST), depth=depth)
+    return program
+
+
+class _Same:
+    """An object as a key by identity, which a deep comparison would take long for."""
+
+    def __init__(self, held: object):
+        self.held = held
+
+    def __hash__(self) -> int:
+        return id(self.held)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.held is self.held
+
+
+@lru_cache(maxsize=4096)
+def _weight(program: _Same) -> tuple[int, int]:
+    """Pieces, and how deep bodies are nested."""
+    total, depth = 0, 0
+    for finish in program.held.finishes:
+        total += len(points_of(finish.places)) if isinstance(finish, Hole) else FINISH_WEIGHT
+    for step in program.held.steps:
+        if isinstance(step.solid, Program):
+            inner, below = _weight(_Same(step.solid))
+            total, depth = total + inner, max(depth, below + 1)
+        elif isinstance(step.solid, Extrusion | Revolution):
+            total += 1 + sketch_weight(step.solid.sketch)
+        else:
+            total += 1
+    return total, depth
+
+
+def sketch_weight(sketch: Sketch) -> int:
+    return _weight_of_steps(sketch.steps)
+
+
+@lru_cache(maxsize=4096)
+def _sketch_weight(sketch: _Same) -> int:
+    return _weight_of_steps(sketch.held.steps)
+
+
+def _weight_of_steps(steps: Iterable) -> int:
+    total = 0
+    for step in steps:
+        if isinstance(step, Corners):
+            total += 1
+            continue
+        match step.shape:
+            case Loop(_, edges):
+                edges = len(edges)
+            case Face(inner):
+                edges = _sketch_weight(_Same(inner))
+            case _:
+                edges = 1
+        total += edges * len(points_of(step.places))
+    return total
+
+
+def checked_steps(steps: tuple, node: ast.AST) -> tuple:
+    """Raises: ProgramError: a sketch unfolds to too much."""
+    weight = _weight_of_steps(steps)
+    if weight > HEAVIEST:
+        raise error_at(
+            node,
+            "The sketch unfolds to {weight:,} pieces.",
+            Message("at most {most:,}", most=HEAVIEST),
+            weight=min(weight, 10**9),
+        )
+    return steps

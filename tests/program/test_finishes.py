@@ -1,0 +1,100 @@
+"""Holes, rounded edges, shells, arrays, mirrors: as OpenCASCADE builds them, with names, and written one way."""
+
+import pytest
+
+from cadrecode.errors import ProgramError
+from cadrecode.fit.knobs import knobs_of
+from cadrecode.kernel import Sandbox
+from cadrecode.program import build, parse, write
+from cadrecode.program.edit import parameters, set_parameters, transform
+
+HEAD = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,0))\nw1=cq.Workplane('XY',origin=(0,0,5))\n"
+BOX = "w0.workplane(offset=0/2).box(20,12,10)"
+CYLINDER = "w0.workplane(offset=0/2).cylinder(10,6)"
+STEPPED = f"{BOX}.union(w1.workplane(offset=10/2).cylinder(10,3))"
+L_SHAPE = (
+    "w0.sketch().segment((0,0),(20,0)).segment((20,5)).segment((5,5)).segment((5,20)).segment((0,20)).close()"
+    ".assemble()"
+)
+SLOT = "w0.sketch().segment((-10,-5),(10,-5)).arc((15,0),(10,5)).segment((-10,5)).arc((-15,0),(-10,-5)).assemble()"
+FINISHED = [
+    f"{BOX}.edges('|Z').fillet(1)",
+    f"{BOX}.edges().fillet(1)",
+    f"{BOX}.edges().chamfer(1)",
+    f"{CYLINDER}.faces('>Z').edges().fillet(2)",
+    f"{SLOT}.finalize().extrude(6).edges('>Z and |X').fillet(1)",
+    f"{STEPPED}.edges().fillet(1)",
+    f"{STEPPED}.edges('%CIRCLE').chamfer(1)",
+    f"{L_SHAPE}.finalize().extrude(6).edges().fillet(1)",
+    f"{L_SHAPE}.vertices('>Y').chamfer(2).reset().finalize().extrude(6)",
+    f"{L_SHAPE}.vertices().fillet(2).reset().push([(2,2)]).circle(1,mode='s').finalize().extrude(6)",
+    f"{BOX}.copyWorkplane(w1).pushPoints([(0,0),(6,2)]).hole(3).faces('>Z').edges().fillet(0.8)",
+    f"{BOX}.copyWorkplane(w1).pushPoints([(0,0)]).cboreHole(3,5,2)",
+    f"{BOX}.copyWorkplane(w1).pushPoints([(0,0)]).cskHole(3,5,82,6)",
+    f"{BOX}.copyWorkplane(w1).polarArray(4,0,360,5).hole(2,4)",
+    f"{BOX}.copyWorkplane(w1).rarray(4,3,3,2).hole(2)",
+    f"{BOX}.shell(-1)",
+    f"{BOX}.faces('>Z').shell(1)",
+    f"{STEPPED}.faces('<Z').shell(-1)",
+    f"{BOX}.edges('|Z').fillet(2).faces('>Z').shell(-1)",
+    f"{L_SHAPE}.finalize().extrude(6).mirror('YZ',(0,0,0),union=True)",
+    "w0.sketch().circle(20).parray(12,10,360,5).rect(6,2,mode='s').reset().rarray(3,4,2,2).circle(1,mode='s')"
+    ".finalize().extrude(5)",
+    f"{BOX}.edges('|Z').fillet(1).union(w1.workplane(offset=10/2).cylinder(10,4))",
+]
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("body", FINISHED)
+def test_it_is_what_opencascade_builds_and_reads_back_to_the_letter(body, sandbox):
+    program = parse(HEAD + f"r={body}")
+    text = write(program)
+    assert parse(text) == program
+    assert text.splitlines()[-1] == f"r={body}"
+    execution = sandbox.run(text)
+    assert execution.valid
+    assert build(program).volume() == pytest.approx(execution.volume, rel=4e-3)
+    assert build(transform(program, 0.1, (3, 4, 5))).volume() == pytest.approx(execution.volume / 1000, rel=4e-3)
+
+
+def test_a_program_with_a_fillet_has_its_sliders():
+    program = parse(HEAD + f"r={BOX}.edges('|Z').fillet(2).copyWorkplane(w1).pushPoints([(1,2)]).cboreHole(3,5,2)")
+    values = {parameter.name: parameter.value for parameter in parameters(program)}
+    assert values["box 1 width"] == 20
+    assert values["fillet radius"] == 2
+    assert values["hole 1 diameter"] == 3
+    assert values["hole 1 counterbore depth"] == 2
+    assert values["hole 1 y"] == 2
+    changed = set_parameters(program, {"fillet radius": 1, "hole 1 diameter": 4})
+    assert {p.name: p.value for p in parameters(changed)} == values | {"fillet radius": 1, "hole 1 diameter": 4}
+    two = parse(HEAD + f"r={BOX}.edges('|Z').fillet(2).faces('>Z').edges().fillet(1)")
+    assert {"fillet 1 radius", "fillet 2 radius"} <= {parameter.name for parameter in parameters(two)}
+
+
+@pytest.mark.parametrize("body", FINISHED[:18:3])
+def test_every_knob_of_a_finished_part_changes_it(body):
+    program = parse(HEAD + f"r={body}")
+    for knob in knobs_of(program):
+        assert knob.turned(program, 0.01) != program
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (f"{BOX}.edges('|Q').fillet(1)", "no selector"),
+        (f"{CYLINDER}.edges('|X').fillet(1)", "no edge"),
+        (f"{BOX}.shell(-7)", "no room"),
+        (f"{BOX}.faces('|X and |Y').shell(-1)", "no face"),
+        (f"{BOX}.fillet(1)", "No edges are chosen"),
+        ("w0.sketch().circle(5).vertices().fillet(1).finalize().extrude(1)", "no corner"),
+        ("w0.hole(3)", "not in the language here"),
+    ],
+)
+def test_what_cannot_be_finished_is_refused_in_words(body, words):
+    with pytest.raises(ProgramError, match=words):
+        build(parse(HEAD + f"r={body}"))
