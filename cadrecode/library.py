@@ -50,10 +50,10 @@ def reconstruct(
     cloud = _cloud(scan, config.seed)
     engine = _engine(device)
     opened = engine.open(model, adapter)
-    found = engine.reconstruct(
+    result = engine.reconstruct(
         cloud, config, name=name_of(name or cloud.name), model_name=opened.note, sandbox=shared_sandbox()
     )
-    return found.require_best()
+    return result.require_best()
 
 
 def train(config: str | Path | TrainConfig, **settings: Any) -> Path:

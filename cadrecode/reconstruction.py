@@ -51,7 +51,7 @@ class Reconstruction:
         passed_over: Nearer to the cloud than the best, but OpenCASCADE could not build them (needs a sandbox).
         cloud: RAW, without what was cleaned away.
         frame: Between the file (RAW) and the candidates (CODE).
-        alignment: How the part was found to be turned; the candidates stand upright.
+        alignment: How the part was turned in the file; the candidates stand upright.
         cleaned: What was taken out of the cloud; None where cleaning was off.
         stopped: The person stopped it; candidates that were not reached are absent.
         model: What wrote the programs, in words.
@@ -145,7 +145,7 @@ def reconstruct(
 
         ranked, passed_over = _check_in_kernel(ranked, frame, run, progress)
     progress("measuring", 0, 1)
-    found = Reconstruction(
+    result = Reconstruction(
         (),
         tuple(candidate for candidate in ranked if not candidate.ok),
         tuple(passed_over),
@@ -158,7 +158,7 @@ def reconstruct(
         seconds=time.monotonic() - started,
         model=model_name,
     )
-    return replace(found, parts=_parts(found, ranked, name, exports))
+    return replace(result, parts=_parts(result, ranked, name, exports))
 
 
 @contextlib.contextmanager
@@ -297,11 +297,11 @@ def _raw_text(candidate: Candidate, frame: Frame) -> str:
 
 
 def _parts(
-    found: Reconstruction, ranked: Sequence[Candidate], name: str, exports: dict[str, Exported]
+    result: Reconstruction, ranked: Sequence[Candidate], name: str, exports: dict[str, Exported]
 ) -> tuple[Part, ...]:
     """The valid candidates in the file's units and place; the deviation of the first at all points of the cloud."""
-    frame, cloud, parts = found.frame, found.cloud, []
-    about = _about(found, ranked)
+    frame, cloud, parts = result.frame, result.cloud, []
+    about = _about(result, ranked)
     for candidate in ranked:
         if not candidate.ok:
             continue
@@ -314,10 +314,10 @@ def _parts(
                 vertices,
                 faces,
                 name,
-                found.config.unit,
+                result.config.unit,
                 cloud,
                 frame,
-                deviation_of(cloud.points, vertices, faces, seed=found.config.seed, **measured),
+                deviation_of(cloud.points, vertices, faces, seed=result.config.seed, **measured),
                 candidate.distance * frame.raw_per_code,
                 None if before is None else before.distance * frame.raw_per_code,
                 candidate.index,
@@ -329,21 +329,21 @@ def _parts(
     return tuple(parts)
 
 
-def _about(found: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any]:
+def _about(result: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any]:
     """What the report of every part says of the rebuild; see the README."""
-    warnings = [*found.cloud.warnings]
-    if found.stopped:
+    warnings = [*result.cloud.warnings]
+    if result.stopped:
         warnings.append(Message("It was stopped early: not all candidates were drawn."))
-    for candidate in found.passed_over:
+    for candidate in result.passed_over:
         template = Message("Candidate {number} is nearer, but was passed over. {why}")
         warnings.append(Message(template, number=candidate.index, why=candidate.detail))
     return {
-        "model": found.model,
-        "options": found.config.model_dump(),
-        "alignment": str(found.alignment),
+        "model": result.model,
+        "options": result.config.model_dump(),
+        "alignment": str(result.alignment),
         "best": next((candidate.index for candidate in ranked if candidate.ok), None),
-        "candidates": [_listed(candidate, found.frame) for candidate in ranked],
-        "seconds": round(found.seconds, 2),
+        "candidates": [_listed(candidate, result.frame) for candidate in ranked],
+        "seconds": round(result.seconds, 2),
         "warnings": warnings,
     }
 

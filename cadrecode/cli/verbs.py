@@ -181,7 +181,7 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     opened = engine.open(arguments.base_model, arguments.lora_path)
     untrained = ", its point encoder never trained: expect nonsense" if engine.fresh_encoder else ""
     say(f"model       {opened.note}{untrained}")
-    found = engine.reconstruct(
+    result = engine.reconstruct(
         cloud,
         config,
         name=output.stem,
@@ -189,19 +189,19 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
         sandbox=shared_sandbox(),
         generate=_writer(arguments.grammar),
     )
-    if found.cleaned is not None:
-        say(f"clean       {found.cleaned}; {size_of(found.cloud.points, units)} left")
-    say(f"align       {found.alignment}")
-    failed = Counter(str(candidate.outcome) for candidate in found.failed)
+    if result.cleaned is not None:
+        say(f"clean       {result.cleaned}; {size_of(result.cloud.points, units)} left")
+    say(f"align       {result.alignment}")
+    failed = Counter(str(candidate.outcome) for candidate in result.failed)
     how = f" ({', '.join(f'{count} {outcome}' for outcome, count in failed.items())})" if failed else ""
-    valid = len(found.parts)
-    say(f"candidates  {valid} of {valid + failed.total()} valid{how}, {found.seconds:.1f} s")
-    best = found.require_best()
+    valid = len(result.parts)
+    say(f"candidates  {valid} of {valid + failed.total()} valid{how}, {result.seconds:.1f} s")
+    best = result.require_best()
     written = best.write_all(output.parent, sandbox=shared_sandbox())
     if best.distance_before is not None:
         say(f"fit         distance {best.distance_before:.3g} -> {best.distance:.3g} {units}, candidate {best.index}")
     say_deviation(best.deviation, units)
-    say(f"part        {size_of(found.frame.to_own_axes(best.vertices), units)}{_oddities(best)}")
+    say(f"part        {size_of(result.frame.to_own_axes(best.vertices), units)}{_oddities(best)}")
     say_written(written)
 
 

@@ -285,9 +285,9 @@ def test_a_part_that_stands_askew_is_turned_and_said_to_be(plate, services):
     turn = Rotation.from_euler("zx", (25, 10), degrees=True).as_matrix()
     cloud = replace(plate.cloud, points=plate.cloud.points @ turn.T)
     after, _ = rebuilt(replace(plate, cloud=cloud), services)
-    assert after.found.alignment.degrees == pytest.approx(np.degrees(Rotation.from_matrix(turn).magnitude()), abs=0.2)
-    assert f"turned by {after.found.alignment.degrees:.1f} degrees" in describe.numbers(after, EN)
-    assert f"已旋转 {after.found.alignment.degrees:.1f} 度" in describe.numbers(after, ZH)
+    assert after.rebuilt.alignment.degrees == pytest.approx(np.degrees(Rotation.from_matrix(turn).magnitude()), abs=0.2)
+    assert f"turned by {after.rebuilt.alignment.degrees:.1f} degrees" in describe.numbers(after, EN)
+    assert f"已旋转 {after.rebuilt.alignment.degrees:.1f} 度" in describe.numbers(after, ZH)
     np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=0.01)
     assert after.shown.deviation.mean < 0.05
     widened = dimensions.moved(after, after.shown, {dimensions.named(after.shown)[0][0].name: 60})

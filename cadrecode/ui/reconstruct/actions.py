@@ -53,7 +53,7 @@ def rebuild(
     if access.is_guest():
         models.require_here(services, base)
     model = models.use(services, base, adapter)
-    found = services.engine.reconstruct(
+    result = services.engine.reconstruct(
         work.cloud,
         config,
         name=work.name,
@@ -62,8 +62,8 @@ def rebuild(
         on_progress=on_progress,
         should_stop=stop,
     )
-    found.require_best()
-    return replace(work, parts=found.parts, chosen=0, edited=None, found=found)
+    result.require_best()
+    return replace(work, parts=result.parts, chosen=0, edited=None, rebuilt=result)
 
 
 def run_program(work: Work, text: str, services: Services) -> Work:

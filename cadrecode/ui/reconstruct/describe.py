@@ -63,18 +63,18 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
         facts.append(validity)
     if work.edited is not None:
         facts.append(words("result.edited"))
-    elif work.found is not None and work.found.failed:
-        failed = [str(candidate.outcome) for candidate in work.found.failed]
+    elif work.rebuilt is not None and work.rebuilt.failed:
+        failed = [str(candidate.outcome) for candidate in work.rebuilt.failed]
         why = ", ".join(sorted({words.outcome(outcome) for outcome in failed}))
         facts.append(words("result.failures", bad=len(failed), total=len(work.parts) + len(failed), why=why))
     if deviation is not None:
         facts += _missed(deviation, unit, words)
-    if work.found is not None:
-        facts += _standing(work.found.alignment, words)
+    if work.rebuilt is not None:
+        facts += _standing(work.rebuilt.alignment, words)
         whole, left = len(work.cloud.points), len(work.scan.points)
         if left < whole:
             facts.append(words("result.cleaned", x=f"{whole - left:,}", n=f"{whole:,}"))
-        if work.found.stopped:
+        if work.rebuilt.stopped:
             facts.append(words("result.stopped"))
     small_print = f'<span class="cr-small">{" · ".join(facts)}</span>'
     return f'<div class="cr-numbers">{lead}{small_print}{_legend(deviation, unit, words)}</div>'

@@ -39,7 +39,7 @@ def write_page(path: Path, work: Work, words: Words, validity: str = "") -> Path
     body = [
         f"<h1>{escape(work.name)}</h1>",
         f'<p class="small">cadrecode {__version__} · {datetime.now():%Y-%m-%d %H:%M}'
-        f"{f' · {escape(work.found.model)}' if work.found else ''}</p>",
+        f"{f' · {escape(work.rebuilt.model)}' if work.rebuilt else ''}</p>",
         _pictures(work, part, words),
         _lead(work, part, words),
         _table(words("page.numbers"), _numbers(work, part, words, validity)),

@@ -24,7 +24,7 @@ class Work:
         parts: Valid candidates, best first.
         chosen: Which of them is shown.
         edited: The part that a person's program made, shown instead.
-        found: What the parts were made of; None before the scan was rebuilt.
+        rebuilt: What the parts were made of; None before the scan was rebuilt.
         source: Who made a sample; empty for a cloud that a person brought.
     """
 
@@ -34,13 +34,13 @@ class Work:
     parts: tuple[Part, ...] = ()
     chosen: int = 0
     edited: Part | None = None
-    found: Reconstruction | None = field(default=None, repr=False, compare=False)
+    rebuilt: Reconstruction | None = field(default=None, repr=False, compare=False)
     source: str = ""
 
     @property
     def scan(self) -> Cloud | None:
         """What the parts are measured against: the scan, cleaned where that was asked for."""
-        return self.cloud if self.found is None else self.found.cloud
+        return self.cloud if self.rebuilt is None else self.rebuilt.cloud
 
     @property
     def shown(self) -> Part | None:
@@ -60,7 +60,7 @@ class Work:
 
     def with_program(self, text: str, sandbox: Sandbox | None) -> Work:
         """Show what a person's program makes. Raises: ProgramError: it makes no solid."""
-        frame = self.found and self.found.frame
+        frame = self.rebuilt and self.rebuilt.frame
         about = self.parts[0].about if self.parts else None
         part = Part.of_program(
             text, cloud=self.scan, frame=frame, name=self.name, unit=self.unit, sandbox=sandbox, about=about

@@ -43,10 +43,10 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     """Lay the tab out and wire it."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            asked = _ask(words)
+            form = _draw_form(words)
         with gr.Column(scale=3, min_width=340):
-            shown = _show(words)
-    screen = Screen(services, words, asked, shown, gr.State(None), gr.State(None))
+            shown = _draw_part(words)
+    screen = Screen(services, words, form, shown, gr.State(None), gr.State(None))
     _wire_opening(screen, page, tab)
     _wire_cloud(screen)
     _wire_rebuild(screen)
@@ -59,7 +59,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
 
 
 @dataclass(frozen=True)
-class Asked:
+class Form:
     """The widgets on the left: a cloud, and how it is rebuilt."""
 
     upload: gr.File
@@ -98,7 +98,7 @@ class Shown:
         return [self.result, self.numbers, self.code, self.fault]
 
 
-def _ask(words: Words) -> Asked:
+def _draw_form(words: Words) -> Form:
     upload = gr.File(label=words("cloud.drop"), height=100, elem_id="cloud-file")
     gallery = gr.Gallery(
         label=words("cloud.samples"), show_label=False, columns=4, elem_id="samples",
@@ -127,10 +127,10 @@ def _ask(words: Words) -> Asked:
         go = gr.Button(words("rebuild.go"), variant="primary", elem_id="rebuild")
         cancel = gr.Button(words("rebuild.cancel"), interactive=False, elem_id="cancel", min_width=90)
     progress = gr.HTML(html.idle(), min_height=44)
-    return Asked(upload, gallery, preview, facts, unit, options, base, adapter, go, cancel, progress)
+    return Form(upload, gallery, preview, facts, unit, options, base, adapter, go, cancel, progress)
 
 
-def _show(words: Words) -> Shown:
+def _draw_part(words: Words) -> Shown:
     result = gr.Model3D(
         label=words("result.title"), height=HEIGHT, camera_position=CAMERA, interactive=False, elem_id="result"
     )
@@ -183,7 +183,7 @@ class Screen:
 
     services: Services
     words: Words
-    asked: Asked
+    form: Form
     shown: Shown
     work: gr.State
     turned: gr.State
@@ -220,7 +220,7 @@ class Screen:
         return hear(event.success, self.draw_strip, self.work, self.shown.candidates, self.words)
 
     def then_cloud(self, event: gr.events.Dependency):
-        return hear(event.success, self.draw_cloud, self.work, [self.asked.preview, self.asked.facts], self.words)
+        return hear(event.success, self.draw_cloud, self.work, [self.form.preview, self.form.facts], self.words)
 
     def then_new_cloud(self, event: gr.events.Dependency):
         """After an event, draw a cloud that has no part yet."""
@@ -239,7 +239,7 @@ class Screen:
 
 def _wire_opening(screen: Screen, page: gr.Blocks, tab: gr.Tab) -> None:
     """What is there when the page opens: the sample part or a shared one, the models, what was set before."""
-    services, words, asked = screen.services, screen.words, screen.asked
+    services, words, form = screen.services, screen.words, screen.form
 
     def first(request: gr.Request):
         services.page_is_there.set()
@@ -252,40 +252,40 @@ def _wire_opening(screen: Screen, page: gr.Blocks, tab: gr.Tab) -> None:
         base_now, adapter_now = models.in_use(services)
         return gr.update(choices=bases, value=base_now), gr.update(choices=adapters, value=adapter_now)
 
-    opened = hear(page.load, first, None, [screen.work, asked.unit], words)
-    hear(page.load, lambda: list(samples.thumbnails(words.language)), None, asked.gallery, words)
+    opened = hear(page.load, first, None, [screen.work, form.unit], words)
+    hear(page.load, lambda: list(samples.thumbnails(words.language)), None, form.gallery, words)
     screen.then_part(screen.then_cloud(opened))
     for event in (page.load, tab.select):
-        hear(event, offer_models, None, [asked.base, asked.adapter], words)
+        hear(event, offer_models, None, [form.base, form.adapter], words)
     kept = browser_state("options")
-    remember(kept, asked.options)
-    hear(page.load, lambda values: put_back(values, asked.options), kept, list(asked.options.values()), words)
+    remember(kept, form.options)
+    hear(page.load, lambda values: put_back(values, form.options), kept, list(form.options.values()), words)
 
 
 def _wire_cloud(screen: Screen) -> None:
-    services, words, asked, work = screen.services, screen.words, screen.asked, screen.work
+    services, words, form, work = screen.services, screen.words, screen.form, screen.work
 
     def pick(event: gr.SelectData):
         now = actions.open_sample(event.index, services)
         return now, now.unit
 
     dropped = hear(
-        asked.upload.upload, lambda path, unit: actions.open_cloud(path, services, unit), [asked.upload, asked.unit],
+        form.upload.upload, lambda path, unit: actions.open_cloud(path, services, unit), [form.upload, form.unit],
         work, words,
     )  # fmt: skip
     screen.then_new_cloud(dropped)
-    screen.then_new_cloud(hear(asked.gallery.select, pick, None, [work, asked.unit], words))
-    changed = hear(asked.unit.input, lambda now, unit: now.in_unit(unit), [work, asked.unit], work, words)
+    screen.then_new_cloud(hear(form.gallery.select, pick, None, [work, form.unit], words))
+    changed = hear(form.unit.input, lambda now, unit: now.in_unit(unit), [work, form.unit], work, words)
     screen.then_strip(screen.then_part(screen.then_cloud(changed)))
 
 
 def _wire_rebuild(screen: Screen) -> None:
-    services, words, asked, work = screen.services, screen.words, screen.asked, screen.work
+    services, words, form, work = screen.services, screen.words, screen.form, screen.work
 
     def rebuild(request: gr.Request, now: Work, base: str, adapter: str, *values: Any) -> Iterator:
         busy = (gr.update(interactive=False), gr.update(interactive=True))
         rested = (gr.update(interactive=True), gr.update(interactive=False))
-        given = dict(zip(asked.options, values)) | {"unit": now.unit}
+        given = dict(zip(form.options, values)) | {"unit": now.unit}
         began = time.monotonic()
         with services.stoppable(request.session_hash) as stop:
 
@@ -308,12 +308,12 @@ def _wire_rebuild(screen: Screen) -> None:
     def cancel(request: gr.Request) -> None:
         services.cancel(request.session_hash)
 
-    inputs = [work, asked.base, asked.adapter, *asked.options.values()]
-    outputs = [work, asked.progress, asked.go, asked.cancel]
-    done = hear(asked.go.click, rebuild, inputs, outputs, words, concurrency_limit=8)
+    inputs = [work, form.base, form.adapter, *form.options.values()]
+    outputs = [work, form.progress, form.go, form.cancel]
+    done = hear(form.go.click, rebuild, inputs, outputs, words, concurrency_limit=8)
     screen.then_part(done)
     screen.then_strip(done)
-    hear(asked.cancel.click, cancel, None, None, words)
+    hear(form.cancel.click, cancel, None, None, words)
 
 
 def _wire_looks(screen: Screen) -> None:
@@ -353,7 +353,7 @@ def _wire_program(screen: Screen) -> None:
 
 def _wire_sliders(screen: Screen) -> None:
     """A slider for each named number of a part; they are made anew for each part."""
-    words, shown, unit = screen.words, screen.shown, screen.asked.unit
+    words, shown, unit = screen.words, screen.shown, screen.form.unit
 
     def move(names: tuple[str, ...], now: Work, base: Part, mode: str, *values: Any) -> tuple:
         try:
