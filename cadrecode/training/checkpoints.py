@@ -118,10 +118,10 @@ def not_written(folder: Path, error: Exception) -> RunError:
     """The error of a checkpoint that cannot be written. What there is of it is deleted, which may free some space."""
     forget_checkpoint(folder)
     free = shutil.disk_usage(folder.parent).free / 2**20
-    good = Run(folder.parent).checkpoints()
+    complete = Run(folder.parent).checkpoints()
     rest = (
-        Message("{name} is complete: continue from it with --resume_from_checkpoint last.", name=good[-1])
-        if good
+        Message("{name} is complete: continue from it with --resume_from_checkpoint last.", name=complete[-1])
+        if complete
         else Message("There is no other.")
     )
     return RunError(

@@ -209,7 +209,7 @@ def test_held_out_programs_are_on_one_side_only(settings):
     assert len(held.pairs) == 2
     assert not {pair.text for pair in held.pairs} & {pair.text for pair in kept.pairs}
     assert len(kept.pairs) == 56
-    with pytest.raises(DatasetError, match="one program only"):
+    with pytest.raises(DatasetError, match="only one program"):
         hold_out(type(programs)("x", programs.pairs[:1] * 5, []), settings())
 
 
@@ -300,7 +300,7 @@ def test_what_cannot_work_is_said_and_noted(changes, error, words, settings, tmp
 def test_resume_refuses_other_adapters_and_says_why(settings, trained):
     config = settings(auto_merge_final=False)
     run = trained(config)
-    with pytest.raises(RunError, match="all of max_steps"):
+    with pytest.raises(RunError, match="all of its max_steps"):
         trained(config.changed(resume_from_checkpoint="last"))
     with pytest.raises(RunError, match="lora_r 4, and the settings say 8"):
         trained(config.changed(resume_from_checkpoint="last", lora_r=8, max_steps=9))

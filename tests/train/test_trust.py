@@ -121,7 +121,7 @@ def test_a_full_disk_fails_in_words_and_the_last_good_checkpoint_survives(settin
         save(value, path, *args, **kwargs)
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(RunError, match=r"step 4 could not be written .*No space left.*checkpoint-2 is whole"):
+    with pytest.raises(RunError, match=r"step 4 could not be written .*No space left.*checkpoint-2 is complete"):
         trained(config)
     run = Run(config.model_save_path)
     assert run.state == State.FAILED
