@@ -123,6 +123,8 @@ _WHOLE = _all(_one_of(NOT_ZERO), _at_most(MOST_DIGITS - 1, _DIGIT))
 _DECIMALS = _all(".", _DIGIT, _at_most(DECIMALS - 1, _DIGIT))
 _MODE = _all("mode='", _either(*(str(mode) for mode in Mode if mode is not Mode.ADD)), "'")
 _MORE_MODE = _maybe(",", _MODE)
+_COUNT, _RING, _GRID, _QUOTED = (_rule(name) for name in ("count", "ring", "grid", "selector"))
+_SELECTOR = _either(_all(_one_of("<>|#+-"), _one_of("XYZ")), "%CIRCLE", "%LINE", "%PLANE")
 _SHARED = {
     "digit": _one_of(DIGITS),
     "number": _all(_maybe("-"), _either("0", _WHOLE), _maybe(_DECIMALS)),
@@ -139,6 +141,11 @@ _SHARED = {
         _all("cq.Workplane('", _either(*NAMED_PLANES), "',origin=", _PLACE, ")"),
         _all("cq.Workplane(cq.Plane(", _PLACE, ",", _PLACE, ",", _PLACE, "))"),
     ),
+    "count": _all(_one_of(NOT_ZERO), _at_most(1, _DIGIT)),
+    "selector": _all("'", _SELECTOR, _at_most(2, _all(_either(" and ", " or "), _SELECTOR)), "'"),
+    "blend": _all(_either(".fillet(", ".chamfer("), _LENGTH, ")"),
+    "ring": _all(_LENGTH, ",", _NUMBER, ",", _LENGTH, ",", _COUNT, ")"),
+    "grid": _all(_LENGTH, ",", _LENGTH, ",", _COUNT, ",", _COUNT, ")"),
     "edge": _either(_all(".segment(", _POINT, ")"), _all(".arc(", _POINT, ",", _POINT, ")")),
     "loop": _all(
         _either(
@@ -154,6 +161,28 @@ _SHARED = {
 }
 
 
+def _finish(plane: Piece) -> Piece:
+    """What is done to a body: holes, rounded edges, a shell, its mirror image."""
+    center = _maybe(".center", _POINT)
+    places = _either(
+        _all(".pushPoints([", _POINT, _many(",", _POINT), "])"),
+        _all(center, ".polarArray(", _RING),
+        _all(center, ".rarray(", _GRID),
+    )
+    depth = _all(_maybe(",", _LENGTH), ")")
+    hole = _either(
+        _all(".hole(", _LENGTH, depth),
+        _all(_either(".cboreHole(", ".cskHole("), _LENGTH, ",", _LENGTH, ",", _LENGTH, depth),
+    )
+    faces = _maybe(".faces(", _QUOTED, ")")
+    return _either(
+        _all(".copyWorkplane(", plane, ")", places, hole),
+        _all(faces, ".edges(", _maybe(_QUOTED), ")", _rule("blend")),
+        _all(faces, ".shell(", _maybe("-"), _LENGTH, _maybe(",kind='intersection'"), ")"),
+        _all(".mirror('", _either("XY", "XZ", "YZ"), "',", _PLACE, _maybe(",union=True"), ")"),
+    )
+
+
 def _rules(n_planes: int) -> dict[str, Piece]:
     """The rules of programs with so many workplanes; whoever calls them says how many."""
     body, sketch = f"body {n_planes}", f"sketch {n_planes}"
@@ -164,18 +193,26 @@ def _rules(n_planes: int) -> dict[str, Piece]:
         _all(".face(", _rule(sketch), _MORE_MODE, ")"),
         _rule("loop"),
     )
-    step = _all(_maybe(_either(_all(".push([", _POINT, _many(",", _POINT), "])"), ".reset()")), shape)
-    extrusion = _all(_rule(sketch), ".finalize().extrude(", _maybe("-"), _LENGTH, _maybe(",both=True"), ")")
+    push = _all(".push([", _POINT, _many(",", _POINT), "])")
+    array = _either(_all(".parray(", _RING), _all(".rarray(", _GRID))
+    places = _either(push, _all(_maybe(_either(".reset()", push)), array), ".reset()")
+    corners = _all(_maybe(".reset()"), ".vertices(", _maybe(_QUOTED), ")", _rule("blend"), ".reset()")
+    step = _either(_all(_maybe(places), shape), corners)
+    taper = _maybe(",taper=", _maybe("-"), _LENGTH)
+    extruded = _all(".extrude(", _maybe("-"), _LENGTH, _maybe(",both=True"), taper, ")")
+    revolved = _all(".revolve(", _LENGTH, ",", _POINT, ",", _POINT, ")")
+    extrusion = _all(_rule(sketch), ".finalize()", _either(extruded, revolved))
     sizes = _either(
         _all(".box(", _LENGTH, ",", _LENGTH, ",", _LENGTH, ")"), _all(".cylinder(", _LENGTH, ",", _LENGTH, ")")
     )
+    sizes = _either(sizes, _all(".sphere(", _LENGTH, ")"))
     block = _all(plane, ".workplane(offset=", _NUMBER, _maybe("/2"), ")", _maybe(".moveTo", _POINT), sizes)
     joined = _all(".", _either(*map(str, Operation)), "(", _rule(body), ")")
     planes = [_all(f"w{index}=", _rule("workplane"), "\n") for index in range(n_planes)]
     return {
         f"program {n_planes}": _all("import cadquery as cq\n", *planes, "r=", _rule(body)),
-        body: _all(_either(extrusion, block), _many(joined)),
-        sketch: _all(plane, ".sketch()", step, _many(step)),
+        body: _all(_either(extrusion, block), _many(_either(joined, _finish(plane)))),
+        sketch: _all(plane, ".sketch()", _maybe(_either(push, _all(_maybe(push), array))), shape, _many(step)),
     }
 
 

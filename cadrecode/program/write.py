@@ -7,8 +7,10 @@ where the whole part is placed, a last line turns and moves it.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
+from cadrecode.program.edit import replaced
 from cadrecode.program.language import (
     ORIGIN,
     Box,
@@ -39,12 +41,20 @@ from cadrecode.program.language import (
     Solid,
     Sphere,
 )
+from cadrecode.program.naming import named_numbers
 
+FIRST_MARK = 700_000_001  # larger than any number of a program
+MARK = re.compile(r"\b7\d{8}\b")
 DECIMALS = 6  # finer than any cloud, coarser than float noise
 
 
-def write(program: Program) -> str:
-    """The canonical text of a program. `parse(write(p))` builds the same solid; no line break at the end."""
+def write(program: Program, *, names: bool = False) -> str:
+    """The canonical text of a program. `parse(write(p))` builds the same solid; no line break at the end.
+
+    Args: names: sizes stand at the top, as variables with their names: `box_1_width=80`.
+    """
+    if names:
+        return _named(program)
     planes: dict[Plane, str] = {}
     for plane in program.planes():
         planes.setdefault(plane, f"w{len(planes)}")
@@ -54,6 +64,18 @@ def write(program: Program) -> str:
     if program.placement is not None:
         lines.append(f"r=r{_placement(program.placement)}")
     return "\n".join(lines)
+
+
+def _named(program: Program) -> str:
+    """Each size is written as a number that nothing else has, which its name then takes the place of."""
+    sizes = [(name, value, path) for name, value, is_length, path in named_numbers(program) if is_length]
+    taken = {}
+    for index, (name, value, path) in enumerate(sizes):
+        mark = FIRST_MARK + index
+        program, taken[str(mark)] = replaced(program, path, mark), (name.replace(" ", "_"), number(value))
+    text = MARK.sub(lambda match: taken[match[0]][0] if match[0] in taken else match[0], write(program))
+    first, *lines = text.split("\n")
+    return "\n".join([first, *(f"{name}={value}" for name, value in taken.values()), *lines])
 
 
 def number(value: float) -> str:

@@ -37,6 +37,11 @@ def test_what_is_written_of_invented_parts_is_in_it(family):
         "w0.sketch().push([(1,2),(-3,4.25)]).circle(5,mode='s').finalize().extrude(1)",
         "w0.sketch().face(w0.sketch().rect(5,5).circle(1,mode='s'),mode='s').finalize().extrude(1)",
         "w0.workplane(offset=-15/2).moveTo(1,2).box(1,2,3).cut(w0.workplane(offset=0.5).cylinder(3,4))",
+        "w0.sketch().parray(12,10,360,5).rect(6,2).reset().vertices('>Y').chamfer(2).reset().finalize().extrude(5,taper=-3)",
+        "w0.sketch().push([(5,0)]).circle(2).finalize().revolve(90,(0,0),(0,1))",
+        "w0.workplane(offset=1).sphere(3).copyWorkplane(w0).center(1,0).polarArray(4,0,360,5).cskHole(2,4,82,1)",
+        "w0.workplane(offset=0/2).box(1,2,3).faces('>Z').edges('|X or %CIRCLE').fillet(0.5).shell(-0.1)"
+        ".mirror('YZ',(0,0,0),union=True)",
         "w0.workplane(offset=0/2).box(1,2,3).union(w0.workplane(offset=1).box(1,2,3).intersect(w0.workplane(offset=1).box(9,9,9)))",
     ],
 )
@@ -57,6 +62,7 @@ def test_each_construct_of_the_language_is_in_it(solid):
         HEAD + "w0.sketch().segment((0,0),(1,0)).assemble",  # a single line
         HEAD + SKETCH + ".finalize().extrude(0)",
         HEAD + SKETCH + ".extrude",
+        HEAD + SKETCH + ".finalize().extrude(1).edges('|Q",
         HEAD + SKETCH + ".finalize().extrude(1).fillet",
         HEAD + "w0.workplane(offset=01",
         HEAD + "w0.workplane(offset=12345",  # more than a CODE frame holds
@@ -79,7 +85,7 @@ def test_as_many_workplanes_as_it_says():
 def test_whatever_it_allows_is_read_but_for_what_takes_arithmetic():
     """Letters drawn at random from those that may come next."""
     rng = np.random.default_rng(0)
-    letters = sorted(set(HEAD + "0123456789.,-()[]'=/abcdefghijklmnopqrstuvwxyzXYZWPMTBoT"))
+    letters = sorted(set(HEAD + "0123456789.,-()[]'=/abcdefghijklmnopqrstuvwxyzXYZWPMTBoTACELINRH<>|#+% "))
     read, errors = 0, []
     while read < 10:
         text, state = "", grammar().start
@@ -93,6 +99,13 @@ def test_whatever_it_allows_is_read_but_for_what_takes_arithmetic():
                 parse(text)
             except ProgramError as error:
                 errors.append(str(error))
-    strange = [one for one in errors if not any(word in one for word in ("loop", "ends where it begins", "parallel"))]
+    strange = [
+        one
+        for one in errors
+        if not any(
+            word in one
+            for word in ("loop", "ends where it begins", "parallel", "taper", "axis", "angle", "array", "corners")
+        )
+    ]
     assert not strange
     assert len(errors) < read / 2

@@ -1,0 +1,124 @@
+"""Programs as people write them: CadQuery's own examples, and ordinary scripts."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from cadrecode.errors import ProgramError
+from cadrecode.kernel import Sandbox
+from cadrecode.program import build, parse, write
+
+GALLERY = sorted((Path(__file__).parent / "gallery").glob("*.py"))
+NOT_READ = {"extrude_until", "mirrored_solid", "offset_wires"}  # until a face, measuring a solid, offset outlines
+HEAD = "import cadquery as cq\nimport math\n"
+PLATE = "cq.Workplane('XY').box(60,40,8)"
+ORDINARY = [
+    "L=80\nt=5\nresult=cq.Workplane('XY').box(L,L/2,2*t)",
+    "result=cq.Workplane('XY').circle(20).extrude(10)",
+    "result=cq.Workplane('XY').cylinder(30,10).faces('>Z').workplane().hole(6)",
+    "result=cq.Workplane('XZ').rect(30,20).extrude(5)",
+    f"result={PLATE}.faces('>Z').workplane().hole(12,4)",
+    f"result={PLATE}.faces('>Z').workplane().pushPoints([(-20,10),(20,10),(0,-10)]).hole(5)",
+    f"result={PLATE}.faces('<Z').workplane().center(10,5).circle(4).cutBlind(-3)",
+    f"result={PLATE}.faces('>X').workplane().hole(4)",
+    f"result={PLATE}.faces('>Z').workplane().rect(20,10).cutThruAll()",
+    f"result={PLATE}.faces('>Z').workplane().rarray(20,15,3,2).hole(3)",
+    f"result={PLATE}.faces('>Z').workplane().polarArray(15,0,360,6).hole(3)",
+    f"result={PLATE}.faces('>Z').workplane().slot2D(30,8,30).cutThruAll()",
+    f"result={PLATE}.faces('>Z').workplane().circle(15).extrude(20).faces('>Z').workplane().hole(10)",
+    f"result={PLATE}.edges('|Z').fillet(4).faces('>Z').edges().chamfer(1)",
+    f"result={PLATE}.faces('>Z').workplane().circle(10).cutBlind(-4).faces('>Z').edges('%CIRCLE').fillet(0.5)",
+    "result=cq.Workplane('XY').circle(20).circle(12).extrude(30)",
+    "result=cq.Workplane('XY').polyline([(0,0),(40,0),(40,10),(10,10),(10,30),(0,30)]).close().extrude(15)",
+    "result=cq.Workplane('XY').moveTo(0,0).lineTo(30,0).lineTo(30,20).lineTo(0,20).close().extrude(4)",
+    "w=30\nr=cq.Workplane('XY').rect(w,w).extrude(10)\nfor i in range(4):\n    a=math.radians(90*i)\n"
+    "    r=r.faces('>Z').workplane().center(10*math.cos(a),10*math.sin(a)).hole(3)\nresult=r",
+    "part=cq.Workplane('XY').box(30,30,10,centered=(True,True,False))\n"
+    "part=part.cut(cq.Workplane('XY').circle(5).extrude(10))\nshow_object(part)",
+    "pts=[(15*math.cos(2*math.pi*k/6),15*math.sin(2*math.pi*k/6)) for k in range(6)]\n"
+    "result=cq.Workplane('XY').circle(22).extrude(5).faces('>Z').workplane().pushPoints(pts).hole(4)",
+    "body=cq.Workplane('XY').box(20,20,20)\nhole=cq.Workplane('XY').cylinder(30,5)\nresult=body-hole",
+    "result=cq.Workplane('XZ').moveTo(5,0).lineTo(15,0).lineTo(15,20).lineTo(5,20).close().revolve(360,(0,0,0),(0,1,0))",
+    f"result={PLATE}.faces('>Z').workplane().rect(50,30,forConstruction=True).vertices().cskHole(3,6,90)",
+    "result=cq.Workplane('XY').polygon(6,20).extrude(8).faces('>Z').workplane().hole(8)",
+    "result=cq.Workplane('XY').rect(40,30).extrude(20).faces('>Z').shell(-2)",
+    "h=10\ndef_=3\nif h > 5:\n    h+=def_\nresult=cq.Workplane('YZ').workplane(offset=5).circle(h/2).extrude(-h)",
+]
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+def check(text: str, sandbox: Sandbox) -> None:
+    program = parse(text)
+    truth, written = sandbox.run(text.replace("show_object(part)", "r=part")), sandbox.run(write(program))
+    assert build(program).volume() == pytest.approx(truth.volume, rel=0.01)
+    assert written.volume == pytest.approx(truth.volume, rel=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [p for p in GALLERY if p.stem not in NOT_READ], ids=lambda path: path.stem)
+def test_examples_of_cadquery_are_read_with_their_volume(path, sandbox):
+    check(path.read_text(), sandbox)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_scripts_are_read_with_their_volume(text, sandbox):
+    check(HEAD + text, sandbox)
+
+
+@pytest.mark.parametrize("name", sorted(NOT_READ))
+def test_what_is_outside_of_the_language_is_refused_with_its_place(name):
+    with pytest.raises(ProgramError) as caught:
+        parse((Path(__file__).parent / "gallery" / f"{name}.py").read_text())
+    assert caught.value.line > 1
+
+
+def test_a_text_that_doubles_is_refused():
+    lines = ["import cadquery as cq", "a0=cq.Workplane('XY').box(1,1,1)"]
+    lines += [f"a{k + 1}=a{k}.union(a{k}.translate((1,0,0)))" for k in range(40)]
+    with pytest.raises(ProgramError, match="unfolds to"):
+        parse("\n".join([*lines, "r=a40"]))
+
+
+def test_places_of_places_are_refused():
+    places = ",".join(f"({k},0)" for k in range(100))
+    sketch = "w0.sketch().circle(1)"
+    for _ in range(3):
+        sketch = f"w0.sketch().push([{places}]).face({sketch})"
+    with pytest.raises(ProgramError, match="unfolds to"):
+        parse(f"import cadquery as cq\nw0=cq.Workplane('XY')\nr={sketch}.finalize().extrude(1)")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "n=10**10**10",
+        "n='a'*10**9",
+        "n=[0]*1001",
+        "n=[k for k in range(10**8)]",
+        "for i in range(900):\n    for j in range(900):\n        n=i",
+        "r="
+        + "".join(itertools.repeat("cq.Workplane().box(1,1,1).union(", 140))
+        + "cq.Workplane().box(1,1,1)"
+        + ")" * 140,
+    ],
+)
+def test_what_would_compute_for_long_is_refused(line):
+    with pytest.raises(ProgramError):
+        parse(f"import cadquery as cq\n{line}")
+
+
+def test_sizes_can_stand_at_the_top_with_their_names():
+    program = parse(HEAD + f"r={PLATE}.edges('|Z').fillet(4).faces('>Z').workplane().hole(6)")
+    text = write(program, names=True)
+    assert "box_1_width=60\n" in text
+    assert "fillet_radius=4\n" in text
+    assert ".hole(hole_1_diameter)" in text
+    assert parse(text) == program
+    assert parse(text.replace("hole_1_diameter=6", "hole_1_diameter=8")).finishes[1].diameter == 8
