@@ -78,7 +78,7 @@ def evaluate(
         earlier: Rows of the same evaluation before it was cut off. They are taken as they are, and the others come out
             as they would have.
         generate: In place of `model.decode.generate`.
-    Returns: A report that JSON can hold, the same for the same seed except for the seconds; see the README.
+    Returns: A report that JSON can hold, the same for the same seed except for the seconds.
     Raises: DatasetError: no target can be scored. CadrecodeError: stopped before the first was.
     """
     started = time.monotonic()

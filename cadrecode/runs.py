@@ -1,7 +1,7 @@
 """The run folder, through which a run and its watchers communicate.
 
 The run writes only into its folder, and its watchers only read it. So a page can be closed, reloaded or opened twice,
-and the app restarted, without any effect on the run. The layout is in the README.
+and the app restarted, without any effect on the run. The layout is in docs/finetune.md.
 """
 
 from __future__ import annotations

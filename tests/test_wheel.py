@@ -68,10 +68,10 @@ def test_the_wheel_brings_files_and_dependencies(wheel):
         names = archive.namelist()
         metadata = archive.read(next(name for name in names if name.endswith("/METADATA"))).decode()
     assert len(names) == len(set(names))
-    shipped = [*(ROOT / "assets").rglob("*"), *(ROOT / "configs").rglob("*"), *(ROOT / "cadrecode").rglob("*.py")]
+    shipped = [*(ROOT / "assets").rglob("*"), *(ROOT / "configs").rglob("*"), *(ROOT / "cadrecode").rglob("*")]
     files = [path.relative_to(ROOT) for path in shipped if path.is_file() and "__pycache__" not in path.parts]
     expected = {(path if path.parts[0] == "cadrecode" else "cadrecode" / path).as_posix() for path in files}
-    assert expected | {"cadrecode/py.typed", "cadrecode/ui/draw/style.css"} <= set(names)
+    assert expected <= set(names)
     lines = (line.partition("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines())
     wanted = {str(Requirement(line)) for line in lines if line}
     assert {str(Requirement(text)) for text in re.findall(r"^Requires-Dist: (.+)$", metadata, re.M)} == wanted
