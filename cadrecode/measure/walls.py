@@ -71,7 +71,9 @@ class Walls:
         points = self.points[facing & (distance < 1.3 * radius + 1.5 * self.reach)]
         return self.circle(*circle_through_all(points)) if len(points) >= FEWEST_CIRCLE else None
 
-    def arc(self, x: float, y: float, radius: float, start, end, middle) -> tuple[float, float, float] | None:
+    def arc(
+        self, x: float, y: float, radius: float, start: np.ndarray, end: np.ndarray, middle: np.ndarray
+    ) -> tuple[float, float, float] | None:
         """As `circle`, by the points between two ends of an arc."""
         near, radial = self._near_circle(x, y, radius)
         toward = (middle - (x, y)) / max(np.hypot(*(middle - (x, y))), 1e-9)

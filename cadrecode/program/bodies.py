@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -24,10 +25,12 @@ from cadrecode.program.language import (
     Operation,
     Placement,
     Plane,
+    Point2,
     Point3,
     Program,
     Revolution,
     Shell,
+    Solid,
     Sphere,
     Step,
     points_of,
@@ -70,7 +73,7 @@ def _sphere(stack: Stack, arguments: Arguments) -> Stack:
     return _primitives(stack, arguments, lambda c: Sphere(stack.plane, stack.offset + z, (c[0] + x, c[1] + y), radius))
 
 
-def _primitives(stack: Stack, arguments: Arguments, make) -> Stack:
+def _primitives(stack: Stack, arguments: Arguments, make: Callable[[Point2], Solid]) -> Stack:
     operation = _operation(arguments, None)
     if operation is None:
         stack = replace(stack, body=None)
@@ -265,7 +268,7 @@ def _countersunk(stack: Stack, arguments: Arguments) -> Stack:
     return _drilled(stack, arguments, 3, head)
 
 
-def _drilled(stack: Stack, arguments: Arguments, position: int, head) -> Stack:
+def _drilled(stack: Stack, arguments: Arguments, position: int, head: Counterbore | Countersink | None) -> Stack:
     body_of(stack, arguments)
     diameter = arguments.length("diameter", 0)
     depth = arguments.value("depth", position)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,7 +129,9 @@ def _bevel(corner: _Corner, length: float, _: int) -> CrossSection:
     return _tool(corner, length, chord, before[:-1], after[:-1])
 
 
-def _tool(corner: _Corner, size: float, inner: np.ndarray, before=(), after=()) -> CrossSection:
+def _tool(
+    corner: _Corner, size: float, inner: np.ndarray, before: Sequence[np.ndarray] = (), after: Sequence[np.ndarray] = ()
+) -> CrossSection:
     away = corner.point - (inner[0] + inner[-1]) / 2
     tip = corner.point + away / np.linalg.norm(away) * size * OUTWARD
     return CrossSection([np.array([*inner, *after[::-1], tip, *before])], FillRule.NonZero)

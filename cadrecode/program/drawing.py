@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from cadrecode.program.language import (
     Point2,
     Rect,
     Ring,
+    Shape,
     Sketch,
     SketchStep,
     points_of,
@@ -84,7 +86,7 @@ def _grid(stack: Stack, arguments: Arguments) -> Stack:
 # --- closed outlines
 
 
-def _with_wire(stack: Stack, shape, arguments: Arguments, corners: tuple[Point2, ...] = ()) -> Stack:
+def _with_wire(stack: Stack, shape: Shape, arguments: Arguments, corners: tuple[Point2, ...] = ()) -> Stack:
     """The shape at each place, or its corners where it is for construction alone."""
     if arguments.flag("forConstruction"):
         rows = tuple((x + dx, y + dy) for dx, dy in points_of(stack.places) for x, y in corners)
@@ -149,7 +151,7 @@ def _with_edge(stack: Stack, edge: Line | Arc, arguments: Arguments) -> Stack:
     return replace(stack, start=start, edges=(*stack.edges, edge), points=None, is_solid=False, chosen=None)
 
 
-def _line(way):
+def _line(way: Callable[[float, float, Arguments], Point2]) -> Callable[[Stack, Arguments], Stack]:
     """A straight edge whose end is computed from the current point and the call's numbers."""
 
     def draw(stack: Stack, arguments: Arguments) -> Stack:
@@ -158,7 +160,7 @@ def _line(way):
     return draw
 
 
-def _polar_line(to_place: bool):
+def _polar_line(to_place: bool) -> Callable[[Stack, Arguments], Stack]:
     def end(x: float, y: float, arguments: Arguments) -> Point2:
         distance, turn = arguments.number("distance", 0), math.radians(arguments.number("angle", 1))
         if to_place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +66,7 @@ def with_blend(
 # --- chains of edges
 
 
-def _at_vertices(topology: Topology, segments) -> dict[int, list[int]]:
+def _at_vertices(topology: Topology, segments: Iterable[int]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for segment in segments:
         found.setdefault(int(topology.segments.start[segment]), []).append(segment)
@@ -194,7 +194,9 @@ def _onto(points: np.ndarray, direction: np.ndarray, vertex: np.ndarray, normal:
     return points + np.clip(distance, -FARTHEST * size, FARTHEST * size)[:, None] * direction
 
 
-def _end(topology, piece: _Piece, vertex: int, profile: np.ndarray, outward: np.ndarray, size: float, convex: bool):
+def _end(
+    topology: Topology, piece: _Piece, vertex: int, profile: np.ndarray, outward: np.ndarray, size: float, convex: bool
+) -> np.ndarray:
     """The last outline of a chain: in the plane of the face at which it ends, or a little beyond."""
     point = topology.points[vertex]
     facets = set(topology.facet[(topology.triangles == vertex).any(axis=1)].tolist()) - {piece.left, piece.right}

@@ -152,7 +152,9 @@ def _joined(word: str, left: _Filter, right: _Filter) -> _Filter:
     return lambda items, among: left(items, among) - right(items, among)
 
 
-def _by_place(items, among: frozenset[int], direction: np.ndarray, mark: str, index: int | None) -> frozenset[int]:
+def _by_place(
+    items: Sequence[Item], among: frozenset[int], direction: np.ndarray, mark: str, index: int | None
+) -> frozenset[int]:
     """The farthest along a direction, or the nth group of those equally far."""
     if index is not None and mark in (">", "<"):  # CadQuery's nth looks at what is parallel to the direction
         among = frozenset(

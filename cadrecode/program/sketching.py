@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from dataclasses import replace
+from typing import Any
 
 from cadrecode.errors import Message
 from cadrecode.program.arguments import Arguments, error_at, tuple_of
@@ -23,6 +24,7 @@ from cadrecode.program.language import (
     Point2,
     Rect,
     Ring,
+    Shape,
     SketchStep,
     points_of,
 )
@@ -107,7 +109,7 @@ def loop_of(start: Point2, edges: tuple[Line | Arc, ...], node: ast.AST) -> Loop
     return Loop(start, edges)
 
 
-def _with_step(sketch: Drawing, shape, arguments: Arguments, **changes) -> Drawing:
+def _with_step(sketch: Drawing, shape: Shape, arguments: Arguments, **changes: Any) -> Drawing:
     places = ORIGIN if isinstance(shape, Loop) and not sketch.places else sketch.places or ORIGIN
     step = SketchStep(shape, arguments.mode(), places)
     return replace(sketch, steps=checked_steps((*sketch.steps, step), arguments.call), corners=None, **changes)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+from manifold3d import Manifold
 
 from cadrecode.errors import Message
 from cadrecode.program.arguments import Arguments, error_at, tuple_of
@@ -131,7 +133,7 @@ def named(origin: Point3, x: Point3, normal: Point3) -> Plane:
     return Plane(origin, x, normal, None)
 
 
-def _rounded(vector) -> Point3:
+def _rounded(vector: Iterable[float]) -> Point3:
     values = [round(float(value), NOISE_DECIMALS) + 0.0 for value in vector]
     return tuple(int(value) if value == int(value) else value for value in values)
 
@@ -184,7 +186,7 @@ def _through_middle(stack: Stack, option: str) -> Plane:
     return replace(plane, origin=tuple(round(value, CENTER_DECIMALS) + 0.0 for value in center.tolist()))
 
 
-def _center_of_mass(solid) -> np.ndarray:
+def _center_of_mass(solid: Manifold) -> np.ndarray:
     vertices, triangles = mesh_of(solid)
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     volumes = np.sum(a * np.cross(b, c), axis=1)
