@@ -1,6 +1,6 @@
 """Manifold against OpenCASCADE on the same programs: how fast, and how much they agree; and how fast pairs are made.
 
-    python -m benchmarks.kernels [--programs FILE.jsonl.gz] [--count 200] [--seed 0] [--pairs 500]
+    python -m benchmarks.kernels [--programs FILE.jsonl.gz] [--count 200] [--seed 0] [--family machined] [--pairs 500]
 
 Both kernels run in this process, on one core, one program after the other; CadQuery's import is not counted. Without
 --programs, or where that file is absent, the programs are invented. The programs are executed: use trusted ones.
@@ -34,8 +34,9 @@ def main() -> None:
     arguments.add_argument("--count", type=int, default=200)
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--pairs", type=int, default=500, help="pairs to invent [%(default)s]")
+    arguments.add_argument("--family", default="general", help="of invented programs; machined: in all of the language")
     options = arguments.parse_args()
-    texts = _programs(options.programs, options.count, options.seed)
+    texts = _programs(options.programs, options.count, options.seed, options.family)
 
     started = time.perf_counter()
     ours = [build(parse(text)) for text in texts]
@@ -74,10 +75,10 @@ def pairs_per_second(count: int) -> float:
     return count / (time.perf_counter() - started)
 
 
-def _programs(path: Path | None, count: int, seed: int) -> list[str]:
+def _programs(path: Path | None, count: int, seed: int, family: str) -> list[str]:
     rng = np.random.default_rng(seed)
     if path is None or not path.exists():
-        return [write(invent(rng)) for _ in range(count)]
+        return [write(invent(rng, family)) for _ in range(count)]
     with gzip.open(path, "rt") as lines:
         texts = [json.loads(line)["code"] for line in lines]
     return [texts[i] for i in rng.permutation(len(texts))[:count]]

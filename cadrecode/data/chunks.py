@@ -14,6 +14,7 @@ from cadrecode.config import PretrainConfig
 from cadrecode.data.spread import DISTURBANCES, spread
 from cadrecode.data.stream import BATCHES_PER_CHUNK, CANDIDATES_PER_POINT, invent_pairs, shapes_apart
 from cadrecode.invent.draw import FAMILIES
+from cadrecode.invent.families import MACHINED
 from cadrecode.model.load import load_tokenizer
 from cadrecode.model.network import IGNORED
 from cadrecode.model.tokens import PAD, build_tokenizer, encode_program
@@ -111,7 +112,7 @@ def make_tokenizer(folder: Path) -> None:
     if (folder / "tokenizer.json").exists():
         return
     programs: list[str] = []
-    for index, family in enumerate(FAMILIES):
+    for index, family in enumerate(family for family in FAMILIES if family != MACHINED):
         count = TOKENIZER_PROGRAMS.get(family, OTHER_PROGRAMS)
         programs += invent_pairs((TOKENIZER_SEED, index), count, family=family, n_points=1).texts
     build_tokenizer(programs).save_pretrained(folder)

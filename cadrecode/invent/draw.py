@@ -13,13 +13,14 @@ import numpy as np
 from manifold3d import Manifold
 
 from cadrecode.errors import Message, ProgramError
-from cadrecode.invent import families
-from cadrecode.invent.outlines import Degenerate
+from cadrecode.invent import families, machined
+from cadrecode.invent.outlines import Degenerate, whole
 from cadrecode.invent.pieces import Slab
 from cadrecode.invent.spelling import HALF_SIDE, GridSlab, Spelled, as_program, clipped, ends_of, in_order, spelled
 from cadrecode.invent.turn import Turn
+from cadrecode.program.edit import transform
 from cadrecode.program.language import Program
-from cadrecode.program.solid import bounds, is_single_body
+from cadrecode.program.solid import bounds, build, is_single_body
 from cadrecode.program.write import write
 
 THINNEST_SIDE = 3  # CODE; thinner parts are within what rounding destroys
@@ -54,6 +55,8 @@ def invent_solid(
 
     Raises: ProgramError: there is no such family.
     """
+    if family == families.MACHINED:
+        return _machined(rng)
     if family not in families.DRAWERS:
         raise ProgramError(
             "There is no family {family!r}.",
@@ -72,6 +75,24 @@ def invent_solid(
         if invention is not None:
             return invention
     raise AssertionError(f"family {family!r} drew {MOST_ATTEMPTS} parts and none was valid")
+
+
+def _machined(rng: np.random.Generator) -> Invention:
+    for _ in range(MOST_ATTEMPTS):
+        program = machined.draw(rng)
+        try:
+            solid = build(program)
+            low, high = bounds(solid)
+            middle = tuple(-whole(round(float(value))) for value in (low + high) / 2)
+            program = transform(program, 1, middle)
+            text = write(program)
+            solid = solid.translate(middle)
+        except (Degenerate, ProgramError):
+            continue
+        longest = float((high - low).max())
+        if len(text) <= LONGEST_TEXT and abs(longest - 2 * HALF_SIDE) <= 2 and is_single_body(solid):
+            return Invention(program, solid)
+    raise AssertionError(f"the family {families.MACHINED!r} drew {MOST_ATTEMPTS} parts and none was valid")
 
 
 def _on_grid(slabs: list[Slab], height_steps: int) -> list[GridSlab]:

@@ -144,6 +144,7 @@ def shafts(rng: np.random.Generator) -> list[Slab]:
     return slabs
 
 
+MACHINED = "machined"  # drawn as programs (`machined.draw`), not as slabs
 DRAWERS: dict[str, Callable[[np.random.Generator], list[Slab]]] = {
     "general": functools.partial(_parts, mix=GENERAL),
     "brackets": brackets,
@@ -157,4 +158,5 @@ DESCRIPTIONS: dict[str, str] = {
     "plates": "flat plates with bolt patterns and a window",
     "shafts": "stepped shafts and flanged hubs",
     "designs": "one to six solids, as human designs have them: thin plates, cuts, bent and slanted outlines",
+    MACHINED: "drilled, rounded, turned, drafted and hollowed parts, in all of the language",
 }
