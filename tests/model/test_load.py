@@ -151,7 +151,7 @@ def test_incomplete_weights(saved):
     lost = dict(tensors)
     del lost["model.norm.weight"]
     save_file(lost, path, {"format": "pt"})
-    with pytest.raises(ModelError, match=r"lack 1 of the model's tensors, model\.norm\.weight"):
+    with pytest.raises(ModelError, match=r"lack 1 of the model's tensors, for example model\.norm\.weight"):
         load_model(saved)
     save_file({k: v for k, v in tensors.items() if not k.startswith("point_encoder")}, path, {"format": "pt"})
     with pytest.raises(ModelError, match="config names a point encoder, but the weights hold none"):
