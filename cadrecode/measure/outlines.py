@@ -141,6 +141,9 @@ def _guessed(direction: np.ndarray) -> np.ndarray:
 
 
 def _shape_of(pieces: list[Piece], tolerance: float, area: float) -> Outline | None:
+    # CadQuery cannot assemble some second loops of a sketch that begin with an arc (2 of 25 designs)
+    first = next((i for i, piece in enumerate(pieces) if piece.circle is None), 0)
+    pieces = pieces[first:] + pieces[:first]
     lines = [_axial(piece) for piece in pieces]
     ends = [_meeting(lines[i - 1], lines[i], tolerance) for i in range(len(pieces))]
     if all(piece.circle is None for piece in lines):
