@@ -15,6 +15,8 @@ BRACKET = (
 )
 SIZE = 200.0
 
+SLABS = [family for family in FAMILIES if family != "machined"]
+
 
 def part(count=8192, seed=0, noise=0.0):
     vertices, faces = mesh_of(build(parse(BRACKET)))
@@ -96,7 +98,7 @@ def test_a_small_piece_apart_goes_and_the_walls_of_a_hollow_stay():
 def test_a_clean_part_stays_whole(noise):
     lost = []
     for seed in range(12):
-        family = list(FAMILIES)[seed % len(FAMILIES)]
+        family = SLABS[seed % len(SLABS)]
         vertices, faces = mesh_of(build(invent(np.random.default_rng([1, seed]), family)))
         points, _ = sample_surface(vertices, faces, 8192, seed)
         points = points + np.random.default_rng(seed).normal(size=points.shape) * noise * np.ptp(points, axis=0).max()

@@ -23,6 +23,7 @@ RUNS: dict[str, str] = {
     "family.brackets": "flanged brackets with bolt holes",
     "family.plates": "flat plates with bolt patterns",
     "family.shafts": "stepped shafts and flanged hubs",
+    "family.machined": "drilled, rounded, turned, drafted and hollowed parts",
     "family.designs": "one to six solids, as human designs have them: thin plates, cuts, bent and slanted outlines",
     "preset.title": "Preset",
     "preset.quickstart": "Quickstart: embedded base, minutes on a laptop",
