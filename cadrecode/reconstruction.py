@@ -17,11 +17,12 @@ from cadrecode.errors import CadrecodeError, Message
 from cadrecode.export import Exported, export_program
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL, Frame
+from cadrecode.measure import from_cloud
 from cadrecode.part import Part
 from cadrecode.program import Program, write
 from cadrecode.program.edit import parameters, to_raw
 from cadrecode.program.layout import laid_out
-from cadrecode.scoring import FITTED, Candidate, build_text, deviation_of, improve, point_subsets, rank
+from cadrecode.scoring import FITTED, Candidate, build_program, build_text, deviation_of, improve, point_subsets, rank
 from cadrecode.scoring.deviation import QUICK_POINTS
 
 if TYPE_CHECKING:
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     from cadrecode.cloud.distance import CloudRuler
     from cadrecode.kernel.sandbox import Sandbox
 
+LEAST_MEASURING_SECONDS = 3.0  # a search that is shorter finds little
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
 
-# called with (stage, done, total); the stages: cleaning, sampling, building, ranking, fitting, checking, measuring
+# called with (stage, done, total); the stages: cleaning, reading, sampling, building, ranking, fitting, checking,
+# measuring
 Progress = Callable[[str, int, int], None]
 
 
@@ -98,7 +101,7 @@ def reconstruct(
     should_stop: Callable[[], bool] | None = None,
     generate: Callable[..., list[str]] | None = None,
 ) -> Reconstruction:
-    """Draw several programs for a cloud, rank them by their distance to it, and fit the best to it.
+    """Draw or measure several programs for a cloud, rank them by their distance to it, and fit the best to it.
 
     Args:
         cloud: RAW.
@@ -125,12 +128,16 @@ def reconstruct(
     alignment = align(cloud.points, cloud.normals, seed=config.seed) if config.align else SKIPPED
     points_model, frame = normalise(cloud.points, alignment.rotation)
     normals = None if cloud.normals is None else frame.to_own_axes(cloud.normals)
-    settings = model.point_settings
-    shown = normals if settings.columns > 3 else None
-    views = point_subsets(points_model, config.candidates, settings.n_points, config.seed, shown)
-    texts = _draw(views, model, tokenizer, config, progress, stopping, generate)
-    pool = _build(texts, sandbox, progress, stopping)
     ruler = ruler_for(points_model * CODE_PER_MODEL, normals, seed=config.seed)
+    measured = _measured(ruler, config, progress, stopping)
+    texts: list[str] = []
+    if config.source != "measured" or not measured:
+        settings = model.point_settings
+        shown = normals if settings.columns > 3 else None
+        views = point_subsets(points_model, config.candidates, settings.n_points, config.seed, shown)
+        texts = _draw(views, model, tokenizer, config, progress, stopping, generate)
+    drawn = _build(texts, sandbox, progress, stopping)
+    pool = drawn + measured
     ranked = rank(pool, ruler, on_each=lambda done: progress("ranking", done, len(pool)))
     if config.seconds > 0 and not stopping():
         ranked = _fitted(ranked, ruler, frame, config, progress, stopping)
@@ -154,7 +161,7 @@ def reconstruct(
         config,
         alignment,
         cleaned,
-        stopped=len(pool) < config.candidates,
+        stopped=bool(texts) and len(drawn) < config.candidates,
         seconds=time.monotonic() - started,
         model=model_name,
     )
@@ -177,6 +184,19 @@ def threads_for(model: PreTrainedModel) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _measured(
+    ruler: CloudRuler, config: ReconstructConfig, progress: Progress, stopping: Callable[[], bool]
+) -> list[Candidate]:
+    """What can be read off the points: nothing where that is not wanted, or where the cloud has no inside."""
+    if config.source == "model" or stopping():
+        return []
+    progress("reading", 0, 1)
+    seconds = max(config.seconds, LEAST_MEASURING_SECONDS)
+    readings = from_cloud(ruler, seconds=seconds)
+    progress("reading", 1, 1)
+    return [build_program(reading.program, source=reading.source) for reading in readings]
 
 
 def _draw(

@@ -61,6 +61,11 @@ def rebuilt(cloud, *, generate, sandbox=None, on_progress=None, should_stop=None
     )
 
 
+@pytest.fixture(autouse=True)
+def _seconds(processor_time):
+    """Every fit here, and what is measured, counts the processor's seconds."""
+
+
 @pytest.fixture
 def cloud():
     vertices, faces = mesh_of(build(parse(PLATE)))
@@ -341,3 +346,25 @@ def test_without_alignment_and_when_upright_the_program_is_the_same_text(cloud):
     turned, _ = askew(PLATE)
     off = rebuilt(turned, candidates=1, generate=answers(PLATE), seconds=0, align=False)
     assert (off.frame.rotation, off.alignment.rotation) == (None, None)
+
+
+def test_what_is_measured_needs_no_model_and_says_where_it_comes_from():
+    solid = build(parse(PLATE))
+    points = sample_surface(*mesh_of(solid), 8192, 3)[0] * SCALE + PLACE
+    silent = answers()
+    result = rebuilt(Cloud(points, None, "plate", "mesh"), generate=silent, source="measured", seconds=4.0)
+    assert silent.calls == []
+    assert {part.source for part in result.parts} == {"sections"}
+    back = build(parse(result.best.program))
+    assert back.volume() == pytest.approx(solid.volume() * SCALE**3, rel=0.01)
+    assert back.genus() == 1
+
+
+def test_both_sources_are_one_pool():
+    points = sample_surface(*mesh_of(build(parse(PLATE))), 8192, 3)[0]
+    result = rebuilt(
+        Cloud(points, None, "plate", "mesh"), generate=answers(BLOCK), candidates=1, source="both", seconds=2.0
+    )
+    assert {part.source for part in result.parts} == {"model", "sections"}
+    assert result.best.source == "sections"  # the block has no hole
+    assert not result.stopped

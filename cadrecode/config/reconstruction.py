@@ -27,6 +27,8 @@ class ReconstructConfig(Settings):
 
     other_spellings: ClassVar[dict[str, str]] = {"fit_seconds": "seconds", "units": "unit"}
 
+    source: Literal["model", "measured", "both"] = "model"
+    """Where programs come from. measured: read off the points, without the model where that is possible."""
     candidates: PositiveInt = 8
     """Programs that the model writes; the one whose part lies nearest to the points is chosen."""
     temperature: PositiveFloat = 0.7
@@ -34,7 +36,8 @@ class ReconstructConfig(Settings):
     seed: Seed = 0
     """Same seed, same candidates."""
     seconds: NonNegativeFloat = 6.0
-    """Time for fitting the best three candidates to the points. 0: they stay as they were written."""
+    """Time for fitting the best three candidates to the points. 0: they stay as they were written.
+    Measuring takes as long again."""
     align: Annotated[bool, BeforeValidator(_auto_is_on)] = True
     """Rebuild a part that stands askew along its own axes and turn it back. off: along the axes of the file."""
     clean: Annotated[Literal["off", "outliers", "all"], BeforeValidator(_switch_is_all)] = "off"

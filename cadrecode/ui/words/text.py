@@ -56,6 +56,7 @@ WORDS: dict[str, str] = {
     "rebuild.done": "Done in {seconds} s.",
     "stage.loading": "loading the model",
     "stage.cleaning": "cleaning the scan",
+    "stage.reading": "reading sections off the points",
     "stage.sampling": "writing programs",
     "stage.building": "building solids",
     "stage.ranking": "comparing with the cloud",
