@@ -75,12 +75,6 @@ def is_guest() -> bool:
     return request is not None and request.username in _guests
 
 
-def owner_only(what: str) -> None:
-    """Refuse guests. Raises NotAllowed, with `what` as its message."""
-    if is_guest():
-        raise NotAllowed(what)
-
-
 class OwnersFiles:
     """Middleware that refuses guests the files below `folder`, which Gradio serves to everyone who is logged in."""
 
