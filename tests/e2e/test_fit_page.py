@@ -70,7 +70,7 @@ def test_without_a_fit_there_are_no_numbers_before_it(with_bar):
 
 def test_with_a_fit_the_numbers_before_and_after_are_told_and_do_not_grow(with_bar):
     open_options(with_bar)
-    assert with_bar.locator("#fit-seconds input[type=number]").input_value() == "4"  # on by default
+    assert with_bar.locator("#fit-seconds input[type=number]").input_value() == "6"  # as ReconstructConfig has it
     rebuild(with_bar, None)
     stages = " ".join(with_bar.evaluate("() => [...window.seen]"))
     for stage in ("writing programs", "fitting to the cloud", "checking in OpenCASCADE"):
@@ -95,7 +95,7 @@ def test_the_coloured_cloud_and_the_report_are_downloads(with_bar, bar, tmp_path
     np.testing.assert_allclose(read_cloud(tmp_path / "bar_deviation.ply").points, read_cloud(bar).points)
     report = json.loads((tmp_path / "bar_report.json").read_text(encoding="utf-8"))
     assert report["source"]["file"] == "bar.xyz"
-    assert report["options"]["fit_seconds"] == 2
+    assert report["options"]["seconds"] == 2
     assert report["deviation"]["mean"] < 1
     assert np.abs(report["bounding_box"]["relative_difference"]).max() < 0.1
 
