@@ -156,6 +156,7 @@ def test_the_best_are_fitted_and_come_out_round_in_the_units_of_the_file(cloud):
     assert "rect(4.2, 2.1)" in result.best.program  # 200 by 100 CODE units, in those of the file
 
 
+@pytest.mark.slow
 def test_of_two_that_the_fit_makes_equal_the_shorter_comes_first(cloud):
     off = PLATE.replace("200,100", "194,104")
     result = rebuilt(cloud, candidates=2, generate=answers(HALF, off), seconds=10)

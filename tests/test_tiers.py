@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 from _pytest.mark.expression import Expression
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,6 +25,7 @@ raise SystemExit(pytest.main(["--collect-only", "-qq", "-m", "", "-p", "no:cache
 """
 
 
+@pytest.mark.slow
 def test_each_marker_is_borne_and_each_test_is_run_once(tmp_path):
     path = tmp_path / "markers.json"
     done = subprocess.run([sys.executable, "-c", COLLECT, str(path)], cwd=ROOT, capture_output=True, text=True)

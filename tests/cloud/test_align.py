@@ -103,6 +103,7 @@ def test_slanted_faces_do_not_outvote_the_files_own_axes():
     assert align(points).standing is Standing.UPRIGHT
 
 
+@pytest.mark.slow
 def test_of_invented_parts_hardly_any_that_stand_upright_is_turned():
     for seed in range(20):
         vertices, faces = mesh_of(build(invent(np.random.default_rng([3, seed]), "brackets")))

@@ -53,6 +53,7 @@ def test_round_numbers_where_the_cloud_allows_them():
     assert write(found.program) == write(parse(PLATE))
 
 
+@pytest.mark.slow
 def test_a_right_program_is_left_alone_and_soon():
     found = fit(parse(PLATE), cloud(PLATE, noise=1.0), seconds=20)
     assert overlap(found.program, PLATE) > 0.99

@@ -42,6 +42,7 @@ def test_a_clean_cloud_is_read_to_a_hundredth(text):
     assert len(best.program.steps) <= 2
 
 
+@pytest.mark.slow
 def test_a_noisy_cloud_is_read_all_the_same():
     solid, ruler = ruler_of(BRACKET, noise=1.0)  # 0.5 % of the size
     best, *_ = from_cloud(ruler, seconds=60)

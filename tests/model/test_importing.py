@@ -30,6 +30,7 @@ def test_threads_that_import_at_once_all_get_whole_modules():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_decoding_does_not_wait_for_the_adapters_library():
     program = (
         "import sys; from cadrecode.model.importing import import_in_turn; import_in_turn('load', 'decode'); "
