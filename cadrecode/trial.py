@@ -21,9 +21,10 @@ from cadrecode.errors import DatasetError, PointCloudError, ProgramError
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL, Frame
 from cadrecode.measure import Measured, from_cloud, from_mesh
-from cadrecode.measure.judge import HOLE_PRICE, PRICE, through_holes
+from cadrecode.measure.judge import HOLE_PRICE, PRICE
 from cadrecode.program import Program, iou, write
 from cadrecode.program.edit import parameters
+from cadrecode.program.solid import through_holes
 from cadrecode.scoring import FITTED, Candidate, Target, build_program, build_text, improve, point_subsets, rank, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 from cadrecode.scoring.verdict import Verdict, verdict_of, verdict_on

@@ -15,17 +15,12 @@ from manifold3d import Manifold
 from cadrecode.measure.features import Feature
 from cadrecode.program.language import Operation
 from cadrecode.program.shapes import build_solid
-from cadrecode.program.solid import iou
+from cadrecode.program.solid import iou, through_holes
 
 PRICE = 0.0004  # IoU that a number must bring
 HOLE_PRICE = 0.012  # IoU that the right count of through holes is worth, each
 BODY_PRICE = 0.03  # and the right count of bodies
 SAGITTA = 0.05  # CODE: how finely circles are drawn
-
-
-def through_holes(solid: Manifold) -> int:
-    """How many: the genus of all shells together."""
-    return sum(shell.genus() for shell in solid.decompose())
 
 
 class Judge:

@@ -12,7 +12,7 @@ from manifold3d import CrossSection, Manifold
 from cadrecode.measure.features import Feature, program_of
 from cadrecode.measure.grid import Grid, along
 from cadrecode.measure.holes import Hole, holes_of, with_missing_holes
-from cadrecode.measure.judge import PRICE, SAGITTA, Judge, through_holes
+from cadrecode.measure.judge import PRICE, SAGITTA, Judge
 from cadrecode.measure.levels import levels_of_faces
 from cadrecode.measure.measured import Measured
 from cadrecode.measure.outlines import DECIMALS
@@ -21,7 +21,7 @@ from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import Search
 from cadrecode.measure.shorten import flush, shortened
 from cadrecode.measure.turning import across
-from cadrecode.program.solid import bounds, build, mesh_of
+from cadrecode.program.solid import bounds, build, mesh_of, through_holes
 from cadrecode.program.solid import from_mesh as solid_from_mesh
 
 SEARCH_SHARE = 0.5  # of the time, for the search on the grid

@@ -135,6 +135,11 @@ def sample(solid: Manifold, count: int, rng: np.random.Generator) -> tuple[np.nd
     return points, normals[chosen] / areas[chosen, None]
 
 
+def through_holes(solid: Manifold) -> int:
+    """The number of through holes: the genus of all shells together."""
+    return sum(shell.genus() for shell in solid.decompose())
+
+
 def shells(solid: Manifold) -> tuple[int, int]:
     """The number of separate bodies of a solid, and of closed cavities in them."""
     volumes = [part.volume() for part in solid.decompose()]
