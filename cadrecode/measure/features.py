@@ -1,4 +1,4 @@
-"""Features: extruded outlines along the axes, as the search joins them, and the program that they make."""
+"""Features: outlines extruded along the axes or turned about them, and the program that they make."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from cadrecode.program.language import (
     Mode,
     Operation,
     Plane,
+    Point2,
     Program,
+    Revolution,
     Shape,
     Sketch,
     SketchStep,
@@ -23,13 +25,14 @@ from cadrecode.program.language import (
 )
 
 AXIS_PLANES = "YZ", "ZX", "XY"  # the plane across each axis whose normal is that axis
+TURNED_PLANES = "YX", "ZY", "XZ"  # the plane whose local y is each axis, and whose local x is the axis after it
 EXTRUSION_NUMBERS = 4  # of an extrusion: where its plane is, and how far it goes
 OVERSHOOT = 2.0  # CODE
 SAME_RADIUS = 0.05  # CODE: circles of one sketch that differ by less are written once
 
 
 @dataclass(frozen=True)
-class Feature:
+class Prism:
     """A sketch extruded along an axis, and how it joins what stands.
 
     Args:
@@ -48,11 +51,40 @@ class Feature:
     def numbers(self) -> int:
         return EXTRUSION_NUMBERS + numbers_of(self.steps)
 
-    def extrusion(self, base: float) -> Extrusion:
-        """Args: base: Where its plane lies along the axis: `low` or `high`."""
+    def solid(self, base: float | None = None) -> Extrusion:
+        """Args: base: Where its plane lies along the axis: `low`, where None, or `high`."""
+        base = self.low if base is None else base
         origin = tuple(base if axis == self.axis else 0.0 for axis in range(3))
         distance = self.high - self.low if base == self.low else self.low - self.high
         return Extrusion(Plane.named(AXIS_PLANES[self.axis], origin), Sketch(self.steps), round(distance, 6))
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A half profile turned about a line along an axis, and how it joins what stands.
+
+    Args:
+        axis: 0, 1 or 2.
+        center: Where the line meets the plane of the sketches across the axis.
+        steps: Of the half profile: distances from the line, and heights along the axis.
+    """
+
+    operation: Operation
+    axis: int
+    center: Point2
+    steps: tuple[SketchStep, ...]
+
+    @property
+    def numbers(self) -> int:
+        return EXTRUSION_NUMBERS + numbers_of(self.steps)
+
+    def solid(self) -> Revolution:
+        origin = [0.0, 0.0, 0.0]
+        origin[(self.axis + 1) % 3], origin[(self.axis + 2) % 3] = self.center
+        return Revolution(Plane.named(TURNED_PLANES[self.axis], tuple(origin)), Sketch(self.steps))
+
+
+Feature = Prism | Turned
 
 
 def span_between(operation: Operation, levels: np.ndarray, first: int, last: int) -> tuple[float, float]:
@@ -79,18 +111,17 @@ def numbers_of(steps: Sequence[SketchStep]) -> int:
 
 def program_of(features: Sequence[Feature]) -> Program:
     """The features in order. Those that begin or end on one plane share it, so that the text names few planes."""
-    bases: list[float] = []
-    for feature in features:
-        shared = {
-            base
-            for other, base in zip(features, bases)
-            if other.axis == feature.axis and base in (feature.low, feature.high)
-        }
-        bases.append(feature.low if feature.low in shared or not shared else feature.high)
-    steps = [
-        Step(feature.operation if index else Operation.UNION, feature.extrusion(base))
-        for index, (feature, base) in enumerate(zip(features, bases))
-    ]
+    bases: list[tuple[int, float]] = []  # axis and height
+    steps = []
+    for index, feature in enumerate(features):
+        if isinstance(feature, Turned):
+            solid = feature.solid()
+        else:
+            shared = {base for axis, base in bases if axis == feature.axis and base in (feature.low, feature.high)}
+            base = feature.low if feature.low in shared or not shared else feature.high
+            bases.append((feature.axis, base))
+            solid = feature.solid(base)
+        steps.append(Step(feature.operation if index else Operation.UNION, solid))
     return Program(tuple(steps))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from manifold3d import CrossSection, Manifold
 
-from cadrecode.measure.features import Feature, sketch_steps, span_between
+from cadrecode.measure.features import Feature, Prism, sketch_steps, span_between
 from cadrecode.measure.judge import Judge, with_hole
 from cadrecode.measure.outlines import Outline
 from cadrecode.measure.proposals import Part, region_of
@@ -98,7 +98,7 @@ def with_missing_holes(
 def _cut(holes: Sequence[Hole], part: Part) -> Feature:
     axis, levels = holes[0].axis, part.grid.levels[holes[0].axis]
     steps = sketch_steps([replace(hole.outline, area=abs(hole.outline.area)) for hole in holes])
-    return Feature(Operation.CUT, axis, *span_between(Operation.CUT, levels, holes[0].first, holes[0].last + 1), steps)
+    return Prism(Operation.CUT, axis, *span_between(Operation.CUT, levels, holes[0].first, holes[0].last + 1), steps)
 
 
 def _missing(body: Manifold, part: Part, holes: Sequence[Hole]) -> list[Hole]:

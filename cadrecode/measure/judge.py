@@ -45,7 +45,7 @@ class Judge:
 
     def solid_of(self, feature: Feature) -> Manifold:
         if feature not in self._solids:
-            self._solids[feature] = build_solid(feature.extrusion(feature.low), SAGITTA)
+            self._solids[feature] = build_solid(feature.solid(), SAGITTA)
         return self._solids[feature]
 
     def build(self, features: Sequence[Feature]) -> Manifold:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cadrecode.measure.features import Feature
+from cadrecode.measure.features import Feature, Prism
 from cadrecode.measure.judge import Judge
 from cadrecode.program.language import Arc, Circle, Line, Loop, Point2, Rect, SketchStep
 
@@ -25,13 +25,19 @@ def rounded(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
 
 def _rounded(feature: Feature, decimals: int) -> Feature:
     steps = tuple(_rounded_step(step, decimals) for step in feature.steps)
-    return replace(feature, low=round(feature.low, decimals), high=round(feature.high, decimals), steps=steps)
+    if isinstance(feature, Prism):
+        return replace(feature, low=round(feature.low, decimals), high=round(feature.high, decimals), steps=steps)
+    return replace(feature, center=_rounded_point(feature.center, decimals), steps=steps)
+
+
+def _rounded_point(point: Point2, decimals: int) -> Point2:
+    return round(point[0], decimals) + 0.0, round(point[1], decimals) + 0.0
 
 
 def _is_sound(features: Sequence[Feature]) -> bool:
     """Whether no size has been rounded to nothing."""
     for feature in features:
-        if not feature.high > feature.low:
+        if isinstance(feature, Prism) and not feature.high > feature.low:
             return False
         for step in feature.steps:
             if isinstance(step.shape, Circle) and not step.shape.radius > 0:
@@ -44,8 +50,8 @@ def _is_sound(features: Sequence[Feature]) -> bool:
 
 
 def _rounded_step(step: SketchStep, decimals: int) -> SketchStep:
-    def point(p: Point2) -> Point2:
-        return round(p[0], decimals) + 0.0, round(p[1], decimals) + 0.0
+    def point(place: Point2) -> Point2:
+        return _rounded_point(place, decimals)
 
     match step.shape:
         case Circle(radius):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cadrecode.measure.features import EXTRUSION_NUMBERS, Feature, span_between
+from cadrecode.measure.features import EXTRUSION_NUMBERS, Feature, Prism, span_between
 from cadrecode.measure.grid import Grid, along
 from cadrecode.measure.proposals import Part, Proposal
 from cadrecode.program.language import Operation
@@ -42,7 +42,7 @@ class Move:
     def feature(self, grid: Grid) -> Feature:
         axis = self.proposal.axis
         between = span_between(self.operation, grid.levels[axis], *self.span)
-        return Feature(self.operation, axis, *between, self.proposal.steps)
+        return Prism(self.operation, axis, *between, self.proposal.steps)
 
     def fill(self, cells: np.ndarray | None, grid: Grid) -> np.ndarray:
         """The cells after the move; its own where none stand."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cadrecode.measure.features import Feature, span_between
+from cadrecode.measure.features import Feature, Prism, span_between
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import Judge, better
 from cadrecode.program.language import Loop, Mode, Operation, SketchStep
@@ -59,7 +59,7 @@ def merged(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Fea
 
 def _joined(host: Feature, feature: Feature) -> Feature | None:
     """One feature for two; None where no sketch says both."""
-    if host.axis != feature.axis:
+    if not isinstance(host, Prism) or not isinstance(feature, Prism) or host.axis != feature.axis:
         return None
     same_span = (host.low, host.high) == (feature.low, feature.high)
     if feature.operation is host.operation and same_span and feature.operation is not Operation.INTERSECT:
@@ -93,6 +93,8 @@ def respanned(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[
     for index in range(len(features)):
         for first_by, last_by in ((-1, 0), (1, 0), (0, -1), (0, 1)):
             feature = features[index]
+            if not isinstance(feature, Prism):
+                break
             levels = grid.levels[feature.axis]
             first = int(np.abs(levels - feature.low).argmin()) + first_by
             last = int(np.abs(levels - feature.high).argmin()) + last_by
@@ -106,6 +108,8 @@ def respanned(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[
 def flush(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
     """Cuts that go on beyond the part end with it, where no skin is left: two features on one plane name it once."""
     for index, feature in enumerate(features):
+        if not isinstance(feature, Prism):
+            continue
         levels = grid.levels[feature.axis]
         low, high = max(feature.low, float(levels[0])), min(feature.high, float(levels[-1]))
         shorter = replace(feature, low=low, high=high)
@@ -113,6 +117,7 @@ def flush(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feat
         shares = any(
             other is not feature and other.axis == feature.axis and {low, high} & {other.low, other.high}
             for other in features
+            if isinstance(other, Prism)
         )
         if shares and shorter != feature and judge.score(changed) > judge.score(features) - 1e-9:
             features = changed
