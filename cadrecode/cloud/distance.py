@@ -17,6 +17,7 @@ from cadrecode.cloud.normals import Normals
 from cadrecode.geometry import corner_crosses, fold_into_triangle, places_on
 
 MAX_RULER_POINTS = 8192  # more points cost time and change no ranking
+MOST_POINTS = 200_000  # of a cloud that are kept beside those of the ruler, for small features
 SURFACE_SAMPLES = 4096
 SPACING_QUANTILE, SPACING_FACTOR = 0.95, 1.5  # of evenly random points, 1 in 1,000 places is farther from a point
 SURE = 0.5  # normals of less confidence may have the wrong sign
@@ -98,6 +99,7 @@ class CloudRuler:
 
     Attributes:
         points: (n, 3) the points that are measured.
+        all_points, all_normals: of the whole cloud, at most 200,000 at random.
         box: (2, 3) lowest and highest corner of the cloud's bounding box.
         size: its longest side.
         spacing: how far apart neighbours in the cloud may lie; surface closer than that to a point is supported.
@@ -111,8 +113,13 @@ class CloudRuler:
     ):
         points = np.asarray(points, np.float64)
         self.box = np.array((points.min(axis=0), points.max(axis=0)))
+        self.all_points, self.all_normals = points, normals
         if len(points) > MAX_RULER_POINTS:
-            chosen = np.random.default_rng(seed).permutation(len(points))[:MAX_RULER_POINTS]
+            order = np.random.default_rng(seed).permutation(len(points))
+            if len(points) > MOST_POINTS:
+                kept = order[:MOST_POINTS]
+                self.all_points, self.all_normals = points[kept], normals and normals.of(kept)
+            chosen = order[:MAX_RULER_POINTS]
             points = points[chosen]
             normals = normals and normals.of(chosen)
         self.points, self.normals = points, normals
@@ -121,7 +128,7 @@ class CloudRuler:
         self.noise = normals.noise if normals else 0.0
         self.is_noisy = self.noise > ROUNDING * self.size
         self.floor = max(ROUNDING * self.size, self.noise)
-        self._tree, self._all_normals = cKDTree(points), normals
+        self._tree, self._tree_normals = cKDTree(points), normals
         self._set_samples(n_samples)
 
     def coarse(self, n_points: int, n_samples: int, seed: int = 0) -> CloudRuler:
@@ -178,7 +185,7 @@ class CloudRuler:
     def _unsupported(self, samples: np.ndarray, directions: np.ndarray) -> np.ndarray:
         """(M,): how much farther than the spacing each place is from the nearest point that supports it."""
         nearest, near = self._tree.query(samples)
-        if self._all_normals is not None:
+        if self._tree_normals is not None:
             doubtful = np.flatnonzero((nearest > self.spacing) | self._face_away(directions, near))
             if len(doubtful):
                 nearest[doubtful] = self._to_supporters(samples[doubtful], directions[doubtful])
@@ -193,8 +200,8 @@ class CloudRuler:
 
     def _face_away(self, directions: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Whether the normals of points, by number, surely point away from directions (..., 3)."""
-        cosines = np.einsum("...j,...j->...", directions, self._all_normals.directions[points])
-        return (cosines < AWAY) & (self._all_normals.confidence[points] >= SURE)
+        cosines = np.einsum("...j,...j->...", directions, self._tree_normals.directions[points])
+        return (cosines < AWAY) & (self._tree_normals.confidence[points] >= SURE)
 
     def _softened(self, lengths: np.ndarray) -> float:
         """The mean of lengths, where lengths below the floor count by their squares."""

@@ -3,6 +3,7 @@ and the few features that fill it."""
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -11,7 +12,7 @@ from manifold3d import CrossSection, OpType
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import Feature, program_of
-from cadrecode.measure.grid import Grid
+from cadrecode.measure.grid import FEWEST_ALONG, Grid
 from cadrecode.measure.holes import holes_of, with_missing_holes
 from cadrecode.measure.judge import PRICE
 from cadrecode.measure.levels import levels_of_points
@@ -21,10 +22,12 @@ from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import Search
 from cadrecode.measure.shorten import merged, shortened
 from cadrecode.measure.walls import Walls
-from cadrecode.measure.winding import INSIDE, patch_areas, sections_of, winding_numbers
+from cadrecode.measure.winding import INSIDE, patch_areas, sections_of, winding_numbers, winding_numbers_at
 
 CELLS = 64  # along the longest side: about the spacing of 8,192 points
-SEARCH_SHARE = 0.6  # of the time, for the search on the grid
+MOST_PLACES, TIMED_PLACES = 400_000, 2000  # of the grid, and those whose winding numbers show how long all will take
+WINDING_SHARE = 0.5  # of the time for reading
+READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
 FINISHED = 2  # states that are finished against the points
 TOLERANCES = 0.3, 0.6  # of a cell
 CELL_ROUNDING = 0.75  # of a cell: how far a contour may be from the points of its wall
@@ -42,7 +45,7 @@ def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE
     started = time.monotonic()
     if ruler.normals is None:
         return []
-    part = read(ruler)
+    part = read(ruler, started + READING_SHARE * seconds)
     if not part.proposals or not part.cells.any():
         return []
     states = Search(part, price, started + SEARCH_SHARE * seconds).best()
@@ -54,15 +57,22 @@ def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE
 
 def _finished(features: tuple[Feature, ...], part: Part, judge: CloudJudge) -> tuple[Feature, ...]:
     features = shortened(features, judge, part.grid)
+    for reader in part.readers:
+        reader.deadline = judge.deadline
     features = with_missing_holes(features, part, holes_of(part), judge)
     return rounded(merged(features, judge, part.grid), judge)
 
 
-def read(ruler: CloudRuler) -> Part:
-    """A cloud's levels, sections and inside, and what the part might be made of."""
+def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
+    """A cloud's levels, sections and inside, and what the part might be made of.
+
+    Args:
+        ruler: Of the cloud, with its normals.
+        deadline: On time.monotonic(): what has not been read by then is left out.
+    """
     points, normals = ruler.points, ruler.normals.directions
     areas = patch_areas(points)
-    grid = Grid.between([_levels(ruler, normals, areas, axis) for axis in range(3)], CELLS)
+    grid = _grid([_levels(ruler, normals, areas, axis) for axis in range(3)], _places_by(deadline, ruler, areas))
     numbers = winding_numbers(points, normals, areas, grid)
     sections, readers, found = [], [], []
     for axis in range(3):
@@ -70,11 +80,30 @@ def read(ruler: CloudRuler) -> Part:
         taken = sections_of(numbers, grid, axis)
         levels = grid.levels[(axis + 1) % 3], grid.levels[(axis + 2) % 3]
         reader = Reader(ruler.size, levels, [share * cell for share in TOLERANCES], on_level=0.4 * cell)
+        now = time.monotonic()
+        reader.deadline = now + (deadline - now) / (3 - axis)
         reader.walls = Walls.between(points, normals, axis, -np.inf, np.inf, CELL_ROUNDING * cell + 2 * ruler.noise)
         found += proposals(axis, taken, CrossSection.batch_boolean(taken, OpType.Add), grid, reader)
         sections.append(taken)
         readers.append(reader)
     return Part(grid, numbers > INSIDE, sections, found, readers)
+
+
+def _places_by(deadline: float, ruler: CloudRuler, areas: np.ndarray) -> float:
+    """How many winding numbers there is time for."""
+    started = time.monotonic()
+    places = np.random.default_rng(0).uniform(*ruler.box, (TIMED_PLACES, 3))
+    winding_numbers_at(places, ruler.points, ruler.normals.directions, areas)
+    now = time.monotonic()
+    return min(MOST_PLACES, TIMED_PLACES * WINDING_SHARE * (deadline - now) / max(now - started, 1e-6))
+
+
+def _grid(levels: list[np.ndarray], most: float) -> Grid:
+    """The finest grid of at most so many places."""
+    cells = CELLS
+    while math.prod((grid := Grid.between(levels, cells)).shape) > most and cells > FEWEST_ALONG:
+        cells = int(0.9 * cells)
+    return grid
 
 
 def _levels(ruler: CloudRuler, normals: np.ndarray, areas: np.ndarray, axis: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -61,12 +62,15 @@ class Reader:
     ):
         self.size, self.levels, self.tolerances, self.on_level = size, levels, tolerances, on_level
         self.walls: Walls | None = None  # of the section that is read
+        self.deadline = np.inf  # on time.monotonic(): polygons that are left then are not read
         self._read: dict[tuple, Outline | None] = {}
 
     def outlines(self, area: CrossSection, tolerance: float) -> tuple[list[Outline], list[Outline]]:
         """Outer outlines and holes, largest first."""
         outer, holes = [], []
         for part in area.to_polygons():
+            if (outer or holes) and self.out_of_time:
+                break
             polygon = np.asarray(part, np.float64)
             if np.prod(np.ptp(polygon, axis=0)) < LEAST_AREA * self.size**2:
                 continue
@@ -76,6 +80,10 @@ class Reader:
         outer.sort(key=lambda outline: -abs(outline.area))
         holes.sort(key=lambda outline: -abs(outline.area))
         return outer, holes
+
+    @property
+    def out_of_time(self) -> bool:
+        return time.monotonic() > self.deadline
 
     def _outline(self, polygon: np.ndarray, tolerance: float) -> Outline | None:
         spread = np.concatenate((polygon.min(axis=0), polygon.max(axis=0), polygon.mean(axis=0), polygon.std(axis=0)))
@@ -129,8 +137,11 @@ def proposals(
         if mask.any() and (key not in made or made[key].numbers > proposal.numbers):
             made[key] = proposal
 
+    distinct = _distinct(sections)
     for tolerance in reader.tolerances:
-        for area in [whole, *_distinct(sections)]:
+        for area in [whole, *distinct]:
+            if made and reader.out_of_time:
+                break
             outer, holes = reader.outlines(area, tolerance)
             propose(with_holes(outer, holes), adds=True)
             propose(sketch_steps(outer), adds=True)

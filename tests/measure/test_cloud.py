@@ -86,6 +86,19 @@ def test_without_normals_nothing_is_measured():
     assert from_cloud(CloudRuler(ruler.points), seconds=5) == []
 
 
+def test_the_silhouettes_are_read_however_short_the_time_is():
+    solid, ruler = ruler_of(BRACKET)
+    assert iou(solid, build(from_cloud(ruler, seconds=0)[0].program)) > 0.99
+
+
+def test_a_ruler_keeps_the_points_that_it_does_not_measure_by():
+    points = np.random.default_rng(0).uniform(-1, 1, (20_000, 3))
+    ruler = ruler_for(points)
+    assert ruler.points.shape == (8192, 3)
+    np.testing.assert_array_equal(ruler.all_points, points)
+    assert ruler.all_normals.directions.shape == points.shape
+
+
 def test_patches_cover_the_surface():
     solid, ruler = ruler_of(PLATE)
     assert patch_areas(ruler.points).sum() == pytest.approx(solid.surface_area(), rel=0.05)
