@@ -1,6 +1,7 @@
 # make app        opens the app
 # make test       the truths, in at most 4 minutes on 2 cores        make test-all   everything that needs no GPU
 # make test-gpu   what only a GPU can show; fails without one        make lint       style and types
+# make attack     tries every attack of tests/attacks: tried, outcomes, escapes; in at most 10 minutes
 # make words      brings the catalogue of translations up to date
 PYTHON ?= python3.11
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
@@ -8,7 +9,7 @@ BIN := .venv/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: app test test-slow test-all test-gpu lint words
+.PHONY: app test test-slow test-all test-gpu attack lint words
 
 app: .venv/.installed
 	$(BIN)/python app.py $(ARGS)
@@ -23,6 +24,9 @@ test-all: test test-slow
 
 test-gpu: .venv/.installed-dev
 	$(PYTEST) -m 'gpu' $(ARGS)
+
+attack: .venv/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.attacks.run --seconds 600 $(ARGS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
