@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.attacks.guard import Outside
@@ -104,7 +105,7 @@ def _here(route: Route, attack: Attack, send: Callable[[Any], str], payload: Any
 
 def _forked(route: Route, attack: Attack, send: Callable[[Any], str], payload: Any) -> Result:
     reading, writing = os.pipe()
-    born_mb = _resident_mb()
+    born_mb = _statm(1)
     pid = os.fork()
     if pid == 0:
         os.close(reading)
@@ -131,8 +132,7 @@ def _forked(route: Route, attack: Attack, send: Callable[[Any], str], payload: A
 def _be_the_victim(attack: Attack, send: Callable[[Any], str], payload: Any, writing: int) -> None:
     """Send the payload in from a fresh process. Does not return."""
     try:
-        pages = int(open("/proc/self/statm").read().split()[0])
-        most = pages * resource.getpagesize() + HARD_LIMIT_BYTES
+        most = int(_statm(0) * 2**20) + HARD_LIMIT_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         seconds = int(attack.seconds) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
@@ -158,5 +158,6 @@ def _read(descriptor: int, seconds: float) -> bytes | None:
     return None
 
 
-def _resident_mb() -> float:
-    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 2**20
+def _statm(column: int) -> float:
+    """Memory of this process in MB: mapped (0) or resident (1)."""
+    return int(Path("/proc/self/statm").read_text().split()[column]) * resource.getpagesize() / 2**20

@@ -1,4 +1,4 @@
-"""Programs: as the text that a person sends, in a link (`?part=`) and in the editor, where sliders are made for them."""
+"""Programs: as text that a person sends, in a link (`?part=`), and in the editor, where sliders are made for them."""
 
 import base64
 import contextlib
