@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cadrecode.errors import ModelError
+from cadrecode.json_files import DamagedFile, read_object
 from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
@@ -80,7 +80,7 @@ def adapter_info(folder: str | Path) -> AdapterInfo:
         alpha=config.get("lora_alpha", 0),
         size_mb=weights.stat().st_size / 1e6,
         written_at=weights.stat().st_mtime,
-        settings=settings.read_text(encoding="utf-8") if settings.is_file() else "",
+        settings=settings.read_text(encoding="utf-8", errors="replace") if settings.is_file() else "",
         merged=merged_model(folder),
     )
 
@@ -98,9 +98,13 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelError("{folder} is not an adapter folder: it has no {file}.", folder=folder, file=CONFIG_FILE)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        config = read_object(path)
+    except (OSError, DamagedFile) as error:
         raise ModelError("{path} cannot be read ({error}).", path=path, error=error) from error
+    base, numbers = config.get("base_model_name_or_path"), [config.get(name, 0) for name in ("r", "lora_alpha")]
+    if not (base is None or isinstance(base, str)) or not all(isinstance(number, int | float) for number in numbers):
+        raise ModelError("{path} does not describe an adapter.", path=path)
+    return config
 
 
 def merged_model(folder: str | Path) -> Path | None:

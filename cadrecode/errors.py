@@ -42,12 +42,29 @@ class Message(str):
     def from_json(cls, saved: Any) -> str:
         """A message from what `to_json` returned. A plain text, from an older file for one, stays as it is."""
         if not isinstance(saved, dict):
-            return saved
-        template, values = saved["template"], {gap: cls.from_json(value) for gap, value in saved["values"].items()}
-        gaps = [gap for _, gap, _, _ in string.Formatter().parse(template if values else "") if gap is not None]
-        if not all(map(str.isidentifier, gaps)):  # "{a.b}" would read an attribute: no message of ours does
-            return saved["text"]
-        return cls(template, **values)
+            return saved if isinstance(saved, str) else str(saved)
+        text, template, values = (saved.get(key) for key in ("text", "template", "values"))
+        if not (isinstance(template, str) and isinstance(values, dict)):
+            return str(text)
+        values = {gap: cls.from_json(value) for gap, value in values.items()} if values else {}
+        if values and not _only_gaps(template, values):
+            return str(text)
+        try:
+            return cls(template, **values)
+        except (ValueError, TypeError):  # a form that does not suit its value
+            return str(text)
+
+
+def _only_gaps(template: str, values: dict[str, Any]) -> bool:
+    """Whether a template from a file is one of ours: names in braces, with forms such as `:,.1f`.
+
+    Others could read attributes of a value ("{a.b}") or fill the memory ("{a:>1000000000}").
+    """
+    try:
+        gaps = [(gap, form) for _, gap, form, _ in string.Formatter().parse(template) if gap is not None]
+    except ValueError:
+        return False
+    return all(gap in values and gap.isidentifier() and re.fullmatch(r",?(\.\d)?[a-z%]?", form) for gap, form in gaps)
 
 
 def joined(template: str, messages: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ and the app restarted, without any effect on the run. The layout is in docs/fine
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -17,9 +18,12 @@ import time
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cadrecode.errors import Message, RunError, joined, restored, stored
+from cadrecode.json_files import DamagedFile, read_lines, read_object, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ class State(StrEnum):
     DONE = "done"
     STOPPED = "stopped"
     FAILED = "failed"
+    DAMAGED = "damaged"
 
     @property
     def active(self) -> bool:
@@ -52,7 +57,12 @@ class State(StrEnum):
     @property
     def final(self) -> bool:
         """Whether the run has ended; only resuming it changes this state."""
-        return self in (State.DONE, State.STOPPED, State.FAILED)
+        return self in (State.DONE, State.STOPPED, State.FAILED, State.DAMAGED)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the run has ended before its end, so that it may be resumed."""
+        return self.final and self != State.DONE
 
 
 class Kind(StrEnum):
@@ -66,6 +76,51 @@ class Kind(StrEnum):
     def place(self) -> str:
         """The folder of these runs, below the folder of all runs; trainings lie directly in it."""
         return {Kind.EVALUATION: ".evaluations", Kind.MERGE: ".merges"}.get(self, "")
+
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Seconds = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]  # since 1970, or of a duration
+ProcessNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class _Download(BaseModel):
+    done: Count
+    total: Count
+
+
+class _Status(BaseModel):
+    """The fields of status.json that watchers count with. Others may stand beside them."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    state: Annotated[State, Field(strict=False)]
+    kind: Annotated[Kind, Field(strict=False)] = Kind.TRAINING
+    created_at: Seconds = 0
+    queued_at: Seconds = 0
+    started_at: Seconds | None = None
+    ended_at: Seconds | None = None
+    eta_seconds: Seconds | None = None
+    step: Count | None = None
+    total: Count | None = None
+    download: _Download | None = None
+    pid: ProcessNumber | None = None
+    process_start: Seconds | None = None
+    processes: ProcessNumber = 1
+    launcher: ProcessNumber | None = None
+    launcher_start: Seconds | None = None
+    tensors: Count | None = None
+    max_logit_difference: float | None = None
+    resume_from: str | None = None
+    adapter: str | None = None
+    model: str | None = None
+    error: str | None = None
+
+
+class _Evaluation(BaseModel):
+    """What samples.json holds."""
+
+    model_config = ConfigDict(strict=True)
+    step: Count
+    samples: list[dict[str, str | float | int | None]]
 
 
 class Run:
@@ -92,6 +147,11 @@ class Run:
         return Kind(self._read_status().get("kind", Kind.TRAINING))
 
     @property
+    def _kind_of_place(self) -> Kind:
+        """What the place of the folder says about the kind; of use where the status is damaged."""
+        return next((kind for kind in Kind if kind.place and kind.place == self.folder.parent.name), Kind.TRAINING)
+
+    @property
     def runs_dir(self) -> Path:
         """The folder of all runs, which has the queue."""
         return self.folder.parent.parent if self.kind.place else self.folder.parent
@@ -114,21 +174,21 @@ class Run:
         run.folder.mkdir(parents=True, exist_ok=True)
         run.clear_stop()
         run.write_config(config_yaml)
-        _replace(run.folder / "status.json", json.dumps({"kind": kind, "state": state, "created_at": time.time()}))
+        write_whole(run.folder / "status.json", json.dumps({"kind": kind, "state": state, "created_at": time.time()}))
         return run
 
     def exists(self) -> bool:
         """Whether the folder holds a run."""
-        return (self.folder / "status.json").is_file()
+        return os.path.lexists(self.folder / "status.json")
 
     def write_config(self, config_yaml: str) -> None:
-        _replace(self.folder / "config.yaml", config_yaml)
+        write_whole(self.folder / "config.yaml", config_yaml)
 
     def config_yaml(self) -> str:
         """The settings of this run, as text. Raises RunError: there are none."""
         try:
             return (self.folder / "config.yaml").read_text(encoding="utf-8")
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             message = Message("{folder} holds no config.yaml: it is not a run folder.")
             raise RunError(message, folder=self.folder) from error
 
@@ -141,12 +201,16 @@ class Run:
 
     def set_status(self, state: State, **fields: Any) -> None:
         """Replace status.json atomically; fields that are not given keep their values."""
-        now = time.time()
+        now, known = time.time(), self._read_status()
+        if known["state"] == State.DAMAGED:
+            known = {"kind": known["kind"], "created_at": now}
+            if State(state).active:  # written by the run itself
+                known |= {"pid": os.getpid(), "process_start": process_start(os.getpid())}
         if State(state).final:
             fields.setdefault("ended_at", now)
             fields.setdefault("eta_seconds", None)
-        status = {**self._read_status(), **fields, "state": State(state), "updated_at": now}
-        _replace(self.folder / "status.json", json.dumps(_plain(stored(status))))
+        status = {**known, **fields, "state": State(state), "updated_at": now}
+        write_whole(self.folder / "status.json", json.dumps(_plain(stored(status))))
 
     def status(self) -> dict[str, Any]:
         """The state and its figures. A run that says it is at work but whose process is gone counts as failed."""
@@ -172,10 +236,20 @@ class Run:
         return is_alive(status.get("pid"), status.get("process_start"))
 
     def _read_status(self) -> dict[str, Any]:
+        """The status as it is written; where that cannot be understood, the state `damaged` and why."""
         try:
-            return restored(json.loads((self.folder / "status.json").read_text(encoding="utf-8")))
+            status = _Status.model_validate(read_object(self.folder / "status.json"))
+            if status.kind == self._kind_of_place:
+                return restored(status.model_dump(exclude_unset=True))
+            reason = Message("status.json is damaged: {names} cannot be understood.", names="kind")
         except FileNotFoundError:
             return {"state": State.FAILED, "error": Message("There is no run in this folder.")}
+        except DamagedFile as error:
+            reason = error.message
+        except ValidationError as error:
+            names = ", ".join(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors(include_input=False)))
+            reason = Message("status.json is damaged: {names} cannot be understood.", names=names)
+        return {"kind": self._kind_of_place, "state": State.DAMAGED, "error": reason}
 
     # --- the figures
 
@@ -189,23 +263,12 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """Every entry so far, oldest first. Unfinished lines are left out."""
-        path = self.folder / "metrics.jsonl"
-        if not path.is_file():
-            return []
-        entries = []
-        for line in path.read_bytes().splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:  # the writer is in the middle of this line, or died there
-                continue
-            if isinstance(entry, dict) and "step" in entry:
-                entries.append(entry)
-        return entries
+        return [entry for entry in read_lines(self.folder / "metrics.jsonl") if _is_entry(entry)]
 
     def forget_metrics_after(self, step: int) -> None:
         """Drop the entries after the step of a checkpoint that is resumed from, so that each step appears once."""
         lines = [json.dumps(entry) + "\n" for entry in self.metrics() if entry["step"] <= step]
-        _replace(self.folder / "metrics.jsonl", "".join(lines))
+        write_whole(self.folder / "metrics.jsonl", "".join(lines))
 
     def log_tail(self, lines: int = 40) -> str:
         """The last lines of log.txt; of a progress bar that redraws itself, its last state."""
@@ -222,7 +285,7 @@ class Run:
 
     def write_samples(self, step: int, samples: Iterable[dict[str, Any]]) -> None:
         """Write the samples of one evaluation; the files that they name lie in `samples_folder(step)`."""
-        _replace(
+        write_whole(
             self.samples_folder(step) / "samples.json", json.dumps({"step": step, "samples": _plain(list(samples))})
         )
 
@@ -232,9 +295,16 @@ class Run:
         return folder
 
     def samples(self) -> list[dict[str, Any]]:
-        """An entry for each evaluation, oldest first: step, folder, and the samples given to `write_samples`."""
-        paths = sorted((self.folder / "samples").glob("step-*/samples.json"))
-        return [{**json.loads(path.read_text(encoding="utf-8")), "folder": str(path.parent)} for path in paths]
+        """An entry for each evaluation, oldest first: step, folder, and the samples given to `write_samples`.
+
+        Damaged entries are left out.
+        """
+        entries = []
+        for path in sorted((self.folder / "samples").glob("step-*/samples.json")):
+            with contextlib.suppress(DamagedFile, ValidationError, FileNotFoundError):
+                entry = _Evaluation.model_validate(read_object(path))
+                entries.append({**entry.model_dump(), "folder": str(path.parent)})
+        return entries
 
     # --- stop
 
@@ -341,7 +411,7 @@ def checkpoint_step(folder: Path) -> int:
 def seal_checkpoint(folder: Path) -> None:
     """Mark a checkpoint as complete, with the sizes of its files."""
     sizes = {p.name: p.stat().st_size for p in sorted(folder.iterdir()) if p.is_file() and p.name != SEAL}
-    _replace(folder / SEAL, json.dumps(sizes, indent=1))
+    write_whole(folder / SEAL, json.dumps(sizes, indent=1))
 
 
 def checkpoint_problems(folder: str | Path) -> list[str]:
@@ -351,7 +421,10 @@ def checkpoint_problems(folder: str | Path) -> list[str]:
         return [Message("there is no folder {folder}", folder=folder)]
     if not (folder / SEAL).is_file():
         return [Message("it was not written to its end")]
-    sizes = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+    try:
+        sizes = read_object(folder / SEAL)
+    except DamagedFile as error:
+        return [error.message]
     problems = [Message("{name} is missing", name=name) for name in RESUMABLE if not (folder / name).is_file()]
     for name, size in sizes.items():
         path = folder / name
@@ -382,11 +455,11 @@ def is_alive(pid: int | None, began: float | None) -> bool:
     return now is not None and began is not None and abs(now - began) < SAME_START_SECONDS
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file such that a reader sees the old content or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+def _is_entry(entry: dict[str, Any]) -> bool:
+    """Whether a line of metrics.jsonl holds a step and figures."""
+    return isinstance(entry.get("step"), int) and all(
+        value is None or isinstance(value, int | float) for value in entry.values()
+    )
 
 
 def _plain(value: Any) -> Any:

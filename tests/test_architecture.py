@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cadrecode"
 FLOORS = [
     {"errors", "frames", "geometry", "shipped"},
+    {"json_files"},
     {"adapters", "config", "runs", "formats"},
     {"kernel", "program"},
     {"cloud", "invent"},

@@ -6,7 +6,6 @@ Beside the files of every run, the folder holds scored.jsonl (rows and whole rep
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from cadrecode.adapters import find_adapter
 from cadrecode.config import EvaluationConfig
 from cadrecode.errors import CadrecodeError, RunError
 from cadrecode.jobs import queue
+from cadrecode.json_files import read_lines
 from cadrecode.runs import Kind, Run, State
 
 BASE, ADAPTER = "base:", "adapter:"  # a model is named base:<name or folder> or adapter:<name of a run>
@@ -63,14 +63,12 @@ def read_scores(run: Run) -> Scores:
     """Whole reports by model, and rows by model. A line that was not written to its end is left out."""
     reports: dict[str, dict] = {}
     rows: dict[str, list[dict]] = {}
-    path = run.folder / SCORES
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        with contextlib.suppress(ValueError):
-            entry = json.loads(line)
-            if "report" in entry:
-                reports[entry["model"]] = entry["report"]
-            else:
-                rows.setdefault(entry["model"], []).append(entry["row"])
+    for entry in read_lines(run.folder / SCORES):
+        model, report, row = (entry.get(key) for key in ("model", "report", "row"))
+        if isinstance(model, str) and isinstance(report, dict):
+            reports[model] = report
+        elif isinstance(model, str) and isinstance(row, dict):
+            rows.setdefault(model, []).append(row)
     return reports, rows
 
 

@@ -15,6 +15,9 @@ STEPS = (State.MERGING, State.SAVING, State.DONE)
 
 def start(adapter: AdapterInfo, runs_dir: Path) -> Run:
     """Queue a merge. Raises RunError: the adapter is being merged already."""
+    for run in queue.list_runs(runs_dir, Kind.MERGE):
+        if run.state == State.DAMAGED:  # of which adapter, nobody knows; what it merged lies beside the adapter
+            queue.delete(run)
     for run in _of(adapter.name, runs_dir):
         if not run.state.final:
             raise RunError("{name} is being merged already, or waits for it.", name=adapter.name)

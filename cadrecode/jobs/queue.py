@@ -162,6 +162,8 @@ def why_not_resumable(run: Run) -> Message | None:
         )
     if status["state"] == State.DONE:
         return Message("{name} has done all of its {total} steps.", name=run.name, total=f"{status.get('total', 0):,}")
+    if not (run.folder / "config.yaml").is_file():
+        return Message("{name} has no config.yaml any more, so it cannot be resumed.", name=run.name)
     if run.all_checkpoints():
         try:
             run.latest_checkpoint()
@@ -237,9 +239,15 @@ def tick(runs_dir: str | Path, parallel: int = PARALLEL) -> list[Run]:
     started = []
     with _locked(runs_dir):
         busy, queued = _busy_and_waiting(runs_dir)
-        for run in queued[: max(0, parallel - busy)]:
-            _launch(run)
-            started.append(run)
+        for run in queued:
+            if busy + len(started) >= parallel:
+                break
+            try:
+                _launch(run)
+            except OSError as error:  # of this run's folder; the next run may do better
+                run.set_status(State.FAILED, error=Message("The run could not be started: {error}.", error=error))
+            else:
+                started.append(run)
     return started
 
 

@@ -145,7 +145,9 @@ def _code(text: str) -> str:
 
 
 def state_pill(state: str, words: Words) -> str:
-    kind = {"done": "done", "failed": "failed"}.get(state, "" if state in ("queued", "stopped") else "active")
+    kind = {"done": "done", "failed": "failed", "damaged": "failed"}.get(
+        state, "" if state in ("queued", "stopped") else "active"
+    )
     return f'<span class="cr-pill {kind}">{escape(words.state(state))}</span>'
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from cadrecode.config import EvaluationConfig
-from cadrecode.errors import DatasetError, restored
+from cadrecode.errors import ConfigError, DatasetError, restored
 from cadrecode.jobs import evaluating, queue
 from cadrecode.jobs.evaluating import name_of
 from cadrecode.runs import Kind, Run, State
@@ -73,7 +73,10 @@ def look(services: Services, words: Words) -> Look:
     state = State(status["state"])
     if not state.final:
         return Look(run.name, _progress(run, status, words), True, False)
-    missing = cut_off(run, words)
+    try:
+        missing = cut_off(run, words)
+    except ConfigError as error:  # its settings are damaged or gone, and its scores cannot be told apart
+        return Look(run.name, html.bad(words.said(status.get("error") or str(error))), False, False)
     resumable = bool(missing) and (state == State.STOPPED or any(evaluating.read_scores(run)))
     if status.get("error"):
         shown = html.bad(words.said(status["error"]))

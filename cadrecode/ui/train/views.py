@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -103,7 +104,7 @@ def look(run: Run, words: Words) -> RunView:
     lines += html.bar(step, total)
     if status.get("error"):
         lines += html.bad(words.said(status["error"]))
-    hindrance = queue.why_not_resumable(run) if state in (State.FAILED, State.STOPPED) else None
+    hindrance = queue.why_not_resumable(run) if state.unfinished else None
     if hindrance:
         lines += html.warning(words.said(hindrance))
     samples = sorted((run.folder / "samples").glob("step-*/samples.json"))
@@ -114,7 +115,7 @@ def look(run: Run, words: Words) -> RunView:
         metrics(run),
         run.log_tail(LOG_LINES),
         stoppable=state.active or state == State.QUEUED,
-        resumable=state in (State.FAILED, State.STOPPED) and not hindrance,
+        resumable=state.unfinished and not hindrance,
         deletable=state.final,
         evaluations=tuple((path.parent.name, path.stat().st_mtime_ns) for path in samples),
     )
@@ -188,7 +189,13 @@ def comparison(runs: Sequence[Run], words: Words) -> str:
 
 def samples_film(run: Run, words: Words) -> str:
     """The sample parts of a run, drawn at each evaluation; empty before the first evaluation."""
-    evaluations = run.samples()
+    try:
+        return _film(run.samples(), words)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # a file of a sample is damaged or was removed
+        return html.warning(words("film.damaged"))
+
+
+def _film(evaluations: list[dict[str, Any]], words: Words) -> str:
     if not evaluations:
         return ""
     shown = evaluations[:1] + evaluations[1:][-(FRAMES - 1) :]

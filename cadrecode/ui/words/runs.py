@@ -114,6 +114,7 @@ RUNS: dict[str, str] = {
     "film.step": "step {step}",
     "film.iou": "IoU {x}",
     "film.invalid": "invalid",
+    "film.damaged": "The sample parts cannot be shown: a file of theirs is damaged or missing.",
     "compare.title": "Compare with",
     "compare.info": "Up to three runs, whose curves are drawn over this run's.",
     "compare.differ": "Settings that differ, and the last figures",
@@ -142,6 +143,7 @@ RUNS: dict[str, str] = {
     "state.done": "done",
     "state.stopped": "stopped",
     "state.failed": "failed",
+    "state.damaged": "damaged",
     # adapters
     "adapters.title": "Adapters",
     "adapters.name": "Name",

@@ -1,0 +1,78 @@
+"""JSON files that other processes write: read with checks, and replaced such that no reader sees a part of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cadrecode.errors import CadrecodeError
+
+MOST_BYTES = 8 * 2**20  # of a file that is read whole
+
+
+class DamagedFile(CadrecodeError):
+    """The file cannot be read, or holds something else than it should."""
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DamagedFile: It is unreadable, too long, not UTF-8, not JSON, nested too deeply, or no object.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DamagedFile("{name} cannot be read ({error}).", name=path.name, error=error) from error
+    if len(content) > MOST_BYTES:
+        raise DamagedFile("{name} is damaged: it is over {most} MB long.", name=path.name, most=MOST_BYTES >> 20)
+    value = _parsed(content)
+    if not isinstance(value, dict):
+        raise DamagedFile("{name} is damaged: it holds no JSON object.", name=path.name)
+    return value
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file with one a line. Lines that were cut off or damaged are left out."""
+    if not path.is_file():
+        return
+    for line in path.read_bytes().splitlines():
+        value = _parsed(line)
+        if isinstance(value, dict):
+            yield value
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file. Readers see the old content or the new, also after a power cut; a failure keeps the old."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # otherwise the new name may reach the disk before the content
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if os.name != "nt":  # Windows cannot open a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _parsed(content: bytes) -> Any:
+    """The value of a JSON text; None for anything else."""
+    try:
+        return json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
