@@ -1,16 +1,17 @@
-"""Any file to a cloud: find the reader, judge what it contents, sample surfaces."""
+"""Any file to a cloud: find the reader, check its contents, sample surfaces."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from cadrecode import shipped
 from cadrecode.cloud.check import flatness_warnings, require_distinct, require_points_array
+from cadrecode.cloud.closed import Surface, closed_surface
 from cadrecode.cloud.sample import sample_surface
 from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.arrays import read_npy, read_npz
@@ -27,6 +28,8 @@ from cadrecode.geometry import area_vectors
 
 SURFACE_POINTS = 8192  # as the published model was trained
 MAX_POINTS = 20_000_000  # 2.4 GB at the peak, measured on a .npy of 25 million
+
+POINTS = Message("points")
 
 Tessellate = Callable[[Path], tuple[np.ndarray, np.ndarray]]
 
@@ -53,6 +56,8 @@ class Cloud:
         kind: "cloud" (points in the file), "mesh" or "brep" (sampled on its surface), "shape" (made here).
         warnings: what the person should know.
         announced: points in the file, before any were left out; None where points were sampled.
+        solid: the mesh itself, RAW, where it is closed; parts are then compared with it by volume.
+        used_as: how the input is used, in words.
     """
 
     points: np.ndarray
@@ -61,6 +66,25 @@ class Cloud:
     kind: str
     warnings: tuple[str, ...] = ()
     announced: int | None = None
+    solid: Surface | None = field(default=None, repr=False)
+    used_as: Message = POINTS
+
+    @classmethod
+    def of_mesh(
+        cls,
+        vertices: np.ndarray,
+        faces: np.ndarray,
+        *,
+        name: str = "part",
+        kind: str = "mesh",
+        warnings: tuple[str, ...] = (),
+        n_surface: int = SURFACE_POINTS,
+        seed: int = 0,
+    ) -> Cloud:
+        """Points sampled on a mesh, (V, 3) and (F, 3), with the mesh itself where it is closed."""
+        points, normals = sample_surface(vertices, faces, n_surface, seed)
+        solid, used_as = closed_surface(vertices, faces)
+        return cls(points, normals, name, kind, warnings, None, solid, used_as)
 
 
 def read_cloud(
@@ -88,8 +112,9 @@ def read_cloud(
     if contents.faces is not None and len(contents.faces):
         kind = "brep" if suffix in BREP_SUFFIXES else "mesh"
         _require_surface(contents, path.name)
-        points, normals = sample_surface(contents.points, contents.faces, n_surface, seed)
-        announced = None
+        cloud = Cloud.of_mesh(
+            contents.points, contents.faces, name=path.name, kind=kind, n_surface=n_surface, seed=seed
+        )
     elif contents.faces is not None and suffix in (*BREP_SUFFIXES, ".stl"):
         raise PointCloudError("{name} holds no triangles. A surface is needed: export the part again.", name=path.name)
     else:
@@ -97,9 +122,10 @@ def read_cloud(
         normals, more = usable_normals(contents.normals, path.name)
         warnings += more
         announced = len(points) if announced is None else announced
-    require_distinct(points, path.name)
-    warnings += flatness_warnings(points, path.name)
-    return Cloud(points, normals, path.name, kind, tuple(warnings), announced)
+        cloud = Cloud(points, normals, path.name, kind, announced=announced)
+    require_distinct(cloud.points, path.name)
+    warnings += flatness_warnings(cloud.points, path.name)
+    return replace(cloud, warnings=tuple(warnings))
 
 
 def read_mesh(path: str | Path, *, tessellate: Tessellate | None = None) -> tuple[np.ndarray, np.ndarray]:
