@@ -21,7 +21,7 @@ from cadrecode.errors import CadrecodeError, DatasetError, Message, PointCloudEr
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.program import Program, write
-from cadrecode.scoring import FITTED, Candidate, Target, build_text, improve, point_subsets, rank, score
+from cadrecode.scoring import FITTED, ByDistance, Candidate, Target, build_text, improve, point_subsets, rank, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class _Evaluation:
         chosen, fits = built[0], self.fit_seconds > 0
         if len(built) > 1 or fits:
             ruler = ruler_for(prepared.points_model * CODE_PER_MODEL)
-            ranked = rank(built, ruler)
+            ranked = rank(built, ByDistance(ruler))
             chosen = ranked[0]
         row = {"id": prepared.target.id, **_scored(chosen, prepared.target)}
         if len(built) > 1:
@@ -244,7 +244,7 @@ class _Evaluation:
                 should_stop=self.stopping,
             ).program
 
-        return improve(ranked, ruler, moved, seconds=self.fit_seconds, count=FITTED)
+        return improve(ranked, ByDistance(ruler), moved, seconds=self.fit_seconds, count=FITTED)
 
 
 def _scored(candidate: Candidate, target: Target) -> dict:

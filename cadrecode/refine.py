@@ -23,7 +23,17 @@ from cadrecode.program import Program, parse, write
 from cadrecode.program.edit import to_code, to_raw
 from cadrecode.program.layout import laid_out
 from cadrecode.program.planes import placing
-from cadrecode.scoring import Candidate, Target, build_program, build_text, deviation_of, improve, rank, score
+from cadrecode.scoring import (
+    ByDistance,
+    Candidate,
+    Target,
+    build_program,
+    build_text,
+    deviation_of,
+    improve,
+    rank,
+    score,
+)
 from cadrecode.scoring.programs import Row, read_programs, skip
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
@@ -136,10 +146,11 @@ def fitted(
     Args:
         candidate: Valid, a tree, in the ruler's frame.
     """
-    before = rank([candidate], ruler)
+    yardstick = ByDistance(ruler)
+    before = rank([candidate], yardstick)
     moved = improve(
         before,
-        ruler,
+        yardstick,
         lambda program, share: fit(program, ruler, seconds=share, seed=seed, frame=frame).program,
         seconds=seconds,
         count=1,

@@ -1,45 +1,54 @@
-"""Rebuilds shapes whose solid is known by measuring, by the model, or by both, and says how right each came out.
+"""Rebuilds shapes whose solid is known from a cloud or a closed mesh, and says how right each came out.
 
-`evaluation` measures a model; this measures the whole way from a cloud or a closed mesh to a program. From a cloud
+`evaluation` measures a model; this measures the whole way of `reconstruct` from the input to a program. From a cloud
 nothing is chosen by the true shape; from a mesh the true shape is the input.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from cadrecode.cloud import normalise, sample_surface
+from cadrecode.cloud import Cloud, sample_surface
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import DatasetError, PointCloudError, ProgramError
-from cadrecode.fit import fit, ruler_for
-from cadrecode.frames import CODE_PER_MODEL, Frame
-from cadrecode.measure import Measured, from_cloud, from_mesh
-from cadrecode.measure.judge import HOLE_PRICE, PRICE
-from cadrecode.program import Program, iou, write
-from cadrecode.program.edit import parameters
+from cadrecode.program import write
 from cadrecode.program.solid import through_holes
-from cadrecode.scoring import FITTED, Candidate, Target, build_program, build_text, improve, point_subsets, rank, score
+from cadrecode.reconstruction import Rebuilt, Writer, rebuild
+from cadrecode.scoring import Target, build_text, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
-from cadrecode.scoring.verdict import Verdict, verdict_of, verdict_on
+from cadrecode.scoring.verdict import verdict_of, verdict_on
 
 CLOUD_POINTS = 8192  # sampled on each target's surface
-MEASURING_SHARE = 0.6  # of the seconds for a cloud; what is left is for the fit
-DRAWN = ReconstructConfig()
+DEFAULTS = ReconstructConfig()
 
 Input = Literal["cloud", "mesh"]
-Source = Literal["measured", "model", "both"]
+Source = Literal["both", "measured", "model"]
+
+
+@contextlib.contextmanager
+def processor_time() -> Iterator[None]:
+    """All limits of time count the seconds of this process's processor, so that a crowded machine changes no figure."""
+    clock = time.monotonic
+    time.monotonic = time.process_time
+    try:
+        yield
+    finally:
+        time.monotonic = clock
 
 
 @dataclass(frozen=True)
 class Trial:
     """How shapes are rebuilt.
+
+    Targets come in their designers' axes, so nothing is aligned.
 
     Args:
         input: "cloud": points alone; "mesh": the closed solid.
@@ -47,19 +56,16 @@ class Trial:
         seconds: For a whole shape, from points to program.
         noise: Standard deviation of the points of a cloud, of the longest side.
         candidates: Programs drawn from the model.
-        model, tokenizer: Of `model.load.load_model`; not needed where all is measured.
-        generate: In place of `model.decode.generate`.
+        writer: The model; not needed where everything is measured.
     """
 
     input: Input = "cloud"
-    source: Source = "measured"
+    source: Source = "both"
     seconds: float = 20.0
     noise: float = 0.0
     seed: int = 0
-    candidates: int = DRAWN.candidates
-    model: Any = None
-    tokenizer: Any = None
-    generate: Callable[..., list[str]] | None = None
+    candidates: int = DEFAULTS.candidates
+    writer: Writer = field(default_factory=Writer)
 
     def run(
         self,
@@ -90,11 +96,11 @@ class Trial:
                 on_progress(len(rows), limit)
         if not rows:
             raise DatasetError("No target of {targets} could be scored.", targets=str(targets))
-        asked = {name: getattr(self, name) for name in ("input", "seconds", "noise", "seed", "candidates")}
+        settings = {name: getattr(self, name) for name in ("input", "seconds", "noise", "seed", "candidates")}
         return {
             "targets": str(targets),
             "from": self.source,
-            **asked,
+            **settings,
             **summarise(rows),
             "skipped": skipped,
             "shapes": rows,
@@ -102,8 +108,14 @@ class Trial:
 
     def row(self, shape: Shape) -> dict[str, Any]:
         """One shape, rebuilt and scored. Raises: ProgramError: it is not a closed solid."""
-        rebuild = self._from_mesh if self.input == "mesh" else self._from_cloud
-        target, best, verdict, seconds = rebuild(shape)
+        own_seed = seed_of(shape.id, self.seed)
+        cloud = self._cloud_of(shape, own_seed)
+        config = ReconstructConfig(source=self.source, candidates=self.candidates, seed=own_seed, align=False)
+        started = time.monotonic()
+        rebuilt = rebuild(cloud, self.writer, config, whole_seconds=self.seconds)
+        seconds = time.monotonic() - started
+        target = Target.of(shape.id, shape.vertices, shape.faces, frame=rebuilt.given.frame, seed=own_seed)
+        best = rebuilt.ranked[0] if rebuilt.ranked else build_text("")
         scored = score(best, target)
         program = best.text if best.program is None else write(best.program)
         return {
@@ -113,77 +125,35 @@ class Trial:
             "cd": None if scored.cd is None else round(scored.cd, 5),
             "genus": through_holes(best.solid) if best.ok else None,
             "true_genus": through_holes(target.solid),
-            "verdict": str(verdict),
+            "verdict": str(_verdict(rebuilt)),
             "source": best.source,
             "characters": len(program),
-            "numbers": 0 if best.program is None else len(parameters(best.program)),
+            "numbers": best.numbers,
             "program": program,
             "seconds": round(seconds, 3),
         }
 
-    def _from_cloud(self, shape: Shape) -> tuple[Target, Candidate, Verdict, float]:
-        own_seed = seed_of(shape.id, self.seed)
-        points, _ = sample_surface(shape.vertices, shape.faces, CLOUD_POINTS, own_seed)
-        if self.noise > 0:
-            spread = self.noise * float(np.ptp(points, axis=0).max())
-            points = points + np.random.default_rng(own_seed).normal(0, spread, points.shape)
-        points_model, frame = normalise(points)
-        target = Target.of(shape.id, shape.vertices, shape.faces, frame=frame, seed=own_seed)
+    def _cloud_of(self, shape: Shape, seed: int) -> Cloud:
+        """What is rebuilt: the shape itself, or points on it without their normals.
 
-        started = time.monotonic()
-        ruler = ruler_for(points_model * CODE_PER_MODEL)
-        pool: list[Candidate] = []
-        if self.source != "model":
-            pool += _built(from_cloud(ruler, seconds=MEASURING_SHARE * self.seconds))
-        if self.source != "measured":
-            pool += self._drawn(points_model, own_seed)
-
-        def moved(program: Program, share: float) -> Program:
-            return fit(program, ruler, seconds=share, seed=self.seed).program
-
-        left = started + self.seconds - time.monotonic()
-        ranked = improve(rank(pool, ruler), ruler, moved, seconds=left, count=FITTED)
-        best = ranked[0] if ranked else build_text("")
-        return target, best, verdict_of(best, ruler), time.monotonic() - started
-
-    def _from_mesh(self, shape: Shape) -> tuple[Target, Candidate, Verdict, float]:
-        own_seed = seed_of(shape.id, self.seed)
-        frame = Frame.of(shape.vertices)
-        target = Target.of(shape.id, shape.vertices, shape.faces, frame=frame, seed=own_seed)
-        started = time.monotonic()
-        pool: list[Candidate] = []
-        if self.source != "model":
-            pool += _built(from_mesh(frame.to_code(shape.vertices), shape.faces, seconds=self.seconds))
-        if self.source != "measured":
-            points, _ = sample_surface(shape.vertices, shape.faces, CLOUD_POINTS, own_seed)
-            pool += self._drawn(frame.to_model(points), own_seed)
-        best = max(pool, key=lambda candidate: _worth(candidate, target), default=build_text(""))
-        likeness = iou(best.solid, target.solid) if best.ok else 0.0
-        return target, best, verdict_on(likeness), time.monotonic() - started
-
-    def _drawn(self, points_model: np.ndarray, seed: int) -> list[Candidate]:
-        """The model's candidates for a cloud."""
-        generate = self.generate
-        if generate is None:
-            from cadrecode.model.decode import generate  # torch is imported only when a model is used
-
-        views = point_subsets(points_model, self.candidates, self.model.point_settings.n_points, seed)
-        warm = [DRAWN.temperature] * (self.candidates - 1)
-        texts = generate(self.model, self.tokenizer, views, temperature=[0.0, *warm], seed=seed, stop=lambda: False)
-        return [build_text(text) for text in texts]
+        Raises: ProgramError: The shape is not closed.
+        """
+        cloud = Cloud.of_mesh(shape.vertices, shape.faces, n_surface=CLOUD_POINTS, seed=seed)
+        if cloud.solid is None:
+            raise ProgramError("The mesh is not a closed solid ({status}).", status=cloud.used_as)
+        if self.input == "mesh":
+            return cloud
+        points, _ = sample_surface(shape.vertices, shape.faces, CLOUD_POINTS, seed)
+        spread = self.noise * float(np.ptp(points, axis=0).max())
+        noise = np.random.default_rng(seed).normal(0, spread, points.shape)
+        return Cloud(points + noise, None, "part", "cloud")
 
 
-def _built(measured: Sequence[Measured]) -> list[Candidate]:
-    return [build_program(reading.program, source=reading.source) for reading in measured]
-
-
-def _worth(candidate: Candidate, target: Target) -> float:
-    """Of a candidate for a closed solid: its IoU less the price of its numbers and of wrong holes."""
-    if not candidate.ok:
-        return -np.inf
-    numbers = 0 if candidate.program is None else len(parameters(candidate.program))
-    wrong_holes = abs(through_holes(candidate.solid) - through_holes(target.solid))
-    return iou(candidate.solid, target.solid) - PRICE * numbers - HOLE_PRICE * wrong_holes
+def _verdict(rebuilt: Rebuilt) -> str:
+    if not rebuilt.ranked:
+        return "no_match"
+    best = rebuilt.ranked[0]
+    return verdict_of(best, rebuilt.given.ruler) if best.likeness is None else verdict_on(best.likeness)
 
 
 def summarise(rows: Sequence[dict]) -> dict[str, Any]:

@@ -48,6 +48,8 @@ def answers(*texts):
 
 
 def rebuilt(cloud, *, generate, sandbox=None, on_progress=None, should_stop=None, model_name="", **settings):
+    """A rebuild by the model alone, unless the settings name another source."""
+    settings.setdefault("source", "model")
     return reconstruct(
         cloud,
         MODEL,
@@ -247,7 +249,9 @@ def test_the_report_holds_what_was_asked_what_came_and_what_was_written(cloud, t
     assert written["report"].name == "plate_report.json"
     assert report["files"] == {kind: path.name for kind, path in written.items()}
     assert report["source"]["points"] == 4096
-    assert report["options"] == ReconstructConfig(candidates=3, seed=4, seconds=4, unit="cm").model_dump()
+    assert (
+        report["options"] == ReconstructConfig(source="model", candidates=3, seed=4, seconds=4, unit="cm").model_dump()
+    )
     assert (report["unit"], report["model"], report["best"]) == ("cm", "a typist", 1)
     assert report["distance"] < report["distance_before"]
     assert [one["outcome"] for one in report["candidates"]] == ["ok", "ok", "syntax error"]

@@ -10,6 +10,7 @@ from cadrecode.cli import main
 from cadrecode.errors import DatasetError
 from cadrecode.fit import ruler_for
 from cadrecode.program import build, mesh_of, parse
+from cadrecode.reconstruction import Writer
 from cadrecode.scoring import build_text
 from cadrecode.scoring.verdict import Verdict, verdict_of
 from cadrecode.trial import Trial, summarise
@@ -30,11 +31,11 @@ def plates(tmp_path):
 
 
 def writing(text):
-    return lambda model, tokenizer, views, *, temperature, seed, stop: [text] * len(temperature)
+    return Writer(MODEL, None, lambda model, tokenizer, views, *, temperature, **_: [text] * len(temperature))
 
 
 def test_a_closed_mesh_is_measured_whole(plates):
-    report = Trial(input="mesh", seconds=60).run(plates)
+    report = Trial(input="mesh", source="measured", seconds=60).run(plates)
     (row,) = report["shapes"]
     assert row.keys() >= FIELDS
     assert (row["genus"], row["true_genus"], row["verdict"], row["source"]) == (1, 1, "good_match", "sections")
@@ -46,23 +47,23 @@ def test_a_closed_mesh_is_measured_whole(plates):
 
 
 def test_a_cloud_is_measured_and_nothing_of_the_solid_is_seen(plates):
-    (row,) = Trial(input="cloud", seconds=30).run(plates)["shapes"]
+    (row,) = Trial(input="cloud", source="measured", seconds=30).run(plates)["shapes"]
     assert row["iou"] > 0.98
     assert (row["genus"], row["source"], row["verdict"]) == (1, "sections", "good_match")
 
 
 def test_of_both_the_better_is_taken_and_the_models_alone_where_it_is_asked_for(plates):
-    drawn = {"model": MODEL, "generate": writing(HALF), "candidates": 2, "input": "mesh", "seconds": 60}
+    drawn = {"writer": writing(HALF), "candidates": 2, "input": "mesh", "seconds": 10}
     (both,) = Trial(source="both", **drawn).run(plates)["shapes"]
     (alone,) = Trial(source="model", **drawn).run(plates)["shapes"]
     assert both["source"] == "sections"
     assert both["iou"] > 0.99
-    assert (alone["source"], alone["verdict"]) == ("model", "no_match")
-    assert alone["iou"] == pytest.approx(0.5, abs=0.05)
+    assert alone["source"] == "model"
+    assert alone["iou"] > 0.9  # the fit has mended half a plate
 
 
 def test_a_model_that_writes_nonsense_is_a_failure_with_an_iou_of_0(plates):
-    trial = Trial(source="model", model=MODEL, generate=writing("r=("), candidates=1, seconds=1)
+    trial = Trial(source="model", writer=writing("r=("), candidates=1, seconds=1)
     report = trial.run(plates)
     assert report["final_invalid_ratio"] == 1
     assert report["final_mean_iou"] == 0

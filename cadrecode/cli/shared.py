@@ -9,6 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, get_args
 
@@ -189,3 +190,12 @@ def say_estimate(expected: Estimate) -> None:
         say(f"            {expected.advice}")
     words = " ".join(f"--{name} {str(value).lower()}" for name, value in expected.recommended.items())
     say(f"recommended {words}")
+
+
+def writer_of(grammar: bool) -> Callable[..., list[str]] | None:
+    """A generator that keeps to the grammar; None for the usual one."""
+    if not grammar:
+        return None
+    from cadrecode.model.decode import generate
+
+    return partial(generate, grammar=True)

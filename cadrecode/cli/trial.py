@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from cadrecode.cli.shared import not_negative, positive, say
+from cadrecode.cli.shared import not_negative, positive, say, writer_of
 
 log = logging.getLogger(__name__)
 
@@ -19,20 +19,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--input", choices=("cloud", "mesh"), help="what is rebuilt from: points alone, or the solid")
     group.add_argument("--from", dest="source", choices=("both", "model", "measured"), help="where programs come from")
     group.add_argument("--seconds", type=positive, help="for each shape, from points to program [20]")
+    group.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="limits of time count the processor's seconds, so that a crowded machine changes no figure",
+    )
     group.add_argument("--noise", type=not_negative, metavar="SHARE", help="of the points, of the longest side [0]")
 
 
 def is_asked(arguments: argparse.Namespace) -> bool:
-    return any(getattr(arguments, name) is not None for name in ("input", "source", "seconds", "noise"))
+    given = any(getattr(arguments, name) is not None for name in ("input", "source", "seconds", "noise"))
+    return given or arguments.processor_time
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Rebuild the targets, print the figures, and write the report where a file is named."""
     from cadrecode.engine import Engine
     from cadrecode.export import write_json
-    from cadrecode.trial import Trial
+    from cadrecode.reconstruction import Writer
+    from cadrecode.trial import DEFAULTS, Trial, processor_time
 
-    source = arguments.source or "measured"
+    source = arguments.source or "both"
     opened = None
     ready: Any = nullcontext((None, None))
     if source != "measured":
@@ -40,16 +47,16 @@ def run(arguments: argparse.Namespace) -> None:
         opened = engine.open(arguments.model, arguments.lora_path)
         say(f"model       {opened.note}")
         ready = engine.ready()
-    with ready as (model, tokenizer):
+    clock = processor_time() if arguments.processor_time else nullcontext()
+    with ready as (model, tokenizer), clock:
         report = Trial(
             input=arguments.input or "cloud",
             source=source,
             seconds=arguments.seconds or 20.0,
             noise=arguments.noise or 0.0,
             seed=arguments.seed,
-            candidates=arguments.candidates,
-            model=model,
-            tokenizer=tokenizer,
+            candidates=arguments.candidates or DEFAULTS.candidates,
+            writer=Writer(model, tokenizer, writer_of(arguments.grammar)),
         ).run(
             arguments.targets,
             limit=arguments.limit,

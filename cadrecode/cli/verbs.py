@@ -8,7 +8,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -32,6 +31,7 @@ from cadrecode.cli.shared import (
     seed,
     settings_of,
     size_of,
+    writer_of,
 )
 from cadrecode.config import PretrainConfig, ReconstructConfig, TrainConfig
 from cadrecode.data.dataset import require
@@ -187,7 +187,7 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
         name=output.stem,
         model_name=opened.note,
         sandbox=shared_sandbox(),
-        generate=_writer(arguments.grammar),
+        generate=writer_of(arguments.grammar),
     )
     if result.cleaned is not None:
         say(f"clean       {result.cleaned}; {size_of(result.cloud.points, units)} left")
@@ -203,15 +203,6 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     say_deviation(best.deviation, units)
     say(f"part        {size_of(result.frame.to_own_axes(best.vertices), units)}{_oddities(best)}")
     say_written(written)
-
-
-def _writer(grammar: bool) -> Callable[..., list[str]] | None:
-    """A generator that keeps to the grammar; None for the usual one."""
-    if not grammar:
-        return None
-    from cadrecode.model.decode import generate
-
-    return partial(generate, grammar=True)
 
 
 def _oddities(best: Part) -> str:
@@ -232,8 +223,7 @@ def evaluate_main(argv: Arguments = None) -> int:
     parser.add_argument(
         "--candidates",
         type=count,
-        default=1,
-        help="programs for each shape; above 1, the first is reported apart, too [1]",
+        help="programs of the model for each shape; above 1, the first is reported apart, too [1; the whole way: 8]",
     )
     parser.add_argument(
         "--temperature", type=positive, default=TEMPERATURE, help="of all candidates but the first [%(default)s]"
@@ -266,13 +256,13 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             arguments.targets,
             model,
             tokenizer,
-            candidates=arguments.candidates,
+            candidates=arguments.candidates or 1,
             limit=arguments.limit,
             seed=arguments.seed,
             temperature=arguments.temperature,
             fit_seconds=arguments.fit,
             sandbox=shared_sandbox(),
-            generate=_writer(arguments.grammar),
+            generate=writer_of(arguments.grammar),
             on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
         )
     adapter = opened.adapter and str(arguments.lora_path)

@@ -27,7 +27,7 @@ class ReconstructConfig(Settings):
 
     other_spellings: ClassVar[dict[str, str]] = {"fit_seconds": "seconds", "units": "unit"}
 
-    source: Literal["model", "measured", "both"] = "model"
+    source: Literal["both", "measured", "model"] = "both"
     """Where programs come from. measured: read off the points, without the model where that is possible."""
     candidates: PositiveInt = 8
     """Programs that the model writes; the one whose part lies nearest to the points is chosen."""

@@ -1,97 +1,40 @@
-"""A cloud in, a ranked list of programs out. Nothing but the cloud decides which comes first."""
+"""The one way from a scan to a ranked list of programs: prepare, measure and write, rank, fit, check."""
 
 from __future__ import annotations
 
 import bisect
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from cadrecode.cloud import Cloud, normalise
-from cadrecode.cloud.align import SKIPPED, Alignment, align
-from cadrecode.cloud.clean import Cleaned, clean
+from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
-from cadrecode.errors import CadrecodeError, Message
+from cadrecode.errors import Message
 from cadrecode.export import Exported, export_program
-from cadrecode.fit import fit, ruler_for
-from cadrecode.frames import CODE_PER_MODEL, Frame
-from cadrecode.measure import from_cloud
-from cadrecode.part import Part
-from cadrecode.program import Program, write
-from cadrecode.program.edit import parameters, to_raw
-from cadrecode.program.layout import laid_out
-from cadrecode.scoring import FITTED, Candidate, build_program, build_text, deviation_of, improve, point_subsets, rank
-from cadrecode.scoring.deviation import QUICK_POINTS
+from cadrecode.fit import fit
+from cadrecode.program import Program
+from cadrecode.reconstruction.candidates import Pool, Progress, Writer, gather
+from cadrecode.reconstruction.given import Given
+from cadrecode.reconstruction.result import Reconstruction, parts_of, raw_text
+from cadrecode.scoring import FITTED, Candidate, improve, rank
 
 if TYPE_CHECKING:
-    import numpy as np
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from cadrecode.cloud.distance import CloudRuler
     from cadrecode.kernel.sandbox import Sandbox
 
 LEAST_MEASURING_SECONDS = 3.0  # a search that is shorter finds little
+MEASURING_SHARE = 0.6  # of the time for a whole cloud; what is left is for the fit
+EXACT_FIT_SHARE = 0.25  # of the time for the fit: enough for one program that is as near as the noise already
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
-
-# called with (stage, done, total); the stages: cleaning, reading, sampling, building, ranking, fitting, checking,
-# measuring
-Progress = Callable[[str, int, int], None]
-
-
-class Cancelled(CadrecodeError):
-    """The person stopped the rebuild before there was anything to show."""
-
-
-@dataclass(frozen=True)
-class Reconstruction:
-    """What was made of a cloud.
-
-    Args:
-        parts: The valid candidates in the file's units and place, best first.
-        failed: The other candidates, CODE.
-        passed_over: Nearer to the cloud than the best, but OpenCASCADE could not build them (needs a sandbox).
-        cloud: RAW, without what was cleaned away.
-        frame: Between the file (RAW) and the candidates (CODE).
-        alignment: How the part was turned in the file; the candidates stand upright.
-        cleaned: What was taken out of the cloud; None where cleaning was off.
-        stopped: The person stopped it; candidates that were not reached are absent.
-        model: What wrote the programs, in words.
-    """
-
-    parts: tuple[Part, ...]
-    failed: tuple[Candidate, ...]
-    passed_over: tuple[Candidate, ...]
-    cloud: Cloud
-    frame: Frame
-    config: ReconstructConfig
-    alignment: Alignment = SKIPPED
-    cleaned: Cleaned | None = field(default=None, repr=False)
-    stopped: bool = False
-    seconds: float = 0.0
-    model: str = ""
-
-    @property
-    def best(self) -> Part | None:
-        """The first valid part; None where there is none."""
-        return self.parts[0] if self.parts else None
-
-    def require_best(self) -> Part:
-        """The first valid part. Raises: CadrecodeError: there is none."""
-        if not self.parts:
-            raise CadrecodeError(
-                "None of the {count} candidates is a valid solid. "
-                "Try more candidates, another seed or a higher temperature.",
-                count=len(self.failed),
-            )
-        return self.parts[0]
 
 
 def reconstruct(
     cloud: Cloud,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    model: PreTrainedModel | None,
+    tokenizer: PreTrainedTokenizerBase | None,
     config: ReconstructConfig | None = None,
     *,
     name: str = "part",
@@ -101,10 +44,10 @@ def reconstruct(
     should_stop: Callable[[], bool] | None = None,
     generate: Callable[..., list[str]] | None = None,
 ) -> Reconstruction:
-    """Draw or measure several programs for a cloud, rank them by their distance to it, and fit the best to it.
+    """Rebuild a scan: measure and write programs for it, rank them, fit the best, and check them in OpenCASCADE.
 
     Args:
-        cloud: RAW.
+        cloud: RAW; a closed mesh in it is what the programs are compared with.
         model: With its `tokenizer`, from `model.load.load_model`.
         config: The settings; the defaults where it is None.
         name: Of the part, in STEP and for its files.
@@ -119,29 +62,9 @@ def reconstruct(
     started = time.monotonic()
     config = config or ReconstructConfig()
     progress = on_progress or (lambda stage, done, total: None)
-    stopping = should_stop or (lambda: False)
-    cleaned = None
-    if config.clean != "off":
-        progress("cleaning", 0, 1)
-        cleaned = clean(cloud, surroundings=config.clean == "all", seed=config.seed)
-        cloud = cleaned.cloud
-    alignment = align(cloud.points, cloud.normals, seed=config.seed) if config.align else SKIPPED
-    points_model, frame = normalise(cloud.points, alignment.rotation)
-    normals = None if cloud.normals is None else frame.to_own_axes(cloud.normals)
-    ruler = ruler_for(points_model * CODE_PER_MODEL, normals, seed=config.seed)
-    measured = _measured(ruler, config, progress, stopping)
-    texts: list[str] = []
-    if config.source != "measured" or not measured:
-        settings = model.point_settings
-        shown = normals if settings.columns > 3 else None
-        views = point_subsets(points_model, config.candidates, settings.n_points, config.seed, shown)
-        texts = _draw(views, model, tokenizer, config, progress, stopping, generate)
-    drawn = _build(texts, sandbox, progress, stopping)
-    pool = drawn + measured
-    ranked = rank(pool, ruler, on_each=lambda done: progress("ranking", done, len(pool)))
-    if config.seconds > 0 and not stopping():
-        ranked = _fitted(ranked, ruler, frame, config, progress, stopping)
-
+    writer = Writer(model, tokenizer, generate, sandbox)
+    rebuilt = rebuild(cloud, writer, config, on_progress=progress, should_stop=should_stop)
+    ranked = rebuilt.ranked
     passed_over: list[Candidate] = []
     exports: dict[str, Exported] = {}
     if sandbox is not None:
@@ -150,22 +73,63 @@ def reconstruct(
             exports[text] = export_program(text, sandbox, name=name, unit=config.unit)
             return exports[text]
 
-        ranked, passed_over = _check_in_kernel(ranked, frame, run, progress)
+        ranked, passed_over = _check_in_kernel(rebuilt, run, progress)
     progress("measuring", 0, 1)
     result = Reconstruction(
         (),
         tuple(candidate for candidate in ranked if not candidate.ok),
         tuple(passed_over),
-        cloud,
-        frame,
+        rebuilt.given,
         config,
-        alignment,
-        cleaned,
-        stopped=bool(texts) and len(drawn) < config.candidates,
+        stopped=rebuilt.pool.stopped,
         seconds=time.monotonic() - started,
         model=model_name,
     )
-    return replace(result, parts=_parts(result, ranked, name, exports))
+    return replace(result, parts=parts_of(result, ranked, name, exports))
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A scan and its candidates, best first, CODE, before OpenCASCADE has seen any of them."""
+
+    given: Given
+    pool: Pool
+    ranked: list[Candidate]
+
+
+def rebuild(
+    cloud: Cloud,
+    writer: Writer,
+    config: ReconstructConfig,
+    *,
+    whole_seconds: float | None = None,
+    on_progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Rebuilt:
+    """The candidates for a scan, ranked and fitted.
+
+    Args:
+        cloud: RAW.
+        whole_seconds: For all of it, in place of the `seconds` of the settings, which are for the fit.
+    Raises: As `reconstruct`.
+    """
+    started = time.monotonic()
+    progress = on_progress or (lambda stage, done, total: None)
+    stopping = should_stop or (lambda: False)
+    given = Given.of(cloud, config, lambda: progress("cleaning", 0, 1))
+    measuring_seconds = max(config.seconds, LEAST_MEASURING_SECONDS)
+    if whole_seconds is not None:
+        share = MEASURING_SHARE if given.solid is None else 1.0
+        measuring_seconds = started + share * whole_seconds - time.monotonic()
+    pool = gather(given, writer, config, measuring_seconds, progress, stopping)
+    candidates = pool.candidates
+    ranked = rank(candidates, given.yardstick, on_each=lambda done: progress("ranking", done, len(candidates)))
+    seconds = config.seconds
+    if whole_seconds is not None:
+        seconds = started + whole_seconds - time.monotonic()
+    if seconds > 0 and not stopping() and not (pool.is_exact and given.solid is not None):
+        ranked = _fitted(ranked, given, config, seconds, pool.is_exact, progress, stopping)
+    return Rebuilt(given, pool, ranked)
 
 
 @contextlib.contextmanager
@@ -186,106 +150,51 @@ def threads_for(model: PreTrainedModel) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _measured(
-    ruler: CloudRuler, config: ReconstructConfig, progress: Progress, stopping: Callable[[], bool]
-) -> list[Candidate]:
-    """What can be read off the points: nothing where that is not wanted, or where the cloud has no inside."""
-    if config.source == "model" or stopping():
-        return []
-    progress("reading", 0, 1)
-    seconds = max(config.seconds, LEAST_MEASURING_SECONDS)
-    readings = from_cloud(ruler, seconds=seconds)
-    progress("reading", 1, 1)
-    return [build_program(reading.program, source=reading.source) for reading in readings]
-
-
-def _draw(
-    views: np.ndarray,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    config: ReconstructConfig,
-    progress: Progress,
-    stopping: Callable[[], bool],
-    generate: Callable[..., list[str]] | None,
-) -> list[str]:
-    """(N, n_points, 3 or 6) MODEL -> N texts in one batch, the first greedy, the others sampled.
-
-    After a stop only the first, if it has come to its end. Raises: Cancelled: it has not.
-    """
-    if generate is None:
-        from cadrecode.model.decode import generate  # torch is imported only when a model is used
-
-    total = len(views)
-    progress("sampling", 0, total)
-    texts = generate(
-        model,
-        tokenizer,
-        views,
-        temperature=[0.0] + [config.temperature] * (total - 1),
-        seed=config.seed,
-        stop=stopping,
-        on_token=lambda _, going: progress("sampling", total - going, total),
-    )
-    if stopping():
-        if not texts[0]:
-            raise Cancelled("Stopped before the model had written a program.")
-        return texts[:1]
-    progress("sampling", total, total)
-    return texts
-
-
-def _build(
-    texts: list[str], sandbox: Sandbox | None, progress: Progress, stopping: Callable[[], bool]
-) -> list[Candidate]:
-    """The solids of the texts, the first of them in any case."""
-    pool: list[Candidate] = []
-    for text in texts:
-        if pool and stopping():
-            break
-        progress("building", len(pool), len(texts))
-        pool.append(build_text(text, sandbox))
-    progress("building", len(pool), len(texts))
-    return pool
-
-
 def _fitted(
     ranked: list[Candidate],
-    ruler: CloudRuler,
-    frame: Frame,
+    given: Given,
     config: ReconstructConfig,
+    seconds: float,
+    is_exact: bool,
     progress: Progress,
     stopping: Callable[[], bool],
 ) -> list[Candidate]:
-    """The best few moved onto the cloud, and all in order again."""
+    """The best few moved onto the points, and all in order again.
+
+    Where a program is as near as the noise, it alone is fitted, for a short time, so that its numbers become round.
+    """
 
     def moved(program: Program, share: float) -> Program:
-        return fit(program, ruler, seconds=share, seed=config.seed, frame=frame, should_stop=stopping).program
+        return fit(
+            program, given.ruler, seconds=share, seed=config.seed, frame=given.frame, should_stop=stopping
+        ).program
 
     return improve(
         ranked,
-        ruler,
+        given.yardstick,
         moved,
-        seconds=config.seconds,
-        count=FITTED,
+        seconds=seconds * EXACT_FIT_SHARE if is_exact else seconds,
+        count=1 if is_exact else FITTED,
         on_each=lambda done, total: progress("fitting", done, total),
     )
 
 
 def _check_in_kernel(
-    ranked: list[Candidate], frame: Frame, run: Callable[[str], Exported], progress: Progress
+    rebuilt: Rebuilt, run: Callable[[str], Exported], progress: Progress
 ) -> tuple[list[Candidate], list[Candidate]]:
     """Run the candidates in OpenCASCADE, best first, until it accepts one.
 
-    In place of a fitted program that it refuses comes the one that the model wrote; what has none keeps its distance
-    and goes behind.
+    In place of a fitted program that it refuses comes the program before the fit; a program without one keeps its
+    distance and goes behind.
     Returns: all in their new order, and those that were refused.
     """
+    ranked, frame, yardstick = rebuilt.ranked, rebuilt.given.frame, rebuilt.given.yardstick
     waiting = [candidate for candidate in ranked if candidate.ok]
     total, refused, behind = len(waiting), [], []
     while waiting:
         progress("checking", min(len(refused), total), total)
         first = waiting[0]
-        exported = run(_raw_text(first, frame))
+        exported = run(raw_text(first, frame))
         if exported.execution.ok:
             break
         del waiting[0]
@@ -295,93 +204,8 @@ def _check_in_kernel(
         if first.as_written is None:
             behind.append(refused[-1])
         else:
-            bisect.insort(waiting, first.as_written, key=lambda candidate: candidate.distance)
+            bisect.insort(waiting, first.as_written, key=yardstick.key)
     progress("checking", total, total)
     if not waiting:  # nothing that OpenCASCADE accepts: a preview and its program are still worth more than nothing
         return ranked, refused
     return waiting + behind + [candidate for candidate in ranked if not candidate.ok], refused
-
-
-def _raw_text(candidate: Candidate, frame: Frame) -> str:
-    """The program in the file's units and place. Text outside of the language gets its finished part placed instead."""
-    if candidate.program is not None:
-        return laid_out(write(to_raw(candidate.program, frame)))
-    scale = f"{frame.raw_per_code:.8g}"
-    place = ",".join(f"{value:.8g}" for value in frame.center)
-    turn = ""
-    if frame.rotation is not None:
-        axis, degrees = frame.turn()
-        turn = f".rotate((0,0,0),({','.join(f'{value:.9g}' for value in axis)}),{degrees:.9g})"
-    placed = f"r=cq.Workplane(r.combine().val().scale({scale}){turn}.translate(({place})))"
-    return laid_out(f"{candidate.text.rstrip()}\n{placed}\n")
-
-
-def _parts(
-    result: Reconstruction, ranked: Sequence[Candidate], name: str, exports: dict[str, Exported]
-) -> tuple[Part, ...]:
-    """The valid candidates in the file's units and place; the deviation of the first at all points of the cloud."""
-    frame, cloud, parts = result.frame, result.cloud, []
-    about = _about(result, ranked)
-    for candidate in ranked:
-        if not candidate.ok:
-            continue
-        vertices, faces = candidate.mesh
-        vertices, text, before = frame.code_to_raw(vertices), _raw_text(candidate, frame), candidate.as_written
-        measured = {"most": QUICK_POINTS} if parts else {}
-        parts.append(
-            Part(
-                text,
-                vertices,
-                faces,
-                name,
-                result.config.unit,
-                cloud,
-                frame,
-                deviation_of(cloud.points, vertices, faces, seed=result.config.seed, **measured),
-                candidate.distance * frame.raw_per_code,
-                None if before is None else before.distance * frame.raw_per_code,
-                candidate.index,
-                candidate.source,
-                about,
-                exports.get(text),
-            )
-        )
-    return tuple(parts)
-
-
-def _about(result: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any]:
-    """What the report of every part says of the rebuild; see the README."""
-    warnings = [*result.cloud.warnings]
-    if result.stopped:
-        warnings.append(Message("It was stopped early: not all candidates were drawn."))
-    for candidate in result.passed_over:
-        template = Message("Candidate {number} is nearer, but was passed over. {why}")
-        warnings.append(Message(template, number=candidate.index, why=candidate.detail))
-    return {
-        "model": result.model,
-        "options": result.config.model_dump(),
-        "alignment": str(result.alignment),
-        "best": next((candidate.index for candidate in ranked if candidate.ok), None),
-        "candidates": [_listed(candidate, result.frame) for candidate in ranked],
-        "seconds": round(result.seconds, 2),
-        "warnings": warnings,
-    }
-
-
-def _listed(candidate: Candidate, frame: Frame) -> dict[str, Any]:
-    """A candidate in a report. Lengths are in the file's units."""
-    entry = {
-        "index": candidate.index,
-        "source": candidate.source,
-        "outcome": str(candidate.outcome),
-        "detail": candidate.detail,
-    }
-    if candidate.distance is None:
-        return entry | {"program": candidate.text if candidate.program is None else write(candidate.program)}
-    before, scale = candidate.as_written, frame.raw_per_code
-    entry |= {"distance": candidate.distance * scale, "distance_before": before and before.distance * scale}
-    if candidate.ok:
-        bodies, cavities = candidate.shells
-        entry |= {"bodies": bodies, "cavities": cavities}
-    numbers = None if candidate.program is None else len(parameters(candidate.program))
-    return entry | {"numbers": numbers, "program": _raw_text(candidate, frame)}

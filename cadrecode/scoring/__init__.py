@@ -6,7 +6,7 @@ only reports. `deviation_of` sees the input cloud too, and tells a person how fa
 
 from cadrecode.scoring.candidate import MODEL, OUTSIDE, Candidate, build_program, build_text
 from cadrecode.scoring.deviation import Deviation, deviation_of
-from cadrecode.scoring.ranking import FITTED, improve, point_subsets, rank
+from cadrecode.scoring.ranking import FITTED, ByDistance, Yardstick, improve, point_subsets, rank
 from cadrecode.scoring.report import bounding_boxes, part_report
 from cadrecode.scoring.target import Score, Target, chamfer, score
 
@@ -14,10 +14,12 @@ __all__ = [
     "FITTED",
     "MODEL",
     "OUTSIDE",
+    "ByDistance",
     "Candidate",
     "Deviation",
     "Score",
     "Target",
+    "Yardstick",
     "bounding_boxes",
     "build_program",
     "build_text",

@@ -15,6 +15,7 @@ from cadrecode.cloud import read_mesh
 from cadrecode.errors import Message, PointCloudError, ProgramError, at_line, foreign
 from cadrecode.kernel.sandbox import Outcome
 from cadrecode.program import Program, build, from_mesh, mesh_of, parse, write
+from cadrecode.program.edit import parameters
 from cadrecode.program.solid import shells
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Candidate:
         index: Its place in the pool; of the model's candidates, 0 is the greedy one.
         source: Where it comes from: MODEL, or the name of the way in which it was measured.
         distance: `CloudRuler.distance`, in the cloud's unit; None for a failure and before `rank`.
+        likeness: IoU with the input; None where the input is not a closed solid.
         as_written: What it was before `improve` changed the program; None where it did not.
     """
 
@@ -50,6 +52,7 @@ class Candidate:
     index: int = 0
     source: str = MODEL
     distance: float | None = None
+    likeness: float | None = None
     as_written: Candidate | None = field(default=None, repr=False)
 
     @property
@@ -60,6 +63,11 @@ class Candidate:
     def mesh(self) -> tuple[np.ndarray, np.ndarray]:
         """Vertices (n, 3) float64 and faces (m, 3) int64 of the solid."""
         return mesh_of(self.solid)
+
+    @cached_property
+    def numbers(self) -> int:
+        """How many numbers the program has; 0 for text outside of the language."""
+        return 0 if self.program is None else len(parameters(self.program))
 
     @cached_property
     def shells(self) -> tuple[int, int]:

@@ -1,23 +1,25 @@
-"""Several candidates for one cloud: different points to look at, and an order among what comes back."""
+"""Several candidates for one input: different points to look at, and an order among the programs that come back."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
 from cadrecode.cloud import farthest_point_sample
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.program import Program, write
-from cadrecode.program.edit import parameters
 from cadrecode.scoring.candidate import Candidate, build_text
 
 TRAINING_POINTS = 8192  # the network's points were chosen from that many in training; denser clouds are thinned to it
 FITTED = 3  # candidates; the fourth was hardly ever the best in the end
-NUMBER_COST = 2e-5  # of the cloud's size, for each number of a fitted program: of two equals the shorter wins
+NUMBER_COST = 2e-5  # of the cloud's size, for each number of a program: of two equals the shorter wins
+NOISY_NUMBER_COST = 0.004  # of the noise, where that is more
 BOX_AGREES, BOX_FACE = 5e-3, 5e-3  # of the cloud's size: what a face that is farther off a clean cloud's box costs
+NEAR = 1.5e-4, 0.4  # of the size, and of the noise: the distance of a program that nothing can better
 WORTH_A_FIT = 0.1  # of the time: do not start another fit with less time left than this
 
 
@@ -47,27 +49,83 @@ def point_subsets(
     return views
 
 
-def rank(
-    candidates: Sequence[Candidate], ruler: CloudRuler, *, on_each: Callable[[int], None] | None = None
-) -> list[Candidate]:
-    """The candidates with their index and distance, best first, by distance to the input cloud alone.
+class Yardstick(Protocol):
+    """What candidates are compared by."""
+
+    def measured(self, candidate: Candidate) -> Candidate:
+        """The candidate with its distance."""
+
+    def key(self, candidate: Candidate) -> tuple:
+        """Sorts measured candidates best first."""
+
+    def improves(self, after: Candidate, before: Candidate) -> bool:
+        """Whether a changed program is better, whatever its length."""
+
+    def is_exact(self, candidate: Candidate) -> bool:
+        """Whether no other program can be better by more than the noise."""
+
+
+class ByDistance:
+    """Compares candidates by their distance to a cloud.
+
+    A bounding box that agrees with the cloud's is worth a little distance. Of two programs that are equally near
+    within the noise, the shorter comes first.
 
     Args:
-        candidates: The pool, in the ruler's frame.
+        ruler: Of the cloud, in the frame of the candidates.
+    """
+
+    def __init__(self, ruler: CloudRuler):
+        self.ruler = ruler
+        self.number_cost = max(NUMBER_COST * ruler.size, NOISY_NUMBER_COST * ruler.noise)
+
+    def measured(self, candidate: Candidate) -> Candidate:
+        return replace(candidate, distance=self.ruler.distance(*candidate.mesh) if candidate.ok else None)
+
+    def key(self, candidate: Candidate) -> tuple:
+        failed, distance, index = self._key_and_box(candidate)
+        return failed, distance + self.number_cost * candidate.numbers, index
+
+    def improves(self, after: Candidate, before: Candidate) -> bool:
+        return self._key_and_box(after) < self._key_and_box(before)
+
+    def is_exact(self, candidate: Candidate) -> bool:
+        return candidate.ok and candidate.distance <= NEAR[0] * self.ruler.size + NEAR[1] * self.ruler.noise
+
+    def _key_and_box(self, candidate: Candidate) -> tuple:
+        failed, distance, index = candidate.key
+        return failed, distance + BOX_FACE * self.ruler.size * self._faces_off(candidate), index
+
+    def _faces_off(self, candidate: Candidate) -> int:
+        """The number of faces of its bounding box that are not where the cloud's are; none on a noisy cloud, whose box
+        is larger."""
+        if not candidate.ok or self.ruler.is_noisy:
+            return 0
+        vertices, _ = candidate.mesh
+        off = np.abs(np.array((vertices.min(axis=0), vertices.max(axis=0))) - self.ruler.box)
+        return int((off > BOX_AGREES * self.ruler.size).sum())
+
+
+def rank(
+    candidates: Sequence[Candidate], yardstick: Yardstick, *, on_each: Callable[[int], None] | None = None
+) -> list[Candidate]:
+    """The candidates with their index and distance, best first, by the input alone.
+
+    Args:
+        candidates: The pool, in the yardstick's frame.
         on_each: Called with the number of candidates that are measured.
     """
     ranked = []
     for index, candidate in enumerate(candidates):
-        distance = ruler.distance(*candidate.mesh) if candidate.ok else None
-        ranked.append(replace(candidate, index=index, distance=distance))
+        ranked.append(yardstick.measured(replace(candidate, index=index)))
         if on_each:
             on_each(index + 1)
-    return sorted(ranked, key=lambda candidate: candidate.key)
+    return sorted(ranked, key=yardstick.key)
 
 
 def improve(
     ranked: Sequence[Candidate],
-    ruler: CloudRuler,
+    yardstick: Yardstick,
     change: Callable[[Program, float], Program],
     *,
     seconds: float,
@@ -76,12 +134,9 @@ def improve(
 ) -> list[Candidate]:
     """Change the best few, and put all of them in order again.
 
-    A bounding box that agrees with the cloud's is worth a little distance. Of two that are equally near, the shorter
-    program comes first.
-
     Args:
         ranked: From `rank`.
-        change: (program, seconds) -> another program, in the ruler's frame; it is not taken if it is worse.
+        change: (program, seconds) -> another program, in the yardstick's frame; it is not taken if it is worse.
         seconds: For all together, each an even share of what is left; what is left at the end goes to the best.
         count: The number to change; text outside of the language and repeated programs are passed over.
         on_each: Called with (done, total).
@@ -96,41 +151,20 @@ def improve(
         if on_each:
             on_each(done, len(chosen))
         share = (deadline - time.monotonic()) / (len(chosen) - done)
-        by_index[candidate.index] = _changed(candidate, ruler, change, share)
+        by_index[candidate.index] = _changed(candidate, yardstick, change, share)
 
     left = deadline - time.monotonic()
     if len(chosen) > 1 and left > WORTH_A_FIT * seconds:
-        best = min(by_index.values(), key=lambda candidate: _key(candidate, ruler))
+        best = min(by_index.values(), key=yardstick.key)
         if best.program is not None:
-            by_index[best.index] = _changed(best, ruler, change, left)
+            by_index[best.index] = _changed(best, yardstick, change, left)
     if on_each:
         on_each(len(chosen), len(chosen))
-    return sorted(by_index.values(), key=lambda candidate: _key(candidate, ruler))
-
-
-def _key(candidate: Candidate, ruler: CloudRuler) -> tuple:
-    """Sorts best first, among programs that were changed."""
-    failed, distance, index = _key_and_box(candidate, ruler)
-    numbers = 0 if candidate.program is None else len(parameters(candidate.program))
-    return failed, distance + NUMBER_COST * ruler.size * numbers, index
-
-
-def _key_and_box(candidate: Candidate, ruler: CloudRuler) -> tuple:
-    failed, distance, index = candidate.key
-    return failed, distance + BOX_FACE * ruler.size * _faces_off(candidate, ruler), index
-
-
-def _faces_off(candidate: Candidate, ruler: CloudRuler) -> int:
-    """How many faces of its bounding box are not where the cloud's are; none on a noisy cloud, whose box is larger."""
-    if not candidate.ok or ruler.is_noisy:
-        return 0
-    vertices, _ = candidate.mesh
-    off = np.abs(np.array((vertices.min(axis=0), vertices.max(axis=0))) - ruler.box)
-    return int((off > BOX_AGREES * ruler.size).sum())
+    return sorted(by_index.values(), key=yardstick.key)
 
 
 def _changed(
-    candidate: Candidate, ruler: CloudRuler, change: Callable[[Program, float], Program], seconds: float
+    candidate: Candidate, yardstick: Yardstick, change: Callable[[Program, float], Program], seconds: float
 ) -> Candidate:
     """A candidate after so many seconds of `change`; unchanged where that is no better."""
     if seconds <= 0:
@@ -138,12 +172,13 @@ def _changed(
     built = build_text(write(change(candidate.program, seconds)))
     if not built.ok:  # rounded for its text, it is no solid any more
         return candidate
-    after = replace(
-        candidate,
-        text=built.text,
-        program=built.program,
-        solid=built.solid,
-        distance=ruler.distance(*built.mesh),
-        as_written=candidate.as_written or candidate,
+    after = yardstick.measured(
+        replace(
+            candidate,
+            text=built.text,
+            program=built.program,
+            solid=built.solid,
+            as_written=candidate.as_written or candidate,
+        )
     )
-    return after if _key_and_box(after, ruler) < _key_and_box(candidate, ruler) else candidate
+    return after if yardstick.improves(after, candidate) else candidate

@@ -12,6 +12,7 @@ from cadrecode.kernel import Outcome, Sandbox
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.scoring import (
     OUTSIDE,
+    ByDistance,
     Target,
     build_text,
     chamfer,
@@ -167,20 +168,20 @@ def test_a_shaft_is_no_tube_of_its_radii():
     worse_shaft = SHAFT.replace("circle(18)", "circle(17)")
     built = [build_text(TUBE), build_text(worse_shaft)]
     blind = CloudRuler(points[:256])
-    assert [one.index for one in rank(built, blind)] == [0, 1]  # what a thin cloud tells by distances alone
-    assert [one.index for one in rank(built, CloudRuler(points, outward_normals(points)))] == [1, 0]
+    assert [one.index for one in rank(built, ByDistance(blind))] == [0, 1]  # what a thin cloud tells by distances alone
+    assert [one.index for one in rank(built, ByDistance(CloudRuler(points, outward_normals(points))))] == [1, 0]
 
 
 def test_the_nearest_comes_first_and_failures_last():
     texts = ["r=(", HALF_BLOCK, PLATE, BLOCK]
-    ranked = rank([build_text(text) for text in texts], CloudRuler(surface(PLATE)))
+    ranked = rank([build_text(text) for text in texts], ByDistance(CloudRuler(surface(PLATE))))
     assert [one.index for one in ranked] == [2, 3, 1, 0]
     assert ranked[-1].distance is None
 
 
 def test_of_two_at_one_distance_a_single_body_without_cavity_wins():
     hollow = BLOCK + ".cut(w0.workplane(offset=0/2).moveTo(0,0).box(4,4,4))"
-    ranked = rank([build_text(hollow), build_text(BLOCK)], CloudRuler(surface(BLOCK) + 1))
+    ranked = rank([build_text(hollow), build_text(BLOCK)], ByDistance(CloudRuler(surface(BLOCK) + 1)))
     assert [one.index for one in ranked] == [1, 0]
 
 
@@ -206,26 +207,27 @@ def test_a_small_cloud_repeats_its_points():
 def test_only_a_nearer_solid_replaces_a_candidate():
     vertices, faces = mesh(BLOCK)
     points, normals = sample_surface(vertices, faces, 4000, 0)
-    ruler = CloudRuler(points, given_normals(points, normals))
-    judged = rank([build_text(HALF_BLOCK)], ruler)
+    yardstick = ByDistance(CloudRuler(points, given_normals(points, normals)))
+    judged = rank([build_text(HALF_BLOCK)], yardstick)
     no_solid = parse(HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,0.0000001)")
-    assert improve(judged, ruler, lambda program, seconds: no_solid, seconds=9, count=3) == judged
-    (better,) = improve(judged, ruler, lambda program, seconds: parse(BLOCK), seconds=9, count=3)
+    assert improve(judged, yardstick, lambda program, seconds: no_solid, seconds=9, count=3) == judged
+    (better,) = improve(judged, yardstick, lambda program, seconds: parse(BLOCK), seconds=9, count=3)
     assert better.distance < better.as_written.distance
     assert better.as_written == judged[0]
-    assert improve([better], ruler, lambda program, seconds: parse(HALF_BLOCK), seconds=9, count=3) == [better]
+    assert improve([better], yardstick, lambda program, seconds: parse(HALF_BLOCK), seconds=9, count=3) == [better]
 
 
 def test_a_bounding_box_that_agrees_is_worth_a_little_distance():
     points = surface(BLOCK, 4000)
-    ruler = CloudRuler(points)
+    yardstick = ByDistance(CloudRuler(points))
     short = HEAD + "r=w0.workplane(offset=0/2).moveTo(0.7,0).box(198.6,100,40)"
     dented = HEAD + "r=w0.workplane(offset=0/2).box(200,100,40).cut(w0.workplane(offset=20).box(70,70,4))"
-    judged = rank([build_text(short), build_text(dented)], ruler)
-    assert [one.index for one in judged] == [0, 1]  # the short one is nearer
-    assert improve(judged[:1], ruler, lambda program, seconds: parse(dented), seconds=9, count=1)[0].as_written
+    judged = rank([build_text(short), build_text(dented)], yardstick)
+    assert [one.index for one in judged] == [1, 0]
+    assert judged[1].distance < judged[0].distance  # the short one is nearer
+    assert improve(judged[1:], yardstick, lambda program, seconds: parse(dented), seconds=9, count=1)[0].as_written
     noise = 1.5 * np.random.default_rng(0).standard_normal(points.shape)
-    noisy = CloudRuler(points + noise, outward_normals(points + noise))
+    noisy = ByDistance(CloudRuler(points + noise, outward_normals(points + noise)))
     judged = rank([build_text(short), build_text(dented)], noisy)
     assert improve(judged[:1], noisy, lambda program, seconds: parse(dented), seconds=9, count=1) == judged[:1]
 
@@ -233,14 +235,14 @@ def test_a_bounding_box_that_agrees_is_worth_a_little_distance():
 def test_what_is_left_of_the_time_goes_to_the_best():
     vertices, faces = mesh(BLOCK)
     points, normals = sample_surface(vertices, faces, 4000, 0)
-    ruler = CloudRuler(points, given_normals(points, normals))
-    judged = rank([build_text(HALF_BLOCK), build_text(BLOCK), build_text("nonsense")], ruler)
+    yardstick = ByDistance(CloudRuler(points, given_normals(points, normals)))
+    judged = rank([build_text(HALF_BLOCK), build_text(BLOCK), build_text("nonsense")], yardstick)
     asked = []
 
     def change(program, seconds):
         asked.append((program, seconds))
         return program
 
-    assert improve(judged, ruler, change, seconds=60, count=3) == judged
+    assert improve(judged, yardstick, change, seconds=60, count=3) == judged
     assert [program for program, _ in asked] == [parse(BLOCK), parse(HALF_BLOCK), parse(BLOCK)]
     assert [round(seconds) for _, seconds in asked] == [30, 60, 60]

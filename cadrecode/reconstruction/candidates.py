@@ -1,0 +1,188 @@
+"""The pool of candidates: programs that are measured, and programs that the model writes, made at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from cadrecode.config import ReconstructConfig
+from cadrecode.errors import CadrecodeError
+from cadrecode.measure import from_cloud, from_mesh
+from cadrecode.program import mesh_of
+from cadrecode.reconstruction.given import Given
+from cadrecode.scoring import Candidate, build_program, build_text, point_subsets
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from cadrecode.kernel.sandbox import Sandbox
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.1  # between two looks at whether the person has stopped the rebuild
+
+# called with (stage, done, total); the stages: cleaning, reading, sampling, building, ranking, fitting, checking,
+# measuring
+Progress = Callable[[str, int, int], None]
+
+
+class Cancelled(CadrecodeError):
+    """The person stopped the rebuild before there was anything to show."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """What writes programs.
+
+    Args:
+        model: With its `tokenizer`, from `model.load.load_model`; not needed where all is measured.
+        generate: In place of `model.decode.generate`.
+        sandbox: Runs text outside of the language.
+    """
+
+    model: PreTrainedModel | None = None
+    tokenizer: PreTrainedTokenizerBase | None = None
+    generate: Callable[..., list[str]] | None = None
+    sandbox: Sandbox | None = None
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The candidates for one input.
+
+    Args:
+        written: By the model, in the order in which they were drawn.
+        measured: Read off the input, best first.
+        is_exact: A measured candidate is as near as the noise, so that nothing else is worth its time.
+        stopped: The person stopped it, so that candidates are missing.
+    """
+
+    written: list[Candidate]
+    measured: list[Candidate]
+    is_exact: bool = False
+    stopped: bool = False
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """All of them; 0 is the model's greedy program where the model wrote any."""
+        return self.written + self.measured
+
+
+def gather(
+    given: Given,
+    writer: Writer,
+    config: ReconstructConfig,
+    seconds: float,
+    progress: Progress,
+    stopping: Callable[[], bool],
+) -> Pool:
+    """Measure and write the candidates that the settings ask for.
+
+    The model writes while the input is measured, and stops as soon as a measured program is as near as the noise.
+    Where only measured programs are wanted, the model writes if nothing could be measured.
+
+    Args:
+        seconds: For measuring.
+    Raises: Cancelled: Stopped before there was any candidate.
+    """
+    if config.source == "model":
+        return _written(given, writer, config, progress, stopping)
+    measuring = _in_background(lambda: _measured(given, seconds))
+    pool = Pool([], [])
+    if config.source == "both":
+        pool = _written(given, writer, config, progress, stopping, lambda: measuring.done() and measuring.result()[1])
+    progress("reading", 0, 1)
+    while not stopping() and not measuring.done():
+        wait([measuring], POLL_SECONDS)
+    measured, is_exact = measuring.result() if measuring.done() else ([], False)
+    progress("reading", 1, 1)
+    if config.source == "measured" and not measured:
+        return _written(given, writer, config, progress, stopping)
+    if not measured and not pool.written:
+        raise Cancelled("Stopped before there was a program.")
+    return Pool(pool.written, measured, is_exact, pool.stopped or not measuring.done())
+
+
+def _in_background(work: Callable[[], T]) -> Future[T]:
+    """Start work in a thread that does not keep the process alive when nobody waits for it any more."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name="measuring").start()
+    return future
+
+
+def _measured(given: Given, seconds: float) -> tuple[list[Candidate], bool]:
+    """Programs read off the input, and whether one of them is as near as the noise."""
+    yardstick = given.yardstick
+    if given.solid is None:
+        readings = from_cloud(given.ruler, seconds=seconds)
+    else:
+        readings = from_mesh(*mesh_of(given.solid), seconds=seconds, price=yardstick.price)
+    candidates = [yardstick.measured(build_program(reading.program, source=reading.source)) for reading in readings]
+    return candidates, any(map(yardstick.is_exact, candidates))
+
+
+def _written(
+    given: Given,
+    writer: Writer,
+    config: ReconstructConfig,
+    progress: Progress,
+    stopping: Callable[[], bool],
+    enough: Callable[[], bool] = lambda: False,
+) -> Pool:
+    """The programs of the model, built.
+
+    After a stop these are the first alone, if it has come to its end.
+
+    Args:
+        enough: Once it returns True, the model stops writing, and nothing of it is used.
+    Raises: Cancelled: Stopped before the first was finished.
+    """
+    texts = _draw(given, writer, config, progress, lambda: stopping() or enough())
+    if enough():
+        return Pool([], [], stopped=stopping())
+    if stopping():
+        if not texts[0]:
+            raise Cancelled("Stopped before the model had written a program.")
+        texts = texts[:1]
+    progress("sampling", config.candidates, config.candidates)
+    pool: list[Candidate] = []
+    for text in texts:
+        if pool and stopping():
+            break
+        progress("building", len(pool), len(texts))
+        pool.append(build_text(text, writer.sandbox))
+    progress("building", len(pool), len(texts))
+    return Pool(pool, [], stopped=len(pool) < config.candidates)
+
+
+def _draw(
+    given: Given, writer: Writer, config: ReconstructConfig, progress: Progress, stop: Callable[[], bool]
+) -> list[str]:
+    """The texts that the model writes in one batch, the first greedy, the others sampled."""
+    generate = writer.generate
+    if generate is None:
+        from cadrecode.model.decode import generate  # torch is imported only when a model is used
+
+    settings, total = writer.model.point_settings, config.candidates
+    normals = given.normals if settings.columns > 3 else None
+    views = point_subsets(given.points_model, total, settings.n_points, config.seed, normals)
+    progress("sampling", 0, total)
+    return generate(
+        writer.model,
+        writer.tokenizer,
+        views,
+        temperature=[0.0] + [config.temperature] * (total - 1),
+        seed=config.seed,
+        stop=stop,
+        on_token=lambda _, going: progress("sampling", total - going, total),
+    )

@@ -1,0 +1,168 @@
+"""What a rebuild hands over: parts in the file's units and place, and what a report says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cadrecode.cloud import Cloud
+from cadrecode.cloud.align import Alignment
+from cadrecode.cloud.clean import Cleaned
+from cadrecode.config import ReconstructConfig
+from cadrecode.errors import CadrecodeError, Message
+from cadrecode.export import Exported
+from cadrecode.frames import Frame
+from cadrecode.part import Part
+from cadrecode.program import write
+from cadrecode.program.edit import to_raw
+from cadrecode.program.layout import laid_out
+from cadrecode.reconstruction.given import Given
+from cadrecode.scoring import Candidate, deviation_of
+from cadrecode.scoring.deviation import QUICK_POINTS
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What was made of a scan.
+
+    Args:
+        parts: The valid candidates in the file's units and place, best first.
+        failed: The other candidates, CODE.
+        passed_over: Better than the best, but OpenCASCADE could not build them (needs a sandbox).
+        given: The scan as it was rebuilt.
+        stopped: The person stopped it; candidates that were not reached are absent.
+        model: What wrote the programs, in words.
+    """
+
+    parts: tuple[Part, ...]
+    failed: tuple[Candidate, ...]
+    passed_over: tuple[Candidate, ...]
+    given: Given
+    config: ReconstructConfig
+    stopped: bool = False
+    seconds: float = 0.0
+    model: str = ""
+
+    @property
+    def cloud(self) -> Cloud:
+        """RAW, without what was cleaned away."""
+        return self.given.cloud
+
+    @property
+    def frame(self) -> Frame:
+        """Between the file (RAW) and the candidates (CODE)."""
+        return self.given.frame
+
+    @property
+    def alignment(self) -> Alignment:
+        """How the part was turned in the file; the candidates stand upright."""
+        return self.given.alignment
+
+    @property
+    def cleaned(self) -> Cleaned | None:
+        """What was taken out of the cloud; None where cleaning was off."""
+        return self.given.cleaned
+
+    @property
+    def best(self) -> Part | None:
+        """The first valid part; None where there is none."""
+        return self.parts[0] if self.parts else None
+
+    def require_best(self) -> Part:
+        """The first valid part. Raises: CadrecodeError: there is none."""
+        if not self.parts:
+            raise CadrecodeError(
+                "None of the {count} candidates is a valid solid. "
+                "Try more candidates, another seed or a higher temperature.",
+                count=len(self.failed),
+            )
+        return self.parts[0]
+
+
+def raw_text(candidate: Candidate, frame: Frame) -> str:
+    """The program in the file's units and place. Text outside of the language gets its finished part placed instead."""
+    if candidate.program is not None:
+        return laid_out(write(to_raw(candidate.program, frame)))
+    scale = f"{frame.raw_per_code:.8g}"
+    place = ",".join(f"{value:.8g}" for value in frame.center)
+    turn = ""
+    if frame.rotation is not None:
+        axis, degrees = frame.turn()
+        turn = f".rotate((0,0,0),({','.join(f'{value:.9g}' for value in axis)}),{degrees:.9g})"
+    placed = f"r=cq.Workplane(r.combine().val().scale({scale}){turn}.translate(({place})))"
+    return laid_out(f"{candidate.text.rstrip()}\n{placed}\n")
+
+
+def parts_of(
+    result: Reconstruction, ranked: Sequence[Candidate], name: str, exports: dict[str, Exported]
+) -> tuple[Part, ...]:
+    """The valid candidates in the file's units and place; the deviation of the first at all points of the cloud."""
+    frame, cloud, parts = result.frame, result.cloud, []
+    about = _about(result, ranked)
+    for candidate in ranked:
+        if not candidate.ok:
+            continue
+        vertices, faces = candidate.mesh
+        vertices, text, before = frame.code_to_raw(vertices), raw_text(candidate, frame), candidate.as_written
+        quick = {"most": QUICK_POINTS} if parts else {}
+        parts.append(
+            Part(
+                text,
+                vertices,
+                faces,
+                name,
+                result.config.unit,
+                cloud,
+                frame,
+                deviation_of(cloud.points, vertices, faces, seed=result.config.seed, **quick),
+                candidate.distance * frame.raw_per_code,
+                None if before is None else before.distance * frame.raw_per_code,
+                candidate.index,
+                candidate.source,
+                about,
+                exports.get(text),
+            )
+        )
+    return tuple(parts)
+
+
+def _about(result: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any]:
+    """What the report of every part says of the rebuild; see the README."""
+    warnings = [*result.cloud.warnings]
+    if result.stopped:
+        warnings.append(Message("It was stopped early: not all candidates were drawn."))
+    for candidate in result.passed_over:
+        template = Message("Candidate {number} is nearer, but was passed over. {why}")
+        warnings.append(Message(template, number=candidate.index, why=candidate.detail))
+    return {
+        "model": result.model,
+        "options": result.config.model_dump(),
+        "input": result.cloud.used_as,
+        "alignment": str(result.alignment),
+        "best": next((candidate.index for candidate in ranked if candidate.ok), None),
+        "candidates": [_listed(candidate, result.frame) for candidate in ranked],
+        "seconds": round(result.seconds, 2),
+        "warnings": warnings,
+    }
+
+
+def _listed(candidate: Candidate, frame: Frame) -> dict[str, Any]:
+    """A candidate in a report. Lengths are in the file's units."""
+    entry = {
+        "index": candidate.index,
+        "source": candidate.source,
+        "outcome": str(candidate.outcome),
+        "detail": candidate.detail,
+    }
+    if candidate.distance is None:
+        return entry | {"program": candidate.text if candidate.program is None else write(candidate.program)}
+    before, scale = candidate.as_written, frame.raw_per_code
+    entry |= {"distance": candidate.distance * scale, "distance_before": before and before.distance * scale}
+    if candidate.likeness is not None:
+        entry["iou"] = candidate.likeness
+    if candidate.ok:
+        bodies, cavities = candidate.shells
+        entry |= {"bodies": bodies, "cavities": cavities}
+    numbers = None if candidate.program is None else candidate.numbers
+    return entry | {"numbers": numbers, "program": raw_text(candidate, frame)}

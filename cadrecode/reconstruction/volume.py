@@ -1,0 +1,55 @@
+"""Comparing candidates with a closed solid, whose inside is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cadrecode.measure.judge import HOLE_PRICE, PRICE
+from cadrecode.program import iou
+from cadrecode.program.solid import through_holes
+from cadrecode.scoring import Candidate
+
+if TYPE_CHECKING:
+    from cadrecode.cloud.distance import CloudRuler
+    from cadrecode.program.solid import Manifold
+
+NOISE_PRICE = 0.1  # of the IoU that the noise of a scanned surface costs: what a number must bring there
+EXACT = 0.995  # IoU that is good enough to look no further, where the holes agree
+
+
+class ByVolume:
+    """Compares candidates by their IoU with a solid, less a price for each number and each wrong hole.
+
+    Args:
+        solid: CODE.
+        ruler: Of points on its surface, CODE. Its distance is reported, and its noise raises the price of numbers.
+    """
+
+    def __init__(self, solid: Manifold, ruler: CloudRuler):
+        self.solid, self.ruler = solid, ruler
+        self.holes = through_holes(solid)
+        noise = ruler.noise if ruler.is_noisy else 0.0
+        self.price = max(PRICE, NOISE_PRICE * noise * solid.surface_area() / solid.volume())
+
+    def measured(self, candidate: Candidate) -> Candidate:
+        if not candidate.ok:
+            return candidate
+        return replace(
+            candidate, distance=self.ruler.distance(*candidate.mesh), likeness=iou(candidate.solid, self.solid)
+        )
+
+    def key(self, candidate: Candidate) -> tuple:
+        return not candidate.ok, self.price * candidate.numbers - self._worth(candidate), candidate.index
+
+    def improves(self, after: Candidate, before: Candidate) -> bool:
+        return self._worth(after) > self._worth(before)
+
+    def is_exact(self, candidate: Candidate) -> bool:
+        return candidate.ok and candidate.likeness >= EXACT and self._wrong_holes(candidate) == 0
+
+    def _worth(self, candidate: Candidate) -> float:
+        return candidate.likeness - HOLE_PRICE * self._wrong_holes(candidate) if candidate.ok else 0.0
+
+    def _wrong_holes(self, candidate: Candidate) -> int:
+        return abs(through_holes(candidate.solid) - self.holes)
