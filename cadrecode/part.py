@@ -16,7 +16,7 @@ from cadrecode.export import Exported, export_program, write_json
 from cadrecode.formats.mesh_write import write_3mf, write_stl
 from cadrecode.formats.ply_write import write_ply
 from cadrecode.program import Program, parse, write
-from cadrecode.program.edit import parameters, set_parameters
+from cadrecode.program.edit import Parameter, parameters, set_parameters
 from cadrecode.program.layout import laid_out
 from cadrecode.scoring import build_text, deviation_of, part_report
 from cadrecode.scoring.deviation import MOST_POINTS, QUICK_POINTS
@@ -76,6 +76,7 @@ class Part:
         source: Where the program comes from: "model", the name of a way of measuring, or "person".
         about: What is known of the rebuild that it comes from, for the report.
         exported: What OpenCASCADE made of the program, where it was run already.
+        named_like: The program whose names the numbers keep: of the part that this one was changed from.
     """
 
     program: str
@@ -92,6 +93,7 @@ class Part:
     source: str = PERSON
     about: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     exported: Exported | None = field(default=None, repr=False, compare=False)
+    named_like: Program | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of_program(
@@ -132,9 +134,14 @@ class Part:
             return None
 
     @cached_property
+    def numbers(self) -> list[Parameter]:
+        """The program's numbers, the most telling first; none for text outside of the language."""
+        return [] if self.tree is None else parameters(self.tree, named_like=self.named_like)
+
+    @cached_property
     def parameters(self) -> dict[str, float]:
-        """The program's numbers by name, sizes before positions; empty for text outside of the language."""
-        return {} if self.tree is None else {number.name: number.value for number in parameters(self.tree)}
+        """The values of `numbers` by name: plate thickness, hole 1 diameter."""
+        return {number.name: number.value for number in self.numbers}
 
     @property
     def size(self) -> np.ndarray:
@@ -145,15 +152,16 @@ class Part:
         """The part with some of its named numbers set. No model is needed.
 
         Args:
-            values: Name -> number, with the names of `parameters`.
+            values: Name -> number, with the names of `parameters`, or with a radius in place of a diameter.
         Raises: ProgramError: the program has no such number, or the numbers make no solid.
         """
         if self.tree is None:
             raise ProgramError("The program is outside of the language, so its numbers have no names.")
-        text = laid_out(write(set_parameters(self.tree, values)))
-        return self.of_program(
+        text = laid_out(write(set_parameters(self.tree, values, named_like=self.named_like)))
+        changed = self.of_program(
             text, cloud=self.cloud, frame=self.frame, name=self.name, unit=self.unit, about=self.about
         )
+        return replace(changed, named_like=self.named_like or self.tree)
 
     def in_unit(self, unit: str) -> Part:
         """The same numbers, read in another unit."""

@@ -7,10 +7,11 @@ from itertools import chain
 
 import numpy as np
 
-from cadrecode.fit.knobs import SAME, knobs_of
+from cadrecode.fit.knobs import knobs_of
 from cadrecode.fit.objective import Objective
 from cadrecode.fit.structure import reaching, trimmed
 from cadrecode.program import Program
+from cadrecode.program.outline_sizes import SAME
 from cadrecode.program.solid import Manifold, bounds
 
 AGREES = 2e-3  # of the cloud's size: how far a face of the box may be off; 0.5 % is promised for its sides

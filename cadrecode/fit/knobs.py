@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cadrecode.program.edit import replaced
+from cadrecode.program.edit import number_at, replaced
 from cadrecode.program.language import (
     Arc,
     Box,
@@ -37,9 +37,7 @@ from cadrecode.program.language import (
     Solid,
     Sphere,
 )
-
-SAME = 1e-6  # numbers nearer to each other than this count as equal
-Path = tuple[str | int, ...]  # to a number in the tree: ("steps", 0, "solid", "radius")
+from cadrecode.program.outline_sizes import SAME, Path
 
 
 @dataclass(frozen=True)
@@ -63,13 +61,6 @@ class Knob:
                 return None
             program = replaced(program, path, after)
         return program
-
-
-def number_at(node: Any, path: Path) -> Any:
-    """The number, or the node, at a path."""
-    for part in path:
-        node = node[part] if isinstance(part, int) else getattr(node, part)
-    return node
 
 
 def shape_of(node: Any) -> Any:

@@ -9,10 +9,10 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from cadrecode.fit.knobs import finishes_of, number_at, solids_of
+from cadrecode.fit.knobs import finishes_of, solids_of
 from cadrecode.fit.objective import Evaluated, Objective
 from cadrecode.program import Program
-from cadrecode.program.edit import replaced
+from cadrecode.program.edit import number_at, replaced
 from cadrecode.program.language import (
     NAMED_PLANES,
     Circle,

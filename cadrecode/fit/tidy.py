@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from cadrecode.fit.knobs import SAME, Knob, Path, knobs_of, number_at, shape_of, solids_of
+from cadrecode.fit.knobs import Knob, knobs_of, shape_of, solids_of
 from cadrecode.fit.objective import Objective
 from cadrecode.fit.structure import simpler
 from cadrecode.frames import Frame
 from cadrecode.program import Program
-from cadrecode.program.edit import raw_decimals, replaced, rounded, to_code, to_raw
+from cadrecode.program.edit import number_at, raw_decimals, replaced, rounded, to_code, to_raw
 from cadrecode.program.language import Extrusion, Rect
+from cadrecode.program.outline_sizes import SAME, Path
 
 NEAR = 0.012  # of the cloud's size: numbers nearer to each other than this may be meant to be equal
 NEAR_NOISY = 0.3  # of the noise: the same on a noisy cloud; many points fix a number better than a single point

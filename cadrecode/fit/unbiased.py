@@ -15,9 +15,11 @@ from scipy.special import ndtri
 
 from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import signed_gaps
-from cadrecode.fit.knobs import Knob, Path, knobs_of, number_at, shape_of
+from cadrecode.fit.knobs import Knob, knobs_of, shape_of
 from cadrecode.fit.objective import Objective
 from cadrecode.program import Program, mesh_of
+from cadrecode.program.edit import number_at
+from cadrecode.program.outline_sizes import Path
 
 OWN_CLOUD = 11  # seed of the points that are drawn
 ROUNDS = 5  # of Newton's method; it has converged by then, or never will

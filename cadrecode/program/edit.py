@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from cadrecode.errors import Message, ProgramError
 from cadrecode.frames import Frame
 from cadrecode.program.language import (
+    NOISE_DECIMALS,
     Finish,
     Hole,
     Mirror,
@@ -24,7 +25,8 @@ from cadrecode.program.language import (
     Solid,
     Step,
 )
-from cadrecode.program.naming import named_numbers
+from cadrecode.program.naming import Number, named_numbers
+from cadrecode.program.outline_sizes import Moves, Path
 
 HALF = 1e-9  # what computing with floats may add to a half
 NOT_LENGTHS = {"taper", "degrees", "direction", "first", "sweep", "count", "columns", "rows"}  # neither scale nor round
@@ -143,7 +145,7 @@ def _map_numbers(node: Any, function: Callable[[float], float]) -> Any:
 
 # --- named numbers
 
-WIDEST = {"degrees": 360, "taper": 60, "sweep": 360}  # of angles, for sliders
+ANGLES = {"degrees": 360, "taper": 60, "first": 360}  # in degrees, and the widest that a slider offers
 
 
 @dataclass(frozen=True)
@@ -151,11 +153,11 @@ class Parameter:
     """One number of a program.
 
     Args:
-        name: unique in the program, in words: "box 1 width", "hole 2 radius", "profile 1 point 3 x".
-        value: in the program's units.
-        minimum, maximum, step: a sensible range for a slider.
-        is_length: a size, which must stay positive; the others are positions.
-        path: where it stands in the tree.
+        name: Unique in the program, in words: "plate thickness", "hole 2 diameter", "body x 3".
+        value: In the program's units, as a person reads it: a diameter, a positive depth.
+        minimum, maximum, step: A sensible range for a slider.
+        is_length: A size, which must stay positive; the others are positions and angles.
+        moves: What it moves in the tree, and how far when it grows by 1.
     """
 
     name: str
@@ -164,49 +166,83 @@ class Parameter:
     maximum: float
     step: float
     is_length: bool
-    path: tuple[str | int, ...]
+    moves: Moves
+
+    @property
+    def is_angle(self) -> bool:
+        return self.moves[0][0][-1] in ANGLES
 
 
-def parameters(program: Program) -> list[Parameter]:
-    """Every number of a program by name: sizes first, then positions."""
-    named = list(named_numbers(program))
-    reach = max((abs(value) for _, value, _, _ in named), default=1.0) or 1.0
+def parameters(program: Program, *, named_like: Program | None = None) -> list[Parameter]:
+    """Every number of a program by name, the most telling first, sizes before positions.
+
+    Args:
+        named_like: A program of the same structure whose names these numbers keep: a plate that was made thick is
+            still the plate.
+    """
+    named = named_numbers(program)
+    if named_like is not None:
+        names = {_key(number): number.name for number in named_numbers(named_like)}
+        named = [replace(number, name=names.get(_key(number), number.name)) for number in named]
+    reach = max((abs(number.value) for number in named), default=1.0) or 1.0
     step = 10.0 ** round(math.log10(reach) - 2.3)  # about 1/200 of the largest number, a power of ten
     listed = []
-    for name, value, is_length, path in named:
-        if is_length:
+    for number in named:
+        value = float(number.value)
+        if number.is_length:
             low, high = sorted((value * 0.05, value * 2.5))
-            high = min(high, WIDEST.get(path[-1], high))
+            high = min(high, ANGLES.get(number.moves[0][0][-1], high))
         else:
             low, high = value - 0.5 * reach, value + 0.5 * reach
-        listed.append(Parameter(name, float(value), float(low), float(high), step, is_length, path))
-    return sorted(listed, key=lambda parameter: not parameter.is_length)
+        moves = number.moves + number.follow
+        listed.append(Parameter(number.name, value, float(low), float(high), step, number.is_length, moves))
+    return listed
 
 
-def set_parameters(program: Program, values: Mapping[str, float]) -> Program:
-    """The program with some of its named numbers replaced.
+def _key(number: Number) -> frozenset:
+    """What tells the numbers of a program apart: what they move, and which way."""
+    return frozenset((path, factor > 0) for path, factor in number.moves)
 
+
+def set_parameters(program: Program, values: Mapping[str, float], *, named_like: Program | None = None) -> Program:
+    """The program with some of its named numbers replaced. The radius of a diameter can be set as well.
+
+    Args:
+        named_like: See `parameters`.
     Raises: ProgramError: an unknown name, or a size that is zero or changes its sign.
     """
-    known = {parameter.name: parameter for parameter in parameters(program)}
+    reference = program if named_like is None else named_like
     for name, value in values.items():
-        if name not in known:
+        known = {parameter.name: parameter for parameter in parameters(program, named_like=reference)}
+        diameter = name.removesuffix("radius") + "diameter"
+        parameter, wanted = known.get(name), value
+        if parameter is None and name.endswith("radius") and diameter in known:
+            parameter, wanted = known[diameter], 2 * value
+        if parameter is None:
             raise ProgramError(
                 "The program has no number {name!r}.",
                 expected=Message("one of: {names}", names=", ".join(known)),
                 name=name,
             )
-        parameter = known[name]
-        if parameter.is_length and not value * parameter.value > 0:
+        if parameter.is_length and not wanted * parameter.value > 0:
             sign = Message("positive") if parameter.value > 0 else Message("negative")
             raise ProgramError(
                 "{name} is {value:g}.", expected=Message("a {sign} number", sign=sign), name=name, value=value
             )
-        program = replaced(program, parameter.path, value)
+        for path, factor in parameter.moves:
+            moved = number_at(program, path) + factor * (wanted - parameter.value)
+            program = replaced(program, path, round(moved, NOISE_DECIMALS))
     return program
 
 
-def replaced(node: Any, path: tuple[str | int, ...], value: Any) -> Any:
+def number_at(node: Any, path: Path) -> Any:
+    """The number, or the node, at a path."""
+    for part in path:
+        node = node[part] if isinstance(part, int) else getattr(node, part)
+    return node
+
+
+def replaced(node: Any, path: Path, value: Any) -> Any:
     """The same tree with something else at one place."""
     if not path:
         return value

@@ -1,13 +1,14 @@
-"""What a person calls the numbers of a program."""
+"""What a person calls the numbers of a program: plate thickness, hole 1 diameter, pitch circle diameter."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from cadrecode.program.contacts import followers
 from cadrecode.program.language import (
     NAMED_PLANES,
-    Arc,
+    ORIGIN,
     Blend,
     Box,
     Circle,
@@ -19,188 +20,252 @@ from cadrecode.program.language import (
     Extrusion,
     Face,
     Finish,
-    Grid,
     Hole,
-    Line,
     Loop,
     Mirror,
     Mode,
-    Places,
+    Operation,
     Point2,
     Program,
     Rect,
     Revolution,
-    Ring,
     Shell,
     Sketch,
     SketchStep,
     Solid,
     Sphere,
+    Step,
 )
+from cadrecode.program.outline_sizes import Moves, Path, loop_sizes, one, place_sizes, slot_sizes
+from cadrecode.program.roles import Role, axis_of, is_round, obround, roles_of
 
-ALONE = ("fillet", "chamfer", "corner fillet", "corner chamfer", "shell", "mirror")  # numbered only where there are two
+NUMBERED = {"hole", "slot", "pocket", "window", "cutout", "step"}  # also where there is a single one: "hole 1 diameter"
+BODY, FEATURE, FINISH, MINOR, PLACE = range(5)  # ranks: what a person looks for first
+OTHER = {Operation.UNION: Operation.CUT, Operation.CUT: Operation.UNION, Operation.INTERSECT: Operation.CUT}
+CUTS = {"circle": "hole", "rectangle": "window", "profile": "cutout"}  # what a shape is where it is taken away
 
 
-class _Counter:
-    """Numbers things of a kind: box 1, box 2, hole 1."""
+@dataclass(frozen=True)
+class Number:
+    """One number of a program, as a person reads it.
 
-    def __init__(self):
+    Args:
+        name: Unique in the program, in words.
+        value: As shown: a diameter where the program has a radius, a positive depth where it has a negative distance.
+        moves: Where it stands in the tree, and how far each number there moves when the shown one grows by 1.
+        is_length: A size, which must stay positive; the others are positions and angles.
+        rank: The most telling first: BODY, FEATURE, FINISH, MINOR, PLACE.
+        follow: What else moves with it, so that what stands on a face stays on it.
+    """
+
+    name: str
+    value: float
+    moves: Moves
+    is_length: bool = True
+    rank: int = FEATURE
+    follow: Moves = ()
+
+
+def named_numbers(program: Program) -> list[Number]:
+    """Every number of a program by name, the most telling first. The only one of its kind is not numbered."""
+    namer = _Namer()
+    namer.body(program, ())
+    single = {noun for noun, count in namer.counts.items() if count == 1 and noun not in NUMBERED}
+    named = [
+        Number(_unnumbered(n.name, single), n.value, n.moves, n.is_length, n.rank, n.follow) for n in namer.numbers
+    ]
+    return sorted(named, key=lambda number: number.rank)
+
+
+def _unnumbered(name: str, single: set[str]) -> str:
+    """ "fillet 1 radius" -> "fillet radius" where there is no second fillet."""
+    for noun in single:
+        if name.startswith(f"{noun} 1 "):
+            name = name.removeprefix(f"{noun} 1 ")
+            return f"{noun} {name}"
+    return name
+
+
+class _Namer:
+    """Walks a program and collects its numbers."""
+
+    def __init__(self) -> None:
         self.counts: dict[str, int] = {}
+        self.numbers: list[Number] = []
+        self.is_turned = False  # the body begins with a cylinder or a disk
 
-    def __call__(self, kind: str) -> str:
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        return f"{kind} {self.counts[kind]}"
+    def name(self, noun: str) -> str:
+        """The next of its kind: box 1, box 2, hole 1."""
+        self.counts[noun] = self.counts.get(noun, 0) + 1
+        return f"{noun} {self.counts[noun]}"
 
+    def size(self, name: str, value: float, moves: Moves, rank: int = FEATURE, follow: Moves = ()) -> None:
+        if value:
+            self.numbers.append(Number(name, value, moves, True, rank, follow))
 
-Named = tuple[str, float, bool, tuple[str | int, ...]]  # name, value, is a length, path
+    def place(self, name: str, value: float, moves: Moves) -> None:
+        self.numbers.append(Number(name, value, moves, False, PLACE))
 
+    def point(self, point: Point2, name: str, path: Path) -> None:
+        for index, axis in enumerate("xy"):
+            self.place(f"{name} {axis}", point[index], one(*path, index))
 
-def named_numbers(program: Program) -> Iterator[Named]:
-    """Every number of a program. The only one of its kind has no number in its name: "fillet radius"."""
-    named = list(_numbers(program, (), _Counter()))
-    single = [kind for kind in ALONE if not any(name.startswith(f"{kind} 2 ") for name, *_ in named)]
-    for name, *rest in named:
-        kind = next((kind for kind in single if name.startswith(f"{kind} 1 ")), None)
-        yield (name if kind is None else name.replace(f"{kind} 1 ", f"{kind} ", 1), *rest)
+    def body(self, program: Program, path: Path) -> None:
+        base = program.steps[0].solid
+        self.is_turned = not isinstance(base, Program) and is_round(base)
+        for index, (step, role) in enumerate(zip(program.steps, roles_of(program))):
+            here = (*path, "steps", index, "solid")
+            if role is None:
+                self.body(step.solid, here)
+            else:
+                rank = BODY if index == 0 else FEATURE
+                self.solid(step, role, here, rank, followers(program, path, index, role.is_through))
+        for index, finish in enumerate(program.finishes):
+            self.finish(finish, (*path, "finishes", index))
 
-
-def _numbers(program: Program, path: tuple, count: _Counter) -> Iterator[Named]:
-    for index, step in enumerate(program.steps):
-        here = (*path, "steps", index, "solid")
-        match step.solid:
-            case Program():
-                yield from _numbers(step.solid, here, count)
+    def solid(self, step: Step, role: Role, path: Path, rank: int, follow: Moves) -> None:
+        solid, name = step.solid, self.name(role.noun)
+        minor = MINOR if role.is_through else rank
+        along = f"{name} {role.along}"
+        match solid:
             case Box():
-                name = count("box")
-                yield from _fields(step.solid, name, here, ("width", "height", "depth"), is_length=True)
-                yield from _fields(step.solid, name, here, ("offset",), is_length=False)
-                yield from _point(step.solid.center, name, (*here, "center"))
-                yield from _origin(step.solid, name, here)
+                self.size(f"{name} width", solid.width, one(*path, "width"), rank)
+                self.size(f"{name} length", solid.height, one(*path, "height"), rank)
+                self._centred(name, role.along, solid, "depth", path, minor, follow)
             case Cylinder():
-                name = count("cylinder")
-                yield from _fields(step.solid, name, here, ("radius", "height"), is_length=True)
-                yield from _fields(step.solid, name, here, ("offset",), is_length=False)
-                yield from _point(step.solid.center, name, (*here, "center"))
-                yield from _origin(step.solid, name, here)
+                self.size(f"{name} diameter", 2 * solid.radius, one(*path, "radius", factor=0.5), rank)
+                self._centred(name, role.along, solid, "height", path, minor, follow)
             case Sphere():
-                name = count("sphere")
-                yield from _fields(step.solid, name, here, ("radius",), is_length=True)
-                yield from _fields(step.solid, name, here, ("offset",), is_length=False)
-                yield from _point(step.solid.center, name, (*here, "center"))
-                yield from _origin(step.solid, name, here)
+                self.size(f"{name} diameter", 2 * solid.radius, one(*path, "radius", factor=0.5), rank)
+                self.place(f"{name} offset", solid.offset, one(*path, "offset"))
+                self.point(solid.center, name, (*path, "center"))
             case Revolution():
-                name = count("revolution")
-                yield f"{name} angle", step.solid.degrees, True, (*here, "degrees")
-                yield from _sketch_numbers(step.solid.sketch, (*here, "sketch"), count)
-                yield from _point(step.solid.start, f"{name} axis", (*here, "start"))
-                yield from _origin(step.solid, name, here)
+                self.sketch(solid.sketch, (*path, "sketch"), name, step.operation, rank)
+                self.size(
+                    f"{name} angle", solid.degrees, one(*path, "degrees"), MINOR if solid.degrees == 360 else rank
+                )
+                self.point(solid.start, f"{name} axis", (*path, "start"))
             case Extrusion():
-                name = count("extrusion")
-                yield f"{name} depth", step.solid.distance, True, (*here, "distance")
-                if step.solid.taper:
-                    yield f"{name} taper", step.solid.taper, True, (*here, "taper")
-                yield from _sketch_numbers(step.solid.sketch, (*here, "sketch"), count)
-                yield from _origin(step.solid, name, here)
-    for index, finish in enumerate(program.finishes):
-        yield from _finish_numbers(finish, (*path, "finishes", index), count)
+                self.sketch(solid.sketch, (*path, "sketch"), name, step.operation, rank)
+                factor = (0.5 if solid.both else 1.0) * (-1.0 if solid.distance < 0 else 1.0)
+                moves = one(*path, "distance", factor=factor)
+                self.size(along, solid.distance / factor, moves, minor, () if solid.both else follow)
+                self.size(f"{name} taper", solid.taper, one(*path, "taper"), FINISH)
+        self.origin(solid, name, path)
+
+    def _centred(
+        self, name: str, along: str, solid: Box | Cylinder, field: str, path: Path, rank: int, follow: Moves
+    ) -> None:
+        """The size of a box or a cylinder along its normal; one that stands on its plane stays there."""
+        value = getattr(solid, field)
+        moves = one(*path, field)
+        if value and abs(abs(2 * solid.offset) - value) < 1e-6 * value:
+            moves += one(*path, "offset", factor=0.5 if solid.offset > 0 else -0.5)
+        else:
+            follow = ()
+            self.place(f"{name} offset", solid.offset, one(*path, "offset"))
+        self.size(f"{name} {along}", value, moves, rank, follow)
+        self.point(solid.center, name, (*path, "center"))
+
+    def origin(self, solid: Solid | Hole, name: str, path: Path) -> None:
+        """Where the plane lies: along its normal, and across it where nothing else says where the solid is."""
+        axis = axis_of(solid.plane)
+        shown = _places_of(solid)
+        for index, letter in enumerate("xyz"):
+            value = solid.plane.origin[index]
+            if index == axis or value or not shown:
+                self.place(f"{name} plane {letter}", value, one(*path, "plane", "origin", index))
+
+    def finish(self, finish: Finish, path: Path) -> None:
+        match finish:
+            case Hole():
+                name = self.name("hole")
+                self.size(f"{name} diameter", finish.diameter, one(*path, "diameter"))
+                if finish.depth is not None:
+                    self.size(f"{name} depth", finish.depth, one(*path, "depth"))
+                head = (*path, "head")
+                match finish.head:
+                    case Counterbore(diameter, depth):
+                        self.size(f"{name} counterbore diameter", diameter, one(*head, "diameter"))
+                        self.size(f"{name} counterbore depth", depth, one(*head, "depth"))
+                    case Countersink(diameter, degrees):
+                        self.size(f"{name} countersink diameter", diameter, one(*head, "diameter"))
+                        self.size(f"{name} countersink angle", degrees, one(*head, "degrees"))
+                self.places(finish.places, name, (*path, "places"), self.is_turned)
+                self.origin(finish, name, path)
+            case Edges(blend, size):
+                what = "radius" if blend is Blend.FILLET else "length"
+                self.size(f"{self.name(str(blend))} {what}", size, one(*path, "size"), FINISH)
+            case Shell(thickness):
+                factor = -1.0 if thickness < 0 else 1.0
+                moves = one(*path, "thickness", factor=factor)
+                self.size(f"{self.name('shell')} thickness", abs(thickness), moves, FINISH)
+            case Mirror(plane):
+                axis = [abs(part) for part in NAMED_PLANES[plane][1]].index(1)
+                self.place(f"{self.name('mirror')} plane {'xyz'[axis]}", finish.base[axis], one(*path, "base", axis))
+
+    def sketch(self, sketch: Sketch, path: Path, owner: str, operation: Operation, rank: int) -> None:
+        """The numbers of a sketch. Its first shape has the name of the solid that it makes."""
+        first: str | None = owner
+        begins_round = isinstance(getattr(sketch.steps[0], "shape", None), Circle)
+        is_turned = begins_round if operation is Operation.UNION else self.is_turned
+        for index, step in enumerate(sketch.steps):
+            here = (*path, "steps", index)
+            if isinstance(step, Corners):
+                what = "radius" if step.blend is Blend.FILLET else "length"
+                self.size(f"{self.name(f'corner {step.blend}')} {what}", step.size, one(*here, "size"), FINISH)
+                continue
+            name, own_rank = first or self._shape(step, operation), rank if first else FEATURE
+            if isinstance(step.shape, Face):
+                added = operation if step.mode is Mode.ADD else OTHER[operation]
+                self.sketch(step.shape.sketch, (*here, "shape", "sketch"), name, added, own_rank)
+            else:
+                self.shape(step, here, name, own_rank, is_turned)
+            first = None
+
+    def _shape(self, step: SketchStep, operation: Operation) -> str:
+        """The name of a further shape of a sketch."""
+        plain = {Circle: "circle", Rect: "rectangle"}.get(type(step.shape), "profile")
+        takes_away = (operation is Operation.CUT) == (step.mode is Mode.ADD)
+        if not takes_away:
+            return self.name(plain if operation is not Operation.CUT else "island")
+        is_slot = isinstance(step.shape, Loop) and obround(step.shape) is not None
+        return self.name("slot" if is_slot else CUTS[plain])
+
+    def shape(self, step: SketchStep, path: Path, name: str, rank: int, is_turned: bool) -> None:
+        where = (*path, "shape")
+        match step.shape:
+            case Circle(radius):
+                self.size(f"{name} diameter", 2 * radius, one(*where, "radius", factor=0.5), rank)
+            case Rect(width, height):
+                self.size(f"{name} width", width, one(*where, "width"), rank)
+                self.size(f"{name} length", height, one(*where, "height"), rank)
+            case Loop() as loop:
+                slot = obround(loop)
+                sizes = loop_sizes(loop, where) if slot is None else slot_sizes(loop, slot, where)
+                for what, value, moves, is_length in sizes:
+                    if is_length:
+                        self.size(f"{name} {what}", value, moves, rank)
+                    else:
+                        self.place(f"{name} {what}", value, moves)
+                if step.places == ORIGIN:
+                    return
+        if rank != BODY or step.places != ORIGIN:
+            self.places(step.places, name, (*path, "places"), is_turned)
+
+    def places(self, places: Any, name: str, path: Path, is_turned: bool) -> None:
+        """Where equal shapes are: the pitch circle, the spacings and the middle of a pattern, or each place."""
+        for what, value, moves, is_length in place_sizes(places, path, is_turned):
+            owner = self.name("pitch circle") if what == "pitch circle diameter" else name
+            if is_length:
+                self.size(f"{owner} {what.removeprefix('pitch circle ')}", value, moves)
+            else:
+                self.place(f"{name} {what}", value, moves)
 
 
-def _finish_numbers(finish: Finish, path: tuple, count: _Counter) -> Iterator[Named]:
-    match finish:
-        case Hole():
-            name = count("hole")
-            yield f"{name} diameter", finish.diameter, True, (*path, "diameter")
-            if finish.depth is not None:
-                yield f"{name} depth", finish.depth, True, (*path, "depth")
-            head = (*path, "head")
-            match finish.head:
-                case Counterbore(diameter, depth):
-                    yield f"{name} counterbore diameter", diameter, True, (*head, "diameter")
-                    yield f"{name} counterbore depth", depth, True, (*head, "depth")
-                case Countersink(diameter, degrees):
-                    yield f"{name} countersink diameter", diameter, True, (*head, "diameter")
-                    yield f"{name} countersink angle", degrees, True, (*head, "degrees")
-            yield from _places(finish.places, name, (*path, "places"))
-            yield from _origin(finish, name, path)
-        case Edges(blend, size):
-            what = "radius" if blend is Blend.FILLET else "length"
-            yield f"{count(str(blend))} {what}", size, True, (*path, "size")
-        case Shell(thickness):
-            yield f"{count('shell')} thickness", thickness, True, (*path, "thickness")
-        case Mirror(plane):
-            axis = [abs(part) for part in NAMED_PLANES[plane][1]].index(1)
-            yield f"{count('mirror')} plane {'xyz'[axis]}", finish.base[axis], False, (*path, "base", axis)
-
-
-def _places(places: Places, name: str, path: tuple) -> Iterator[Named]:
-    match places:
-        case Ring():
-            yield f"{name} pitch circle radius", places.radius, True, (*path, "radius")
-            yield f"{name} first angle", places.first, False, (*path, "first")
-            yield from _point(places.center, f"{name} pitch circle", (*path, "center"))
-        case Grid():
-            for axis, field, number in (("x", "dx", places.columns), ("y", "dy", places.rows)):
-                if number > 1:
-                    yield f"{name} spacing {axis}", getattr(places, field), True, (*path, field)
-            yield from _point(places.center, f"{name} grid", (*path, "center"))
-        case _:
-            for index, place in enumerate(places):
-                which = name if len(places) == 1 else f"{name} place {index + 1}"
-                yield from _point(place, which, (*path, index))
-
-
-def _fields(node: Any, name: str, path: tuple, fields: tuple[str, ...], is_length: bool) -> Iterator[Named]:
-    for field in fields:
-        yield f"{name} {field}", getattr(node, field), is_length, (*path, field)
-
-
-def _point(point: Point2, name: str, path: tuple) -> Iterator[Named]:
-    for index, axis in enumerate("xy"):
-        yield f"{name} {axis}", point[index], False, (*path, index)
-
-
-def _origin(solid: Solid | Hole, name: str, path: tuple) -> Iterator[Named]:
-    for index, axis in enumerate("xyz"):
-        yield f"{name} plane {axis}", solid.plane.origin[index], False, (*path, "plane", "origin", index)
-
-
-def _sketch_numbers(sketch: Sketch, path: tuple, count: _Counter, inside_hole: bool = False) -> Iterator[Named]:
-    for index, step in enumerate(sketch.steps):
-        here = (*path, "steps", index)
-        if isinstance(step, Corners):
-            what = "radius" if step.blend is Blend.FILLET else "length"
-            yield f"{count(f'corner {step.blend}')} {what}", step.size, True, (*here, "size")
-            continue
-        hole = inside_hole or step.mode is Mode.SUBTRACT
-        yield from _shape_numbers(step, here, count, hole)
-
-
-def _shape_numbers(step: SketchStep, path: tuple, count: _Counter, hole: bool) -> Iterator[Named]:
-    where = (*path, "shape")
-    match step.shape:
-        case Circle(radius):
-            name = count("hole" if hole else "circle")
-            yield f"{name} radius", radius, True, (*where, "radius")
-        case Rect():
-            name = count("window" if hole else "rectangle")
-            yield from _fields(step.shape, name, where, ("width", "height"), is_length=True)
-        case Face(inner):
-            yield from _sketch_numbers(inner, (*where, "sketch"), count, hole)
-            return
-        case Loop():
-            name = count("cutout" if hole else "profile")
-            yield from _loop_numbers(step.shape, name, where)
-            return
-    yield from _places(step.places, name, (*path, "places"))
-
-
-def _loop_numbers(loop: Loop, name: str, path: tuple) -> Iterator[Named]:
-    yield from _point(loop.start, f"{name} point 1", (*path, "start"))
-    for index, edge in enumerate(loop.edges):
-        here = (*path, "edges", index)
-        match edge:
-            case Line(end):
-                yield from _point(end, f"{name} point {index + 2}", (*here, "end"))
-            case Arc(middle, end):
-                yield from _point(middle, f"{name} arc {index + 1}", (*here, "middle"))
-                yield from _point(end, f"{name} point {index + 2}", (*here, "end"))
+def _places_of(solid: Solid | Hole) -> bool:
+    """Whether a solid has numbers of its own that say where it is on its plane."""
+    if not isinstance(solid, Extrusion | Revolution):
+        return True
+    steps = [step for step in solid.sketch.steps if isinstance(step, SketchStep)]
+    return any(step.places != ORIGIN or isinstance(step.shape, Loop) for step in steps)

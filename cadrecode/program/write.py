@@ -6,11 +6,10 @@ where the whole part is placed, a last line turns and moves it.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 
-from cadrecode.program.edit import replaced
+from cadrecode.program.edit import number_at, replaced
 from cadrecode.program.language import (
     ORIGIN,
     Box,
@@ -42,16 +41,17 @@ from cadrecode.program.language import (
     Sphere,
 )
 from cadrecode.program.naming import named_numbers
+from cadrecode.program.outline_sizes import SAME
 
-FIRST_MARK = 700_000_001  # larger than any number of a program
-MARK = re.compile(r"\b7\d{8}\b")
+FIRST_MARK = 700_000_001.001  # larger than any number of a program, and half of none
+MARK = re.compile(r"\b7\d{8}\.001\b")
 DECIMALS = 6  # finer than any cloud, coarser than float noise
 
 
 def write(program: Program, *, names: bool = False) -> str:
     """The canonical text of a program. `parse(write(p))` builds the same solid; no line break at the end.
 
-    Args: names: sizes stand at the top, as variables with their names: `box_1_width=80`.
+    Args: names: sizes stand at the top, as variables with their names: `plate_thickness=8`.
     """
     if names:
         return _named(program)
@@ -67,15 +67,22 @@ def write(program: Program, *, names: bool = False) -> str:
 
 
 def _named(program: Program) -> str:
-    """Each size is written as a number that nothing else has, which its name then takes the place of."""
-    sizes = [(name, value, path) for name, value, is_length, path in named_numbers(program) if is_length]
-    taken = {}
-    for index, (name, value, path) in enumerate(sizes):
-        mark = FIRST_MARK + index
-        program, taken[str(mark)] = replaced(program, path, mark), (name.replace(" ", "_"), number(value))
-    text = MARK.sub(lambda match: taken[match[0]][0] if match[0] in taken else match[0], write(program))
+    """Each size is written as a number that nothing else has, which an expression of its name then replaces."""
+    sizes, expressions = {}, {}
+    marked = program
+    for size in named_numbers(program):
+        stored = [(path, factor, number_at(program, path)) for path, factor in size.moves]
+        if not size.is_length or any(abs(value - factor * size.value) > SAME for _, factor, value in stored):
+            continue  # a distance between numbers of the program, which none of them is
+        name = size.name.replace(" ", "_")
+        sizes[name] = number(size.value)
+        for path, factor, _ in stored:
+            mark = FIRST_MARK + len(expressions)
+            expressions[number(mark)] = f"{'-' if factor < 0 else ''}{name}{'/2' if abs(factor) == 0.5 else ''}"
+            marked = replaced(marked, path, mark)
+    text = MARK.sub(lambda match: expressions.get(match[0], match[0]), write(marked))
     first, *lines = text.split("\n")
-    return "\n".join([first, *(f"{name}={value}" for name, value in taken.values()), *lines])
+    return "\n".join([first, *(f"{name}={value}" for name, value in sizes.items()), *lines])
 
 
 def number(value: float) -> str:
@@ -186,7 +193,7 @@ def _solid(solid: Solid, planes: dict[Plane, str]) -> str:
 def _half(offset: float) -> str:
     """Half of a number of at most one decimal is written as such, so that a box's offset shows its depth: 15/2."""
     twice = 2 * offset
-    return f"{number(twice)}/2" if math.isclose(twice, round(twice, 1), abs_tol=10**-DECIMALS) else number(offset)
+    return f"{number(twice)}/2" if abs(twice - round(twice, 1)) <= 10**-DECIMALS else number(offset)
 
 
 def _sketch(sketch: Sketch, plane_name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import gradio as gr
 
 from cadrecode.part import Part
-from cadrecode.program.edit import Parameter, parameters
+from cadrecode.program.edit import Parameter
 from cadrecode.ui.reconstruct.state import Work
 
 MOST_SIZES, MOST_PLACES = 16, 32  # nobody reads more sliders; the program shows all numbers
@@ -16,7 +16,7 @@ MOST_SIZES, MOST_PLACES = 16, 32  # nobody reads more sliders; the program shows
 
 def named(part: Part | None) -> tuple[list[Parameter], list[Parameter]]:
     """Sizes and places of a part's program; empty for text outside of the language."""
-    numbers = [] if part is None or part.tree is None else parameters(part.tree)
+    numbers = [] if part is None else part.numbers
     sizes = [p for p in numbers if p.is_length]
     places = [p for p in numbers if not p.is_length]
     return sizes[:MOST_SIZES], places[:MOST_PLACES]
@@ -51,6 +51,7 @@ def slider(parameter: Parameter, label: str, unit: str) -> gr.Slider:
     if parameter.is_length:  # never through zero
         low, high = (max(low, step), high) if parameter.value > 0 else (low, min(high, -step))
     low, high = min(low, parameter.value), max(high, parameter.value)
+    unit = "°" if parameter.is_angle else unit
     return gr.Slider(
         round(low, 9), round(high, 9), round(parameter.value, 9), step=step, label=f"{label} ({unit})", interactive=True
     )

@@ -5,6 +5,7 @@ Messages of errors come from the room that raises them; `Words.said` translates 
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from cadrecode.config import TrainConfig
@@ -111,17 +112,13 @@ WORDS: dict[str, str] = {
     "dimensions.none": "This program has no dimensions to change.",
     "dimensions.more": "{n} more numbers can be changed in the program only.",
     "dimensions.reset": "Reset",
-    "dim.box": "box",
     "dim.cylinder": "cylinder",
-    "dim.extrusion": "extrusion",
     "dim.circle": "circle",
     "dim.hole": "hole",
     "dim.rectangle": "rectangle",
     "dim.window": "window",
     "dim.profile": "profile",
     "dim.cutout": "cutout",
-    "dim.point": "point",
-    "dim.arc": "arc",
     "dim.place": "place",
     "dim.plane": "plane",
     "dim.width": "width",
@@ -146,8 +143,19 @@ WORDS: dict[str, str] = {
     "dim.mirror": "mirror",
     "dim.pitch": "pitch",
     "dim.first": "first",
-    "dim.grid": "grid",
     "dim.spacing": "spacing",
+    "dim.plate": "plate",
+    "dim.disk": "disk",
+    "dim.block": "block",
+    "dim.body": "body",
+    "dim.boss": "boss",
+    "dim.wall": "wall",
+    "dim.slot": "slot",
+    "dim.pocket": "pocket",
+    "dim.step": "step",
+    "dim.hollow": "hollow",
+    "dim.island": "island",
+    "dim.envelope": "envelope",
     # reconstruct: program and files
     "program.title": "Program, in the file's units",
     "program.run": "Run program",
@@ -202,8 +210,9 @@ class Words:
         return self(f"family.{key}") if f"family.{key}" in WORDS else described
 
     def dimension(self, name: str) -> str:
-        """A named number of a program, word by word: "hole 2 radius"."""
-        return " ".join(self(f"dim.{word}") if f"dim.{word}" in WORDS else word for word in name.split())
+        """A named number of a program, word by word: "hole 2 diameter". Chinese words stand without spaces."""
+        text = " ".join(self(f"dim.{word}") if f"dim.{word}" in WORDS else word for word in name.split())
+        return re.sub(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])", "", text)
 
     def help(self, setting: str) -> str:
         """What a training setting means."""

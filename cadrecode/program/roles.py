@@ -1,0 +1,223 @@
+"""What the solids of a program are to a person: a plate, a boss, a hole, a pocket."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from cadrecode.program.language import (
+    Arc,
+    Box,
+    Circle,
+    Cylinder,
+    Extrusion,
+    Line,
+    Loop,
+    Mode,
+    Operation,
+    Plane,
+    Point2,
+    Program,
+    Rect,
+    Revolution,
+    Shape,
+    SketchStep,
+    Solid,
+    Sphere,
+)
+from cadrecode.program.planes import axes
+from cadrecode.program.section import corners
+
+THIN = 0.4  # of the smaller side of its outline: what is thinner is a plate
+TOUCHING = 1e-6  # of the body's size: levels nearer to each other than this are the same
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a solid is.
+
+    Args:
+        noun: "plate", "boss", "hole".
+        along: What its size along the plane's normal is called: "thickness", "height", "depth".
+        is_through: A cut that goes through all that it meets; its depth says nothing.
+    """
+
+    noun: str
+    along: str
+    is_through: bool = False
+
+
+def span_of(solid: Solid) -> tuple[float, float]:
+    """The lower and the upper end of a solid along its plane's normal, from its plane."""
+    match solid:
+        case Box():
+            return solid.offset - solid.depth / 2, solid.offset + solid.depth / 2
+        case Cylinder():
+            return solid.offset - solid.height / 2, solid.offset + solid.height / 2
+        case Extrusion(distance=distance):
+            if solid.both:
+                return -abs(distance), abs(distance)
+            return min(distance, 0.0), max(distance, 0.0)
+        case Sphere():
+            return solid.offset - solid.radius, solid.offset + solid.radius
+        case Revolution():
+            reach = float(np.abs(np.array(corners(solid.sketch)) - solid.start).max())
+            return -reach, reach
+
+
+def outline_of(solid: Solid) -> tuple[Point2, Point2]:
+    """The lowest and the highest corner of a solid on its plane."""
+    match solid:
+        case Box(center=(x, y)):
+            return (x - solid.width / 2, y - solid.height / 2), (x + solid.width / 2, y + solid.height / 2)
+        case Cylinder(center=(x, y)) | Sphere(center=(x, y)):
+            return (x - solid.radius, y - solid.radius), (x + solid.radius, y + solid.radius)
+    points = np.array(corners(solid.sketch), float)
+    if isinstance(solid, Revolution):
+        points = np.vstack((points, 2 * np.array(solid.start) - points))
+    return tuple(points.min(axis=0).tolist()), tuple(points.max(axis=0).tolist())
+
+
+def box_of(solid: Solid) -> np.ndarray:
+    """(2, 3): the lowest and the highest corner of a box around a solid, in space."""
+    (x1, y1), (x2, y2) = outline_of(solid)
+    local = np.array(list(itertools.product((x1, x2), (y1, y2), span_of(solid))))
+    points = local @ axes(solid.plane).T + solid.plane.origin
+    return np.array((points.min(axis=0), points.max(axis=0)))
+
+
+def axis_of(plane: Plane) -> int | None:
+    """The axis of space, 0 to 2, that a plane's normal lies along; None where it lies along none."""
+    normal = axes(plane)[:, 2]
+    axis = int(np.abs(normal).argmax())
+    return axis if abs(abs(normal[axis]) - 1) < TOUCHING else None
+
+
+def roles_of(program: Program) -> list[Role | None]:
+    """The role of each step's solid; None for a body of its own."""
+    roles: list[Role | None] = []
+    standing: list[Solid] = []
+    for step in program.steps:
+        if isinstance(step.solid, Program):
+            roles.append(None)
+            standing += step.solid.solids()[:1]
+        elif step.operation is Operation.UNION:
+            roles.append(_added(step.solid, standing[0] if standing else None))
+            standing.append(step.solid)
+        elif step.operation is Operation.CUT:
+            roles.append(_cut(step.solid, standing))
+        else:
+            roles.append(Role("envelope", "height"))
+    return roles
+
+
+def first_shape(solid: Solid) -> Shape | None:
+    """The shape that an extrusion or a revolution begins with."""
+    steps = solid.sketch.steps if isinstance(solid, Extrusion | Revolution) else ()
+    return next((step.shape for step in steps if isinstance(step, SketchStep)), None)
+
+
+def is_round(solid: Solid) -> bool:
+    """Whether a solid is a cylinder: the only shape that its sketch adds is a single circle."""
+    if isinstance(solid, Cylinder):
+        return True
+    if not isinstance(solid, Extrusion) or not isinstance(first_shape(solid), Circle):
+        return False
+    added = [s for s in solid.sketch.steps if isinstance(s, SketchStep) and s.mode is Mode.ADD]
+    return len(added) == 1
+
+
+def _added(solid: Solid, base: Solid | None) -> Role:
+    if isinstance(solid, Sphere | Revolution):
+        return Role("sphere" if isinstance(solid, Sphere) else "revolution", "angle")
+    (x1, y1), (x2, y2) = outline_of(solid)
+    low, high = span_of(solid)
+    thin = high - low <= THIN * min(x2 - x1, y2 - y1)
+    if base is not None:
+        is_wall = thin and axis_of(base.plane) != axis_of(solid.plane)
+        return Role("wall", "thickness") if is_wall else Role("boss", "height")
+    if is_round(solid):
+        return Role("disk", "thickness") if thin else Role("cylinder", "height")
+    if thin:
+        return Role("plate", "thickness")
+    if isinstance(first_shape(solid), Rect | None):
+        return Role("block", "height")
+    return Role("body", "height" if axis_of(solid.plane) == 2 else "depth")
+
+
+def _cut(solid: Solid, standing: list[Solid]) -> Role:
+    if isinstance(solid, Sphere | Revolution):
+        return Role("hollow", "angle")
+    through, open_side = _passes(solid, standing)
+    shape = first_shape(solid)
+    if is_round(solid) or isinstance(shape, Circle):
+        return Role("hole", "depth", through)
+    if isinstance(shape, Loop) and obround(shape) is not None:
+        return Role("slot", "depth", through)
+    if through:
+        return Role("cutout" if open_side or isinstance(shape, Loop) else "window", "depth", True)
+    return Role("step" if open_side else "pocket", "depth")
+
+
+def _passes(solid: Solid, standing: list[Solid]) -> tuple[bool, bool]:
+    """Whether a cut goes through all that stands in its way, and whether it is open to a side."""
+    axis = axis_of(solid.plane)
+    if axis is None:
+        return False, False
+    cut = box_of(solid)
+    across = [k for k in range(3) if k != axis]
+    boxes = [box_of(other) for other in standing]
+    met = [box for box in boxes if all(cut[0, k] < box[1, k] and box[0, k] < cut[1, k] for k in across)]
+    if not met:
+        return False, False
+    low, high = np.min([box[0] for box in met], axis=0), np.max([box[1] for box in met], axis=0)
+    slack = TOUCHING * float((high - low).max())
+    through = cut[0, axis] <= low[axis] + slack and cut[1, axis] >= high[axis] - slack
+    return through, any(cut[0, k] <= low[k] + slack or cut[1, k] >= high[k] - slack for k in across)
+
+
+@dataclass(frozen=True)
+class Obround:
+    """A slot's outline: two straight sides and two round ends.
+
+    Args:
+        center: Of the outline.
+        along: The direction of its sides, of length 1.
+        width: Between its sides.
+        length: From end to end.
+    """
+
+    center: Point2
+    along: Point2
+    width: float
+    length: float
+
+
+def obround(loop: Loop) -> Obround | None:
+    """A loop's sizes, where it is a slot with round ends."""
+    starts = [loop.start, *(edge.end for edge in loop.edges)]
+    edges = list(loop.edges)
+    if len(edges) == 3 and isinstance(edges[0], Arc):  # closed by a straight edge
+        edges.append(Line(loop.start))
+    if len(edges) != 4 or [type(e) for e in edges] not in ([Line, Arc] * 2, [Arc, Line] * 2):
+        return None
+    lines = [(start, edge.end) for start, edge in zip(starts, edges) if isinstance(edge, Line)]
+    (a, b), (c, d) = lines
+    straight = math.dist(a, b)
+    width = math.dist(b, c)
+    slack = 0.02 * width
+    parallel = math.dist((b[0] - a[0], b[1] - a[1]), (c[0] - d[0], c[1] - d[1])) <= slack
+    if not parallel or not straight > slack:
+        return None
+    along = ((b[0] - a[0]) / straight, (b[1] - a[1]) / straight)
+    center = ((a[0] + c[0]) / 2, (a[1] + c[1]) / 2)
+    if abs((c[0] - b[0]) * along[0] + (c[1] - b[1]) * along[1]) > slack:
+        return None
+    for middle in (edge.middle for edge in edges if isinstance(edge, Arc)):
+        reach = abs((middle[0] - center[0]) * along[0] + (middle[1] - center[1]) * along[1])
+        if abs(reach - (straight + width) / 2) > slack or width < slack:
+            return None
+    return Obround(center, along, width, straight + width)
