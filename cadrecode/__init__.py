@@ -3,7 +3,7 @@
     import cadrecode
     part = cadrecode.reconstruct("scan.ply", unit="mm")        # a file, or (N, 3) points
     part.program, part.deviation.mean, part.parameters           # the text, how near it is, its named numbers
-    part.with_parameters({"hole 1 radius": 4.0}).write("part.step")
+    part.with_parameters({"hole 1 diameter": 8.0}).write("part.step")
     solid = cadrecode.build(cadrecode.parse(part.program))       # a closed mesh, without CadQuery
     cadrecode.iou(solid, solid), cadrecode.write(cadrecode.parse(part.program))
     cadrecode.train("configs/quickstart.yaml"), cadrecode.evaluate("invent:general:10")

@@ -32,7 +32,7 @@ def reconstruct(
 
         part = cadrecode.reconstruct("scan.ply", unit="mm")
         part.program, part.deviation.mean, part.parameters
-        part.with_parameters({"hole 1 radius": 4.0}).write("part.step")
+        part.with_parameters({"hole 1 diameter": 8.0}).write("part.step")
 
     The model stays loaded for the next call.
 

@@ -36,10 +36,10 @@ def cloud():
 
 def test_numbers_are_read_and_set_by_name(cloud):
     part = Part.of_program(PLATE, cloud=cloud, unit="cm", name="plate")
-    assert part.parameters["hole 1 radius"] == 8
+    assert part.parameters["hole 1 diameter"] == 16
     assert part.deviation.mean < 1e-6
     wider = part.with_parameters({"hole 1 radius": 10.0})
-    assert wider.parameters["hole 1 radius"] == 10
+    assert wider.parameters["hole 1 diameter"] == 20
     assert wider.deviation.max == pytest.approx(2, abs=0.1)
     assert (wider.unit, wider.name, wider.cloud) == ("cm", "plate", cloud)
     assert build(wider.tree).volume() == pytest.approx((80 * 40 - np.pi * 100) * 8, rel=0.01)

@@ -14,8 +14,8 @@ def program(page) -> str:
 def test_a_slider_changes_the_part_and_reset_brings_it_back(opened):
     before = program(opened)
     assert "circle(4.5" in before
-    field = opened.get_by_label(re.compile("number input for hole 1 radius")).first
-    field.fill("6")
+    field = opened.get_by_label(re.compile("number input for hole 1 diameter")).first
+    field.fill("12")
     field.press("Enter")
     opened.wait_for_function("() => document.querySelector('#program .cm-content').innerText.includes('circle(6,')")
     opened.locator("#numbers").get_by_text("your program").wait_for()

@@ -32,20 +32,34 @@ def test_volume_scales_with_the_third_power():
         transform(program, 0)
 
 
+def values_of(program, **options):
+    return {parameter.name: parameter.value for parameter in parameters(program, **options)}
+
+
 def test_numbers_have_names_and_can_be_set():
     program = parse(TEXT)
-    values = {parameter.name: parameter.value for parameter in parameters(program)}
-    assert values["rectangle 1 width"] == 200
-    assert values["hole 1 radius"] == 12
-    assert values["hole 1 place 2 x"] == 50
-    wider = set_parameters(program, {"hole 1 radius": 20, "extrusion 1 depth": 40})
-    assert build(wider).volume() < 2 * build(program).volume()
-    assert {p.name: p.value for p in parameters(wider)} == values | {"hole 1 radius": 20, "extrusion 1 depth": 40}
+    values = values_of(program)
+    assert list(values)[:5] == [
+        "plate width", "plate length", "plate thickness", "hole 1 diameter", "hole 1 spacing",
+    ]  # fmt: skip
+    assert (values["plate width"], values["hole 1 diameter"], values["hole 1 spacing"]) == (200, 24, 100)
+    wider = set_parameters(program, {"hole 1 radius": 20, "plate thickness": 30, "hole 1 spacing": 90})
+    assert values_of(wider) == values | {"hole 1 diameter": 40, "plate thickness": 30, "hole 1 spacing": 90}
+    assert build(wider).volume() == pytest.approx(30 * (200 * 80 - 2 * np.pi * 400), rel=0.01)
 
 
 def test_impossible_numbers_are_refused_by_name():
     program = parse(TEXT)
     with pytest.raises(ProgramError, match="no number 'hole 9 radius'"):
         set_parameters(program, {"hole 9 radius": 1})
-    with pytest.raises(ProgramError, match="hole 1 radius is -1"):
-        set_parameters(program, {"hole 1 radius": -1})
+    with pytest.raises(ProgramError, match="hole 1 diameter is -1"):
+        set_parameters(program, {"hole 1 diameter": -1})
+
+
+def test_a_part_that_changes_its_proportions_keeps_its_names():
+    program = parse(TEXT)
+    thick = set_parameters(program, {"plate thickness": 150})
+    assert "block height" in values_of(thick)
+    assert values_of(thick, named_like=program)["plate thickness"] == 150
+    back = set_parameters(thick, {"plate thickness": 20}, named_like=program)
+    assert back == program

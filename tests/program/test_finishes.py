@@ -65,7 +65,7 @@ def test_it_is_what_opencascade_builds_and_reads_back_to_the_letter(body, sandbo
 def test_a_program_with_a_fillet_has_its_sliders():
     program = parse(HEAD + f"r={BOX}.edges('|Z').fillet(2).copyWorkplane(w1).pushPoints([(1,2)]).cboreHole(3,5,2)")
     values = {parameter.name: parameter.value for parameter in parameters(program)}
-    assert values["box 1 width"] == 20
+    assert values["block width"] == 20
     assert values["fillet radius"] == 2
     assert values["hole 1 diameter"] == 3
     assert values["hole 1 counterbore depth"] == 2

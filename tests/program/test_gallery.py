@@ -117,7 +117,7 @@ def test_what_would_compute_for_long_is_refused(line):
 def test_sizes_can_stand_at_the_top_with_their_names():
     program = parse(HEAD + f"r={PLATE}.edges('|Z').fillet(4).faces('>Z').workplane().hole(6)")
     text = write(program, names=True)
-    assert "box_1_width=60\n" in text
+    assert "plate_width=60\n" in text
     assert "fillet_radius=4\n" in text
     assert ".hole(hole_1_diameter)" in text
     assert parse(text) == program

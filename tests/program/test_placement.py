@@ -118,7 +118,7 @@ def test_placed_programs_are_scaled_moved_and_edited_like_others():
     moved = transform(program, 2, (1, 1, 1))
     low, high = bounds(build(program))
     np.testing.assert_allclose(bounds(build(moved)), (low * 2 + 1, high * 2 + 1))
-    wider = set_parameters(program, {"box 1 width": 60})
+    wider = set_parameters(program, {"block width": 60})
     assert wider.placement == program.placement
     assert build(wider).volume() == pytest.approx(2 * build(program).volume())
     assert [p.name for p in parameters(program)] == [p.name for p in parameters(Program(program.steps))]

@@ -80,11 +80,11 @@ def test_what_cannot_be_built_is_refused_in_words(body, words):
 def test_angles_have_names_and_do_not_scale():
     program = parse(HEAD + f"r={TAPERED_CIRCLE}.union(w0.sketch().push([(5,0)]).rect(2,4).finalize().revolve(90))")
     values = {parameter.name: parameter for parameter in parameters(program)}
-    assert values["extrusion 1 taper"].value == 20
-    assert values["revolution 1 angle"].value == 90
-    assert values["revolution 1 angle"].maximum <= 360
+    assert values["disk taper"].value == 20
+    assert values["revolution angle"].value == 90
+    assert values["revolution angle"].maximum <= 360
     assert build(transform(program, 0.1)).volume() == pytest.approx(build(program).volume() / 1000)
     half = set_parameters(
-        parse(HEAD + "r=w0.sketch().push([(5,0)]).circle(1).finalize().revolve(90)"), {"revolution 1 angle": 180}
+        parse(HEAD + "r=w0.sketch().push([(5,0)]).circle(1).finalize().revolve(90)"), {"revolution angle": 180}
     )
     assert build(half).volume() == pytest.approx(math.pi * 5 * math.pi, rel=0.01)  # by Pappus

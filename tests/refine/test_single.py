@@ -26,7 +26,7 @@ def test_a_disturbed_program_comes_back_within_a_tenth_of_a_millimetre(plate_clo
     true = plate_mesh[0]
     np.testing.assert_allclose([vertices.min(0), vertices.max(0)], [true.min(0), true.max(0)], atol=0.1)
     values = {p.name: p.value for p in parameters(parse(found.after.program))}
-    assert values["hole 1 radius"] == pytest.approx(8, abs=0.1)
+    assert values["hole 1 diameter"] == pytest.approx(16, abs=0.2)
     assert found.after.distance < 0.1 < 0.5 < found.before.distance
     assert found.after.deviation.mean < 0.05 < found.before.deviation.mean
     np.testing.assert_allclose(found.after.vertices.min(0), true.min(0), atol=0.1)

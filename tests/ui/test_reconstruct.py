@@ -232,8 +232,8 @@ def test_sliders_change_the_part_and_nothing_else(plate, services, typist):
     asked = list(typist.asked)
     base = after.shown
     sizes, places = dimensions.named(base)
-    assert [p.name for p in sizes] == ["box 1 width", "box 1 height", "box 1 depth"]
-    thick = dimensions.moved(after, base, {p.name: p.value for p in (*sizes, *places)} | {"box 1 depth": 16.0})
+    assert [p.name for p in sizes] == ["plate width", "plate length", "plate thickness"]
+    thick = dimensions.moved(after, base, {p.name: p.value for p in (*sizes, *places)} | {"plate thickness": 16.0})
     np.testing.assert_allclose(thick.shown.size, (80, 40, 16), rtol=1e-3)
     assert thick.shown.deviation.mean > base.deviation.mean
     assert typist.asked == asked

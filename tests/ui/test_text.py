@@ -68,5 +68,6 @@ def test_every_setting_is_explained_in_both_languages():
 
 
 def test_numbers_of_programs_are_named_in_chinese():
-    assert Words("zh").dimension("hole 2 radius") == "孔 2 半径"
-    assert Words("en").dimension("hole 2 radius") == "hole 2 radius"
+    assert Words("zh").dimension("hole 2 diameter") == "孔 2 直径"
+    assert Words("zh").dimension("plate thickness") == "板厚度"
+    assert Words("en").dimension("hole 2 diameter") == "hole 2 diameter"
