@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -76,7 +77,7 @@ class Turned:
 
     @property
     def numbers(self) -> int:
-        return EXTRUSION_NUMBERS + numbers_of(self.steps)
+        return EXTRUSION_NUMBERS + profile_numbers(self.steps)
 
     def solid(self) -> Revolution:
         origin = [0.0, 0.0, 0.0]
@@ -107,6 +108,17 @@ def numbers_of(steps: Sequence[SketchStep]) -> int:
         else:
             total += 1 if isinstance(step.shape, Circle) else 2
     return total
+
+
+def profile_numbers(steps: Sequence[SketchStep]) -> int:
+    """As `numbers_of`, for a half profile: a coordinate that repeats that of the corner before is no number more, so
+    that a stepped shaft costs as much as its cylinders."""
+    return numbers_of(steps) - sum(_repeated(step.shape) for step in steps if isinstance(step.shape, Loop))
+
+
+def _repeated(loop: Loop) -> int:
+    corners = [loop.start, *(edge.end for edge in loop.edges)]
+    return sum(a == b for one, other in itertools.pairwise(corners) for a, b in zip(one, other))
 
 
 def program_of(features: Sequence[Feature]) -> Program:

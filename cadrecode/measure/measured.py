@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cadrecode.measure.features import Feature, Turned, program_of
 from cadrecode.program.language import Program
 
 
@@ -20,3 +22,8 @@ class Measured:
     program: Program
     score: float
     source: str
+
+    @classmethod
+    def of(cls, features: Sequence[Feature], score: float) -> Measured:
+        is_turned = any(isinstance(feature, Turned) for feature in features)
+        return cls(program_of(features), score, "revolved" if is_turned else "sections")

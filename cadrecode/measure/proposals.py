@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from manifold3d import CrossSection, JoinType
 
-from cadrecode.measure.features import numbers_of, sketch_steps, with_holes
-from cadrecode.measure.grid import Grid
+from cadrecode.measure.features import Prism, Turned, numbers_of, sketch_steps, span_between, with_holes
+from cadrecode.measure.grid import Grid, along
 from cadrecode.measure.outlines import ON_LEVEL, Outline, on_levels, outline_of, signed_area
 from cadrecode.measure.walls import Walls
-from cadrecode.program.language import Sketch, SketchStep
+from cadrecode.program.language import Operation, Point2, Sketch, SketchStep
 from cadrecode.program.section import cross_section
 
 TOLERANCES = 0.06, 0.4  # CODE: close to the section, and short where a spline or a scan has many pieces
@@ -40,6 +40,43 @@ class Proposal:
     numbers: int
     mask: np.ndarray
     adds: bool
+
+    def feature(self, operation: Operation, span: tuple[int, int], grid: Grid) -> Prism:
+        """Args: span: The levels between which it is extruded, by their indices."""
+        low, high = span_between(operation, grid.levels[self.axis], *span)
+        return Prism(operation, self.axis, low, high, self.steps)
+
+    def cells(self, span: tuple[int, int], grid: Grid) -> np.ndarray:
+        """(nx, ny, nz) bool: those that it fills between two levels."""
+        cells = np.zeros(grid.shape, bool)
+        intervals = grid.interval[self.axis]
+        along(cells, self.axis)[(intervals >= span[0]) & (intervals < span[1])] = self.mask
+        return cells
+
+
+@dataclass(frozen=True)
+class TurnedProposal:
+    """A half profile to turn about a line along an axis.
+
+    Args:
+        center, steps: See `Turned`.
+        numbers: How many numbers it takes to write the steps.
+        own: (nx, ny, nz) bool: the cells of the grid that it fills.
+        adds: Whether it may be joined or intersected; otherwise it is cut.
+    """
+
+    axis: int
+    center: Point2
+    steps: tuple[SketchStep, ...]
+    numbers: int
+    own: np.ndarray = field(repr=False)
+    adds: bool
+
+    def feature(self, operation: Operation, span: tuple[int, int], grid: Grid) -> Turned:
+        return Turned(operation, self.axis, self.center, self.steps)
+
+    def cells(self, span: tuple[int, int], grid: Grid) -> np.ndarray:
+        return self.own
 
 
 class Reader:
@@ -104,6 +141,7 @@ class Part:
         sections: For each axis the cross-section between each two levels.
         proposals: What it might be made of.
         readers: For each axis.
+        turned: Profiles that may be turned.
     """
 
     grid: Grid
@@ -111,6 +149,7 @@ class Part:
     sections: Sequence[Sequence[CrossSection]]
     proposals: Sequence[Proposal]
     readers: Sequence[Reader]
+    turned: Sequence[TurnedProposal] = ()
 
 
 def region_of(steps: Sequence[SketchStep]) -> CrossSection:

@@ -1,20 +1,22 @@
 """The few features that fill a part: a beam search over all proposals and all spans between two levels.
 
 On a grid the gain of every sketch over every span is two matrix products an axis, so that nothing has to be ranked
-beforehand: with the volumes filled between two levels as columns, a sketch's mask adds up those it covers.
+beforehand: with the volumes filled between two levels as columns, a sketch's mask adds up those it covers. Profiles
+that are turned fill cells of their own.
 """
 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from cadrecode.measure.features import EXTRUSION_NUMBERS, Feature, Prism, span_between
-from cadrecode.measure.grid import Grid, along
-from cadrecode.measure.proposals import Part, Proposal
+from cadrecode.measure.features import EXTRUSION_NUMBERS, Feature
+from cadrecode.measure.grid import Grid
+from cadrecode.measure.proposals import Part, Proposal, TurnedProposal
 from cadrecode.program.language import Operation
 
 BEAM, MOVES = 3, 6  # states kept, and moves tried from each
@@ -26,29 +28,25 @@ PATIENCE = 1  # steps that may pass without a gain
 
 @dataclass(frozen=True)
 class Move:
-    """A sketch extruded from one level to another, and how it joins what stands.
+    """A sketch extruded from one level to another, or a turned profile, and how it joins what stands.
 
     Args:
-        span: The levels, by their indices.
+        span: The levels, by their indices; of a turned profile without meaning.
         score, iou: Of what stands afterwards.
     """
 
     score: float
     iou: float
-    proposal: Proposal
+    proposal: Proposal | TurnedProposal
     operation: Operation
     span: tuple[int, int]
 
     def feature(self, grid: Grid) -> Feature:
-        axis = self.proposal.axis
-        between = span_between(self.operation, grid.levels[axis], *self.span)
-        return Prism(self.operation, axis, *between, self.proposal.steps)
+        return self.proposal.feature(self.operation, self.span, grid)
 
     def fill(self, cells: np.ndarray | None, grid: Grid) -> np.ndarray:
         """The cells after the move; its own where none stand."""
-        axis, (first, last) = self.proposal.axis, self.span
-        own = np.zeros(grid.shape, bool)
-        along(own, axis)[(grid.interval[axis] >= first) & (grid.interval[axis] < last)] = self.proposal.mask
+        own = self.proposal.cells(self.span, grid)
         if cells is None:
             return own
         if self.operation is Operation.UNION:
@@ -79,27 +77,25 @@ class State:
         return State((*self.moves, move), move.fill(self.cells, grid), move.iou, numbers)
 
 
-class _Axis:
-    """The proposals of one axis as a matrix, and the part as columns."""
+class _Moves(ABC):
+    """Proposals of one kind as a matrix."""
 
-    def __init__(self, axis: int, proposals: Sequence[Proposal], part: np.ndarray, grid: Grid):
-        self.axis, self.grid, self.proposals = axis, grid, list(proposals)
-        self.masks = np.stack([p.mask.ravel() for p in proposals]).astype(np.float32) * grid.area_weights(axis)
-        count = len(grid.levels[axis])
-        self.low, self.high = np.triu_indices(count, 1)
-        self.filled = self.of(part)
-        self.empty = self.of(~part)
+    def __init__(self, proposals: Sequence[Proposal | TurnedProposal], part: np.ndarray):
+        self.proposals = list(proposals)
+        self.filled, self.empty = self.of(part), self.of(~part)
         self.numbers = np.array([p.numbers for p in proposals])[:, None] + EXTRUSION_NUMBERS
         self.adds = np.array([p.adds for p in proposals])
 
+    @abstractmethod
     def of(self, cells: np.ndarray) -> np.ndarray:
-        """(proposals, spans): the volume of the cells within each sketch over each span."""
-        by_level = self.masks @ self.grid.by_interval(cells, self.axis).T
-        up_to = np.concatenate((np.zeros((len(by_level), 1)), np.cumsum(by_level, axis=1, dtype=np.float64)), axis=1)
-        return up_to[:, self.high] - up_to[:, self.low]
+        """(proposals, spans): the volume of the cells within each proposal over each span."""
+
+    @abstractmethod
+    def span(self, column: int) -> tuple[int, int]:
+        """The levels of a column of `of`."""
 
     def moves(self, state: State | None, volumes: _Volumes, part: np.ndarray, price: float, most: int) -> list[Move]:
-        """The best few moves of this axis."""
+        """The best few moves of this kind."""
         if state is None:
             gains = {Operation.UNION: (self.filled / (volumes.part + self.empty), self.adds)}
         else:
@@ -121,11 +117,46 @@ class _Axis:
             score = np.where(allowed[:, None], iou - price * (before + self.numbers), -np.inf)
             for flat in np.argpartition(score.ravel(), -min(most, score.size))[-most:]:
                 row, span = divmod(int(flat), score.shape[1])
-                between = int(self.low[span]), int(self.high[span])
-                found.append(
-                    Move(float(score[row, span]), float(iou[row, span]), self.proposals[row], operation, between)
-                )
+                worth = float(score[row, span]), float(iou[row, span])
+                found.append(Move(*worth, self.proposals[row], operation, self.span(span)))
         return found
+
+
+class _Sketches(_Moves):
+    """The sketches across one axis, extruded over every span, and the part as columns."""
+
+    def __init__(self, axis: int, proposals: Sequence[Proposal], part: np.ndarray, grid: Grid):
+        self.axis, self.grid = axis, grid
+        self.masks = np.stack([p.mask.ravel() for p in proposals]).astype(np.float32) * grid.area_weights(axis)
+        self.low, self.high = np.triu_indices(len(grid.levels[axis]), 1)
+        super().__init__(proposals, part)
+
+    def of(self, cells: np.ndarray) -> np.ndarray:
+        by_level = self.masks @ self.grid.by_interval(cells, self.axis).T
+        up_to = np.concatenate((np.zeros((len(by_level), 1)), np.cumsum(by_level, axis=1, dtype=np.float64)), axis=1)
+        return up_to[:, self.high] - up_to[:, self.low]
+
+    def span(self, column: int) -> tuple[int, int]:
+        return int(self.low[column]), int(self.high[column])
+
+
+class _Profiles(_Moves):
+    """Turned profiles; each has one span."""
+
+    def __init__(self, proposals: Sequence[TurnedProposal], part: np.ndarray, grid: Grid):
+        volumes = np.einsum("i,j,k->ijk", *grid.widths).astype(np.float32)
+        self.masks = np.stack([(p.own * volumes).ravel() for p in proposals])
+        super().__init__(proposals, part)
+
+    def of(self, cells: np.ndarray) -> np.ndarray:
+        return (self.masks @ cells.ravel().astype(np.float32)).astype(np.float64)[:, None]
+
+    def span(self, column: int) -> tuple[int, int]:
+        return 0, 0
+
+
+def _alike(one: Move, other: Move) -> bool:
+    return one.proposal.axis == other.proposal.axis and type(one.proposal) is type(other.proposal)
 
 
 @dataclass(frozen=True)
@@ -147,11 +178,13 @@ class Search:
     def __init__(self, part: Part, price: float, deadline: float):
         self.cells, self.grid, self.price, self.deadline = part.cells, part.grid, price, deadline
         self.volume = self.grid.volume(part.cells)
-        self.axes = [
-            _Axis(axis, [p for p in part.proposals if p.axis == axis], part.cells, self.grid)
+        self.kinds: list[_Moves] = [
+            _Sketches(axis, [p for p in part.proposals if p.axis == axis], part.cells, self.grid)
             for axis in range(3)
             if any(p.axis == axis for p in part.proposals)
         ]
+        if part.turned:
+            self.kinds.append(_Profiles(part.turned, part.cells, self.grid))
 
     def best(self, beam: int = BEAM) -> list[State]:
         """States whose features fill the part, best first, at most `beam` of them."""
@@ -181,7 +214,7 @@ class Search:
         return best
 
     def _next(self, frontier: Sequence[State | None], beam: int) -> list[State]:
-        """The best states one move on from the frontier's. The first features are of different axes."""
+        """The best states one move on from the frontier's. The first features are of different axes or kinds."""
         moves = [(move, state) for state in frontier for move in self._moves(state, MOVES)]
         moves.sort(key=lambda pair: -pair[0].score)
         after: list[State] = []
@@ -189,7 +222,7 @@ class Search:
         for move, state in moves:
             if not np.isfinite(move.score) or len(after) == beam:
                 break
-            if state is None and any(move.proposal.axis == other.moves[0].proposal.axis for other in after):
+            if state is None and any(_alike(move, other.moves[0]) for other in after):
                 continue
             reached = self._begun(move) if state is None else state.after(move, self.grid)
             key = reached.cells.tobytes()
@@ -206,7 +239,7 @@ class Search:
         if state is not None:
             right, wrong = self.grid.volume(self.cells & state.cells), self.grid.volume(state.cells & ~self.cells)
             volumes = _Volumes(self.volume, right, wrong)
-        return [move for axis in self.axes for move in axis.moves(state, volumes, self.cells, self.price, most)]
+        return [move for kind in self.kinds for move in kind.moves(state, volumes, self.cells, self.price, most)]
 
     def _reconsidered(self, state: State) -> State:
         """Each move taken back in turn, and what pays most then done instead."""
