@@ -34,7 +34,7 @@ def read_object(path: Path) -> dict[str, Any]:
         raise DamagedFile("{name} cannot be read ({error}).", name=path.name, error=error) from error
     if len(content) > MOST_BYTES:
         raise DamagedFile("{name} is damaged: it is over {most} MB long.", name=path.name, most=MOST_BYTES >> 20)
-    value = _parsed(content)
+    value = parsed(content)
     if not isinstance(value, dict):
         raise DamagedFile("{name} is damaged: it holds no JSON object.", name=path.name)
     return value
@@ -45,7 +45,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     if not path.is_file():
         return
     for line in path.read_bytes().splitlines():
-        value = _parsed(line)
+        value = parsed(line)
         if isinstance(value, dict):
             yield value
 
@@ -70,7 +70,7 @@ def write_whole(path: Path, text: str) -> None:
             os.close(folder)
 
 
-def _parsed(content: bytes) -> Any:
+def parsed(content: bytes) -> Any:
     """The value of a JSON text; None for anything else."""
     try:
         return json.loads(content.decode("utf-8"))

@@ -31,6 +31,7 @@ SEAL = "complete.json"  # written last into a checkpoint: its files and their si
 ORIGIN = "origin.json"  # in a checkpoint: the base, the settings and the data that it was trained with
 RESUMABLE = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "adapter_model.safetensors")
 DIED = Message("The process ended without saying why. The log may show it; out of memory is the usual reason.")
+MOST_LETTERS = 80  # of a folder's name; file systems take 255 bytes
 TAIL_BYTES = 256 * 1024
 SAME_START_SECONDS = 10  # psutil counts from the boot time, which moves a little when the system's clock is set
 
@@ -397,7 +398,7 @@ class Follower(Run):
 
 def free_folder(runs_dir: Path, wanted: str) -> Path:
     """A path below `runs_dir` where nothing lies yet, named `wanted`; a number is added to a name that is taken."""
-    name = re.sub(r"[^\w.-]+", "-", wanted).strip("-.") or "run"
+    name = re.sub(r"[^\w.-]+", "-", wanted).strip("-.")[:MOST_LETTERS] or "run"
     folder, n = runs_dir / name, 2
     while folder.exists():
         folder, n = runs_dir / f"{name}-{n}", n + 1

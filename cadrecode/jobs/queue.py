@@ -74,7 +74,7 @@ def add(runs_dir: Path, kind: Kind, name: str, settings_for: Callable[[Path], Se
         status: Fields of the status besides the state.
     """
     runs_dir = runs_dir.resolve()
-    with _locked(runs_dir):
+    with locked(runs_dir):
         folder = free_folder(runs_dir / kind.place, name)
         folder.mkdir(parents=True)
     try:
@@ -82,7 +82,7 @@ def add(runs_dir: Path, kind: Kind, name: str, settings_for: Callable[[Path], Se
     except BaseException:
         shutil.rmtree(folder)
         raise
-    with _locked(runs_dir):
+    with locked(runs_dir):
         run = Run.create(folder, settings.to_yaml(), kind=kind)
         run.set_status(State.QUEUED, queued_at=time.time(), **status)
     watch(runs_dir)
@@ -126,7 +126,7 @@ def stop(run: Run) -> None:
 
     Several processes get no signal: the first process sees the flag and tells the others at the same step.
     """
-    with _locked(run.runs_dir):
+    with locked(run.runs_dir):
         if _left_queue(run):
             return
         run.request_stop()
@@ -137,7 +137,7 @@ def stop(run: Run) -> None:
 
 def kill(run: Run) -> None:
     """End a run and all of its processes at once. What it did since its last checkpoint is lost."""
-    with _locked(run.runs_dir):
+    with locked(run.runs_dir):
         if _left_queue(run):
             return
         doomed = _processes(run.status())
@@ -182,7 +182,7 @@ def resume(run: Run, checkpoint: str | Path | None = None, **status: Any) -> Run
     Raises: RunError: It is running, waiting or done, or its checkpoints are not complete; the message says why.
     """
     runs_dir = run.runs_dir
-    with _locked(runs_dir):
+    with locked(runs_dir):
         if not run.state.final or checkpoint is None:
             reason = why_not_resumable(run)
             if reason:
@@ -207,7 +207,7 @@ def resume(run: Run, checkpoint: str | Path | None = None, **status: Any) -> Run
 
 def delete(run: Run) -> None:
     """Remove a run and everything it made. Raises RunError: it is still running, or the folder holds no run."""
-    with _locked(run.runs_dir):
+    with locked(run.runs_dir):
         if not run.exists():
             raise RunError("{folder} holds no run; it is left alone.", folder=run.folder)
         if run.alive() and not run.state.final:  # a process that has written its final state takes a moment to end
@@ -237,7 +237,7 @@ def tick(runs_dir: str | Path, parallel: int = PARALLEL) -> list[Run]:
         if child.poll() is not None:
             _children.remove(child)
     started = []
-    with _locked(runs_dir):
+    with locked(runs_dir):
         busy, queued = _busy_and_waiting(runs_dir)
         for run in queued:
             if busy + len(started) >= parallel:
@@ -323,7 +323,7 @@ def _wait_until_gone(run: Run, pids: list[int], seconds: float = 10) -> None:
 
 
 @contextlib.contextmanager
-def _locked(runs_dir: Path) -> Iterator[None]:
+def locked(runs_dir: Path) -> Iterator[None]:
     """Hold the folder's lock: one process or thread at a time decides what runs."""
     runs_dir.mkdir(parents=True, exist_ok=True)
     with FileLock(runs_dir / ".lock"):  # released when the process dies, too

@@ -9,11 +9,11 @@ import pytest
 
 from cadrecode.adapters import find_adapter
 from cadrecode.config import TrainConfig
-from cadrecode.errors import ModelError, RunError
+from cadrecode.errors import CadrecodeError, ModelError, RunError
 from cadrecode.jobs import queue
 from cadrecode.runs import Kind, Run, State
 from cadrecode.ui import models
-from cadrecode.ui.adapters import actions, views
+from cadrecode.ui.adapters import actions, incoming, views
 from cadrecode.ui.words.text import Words
 
 EN = Words("en")
@@ -170,17 +170,17 @@ def test_what_was_packed_here_can_be_taken_in_again(services, adapter):
     (adapter / "adapter_model.safetensors").write_bytes(weights())
     (adapter / "adapter_config.json").write_text(json.dumps(LORA))
     (path,) = actions.pack_adapter("brackets", services)
-    assert actions.take_in(path, services) == "brackets-2"
+    assert incoming.take_in(path, services) == "brackets-2"
     assert (services.runs_dir / "brackets-2" / "adapter_model.safetensors").read_bytes() == weights()
     assert {card.name for card in views.cards(services, EN)} == {"brackets", "brackets-2"}
-    assert list((services.runs_dir / actions.INCOMING).iterdir()) == []
+    assert list((services.runs_dir / incoming.INCOMING).iterdir()) == []
 
 
 def test_a_folder_in_the_zip_and_what_systems_add_do_not_matter(services, tmp_path):
     path = archive(tmp_path)
     with zipfile.ZipFile(path, "a") as packed:
         packed.writestr("__MACOSX/given/._adapter_config.json", "x")
-    assert actions.take_in(path, services) == "given"
+    assert incoming.take_in(path, services) == "given"
     assert find_adapter(services.runs_dir, "given").r == 4
 
 
@@ -188,11 +188,11 @@ def test_a_folder_in_the_zip_and_what_systems_add_do_not_matter(services, tmp_pa
     ("files", "said"),
     [
         ({"pytorch_model.bin": pickle.dumps([1])}, "can run code"),
-        ({"evil.py": "print()"}, "holds evil.py"),
+        ({"evil.py": "print()"}, "evil.py, which is no file of an adapter"),
         ({"../../outside.json": "{}"}, "leads out of its folder"),
         ({"a\\b.json": "{}"}, "leads out of its folder"),
         ({"adapter_model.safetensors": None}, "no adapter_model.safetensors"),
-        ({"adapter_config.json": "no json"}, "not JSON"),
+        ({"adapter_config.json": "no json"}, "no JSON object"),
         ({"adapter_config.json": '{"peft_type": "IA3"}'}, "no LoRA adapter"),
         ({"adapter_model.safetensors": pickle.dumps({"w": 1})}, "damaged or cut short"),
         ({"adapter_model.safetensors": weights()[:-8]}, "cut short"),
@@ -202,8 +202,8 @@ def test_a_folder_in_the_zip_and_what_systems_add_do_not_matter(services, tmp_pa
 )
 def test_an_unsound_zip_is_refused_and_leaves_nothing(services, tmp_path, files, said):
     with pytest.raises(ModelError, match=said):
-        actions.take_in(archive(tmp_path, **files), services)
-    assert [p for p in services.runs_dir.iterdir() if p.name != actions.INCOMING] == []
+        incoming.take_in(archive(tmp_path, **files), services)
+    assert [p for p in services.runs_dir.iterdir() if p.name != incoming.INCOMING] == []
     assert not (tmp_path / "outside.json").exists()
 
 
@@ -214,13 +214,13 @@ def test_links_and_things_that_are_no_zip_are_refused(services, tmp_path):
     with zipfile.ZipFile(path, "a") as packed:
         packed.writestr(link, "/etc/passwd")
     with pytest.raises(ModelError, match="a link to another place"):
-        actions.take_in(path, services)
+        incoming.take_in(path, services)
     (tmp_path / "no.zip").write_bytes(b"no zip at all")
-    with pytest.raises(ModelError, match="not a zip file"):
-        actions.take_in(tmp_path / "no.zip", services)
+    with pytest.raises(CadrecodeError, match="not a zip file"):
+        incoming.take_in(tmp_path / "no.zip", services)
 
 
 def test_a_zip_that_would_fill_the_disk_is_refused(services, tmp_path, monkeypatch):
-    monkeypatch.setattr(actions, "MOST_BYTES", 300)
+    monkeypatch.setitem(incoming.MOST_BYTES, "adapter_model.safetensors", 50)
     with pytest.raises(ModelError, match="unpacks to"):
-        actions.take_in(archive(tmp_path), services)
+        incoming.take_in(archive(tmp_path), services)

@@ -10,7 +10,7 @@ import gradio as gr
 
 from cadrecode.adapters import find_adapter
 from cadrecode.ui import models
-from cadrecode.ui.adapters import actions, views
+from cadrecode.ui.adapters import actions, incoming, views
 from cadrecode.ui.draw import confirm, html
 from cadrecode.ui.draw.table import PICK
 from cadrecode.ui.events import error_text, hear
@@ -185,7 +185,7 @@ def _wire_files(shown: Shown, look: Callable, services: Services, words: Words) 
 
     def take_in(path: str):
         try:
-            name = actions.take_in(path, services)
+            name = incoming.take_in(path, services)
         except Exception as error:
             yield gr.skip(), html.bad(error_text(error, words))
             raise
