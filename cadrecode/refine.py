@@ -125,7 +125,7 @@ def _readable(text: str, name: str) -> Program:
     try:
         return parse(text)
     except ProgramError as error:
-        wanted = Message("a program of CAD-Recode's language, whose numbers the fit can move; see the README")
+        wanted = Message("a program of CAD-Recode's language, whose numbers the fit can move; see docs/data.md")
         raise ProgramError(
             "{name}: {why}", error.line, error.column, error.expected or wanted, name=name, why=error.message
         ) from error
@@ -248,23 +248,8 @@ def refine_all(
     rows, skipped = read_programs(programs)
     if limit is not None and limit < len(rows):
         rows = [rows[i] for i in sorted(np.random.default_rng(seed).permutation(len(rows))[:limit])]
-    done: dict[int, dict[str, Any]] = {}
-    waiting = rows
-    for shape in load_targets(targets, ids={row.id for row in rows}):
-        chosen, waiting = _split(waiting, shape.id)
-        if not chosen:  # a second file of the same name
-            skipped.append(skip(shape.id, None, Message("there is another target of that name")))
-            continue
-        prepared = _prepared(shape, points, noise, seed)
-        for row in chosen:
-            if isinstance(prepared, str):
-                skipped.append(skip(row.id, row.line, prepared))
-            else:
-                done[row.line] = _refine_row(row, *prepared, seconds, seed)
-            if on_progress:
-                on_progress(len(done), len(rows))
-    missing = Message("{source} has no target of that name", source=targets)
-    skipped += [skip(row.id, row.line, missing) for row in waiting]
+    done, left_out = _refined_rows(rows, targets, points, noise, seconds, seed, on_progress)
+    skipped += left_out
     if not done:
         reasons = [Message("{name}: {reason}", name=entry["id"], reason=entry["reason"]) for entry in skipped[:3]]
         raise DatasetError(
@@ -286,9 +271,34 @@ def refine_all(
     }
 
 
-def _split(rows: list[Row], id: str) -> tuple[list[Row], list[Row]]:
-    """The rows of a target, and the others."""
-    return [row for row in rows if row.id == id], [row for row in rows if row.id != id]
+def _refined_rows(
+    rows: list[Row],
+    targets: str | Path,
+    points: int,
+    noise: float,
+    seconds: float,
+    seed: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[dict[int, dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of the report by their line in the file, and the entries of what was skipped."""
+    done: dict[int, dict[str, Any]] = {}
+    skipped: list[dict[str, Any]] = []
+    waiting = rows
+    for shape in load_targets(targets, ids={row.id for row in rows}):
+        chosen, waiting = [r for r in waiting if r.id == shape.id], [r for r in waiting if r.id != shape.id]
+        if not chosen:  # a second file of the same name
+            skipped.append(skip(shape.id, None, Message("there is another target of that name")))
+            continue
+        prepared = _prepared(shape, points, noise, seed)
+        for row in chosen:
+            if isinstance(prepared, str):
+                skipped.append(skip(row.id, row.line, prepared))
+            else:
+                done[row.line] = _refine_row(row, *prepared, seconds, seed)
+            if on_progress:
+                on_progress(len(done), len(rows))
+    missing = Message("{source} has no target of that name", source=targets)
+    return done, skipped + [skip(row.id, row.line, missing) for row in waiting]
 
 
 def _prepared(shape: Shape | Skipped, points: int, noise: float, seed: int) -> tuple[Target, CloudRuler] | str:

@@ -46,6 +46,7 @@ class Objective:
         start: The program that the search begins with; its size decides how finely circles are drawn.
         deadline: On time.monotonic().
         fine: Draw circles as finely as in the end.
+        should_stop: Called between steps; True ends the search.
 
     Attributes:
         noise: Smaller gains do not count when a number moves; the larger of `clean` and `chance`.
@@ -56,9 +57,16 @@ class Objective:
         evaluations: How often a program was built and measured.
     """
 
-    def __init__(self, ruler: CloudRuler, start: Program, deadline: float, *, fine: bool = False):
-        self.should_stop: Callable[[], bool] | None = None
-        self.ruler, self.deadline = ruler, deadline
+    def __init__(
+        self,
+        ruler: CloudRuler,
+        start: Program,
+        deadline: float,
+        *,
+        fine: bool = False,
+        should_stop: Callable[[], bool] | None = None,
+    ):
+        self.ruler, self.deadline, self.should_stop = ruler, deadline, should_stop
         self.sagitta = sagitta_of(start) * (1.0 if fine else COARSER)
         self.clean = LEAST_GAIN * ruler.size
         self.chance = CHANCE * ruler.noise / len(ruler.points)

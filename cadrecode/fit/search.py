@@ -29,10 +29,7 @@ __all__ = ["FitResult", "fit", "ruler_for"]
 
 SEARCHES = (768, 512), (2048, 2048)  # points and surface samples while looking: fast first, then for what is small
 FINAL_POINTS, FINAL_SAMPLES = 4096, 2048  # when choosing between the given program and the results of the search
-FINAL_SHARE, FINAL_SHARE_NOISY = (
-    0.2,
-    0.35,
-)  # of the time, for the last steps: squares, noise, rounding
+FINAL_SHARE, FINAL_SHARE_NOISY = 0.2, 0.35  # of the time, for the last steps: squares, noise, rounding
 FIRST_SHARE_NOISY = 0.35  # of the time, on a noisy cloud, for the numbers of the given program
 TRIED_ALONE = 3  # changes of structure whose numbers are fitted: the best before any fitting
 ADDED = 1e-4  # of the cloud's size: gain needed for a feature that is added
@@ -99,45 +96,50 @@ def fit(
     started = time.monotonic()
     ruler = points if isinstance(points, CloudRuler) else ruler_for(points, normals, seed=seed)
     rng = np.random.default_rng(seed)
-    judge = Objective(ruler.coarse(FINAL_POINTS, FINAL_SAMPLES, seed), program, started + seconds, fine=True)
+
+    def objective(n_points: int, n_samples: int, share: float, fine: bool) -> Objective:
+        until = started + seconds * share
+        return Objective(ruler.coarse(n_points, n_samples, seed), program, until, fine=fine, should_stop=should_stop)
+
+    judge = objective(FINAL_POINTS, FINAL_SAMPLES, 1.0, True)
     given = judge.evaluate(program)
     if given is None:
         raise ProgramError(
             "The program has no solid, so there is nothing to fit.", expected=Message("a program that builds")
         )
-
-    search_until = started + seconds * (1 - (FINAL_SHARE_NOISY if judge.is_noisy else FINAL_SHARE))
-    judge.should_stop = should_stop
     programs, evaluations = [program], 0  # the given one, then the results of each search
     if judge.is_noisy:
-        until = started + seconds * FIRST_SHARE_NOISY
-        first = Objective(ruler.coarse(*SEARCHES[1], seed), program, until, fine=True)
-        first.should_stop = should_stop
+        first = objective(*SEARCHES[1], FIRST_SHARE_NOISY, True)
         programs, evaluations = [unbiased(program, program, first)[0]], first.evaluations
     for n_points, n_samples in SEARCHES:
-        if programs[1:] and (time.monotonic() >= search_until or len(ruler.points) <= SEARCHES[0][0]):
+        search = objective(n_points, n_samples, 1 - (FINAL_SHARE_NOISY if judge.is_noisy else FINAL_SHARE), False)
+        if programs[1:] and (search.out_of_time or len(ruler.points) <= SEARCHES[0][0]):
             break  # no time to look closer, or nothing more to see
-        search = Objective(ruler.coarse(n_points, n_samples, seed), program, search_until)
-        search.should_stop = should_stop
         moved, cost = fit_numbers(programs[-1], search, rng, steps=FINE_STEPS if programs[1:] else STEPS)
         programs += (moved, _restructured(moved, cost, search, rng)) if structure else (moved,)
         evaluations += search.evaluations
-
-    if judge.is_noisy:
-        best, noise = _through_noise(programs, program, judge)
-        best, cost = rounded_numbers(best, judge.cost(best), program, judge, frame, judge.cost(best) + judge.noise)
-    else:
-        polish = Objective(ruler.coarse(*SEARCHES[0], seed), program, started + seconds, fine=True)
-        polish.should_stop = should_stop
-        best, cost = tidied(*_nearest(programs, program, polish, judge), program, judge, frame)
-        evaluations += polish.evaluations
-    if structure:
-        boxed = _in_round_box(best, cost, program, judge, frame)
-        if boxed != best and (not judge.is_noisy or judge.explains_better(boxed, best, noise)):
-            best = boxed
+    polish = objective(*SEARCHES[0], 1.0, True)
+    best = _finished(programs, program, polish, judge, frame, structure)
     after = judge.evaluate(best).measured.distance
-    evaluations += judge.evaluations
+    evaluations += polish.evaluations + judge.evaluations
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
+
+
+def _finished(
+    programs: list[Program], given: Program, polish: Objective, judge: Objective, frame: Frame | None, structure: bool
+) -> Program:
+    """The best of the programs that the searches found, with round numbers and the box of the cloud."""
+    noise = 0.0
+    if judge.is_noisy:
+        best, noise = _through_noise(programs, given, judge)
+        best, cost = rounded_numbers(best, judge.cost(best), given, judge, frame, judge.cost(best) + judge.noise)
+    else:
+        best, cost = tidied(*_nearest(programs, given, polish, judge), given, judge, frame)
+    if structure:
+        boxed = _in_round_box(best, cost, given, judge, frame)
+        if boxed != best and (not judge.is_noisy or judge.explains_better(boxed, best, noise)):
+            return boxed
+    return best
 
 
 def _nearest(programs: list[Program], program: Program, polish: Objective, judge: Objective) -> tuple[Program, float]:

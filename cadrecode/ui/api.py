@@ -15,6 +15,7 @@ import numpy as np
 
 from cadrecode.config import UNITS, ReconstructConfig
 from cadrecode.errors import ProgramError
+from cadrecode.ui import models
 from cadrecode.ui.events import in_words
 from cadrecode.ui.reconstruct import actions as rebuilding
 from cadrecode.ui.reconstruct.files import write_files
@@ -22,12 +23,36 @@ from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
+WORDS = Words("en")
+
 
 def build(services: Services) -> None:
     """Add both to the page that is being built."""
-    words, usual = Words("en"), ReconstructConfig()
+    usual = ReconstructConfig()
     unit = gr.Dropdown(list(UNITS), value="mm", label="unit", visible=False)
+    scan = [
+        gr.File(label="file", visible=False),
+        unit,
+        gr.Number(usual.candidates, precision=0, minimum=1, maximum=32, label="candidates", visible=False),
+        gr.Number(usual.temperature, label="temperature", visible=False),
+        gr.Number(usual.seed, precision=0, label="seed", visible=False),
+        gr.Number(usual.seconds, minimum=0, maximum=60, label="fit_seconds", visible=False),
+        gr.Checkbox(usual.align, label="align", visible=False),
+        gr.Checkbox(usual.clean != "off", label="clean", visible=False),
+    ]
+    _offer(_reconstruct(services), scan, gr.JSON(label="report", visible=False))
+    program = [gr.Textbox(label="program", visible=False), unit]
+    _offer(_run_program(services), program, gr.JSON(label="result", visible=False))
 
+
+def _offer(handler: Callable[..., tuple], inputs: list, answer: gr.JSON) -> None:
+    gr.Button(visible=False).click(
+        in_words(handler, WORDS), inputs, [answer, gr.Files(label="files", visible=False)],
+        api_name=handler.__name__, api_description=handler.__doc__, concurrency_limit=4,
+    )  # fmt: skip
+
+
+def _reconstruct(services: Services) -> Callable[..., tuple]:
     def reconstruct(
         file: str,
         unit: str,
@@ -52,8 +77,6 @@ def build(services: Services) -> None:
         Returns:
             report: program, deviation, candidates, warnings; files: .py, .step, .stl, .3mf, .glb, .ply, reports.
         """
-        from cadrecode.ui import models
-
         base, adapter = models.in_use(services)
         values = {
             "unit": unit, "candidates": candidates, "temperature": temperature, "seed": seed, "seconds": fit_seconds,
@@ -64,9 +87,13 @@ def build(services: Services) -> None:
             rebuilding.open_cloud(file, services, unit), config, services, lambda stage, done, total: None,
             lambda: False, base=base, adapter=adapter,
         )  # fmt: skip
-        made = write_files(work, services, words)
+        made = write_files(work, services, WORDS)
         return json.loads(made.paths["report"].read_text(encoding="utf-8")), _listed(made.paths)
 
+    return reconstruct
+
+
+def _run_program(services: Services) -> Callable[..., tuple]:
     def run_program(program: str, unit: str) -> tuple[dict[str, Any], list[str]]:
         """Build a CadQuery program that leaves its solid in `r`: its size, whether it is valid, and its files.
 
@@ -81,35 +108,11 @@ def build(services: Services) -> None:
         except ProgramError as error:  # a result like another
             fault = {"error": error.message, "line": error.line, "column": error.column, "expected": error.expected}
             return {"ok": False, **fault}, []
-        made = write_files(work, services, words)
+        made = write_files(work, services, WORDS)
         size = np.round(work.shown.size, 6).tolist()
         return {"ok": True, "size": size, "unit": unit, "solid": made.validity, "note": made.note}, _listed(made.paths)
 
-    def offer(handler: Callable[..., tuple], inputs: list, outputs: list) -> None:
-        gr.Button(visible=False).click(
-            in_words(handler, words), inputs, outputs,
-            api_name=handler.__name__, api_description=handler.__doc__, concurrency_limit=4,
-        )  # fmt: skip
-
-    offer(
-        reconstruct,
-        [
-            gr.File(label="file", visible=False),
-            unit,
-            gr.Number(usual.candidates, precision=0, minimum=1, maximum=32, label="candidates", visible=False),
-            gr.Number(usual.temperature, label="temperature", visible=False),
-            gr.Number(usual.seed, precision=0, label="seed", visible=False),
-            gr.Number(usual.seconds, minimum=0, maximum=60, label="fit_seconds", visible=False),
-            gr.Checkbox(usual.align, label="align", visible=False),
-            gr.Checkbox(usual.clean != "off", label="clean", visible=False),
-        ],
-        [gr.JSON(label="report", visible=False), gr.Files(label="files", visible=False)],
-    )
-    offer(
-        run_program,
-        [gr.Textbox(label="program", visible=False), unit],
-        [gr.JSON(label="result", visible=False), gr.Files(label="files", visible=False)],
-    )
+    return run_program
 
 
 def _listed(paths: dict[str, Path]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -50,11 +51,6 @@ def summary(rows: Sequence[Row], words: Words) -> str:
 
 def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> None:
     """Lay the tab out and wire it."""
-    shape = (
-        words("batch.title"),
-        [words(f"batch.{key}") for key in COLUMNS],
-        [key in NUMBERS for key in COLUMNS],
-    )
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             uploads = gr.File(label=words("batch.drop"), file_count="multiple", height=140, elem_id="batch-files")
@@ -73,55 +69,62 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
             progress = gr.HTML(html.idle(), min_height=44, elem_id="batch-progress")
         with gr.Column(scale=3, min_width=340):
             empty = gr.HTML(html.empty(words("batch.empty")), elem_id="batch-empty")
-            table = empty_table(*shape, elem_id="batch-rows")
+            table = empty_table(*_table_shape(words), elem_id="batch-rows")
             result = gr.DownloadButton(words("batch.zip"), interactive=False, elem_id="batch-zip")
 
-    def name_model():
+    def name_model() -> str:
         base, adapter = models.in_use(services)
         model = models.base_words(base, words) + (f" + {adapter}" if adapter else "")
         return html.note(words("batch.model", model=model))
 
     for event in (page.load, tab.select):
         hear(event, name_model, None, model, words)
-
     hear(folder.upload, lambda files: files, folder, uploads, words)
 
-    def run(request: gr.Request, uploads: list[str] | None, *values: Any) -> Iterator:
-        visitor = f"batch {request.session_hash}"
-        busy = (gr.update(interactive=False), gr.update(interactive=True), gr.skip())
-        rested = (gr.update(interactive=True), gr.update(interactive=False))
-        base, adapter = models.in_use(services)
-        folder = services.folder_for("batch", visitor, uuid.uuid4().hex)
-        rows: list[Row] = []
-
-        def work(report: OnProgress):
-            for now in batching.rebuild_all(job, services, words, report, stop.is_set):
-                rows[:] = now
-                report("loading", 0, 1)
-            return batching.pack(rows, folder / "cadrecode-batch.zip")
-
-        with services.stoppable(visitor) as stop:
-            try:
-                config = ReconstructConfig.from_values(dict(zip(settings, values)), source=Message("form"))
-                job = batching.gather(uploads or [], folder, config, base, adapter)
-                for item in follow(work):
-                    shown = rows_html(*shape, cells(rows, config.unit, words), pickable=False)
-                    if isinstance(item, Result):
-                        file = gr.update(value=item.value and str(item.value), interactive=item.value is not None)
-                        yield shown, "", html.idle(summary(rows, words)), *rested, file
-                    else:
-                        yield shown, "", _progress(rows, item, len(job.scans), words), *busy
-            except Exception as error:
-                yield gr.skip(), gr.skip(), html.bad(error_text(error, words)), *rested, gr.skip()
-                raise
+    def run(request: gr.Request, uploads: list[str] | None, *values: Any) -> Iterator[tuple]:
+        yield from _run(services, words, f"batch {request.session_hash}", uploads or [], dict(zip(settings, values)))
 
     outputs = [table, empty, progress, go, cancel, result]
     hear(go.click, run, [uploads, *settings.values()], outputs, words, concurrency_limit=8)
 
-    def cancel_now(request: gr.Request):
+    def cancel_now(request: gr.Request) -> None:
         services.cancel(f"batch {request.session_hash}")
 
     hear(cancel.click, cancel_now, None, None, words)
+
+
+def _table_shape(words: Words) -> tuple[str, list[str], list[bool]]:
+    return words("batch.title"), [words(f"batch.{key}") for key in COLUMNS], [key in NUMBERS for key in COLUMNS]
+
+
+def _run(services: Services, words: Words, visitor: str, uploads: list[str], values: dict[str, Any]) -> Iterator[tuple]:
+    """Rebuild the uploads with the settings of the form, and show the rows as they change."""
+    busy = (gr.update(interactive=False), gr.update(interactive=True), gr.skip())
+    rested = (gr.update(interactive=True), gr.update(interactive=False))
+    base, adapter = models.in_use(services)
+    folder = services.folder_for("batch", visitor, uuid.uuid4().hex)
+    rows: list[Row] = []
+
+    def work(report: OnProgress) -> Path | None:
+        for now in batching.rebuild_all(job, services, words, report, stop.is_set):
+            rows[:] = now
+            report("loading", 0, 1)
+        return batching.pack(rows, folder / "cadrecode-batch.zip")
+
+    with services.stoppable(visitor) as stop:
+        try:
+            config = ReconstructConfig.from_values(values, source=Message("form"))
+            job = batching.gather(uploads, folder, config, base, adapter)
+            for item in follow(work):
+                shown = rows_html(*_table_shape(words), cells(rows, config.unit, words), pickable=False)
+                if isinstance(item, Result):
+                    file = gr.update(value=item.value and str(item.value), interactive=item.value is not None)
+                    yield shown, "", html.idle(summary(rows, words)), *rested, file
+                else:
+                    yield shown, "", _progress(rows, item, len(job.scans), words), *busy
+        except Exception as error:
+            yield gr.skip(), gr.skip(), html.bad(error_text(error, words)), *rested, gr.skip()
+            raise
 
 
 def _progress(rows: Sequence[Row], item: Progress, total: int, words: Words) -> str:
