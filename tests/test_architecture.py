@@ -1,12 +1,11 @@
 """The house of DESIGN, held by test: imports go down only, and each heavy library keeps to its homes."""
 
 import ast
+import functools
 import graphlib
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cadrecode"
@@ -46,6 +45,7 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@functools.cache
 def imports(path: Path) -> list[str]:
     """Every dotted name that a file imports, also inside of functions."""
     names: list[str] = []
@@ -63,22 +63,22 @@ def test_every_room_has_a_floor():
     assert rooms <= set(FLOOR_OF), f"rooms without a floor: {rooms - set(FLOOR_OF)}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_down_only(path):
-    here = room_of(path)
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] != "cadrecode" or len(parts) < 2 or parts[1] not in FLOOR_OF or here == "__init__":
-            continue
-        there = parts[1]
-        assert there == here or FLOOR_OF[there] < FLOOR_OF[here], f"{here} (floor {FLOOR_OF[here]}) imports {name}"
+def test_imports_go_down_only():
+    for path in MODULES:
+        here = room_of(path)
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] != "cadrecode" or len(parts) < 2 or parts[1] not in FLOOR_OF or here == "__init__":
+                continue
+            there = parts[1]
+            assert there == here or FLOOR_OF[there] < FLOOR_OF[here], f"{path} (floor {FLOOR_OF[here]}) imports {name}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_heavy_libraries_keep_to_their_homes(path):
-    for name in imports(path):
-        homes = HOMES.get(name.split(".")[0])
-        assert homes is None or room_of(path) in homes, f"{room_of(path)} imports {name}; its homes: {sorted(homes)}"
+def test_heavy_libraries_keep_to_their_homes():
+    for path in MODULES:
+        for name in imports(path):
+            homes = HOMES.get(name.split(".")[0])
+            assert homes is None or room_of(path) in homes, f"{path} imports {name}; its homes: {sorted(homes)}"
 
 
 def module_of(path: Path) -> str:

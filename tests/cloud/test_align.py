@@ -36,7 +36,7 @@ def askew(found, truth):
 
 
 @pytest.mark.parametrize(("noise", "within"), [(0, 0.05), (NOISE, 0.5)])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_turned_bracket_is_found_by_its_faces(noise, within, seed):
     points, _ = cloud_of(BRACKET, noise=noise, seed=seed)
     truth = Rotation.random(random_state=seed).as_matrix()
@@ -66,7 +66,7 @@ def test_of_24_ways_to_stand_upright_it_takes_the_nearest(degrees):
 
 
 @pytest.mark.parametrize("noise", [0, NOISE])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_axis_of_a_round_part_becomes_an_axis_by_the_smallest_turn(noise, seed):
     points, _ = cloud_of(SHAFT, noise=noise, seed=seed)
     truth = Rotation.random(random_state=seed).as_matrix()

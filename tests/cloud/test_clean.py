@@ -97,8 +97,8 @@ def test_a_small_piece_apart_goes_and_the_walls_of_a_hollow_stay():
 @pytest.mark.parametrize("noise", [0.0, 0.01])
 def test_a_clean_part_stays_whole(noise):
     lost = []
-    for seed in range(12):
-        family = SLABS[seed % len(SLABS)]
+    for seed in range(len(SLABS)):
+        family = SLABS[seed]
         vertices, faces = mesh_of(build(invent(np.random.default_rng([1, seed]), family)))
         points, _ = sample_surface(vertices, faces, 8192, seed)
         points = points + np.random.default_rng(seed).normal(size=points.shape) * noise * np.ptp(points, axis=0).max()

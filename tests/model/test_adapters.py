@@ -138,6 +138,7 @@ def test_a_name_in_use_is_replaced(tokenizer, base, trained, tmp_path):
     assert list(model.peft_config) == ["task"]
 
 
+@pytest.mark.usefixtures("proof_here")  # a fresh process: test_a_wrong_merge_is_caught
 def test_a_merge_answers_the_same_and_touches_nobody(tokenizer, base, trained, tmp_path):
     folder, batch, wanted = trained
     live, _ = load_model(base, device="cpu")

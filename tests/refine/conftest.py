@@ -24,7 +24,7 @@ def plate_mesh():
 
 @pytest.fixture(scope="session")
 def plate_cloud(plate_mesh):
-    return Cloud(sample_surface(*plate_mesh, 3000, 0)[0], None, "plate.xyz", "cloud")
+    return Cloud(sample_surface(*plate_mesh, 768, 0)[0], None, "plate.xyz", "cloud")
 
 
 @pytest.fixture(autouse=True)
