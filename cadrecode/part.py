@@ -15,7 +15,7 @@ from cadrecode.errors import CadrecodeError, ConfigError, Message, ProgramError
 from cadrecode.export import Exported, export_program, write_json
 from cadrecode.formats.mesh_write import write_3mf, write_stl
 from cadrecode.formats.ply_write import write_ply
-from cadrecode.program import Program, parse, write
+from cadrecode.program import Program, budget, parse, write
 from cadrecode.program.edit import Parameter, parameters, set_parameters
 from cadrecode.program.layout import laid_out
 from cadrecode.scoring import build_text, deviation_of, part_report
@@ -115,9 +115,11 @@ class Part:
             sandbox: Runs text outside of the language; None where that is not allowed.
         Raises: ProgramError: it makes no solid, and where the fault is.
         """
-        built = build_text(text, sandbox)
+        with budget.limited():
+            built = build_text(text, sandbox)
+            if not built.ok:
+                parse(text)  # the language's own reading of the fault has a place
         if not built.ok:
-            parse(text)  # the language's own reading of the fault has a place
             outcome = Message(str(built.outcome))
             if not built.detail:
                 raise ProgramError(outcome)
@@ -157,7 +159,8 @@ class Part:
         """
         if self.tree is None:
             raise ProgramError("The program is outside of the language, so its numbers have no names.")
-        text = laid_out(write(set_parameters(self.tree, values, named_like=self.named_like)))
+        with budget.limited():
+            text = laid_out(write(set_parameters(self.tree, values, named_like=self.named_like)))
         changed = self.of_program(
             text, cloud=self.cloud, frame=self.frame, name=self.name, unit=self.unit, about=self.about
         )

@@ -9,12 +9,19 @@ from cadrecode.errors import Message, ProgramError
 from cadrecode.program.language import Mode, Point2
 
 LARGEST = 1e9  # a number
-MOST_PLACES = 1_000  # of an array
+MOST_PLACES = 1_000  # of an array, along one side
+MOST_IN_GRID = 5_000
 
 
 def error_at(node: ast.AST, template: str, /, expected: str | None = None, **values: object) -> ProgramError:
     """An error with the line and the column, both from 1, at which a part of the text begins."""
     return ProgramError(template, node.lineno, node.col_offset + 1, expected, **values)
+
+
+def too_large(node: ast.AST, value: float) -> ProgramError:
+    """The error for a number beyond LARGEST. An int of many digits is neither printed nor made a float."""
+    shown = f"{value:.3g}" if isinstance(value, float) or abs(value) < 10**300 else Message("This number")
+    return error_at(node, "{value} is too large.", Message("a number below 1e9"), value=shown)
 
 
 class Values(Protocol):
@@ -82,6 +89,14 @@ class Arguments:
             raise error_at(node, "{argument} is no count.", Message("a whole number from 1"), argument=name)
         return int(value)
 
+    def counts(self, names: tuple[str, str], position: int) -> tuple[int, int]:
+        """Columns and rows."""
+        columns, rows = (self.count(name, position + index) for index, name in enumerate(names))
+        if columns * rows > MOST_IN_GRID:
+            most = Message("at most {most:,}", most=MOST_IN_GRID)
+            raise error_at(self.call, "The array has {count:,} places.", most, count=columns * rows)
+        return columns, rows
+
     def flag(self, name: str, position: int | None = None, default: bool = False) -> bool:
         node = self.node(name, position)
         if node is None:
@@ -137,7 +152,7 @@ def number_of(node: ast.expr, scope: Values) -> float:
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         value = node.value  # without a detour: of a written program all are
         if not abs(value) < LARGEST:
-            raise error_at(node, "{value:.3g} is too large.", Message("a number below 1e9"), value=float(value))
+            raise too_large(node, value)
     else:
         value = scope.value(node)
     return _number(node, value)

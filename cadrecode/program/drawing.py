@@ -74,7 +74,7 @@ def _polar(stack: Stack, arguments: Arguments) -> Stack:
 
 def _grid(stack: Stack, arguments: Arguments) -> Stack:
     dx, dy = (arguments.number(name, at) for at, name in enumerate(("xSpacing", "ySpacing")))
-    columns, rows = (arguments.count(name, at + 2) for at, name in enumerate(("xCount", "yCount")))
+    columns, rows = arguments.counts(("xCount", "yCount"), 2)
     centered = arguments.value("center", 4, True)
     along = (centered, centered) if isinstance(centered, bool) else centered
     if not (isinstance(along, list | tuple) and len(along) == 2):

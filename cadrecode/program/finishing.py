@@ -8,6 +8,7 @@ import numpy as np
 from manifold3d import Error, Manifold, Mesh64, OpType
 
 from cadrecode.errors import Message, ProgramError
+from cadrecode.program import budget
 from cadrecode.program.language import (
     NAMED_PLANES,
     Blend,
@@ -99,6 +100,7 @@ def _parallel(topology: Topology, distances: np.ndarray) -> Manifold:
         for vertex in triangle:
             facets_at[vertex].add(facet)
     for vertex, facets in enumerate(facets_at):
+        budget.check()
         chosen = sorted(facets)
         normals = topology.facet_normal[chosen]
         moved[vertex] += np.linalg.lstsq(normals, distances[chosen], rcond=1e-6)[0]
@@ -124,6 +126,7 @@ def _rounded_where_apart(
     ]
 
     def is_opened(facet: int) -> bool:
+        budget.check()
         triangle = np.flatnonzero(after.facet == facet)[0]
         normal, point = after.facet_normal[facet], after.points[after.triangles[triangle, 0]]
         near = 2 * OPENED * abs(thickness)

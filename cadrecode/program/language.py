@@ -145,6 +145,16 @@ def points_of(places: Places) -> tuple[Point2, ...]:
     return places
 
 
+def count_of(places: Places) -> int:
+    """How many places there are, without making them."""
+    match places:
+        case Ring():
+            return places.count
+        case Grid():
+            return places.columns * places.rows
+    return len(places)
+
+
 Shape = Circle | Rect | Loop | Face
 NOISE_DECIMALS = 9  # what sums of decimals are off by is beyond these
 ORIGIN: tuple[Point2, ...] = ((0, 0),)

@@ -10,13 +10,12 @@ SHORT = 60  # characters; a chain of two or three small steps stays on one line
 
 def laid_out(text: str) -> str:
     """A program of the model's language over several lines. Text that is no Python, or has comments, stays as it is."""
-    try:
-        statements = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError):
-        return text
     if "#" in text:
         return text
-    return "\n".join(_statement(one) for one in statements) + "\n"
+    try:
+        return "\n".join(map(_statement, ast.parse(text).body)) + "\n"
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # no Python, or nested too deeply for `ast`
+        return text
 
 
 def _statement(node: ast.stmt) -> str:

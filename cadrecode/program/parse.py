@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from cadrecode.errors import Message, ProgramError
-from cadrecode.program import bodies, drawing, sketching, workplanes
+from cadrecode.program import bodies, budget, drawing, sketching, workplanes
 from cadrecode.program.arguments import Arguments, error_at, tuple_of
 from cadrecode.program.language import NAMED_PLANES, Plane, Program
 from cadrecode.program.scope import Scope
@@ -54,11 +54,9 @@ def parse(text: str) -> Program:
     except (ValueError, RecursionError, MemoryError) as error:
         raise ProgramError("Not readable as Python: {error}.", 1, 1, error=str(error) or type(error).__name__) from None
     reader = _Reader()
-    try:
+    with budget.limited():
         reader.run(module.body)
-    except RecursionError:
-        raise ProgramError("The program is nested too deeply.", 1, 1) from None
-    return reader.result()
+        return reader.result()
 
 
 class _Reader:
@@ -172,6 +170,7 @@ def _chain(node: ast.expr, scope: Scope) -> Stack | Drawing:
         raise error_at(head, "Not in the language.", Message("a workplane, a sketch or a solid"))
     for call in reversed(calls):
         scope.tick(call)
+        budget.check()
         state = _apply(state, call, scope)
     return state
 

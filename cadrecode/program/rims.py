@@ -10,6 +10,7 @@ import numpy as np
 from manifold3d import Manifold, Mesh64, OpType, triangulate
 
 from cadrecode.errors import Message, ProgramError
+from cadrecode.program import budget
 from cadrecode.program.language import Blend, Edges
 from cadrecode.program.section import segments_of
 from cadrecode.program.topology import SHARP, Topology
@@ -53,6 +54,7 @@ def with_blend(
     """Args: segments: numbers of the topology's segments; edges that go on smoothly from them are blended with them."""
     chips, fills = [], []
     for chain, closed in _chains(topology, _with_tangent(topology, set(segments))):
+        budget.check()
         wedge = _wedge(topology, chain, closed, blend, size, sagitta)
         if wedge is not None:
             (chips if chain[0].turn > 0 else fills).append(wedge)

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from cadrecode.errors import Message
-from cadrecode.program.arguments import LARGEST, error_at
+from cadrecode.program.arguments import LARGEST, error_at, too_large
 
 MOST_VALUES = 20_000  # computed in one program; a long parametric script needs 2,000
 LONGEST_LIST = 1_000
+LARGEST_NESTED, DEEPEST_NESTED = 20_000, 20  # values of a list with those of the lists in it; lists within lists
+VALUES_PER_TICK = 8  # a list of so many values costs as much as one value that is computed
 _OPERATORS: dict[type, Callable] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -63,6 +65,7 @@ class Scope:
         self.modules: dict[str, str] = {}  # name in the text -> "cadquery" or "math"
         self.functions: dict[str, Any] = {}  # names taken from math by `from math import ...`
         self._chain, self._count = chain, 0
+        self._nested: dict[int, tuple[int, int, Any]] = {}  # id of a list -> its values in all, its depth, itself
 
     def tick(self, node: ast.AST) -> None:
         """Raises: ProgramError: the program computes too much."""
@@ -83,7 +86,7 @@ class Scope:
                 return self._named(node, name)
             case ast.Tuple(elements) | ast.List(elements):
                 values = [self.value(element) for element in elements]
-                return tuple(values) if isinstance(node, ast.Tuple) else values
+                return self.bounded(node, tuple(values) if isinstance(node, ast.Tuple) else values)
             case ast.UnaryOp(ast.USub() | ast.UAdd() | ast.Not(), operand):
                 value = self.value(operand)
                 if isinstance(node.op, ast.Not):
@@ -184,7 +187,7 @@ class Scope:
 
     def _call(self, node: ast.Call) -> Any:
         if isinstance(node.func, ast.Attribute) and node.func.attr == "Vector" and self._is_cadquery(node.func.value):
-            return tuple(self.value(argument) for argument in node.args)
+            return self.bounded(node, tuple(self.value(argument) for argument in node.args))
         function = self._function(node.func)
         if function is None:
             return self._chain(node, self)
@@ -223,11 +226,25 @@ class Scope:
         return self.bounded(node, value)
 
     def bounded(self, node: ast.expr, value: Any) -> Any:
-        if isinstance(value, complex) or (isinstance(value, int | float) and not abs(value) < LARGEST):
-            raise error_at(node, "{value} is too large.", Message("a number below 1e9"), value=_short(value))
+        if isinstance(value, int | float) and not abs(value) < LARGEST:
+            raise too_large(node, value)
         if isinstance(value, list | tuple | str) and len(value) > LONGEST_LIST:
             raise error_at(node, "The list is too long.", Message("at most {most:,} values", most=LONGEST_LIST))
+        if isinstance(value, list | tuple):
+            self._bound_nested(node, value)
         return value
+
+    def _bound_nested(self, node: ast.expr, values: list | tuple) -> None:
+        """Lists within lists count each time they stand there: comparing or printing a few that double never ends."""
+        self._count += len(values) // VALUES_PER_TICK
+        size, depth = len(values), 1
+        for value in values:
+            if isinstance(value, list | tuple):
+                inner_size, inner_depth, _ = self._nested.get(id(value), (len(value), 1, value))
+                size, depth = size + inner_size, max(depth, inner_depth + 1)
+        if size > LARGEST_NESTED or depth > DEEPEST_NESTED:
+            raise error_at(node, "The lists within the list are too long or too deep.", Message("a simple list"))
+        self._nested[id(values)] = (size, depth, values)
 
     def take_from_math(self, names: list[ast.alias]) -> bool:
         """`from math import pi, sin`; False where a name is not read."""
@@ -238,7 +255,3 @@ class Scope:
                     return False
                 self.functions[alias.asname or name if alias.name != "*" else name] = getattr(math, name)
         return True
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) or abs(value) < 1e300 else "This number"

@@ -139,7 +139,7 @@ def _ring(sketch: Drawing, arguments: Arguments) -> Drawing:
 
 def _grid(sketch: Drawing, arguments: Arguments) -> Drawing:
     steps = (arguments.number(name, at) for at, name in enumerate(("xs", "ys")))
-    counts = (arguments.count(name, at + 2) for at, name in enumerate(("nx", "ny")))
+    counts = arguments.counts(("nx", "ny"), 2)
     return replace(sketch, places=Grid(_center(sketch.places, arguments), *steps, *counts), corners=None)
 
 

@@ -10,6 +10,7 @@ from manifold3d import Manifold
 
 from cadrecode.errors import Message, ProgramError
 from cadrecode.geometry import corner_crosses, fold_into_triangle, places_on, three_cornered, weld
+from cadrecode.program import budget
 from cadrecode.program.finishing import finished
 from cadrecode.program.language import Operation, Program, Solid
 from cadrecode.program.planes import placing
@@ -17,6 +18,7 @@ from cadrecode.program.section import SAGITTA
 from cadrecode.program.shapes import build_solid, half_side
 
 LEAST_VOLUME = 1e-9  # of the cube on the longest side; less is nothing
+LAZY_STEPS = 64  # Manifold computes a boolean when its result is asked for: at the latest after so many of them
 
 
 def build(program: Program, sagitta: float | None = None, solids: dict[Solid, Manifold] | None = None) -> Manifold:
@@ -25,11 +27,11 @@ def build(program: Program, sagitta: float | None = None, solids: dict[Solid, Ma
     Args:
         sagitta: how far a side may cut into its circle; by the program's own size when None.
         solids: those built so far, kept from call to call where many programs of one sagitta share most of theirs.
-    Raises: ProgramError: a sketch without area, a result (of the program or of a body within it) without volume.
+    Raises: ProgramError: a sketch without area, a result (of the program or of a body within it) without volume, or
+        more than the budget allows.
     """
-    if sagitta is None:
-        sagitta = sagitta_of(program)
-    return _build(program, sagitta, solids)
+    with budget.limited():
+        return _Builder(sagitta_of(program) if sagitta is None else sagitta, solids).body(program)
 
 
 def sagitta_of(program: Program) -> float:
@@ -37,33 +39,57 @@ def sagitta_of(program: Program) -> float:
     return SAGITTA * max(map(half_side, program.solids()))
 
 
-def _build(program: Program, sagitta: float, solids: dict[Solid, Manifold] | None) -> Manifold:
-    body: Manifold | None = None
-    for step in program.steps:
-        if isinstance(step.solid, Program):
-            solid = _build(step.solid, sagitta, solids)
-        elif solids is None:
-            solid = build_solid(step.solid, sagitta)
-        else:
-            if step.solid not in solids:
-                solids[step.solid] = build_solid(step.solid, sagitta)
-            solid = solids[step.solid]
-        if body is None:
-            body = solid
-        elif step.operation is Operation.UNION:
-            body = body + solid
-        elif step.operation is Operation.CUT:
-            body = body - solid
-        else:
-            body = body ^ solid
-    for finish in program.finishes:
-        body = finished(body, finish, sagitta)
-    if program.placement is not None:
-        body = body.transform(placing(program.placement))
-    low, high = bounds(body)
-    if body.is_empty() or body.volume() <= LEAST_VOLUME * float((high - low).max()) ** 3:
-        raise ProgramError("Nothing is left: the program's solid is empty.", expected=Message("some volume"))
-    return body
+class _Builder:
+    """Builds the bodies of one program, each of them once however often it is used.
+
+    Args: solids: as in `build`.
+    """
+
+    def __init__(self, sagitta: float, solids: dict[Solid, Manifold] | None):
+        self.sagitta, self.solids = sagitta, solids
+        self.bodies: dict[int, Manifold] = {}  # by the id of their programs, which the tree keeps alive
+        self.triangles = 0
+
+    def body(self, program: Program) -> Manifold:
+        if id(program) not in self.bodies:
+            self.bodies[id(program)] = self._joined(program)
+        return self.bodies[id(program)]
+
+    def _solid(self, solid: Solid) -> Manifold:
+        if self.solids is not None and solid in self.solids:
+            return self.solids[solid]
+        built = build_solid(solid, self.sagitta)
+        self.triangles += built.num_tri()
+        budget.check_triangles(self.triangles)
+        if self.solids is not None:
+            self.solids[solid] = built
+        return built
+
+    def _joined(self, program: Program) -> Manifold:
+        body: Manifold | None = None
+        for index, step in enumerate(program.steps):
+            solid = self.body(step.solid) if isinstance(step.solid, Program) else self._solid(step.solid)
+            if body is None:
+                body = solid
+            elif step.operation is Operation.UNION:
+                body = body + solid
+            elif step.operation is Operation.CUT:
+                body = body - solid
+            else:
+                body = body ^ solid
+            if index % LAZY_STEPS == LAZY_STEPS - 1:
+                budget.check_triangles(body.num_tri())
+                budget.check()
+        for finish in program.finishes:
+            body = finished(body, finish, self.sagitta)
+            budget.check_triangles(body.num_tri())
+            budget.check()
+        if program.placement is not None:
+            body = body.transform(placing(program.placement))
+        low, high = bounds(body)
+        if body.is_empty() or body.volume() <= LEAST_VOLUME * float((high - low).max()) ** 3:
+            raise ProgramError("Nothing is left: the program's solid is empty.", expected=Message("some volume"))
+        return body
 
 
 # --- what a solid can tell

@@ -8,6 +8,7 @@ import numpy as np
 from manifold3d import CrossSection, FillRule, JoinType, Manifold, Mesh64, OpType, triangulate
 
 from cadrecode.errors import Message, ProgramError
+from cadrecode.program import budget
 from cadrecode.program.section import segments_of
 
 LAYERS = 24  # of a tapered body whose edges vanish on the way up
@@ -24,7 +25,12 @@ def tapered(area: CrossSection, height: float, degrees: float, sagitta: float) -
     outlines = area.to_polygons()
     if any(_enclosed(outline) < 0 for outline in outlines):
         raise ProgramError("A sketch with a hole is tapered.", expected=Message("a sketch without holes"))
-    bodies = [_frustum(outline, height, inset, sagitta) for outline in outlines]
+    bodies, triangles = [], 0
+    for outline in outlines:
+        bodies.append(_frustum(outline, height, inset, sagitta))
+        triangles += bodies[-1].num_tri()
+        budget.check_triangles(triangles)
+        budget.check()
     return bodies[0] if len(bodies) == 1 else Manifold.batch_boolean(bodies, OpType.Add)
 
 
@@ -82,9 +88,11 @@ def _layered(area: CrossSection, height: float, inset: float, sagitta: float) ->
     slabs = []
     for layer in range(LAYERS):
         at = (layer + 0.5) / LAYERS
+        budget.check()
         outline = area.offset(-inset * at, JoinType.Round, circular_segments=segments_of(abs(inset), sagitta))
         if not outline.is_empty():
             slabs.append(Manifold.extrude(outline, step).translate((0, 0, layer * step)))
+            budget.check_triangles(LAYERS * slabs[-1].num_tri())
     return Manifold.batch_boolean(slabs, OpType.Add)
 
 

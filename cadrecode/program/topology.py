@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from manifold3d import Manifold
 
+from cadrecode.program import budget
 from cadrecode.program.selectors import Item, selected
 
 FLAT = 5e-3  # radians between triangles of one facet; a circle of 128 sides turns by 0.05 at each
@@ -100,8 +101,7 @@ class Topology:
         moments = np.stack([np.bincount(facets, self._areas * self._middles[:, axis], count) for axis in range(3)], 1)
         centers = moments / np.maximum(area, 1e-300)[:, None]
         items = []
-        for face in range(count):
-            facet = int(np.flatnonzero(self.face_of_facet == face)[0])
+        for face, facet in enumerate(np.unique(self.face_of_facet, return_index=True)[1].tolist()):
             if self.curved[facet]:
                 items.append(Item(tuple(centers[face].tolist()), None, "CYLINDER", True))
             else:
@@ -117,6 +117,7 @@ class Topology:
             pairs.setdefault(pair, []).append(segment)
         edges = []
         for pair, segments in pairs.items():
+            budget.check()
             start, end = self.segments.start[segments], self.segments.end[segments]
             names = {vertex: index for index, vertex in enumerate(dict.fromkeys((*start.tolist(), *end.tolist())))}
             at = _components(len(names), *(np.array([names[v] for v in ends.tolist()]) for ends in (start, end)))

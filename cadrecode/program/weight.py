@@ -9,7 +9,18 @@ from functools import lru_cache
 
 from cadrecode.errors import Message
 from cadrecode.program.arguments import error_at
-from cadrecode.program.language import Corners, Extrusion, Face, Hole, Loop, Program, Revolution, Sketch, points_of
+from cadrecode.program.language import (
+    Corners,
+    Extrusion,
+    Face,
+    Hole,
+    Loop,
+    Mirror,
+    Program,
+    Revolution,
+    Sketch,
+    count_of,
+)
 
 HEAVIEST = 5_000  # edges, places, solids and finishes of a program; of 5,664 real ones none has more than 500
 FINISH_WEIGHT = 50  # pieces: rounded edges and shells take that much longer to build than an edge
@@ -48,8 +59,6 @@ class _Same:
 def _weight(program: _Same) -> tuple[int, int]:
     """Pieces, and how deep bodies are nested."""
     total, depth = 0, 0
-    for finish in program.held.finishes:
-        total += len(points_of(finish.places)) if isinstance(finish, Hole) else FINISH_WEIGHT
     for step in program.held.steps:
         if isinstance(step.solid, Program):
             inner, below = _weight(_Same(step.solid))
@@ -58,6 +67,14 @@ def _weight(program: _Same) -> tuple[int, int]:
             total += 1 + sketch_weight(step.solid.sketch)
         else:
             total += 1
+    for finish in program.held.finishes:
+        match finish:
+            case Hole():
+                total += count_of(finish.places)
+            case Mirror():
+                total = total * (2 if finish.union else 1) + 1
+            case _:
+                total += FINISH_WEIGHT
     return total, depth
 
 
@@ -83,7 +100,7 @@ def _weight_of_steps(steps: Iterable) -> int:
                 edges = _sketch_weight(_Same(inner))
             case _:
                 edges = 1
-        total += edges * len(points_of(step.places))
+        total += edges * count_of(step.places)
     return total
 
 

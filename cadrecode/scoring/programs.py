@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +36,7 @@ def read_programs(path: str | Path) -> tuple[list[Row], list[dict[str, Any]]]:
                     continue
                 row = _row(line, number)
                 (rows if isinstance(row, Row) else skipped).append(row)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise DatasetError("{path} cannot be read as JSON lines: {error}.", path=path, error=error) from error
     if not rows:
         sentences = [Message("{path} holds no programs.", path=path)]
@@ -52,6 +53,8 @@ def _row(line: str, number: int) -> Row | dict[str, Any]:
         row = json.loads(line)
     except json.JSONDecodeError as error:
         return skip(None, number, Message("not JSON: {error}, column {column}", error=error.msg, column=error.colno))
+    except (RecursionError, ValueError) as error:  # nested too deeply; a number of 5,000 digits
+        return skip(None, number, Message("not JSON: {error}, column {column}", error=str(error), column=1))
     id = str(row["id"]) if isinstance(row, dict) and isinstance(row.get("id"), str | int) else None
     if id is None or not isinstance(row.get("code"), str):
         return skip(id, number, Message("a row needs an `id` and a text as `code`"))

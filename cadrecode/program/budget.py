@@ -1,0 +1,58 @@
+"""What a program may cost where the app itself reads and builds it: processor time, triangles, and depth.
+
+A short text can ask for a lot. What can be counted in the text is refused by weight.py; this bounds the rest. Whoever
+answers a request opens `limited` around all that the request makes it compute; what is called inside shares that
+budget.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from cadrecode.errors import Message, ProgramError
+
+SECONDS = 5.0  # of the thread's processor time; of 5,664 real programs none takes 0.3
+MOST_TRIANGLES = 400_000  # of all solids together, and of what they are joined to
+
+_until: ContextVar[float | None] = ContextVar("until", default=None)
+
+
+@contextmanager
+def limited(seconds: float = SECONDS) -> Iterator[None]:
+    """Bound what is read and built inside. An outer budget stays in force.
+
+    Raises: ProgramError: the time is up, or the numbers or the depth are beyond what can be computed.
+    """
+    outer = _until.get()
+    until = time.thread_time() + seconds
+    token = _until.set(until if outer is None else min(outer, until))
+    try:
+        yield
+    except RecursionError:
+        raise ProgramError("The program is nested too deeply.", 1, 1) from None
+    except MemoryError:
+        raise ProgramError("The program needs more memory than there is.", 1, 1) from None
+    except (ArithmeticError, ValueError) as error:
+        raise ProgramError("The program cannot be computed: {error}.", 1, 1, error=str(error)) from error
+    finally:
+        _until.reset(token)
+
+
+def check() -> None:
+    """Raises: ProgramError: the time of the budget that is open here is up."""
+    until = _until.get()
+    if until is not None and time.thread_time() > until:
+        raise ProgramError("The program takes too long to build.", expected=Message("fewer or simpler pieces"))
+
+
+def check_triangles(count: int) -> None:
+    """Raises: ProgramError: solids of so many triangles are not built."""
+    if count > MOST_TRIANGLES:
+        raise ProgramError(
+            "The program's surface has {count:,} triangles.",
+            expected=Message("at most {most:,}", most=MOST_TRIANGLES),
+            count=count,
+        )
