@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from cadrecode.errors import Message, ProgramError
 
 SECONDS = 5.0  # of the thread's processor time; of 5,664 real programs none takes 0.3
-MOST_TRIANGLES = 400_000  # of all solids together, and of what they are joined to
+MOST_TRIANGLES = 250_000  # of all solids together, and of what they are joined to
 
 _until: ContextVar[float | None] = ContextVar("until", default=None)
 
