@@ -26,14 +26,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from cadrecode.config import PretrainConfig
 from cadrecode.data.chunks import EVALUATION_PARTS, Prepare, RawBatch, make_chunk, make_tokenizer, read_tokenizer
-from cadrecode.data.stream import (
-    BATCHES_PER_CHUNK,
-    ChunkStream,
-    InventedPairs,
-    held_out_pairs,
-    oldest_needed,
-    revisit,
-)
+from cadrecode.data.stream import BATCHES_PER_CHUNK, ChunkStream, InventedPairs, held_out_pairs, oldest_needed, revisit
 from cadrecode.errors import Message, ProgramError, RunError
 from cadrecode.model.decode import generate
 from cadrecode.model.devices import pick_device

@@ -48,10 +48,7 @@ TOO_FAR = 0.75  # of the cloud's longest side: the fit cannot start from a box t
 SUSPECT = 0.25  # of it: off by that much, while in the other frame the program would be in place
 
 RAW, CODE = "raw", "code"
-_FRAME_WORDS = {
-    RAW: Message("the file's units"),
-    CODE: Message("the model's units (centred, longest side 200)"),
-}
+_FRAME_WORDS = {RAW: Message("the file's units"), CODE: Message("the model's units (centred, longest side 200)")}
 
 
 @dataclass(frozen=True)

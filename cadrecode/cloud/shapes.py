@@ -18,11 +18,7 @@ from cadrecode.errors import PointCloudError
 from cadrecode.program.solid import mesh_of
 
 SAGITTA_MM = 7e-4  # how far a facet may cut into its circle; on a ring, two circles add up
-_AXES = {
-    "x": (0, 90, 0),
-    "y": (-90, 0, 0),
-    "z": (0, 0, 0),
-}  # degrees that turn z onto an axis
+_AXES = {"x": (0, 90, 0), "y": (-90, 0, 0), "z": (0, 0, 0)}  # degrees that turn z onto an axis
 
 Point = tuple[float, float, float]
 
@@ -93,10 +89,7 @@ _RECIPES: dict[str, tuple[str, Callable[[], Manifold]]] = {
     "cylinder": ("a cylinder of radius 15 and height 40", lambda: cylinder(15, 40)),
     "cone": ("a cone of radius 20 and height 40", lambda: Manifold.cylinder(40, 20, 0, _segments(20), True)),
     "torus": ("a ring of radius 20, 8 thick in radius", lambda: _ring(20, 8)),
-    "tube": (
-        "a tube of radius 16 outside, 11 inside, length 50",
-        lambda: cylinder(16, 50) - cylinder(11, 60),
-    ),
+    "tube": ("a tube of radius 16 outside, 11 inside, length 50", lambda: cylinder(16, 50) - cylinder(11, 60)),
     "l_bracket": ("an angle bracket of 40 x 30 x 40, walls of 5, a hole in each", _l_bracket),
     "plate_with_holes": (
         "a plate of 80 x 50 x 6 with four holes of radius 4 and one of 10",
@@ -108,10 +101,7 @@ _RECIPES: dict[str, tuple[str, Callable[[], Manifold]]] = {
         "a hexagon of 17 across flats and 8 high with a hole of radius 5",
         lambda: hexagonal_prism(17, 8) - cylinder(5, 20),
     ),
-    "u_channel": (
-        "a channel of 70 x 40 x 30, walls of 4",
-        lambda: box((70, 40, 30)) - box((80, 32, 30), (0, 0, 4)),
-    ),
+    "u_channel": ("a channel of 70 x 40 x 30, walls of 4", lambda: box((70, 40, 30)) - box((80, 32, 30), (0, 0, 4))),
 }
 
 SHAPES: dict[str, str] = {name: description for name, (description, _) in _RECIPES.items()}

@@ -157,9 +157,7 @@ def make_pair(
             scanned = frame.to_code(np.stack((raw.min(0), raw.max(0))))
             if np.abs(corners - scanned).max() > BOX_SLACK * CODE_SIDE:
                 raise ProgramError(
-                    "its box and that of {name} differ by more than {slack:.0%}",
-                    name=cloud.name,
-                    slack=BOX_SLACK,
+                    "its box and that of {name} differ by more than {slack:.0%}", name=cloud.name, slack=BOX_SLACK
                 )
             program = to_code_frame(program, frame, height_steps)
         points = raw[rng.choice(len(raw), POOL_POINTS, replace=len(raw) < POOL_POINTS)]

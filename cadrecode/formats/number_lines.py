@@ -70,12 +70,7 @@ def parse_lines(
 
 
 def _first_bad_line(
-    lines: Sequence[str],
-    name: str,
-    first_line: int,
-    columns: int,
-    delimiter: str | None,
-    wanted: Sequence[int] | None,
+    lines: Sequence[str], name: str, first_line: int, columns: int, delimiter: str | None, wanted: Sequence[int] | None
 ) -> BadLine:
     rows = [(i, text) for i, line in enumerate(lines) if (text := line.split("#")[0].strip())]
     for good, (i, text) in enumerate(rows):

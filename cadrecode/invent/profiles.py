@@ -144,10 +144,7 @@ def _arch(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     r = min(w / 2, h)
     inner = r * rng.uniform(0.35, 0.85)
     y = -r / 2
-    return LoopOutline(
-        ((-r, y), (-inner, y), (inner, y), (r, y)),
-        (None, (0.0, y + inner), None, (0.0, y + r)),
-    )
+    return LoopOutline(((-r, y), (-inner, y), (inner, y), (r, y)), (None, (0.0, y + inner), None, (0.0, y + r)))
 
 
 def _trapezoid(rng: np.random.Generator, w: float, h: float) -> LoopOutline:

@@ -179,11 +179,7 @@ class Sums:
 
 
 def merge_adapters(
-    base_name: str | Path | None,
-    adapter: Adapters,
-    folder: Path,
-    *,
-    on_verified: Callable[[], None] = lambda: None,
+    base_name: str | Path | None, adapter: Adapters, folder: Path, *, on_verified: Callable[[], None] = lambda: None
 ) -> MergeCheck:
     """Merge adapters into a fresh base, and replace what `folder` holds by the model.
 

@@ -41,9 +41,7 @@ def rounded_edges(solid: Manifold, finish: Edges, sagitta: float) -> Manifold:
     segments = topology.chosen_edges(finish.faces, finish.edges)
     if not segments:
         raise ProgramError(
-            "There is no edge to {blend}.",
-            expected=Message("a selector of sharp edges"),
-            blend=str(finish.blend),
+            "There is no edge to {blend}.", expected=Message("a selector of sharp edges"), blend=str(finish.blend)
         )
     return with_blend(solid, topology, segments, finish.blend, finish.size, sagitta)
 

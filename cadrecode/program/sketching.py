@@ -61,11 +61,7 @@ def _edge(sketch: Drawing, arguments: Arguments, needed: int) -> Drawing:
         first = Message("{count} points to begin a loop", count=needed + 1)
         wanted = first if sketch.start is None else Message("{few} or {many} points", few=needed, many=needed + 1)
         raise error_at(
-            arguments.call,
-            "`{name}` has {count} points.",
-            wanted,
-            name=arguments.name,
-            count=len(arguments.positional),
+            arguments.call, "`{name}` has {count} points.", wanted, name=arguments.name, count=len(arguments.positional)
         )
     if math.dist(_end(sketch), points[-1]) <= CLOSED_WITHIN:
         raise error_at(
@@ -82,9 +78,7 @@ def _end(sketch: Drawing) -> Point2:
 def _close(sketch: Drawing, arguments: Arguments) -> Drawing:
     if not sketch.edges or sketch.closed:
         raise error_at(
-            arguments.call,
-            "There is no open loop to close.",
-            Message("`.segment(...)` or `.arc(...)` before it"),
+            arguments.call, "There is no open loop to close.", Message("`.segment(...)` or `.arc(...)` before it")
         )
     return replace(sketch, closed=True)
 

@@ -55,11 +55,7 @@ def read_programs(config: TrainConfig, run: Run, team: Team) -> tuple[Programs, 
 def _read_both(config: TrainConfig, reading: dict[str, Any]) -> tuple[Programs, Programs | None]:
     log.info("Reading programs from %s", config.train_data_path)
     programs = load_programs(
-        config.train_data_path,
-        limit=config.max_train_samples,
-        seed=config.seed,
-        on_progress=_progress,
-        **reading,
+        config.train_data_path, limit=config.max_train_samples, seed=config.seed, on_progress=_progress, **reading
     )
     if not config.do_eval or reading["should_stop"]():
         return programs, None

@@ -13,13 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import (
-    PreTrainedTokenizerBase,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Views

@@ -119,9 +119,7 @@ def copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: i
             written += len(piece)
             if written > left:
                 raise ArchiveError(
-                    "{name} unpacks to over {most:.0f} GB. Split it.",
-                    name=path.name,
-                    most=MOST_BYTES / 1024**3,
+                    "{name} unpacks to over {most:.0f} GB. Split it.", name=path.name, most=MOST_BYTES / 1024**3
                 )
             out.write(piece)
     return written

@@ -181,9 +181,7 @@ def badge(
 
 
 def changes(
-    values: Mapping[str, Any],
-    judge: Callable[[TrainConfig, int], Estimate] | None = None,
-    processes: float | None = 1,
+    values: Mapping[str, Any], judge: Callable[[TrainConfig, int], Estimate] | None = None, processes: float | None = 1
 ) -> dict[str, Any]:
     """Settings with which the memory would suffice; empty where it does, or where no change is enough."""
     return dict((judge or _estimate)(TrainConfig.from_values(values, source=Message("form")), whole(processes)).changes)
