@@ -35,20 +35,7 @@ from cadrecode.invent.spelling import (
 )
 from cadrecode.invent.turn import Turn
 from cadrecode.invent.warp import Warp
-from cadrecode.program.language import (
-    Box,
-    Circle,
-    Corners,
-    Cylinder,
-    Extrusion,
-    Operation,
-    Plane,
-    Program,
-    Rect,
-    Sketch,
-    SketchStep,
-    Solid,
-)
+from cadrecode.program import language as cad
 from cadrecode.program.planes import axes
 from cadrecode.program.solid import bounds, build, iou
 
@@ -65,7 +52,7 @@ class NotDrawn(ValueError):
     """The program is more than slabs along the axes that are added, then cut."""
 
 
-def canonical(program: Program, height_steps: int = 1) -> Program:
+def canonical(program: cad.Program, height_steps: int = 1) -> cad.Program:
     """The program in the base's spelling; itself where that would be another shape, or cannot be said.
 
     Args:
@@ -84,7 +71,7 @@ def canonical(program: Program, height_steps: int = 1) -> Program:
         return program
 
 
-def respelled(slabs: Sequence[Slab], solid: Manifold, height_steps: int = 1) -> Program | None:
+def respelled(slabs: Sequence[Slab], solid: Manifold, height_steps: int = 1) -> cad.Program | None:
     """The text of a drawing, in canonical order or, where that is another shape, in its own; None if both are.
 
     Args: solid: what it should be, but for rounding.
@@ -99,7 +86,7 @@ def respelled(slabs: Sequence[Slab], solid: Manifold, height_steps: int = 1) -> 
     return None
 
 
-def turned(program: Program, turn: Turn, height_steps: int = 1) -> Program | None:
+def turned(program: cad.Program, turn: Turn, height_steps: int = 1) -> cad.Program | None:
     """A canonical program's part, turned or mirrored onto the axes, in canonical spelling; None where there is none.
 
     Raises: ProgramError: the program builds nothing.
@@ -116,11 +103,13 @@ def turned(program: Program, turn: Turn, height_steps: int = 1) -> Program | Non
 class Warped:
     """A canonical program, and the part that it was made for, before rounding; both in the CODE frame."""
 
-    program: Program
+    program: cad.Program
     solid: Manifold
 
 
-def warped(program: Program, rng: np.random.Generator, height_steps: int = 1, *, gentle: bool = False) -> Warped | None:
+def warped(
+    program: cad.Program, rng: np.random.Generator, height_steps: int = 1, *, gentle: bool = False
+) -> Warped | None:
     """A part of other proportions in the design of a canonical program (`Warp`), every other one turned, too.
 
     Args:    gentle: much the same part, with other numbers.
@@ -169,30 +158,30 @@ def _body(steps: Sequence[Spelled]) -> Manifold:
 # --- a program as a drawing
 
 
-def drawing(program: Program) -> list[Slab]:
+def drawing(program: cad.Program) -> list[Slab]:
     """The slabs of a program, in its order. Raises: NotDrawn."""
     if not program.is_plain:
         raise NotDrawn
     return [slab for operation, solid in _flat(program) for slab in _slabs(operation, solid)]
 
 
-def _flat(program: Program) -> Iterator[tuple[Operation, Solid]]:
+def _flat(program: cad.Program) -> Iterator[tuple[cad.Operation, cad.Solid]]:
     """Solids, and how they join; a body that is a union of solids may stand for them."""
     for step in program.steps:
-        if step.operation is Operation.INTERSECT:
+        if step.operation is cad.Operation.INTERSECT:
             raise NotDrawn
-        if not isinstance(step.solid, Program):
+        if not isinstance(step.solid, cad.Program):
             yield step.operation, step.solid
             continue
-        if not step.solid.is_plain or any(s.operation is not Operation.UNION for s in step.solid.steps):
+        if not step.solid.is_plain or any(s.operation is not cad.Operation.UNION for s in step.solid.steps):
             raise NotDrawn
         yield from ((step.operation, solid) for _, solid in _flat(step.solid))
 
 
-def _slabs(operation: Operation, solid: Solid) -> list[Slab]:
+def _slabs(operation: cad.Operation, solid: cad.Solid) -> list[Slab]:
     axis = _axis(solid.plane)
     sketch, low, high = _as_sketch(solid)
-    if any(isinstance(step, Corners) or not isinstance(step.places, tuple) for step in sketch.steps):
+    if any(isinstance(step, cad.Corners) or not isinstance(step.places, tuple) for step in sketch.steps):
         raise NotDrawn
     ends = sorted(solid.plane.origin[axis] + axes(solid.plane)[axis, 2] * end for end in (low, high))
     point = _to_world(solid.plane, axis)
@@ -206,7 +195,7 @@ def _slabs(operation: Operation, solid: Solid) -> list[Slab]:
             *ends,
             tuple(mapped(outline, point) for outline in outers),
             tuple(mapped(outline, point) for outline in holes),
-            cut=operation is Operation.CUT,
+            cut=operation is cad.Operation.CUT,
         )
         for outers, holes in pieces
     ]
@@ -217,22 +206,22 @@ def _likeness(outline: Outline) -> tuple:
     return type(outline), round(x1 - x0), round(y1 - y0)
 
 
-def _as_sketch(solid: Solid) -> tuple[Sketch, float, float]:
+def _as_sketch(solid: cad.Solid) -> tuple[cad.Sketch, float, float]:
     """The sketch of a solid, and between which heights over its plane it is pulled. Raises: NotDrawn."""
     match solid:
-        case Extrusion(_, sketch, distance, both, 0):
+        case cad.Extrusion(_, sketch, distance, both, 0):
             return sketch, -distance if both else 0, distance
-        case Box():
-            shape, depth = Rect(solid.width, solid.height), solid.depth
-        case Cylinder():
-            shape, depth = Circle(solid.radius), solid.height
+        case cad.Box():
+            shape, depth = cad.Rect(solid.width, solid.height), solid.depth
+        case cad.Cylinder():
+            shape, depth = cad.Circle(solid.radius), solid.height
         case _:
             raise NotDrawn
-    sketch = Sketch((SketchStep(shape, places=(solid.center,)),))
+    sketch = cad.Sketch((cad.SketchStep(shape, places=(solid.center,)),))
     return sketch, solid.offset - depth / 2, solid.offset + depth / 2
 
 
-def _axis(plane: Plane) -> int:
+def _axis(plane: cad.Plane) -> int:
     """The world axis along which a plane's normal lies. Raises: NotDrawn: it does not, or x does not."""
     matrix = np.abs(axes(plane))
     if (np.sort(matrix, axis=0)[1] > FLAT).any():
@@ -240,7 +229,7 @@ def _axis(plane: Plane) -> int:
     return int(matrix[:, 2].argmax())
 
 
-def _to_world(plane: Plane, axis: int) -> Callable:
+def _to_world(plane: cad.Plane, axis: int) -> Callable:
     """From a plane's own coordinates to those of LOCAL_AXES."""
     matrix, rows = axes(plane), list(LOCAL_AXES[axis])
     turn, move = np.round(matrix[rows, :2]), np.array(plane.origin, float)[rows]

@@ -9,44 +9,14 @@ import numpy as np
 
 from cadrecode.invent.pieces import LOCAL_AXES
 from cadrecode.invent.spelling import HALF_SIDE, PLANE_OF_AXIS
-from cadrecode.program.language import (
-    Blend,
-    Box,
-    Circle,
-    Corners,
-    Counterbore,
-    Countersink,
-    Cylinder,
-    Edges,
-    Extrusion,
-    Finish,
-    Grid,
-    Hole,
-    Line,
-    Loop,
-    Mirror,
-    Mode,
-    Operation,
-    Places,
-    Plane,
-    Program,
-    Rect,
-    Revolution,
-    Ring,
-    Shell,
-    Sketch,
-    SketchStep,
-    Solid,
-    Sphere,
-    Step,
-)
+from cadrecode.program import language as cad
 
 LONGEST = int(2 * HALF_SIDE)
 
 
-def draw(rng: np.random.Generator) -> Program:
+def draw(rng: np.random.Generator) -> cad.Program:
     """One part; its longest side is about 200, its middle the origin. It may be impossible: draw another one then."""
-    kinds: tuple[Callable[..., Program], ...] = (_plate, _flange, _turned, _hollow, _drafted, _outlined, _mirrored)
+    kinds: tuple[Callable[..., cad.Program], ...] = (_plate, _flange, _turned, _hollow, _drafted, _outlined, _mirrored)
     return kinds[int(rng.integers(len(kinds)))](rng, int(rng.integers(3)))
 
 
@@ -54,84 +24,88 @@ def _whole(rng: np.random.Generator, low: float, high: float) -> int:
     return int(rng.integers(round(low), max(round(high), round(low) + 1)))
 
 
-def _plane(axis: int, height: float) -> Plane:
+def _plane(axis: int, height: float) -> cad.Plane:
     origin: list[float] = [0, 0, 0]
     origin[axis] = height
-    return Plane.named(PLANE_OF_AXIS[axis], tuple(origin))
+    return cad.Plane.named(PLANE_OF_AXIS[axis], tuple(origin))
 
 
-def _part(solid: Solid, *finishes: Finish) -> Program:
-    return Program((Step(Operation.UNION, solid),), None, finishes)
+def _part(solid: cad.Solid, *finishes: cad.Finish) -> cad.Program:
+    return cad.Program((cad.Step(cad.Operation.UNION, solid),), None, finishes)
 
 
-def _blend(rng: np.random.Generator) -> Blend:
-    return Blend.FILLET if rng.random() < 0.6 else Blend.CHAMFER
+def _blend(rng: np.random.Generator) -> cad.Blend:
+    return cad.Blend.FILLET if rng.random() < 0.6 else cad.Blend.CHAMFER
 
 
-def _slab(rng: np.random.Generator, axis: int, thinnest: int = 10, thickest: int = 60) -> Box:
+def _slab(rng: np.random.Generator, axis: int, thinnest: int = 10, thickest: int = 60) -> cad.Box:
     width, height = LONGEST, 2 * _whole(rng, 30, 95)
     if rng.random() < 0.5:
         width, height = height, width
     depth = 2 * _whole(rng, thinnest / 2, thickest / 2)
-    return Box(_plane(axis, -depth // 2), depth // 2, (0, 0), width, height, depth)
+    return cad.Box(_plane(axis, -depth // 2), depth // 2, (0, 0), width, height, depth)
 
 
-def _hole(rng: np.random.Generator, plane: Plane, places: Places, room: float, depth: float) -> Hole:
+def _hole(rng: np.random.Generator, plane: cad.Plane, places: cad.Places, room: float, depth: float) -> cad.Hole:
     """A hole whose head needs no more than the room around its place."""
     head_radius = max(_whole(rng, room * 0.5, room * 0.9), 4)
     diameter = max(int(head_radius * rng.uniform(0.8, 1.3)), 4)
     choice = rng.random()
     if choice < 0.3:
-        return Hole(
-            plane, places, diameter, None, Counterbore(2 * head_radius, max(_whole(rng, 0.2 * depth, 0.6 * depth), 1))
+        return cad.Hole(
+            plane,
+            places,
+            diameter,
+            None,
+            cad.Counterbore(2 * head_radius, max(_whole(rng, 0.2 * depth, 0.6 * depth), 1)),
         )
     if choice < 0.5:
-        sink = Countersink(min(2 * head_radius, int(diameter + depth)), int(rng.choice([82, 90])))
-        return Hole(plane, places, min(diameter, int(sink.diameter) - 2), None, sink)
-    return Hole(plane, places, diameter, None if choice < 0.8 else max(_whole(rng, 0.3 * depth, 0.8 * depth), 2))
+        sink = cad.Countersink(min(2 * head_radius, int(diameter + depth)), int(rng.choice([82, 90])))
+        return cad.Hole(plane, places, min(diameter, int(sink.diameter) - 2), None, sink)
+    return cad.Hole(plane, places, diameter, None if choice < 0.8 else max(_whole(rng, 0.3 * depth, 0.8 * depth), 2))
 
 
-def _plate(rng: np.random.Generator, axis: int) -> Program:
+def _plate(rng: np.random.Generator, axis: int) -> cad.Program:
     box = _slab(rng, axis)
     top, letter = _plane(axis, box.depth // 2), "XYZ"[axis]
     side = min(box.width, box.height)
     inset = _whole(rng, 12, side / 4)
-    finishes: list[Finish] = []
+    finishes: list[cad.Finish] = []
     if rng.random() < 0.7:
-        finishes.append(Edges(_blend(rng), _whole(rng, 4, inset), None, f"|{letter}"))
+        finishes.append(cad.Edges(_blend(rng), _whole(rng, 4, inset), None, f"|{letter}"))
     dx, dy = box.width - 2 * inset, box.height - 2 * inset
     corners = tuple((x * dx / 2, y * dy / 2) for x in (-1, 1) for y in (-1, 1))
     if rng.random() < 0.5:
-        places: Places = Grid((0, 0), dx, dy, 2, 2)
+        places: cad.Places = cad.Grid((0, 0), dx, dy, 2, 2)
     else:
         places = corners if rng.random() < 0.5 else corners[:: int(rng.integers(1, 4))]
     finishes.append(_hole(rng, top, places, inset * 0.8, box.depth))
     if rng.random() < 0.6:
         finishes.append(
-            Edges(_blend(rng), max(1, _whole(rng, 1, min(box.depth * 0.2, inset * 0.1))), f">{letter}", None)
+            cad.Edges(_blend(rng), max(1, _whole(rng, 1, min(box.depth * 0.2, inset * 0.1))), f">{letter}", None)
         )
     return _part(box, *finishes)
 
 
-def _flange(rng: np.random.Generator, axis: int) -> Program:
+def _flange(rng: np.random.Generator, axis: int) -> cad.Program:
     radius, depth = LONGEST // 2, 2 * _whole(rng, 8, 30)
-    disc = Cylinder(_plane(axis, -depth // 2), depth // 2, (0, 0), depth, radius)
+    disc = cad.Cylinder(_plane(axis, -depth // 2), depth // 2, (0, 0), depth, radius)
     hub, length = _whole(rng, 20, 50), 2 * _whole(rng, 10, 30)
     letter = "XYZ"[axis]
     pitch = (radius + hub) // 2
-    ring = Ring((0, 0), pitch, int(rng.choice([0, 30, 45])), 360, int(rng.integers(3, 9)))
+    ring = cad.Ring((0, 0), pitch, int(rng.choice([0, 30, 45])), 360, int(rng.integers(3, 9)))
     top = _plane(axis, depth // 2)
-    finishes: list[Finish] = [_hole(rng, top, ring, (radius - hub) / 4, depth)]
+    finishes: list[cad.Finish] = [_hole(rng, top, ring, (radius - hub) / 4, depth)]
     if rng.random() < 0.5:
-        finishes.insert(0, Edges(_blend(rng), _whole(rng, 2, depth / 4), f"<{letter}", None))
+        finishes.insert(0, cad.Edges(_blend(rng), _whole(rng, 2, depth / 4), f"<{letter}", None))
     body = _part(disc, *finishes)
-    boss = Cylinder(top, length // 2, (0, 0), length, hub)
-    steps = (Step(Operation.UNION, body), Step(Operation.UNION, boss))
-    bore = Hole(_plane(axis, depth // 2 + length), ((0, 0),), _whole(rng, hub * 0.6, hub * 1.5))
-    return Program(steps, None, (bore,))
+    boss = cad.Cylinder(top, length // 2, (0, 0), length, hub)
+    steps = (cad.Step(cad.Operation.UNION, body), cad.Step(cad.Operation.UNION, boss))
+    bore = cad.Hole(_plane(axis, depth // 2 + length), ((0, 0),), _whole(rng, hub * 0.6, hub * 1.5))
+    return cad.Program(steps, None, (bore,))
 
 
-def _turned(rng: np.random.Generator, axis: int) -> Program:
+def _turned(rng: np.random.Generator, axis: int) -> cad.Program:
     """A profile beside the plane's y, turned about it."""
     count = int(rng.integers(2, 5))
     heights = sorted({-LONGEST // 2, LONGEST // 2, *(int(v) for v in rng.integers(-80, 80, count - 1))})
@@ -142,50 +116,55 @@ def _turned(rng: np.random.Generator, axis: int) -> Program:
         points += [(radius, low), (radius, high)]
     points.append((bore, heights[-1]))
     points = [p for i, p in enumerate(points) if i == 0 or p != points[i - 1]]
-    loop = Loop(points[0], tuple(map(Line, points[1:])))
+    loop = cad.Loop(points[0], tuple(map(cad.Line, points[1:])))
     degrees = 360 if rng.random() < 0.7 else int(rng.choice([90, 180, 270]))
-    part = _part(Revolution(_plane(axis, 0), Sketch((SketchStep(loop),)), degrees))
+    part = _part(cad.Revolution(_plane(axis, 0), cad.Sketch((cad.SketchStep(loop),)), degrees))
     if degrees == 360 and rng.random() < 0.5:
         letter = "XYZ"[LOCAL_AXES[axis][1]]
-        part = replace(part, finishes=(Edges(Blend.CHAMFER, _whole(rng, 1, 4), f">{letter}", None),))
+        part = replace(part, finishes=(cad.Edges(cad.Blend.CHAMFER, _whole(rng, 1, 4), f">{letter}", None),))
     return part
 
 
-def _hollow(rng: np.random.Generator, axis: int) -> Program:
+def _hollow(rng: np.random.Generator, axis: int) -> cad.Program:
     letter = "XYZ"[axis]
     if rng.random() < 0.3:
         height = 2 * _whole(rng, 20, 90)
-        solid: Solid = Cylinder(_plane(axis, -height // 2), height // 2, (0, 0), height, LONGEST // 2)
-        return _part(solid, Shell(-_whole(rng, 3, 9), f">{letter}"))
+        solid: cad.Solid = cad.Cylinder(_plane(axis, -height // 2), height // 2, (0, 0), height, LONGEST // 2)
+        return _part(solid, cad.Shell(-_whole(rng, 3, 9), f">{letter}"))
     box = _slab(rng, axis, 30, 120)
     wall = _whole(rng, 3, 9)
-    finishes: list[Finish] = (
-        [Edges(Blend.FILLET, _whole(rng, wall + 2, 24), None, f"|{letter}")] if rng.random() < 0.7 else []
+    finishes: list[cad.Finish] = (
+        [cad.Edges(cad.Blend.FILLET, _whole(rng, wall + 2, 24), None, f"|{letter}")] if rng.random() < 0.7 else []
     )
-    return _part(box, *finishes, Shell(-wall, f">{letter}" if rng.random() < 0.8 else None))
+    return _part(box, *finishes, cad.Shell(-wall, f">{letter}" if rng.random() < 0.8 else None))
 
 
-def _drafted(rng: np.random.Generator, axis: int) -> Program:
+def _drafted(rng: np.random.Generator, axis: int) -> cad.Program:
     base = _slab(rng, axis, 10, 30)
     top, side = _plane(axis, base.depth // 2), min(base.width, base.height)
     height = _whole(rng, 15, 60)
     lean = int(rng.integers(3, 16))
     shape = (
-        Circle(_whole(rng, side * 0.2, side * 0.4))
+        cad.Circle(_whole(rng, side * 0.2, side * 0.4))
         if rng.random() < 0.5
-        else Rect(side // 2, _whole(rng, side * 0.3, side * 0.6))
+        else cad.Rect(side // 2, _whole(rng, side * 0.3, side * 0.6))
     )
-    sketch = Sketch(
-        (SketchStep(shape),) if isinstance(shape, Circle) else (SketchStep(shape), Corners(Blend.FILLET, side // 12))
+    sketch = cad.Sketch(
+        (cad.SketchStep(shape),)
+        if isinstance(shape, cad.Circle)
+        else (cad.SketchStep(shape), cad.Corners(cad.Blend.FILLET, side // 12))
     )
-    steps = [Step(Operation.UNION, base), Step(Operation.UNION, Extrusion(top, sketch, height, False, lean))]
+    steps = [
+        cad.Step(cad.Operation.UNION, base),
+        cad.Step(cad.Operation.UNION, cad.Extrusion(top, sketch, height, False, lean)),
+    ]
     if rng.random() < 0.4:
-        dimple = Sphere(_plane(axis, base.depth // 2 + height), 0, (0, 0), _whole(rng, side * 0.06, side * 0.12))
-        steps.append(Step(Operation.CUT, dimple))
-    return Program(tuple(steps))
+        dimple = cad.Sphere(_plane(axis, base.depth // 2 + height), 0, (0, 0), _whole(rng, side * 0.06, side * 0.12))
+        steps.append(cad.Step(cad.Operation.CUT, dimple))
+    return cad.Program(tuple(steps))
 
 
-def _outlined(rng: np.random.Generator, axis: int) -> Program:
+def _outlined(rng: np.random.Generator, axis: int) -> cad.Program:
     """A sketch with rounded corners, and cutouts on a ring."""
     half, depth = LONGEST // 2, _whole(rng, 10, 60)
     across, foot = _whole(rng, 60, 180), _whole(rng, 25, 50)
@@ -201,26 +180,26 @@ def _outlined(rng: np.random.Generator, axis: int) -> Program:
     ]
     if rng.random() < 0.5:
         steps: tuple = (
-            SketchStep(Loop(points[0], tuple(map(Line, points[1:])))),
-            Corners(_blend(rng), _whole(rng, 3, 12)),
+            cad.SketchStep(cad.Loop(points[0], tuple(map(cad.Line, points[1:])))),
+            cad.Corners(_blend(rng), _whole(rng, 3, 12)),
         )
     else:
-        ring = Ring((0, 0), _whole(rng, 45, 70), 0, int(rng.choice([360, 180])), int(rng.integers(3, 7)))
+        ring = cad.Ring((0, 0), _whole(rng, 45, 70), 0, int(rng.choice([360, 180])), int(rng.integers(3, 7)))
         steps = (
-            SketchStep(Circle(half)),
-            SketchStep(Rect(_whole(rng, 15, 40), _whole(rng, 8, 20)), Mode.SUBTRACT, ring),
+            cad.SketchStep(cad.Circle(half)),
+            cad.SketchStep(cad.Rect(_whole(rng, 15, 40), _whole(rng, 8, 20)), cad.Mode.SUBTRACT, ring),
         )
-    return _part(Extrusion(_plane(axis, -(depth // 2)), Sketch(steps), depth))
+    return _part(cad.Extrusion(_plane(axis, -(depth // 2)), cad.Sketch(steps), depth))
 
 
-def _mirrored(rng: np.random.Generator, axis: int) -> Program:
+def _mirrored(rng: np.random.Generator, axis: int) -> cad.Program:
     """One half with a lug, and its image."""
     depth, height = 2 * _whole(rng, 6, 25), 2 * _whole(rng, 25, 60)
     plane = _plane(axis, -depth // 2)
-    half = Box(plane, depth // 2, (50, 0), 100, height, depth)
-    lug = Cylinder(plane, depth, (_whole(rng, 40, 65), 0), 2 * depth, _whole(rng, 12, 25))
-    body = Program((Step(Operation.UNION, half), Step(Operation.UNION, lug)))
-    bore = Hole(_plane(axis, depth + depth // 2), (lug.center,), _whole(rng, lug.radius * 0.6, lug.radius * 1.4))
+    half = cad.Box(plane, depth // 2, (50, 0), 100, height, depth)
+    lug = cad.Cylinder(plane, depth, (_whole(rng, 40, 65), 0), 2 * depth, _whole(rng, 12, 25))
+    body = cad.Program((cad.Step(cad.Operation.UNION, half), cad.Step(cad.Operation.UNION, lug)))
+    bore = cad.Hole(_plane(axis, depth + depth // 2), (lug.center,), _whole(rng, lug.radius * 0.6, lug.radius * 1.4))
     across = "XYZ"[LOCAL_AXES[axis][0]]
-    mirror = Mirror({"X": "YZ", "Y": "XZ", "Z": "XY"}[across], (0, 0, 0), True)
+    mirror = cad.Mirror({"X": "YZ", "Y": "XZ", "Z": "XY"}[across], (0, 0, 0), True)
     return replace(body, finishes=(bore, mirror))

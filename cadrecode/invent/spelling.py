@@ -17,24 +17,7 @@ from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE
 from cadrecode.geometry import polygon_area
 from cadrecode.invent.outlines import Degenerate, RectOutline, as_step, whole
 from cadrecode.invent.pieces import LOCAL_AXES, Slab
-from cadrecode.program.language import (
-    NOISE_DECIMALS,
-    Box,
-    Circle,
-    Cylinder,
-    Extrusion,
-    Face,
-    Loop,
-    Mode,
-    Operation,
-    Plane,
-    Program,
-    Rect,
-    Sketch,
-    SketchStep,
-    Solid,
-    Step,
-)
+from cadrecode.program import language as cad
 from cadrecode.program.section import SAGITTA, cross_section, loop_points
 from cadrecode.program.shapes import build_solid, half_side
 
@@ -50,7 +33,7 @@ class Spelled:
     """A slab as a solid in canonical form, on the grid, and built."""
 
     cut: bool
-    solid: Solid
+    solid: cad.Solid
     built: Manifold
 
 
@@ -71,8 +54,10 @@ def in_order(steps: Iterable[Spelled]) -> list[Spelled]:
     return sorted(steps, key=lambda step: (step.cut, -round(step.built.volume()), step.solid.plane.origin))
 
 
-def as_program(steps: Iterable[Spelled]) -> Program:
-    return Program(tuple(Step(Operation.CUT if step.cut else Operation.UNION, step.solid) for step in steps))
+def as_program(steps: Iterable[Spelled]) -> cad.Program:
+    return cad.Program(
+        tuple(cad.Step(cad.Operation.CUT if step.cut else cad.Operation.UNION, step.solid) for step in steps)
+    )
 
 
 Ends = tuple[frozenset[float], frozenset[float], frozenset[float]]  # where slabs end along each world axis
@@ -89,7 +74,7 @@ def ends_of(slabs: Sequence[Slab]) -> Ends | None:
 
 
 def _key(value: float) -> float:
-    return round(float(value), NOISE_DECIMALS)
+    return round(float(value), cad.NOISE_DECIMALS)
 
 
 @dataclass(frozen=True)
@@ -143,7 +128,7 @@ def clipped(slab: Slab, low: np.ndarray, high: np.ndarray) -> Slab:
     return replace(slab, outers=outers, low=max(slab.low, low[axis]), high=min(slab.high, high[axis]))
 
 
-def canonical_solid(grid: GridSlab) -> Solid:
+def canonical_solid(grid: GridSlab) -> cad.Solid:
     """The slab as a solid in canonical form. Raises: Degenerate."""
     slab = grid.slab
     x_axis, y_axis = LOCAL_AXES[slab.axis]
@@ -151,10 +136,10 @@ def canonical_solid(grid: GridSlab) -> Solid:
     low, high = grid.snap(slab.axis)(slab.low), grid.snap(slab.axis)(slab.high)
     if high <= low:
         raise Degenerate
-    steps = [as_step(outline, Mode.ADD, *snaps, grid.length) for outline in slab.outers]
+    steps = [as_step(outline, cad.Mode.ADD, *snaps, grid.length) for outline in slab.outers]
     if len(steps) >= A_PATTERN and len({step.shape for step in steps}) == 1:
         steps = [replace(steps[0], places=tuple(sorted({step.places[0] for step in steps})))]
-    holes = [as_step(outline, Mode.SUBTRACT, *snaps, grid.length) for outline in slab.holes]
+    holes = [as_step(outline, cad.Mode.SUBTRACT, *snaps, grid.length) for outline in slab.holes]
     steps += _holes(_seen(steps, holes))
     if len(steps) == 1 and len(slab.outers) == 1 and isinstance(slab.outers[0], RectOutline):
         x0, y0, x1, y1 = slab.outers[0].bounds()
@@ -164,21 +149,24 @@ def canonical_solid(grid: GridSlab) -> Solid:
         corners[:, y_axis] = snaps[1](y0), snaps[1](y1)
         return _box(corners)
     plane = _plane(slab.axis, low)
-    if len(steps) == 1 and len(slab.outers) == 1 and isinstance(steps[0].shape, Circle):
+    if len(steps) == 1 and len(slab.outers) == 1 and isinstance(steps[0].shape, cad.Circle):
         height = whole(high - low)
-        return Cylinder(plane, whole(height / 2), steps[0].places[0], height, steps[0].shape.radius)
-    return Extrusion(plane, Sketch(tuple(_first_bare(steps))), whole(high - low))
+        return cad.Cylinder(plane, whole(height / 2), steps[0].places[0], height, steps[0].shape.radius)
+    return cad.Extrusion(plane, cad.Sketch(tuple(_first_bare(steps))), whole(high - low))
 
 
-def _seen(outers: list[SketchStep], holes: list[SketchStep]) -> list[SketchStep]:
+def _seen(outers: list[cad.SketchStep], holes: list[cad.SketchStep]) -> list[cad.SketchStep]:
     """The holes that lie inside of the material. Raises: Degenerate: a loop crosses itself, or holes overlap."""
     for step in (*outers, *holes):
-        if isinstance(step.shape, Loop):
+        if isinstance(step.shape, cad.Loop):
             enclosed = abs(polygon_area(np.array(loop_points(step.shape, GRID_SAGITTA))))
-            if abs(cross_section(Sketch((SketchStep(step.shape),)), GRID_SAGITTA).area() - enclosed) > 1e-3 * enclosed:
+            if (
+                abs(cross_section(cad.Sketch((cad.SketchStep(step.shape),)), GRID_SAGITTA).area() - enclosed)
+                > 1e-3 * enclosed
+            ):
                 raise Degenerate
-    material = cross_section(Sketch(tuple(outers)), GRID_SAGITTA)
-    areas = [(step, cross_section(Sketch((replace(step, mode=Mode.ADD),)), GRID_SAGITTA)) for step in holes]
+    material = cross_section(cad.Sketch(tuple(outers)), GRID_SAGITTA)
+    areas = [(step, cross_section(cad.Sketch((replace(step, mode=cad.Mode.ADD),)), GRID_SAGITTA)) for step in holes]
     inside = [(step, area) for step, area in areas if (area - material).is_empty() and area.area() >= LEAST_HOLE]
     if len(inside) > 1:
         together = CrossSection.batch_boolean([area for _, area in inside], OpType.Add).area()
@@ -187,13 +175,13 @@ def _seen(outers: list[SketchStep], holes: list[SketchStep]) -> list[SketchStep]
     return [step for step, _ in inside]
 
 
-def _plane(axis: int, height: float) -> Plane:
+def _plane(axis: int, height: float) -> cad.Plane:
     origin: list[float] = [0, 0, 0]
     origin[axis] = height
-    return Plane.named(PLANE_OF_AXIS[axis], tuple(origin))
+    return cad.Plane.named(PLANE_OF_AXIS[axis], tuple(origin))
 
 
-def _box(corners: np.ndarray) -> Box:
+def _box(corners: np.ndarray) -> cad.Box:
     """(2, 3) lowest and highest corner -> a box whose depth is its shortest side (z before y before x if equal)."""
     sizes = corners[1] - corners[0]
     if sizes.min() <= 0:
@@ -203,31 +191,33 @@ def _box(corners: np.ndarray) -> Box:
     middle = [whole(float(c)) for c in corners.sum(axis=0) / 2]
     width, height, depth = (whole(float(sizes[a])) for a in (x_axis, y_axis, axis))
     plane = _plane(axis, whole(float(corners[0, axis])))
-    return Box(plane, whole(depth / 2), (middle[x_axis], middle[y_axis]), width, height, depth)
+    return cad.Box(plane, whole(depth / 2), (middle[x_axis], middle[y_axis]), width, height, depth)
 
 
-def _holes(steps: list[SketchStep]) -> list[SketchStep]:
+def _holes(steps: list[cad.SketchStep]) -> list[cad.SketchStep]:
     """Equal circles or rectangles become one step with all their places; circles, rectangles, loops, large to small."""
     places: dict = {}
     for step in steps:
         places.setdefault(step.shape, []).extend(step.places)
-    merged = [SketchStep(shape, Mode.SUBTRACT, tuple(sorted(set(where)))) for shape, where in places.items()]
-    order = {Circle: 0, Rect: 1, Loop: 2}
+    merged = [cad.SketchStep(shape, cad.Mode.SUBTRACT, tuple(sorted(set(where)))) for shape, where in places.items()]
+    order = {cad.Circle: 0, cad.Rect: 1, cad.Loop: 2}
 
-    def size(step: SketchStep) -> float:
+    def size(step: cad.SketchStep) -> float:
         match step.shape:
-            case Circle(radius):
+            case cad.Circle(radius):
                 return radius
-            case Rect(width, height):
+            case cad.Rect(width, height):
                 return width * height
         return 0
 
     return sorted(merged, key=lambda step: (order[type(step.shape)], -size(step), step.places))
 
 
-def _first_bare(steps: list[SketchStep]) -> list[SketchStep]:
+def _first_bare(steps: list[cad.SketchStep]) -> list[cad.SketchStep]:
     """The first loop stands by itself, as `.segment(...)...assemble()`; every later one is a face of its own sketch."""
     return [
-        replace(step, shape=Face(Sketch((SketchStep(step.shape),)))) if index and isinstance(step.shape, Loop) else step
+        replace(step, shape=cad.Face(cad.Sketch((cad.SketchStep(step.shape),))))
+        if index and isinstance(step.shape, cad.Loop)
+        else step
         for index, step in enumerate(steps)
     ]

@@ -9,39 +9,16 @@ from dataclasses import replace
 import numpy as np
 
 from cadrecode.errors import Message
+from cadrecode.program import language as cad
 from cadrecode.program.arguments import Arguments, error_at, flat_point, number_of, tuple_of
 from cadrecode.program.drawing import first_vertices, nested, outlines
-from cadrecode.program.language import (
-    NAMED_PLANES,
-    Blend,
-    Box,
-    Counterbore,
-    Countersink,
-    Cylinder,
-    Edges,
-    Extrusion,
-    Hole,
-    Mirror,
-    Operation,
-    Placement,
-    Plane,
-    Point2,
-    Point3,
-    Program,
-    Revolution,
-    Shell,
-    Solid,
-    Sphere,
-    Step,
-    points_of,
-)
 from cadrecode.program.planes import axes, placing
 from cadrecode.program.sketching import CLOSED_WITHIN
 from cadrecode.program.states import Chosen, Drawing, Stack, sketch_of, united
 from cadrecode.program.workplanes import body_of, corners_of, diagonal_of, plane_of_faces
 
 STEEPEST_TAPER = 85  # degrees
-NAMES_OF_NORMALS = {normal: name for name, (_, normal) in NAMED_PLANES.items()}
+NAMES_OF_NORMALS = {normal: name for name, (_, normal) in cad.NAMED_PLANES.items()}
 
 
 def _centered(arguments: Arguments, position: int) -> tuple[bool, bool, bool]:
@@ -56,7 +33,7 @@ def _centered(arguments: Arguments, position: int) -> tuple[bool, bool, bool]:
 def _box(stack: Stack, arguments: Arguments) -> Stack:
     sizes = [arguments.length(name, position) for position, name in enumerate(("length", "width", "height"))]
     x, y, z = (0 if middle else size / 2 for middle, size in zip(_centered(arguments, 3), sizes))
-    return _primitives(stack, arguments, lambda c: Box(stack.plane, stack.offset + z, (c[0] + x, c[1] + y), *sizes))
+    return _primitives(stack, arguments, lambda c: cad.Box(stack.plane, stack.offset + z, (c[0] + x, c[1] + y), *sizes))
 
 
 def _cylinder(stack: Stack, arguments: Arguments) -> Stack:
@@ -64,34 +41,44 @@ def _cylinder(stack: Stack, arguments: Arguments) -> Stack:
     middle = _centered(arguments, 4)
     x, y = (0 if along else radius for along in middle[:2])
     lift = stack.offset + (0 if middle[2] else height / 2)
-    return _primitives(stack, arguments, lambda c: Cylinder(stack.plane, lift, (c[0] + x, c[1] + y), height, radius))
+    return _primitives(
+        stack, arguments, lambda c: cad.Cylinder(stack.plane, lift, (c[0] + x, c[1] + y), height, radius)
+    )
 
 
 def _sphere(stack: Stack, arguments: Arguments) -> Stack:
     radius = arguments.length("radius", 0)
     x, y, z = (0 if middle else radius for middle in _centered(arguments, 6))
-    return _primitives(stack, arguments, lambda c: Sphere(stack.plane, stack.offset + z, (c[0] + x, c[1] + y), radius))
+    return _primitives(
+        stack, arguments, lambda c: cad.Sphere(stack.plane, stack.offset + z, (c[0] + x, c[1] + y), radius)
+    )
 
 
-def _primitives(stack: Stack, arguments: Arguments, make: Callable[[Point2], Solid]) -> Stack:
+def _primitives(stack: Stack, arguments: Arguments, make: Callable[[cad.Point2], cad.Solid]) -> Stack:
     operation = _operation(arguments, None)
     if operation is None:
         stack = replace(stack, body=None)
-    solids = [make(point) for point in points_of(stack.places)]
-    return stack.with_solids(solids, arguments.call, operation or Operation.UNION)
+    solids = [make(point) for point in cad.points_of(stack.places)]
+    return stack.with_solids(solids, arguments.call, operation or cad.Operation.UNION)
 
 
-def _operation(arguments: Arguments, position: int | None) -> Operation | None:
+def _operation(arguments: Arguments, position: int | None) -> cad.Operation | None:
     """How the new solid joins the body; None where it stands alone."""
     arguments.skip("clean")
     value = arguments.value("combine", position, True)
-    known = {True: Operation.UNION, "a": Operation.UNION, "cut": Operation.CUT, "s": Operation.CUT, False: None}
+    known = {
+        True: cad.Operation.UNION,
+        "a": cad.Operation.UNION,
+        "cut": cad.Operation.CUT,
+        "s": cad.Operation.CUT,
+        False: None,
+    }
     if not isinstance(value, bool | str) or value not in known:
         raise error_at(arguments.call, "Unknown value of combine.", Message("True, False, 'cut' or 's'"))
     return known[value]
 
 
-def _drawn(stack: Stack, arguments: Arguments) -> tuple[Stack, Plane]:
+def _drawn(stack: Stack, arguments: Arguments) -> tuple[Stack, cad.Plane]:
     """With closed outlines alone, and the plane on which they lie."""
     stack = outlines(stack, arguments.call)
     if not stack.wires:
@@ -107,10 +94,10 @@ def _extrude(stack: Stack, arguments: Arguments) -> Stack:
         raise error_at(node, "The extrusion's distance is zero.", Message("any other number"))
     operation = _operation(arguments, 1)
     both = arguments.flag("both", 3)
-    solid = Extrusion(plane, sketch_of(stack.wires), distance, both, _taper(arguments, 4))
+    solid = cad.Extrusion(plane, sketch_of(stack.wires), distance, both, _taper(arguments, 4))
     if operation is None:
         stack = replace(stack, body=None)
-    return stack.with_solids([solid], arguments.call, operation or Operation.UNION)
+    return stack.with_solids([solid], arguments.call, operation or cad.Operation.UNION)
 
 
 def _taper(arguments: Arguments, position: int) -> float:
@@ -132,8 +119,8 @@ def _cut_blind(stack: Stack, arguments: Arguments) -> Stack:
     if distance == 0:
         raise error_at(arguments.call, "The cut's depth is zero.", Message("any other number"))
     arguments.skip("clean")
-    solid = Extrusion(plane, sketch_of(stack.wires), distance, arguments.flag("both", 2), _taper(arguments, 3))
-    return stack.with_solids([solid], arguments.call, Operation.CUT)
+    solid = cad.Extrusion(plane, sketch_of(stack.wires), distance, arguments.flag("both", 2), _taper(arguments, 3))
+    return stack.with_solids([solid], arguments.call, cad.Operation.CUT)
 
 
 def _cut_through(stack: Stack, arguments: Arguments) -> Stack:
@@ -144,7 +131,9 @@ def _cut_through(stack: Stack, arguments: Arguments) -> Stack:
     if _taper(arguments, 1):
         raise error_at(arguments.call, "A taper through all is not in the language.", Message("`.cutBlind(...)`"))
     reach = math.ceil(diagonal_of(stack.body))
-    return stack.with_solids([Extrusion(plane, sketch_of(stack.wires), reach, True)], arguments.call, Operation.CUT)
+    return stack.with_solids(
+        [cad.Extrusion(plane, sketch_of(stack.wires), reach, True)], arguments.call, cad.Operation.CUT
+    )
 
 
 def _revolve(stack: Stack, arguments: Arguments) -> Stack:
@@ -162,14 +151,14 @@ def _revolve(stack: Stack, arguments: Arguments) -> Stack:
     if math.hypot(*direction) < CLOSED_WITHIN:
         raise error_at(last or arguments.call, "The axis has no direction.", Message("an end away from its start"))
     operation = _operation(arguments, 3)
-    solid = Revolution(plane, sketch_of(stack.wires), degrees, start, direction)
+    solid = cad.Revolution(plane, sketch_of(stack.wires), degrees, start, direction)
     if operation is None:
         stack = replace(stack, body=None)
-    return stack.with_solids([solid], arguments.call, operation or Operation.UNION)
+    return stack.with_solids([solid], arguments.call, operation or cad.Operation.UNION)
 
 
 def _sketch(stack: Stack, arguments: Arguments) -> Drawing:
-    if stack.points is not None and points_of(stack.points) != ((0, 0),):
+    if stack.points is not None and cad.points_of(stack.points) != ((0, 0),):
         raise error_at(
             arguments.call,
             "A sketch after moveTo is not in the language.",
@@ -181,7 +170,7 @@ def _sketch(stack: Stack, arguments: Arguments) -> Drawing:
 # --- joining
 
 
-def _join(operation: Operation):
+def _join(operation: cad.Operation):
     def join(stack: Stack, arguments: Arguments) -> Stack:
         node = arguments.need("toUnion", 0)
         arguments.skip("clean", "tol", "glue")
@@ -194,7 +183,7 @@ def _join(operation: Operation):
                 operation=str(operation),
                 kind=getattr(other, "kind", Message("no solid")),
             )
-        if stack.body is None and operation is Operation.UNION:
+        if stack.body is None and operation is cad.Operation.UNION:
             return stack.with_body(other.body, arguments.call)
         return stack.with_body(united(body_of(stack, arguments), operation, other.body), arguments.call)
 
@@ -209,22 +198,22 @@ def _rotate(stack: Stack, arguments: Arguments) -> Stack:
     axis = tuple(b - a for a, b in zip(start, end))
     if math.hypot(*axis) < 1e-9:
         raise error_at(ends[1], "The axis has no direction.", Message("two different points"))
-    turn = Placement(axis, arguments.number("angleDegrees", 2))
+    turn = cad.Placement(axis, arguments.number("angleDegrees", 2))
     if start != (0, 0, 0):
         moved = np.array(start, float) - placing(turn)[:, :3] @ start
         turn = replace(turn, offset=tuple(round(float(value), 9) + 0.0 for value in moved))
-    program = Program(body.steps, turn, body.finishes) if body.placement is None else _wrapped(body, turn)
+    program = cad.Program(body.steps, turn, body.finishes) if body.placement is None else _wrapped(body, turn)
     return stack.with_body(program, arguments.call)
 
 
-def _wrapped(body: Program, placement: Placement) -> Program:
-    return Program((Step(Operation.UNION, body),), placement)
+def _wrapped(body: cad.Program, placement: cad.Placement) -> cad.Program:
+    return cad.Program((cad.Step(cad.Operation.UNION, body),), placement)
 
 
 def _translate(stack: Stack, arguments: Arguments) -> Stack:
     body = body_of(stack, arguments)
     offset = tuple_of(arguments.need("vec", 0), 3, arguments.scope)
-    before = body.placement or Placement()
+    before = body.placement or cad.Placement()
     moved = tuple(a + b for a, b in zip(before.offset, offset))
     return stack.with_body(replace(body, placement=replace(before, offset=moved)), arguments.call)
 
@@ -233,7 +222,7 @@ def _mirror(stack: Stack, arguments: Arguments) -> Stack:
     body_of(stack, arguments)
     node = arguments.node("mirrorPlane", 0)
     value = "XY" if node is None else arguments.scope.value(node)
-    base: Point3 = (0, 0, 0)
+    base: cad.Point3 = (0, 0, 0)
     if isinstance(value, Stack) and value.chosen is not None:
         plane = plane_of_faces(value, arguments, "CenterOfMass")
         value, base = plane.normal, plane.origin
@@ -241,12 +230,12 @@ def _mirror(stack: Stack, arguments: Arguments) -> Stack:
         length = math.hypot(*value)
         value = NAMES_OF_NORMALS.get(tuple(round(abs(part) / length, 9) + 0.0 for part in value)) if length else None
         value = value or "none"
-    if value not in NAMED_PLANES:
+    if value not in cad.NAMED_PLANES:
         raise error_at(node or arguments.call, "Unknown plane.", Message("such as 'XY'"))
     at = arguments.node("basePointVector", 1)
     base = base if at is None else tuple_of(at, 3, arguments.scope)
     value = {"YX": "XY", "ZX": "XZ", "ZY": "YZ"}.get(value, value)
-    return stack.finished(Mirror(value, base, arguments.flag("union", 2)), arguments.call)
+    return stack.finished(cad.Mirror(value, base, arguments.flag("union", 2)), arguments.call)
 
 
 # --- finishing
@@ -257,37 +246,39 @@ def _hole(stack: Stack, arguments: Arguments) -> Stack:
 
 
 def _counterbored(stack: Stack, arguments: Arguments) -> Stack:
-    head = Counterbore(arguments.length("cboreDiameter", 1), arguments.length("cboreDepth", 2))
+    head = cad.Counterbore(arguments.length("cboreDiameter", 1), arguments.length("cboreDepth", 2))
     return _drilled(stack, arguments, 3, head)
 
 
 def _countersunk(stack: Stack, arguments: Arguments) -> Stack:
-    head = Countersink(arguments.length("cskDiameter", 1), arguments.length("cskAngle", 2))
+    head = cad.Countersink(arguments.length("cskDiameter", 1), arguments.length("cskAngle", 2))
     if head.degrees >= 180:
         raise error_at(arguments.call, "The countersink's angle is too wide.", Message("less than 180"))
     return _drilled(stack, arguments, 3, head)
 
 
-def _drilled(stack: Stack, arguments: Arguments, position: int, head: Counterbore | Countersink | None) -> Stack:
+def _drilled(
+    stack: Stack, arguments: Arguments, position: int, head: cad.Counterbore | cad.Countersink | None
+) -> Stack:
     body_of(stack, arguments)
     diameter = arguments.length("diameter", 0)
     depth = arguments.value("depth", position)
     if depth is not None and not (isinstance(depth, int | float) and depth > 0):
         raise error_at(arguments.call, "depth is no length.", Message("a positive number or None"))
     arguments.skip("clean")
-    return stack.finished(Hole(stack.lifted, stack.places, diameter, depth, head), arguments.call)
+    return stack.finished(cad.Hole(stack.lifted, stack.places, diameter, depth, head), arguments.call)
 
 
-def _blend(blend: Blend):
+def _blend(blend: cad.Blend):
     def blended(stack: Stack, arguments: Arguments) -> Stack:
         body_of(stack, arguments)
-        size = arguments.length("radius" if blend is Blend.FILLET else "length", 0)
-        if blend is Blend.CHAMFER and arguments.number("length2", 1, size) != size:
+        size = arguments.length("radius" if blend is cad.Blend.FILLET else "length", 0)
+        if blend is cad.Blend.CHAMFER and arguments.number("length2", 1, size) != size:
             raise error_at(arguments.call, "A chamfer of two lengths is not in the language.", Message("one length"))
         chosen = stack.chosen
         if chosen is None or chosen.edges is None or chosen.body is not stack.body:
             raise error_at(arguments.call, "No edges are chosen.", Message("`.edges(...)` before it"))
-        return stack.finished(Edges(blend, size, chosen.faces or None, chosen.edges or None), arguments.call)
+        return stack.finished(cad.Edges(blend, size, chosen.faces or None, chosen.edges or None), arguments.call)
 
     return blended
 
@@ -299,7 +290,7 @@ def _shell(stack: Stack, arguments: Arguments) -> Stack:
     if thickness == 0 or kind not in ("arc", "intersection"):
         raise error_at(arguments.call, "No such shell.", Message("a thickness, and 'arc' or 'intersection'"))
     faces = stack.chosen.faces if stack.chosen is not None and stack.chosen.body is stack.body else None
-    return stack.finished(Shell(thickness, faces or None, kind == "intersection"), arguments.call)
+    return stack.finished(cad.Shell(thickness, faces or None, kind == "intersection"), arguments.call)
 
 
 # --- choosing
@@ -338,7 +329,7 @@ METHODS = {
     "revolve": _revolve,
     "sketch": _sketch,
 }
-ON_BODIES = {str(operation): _join(operation) for operation in Operation} | {
+ON_BODIES = {str(operation): _join(operation) for operation in cad.Operation} | {
     "cutBlind": _cut_blind,
     "cutThruAll": _cut_through,
     "rotate": _rotate,
@@ -347,8 +338,8 @@ ON_BODIES = {str(operation): _join(operation) for operation in Operation} | {
     "hole": _hole,
     "cboreHole": _counterbored,
     "cskHole": _countersunk,
-    "fillet": _blend(Blend.FILLET),
-    "chamfer": _blend(Blend.CHAMFER),
+    "fillet": _blend(cad.Blend.FILLET),
+    "chamfer": _blend(cad.Blend.CHAMFER),
     "shell": _shell,
     "faces": _choose("faces"),
     "edges": _choose("edges"),

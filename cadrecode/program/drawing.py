@@ -10,23 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from cadrecode.errors import Message
+from cadrecode.program import language as cad
 from cadrecode.program.arguments import Arguments, error_at
-from cadrecode.program.language import (
-    ORIGIN,
-    Arc,
-    Circle,
-    Face,
-    Grid,
-    Line,
-    Mode,
-    Point2,
-    Rect,
-    Ring,
-    Shape,
-    Sketch,
-    SketchStep,
-    points_of,
-)
 from cadrecode.program.section import cross_section
 from cadrecode.program.sketching import CLOSED_WITHIN, loop_of, regular_polygon, slot
 from cadrecode.program.states import Drawing, Stack
@@ -35,11 +20,11 @@ from cadrecode.program.weight import checked_steps
 COARSE = 1e-3  # sagitta, of an outline's size, where only its place matters
 
 
-def here(stack: Stack) -> Point2:
+def here(stack: Stack) -> cad.Point2:
     """The current point."""
     if stack.edges:
         return stack.edges[-1].end
-    return stack.start or points_of(stack.places)[-1]
+    return stack.start or cad.points_of(stack.places)[-1]
 
 
 # --- places
@@ -54,7 +39,7 @@ def _move(stack: Stack, arguments: Arguments) -> Stack:
     return _at(stack, (x + arguments.number("xDist", 0, 0), y + arguments.number("yDist", 1, 0)))
 
 
-def _at(stack: Stack, point: Point2) -> Stack:
+def _at(stack: Stack, point: cad.Point2) -> Stack:
     return replace(stack, points=(point,), start=None, edges=(), rows=(), is_solid=False, chosen=None)
 
 
@@ -67,9 +52,9 @@ def _polar(stack: Stack, arguments: Arguments) -> Stack:
     count = arguments.count("count", 3)
     if not arguments.flag("fill", 4, True):
         sweep = sweep * (count - 1) if math.remainder(sweep * count, 360) else sweep * count
-    ring = Ring((0, 0), radius, first, sweep, count)
+    ring = cad.Ring((0, 0), radius, first, sweep, count)
     turned = arguments.flag("rotate", 5, True)
-    return replace(stack, points=ring if turned else points_of(ring), is_solid=False, chosen=None)
+    return replace(stack, points=ring if turned else cad.points_of(ring), is_solid=False, chosen=None)
 
 
 def _grid(stack: Stack, arguments: Arguments) -> Stack:
@@ -80,23 +65,23 @@ def _grid(stack: Stack, arguments: Arguments) -> Stack:
     if not (isinstance(along, list | tuple) and len(along) == 2):
         raise error_at(arguments.call, "center is neither True nor False.", Message("True or False"))
     center = (0 if along[0] else dx * (columns - 1) / 2, 0 if along[1] else dy * (rows - 1) / 2)
-    return replace(stack, points=Grid(center, dx, dy, columns, rows), is_solid=False, chosen=None)
+    return replace(stack, points=cad.Grid(center, dx, dy, columns, rows), is_solid=False, chosen=None)
 
 
 # --- closed outlines
 
 
-def _with_wire(stack: Stack, shape: Shape, arguments: Arguments, corners: tuple[Point2, ...] = ()) -> Stack:
+def _with_wire(stack: Stack, shape: cad.Shape, arguments: Arguments, corners: tuple[cad.Point2, ...] = ()) -> Stack:
     """The shape at each place, or its corners where it is for construction alone."""
     if arguments.flag("forConstruction"):
-        rows = tuple((x + dx, y + dy) for dx, dy in points_of(stack.places) for x, y in corners)
+        rows = tuple((x + dx, y + dy) for dx, dy in cad.points_of(stack.places) for x, y in corners)
         return replace(stack, rows=rows, is_solid=False, chosen=None)
-    wires = checked_steps((*stack.wires, SketchStep(shape, Mode.ADD, stack.places)), arguments.call)
+    wires = checked_steps((*stack.wires, cad.SketchStep(shape, cad.Mode.ADD, stack.places)), arguments.call)
     return replace(stack, wires=wires, is_solid=False, chosen=None)
 
 
 def _circle(stack: Stack, arguments: Arguments) -> Stack:
-    return _with_wire(stack, Circle(arguments.length("radius", 0)), arguments)
+    return _with_wire(stack, cad.Circle(arguments.length("radius", 0)), arguments)
 
 
 def _rect(stack: Stack, arguments: Arguments) -> Stack:
@@ -105,9 +90,9 @@ def _rect(stack: Stack, arguments: Arguments) -> Stack:
     along = (centered, centered) if isinstance(centered, bool) else tuple(centered)
     dx, dy = (0 if middle else size / 2 for middle, size in zip(along, (width, height)))
     if (dx, dy) != (0, 0):
-        stack = replace(stack, points=tuple((x + dx, y + dy) for x, y in points_of(stack.places)))
+        stack = replace(stack, points=tuple((x + dx, y + dy) for x, y in cad.points_of(stack.places)))
     corners = tuple((x * width / 2, y * height / 2) for x in (-1, 1) for y in (-1, 1))
-    return _with_wire(stack, Rect(width, height), arguments, corners)
+    return _with_wire(stack, cad.Rect(width, height), arguments, corners)
 
 
 def _polygon(stack: Stack, arguments: Arguments) -> Stack:
@@ -131,7 +116,7 @@ def _place_sketch(stack: Stack, arguments: Arguments) -> Stack:
         drawing = arguments.scope.value(node)
         if not isinstance(drawing, Drawing) or not drawing.steps or drawing.edges:
             raise error_at(node, "Not a finished sketch.", Message("a sketch with a face"))
-        wires = (*stack.wires, SketchStep(Face(drawing.sketch), Mode.ADD, stack.places))
+        wires = (*stack.wires, cad.SketchStep(cad.Face(drawing.sketch), cad.Mode.ADD, stack.places))
         stack = replace(stack, wires=checked_steps(wires, node), is_solid=False, chosen=None)
     arguments.used = len(arguments.positional)
     return stack
@@ -140,7 +125,7 @@ def _place_sketch(stack: Stack, arguments: Arguments) -> Stack:
 # --- an outline edge by edge
 
 
-def _with_edge(stack: Stack, edge: Line | Arc, arguments: Arguments) -> Stack:
+def _with_edge(stack: Stack, edge: cad.Line | cad.Arc, arguments: Arguments) -> Stack:
     if arguments.flag("forConstruction"):
         return _at(stack, edge.end)
     if math.dist(here(stack), edge.end) <= CLOSED_WITHIN:
@@ -151,17 +136,17 @@ def _with_edge(stack: Stack, edge: Line | Arc, arguments: Arguments) -> Stack:
     return replace(stack, start=start, edges=(*stack.edges, edge), points=None, is_solid=False, chosen=None)
 
 
-def _line(way: Callable[[float, float, Arguments], Point2]) -> Callable[[Stack, Arguments], Stack]:
+def _line(way: Callable[[float, float, Arguments], cad.Point2]) -> Callable[[Stack, Arguments], Stack]:
     """A straight edge whose end is computed from the current point and the call's numbers."""
 
     def draw(stack: Stack, arguments: Arguments) -> Stack:
-        return _with_edge(stack, Line(way(*here(stack), arguments)), arguments)
+        return _with_edge(stack, cad.Line(way(*here(stack), arguments)), arguments)
 
     return draw
 
 
 def _polar_line(to_place: bool) -> Callable[[Stack, Arguments], Stack]:
-    def end(x: float, y: float, arguments: Arguments) -> Point2:
+    def end(x: float, y: float, arguments: Arguments) -> cad.Point2:
         distance, turn = arguments.number("distance", 0), math.radians(arguments.number("angle", 1))
         if to_place:
             x = y = 0
@@ -171,7 +156,7 @@ def _polar_line(to_place: bool) -> Callable[[Stack, Arguments], Stack]:
 
 
 def _three_points(stack: Stack, arguments: Arguments) -> Stack:
-    return _with_edge(stack, Arc(arguments.point("point1", 0), arguments.point("point2", 1)), arguments)
+    return _with_edge(stack, cad.Arc(arguments.point("point1", 0), arguments.point("point2", 1)), arguments)
 
 
 def _sagitta(stack: Stack, arguments: Arguments) -> Stack:
@@ -179,11 +164,11 @@ def _sagitta(stack: Stack, arguments: Arguments) -> Stack:
     return _with_edge(stack, _bulge(here(stack), end, sag), arguments)
 
 
-def _bulge(start: Point2, end: Point2, sag: float) -> Arc:
+def _bulge(start: cad.Point2, end: cad.Point2, sag: float) -> cad.Arc:
     """An arc to the left of the way where the sagitta is positive."""
     (x1, y1), (x2, y2) = start, end
     length = math.dist(start, end) or 1.0
-    return Arc(((x1 + x2) / 2 - sag * (y2 - y1) / length, (y1 + y2) / 2 + sag * (x2 - x1) / length), end)
+    return cad.Arc(((x1 + x2) / 2 - sag * (y2 - y1) / length, (y1 + y2) / 2 + sag * (x2 - x1) / length), end)
 
 
 def _radius(stack: Stack, arguments: Arguments) -> Stack:
@@ -209,10 +194,10 @@ def _tangent(stack: Stack, arguments: Arguments) -> Stack:
     return _with_edge(stack, _bulge((x, y), end, sag), arguments)
 
 
-def _tangent_at_end(start: Point2, edge: Line | Arc) -> np.ndarray:
+def _tangent_at_end(start: cad.Point2, edge: cad.Line | cad.Arc) -> np.ndarray:
     chord = np.subtract(edge.end, start)
     chord = chord / np.linalg.norm(chord)
-    if isinstance(edge, Line):
+    if isinstance(edge, cad.Line):
         return chord
     first, second = np.subtract(edge.middle, start), np.subtract(edge.end, edge.middle)
     # the angle between the chord and the tangent is the inscribed angle over the other half
@@ -228,7 +213,7 @@ def _polyline(stack: Stack, arguments: Arguments) -> Stack:
     elif math.dist(here(stack), points[0]) <= CLOSED_WITHIN:
         points = points[1:]
     for point in points:
-        stack = _with_edge(stack, Line(point), arguments)
+        stack = _with_edge(stack, cad.Line(point), arguments)
     return stack
 
 
@@ -240,7 +225,7 @@ def _close(stack: Stack, arguments: Arguments) -> Stack:
 
 def _closed(stack: Stack, node: ast.AST) -> Stack:
     loop = loop_of(stack.start, stack.edges, node)
-    wires = checked_steps((*stack.wires, SketchStep(loop)), node)
+    wires = checked_steps((*stack.wires, cad.SketchStep(loop)), node)
     return replace(stack, wires=wires, start=None, edges=(), points=None)
 
 
@@ -258,12 +243,12 @@ def _mirror(axis: int):
                 arguments.call, "The outline does not begin and end on the axis.", Message("ends on the mirror's axis")
             )
 
-        def image(point: Point2) -> Point2:
+        def image(point: cad.Point2) -> cad.Point2:
             return tuple(-value if index == axis else value for index, value in enumerate(point))
 
         ends = (stack.start, *(edge.end for edge in stack.edges))
         back = [
-            Line(image(start)) if isinstance(edge, Line) else Arc(image(edge.middle), image(start))
+            cad.Line(image(start)) if isinstance(edge, cad.Line) else cad.Arc(image(edge.middle), image(start))
             for start, edge in reversed(list(zip(ends, stack.edges)))
         ]
         return _closed(replace(stack, edges=(*stack.edges, *back)), arguments.call)
@@ -283,24 +268,24 @@ def outlines(stack: Stack, node: ast.AST) -> Stack:
     return _closed(stack, node)
 
 
-def nested(wires: tuple[SketchStep, ...]) -> tuple[SketchStep, ...]:
+def nested(wires: tuple[cad.SketchStep, ...]) -> tuple[cad.SketchStep, ...]:
     """Outlines within others become holes in them, and those within holes material again; outer ones first."""
     if len(wires) < 2:
         return wires
-    size = max(abs(value) for wire in wires for value in cross_section(Sketch((wire,)), math.inf).bounds())
-    areas = [(cross_section(Sketch((wire,)), COARSE * size), wire) for wire in wires]
+    size = max(abs(value) for wire in wires for value in cross_section(cad.Sketch((wire,)), math.inf).bounds())
+    areas = [(cross_section(cad.Sketch((wire,)), COARSE * size), wire) for wire in wires]
     areas.sort(key=lambda pair: -pair[0].area())
     depths: list[int] = []
     for index, (area, _) in enumerate(areas):
         around = [at for at in range(index) if (areas[at][0] ^ area).area() > 0.99 * area.area()]
         depths.append(max((depths[at] + 1 for at in around), default=0))
     ordered = sorted(zip(depths, areas), key=lambda pair: pair[0])
-    return tuple(replace(wire, mode=Mode.SUBTRACT if depth % 2 else Mode.ADD) for depth, (_, wire) in ordered)
+    return tuple(replace(wire, mode=cad.Mode.SUBTRACT if depth % 2 else cad.Mode.ADD) for depth, (_, wire) in ordered)
 
 
 def first_vertices(stack: Stack) -> Stack:
     """The corners of construction lines as places."""
-    return replace(stack, points=stack.rows or ORIGIN, rows=())
+    return replace(stack, points=stack.rows or cad.ORIGIN, rows=())
 
 
 METHODS = {

@@ -9,18 +9,7 @@ from manifold3d import Error, Manifold, Mesh64, OpType
 
 from cadrecode.errors import Message, ProgramError
 from cadrecode.program import budget
-from cadrecode.program.language import (
-    NAMED_PLANES,
-    Blend,
-    Counterbore,
-    Countersink,
-    Edges,
-    Finish,
-    Hole,
-    Mirror,
-    Shell,
-    points_of,
-)
+from cadrecode.program import language as cad
 from cadrecode.program.planes import matrix_of
 from cadrecode.program.rims import rounded_edges, with_blend
 from cadrecode.program.section import segments_of
@@ -32,34 +21,34 @@ FLIPPED = 1e-6  # of the squared size: a facet that faces the other way by more 
 OPENED = 1e-3  # of the wall: how far the cavity reaches out of an open face
 
 
-def finished(body: Manifold, finish: Finish, sagitta: float) -> Manifold:
+def finished(body: Manifold, finish: cad.Finish, sagitta: float) -> Manifold:
     """Raises: ProgramError: there is no such edge or face, or no room for the wall."""
     match finish:
-        case Hole():
+        case cad.Hole():
             return _drilled(body, finish, sagitta)
-        case Edges():
+        case cad.Edges():
             return rounded_edges(body, finish, sagitta)
-        case Shell():
+        case cad.Shell():
             return _hollowed(body, finish, sagitta)
-        case Mirror(plane, base, union):
-            normal = np.array(NAMED_PLANES[plane][1], float)
+        case cad.Mirror(plane, base, union):
+            normal = np.array(cad.NAMED_PLANES[plane][1], float)
             image = body.mirror(tuple(normal)).translate(tuple(2 * normal * (normal @ np.array(base, float))))
             return body + image if union else image
 
 
-def _drilled(body: Manifold, hole: Hole, sagitta: float) -> Manifold:
+def _drilled(body: Manifold, hole: cad.Hole, sagitta: float) -> Manifold:
     low, high = np.array(body.bounding_box()).reshape(2, 3)
     depth = hole.depth if hole.depth is not None else math.dist(low, high)  # as CadQuery's largestDimension
     radius = hole.diameter / 2
     tool = _downward(depth, radius, radius, sagitta)
     match hole.head:
-        case Counterbore(diameter, deep):
+        case cad.Counterbore(diameter, deep):
             tool = tool + _downward(deep, diameter / 2, diameter / 2, sagitta)
-        case Countersink(diameter, degrees):
+        case cad.Countersink(diameter, degrees):
             deep = diameter / 2 / math.tan(math.radians(degrees / 2))
             tool = tool + _downward(deep, diameter / 2, 0, sagitta)
     matrix = matrix_of(hole.plane)
-    tools = [tool.translate((x, y, 0)).transform(matrix) for x, y in points_of(hole.places)]
+    tools = [tool.translate((x, y, 0)).transform(matrix) for x, y in cad.points_of(hole.places)]
     return body - (tools[0] if len(tools) == 1 else Manifold.batch_boolean(tools, OpType.Add))
 
 
@@ -71,7 +60,7 @@ def _downward(depth: float, top: float, bottom: float, sagitta: float) -> Manifo
 # --- shells
 
 
-def _hollowed(body: Manifold, shell: Shell, sagitta: float) -> Manifold:
+def _hollowed(body: Manifold, shell: cad.Shell, sagitta: float) -> Manifold:
     """Walls between the body's surface and one that is parallel to it.
 
     As in OpenCASCADE, the parallel surface is rounded where its faces move away from each other.
@@ -142,4 +131,4 @@ def _rounded_where_apart(
     ]
     if not chosen:
         return moved
-    return with_blend(moved, after, chosen, Blend.FILLET, abs(thickness), sagitta)
+    return with_blend(moved, after, chosen, cad.Blend.FILLET, abs(thickness), sagitta)

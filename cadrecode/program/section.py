@@ -12,22 +12,8 @@ import manifold3d
 import numpy as np
 from manifold3d import CrossSection, FillRule
 
+from cadrecode.program import language as cad
 from cadrecode.program.corners import blended
-from cadrecode.program.language import (
-    ORIGIN,
-    Arc,
-    Circle,
-    Corners,
-    Face,
-    Loop,
-    Mode,
-    Places,
-    Point2,
-    Rect,
-    Ring,
-    Sketch,
-    points_of,
-)
 
 SAGITTA = 5.4e-4  # of the part's half side
 FEWEST_SEGMENTS, MOST_SEGMENTS = 16, 128  # of a full circle
@@ -41,49 +27,49 @@ def segments_of(radius: float, sagitta: float) -> int:
     return min(max(4 * math.ceil(wanted / 4), FEWEST_SEGMENTS), MOST_SEGMENTS)
 
 
-def cross_section(sketch: Sketch, sagitta: float) -> CrossSection:
+def cross_section(sketch: cad.Sketch, sagitta: float) -> CrossSection:
     """The area of a sketch, on its plane."""
     area = CrossSection()
     for step in sketch.steps:
-        if isinstance(step, Corners):
+        if isinstance(step, cad.Corners):
             area = blended(area, step, segments_of(step.size, sagitta))
             continue
         shape = _placed(_shape(step.shape, sagitta), step.places)
-        if step.mode is Mode.ADD:
+        if step.mode is cad.Mode.ADD:
             area = shape if area.is_empty() else area + shape
-        elif step.mode is Mode.SUBTRACT:
+        elif step.mode is cad.Mode.SUBTRACT:
             area = area - shape
         else:
             area = area ^ shape
     return area
 
 
-def _placed(shape: CrossSection, places: Places) -> CrossSection:
-    if places == ORIGIN:
+def _placed(shape: CrossSection, places: cad.Places) -> CrossSection:
+    if places == cad.ORIGIN:
         return shape
-    turned = [shape.rotate(angle) for angle in places.angles()] if isinstance(places, Ring) else None
-    points = points_of(places)
+    turned = [shape.rotate(angle) for angle in places.angles()] if isinstance(places, cad.Ring) else None
+    points = cad.points_of(places)
     moved = [one.translate((float(x), float(y))) for one, (x, y) in zip(turned or [shape] * len(points), points)]
     return moved[0] if len(moved) == 1 else CrossSection.batch_boolean(moved, manifold3d.OpType.Add)
 
 
-def _shape(shape: Circle | Rect | Loop | Face, sagitta: float) -> CrossSection:
+def _shape(shape: cad.Circle | cad.Rect | cad.Loop | cad.Face, sagitta: float) -> CrossSection:
     match shape:
-        case Circle(radius):
+        case cad.Circle(radius):
             return CrossSection.circle(float(radius), segments_of(radius, sagitta))
-        case Rect(width, height):
+        case cad.Rect(width, height):
             return CrossSection.square((float(width), float(height)), True)
-        case Face(sketch):
+        case cad.Face(sketch):
             return cross_section(sketch, sagitta)
-        case Loop():
+        case cad.Loop():
             return CrossSection([np.array(loop_points(shape, sagitta), np.float64)], FillRule.EvenOdd)
 
 
-def loop_points(loop: Loop, sagitta: float) -> list[Point2]:
+def loop_points(loop: cad.Loop, sagitta: float) -> list[cad.Point2]:
     """The corners of a loop, its arcs cut into straight pieces; the first point is not repeated."""
     points = [loop.start]
     for edge in loop.edges:
-        if isinstance(edge, Arc):
+        if isinstance(edge, cad.Arc):
             points.extend(arc_points(points[-1], edge.middle, edge.end, sagitta))
         points.append(edge.end)
     if math.dist(points[-1], points[0]) < 1e-9:
@@ -91,7 +77,7 @@ def loop_points(loop: Loop, sagitta: float) -> list[Point2]:
     return points
 
 
-def arc_points(start: Point2, middle: Point2, end: Point2, sagitta: float) -> list[Point2]:
+def arc_points(start: cad.Point2, middle: cad.Point2, end: cad.Point2, sagitta: float) -> list[cad.Point2]:
     """Points strictly between the ends of the circular arc through three points; one, `middle`, if they are in line."""
     circle = circle_through(start, middle, end)
     if circle is None:
@@ -109,7 +95,7 @@ def arc_points(start: Point2, middle: Point2, end: Point2, sagitta: float) -> li
     ]
 
 
-def circle_through(start: Point2, middle: Point2, end: Point2) -> tuple[float, float, float] | None:
+def circle_through(start: cad.Point2, middle: cad.Point2, end: cad.Point2) -> tuple[float, float, float] | None:
     """(x, y, radius) of the circle through three points; None if they are in line."""
     (x1, y1), (x2, y2), (x3, y3) = start, middle, end
     twice_area = x1 * (y2 - y3) + x2 * (y3 - y1) + x3 * (y1 - y2)
@@ -123,24 +109,24 @@ def circle_through(start: Point2, middle: Point2, end: Point2) -> tuple[float, f
     return x, y, math.hypot(x1 - x, y1 - y)
 
 
-def corners(sketch: Sketch) -> list[Point2]:
+def corners(sketch: cad.Sketch) -> list[cad.Point2]:
     """Points that span about as much as the sketch."""
-    found: list[Point2] = []
+    found: list[cad.Point2] = []
     for step in sketch.steps:
-        if isinstance(step, Corners):
+        if isinstance(step, cad.Corners):
             continue
         match step.shape:
-            case Circle(radius):
+            case cad.Circle(radius):
                 local = [(-radius, -radius), (radius, radius)]
-            case Rect(width, height):
+            case cad.Rect(width, height):
                 local = [(-width / 2, -height / 2), (width / 2, height / 2)]
-            case Face(inner):
+            case cad.Face(inner):
                 local = corners(inner)
-            case Loop(start, edges):
-                local = [start, *(edge.end for edge in edges), *(e.middle for e in edges if isinstance(e, Arc))]
+            case cad.Loop(start, edges):
+                local = [start, *(edge.end for edge in edges), *(e.middle for e in edges if isinstance(e, cad.Arc))]
         found += (
             local
-            if step.places == ORIGIN
-            else [(x + dx, y + dy) for x, y in local for dx, dy in points_of(step.places)]
+            if step.places == cad.ORIGIN
+            else [(x + dx, y + dy) for x, y in local for dx, dy in cad.points_of(step.places)]
         )
     return found

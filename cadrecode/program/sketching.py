@@ -8,26 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from cadrecode.errors import Message
+from cadrecode.program import language as cad
 from cadrecode.program.arguments import Arguments, error_at, tuple_of
-from cadrecode.program.language import (
-    ORIGIN,
-    Arc,
-    Blend,
-    Circle,
-    Corners,
-    Face,
-    Grid,
-    Line,
-    Loop,
-    Mode,
-    Places,
-    Point2,
-    Rect,
-    Ring,
-    Shape,
-    SketchStep,
-    points_of,
-)
 from cadrecode.program.selectors import check_selector
 from cadrecode.program.states import Drawing, Stack
 from cadrecode.program.weight import checked_steps
@@ -67,11 +49,11 @@ def _edge(sketch: Drawing, arguments: Arguments, needed: int) -> Drawing:
         raise error_at(
             arguments.call, "`{name}` ends where it begins.", Message("two different points"), name=arguments.name
         )
-    edge = Line(points[0]) if needed == 1 else Arc(points[0], points[1])
+    edge = cad.Line(points[0]) if needed == 1 else cad.Arc(points[0], points[1])
     return replace(sketch, edges=(*sketch.edges, edge))
 
 
-def _end(sketch: Drawing) -> Point2:
+def _end(sketch: Drawing) -> cad.Point2:
     return sketch.edges[-1].end if sketch.edges else sketch.start
 
 
@@ -94,18 +76,18 @@ def _assemble(sketch: Drawing, arguments: Arguments) -> Drawing:
     return _with_step(sketch, loop, arguments, start=None, edges=(), closed=False)
 
 
-def loop_of(start: Point2, edges: tuple[Line | Arc, ...], node: ast.AST) -> Loop:
+def loop_of(start: cad.Point2, edges: tuple[cad.Line | cad.Arc, ...], node: ast.AST) -> cad.Loop:
     """A closed outline. Raises: ProgramError: it encloses nothing."""
-    if len(edges) > 1 and isinstance(edges[-1], Line) and math.dist(edges[-1].end, start) <= CLOSED_WITHIN:
+    if len(edges) > 1 and isinstance(edges[-1], cad.Line) and math.dist(edges[-1].end, start) <= CLOSED_WITHIN:
         edges = edges[:-1]  # the straight edge back to the start goes without saying
-    if len(edges) < 2 and not isinstance(edges[0], Arc):
+    if len(edges) < 2 and not isinstance(edges[0], cad.Arc):
         raise error_at(node, "The loop is a single line.", Message("three straight edges or an arc"))
-    return Loop(start, edges)
+    return cad.Loop(start, edges)
 
 
-def _with_step(sketch: Drawing, shape: Shape, arguments: Arguments, **changes: Any) -> Drawing:
-    places = ORIGIN if isinstance(shape, Loop) and not sketch.places else sketch.places or ORIGIN
-    step = SketchStep(shape, arguments.mode(), places)
+def _with_step(sketch: Drawing, shape: cad.Shape, arguments: Arguments, **changes: Any) -> Drawing:
+    places = cad.ORIGIN if isinstance(shape, cad.Loop) and not sketch.places else sketch.places or cad.ORIGIN
+    step = cad.SketchStep(shape, arguments.mode(), places)
     return replace(sketch, steps=checked_steps((*sketch.steps, step), arguments.call), corners=None, **changes)
 
 
@@ -117,8 +99,8 @@ def _reset(sketch: Drawing, arguments: Arguments) -> Drawing:
     return replace(sketch, places=None, corners=None)
 
 
-def _center(places: Places | None, arguments: Arguments) -> Point2:
-    points = ORIGIN if places is None else points_of(places)
+def _center(places: cad.Places | None, arguments: Arguments) -> cad.Point2:
+    points = cad.ORIGIN if places is None else cad.points_of(places)
     if len(points) != 1:
         raise error_at(arguments.call, "An array of arrays is not in the language.", Message("a single place"))
     return points[0]
@@ -126,23 +108,23 @@ def _center(places: Places | None, arguments: Arguments) -> Point2:
 
 def _ring(sketch: Drawing, arguments: Arguments) -> Drawing:
     sizes = (arguments.number(name, at) for at, name in enumerate(("r", "a1", "da")))
-    ring = Ring(_center(sketch.places, arguments), *sizes, arguments.count("n", 3))
+    ring = cad.Ring(_center(sketch.places, arguments), *sizes, arguments.count("n", 3))
     turned = arguments.flag("rotate", 4, True)
-    return replace(sketch, places=ring if turned else points_of(ring), corners=None)
+    return replace(sketch, places=ring if turned else cad.points_of(ring), corners=None)
 
 
 def _grid(sketch: Drawing, arguments: Arguments) -> Drawing:
     steps = (arguments.number(name, at) for at, name in enumerate(("xs", "ys")))
     counts = arguments.counts(("nx", "ny"), 2)
-    return replace(sketch, places=Grid(_center(sketch.places, arguments), *steps, *counts), corners=None)
+    return replace(sketch, places=cad.Grid(_center(sketch.places, arguments), *steps, *counts), corners=None)
 
 
 def _circle(sketch: Drawing, arguments: Arguments) -> Drawing:
-    return _with_step(sketch, Circle(arguments.length("r", 0)), arguments)
+    return _with_step(sketch, cad.Circle(arguments.length("r", 0)), arguments)
 
 
 def _rect(sketch: Drawing, arguments: Arguments) -> Drawing:
-    shape = Rect(arguments.length("w", 0), arguments.length("h", 1))
+    shape = cad.Rect(arguments.length("w", 0), arguments.length("h", 1))
     if arguments.number("angle", 2, 0):
         raise error_at(arguments.call, "A turned rectangle is not in the language.", Message("a loop"))
     return _with_step(sketch, shape, arguments)
@@ -153,15 +135,15 @@ def _regular(sketch: Drawing, arguments: Arguments) -> Drawing:
     return _with_step(sketch, regular_polygon(radius, count, arguments.number("angle", 2, 0)), arguments)
 
 
-def regular_polygon(radius: float, count: int, angle: float = 0) -> Loop:
+def regular_polygon(radius: float, count: int, angle: float = 0) -> cad.Loop:
     turns = [math.radians(angle) + math.tau * index / count for index in range(count)]
     points = [(round(radius * math.cos(turn), 9), round(radius * math.sin(turn), 9)) for turn in turns]
-    return Loop(points[0], tuple(map(Line, points[1:])))
+    return cad.Loop(points[0], tuple(map(cad.Line, points[1:])))
 
 
 def _polygon(sketch: Drawing, arguments: Arguments) -> Drawing:
     points = arguments.points("pts", 0)
-    return _with_step(sketch, loop_of(points[0], tuple(map(Line, points[1:])), arguments.call), arguments)
+    return _with_step(sketch, loop_of(points[0], tuple(map(cad.Line, points[1:])), arguments.call), arguments)
 
 
 def _slot(sketch: Drawing, arguments: Arguments) -> Drawing:
@@ -170,18 +152,23 @@ def _slot(sketch: Drawing, arguments: Arguments) -> Drawing:
     return _with_step(sketch, slot(length + width, width, arguments.number("angle", 2, 0)), arguments)
 
 
-def slot(length: float, width: float, angle: float = 0) -> Loop:
+def slot(length: float, width: float, angle: float = 0) -> cad.Loop:
     """Rounded at its ends; `length` over all."""
     half, radius, turn = (length - width) / 2, width / 2, math.radians(angle)
 
-    def at(x: float, y: float) -> Point2:
+    def at(x: float, y: float) -> cad.Point2:
         turned = x * math.cos(turn) - y * math.sin(turn), x * math.sin(turn) + y * math.cos(turn)
         return tuple(round(value, 9) for value in turned)
 
-    last = Arc(at(-half - radius, 0), at(-half, -radius))
-    return Loop(
+    last = cad.Arc(at(-half - radius, 0), at(-half, -radius))
+    return cad.Loop(
         at(-half, -radius),
-        (Line(at(half, -radius)), Arc(at(half + radius, 0), at(half, radius)), Line(at(-half, radius)), last),
+        (
+            cad.Line(at(half, -radius)),
+            cad.Arc(at(half + radius, 0), at(half, radius)),
+            cad.Line(at(-half, radius)),
+            last,
+        ),
     )
 
 
@@ -194,13 +181,13 @@ def _face(sketch: Drawing, arguments: Arguments) -> Drawing:
             "Not a finished sketch.",
             Message("a sketch that ends in `.assemble()`, `.circle(...)` or `.rect(...)`"),
         )
-    return _with_step(sketch, Face(inner.sketch), arguments)
+    return _with_step(sketch, cad.Face(inner.sketch), arguments)
 
 
 def _vertices(sketch: Drawing, arguments: Arguments) -> Drawing:
     node = arguments.node("s", 0)
     selector = None if node is None else arguments.scope.value(node)
-    if sketch.places is not None and sketch.places != ORIGIN:
+    if sketch.places is not None and sketch.places != cad.ORIGIN:
         raise error_at(arguments.call, "Places are chosen, no corners.", Message("`.reset()` before `.vertices()`"))
     if selector is not None:
         _check(selector, node)
@@ -213,11 +200,11 @@ def _check(selector: object, node: ast.expr) -> None:
     check_selector(selector)
 
 
-def _blend(blend: Blend):
+def _blend(blend: cad.Blend):
     def corners(sketch: Drawing, arguments: Arguments) -> Drawing:
         if sketch.corners is None:
             raise error_at(arguments.call, "No corners are chosen.", Message("`.vertices()` before it"))
-        step = Corners(blend, arguments.length("d", 0), sketch.corners or None)
+        step = cad.Corners(blend, arguments.length("d", 0), sketch.corners or None)
         return replace(sketch, steps=checked_steps((*sketch.steps, step), arguments.call))
 
     return corners
@@ -234,7 +221,9 @@ def _finalize(sketch: Drawing, arguments: Arguments) -> Stack:
         raise error_at(arguments.call, "The sketch is empty.", Message("a loop, circle or rectangle"))
     if sketch.on is None:
         raise error_at(arguments.call, "The sketch stands on no plane.", Message("`.placeSketch(...)`"))
-    return replace(sketch.on, wires=(*sketch.on.wires, SketchStep(Face(sketch.sketch), Mode.ADD, ORIGIN)))
+    return replace(
+        sketch.on, wires=(*sketch.on.wires, cad.SketchStep(cad.Face(sketch.sketch), cad.Mode.ADD, cad.ORIGIN))
+    )
 
 
 def _too_early(sketch: Drawing, arguments: Arguments) -> Drawing:
@@ -260,8 +249,8 @@ METHODS = {
     "slot": _slot,
     "face": _face,
     "vertices": _vertices,
-    "fillet": _blend(Blend.FILLET),
-    "chamfer": _blend(Blend.CHAMFER),
+    "fillet": _blend(cad.Blend.FILLET),
+    "chamfer": _blend(cad.Blend.CHAMFER),
     "clean": _clean,
     "finalize": _finalize,
     "extrude": _too_early,

@@ -10,24 +10,8 @@ from typing import Any
 import numpy as np
 
 from cadrecode.errors import Message
+from cadrecode.program import language as cad
 from cadrecode.program.arguments import error_at
-from cadrecode.program.language import (
-    ORIGIN,
-    Arc,
-    Face,
-    Finish,
-    Line,
-    Operation,
-    Places,
-    Plane,
-    Point2,
-    Point3,
-    Program,
-    Sketch,
-    SketchStep,
-    Solid,
-    Step,
-)
 from cadrecode.program.planes import axes
 from cadrecode.program.weight import checked
 
@@ -44,10 +28,10 @@ class Chosen:
         vertices: in space.
     """
 
-    body: Program
+    body: cad.Program
     faces: str | None = None
     edges: str | None = None
-    vertices: tuple[Point3, ...] = ()
+    vertices: tuple[cad.Point3, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +49,15 @@ class Stack:
         before: the state before the last call, for `.end()`.
     """
 
-    plane: Plane
+    plane: cad.Plane
     offset: float = 0
-    body: Program | None = None
+    body: cad.Program | None = None
     is_solid: bool = False
-    points: Places | None = None
-    wires: tuple[SketchStep, ...] = ()
-    start: Point2 | None = None
-    edges: tuple[Line | Arc, ...] = ()
-    rows: tuple[Point2, ...] = ()
+    points: cad.Places | None = None
+    wires: tuple[cad.SketchStep, ...] = ()
+    start: cad.Point2 | None = None
+    edges: tuple[cad.Line | cad.Arc, ...] = ()
+    rows: tuple[cad.Point2, ...] = ()
     chosen: Chosen | None = None
     tags: tuple[tuple[str, Stack], ...] = ()
     before: Stack | None = field(default=None, compare=False, repr=False)
@@ -85,11 +69,11 @@ class Stack:
         return Message("a solid") if self.is_solid else Message("a workplane")
 
     @property
-    def places(self) -> Places:
-        return ORIGIN if self.points is None else self.points
+    def places(self) -> cad.Places:
+        return cad.ORIGIN if self.points is None else self.points
 
     @property
-    def lifted(self) -> Plane:
+    def lifted(self) -> cad.Plane:
         """The plane with its offset."""
         if self.offset == 0:
             return self.plane
@@ -97,39 +81,41 @@ class Stack:
         origin = tuple(o + self.offset * n / length for o, n in zip(self.plane.origin, self.plane.normal))
         return replace(self.plane, origin=tuple(map(_plain, origin)))
 
-    def moved(self, x: float, y: float, z: float = 0) -> Plane:
+    def moved(self, x: float, y: float, z: float = 0) -> cad.Plane:
         """The lifted plane with its origin elsewhere, in its own coordinates."""
         plane = self.lifted
         origin = axes(plane) @ np.array([x, y, z], float) + plane.origin
         return replace(plane, origin=tuple(map(_plain, origin)))
 
-    def with_body(self, body: Program, node: ast.AST) -> Stack:
+    def with_body(self, body: cad.Program, node: ast.AST) -> Stack:
         """Raises: ProgramError: the body is more than a program may hold."""
         return Stack(self.plane, self.offset, checked(body, node), True, tags=self.tags)
 
-    def with_solids(self, solids: list[Solid], node: ast.AST, operation: Operation = Operation.UNION) -> Stack:
+    def with_solids(
+        self, solids: list[cad.Solid], node: ast.AST, operation: cad.Operation = cad.Operation.UNION
+    ) -> Stack:
         body = self.body
         for solid in solids:
-            one = Program((Step(Operation.UNION, solid),))
-            if body is None and operation is not Operation.UNION:
+            one = cad.Program((cad.Step(cad.Operation.UNION, solid),))
+            if body is None and operation is not cad.Operation.UNION:
                 raise error_at(node, "There is no solid before it.", Message("a solid to cut from"))
             body = one if body is None else united(body, operation, one)
         return self.with_body(body, node)
 
-    def finished(self, finish: Finish, node: ast.AST) -> Stack:
+    def finished(self, finish: cad.Finish, node: ast.AST) -> Stack:
         body = self.body
         if body.placement is not None:
-            body = Program((Step(Operation.UNION, body),))
+            body = cad.Program((cad.Step(cad.Operation.UNION, body),))
         return self.with_body(replace(body, finishes=(*body.finishes, finish)), node)
 
     def joined_by(self, node: ast.AST, op: ast.operator, other: Any) -> Stack:
         """a + b, a - b, a * b, a & b and a | b of solids, as CadQuery has them."""
         operation = {
-            ast.Add: Operation.UNION,
-            ast.BitOr: Operation.UNION,
-            ast.Sub: Operation.CUT,
-            ast.Mult: Operation.INTERSECT,
-            ast.BitAnd: Operation.INTERSECT,
+            ast.Add: cad.Operation.UNION,
+            ast.BitOr: cad.Operation.UNION,
+            ast.Sub: cad.Operation.CUT,
+            ast.Mult: cad.Operation.INTERSECT,
+            ast.BitAnd: cad.Operation.INTERSECT,
         }.get(type(op))
         if operation is None or not isinstance(other, Stack) or self.body is None or other.body is None:
             raise error_at(node, "Not in the language.", Message("+, - or & between two solids"))
@@ -142,31 +128,31 @@ class Drawing:
 
     on: Stack | None
     steps: tuple = ()
-    places: Places | None = None
-    start: Point2 | None = None
-    edges: tuple[Line | Arc, ...] = ()
+    places: cad.Places | None = None
+    start: cad.Point2 | None = None
+    edges: tuple[cad.Line | cad.Arc, ...] = ()
     closed: bool = False
     corners: str | None = None
 
     kind = Message("a sketch")
 
     @property
-    def sketch(self) -> Sketch:
-        return Sketch(self.steps)
+    def sketch(self) -> cad.Sketch:
+        return cad.Sketch(self.steps)
 
 
-def united(body: Program, operation: Operation, other: Program) -> Program:
+def united(body: cad.Program, operation: cad.Operation, other: cad.Program) -> cad.Program:
     """Two bodies as one; a single solid joins as itself."""
     alone = len(other.steps) == 1 and other.is_plain
-    before = body.steps if body.is_plain else (Step(Operation.UNION, body),)
-    return Program((*before, Step(operation, other.steps[0].solid if alone else other)))
+    before = body.steps if body.is_plain else (cad.Step(cad.Operation.UNION, body),)
+    return cad.Program((*before, cad.Step(operation, other.steps[0].solid if alone else other)))
 
 
-def sketch_of(wires: tuple[SketchStep, ...]) -> Sketch:
+def sketch_of(wires: tuple[cad.SketchStep, ...]) -> cad.Sketch:
     """Outlines as a sketch; a sketch that is alone is itself."""
-    if len(wires) == 1 and wires[0] == SketchStep(wires[0].shape) and isinstance(wires[0].shape, Face):
+    if len(wires) == 1 and wires[0] == cad.SketchStep(wires[0].shape) and isinstance(wires[0].shape, cad.Face):
         return wires[0].shape.sketch
-    return Sketch(wires)
+    return cad.Sketch(wires)
 
 
 def _plain(value: float) -> float:

@@ -12,21 +12,8 @@ import numpy as np
 from manifold3d import Manifold
 
 from cadrecode.errors import Message
+from cadrecode.program import language as cad
 from cadrecode.program.arguments import Arguments, error_at, tuple_of
-from cadrecode.program.language import (
-    NAMED_PLANES,
-    Extrusion,
-    Operation,
-    Placement,
-    Places,
-    Plane,
-    Point3,
-    Program,
-    Rect,
-    Sketch,
-    SketchStep,
-    points_of,
-)
 from cadrecode.program.planes import axes, placing
 from cadrecode.program.selectors import Item, selected
 from cadrecode.program.solid import bounds, build, mesh_of
@@ -39,7 +26,7 @@ ON_PLANE = 1e-4  # how far apart two faces may lie that make one workplane: CadQ
 
 
 class _Key:
-    def __init__(self, body: Program):
+    def __init__(self, body: cad.Program):
         self.body = body
 
     def __hash__(self) -> int:
@@ -54,24 +41,24 @@ def _topology(key: _Key) -> Topology:
     return Topology(build(key.body))
 
 
-def topology_of(body: Program) -> Topology:
+def topology_of(body: cad.Program) -> Topology:
     """Raises: ProgramError: it builds nothing."""
     return _topology(_Key(body))
 
 
-def body_of(stack: Stack, arguments: Arguments) -> Program:
+def body_of(stack: Stack, arguments: Arguments) -> cad.Program:
     if stack.body is None:
         raise error_at(arguments.call, "There is no solid before it.", Message("a solid"))
     return stack.body
 
 
-def diagonal_of(body: Program) -> float:
+def diagonal_of(body: cad.Program) -> float:
     """Of its bounding box."""
     low, high = bounds(build(body))
     return math.dist(low, high)
 
 
-def corners_of(chosen: Chosen, selector: str, node: ast.AST) -> tuple[Point3, ...]:
+def corners_of(chosen: Chosen, selector: str, node: ast.AST) -> tuple[cad.Point3, ...]:
     """The vertices of a body that a selector names, or of its chosen faces and edges."""
     topology = topology_of(chosen.body)
     s = topology.segments
@@ -93,7 +80,7 @@ def corners_of(chosen: Chosen, selector: str, node: ast.AST) -> tuple[Point3, ..
     return tuple(points[place] for place in places)
 
 
-def plane_of_faces(stack: Stack, arguments: Arguments, option: str, origin: Point3 | None = None) -> Plane:
+def plane_of_faces(stack: Stack, arguments: Arguments, option: str, origin: cad.Point3 | None = None) -> cad.Plane:
     """The workplane on the chosen faces, by CadQuery's rules: x level, the origin projected onto it."""
     chosen = stack.chosen
     topology = topology_of(chosen.body)
@@ -125,15 +112,15 @@ def plane_of_faces(stack: Stack, arguments: Arguments, option: str, origin: Poin
     return named(_rounded(center), _rounded(x), _rounded(normal))
 
 
-def named(origin: Point3, x: Point3, normal: Point3) -> Plane:
+def named(origin: cad.Point3, x: cad.Point3, normal: cad.Point3) -> cad.Plane:
     """With its name where the directions have one."""
-    for name, directions in NAMED_PLANES.items():
+    for name, directions in cad.NAMED_PLANES.items():
         if directions == (x, normal):
-            return Plane.named(name, origin)
-    return Plane(origin, x, normal, None)
+            return cad.Plane.named(name, origin)
+    return cad.Plane(origin, x, normal, None)
 
 
-def _rounded(vector: Iterable[float]) -> Point3:
+def _rounded(vector: Iterable[float]) -> cad.Point3:
     values = [round(float(value), NOISE_DECIMALS) + 0.0 for value in vector]
     return tuple(int(value) if value == int(value) else value for value in values)
 
@@ -158,7 +145,7 @@ def _workplane(stack: Stack, arguments: Arguments) -> Stack:
             plane = _through_middle(stack, option)
             return replace(stack, plane=plane, offset=offset, is_solid=False, points=None, rows=())
         if stack.points is not None and option != "ProjectedOrigin":
-            x, y = points_of(stack.points)[-1]
+            x, y = cad.points_of(stack.points)[-1]
             stack = replace(stack, plane=stack.moved(x, y), offset=0)
         return replace(stack, offset=stack.offset + offset, is_solid=False, points=None, rows=())
     if stack.chosen.faces is None and stack.chosen.edges is None and stack.chosen.vertices:
@@ -173,7 +160,7 @@ def _workplane(stack: Stack, arguments: Arguments) -> Stack:
     return Stack(plane, offset, stack.body, tags=stack.tags)
 
 
-def _through_middle(stack: Stack, option: str) -> Plane:
+def _through_middle(stack: Stack, option: str) -> cad.Plane:
     """After a solid, CadQuery lays the plane through the solid's middle."""
     solid, plane = build(stack.body), stack.lifted
     low, high = bounds(solid)
@@ -200,9 +187,9 @@ def _split(stack: Stack, arguments: Arguments) -> Stack:
     if top is bottom:
         raise error_at(arguments.call, "Both sides are kept.", Message("keepTop=True or keepBottom=True"))
     reach = 2 * math.ceil(diagonal_of(stack.body))
-    half = Sketch((SketchStep(Rect(reach, reach)),))
-    solid = Extrusion(stack.lifted, half, -reach if top else reach)
-    return stack.with_solids([solid], arguments.call, Operation.CUT)
+    half = cad.Sketch((cad.SketchStep(cad.Rect(reach, reach)),))
+    solid = cad.Extrusion(stack.lifted, half, -reach if top else reach)
+    return stack.with_solids([solid], arguments.call, cad.Operation.CUT)
 
 
 def _center(stack: Stack, arguments: Arguments) -> Stack:
@@ -212,7 +199,7 @@ def _center(stack: Stack, arguments: Arguments) -> Stack:
     return replace(stack, plane=stack.moved(x, y), offset=0, points=None, is_solid=False, chosen=None, rows=())
 
 
-def _shifted(places: Places, x: float, y: float) -> Places:
+def _shifted(places: cad.Places, x: float, y: float) -> cad.Places:
     if isinstance(places, tuple):
         return tuple((a + x, b + y) for a, b in places)
     return replace(places, center=(places.center[0] + x, places.center[1] + y))
@@ -235,7 +222,7 @@ def _transformed(stack: Stack, arguments: Arguments) -> Stack:
     local = axes(plane)
     turn = np.eye(3)
     for axis, degrees in zip(local.T, turns):
-        turn = turn @ placing(Placement(tuple(axis), degrees))[:, :3]
+        turn = turn @ placing(cad.Placement(tuple(axis), degrees))[:, :3]
     origin = _rounded(local @ np.array(move, float) + plane.origin)
     moved = named(origin, _rounded(turn @ local[:, 0]), _rounded(turn @ local[:, 2]))
     if turns == (0, 0, 0):
