@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from cadrecode.formats.ply_write import write_ply
 from cadrecode.program import Program, budget, parse, write
 from cadrecode.program.edit import Parameter, parameters, set_parameters
 from cadrecode.program.layout import laid_out
-from cadrecode.scoring import build_text, deviation_of, part_report
+from cadrecode.scoring import build_text, deviation_of, part_report, source_words
 from cadrecode.scoring.deviation import MOST_POINTS, QUICK_POINTS
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cadrecode.frames import Frame
     from cadrecode.kernel.sandbox import Execution, Sandbox
     from cadrecode.scoring import Deviation
+    from cadrecode.scoring.verdict import Assessment
 
 PERSON = "person"  # the source of a program that a person wrote or changed
 ENDINGS = {  # of the files of a part, by kind, in the order in which they are listed
@@ -77,6 +78,7 @@ class Part:
         about: What is known of the rebuild that it comes from, for the report.
         exported: What OpenCASCADE made of the program, where it was run already.
         named_like: The program whose names the numbers keep: of the part that this one was changed from.
+        assess: Returns how good the part is; None where nobody can tell.
     """
 
     program: str
@@ -94,6 +96,7 @@ class Part:
     about: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     exported: Exported | None = field(default=None, repr=False, compare=False)
     named_like: Program | None = field(default=None, repr=False, compare=False)
+    assess: Callable[[], Assessment] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of_program(
@@ -139,6 +142,11 @@ class Part:
     def numbers(self) -> list[Parameter]:
         """The program's numbers, the most telling first; none for text outside of the language."""
         return [] if self.tree is None else parameters(self.tree, named_like=self.named_like)
+
+    @cached_property
+    def assessment(self) -> Assessment | None:
+        """How good the part is: a verdict, and what it leaves unexplained; None for a program that was not ranked."""
+        return None if self.assess is None else self.assess()
 
     @cached_property
     def parameters(self) -> dict[str, float]:
@@ -195,12 +203,15 @@ class Part:
         scanned = {}
         if self.cloud is not None:
             scanned = part_report(self.cloud, self.unit, self.frame, self.vertices, self.deviation)
+        verdict = {} if self.assessment is None else self.assessment.report(self.unit)
         return {
+            **verdict,
             **self.about,
             **scanned,
             "unit": self.unit,
             "shown": self.index,
             "made_by": self.source,
+            "source_text": source_words(self.source),
             "distance_before": self.distance_before,
             "distance": self.distance,
             "program": self.program,

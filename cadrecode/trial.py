@@ -21,10 +21,9 @@ from cadrecode.config import ReconstructConfig
 from cadrecode.errors import DatasetError, PointCloudError, ProgramError
 from cadrecode.program import write
 from cadrecode.program.solid import through_holes
-from cadrecode.reconstruction import Rebuilt, Writer, rebuild
+from cadrecode.reconstruction import Writer, rebuild
 from cadrecode.scoring import Target, build_text, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
-from cadrecode.scoring.verdict import verdict_of, verdict_on
 
 CLOUD_POINTS = 8192  # sampled on each target's surface
 DEFAULTS = ReconstructConfig()
@@ -125,10 +124,10 @@ class Trial:
             "cd": None if scored.cd is None else round(scored.cd, 5),
             "genus": through_holes(best.solid) if best.ok else None,
             "true_genus": through_holes(target.solid),
-            "verdict": str(_verdict(rebuilt)),
+            "verdict": str(rebuilt.given.assess(best).verdict),
             "source": best.source,
             "characters": len(program),
-            "numbers": best.numbers,
+            "numbers": best.number_count,
             "program": program,
             "seconds": round(seconds, 3),
         }
@@ -147,13 +146,6 @@ class Trial:
         spread = self.noise * float(np.ptp(points, axis=0).max())
         noise = np.random.default_rng(seed).normal(0, spread, points.shape)
         return Cloud(points + noise, None, "part", "cloud")
-
-
-def _verdict(rebuilt: Rebuilt) -> str:
-    if not rebuilt.ranked:
-        return "no_match"
-    best = rebuilt.ranked[0]
-    return verdict_of(best, rebuilt.given.ruler) if best.likeness is None else verdict_on(best.likeness)
 
 
 def summarise(rows: Sequence[dict]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def engine():
 
 def says(engine):
     """What the engine's model writes for a cube, greedily: the same model says the same."""
-    found = engine.reconstruct(make_shape("cube", n=256), ReconstructConfig(candidates=1))
+    found = engine.reconstruct(make_shape("cube", n=256), ReconstructConfig(source="model", candidates=1))
     return found.parts[0].program if found.parts else found.failed[0].text
 
 
@@ -225,7 +225,7 @@ def test_a_busy_engine_lets_others_wait():
     threads = [
         threading.Thread(
             target=lambda: results.append(
-                engine.reconstruct(make_shape("cube", n=256), ReconstructConfig(candidates=1))
+                engine.reconstruct(make_shape("cube", n=256), ReconstructConfig(source="model", candidates=1))
             )
         )
         for _ in range(3)

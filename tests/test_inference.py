@@ -71,6 +71,8 @@ def test_the_guides_command_writes_program_step_and_stl(cube_model, tmp_path, ca
             "cube",
             "--output",
             str(output),
+            "--source",
+            "model",
             "--candidates",
             "3",
             "--units",
@@ -100,7 +102,8 @@ def test_a_file_is_rebuilt_in_its_own_units_and_place(cube_model, tmp_path, caps
     points[np.arange(4000), np.arange(4000) % 3] = np.arange(4000) // 3 % 2  # onto the six faces
     np.save(tmp_path / "sample.npy", points * 2 + corner)
     code = inference_main(
-        ["--base_model", str(cube_model), "--point_cloud_file", str(tmp_path / "sample.npy"), "--candidates", "1",
+        ["--base_model", str(cube_model), "--point_cloud_file", str(tmp_path / "sample.npy"), "--source", "model",
+         "--candidates", "1",
          "--output", str(tmp_path / "cube")]
     )  # fmt: skip
     assert code == 0, capsys.readouterr().err
@@ -118,8 +121,8 @@ def test_a_dirty_scan_of_a_turned_cube_is_cleaned_and_aligned(cube_model, tmp_pa
     turn = Rotation.from_euler("zyx", (20, 15, 10), degrees=True).as_matrix()
     np.save(tmp_path / "scan.npy", np.vstack((points, around, [(0.5, 0.5, 4)])) @ turn.T * 30)
     arguments = [
-        "--base_model", str(cube_model), "--point_cloud_file", str(tmp_path / "scan.npy"), "--candidates", "1",
-        "--output", str(tmp_path / "cube.py"),
+        "--base_model", str(cube_model), "--point_cloud_file", str(tmp_path / "scan.npy"), "--source", "model",
+        "--candidates", "1", "--output", str(tmp_path / "cube.py"),
     ]  # fmt: skip
     assert inference_main([*arguments, "--clean", "all"]) == 0
     said = capsys.readouterr().out
@@ -141,7 +144,7 @@ def test_the_merged_model_is_preferred_and_named(cube_model, tmp_path, capsys):
     shutil.copytree(cube_model, tmp_path / "run" / "merged_model")
     code = inference_main(
         ["--base_model", "Qwen/Qwen3-1.7B-Base", "--lora_path", str(tmp_path / "run"), "--shape", "cube",
-         "--candidates", "1", "--output", str(tmp_path / "part.py")]
+         "--source", "model", "--candidates", "1", "--output", str(tmp_path / "part.py")]
     )  # fmt: skip
     assert code == 0
     assert "merged_model (preferred" in capsys.readouterr().out
@@ -183,7 +186,8 @@ def test_a_model_that_writes_nothing_valid_ends_in_words(tmp_path, capsys, cube_
     with torch.no_grad():
         model.get_input_embeddings().weight.normal_()
     load.save_model(model, tokenizer, tmp_path / "garbage")
-    code = inference_main(["--base_model", str(tmp_path / "garbage"), "--shape", "cube", "--candidates", "2"])
+    rebuild = ["--base_model", str(tmp_path / "garbage"), "--shape", "cube", "--source", "model", "--candidates", "2"]
+    code = inference_main(rebuild)
     said = capsys.readouterr()
     assert code == 2
     assert "0 of 2 valid" in said.out
@@ -239,6 +243,16 @@ def test_with_the_grammar_both_commands_write_nothing_else(cube_model, tmp_path,
     arguments = ["--targets", str(tmp_path / "cube.npz"), "--model", str(cube_model), "--json", str(report)]
     assert evaluate_main([*arguments, "--grammar"]) == 0
     assert json.loads(report.read_text())["grammar"] is True
-    rebuild = ["--base_model", str(cube_model), "--shape", "cube", "--fit_seconds", "0", "--grammar"]
+    rebuild = [
+        "--base_model",
+        str(cube_model),
+        "--shape",
+        "cube",
+        "--source",
+        "model",
+        "--fit_seconds",
+        "0",
+        "--grammar",
+    ]
     assert inference_main([*rebuild, "--output", str(tmp_path / "part.py")]) == 0
     assert asked == [True, True]

@@ -56,7 +56,9 @@ def test_a_part_is_rebuilt_while_an_evaluation_goes_on(services):
     run = evaluating.start(services.runs_dir, lambda folder: settings)
     assert queue.tick(services.runs_dir) == [run]
     wait(run, State.EVALUATING, step=1)
-    rebuilt = services.engine.reconstruct(make_shape("cube", n=512), ReconstructConfig(candidates=1, seconds=0))
+    rebuilt = services.engine.reconstruct(
+        make_shape("cube", n=512), ReconstructConfig(source="model", candidates=1, seconds=0)
+    )
     assert len(rebuilt.parts) + len(rebuilt.failed) == 1
     assert run.state == State.EVALUATING  # and so it was all the while
     assert run.alive()

@@ -8,16 +8,12 @@ import pytest
 
 from cadrecode.cli import main
 from cadrecode.errors import DatasetError
-from cadrecode.fit import ruler_for
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.reconstruction import Writer
-from cadrecode.scoring import build_text
-from cadrecode.scoring.verdict import Verdict, verdict_of
 from cadrecode.trial import Trial, summarise
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-10))\n"
 PLATE = HEAD + "r=w0.sketch().rect(200,100).push([(50,10)]).circle(20,mode='s').finalize().extrude(20)"
-NO_HOLE = HEAD + "r=w0.sketch().rect(200,100).finalize().extrude(20)"
 HALF = HEAD + "r=w0.sketch().push([(-50,0)]).rect(100,100).finalize().extrude(20)"
 MODEL = SimpleNamespace(point_settings=SimpleNamespace(n_points=64, columns=3))
 FIELDS = {"id", "iou", "cd", "genus", "true_genus", "verdict", "source", "characters", "numbers", "program", "seconds"}
@@ -75,19 +71,6 @@ def test_nothing_to_score_is_an_error(tmp_path):
     np.savez(tmp_path / "open.npz", open_v=vertices, open_f=faces[1:])
     with pytest.raises(DatasetError, match="could be scored"):
         Trial().run(tmp_path / "open.npz")
-
-
-def test_verdicts_tell_the_whole_from_the_incomplete_and_the_wrong():
-    from cadrecode.cloud import sample_surface
-
-    points, normals = sample_surface(*mesh_of(build(parse(PLATE))), 8192, 0)
-    whole = ruler_for(points, normals)
-    assert verdict_of(build_text(PLATE), whole) is Verdict.GOOD
-    assert verdict_of(build_text(NO_HOLE), whole) is Verdict.DETAILS
-    assert verdict_of(build_text(HALF), whole) is Verdict.NONE
-    assert verdict_of(build_text("r=("), whole) is Verdict.NONE
-    above = points[:, 2] > 0
-    assert verdict_of(build_text(PLATE), ruler_for(points[above], normals[above])) is Verdict.PARTLY
 
 
 def test_the_figures_count_failures():

@@ -86,7 +86,15 @@ def test_the_package_is_the_installed_one(scripts, tmp_path):
 
 
 def test_a_sample_cloud_is_rebuilt(scripts, tmp_path):
-    words = ["reconstruct", "--point_cloud_file", "assets/clouds/standoff.xyz", "--candidates", "1"]
+    words = [
+        "reconstruct",
+        "--point_cloud_file",
+        "assets/clouds/standoff.xyz",
+        "--source",
+        "model",
+        "--candidates",
+        "1",
+    ]
     printed = run([scripts / "cadrecode", *words, "--fit_seconds", "1", "--output", "part.py"], tmp_path)
     assert re.search(r"candidates +1 of 1 valid", printed)
     assert (tmp_path / "part.step").read_text().startswith("ISO-10303-21")

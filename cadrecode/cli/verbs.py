@@ -167,6 +167,7 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     from cadrecode.cloud import make_shape, read_cloud
     from cadrecode.engine import Engine
     from cadrecode.kernel import shared_sandbox
+    from cadrecode.scoring import source_words
 
     output = output_of(arguments.output)
     if arguments.shape:
@@ -174,13 +175,9 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     else:
         cloud = read_cloud(arguments.point_cloud_file, seed=config.seed)
     units = config.unit
-    say(f"cloud       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}")
-    for warning in cloud.warnings:
-        say(f"            {warning}")
     engine = Engine(arguments.device)
     opened = engine.open(arguments.base_model, arguments.lora_path)
-    untrained = ", its point encoder never trained: expect nonsense" if engine.fresh_encoder else ""
-    say(f"model       {opened.note}{untrained}")
+    log.info("rebuilding %s", cloud.name)
     result = engine.reconstruct(
         cloud,
         config,
@@ -189,6 +186,13 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
         sandbox=shared_sandbox(),
         generate=writer_of(arguments.grammar),
     )
+    if result.best is not None:
+        _say_verdict(result.best)
+    say(f"input       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}; {cloud.used_as}")
+    for warning in cloud.warnings:
+        say(f"            {warning}")
+    untrained = ", its point encoder never trained: expect nonsense" if engine.fresh_encoder else ""
+    say(f"model       {opened.note}{untrained}")
     if result.cleaned is not None:
         say(f"clean       {result.cleaned}; {size_of(result.cloud.points, units)} left")
     say(f"align       {result.alignment}")
@@ -198,11 +202,19 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     say(f"candidates  {valid} of {valid + failed.total()} valid{how}, {result.seconds:.1f} s")
     best = result.require_best()
     written = best.write_all(output.parent, sandbox=shared_sandbox())
+    say(f"program     candidate {best.index}, {source_words(best.source)}, {len(best.parameters)} numbers")
     if best.distance_before is not None:
         say(f"fit         distance {best.distance_before:.3g} -> {best.distance:.3g} {units}, candidate {best.index}")
     say_deviation(best.deviation, units)
     say(f"part        {size_of(result.frame.to_own_axes(best.vertices), units)}{_oddities(best)}")
     say_written(written)
+
+
+def _say_verdict(best: Part) -> None:
+    """How good the part is, and what it leaves unexplained: before any number."""
+    say(f"verdict     {best.assessment.text}")
+    for entry in best.assessment.report(best.unit)["unexplained"]:
+        say(f"            {entry['text']}")
 
 
 def _oddities(best: Part) -> str:

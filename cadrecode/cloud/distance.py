@@ -73,6 +73,7 @@ class Measured:
 
     Args:
         gaps: (N,) from each point to the surface; positive outside of the solid, negative inside.
+        facing: (N, 3) unit normals of the surface where it is nearest to each point.
         agreement: (N,) cosines between the cloud's normals and the surface's; 1 where the cloud's are not sure.
         samples: (M, 3) places on the surface.
         unsupported: (M,) how much farther than the spacing each place is from every point whose normal agrees.
@@ -81,6 +82,7 @@ class Measured:
     """
 
     gaps: np.ndarray
+    facing: np.ndarray
     agreement: np.ndarray
     samples: np.ndarray
     unsupported: np.ndarray
@@ -176,7 +178,7 @@ class CloudRuler:
         gap = self._softened(gaps)
         distance = gap + UNSUPPORTED_WEIGHT * self._softened(unsupported) + wrong
         gaps = _signed(gaps, self.points - places, facing)
-        return Measured(gaps, agreement, samples, unsupported, gap, distance)
+        return Measured(gaps, facing, agreement, samples, unsupported, gap, distance)
 
     def soft_gaps(self, points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """(N,): the terms of the first mean in `distance`, for other points (N, 3) in the cloud's frame."""

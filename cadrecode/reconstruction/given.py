@@ -17,7 +17,8 @@ from cadrecode.fit import ruler_for
 from cadrecode.frames import CODE_PER_MODEL, Frame
 from cadrecode.program import from_mesh
 from cadrecode.reconstruction.volume import ByVolume
-from cadrecode.scoring import ByDistance, Yardstick
+from cadrecode.scoring import ByDistance, Candidate, Yardstick
+from cadrecode.scoring.verdict import Assessment, assess_cloud, assess_volume
 
 if TYPE_CHECKING:
     from cadrecode.cloud.distance import CloudRuler
@@ -74,3 +75,9 @@ class Given:
     def yardstick(self) -> Yardstick:
         """By volume where the file holds a closed solid, else by the distance to the points."""
         return ByDistance(self.ruler) if self.solid is None else ByVolume(self.solid, self.ruler)
+
+    def assess(self, candidate: Candidate) -> Assessment:
+        """How good a candidate is, its places in CODE."""
+        if self.solid is None:
+            return assess_cloud(candidate, self.ruler)
+        return assess_volume(candidate, self.solid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cadrecode.cloud import Cloud
@@ -18,8 +19,9 @@ from cadrecode.program import write
 from cadrecode.program.edit import to_raw
 from cadrecode.program.layout import laid_out
 from cadrecode.reconstruction.given import Given
-from cadrecode.scoring import Candidate, deviation_of
+from cadrecode.scoring import Candidate, deviation_of, source_words
 from cadrecode.scoring.deviation import QUICK_POINTS
+from cadrecode.scoring.verdict import Assessment
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,15 @@ def parts_of(
                 candidate.source,
                 about,
                 exports.get(text),
+                partial(_assessed, result.given, candidate),
             )
         )
     return tuple(parts)
+
+
+def _assessed(given: Given, candidate: Candidate) -> Assessment:
+    """How good a candidate is, its places in the file's units."""
+    return given.assess(candidate).in_file(given.frame)
 
 
 def _about(result: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any]:
@@ -152,6 +160,7 @@ def _listed(candidate: Candidate, frame: Frame) -> dict[str, Any]:
     entry = {
         "index": candidate.index,
         "source": candidate.source,
+        "source_text": source_words(candidate.source),
         "outcome": str(candidate.outcome),
         "detail": candidate.detail,
     }
@@ -164,5 +173,5 @@ def _listed(candidate: Candidate, frame: Frame) -> dict[str, Any]:
     if candidate.ok:
         bodies, cavities = candidate.shells
         entry |= {"bodies": bodies, "cavities": cavities}
-    numbers = None if candidate.program is None else candidate.numbers
+    numbers = None if candidate.program is None else candidate.number_count
     return entry | {"numbers": numbers, "program": raw_text(candidate, frame)}

@@ -40,7 +40,7 @@ class ByVolume:
         )
 
     def key(self, candidate: Candidate) -> tuple:
-        return not candidate.ok, self.price * candidate.numbers - self._worth(candidate), candidate.index
+        return not candidate.ok, self.price * candidate.number_count - self._worth(candidate), candidate.index
 
     def improves(self, after: Candidate, before: Candidate) -> bool:
         return self._worth(after) > self._worth(before)

@@ -4,7 +4,7 @@ Two kinds of number that must never be mixed: `rank` sees the input cloud alone 
 only reports. `deviation_of` sees the input cloud too, and tells a person how far the chosen part is from it.
 """
 
-from cadrecode.scoring.candidate import MODEL, OUTSIDE, Candidate, build_program, build_text
+from cadrecode.scoring.candidate import MODEL, OUTSIDE, Candidate, build_program, build_text, source_words
 from cadrecode.scoring.deviation import Deviation, deviation_of
 from cadrecode.scoring.ranking import FITTED, ByDistance, Yardstick, improve, point_subsets, rank
 from cadrecode.scoring.report import bounding_boxes, part_report
@@ -30,4 +30,5 @@ __all__ = [
     "point_subsets",
     "rank",
     "score",
+    "source_words",
 ]

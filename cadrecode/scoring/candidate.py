@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 OUTSIDE = "outside of the language"  # plain Python that `parse` does not read, and no sandbox was given to run it in
 MODEL = "model"  # the source of programs that the language model wrote
+SOURCES = {  # in words
+    MODEL: Message("written by the model"),
+    "sections": Message("measured sections"),
+    "revolved": Message("revolved"),
+    "person": Message("written by a person"),
+}
 ODD_SHELLS_FACTOR = 1.5  # a part is one body without closed cavities: anything else must be clearly nearer to win
 
 
@@ -65,7 +71,7 @@ class Candidate:
         return mesh_of(self.solid)
 
     @cached_property
-    def numbers(self) -> int:
+    def number_count(self) -> int:
         """How many numbers the program has; 0 for text outside of the language."""
         return 0 if self.program is None else len(parameters(self.program))
 
@@ -81,6 +87,11 @@ class Candidate:
             return (1, 0.0, self.index)
         odd = self.shells != (1, 0)
         return (0, self.distance * (ODD_SHELLS_FACTOR if odd else 1.0), self.index)
+
+
+def source_words(source: str) -> str:
+    """Where a program comes from, in words."""
+    return SOURCES.get(source, source)
 
 
 def build_program(program: Program, *, source: str = MODEL) -> Candidate:

@@ -84,7 +84,7 @@ class ByDistance:
 
     def key(self, candidate: Candidate) -> tuple:
         failed, distance, index = self._key_and_box(candidate)
-        return failed, distance + self.number_cost * candidate.numbers, index
+        return failed, distance + self.number_cost * candidate.number_count, index
 
     def improves(self, after: Candidate, before: Candidate) -> bool:
         return self._key_and_box(after) < self._key_and_box(before)

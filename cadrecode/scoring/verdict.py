@@ -1,18 +1,35 @@
-"""A word for how good a result is, from what the input shows; the true shape is never asked."""
+"""A verdict on a result, from what the input shows. The true shape is never asked.
+
+Two questions are answered apart: whether the part explains what was seen, and whether enough of it was seen. A surface
+that is off by d on average misses d times its area of the volume, so that a distance becomes a share of the volume,
+which means the same for thick and for thin parts.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from cadrecode.cloud.distance import CloudRuler
+from cadrecode.cloud.distance import CloudRuler, Measured
+from cadrecode.errors import Message
+from cadrecode.frames import Frame
+from cadrecode.program import iou
+from cadrecode.program.solid import Manifold, through_holes
 from cadrecode.scoring.candidate import Candidate
+from cadrecode.scoring.unexplained import Cluster, clusters_of, in_words, pieces_of
 
-GOOD_LIKENESS, SOME_LIKENESS = 0.97, 0.8  # what the IoU is likely to be, at least
-STRAY = 0.01  # of the size, beyond spacing and noise: a point or a place so far off belongs to nothing
-MANY_STRAYS = 0.004  # of the points: more are a detail that is missing
-UNSEEN = 0.2  # of the surface without a point near it: only a part was seen
+GOOD, SOME = 0.975, 0.8  # likely IoU, at least: of a good match, and of a part whose main shape is right
+CLOSE = 0.9  # likely IoU, at least, of the faces that were seen, where others were not
+FAR = 0.006, 4.0  # of the size, and of the noise: points that are farther from the part are unexplained
+UNSEEN = 0.12  # share of the surface without points near it: more was not seen
+ONE_SIDED = 0.12  # length of the mean normal: of a closed surface it is 0, of a box without its bottom 0.2
+PATCHES = 10  # along the longest side: the patches in which gaps are averaged, so that noise cancels out
+AREA_NEIGHBOURS = 8  # the distance to the last of them gives the area that a point stands for
+PIECE = 0.004  # of the volume: smaller pieces of a difference are not listed
 
 
 class Verdict(StrEnum):
@@ -22,30 +39,115 @@ class Verdict(StrEnum):
     NONE = "no_match"
 
 
-def verdict_on(likeness: float) -> Verdict:
-    """For a result whose IoU with the input is known, because the input is a closed solid."""
-    if likeness >= GOOD_LIKENESS:
-        return Verdict.GOOD
-    return Verdict.DETAILS if likeness >= SOME_LIKENESS else Verdict.NONE
+WORDS = {
+    Verdict.GOOD: Message("good match"),
+    Verdict.DETAILS: Message("main shape right, details missing"),
+    Verdict.PARTLY: Message("only part of the surface was seen; the rest is a guess"),
+    Verdict.NONE: Message("no match: do not use"),
+}
 
 
-def verdict_of(candidate: Candidate, ruler: CloudRuler) -> Verdict:
-    """For a result that only a cloud can be asked about.
+@dataclass(frozen=True)
+class Assessment:
+    """What can be said of a result.
 
-    A surface that is off by d on average misses the volume by d times its area, so that the distance has a meaning
-    that does not depend on how thin a part is.
+    Args:
+        verdict: In a word.
+        likeness: The IoU with a closed input; for a cloud, what it is likely to be.
+        unexplained: Where part and input disagree, largest first.
+    """
 
-    Args: ruler: Of the cloud, in the frame of the candidate.
+    verdict: Verdict
+    likeness: float = 0.0
+    unexplained: tuple[Cluster, ...] = ()
+
+    @property
+    def text(self) -> Message:
+        """The verdict in words."""
+        return WORDS[self.verdict]
+
+    def in_file(self, frame: Frame) -> Assessment:
+        """With places and sizes in the file's units, of one that is in CODE."""
+        places = frame.code_to_raw(np.array([cluster.place for cluster in self.unexplained]).reshape(-1, 3))
+        moved = [
+            cluster.scaled(place, frame.raw_per_code) for cluster, place in zip(self.unexplained, places, strict=True)
+        ]
+        return replace(self, unexplained=tuple(moved))
+
+    def report(self, unit: str) -> dict[str, Any]:
+        """For a report: `verdict`, `verdict_text` and `unexplained`."""
+        return {
+            "verdict": str(self.verdict),
+            "verdict_text": self.text,
+            "unexplained": in_words(self.unexplained, unit),
+        }
+
+
+def assess_volume(candidate: Candidate, solid: Manifold) -> Assessment:
+    """Of a result whose input is a closed solid in the candidate's frame."""
+    if not candidate.ok:
+        return Assessment(Verdict.NONE)
+    likeness = iou(candidate.solid, solid)
+    least = PIECE * solid.volume()
+    pieces = tuple(pieces_of(solid - candidate.solid, candidate.solid - solid, least))
+    verdict = Verdict.DETAILS
+    if likeness < SOME:
+        verdict = Verdict.NONE
+    elif likeness >= GOOD and through_holes(candidate.solid) == through_holes(solid):
+        verdict = Verdict.GOOD
+    return Assessment(verdict, likeness, pieces)
+
+
+def assess_cloud(candidate: Candidate, ruler: CloudRuler) -> Assessment:
+    """Of a result that only a cloud can be asked about.
+
+    Args:
+        ruler: Of the cloud, in the candidate's frame.
     """
     if not candidate.ok:
-        return Verdict.NONE
+        return Assessment(Verdict.NONE)
     measured = ruler.measure(*candidate.mesh)
-    off = float(np.mean(np.maximum(np.abs(measured.gaps) - 2 * ruler.noise, 0)))
-    likeness = 1 - off * candidate.solid.surface_area() / candidate.solid.volume()
-    far = STRAY * ruler.size + 3 * ruler.noise
-    if np.mean(measured.unsupported > far) > UNSEEN:
-        return Verdict.PARTLY if likeness >= SOME_LIKENESS else Verdict.NONE
-    if likeness < SOME_LIKENESS:
-        return Verdict.NONE
-    strays = np.mean(np.abs(measured.gaps) > far) + np.mean(measured.unsupported > far)
-    return Verdict.GOOD if likeness >= GOOD_LIKENESS and strays < MANY_STRAYS else Verdict.DETAILS
+    per_length = candidate.solid.surface_area() / candidate.solid.volume()
+    off = _mean_gap(measured, ruler) * per_length
+    bare = measured.unsupported > 0
+    guessed = float(np.mean(measured.unsupported)) * per_length
+    unseen = float(bare.mean()) > UNSEEN or _one_sided(ruler) > ONE_SIDED
+    clusters = tuple(clusters_of(measured, ruler.points, ruler.spacing, FAR[0] * ruler.size + FAR[1] * ruler.noise))
+    if unseen:
+        verdict = Verdict.PARTLY if 1 - off >= CLOSE else Verdict.NONE
+        return Assessment(verdict, max(1 - off - guessed, 0.0), clusters)
+    likeness = max(1 - off - guessed, 0.0)
+    if likeness < SOME:
+        verdict = Verdict.NONE
+    elif likeness < GOOD or clusters:
+        verdict = Verdict.DETAILS
+    else:
+        verdict = Verdict.GOOD
+    return Assessment(verdict, likeness, clusters)
+
+
+def _mean_gap(measured: Measured, ruler: CloudRuler) -> float:
+    """The mean distance between points and surface that noise does not explain.
+
+    Signed gaps are averaged over patches of one direction. What is left of the noise in such a mean is taken off.
+    """
+    cells = np.floor((ruler.points - ruler.box[0]) / (ruler.size / PATCHES)).astype(np.int64)
+    facing = measured.facing
+    axis = np.abs(facing).argmax(axis=1)
+    side = 2 * axis + (np.take_along_axis(facing, axis[:, None], 1)[:, 0] > 0)
+    keys = np.column_stack((cells, side))
+    _, patch, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    means = np.bincount(patch.reshape(-1), measured.gaps) / counts
+    by_chance = ruler.noise * np.sqrt(2 / np.pi / counts)
+    return float(np.sum(np.maximum(np.abs(means) - by_chance, 0) * counts) / counts.sum())
+
+
+def _one_sided(ruler: CloudRuler) -> float:
+    """The length of the mean normal over the surface that was seen: 0 for the whole of a closed surface."""
+    if ruler.normals is None:
+        return 0.0
+    sure = ruler.normals.confidence > 0.5
+    if np.count_nonzero(sure) < 0.5 * len(sure):
+        return 0.0
+    areas = cKDTree(ruler.points).query(ruler.points[sure], k=AREA_NEIGHBOURS)[0][:, -1] ** 2  # of each point's patch
+    return float(np.linalg.norm(np.average(ruler.normals.directions[sure], axis=0, weights=np.maximum(areas, 1e-12))))

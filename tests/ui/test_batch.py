@@ -12,7 +12,7 @@ from cadrecode.ui.batch import tab
 from cadrecode.ui.words.text import Words
 
 EN = Words("en")
-QUICK = ReconstructConfig(candidates=2, seconds=0)
+QUICK = ReconstructConfig(source="model", candidates=2, seconds=0)
 
 
 @pytest.fixture

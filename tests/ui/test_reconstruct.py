@@ -40,7 +40,7 @@ def plate(tmp_path, services):
 
 def rebuilt(work, services, candidates=3, **more):
     said = []
-    options = ReconstructConfig.from_values({"candidates": candidates, "seconds": 0, **more}, "test")
+    options = ReconstructConfig.from_values({"source": "model", "candidates": candidates, "seconds": 0, **more}, "test")
     after = rebuilding.rebuild(work, options, services, lambda *progress: said.append(progress), lambda: False)
     return after, said
 
@@ -90,7 +90,9 @@ def test_choosing_another_candidate_shows_it_and_drops_the_edit(plate, services)
     edited = rebuilding.run_program(after, "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)", services)
     np.testing.assert_allclose(edited.shown.size, (1, 2, 3))
     assert edited.choosing(1).shown == after.parts[1]
-    assert float(views.strip(edited)[0][1].replace(",", "")) >= 0  # without its unit: a caption has little room
+    assert (
+        float(views.strip(edited, EN)[0][1].removesuffix(" · written by the model").replace(",", "")) >= 0
+    )  # without its unit: a caption has little room
 
 
 def test_a_fault_in_a_program_has_a_place_an_excerpt_and_an_expectation(plate, services):
@@ -181,19 +183,23 @@ def test_the_report_and_the_coloured_cloud_are_of_the_part_on_screen(plate, serv
 
 def test_before_and_after_the_fit_stand_side_by_side_where_there_was_a_fit(plate, services):
     unfitted, _ = rebuilt(plate, services)
-    assert all("→" not in caption for _, caption in views.strip(unfitted))
+    assert all("→" not in caption for _, caption in views.strip(unfitted, EN))
     assert views.strip_title(unfitted, EN) == "Candidates by distance, both ways"
     assert "before the fit" not in describe.numbers(unfitted, EN)
 
     fitted = rebuilding.rebuild(
-        plate, ReconstructConfig(candidates=2, seconds=2), services, lambda *progress: None, lambda: False
+        plate,
+        ReconstructConfig(source="model", candidates=2, seconds=2),
+        services,
+        lambda *progress: None,
+        lambda: False,
     )
     moved = next(part for part in fitted.parts if part.distance_before is not None)
     assert moved.distance <= moved.distance_before
     now = fitted.choosing(fitted.parts.index(moved))
     assert "before the fit)" in describe.numbers(now, EN)
     assert "拟合前" in describe.numbers(now, ZH)
-    before, after = views.strip(fitted)[now.chosen][1].split(" → ")
+    before, after = views.strip(fitted, EN)[now.chosen][1].removesuffix(" · written by the model").split(" → ")
     assert float(after) <= float(before)
     assert "before → after" in views.strip_title(fitted, EN)
 

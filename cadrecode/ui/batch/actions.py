@@ -31,6 +31,7 @@ class Row:
     Args:
         name: Of its file.
         state: WAITING, WORKING, DONE or FAILED.
+        verdict: How good the part is, in words.
         deviation: The mean, in the unit of the batch.
         seconds: The time that it took.
         why: Why it failed, or what is missing.
@@ -39,6 +40,7 @@ class Row:
 
     name: str
     state: str = WAITING
+    verdict: str = ""
     deviation: float | None = None
     seconds: float | None = None
     why: str = ""
@@ -146,7 +148,8 @@ def _rebuilt(
     for kind in PACKED:
         if kind in made.paths:
             shutil.copy2(made.paths[kind], folder)
-    return Row(path.name, DONE, work.shown.deviation.mean, why=made.note, folder=folder)
+    verdict = work.shown.assessment.text
+    return Row(path.name, DONE, verdict, work.shown.deviation.mean, why=made.note, folder=folder)
 
 
 def pack(rows: Sequence[Row], target: Path) -> Path | None:

@@ -25,7 +25,7 @@ from cadrecode.ui.words.text import Words
 
 hear = partial(events.hear, guests=True)
 
-COLUMNS = ("name", "state", "deviation", "seconds", "why")
+COLUMNS = ("name", "state", "verdict", "deviation", "seconds", "why")
 NUMBERS = ("deviation", "seconds")
 
 
@@ -35,6 +35,7 @@ def cells(rows: Sequence[Row], unit: str, words: Words) -> list[list[str]]:
         [
             row.name,
             words(f"row.{row.state}"),
+            words.said(row.verdict) or "–",
             "–" if row.deviation is None else html.length(row.deviation, unit),
             "–" if row.seconds is None else html.clock(row.seconds),
             words.said(row.why),

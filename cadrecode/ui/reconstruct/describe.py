@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from cadrecode.errors import ProgramError
+from cadrecode.scoring import source_words
 from cadrecode.ui.draw import html
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MISSED = 0.02  # of the longest side: the part does not explain points that are farther away than this
 MISSED_SHARE = 0.01  # of the points; a smaller share is not mentioned
+MOST_UNEXPLAINED = 3  # groups of places that are listed on the page; the report has more
 TINY_MM = 1.0  # a scan whose longest side is less was most likely taken in metres
 
 
@@ -39,6 +41,8 @@ def cloud_facts(cloud: Cloud | None, unit: str, words: Words, source: str = "") 
     lines = f"<b>{escape(cloud.name)}</b><br>{words('cloud.facts', n=f'{len(cloud.points):,}', size=size, unit=unit)}"
     if source:
         lines += f"<br>{escape(words('cloud.source', source=source))}"
+    if cloud.kind in ("mesh", "brep"):
+        lines += f"<br>{escape(words.said(cloud.used_as))}"
     warnings = [words.said(warning) for warning in cloud.warnings]
     if unit == "mm" and float(sides.max()) < TINY_MM:
         warnings.append(words("cloud.tiny", size=html.length(float(sides.max()), unit)))
@@ -46,7 +50,9 @@ def cloud_facts(cloud: Cloud | None, unit: str, words: Words, source: str = "") 
 
 
 def numbers(work: Work, words: Words, validity: str = "") -> str:
-    """The mean deviation in large type, and the other facts of the part in small print.
+    """The verdict in large type, and the other facts of the part in small print.
+
+    The mean deviation takes the place of the verdict for a part that a person wrote.
 
     Args: validity: What OpenCASCADE says about the part.
     """
@@ -54,11 +60,19 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
     if part is None:
         return f'<div class="cr-numbers">{html.note(words("result.none"))}</div>'
     lead, deviation = "", part.deviation
+    facts = _unexplained(part, unit, words)
+    if part.assessment is not None:
+        lead = f'<span class="cr-lead {part.assessment.verdict}">{escape(words.said(part.assessment.text))}</span>'
     if deviation is not None:
         mean = escape(html.length(deviation.mean, unit))
-        lead = f'<span class="cr-lead">{mean}<small>{words("result.mean")}</small></span>'
+        if lead:
+            facts.append(f"{words('result.mean')} <b>{mean}</b>")
+        else:
+            lead = f'<span class="cr-lead">{mean}<small>{words("result.mean")}</small></span>'
     size = " × ".join(html.length(float(side)) for side in part.size)
-    facts = [*_distances(part, unit, words), f"<b>{size} {unit}</b>"]
+    facts += [*_distances(part, unit, words), f"<b>{size} {unit}</b>"]
+    if work.edited is None and part.index is not None:
+        facts.append(escape(words.said(source_words(part.source))))
     if validity:
         facts.append(validity)
     if work.edited is not None:
@@ -78,6 +92,14 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
             facts.append(words("result.stopped"))
     small_print = f'<span class="cr-small">{" · ".join(facts)}</span>'
     return f'<div class="cr-numbers">{lead}{small_print}{_legend(deviation, unit, words)}</div>'
+
+
+def _unexplained(part: Part, unit: str, words: Words) -> list[str]:
+    """Where the part and the scan disagree."""
+    if part.assessment is None:
+        return []
+    texts = [words.said(entry["text"]) for entry in part.assessment.report(unit)["unexplained"]]
+    return [f'<b class="cr-missed">{escape(text)}</b>' for text in texts[:MOST_UNEXPLAINED]]
 
 
 def _distances(part: Part, unit: str, words: Words) -> list[str]:

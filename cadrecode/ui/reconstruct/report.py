@@ -70,11 +70,16 @@ def _pictures(work: Work, part: Part, words: Words) -> str:
 
 
 def _lead(work: Work, part: Part, words: Words) -> str:
+    verdict = ""
+    if part.assessment is not None:
+        said = [words.said(part.assessment.text)]
+        said += [words.said(entry["text"]) for entry in part.assessment.report(work.unit)["unexplained"]]
+        verdict = f'<p class="lead">{escape(said[0])}</p>' + "".join(f"<p>{escape(text)}</p>" for text in said[1:])
     if part.deviation is None:
-        return ""
+        return verdict
     end = html.length(part.deviation.limit, work.unit)
-    return (
-        f'<p class="lead">{html.length(part.deviation.mean, work.unit)} '
+    return verdict + (
+        f'<p class="{"small" if verdict else "lead"}">{html.length(part.deviation.mean, work.unit)} '
         f'<span class="small">{escape(words("result.mean"))}</span></p><p class="small">'
         f'{escape(words("legend.inside", x=end))}<span class="bar"></span>{escape(words("legend.outside", x=end))}</p>'
     )

@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 
 from cadrecode.part import Part
+from cadrecode.scoring import source_words
 from cadrecode.ui.background import Progress
 from cadrecode.ui.draw import html, show
 from cadrecode.ui.reconstruct import describe
@@ -61,10 +62,13 @@ def downloads(paths: dict[str, Path]) -> list[dict]:
     return [gr.update(value=str(paths[kind]) if kind in paths else None, interactive=kind in paths) for kind in KINDS]
 
 
-def strip(work: Work) -> list[tuple]:
-    """A picture of each candidate with its distance, best first; its unit stands in the numbers above."""
+def strip(work: Work, words: Words) -> list[tuple]:
+    """A picture of each candidate with its distance and source, best first; the unit stands in the numbers above."""
     return [
-        (show.small_picture((p.vertices, p.faces), pixels=140), describe.distance(p))
+        (
+            show.small_picture((p.vertices, p.faces), pixels=140),
+            f"{describe.distance(p)} · {words.said(source_words(p.source))}",
+        )
         for p in work.parts
         if p.distance is not None
     ]
@@ -78,7 +82,7 @@ def strip_title(work: Work, words: Words) -> str:
 
 def strip_drawn(work: Work, words: Words) -> dict:
     """An update of the strip of candidates."""
-    small = strip(work)
+    small = strip(work, words)
     chosen = work.chosen if small else None
     return gr.update(value=small, label=strip_title(work, words), visible=bool(small), selected_index=chosen)
 

@@ -1,0 +1,98 @@
+"""Verdicts on made cases: each is what a person would say who sees the points and the part."""
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import sample_surface
+from cadrecode.fit import ruler_for
+from cadrecode.frames import Frame
+from cadrecode.program import build, mesh_of, parse
+from cadrecode.scoring import build_text
+from cadrecode.scoring.unexplained import Cluster, Kind, in_words
+from cadrecode.scoring.verdict import Verdict, assess_cloud, assess_volume
+
+HEAD = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-10))\n"
+NO_HOLE = HEAD + "r=w0.sketch().rect(200,100).finalize().extrude(20)"
+HOLES = "push([(50,10),(-50,10),(-50,-30),(50,-30)]).circle(10,mode='s')"
+PLATE = NO_HOLE.replace(".finalize()", f".{HOLES}.finalize()")
+THICKER = PLATE.replace("extrude(20)", "extrude(23)")
+HALF = HEAD + "r=w0.sketch().push([(-50,0)]).rect(100,100).finalize().extrude(20)"
+RING = HEAD + "r=w0.sketch().circle(100).circle(70,mode='s').finalize().extrude(60)"
+BOX = HEAD + "r=w0.sketch().rect(200,200).finalize().extrude(60)"
+BALL = "import cadquery as cq\nw0=cq.Workplane('XY')\nr=w0.sphere(100)"
+
+
+def scan(text, noise=0.0, seen=None):
+    points, normals = sample_surface(*mesh_of(build(parse(text))), 8192, 0)
+    points = points + np.random.default_rng(1).normal(0, noise, points.shape)
+    return ruler_for(points if seen is None else points[seen(points, normals)])
+
+
+@pytest.fixture(scope="module")
+def plate():
+    return scan(PLATE)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_a_part_that_explains_all_points_is_a_good_match(noise):
+    assessed = assess_cloud(build_text(PLATE), scan(PLATE, noise))
+    assert assessed.verdict is Verdict.GOOD
+    assert assessed.unexplained == ()
+    assert assessed.likeness == pytest.approx(1, abs=0.02)
+
+
+def test_a_plate_without_its_holes_lacks_details_and_their_places_are_named(plate):
+    assessed = assess_cloud(build_text(NO_HOLE), plate)
+    assert assessed.verdict is Verdict.DETAILS
+    assert {cluster.kind for cluster in assessed.unexplained} == {Kind.HOLE}
+    places = sorted(np.round(cluster.place, 0).tolist()[:2] for cluster in assessed.unexplained)
+    np.testing.assert_allclose(places, [(-50, -30), (-50, 10), (50, -30), (50, 10)], atol=1.5)
+    assert [cluster.size for cluster in assessed.unexplained] == pytest.approx([20] * 4, abs=1)
+    (entry,) = assessed.report("mm")["unexplained"]
+    assert (entry["count"], str(entry["text"])) == (4, f"4 round spots of {entry['size']:.3g} mm: holes?")
+
+
+def test_holes_that_nobody_saw_are_a_detail_too():
+    assessed = assess_cloud(build_text(PLATE), scan(NO_HOLE))
+    assert assessed.verdict is Verdict.DETAILS
+    assert assessed.unexplained
+
+
+def test_a_wrong_thickness_is_no_good_match(plate):
+    assert assess_cloud(build_text(THICKER), plate).verdict is Verdict.DETAILS
+    assert assess_cloud(build_text(THICKER), scan(PLATE, 1.0)).verdict is Verdict.DETAILS
+
+
+def test_half_a_plate_and_a_box_for_a_ring_are_no_match(plate):
+    assert assess_cloud(build_text(HALF), plate).verdict is Verdict.NONE
+    assert assess_cloud(build_text(BOX), scan(RING)).verdict is Verdict.NONE
+    assert assess_cloud(build_text("r=("), plate).verdict is Verdict.NONE
+
+
+@pytest.mark.parametrize("text", [BALL, PLATE, RING])
+def test_what_was_seen_from_one_side_is_a_guess(text):
+    half = scan(text, seen=lambda points, normals: normals @ (0.3, 0.5, 0.8) > 0.1)
+    assert assess_cloud(build_text(text), half).verdict is Verdict.PARTLY
+
+
+def test_a_closed_mesh_is_compared_by_volume_and_by_its_holes():
+    solid = build(parse(PLATE))
+    assert assess_volume(build_text(PLATE), solid).verdict is Verdict.GOOD
+    unfilled = assess_volume(build_text(NO_HOLE), solid)
+    assert unfilled.verdict is Verdict.DETAILS
+    assert [cluster.kind for cluster in unfilled.unexplained] == [Kind.HOLE] * 4
+    assert assess_volume(build_text(HALF), solid).verdict is Verdict.NONE
+
+
+def test_places_and_sizes_are_in_the_units_of_the_file():
+    frame = Frame.of(np.array([(0.0, 0, 0), (10, 5, 1)]))
+    assessed = assess_volume(build_text(NO_HOLE), build(parse(PLATE))).in_file(frame)
+    assert assessed.unexplained[0].size == pytest.approx(1, rel=0.05)
+    places = np.array([cluster.place for cluster in assessed.unexplained])
+    assert np.allclose(np.sort(places[:, 0]), [2.5, 2.5, 7.5, 7.5], atol=0.01)
+
+
+def test_alike_places_are_counted_together():
+    clusters = [Cluster(Kind.HOLE, (x, 0, 0), size, 9) for x, size in ((1, 5), (2, 5.2), (3, 9))]
+    texts = [str(entry["text"]) for entry in in_words(clusters, "mm")]
+    assert texts == ["2 round spots of 5.1 mm: holes?", "a round spot of 9 mm: a hole?"]
