@@ -124,7 +124,7 @@ def parts_of(
                 candidate.source,
                 about,
                 exports.get(text),
-                partial(_assessed, result.given, candidate),
+                assess=partial(_assessed, result.given, candidate),
             )
         )
     return tuple(parts)
