@@ -10,6 +10,8 @@ import numpy as np
 from manifold3d import CrossSection, OpType
 
 from cadrecode.cloud.distance import CloudRuler
+from cadrecode.measure.bored import with_bores
+from cadrecode.measure.bores import RoundWall, round_walls
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import Feature, program_of
 from cadrecode.measure.grid import FEWEST_ALONG, Grid
@@ -50,17 +52,35 @@ def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE
         return []
     states = Search(part, price, started + SEARCH_SHARE * seconds).best()
     judge = CloudJudge(ruler, part, price, started + seconds)
-    finished = {_finished(state.features(part.grid), part, judge): None for state in states[:FINISHED]}
+    walls = _round_walls(ruler, part, judge)
+    finished = {_finished(state.features(part.grid), part, walls, judge): None for state in states[:FINISHED]}
     ranked = sorted(finished, key=lambda features: -judge.score(features))
     return [Measured(program_of(features), judge.score(features), "sections") for features in ranked]
 
 
-def _finished(features: tuple[Feature, ...], part: Part, judge: CloudJudge) -> tuple[Feature, ...]:
+def _finished(
+    features: tuple[Feature, ...], part: Part, walls: list[RoundWall], judge: CloudJudge
+) -> tuple[Feature, ...]:
     features = shortened(features, judge, part.grid)
     for reader in part.readers:
         reader.deadline = judge.deadline
     features = with_missing_holes(features, part, holes_of(part), judge)
+    features = with_bores(features, walls, part.grid, judge)
     return rounded(merged(features, judge, part.grid), judge)
+
+
+def _round_walls(ruler: CloudRuler, part: Part, judge: CloudJudge) -> list[RoundWall]:
+    """Those along all three axes, most points first."""
+    count = len(judge.points)
+    normals, noise = ruler.all_normals.directions[:count], ruler.noise if ruler.is_noisy else 0.0
+    walls = [
+        wall
+        for axis in range(3)
+        for wall in round_walls(
+            judge.points, normals, axis, part.grid.levels, ruler.size, noise, judge.per_area, judge.deadline
+        )
+    ]
+    return sorted(walls, key=lambda wall: -wall.count)
 
 
 def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
