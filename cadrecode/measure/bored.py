@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from cadrecode.measure.bores import RoundWall
-from cadrecode.measure.cloud_judge import NUMBER_NATS, CloudJudge
+from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import OVERSHOOT, Feature, Prism
 from cadrecode.measure.grid import Grid
 from cadrecode.program.language import Circle, Operation, SketchStep
@@ -26,7 +26,7 @@ def with_bores(
     for wall in walls:
         if judge.out_of_time:
             break
-        best, most = None, NUMBER_NATS * HOLE_NUMBERS
+        best, most = None, judge.nats_per_number * HOLE_NUMBERS
         for operation in (Operation.CUT, Operation.UNION):
             for low, high in _spans(wall, grid.levels[wall.axis]):
                 bore = _bore(wall, operation, low, high)

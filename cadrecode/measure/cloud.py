@@ -72,12 +72,12 @@ def _finished(
 def _round_walls(ruler: CloudRuler, part: Part, judge: CloudJudge) -> list[RoundWall]:
     """Those along all three axes, most points first."""
     count = len(judge.points)
-    normals, noise = ruler.all_normals.directions[:count], ruler.noise if ruler.is_noisy else 0.0
+    normals = ruler.all_normals.directions[:count]
     walls = [
         wall
         for axis in range(3)
         for wall in round_walls(
-            judge.points, normals, axis, part.grid.levels, ruler.size, noise, judge.per_area, judge.deadline
+            judge.points, normals, axis, part.grid.levels, ruler.size, ruler.noise, judge.per_area, judge.deadline
         )
     ]
     return sorted(walls, key=lambda wall: -wall.count)
@@ -128,5 +128,4 @@ def _grid(levels: list[np.ndarray], most: float) -> Grid:
 
 def _levels(ruler: CloudRuler, normals: np.ndarray, areas: np.ndarray, axis: int) -> np.ndarray:
     ends = float(ruler.box[0, axis]), float(ruler.box[1, axis])
-    noise = ruler.noise if ruler.is_noisy else 0.0
-    return levels_of_points(ruler.points[:, axis], normals[:, axis], areas, ends, ruler.size, noise)
+    return levels_of_points(ruler.points[:, axis], normals[:, axis], areas, ends, ruler.size, ruler.noise)

@@ -1,33 +1,47 @@
-"""What features are worth against a cloud: how far points and surface are apart, in the IoU that this costs."""
+"""What features are worth against a cloud: how well they explain its points.
+
+Points are taken as a Poisson process on the surface, blurred by their noise, among strays. A point that lies on no
+surface costs a few nats, surface costs one for each point that is to be expected on it, and a number costs half the
+logarithm of the number of points (Schwarz 1978). So a hole of a thousandth of the volume is seen as well as a face.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from manifold3d import Manifold
 
 from cadrecode.cloud.distance import CloudRuler, point_to_surface
 from cadrecode.measure.features import Feature
-from cadrecode.measure.judge import Judge
+from cadrecode.measure.judge import PRICE, Judge
 from cadrecode.measure.proposals import Part
 from cadrecode.measure.winding import patch_areas
+from cadrecode.program.language import Operation
 from cadrecode.program.solid import bounds, mesh_of
 
-LOOKED_AT = 2500, 1500  # points, and places on the surface
-SHELL_PRICE = 0.02  # IoU that each body or cavity beyond one costs
-EVIDENCE_POINTS = 20_000
+MOST_POINTS = 20_000
 CLOSE = 1e-3  # of the size: a point so near to a surface is explained by it; noise makes it more
 UNEXPLAINED = 5.0  # nats: what a point costs that lies on no surface
-NUMBER_NATS = 4.5  # what a number costs: half the logarithm of the number of points (Schwarz 1978)
+EVIDENCE_PRICE = PRICE  # in IoU, of so many nats as a number costs
+SHELL_PRICE = 0.02  # IoU that each body or cavity beyond one costs
+REMEMBERED = 12  # lists of features whose points are remembered
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """What each point costs beside a body, and the body's area."""
+
+    features: tuple[Feature, ...]
+    costs: np.ndarray
+    area: float
+    shells: int
 
 
 class CloudJudge(Judge):
     """As `Judge`, for a solid that only its points are known of.
-
-    A surface that is off by d on average misses the volume by d times its area; so much of the part's own volume is
-    what the IoU loses. A small feature is judged by the points that it explains: points are a Poisson process on the
-    surface, so that surface without points costs a nat for each point to expect there.
 
     Args:
         ruler: Of the cloud, CODE.
@@ -36,53 +50,69 @@ class CloudJudge(Judge):
 
     def __init__(self, ruler: CloudRuler, part: Part, price: float, deadline: float):
         self.price, self.deadline = price, deadline
-        self.ruler = ruler.coarse(*LOOKED_AT)
-        area = float(patch_areas(ruler.points).sum())
-        self.surface = area / max(part.grid.volume(part.cells), 1e-9)
-        self.points = ruler.all_points[:EVIDENCE_POINTS]
-        self.per_area = len(self.points) / area
+        self.points = ruler.all_points[:MOST_POINTS]
+        self.per_area = len(self.points) / float(patch_areas(ruler.points).sum())
         self.close = max(CLOSE * ruler.size, ruler.noise)
+        self.reach = self.close * math.sqrt(math.expm1(UNEXPLAINED))  # farther points cost all the same
+        self.nats_per_number = math.log(len(self.points)) / 2
         self._solids: dict[Feature, Manifold] = {}
         self._scores: dict[tuple[Feature, ...], tuple[float, float]] = {}
-        self._costs: tuple[tuple[Feature, ...], Manifold, np.ndarray] | None = None  # of the features judged last
+        self._recent: list[_Explained] = []
 
     def hole_pays(self, features: Sequence[Feature], other: Sequence[Feature]) -> bool:
         """Whether `other`, which has features more, explains the points so much better that it pays for its numbers."""
         numbers = sum(feature.numbers for feature in other) - sum(feature.numbers for feature in features)
-        return self.evidence(features, other) > NUMBER_NATS * max(numbers, 1)
+        return self.evidence(features, other) > self.nats_per_number * max(numbers, 1)
 
     def evidence(self, features: Sequence[Feature], other: Sequence[Feature]) -> float:
-        """How much better `other`, which has features more, explains the points, in nats."""
-        before = tuple(features)
-        if self._costs is None or self._costs[0] != before:
-            body = self.build(before)
-            self._costs = before, body, self._cost(self.points, body)
-        _, body, costs = self._costs
-        changed = self.build(other)
-        if changed.is_empty():
-            return -np.inf
-        near = np.zeros(len(self.points), bool)
-        for feature in other:
-            if feature not in before:
-                low, high = bounds(self.solid_of(feature))
-                margin = 4 * self.close
-                near |= ((self.points > low - margin) & (self.points < high + margin)).all(axis=1)
-        gain = float((costs[near] - self._cost(self.points[near], changed)).sum())
-        return gain - self.per_area * (changed.surface_area() - body.surface_area())
+        """How much better `other` explains the points, in nats, whatever its numbers."""
+        return self._nats(tuple(features)) - self._nats(tuple(other))
 
-    def _cost(self, points: np.ndarray, body: Manifold) -> np.ndarray:
-        """(n,) nats, of points that lie off a body's surface."""
-        if not len(points):
-            return np.zeros(0)
-        return np.minimum(np.log1p((point_to_surface(points, *mesh_of(body)) / self.close) ** 2), UNEXPLAINED)
+    def _nats(self, features: tuple[Feature, ...]) -> float:
+        explained = self._explained(features)
+        if explained is None:
+            return np.inf
+        return float(explained.costs.sum()) + self.per_area * explained.area - len(self.points)
+
+    def _explained(self, features: tuple[Feature, ...]) -> _Explained | None:
+        """None where nothing is left of the features."""
+        for known in self._recent:
+            if known.features == features:
+                return known
+        body = self.build(features) if features else Manifold()
+        if body.is_empty():
+            return None
+        costs, near = self._beside(features)
+        if near.any():
+            gaps = point_to_surface(self.points[near], *mesh_of(body))
+            costs[near] = np.minimum(np.log1p((gaps / self.close) ** 2), UNEXPLAINED)
+        explained = _Explained(features, costs, body.surface_area(), len(body.decompose()))
+        self._recent = [explained, *self._recent[: REMEMBERED - 1]]
+        return explained
+
+    def _beside(self, features: tuple[Feature, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Costs of the points by the most similar list of features, and which of them have to be found anew."""
+        best, changed = None, np.ones(len(self.points), bool)
+        for known in self._recent:
+            near = self._near(set(known.features) ^ set(features))
+            if near is not None and np.count_nonzero(near) < np.count_nonzero(changed):
+                best, changed = known, near
+        return (np.zeros(len(self.points)) if best is None else best.costs.copy()), changed
+
+    def _near(self, features: set[Feature]) -> np.ndarray | None:
+        """(N,) bool: points whose nearest surface may change with these features; None where that may be all."""
+        if any(feature.operation is Operation.INTERSECT for feature in features):
+            return None
+        near = np.zeros(len(self.points), bool)
+        for feature in features:
+            low, high = bounds(self.solid_of(feature))
+            near |= ((self.points > low - self.reach) & (self.points < high + self.reach)).all(axis=1)
+        return near
 
     def _measure(self, features: tuple[Feature, ...]) -> tuple[float, float]:
-        if not features:
+        explained = self._explained(features)
+        if explained is None:
             return -np.inf, 0.0
-        body = self.build(features)
-        if body.is_empty():
-            return -np.inf, 0.0
-        distance = self.ruler.distance(*mesh_of(body))
-        like_iou = 1 - distance * self.surface
+        like_iou = 1 - EVIDENCE_PRICE * self._nats(features) / self.nats_per_number
         numbers = sum(feature.numbers for feature in features)
-        return like_iou - self.price * numbers - SHELL_PRICE * (len(body.decompose()) - 1), like_iou
+        return like_iou - self.price * numbers - SHELL_PRICE * (explained.shells - 1), like_iou

@@ -13,10 +13,12 @@ LEAST_FACE = 2e-4  # of the size squared: a smaller level is left out
 POINTS_ACROSS = 0.95  # the same for points, whose normals are estimated
 RIM_ACROSS = 0.8  # and on a narrow face, all of which is near its rims, where estimated normals lean
 FROM_RIM = 0.02  # of the size: rims of a wide face are nearer to it
-POINTS_SAME_LEVEL = 2e-3  # of the size
+POINTS_SAME_LEVEL = 5e-4  # of the size
+TAILS = 4.0  # deviations of the noise: points of one face lie so near to its level
 LEAST_PEAK = 1.2e-3  # of the size squared
 FEWEST_POINTS = 5  # of a level, beyond those that chance puts there
-CROWD, CLEAR = 6, 3.0  # strips beside a level, and how many times as many points it has as one of them
+CROWD, CLEAR = 6, 6.0  # strips beside a level, and how many times as many points it has as one of them; where a
+# cylinder's wall is square to the axis, there are 4.5 times as many
 MOST_LEVELS = 18  # along one axis; those of the largest faces are kept
 
 
@@ -53,19 +55,22 @@ def levels_of_points(
     Args: As `levels_of_faces`; noise: How far points lie off their faces.
     """
     near = max(POINTS_SAME_LEVEL * size, 2 * noise)
+    tails = max(near, TAILS * noise)
     found: list[tuple[float, float]] = []
     for side in (facing > POINTS_ACROSS, facing < -POINTS_ACROSS):
-        found += _peaks(heights[side], areas[side], near, LEAST_PEAK * size * size)
+        found += _peaks(heights[side], areas[side], near, tails, LEAST_PEAK * size * size)
     sure = [*ends, *(height for _, height in found)]
     for side in (facing > RIM_ACROSS, facing < -RIM_ACROSS):
-        narrow = _peaks(heights[side], areas[side], near, LEAST_PEAK * size * size)
+        narrow = _peaks(heights[side], areas[side], near, tails, LEAST_PEAK * size * size)
         found += [peak for peak in narrow if all(abs(peak[1] - height) > FROM_RIM * size for height in sure)]
     outer = [next((h for _, h in sorted(found, reverse=True) if abs(h - end) < 2 * near), end) for end in ends]
     return _largest(found, (outer[0], outer[1]), max(SAME_PLACE * size, 2 * noise))
 
 
-def _peaks(heights: np.ndarray, areas: np.ndarray, near: float, least: float) -> list[tuple[float, float]]:
-    """Area and median height of each crowd of heights, the largest first."""
+def _peaks(
+    heights: np.ndarray, areas: np.ndarray, near: float, tails: float, least: float
+) -> list[tuple[float, float]]:
+    """Area and median height of each crowd of heights within `near`, the largest first, `tails` apart."""
     order = np.argsort(heights)
     heights, areas = heights[order], areas[order]
     found = []
@@ -83,7 +88,7 @@ def _peaks(heights: np.ndarray, areas: np.ndarray, near: float, least: float) ->
             break
         if count > CLEAR * beside + FEWEST_POINTS:
             found.append((float(crowd[first]), middle))
-        left = np.abs(heights - middle) > near
+        left = np.abs(heights - middle) > tails
         heights, areas = heights[left], areas[left]
     return found
 

@@ -9,6 +9,7 @@ ALIGNED = 0.9  # cosine between a point's normal and that of the line or the cir
 LOOSELY = 0.6  # the same where the middle of the circle is not known well
 FEWEST_LINE, FEWEST_CIRCLE = 4, 6
 ON_CIRCLE = 0.25  # of the reach: points of a circle lie on it as near as this, in the median
+LINE_ROUNDS = 3  # of a line's fit, each without the points that the one before left far off
 TRIM = 3.0  # median deviations: points farther off are of something else
 LEAST_SPREAD = 0.4  # of a line's length: points that cover less of it do not turn it
 LEAST_AROUND = 0.55  # of a circle's resultant: points all on one side (1.0) say little about its middle
@@ -49,12 +50,15 @@ class Walls:
         points = self.points[near]
         if len(points) < FEWEST_LINE:
             return None
-        points = points[_kept((points - start) @ normal)]
-        middle = points.mean(axis=0)
-        if np.ptp(points @ direction) < LEAST_SPREAD * length or len(points) < FEWEST_LINE:
-            return middle, direction
-        fitted = np.linalg.svd(points - middle, full_matrices=False)[2][0]
-        return middle, fitted * np.sign(fitted @ direction)
+        for _ in range(LINE_ROUNDS):
+            points = points[_kept((points - points.mean(axis=0)) @ normal)]
+            middle = points.mean(axis=0)
+            if np.ptp(points @ direction) < LEAST_SPREAD * length or len(points) < FEWEST_LINE:
+                return middle, direction
+            fitted = np.linalg.svd(points - middle, full_matrices=False)[2][0]
+            direction = fitted * np.sign(fitted @ direction)
+            normal = np.array((-direction[1], direction[0]))
+        return middle, direction
 
     def circle(self, x: float, y: float, radius: float) -> tuple[float, float, float] | None:
         """The circle through the points near one; None where there are too few, all on one side, or off it."""
