@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 MERGED = "merged_model"  # the folder of the merged model, within the adapter's folder
+MOST_HEADER_BYTES = 100 * 2**20  # safetensors' own limit
+MERGED_FROM = "merged_from"  # in the header of its weights: the fingerprints of the adapters in it
 
 
 @dataclass(frozen=True)
@@ -108,9 +112,34 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def merged_model(folder: str | Path) -> Path | None:
-    """`<folder>/merged_model`, where it holds weights."""
-    merged = Path(folder) / MERGED
-    return merged if (merged / "config.json").is_file() and any(merged.glob("*.safetensors")) else None
+    """`<folder>/merged_model`, where it holds weights and the adapter beside it has not been trained since."""
+    merged, adapter = Path(folder) / MERGED, Path(folder) / WEIGHTS_FILE
+    weights = sorted(merged.glob("*.safetensors"))
+    if not weights or not (merged / "config.json").is_file():
+        return None
+    return merged if not adapter.is_file() or _was_merged(adapter, weights[0]) else None
+
+
+def has_outdated_merge(folder: str | Path) -> bool:
+    """Whether the merged model beside an adapter belongs to an earlier training."""
+    return any((Path(folder) / MERGED).glob("*.safetensors")) and merged_model(folder) is None
+
+
+def adapter_fingerprint(folder: str | Path) -> str:
+    """A checksum of an adapter's weights."""
+    with (Path(folder) / WEIGHTS_FILE).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _was_merged(adapter: Path, merged: Path) -> bool:
+    """Whether merged weights come from an adapter: by its fingerprint, or by age where older versions wrote none."""
+    with merged.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(min(length, MOST_HEADER_BYTES)))
+    prints = header.get("__metadata__", {}).get(MERGED_FROM)
+    if prints is None:
+        return merged.stat().st_mtime >= adapter.stat().st_mtime
+    return adapter_fingerprint(adapter.parent) in prints.split()
 
 
 def same_base(a: str | None, b: str | None) -> bool:

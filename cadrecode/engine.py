@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cadrecode.adapters import AdapterInfo, adapter_info, merged_model, same_base
+from cadrecode.adapters import AdapterInfo, adapter_info, has_outdated_merge, merged_model, same_base
 from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import ModelError
@@ -179,7 +179,8 @@ class Engine:
     def open(self, base: str | None = None, lora_path: str | Path | None = None) -> Opened:
         """Load the model that the guide's `--base_model` and `--lora_path` mean.
 
-        A merged model in `lora_path` is preferred: it answers the same and faster. Without `lora_path`, the base alone.
+        A merged model of the adapter as it is now is preferred: it answers the same and faster. Without `lora_path`,
+        the base alone.
         Raises: ModelError: nothing usable there, or the adapter belongs to another base.
         """
         with self._lock:
@@ -203,7 +204,10 @@ class Engine:
                 )
             self.load(base or info.base)
             self.load_adapter(info.name, lora_path)
-            return Opened(self._base, info.name, f"adapter {lora_path} on {self._base}")
+            note = f"adapter {lora_path} on {self._base}"
+            if has_outdated_merge(lora_path):
+                note += " (the merged model beside it is of an earlier training)"
+            return Opened(self._base, info.name, note)
 
     @contextlib.contextmanager
     def ready(self) -> Iterator[tuple[Any, Any]]:

@@ -149,10 +149,28 @@ def test_open_prefers_the_merged_model_and_says_so(engine, bases, tmp_path):
     shutil.copytree(bases / "runs" / "plates", run)
     opened = engine.open(None, run)
     assert (opened.base, opened.adapter) == (str(bases / "one"), "run")
-    shutil.copytree(bases / "two", run / "merged_model")
+    shutil.copytree(bases / "two", run / "merged_model", copy_function=shutil.copy)  # newer than the adapter
     opened = engine.open(str(bases / "one"), run)
     assert (opened.base, opened.adapter) == (str(run / "merged_model"), None)
     assert "merged model" in opened.note
+
+
+def test_a_merged_model_of_an_earlier_training_is_passed_over_in_words(engine, bases, tmp_path, proof_here):
+    from safetensors.torch import load_file, save_file
+
+    from cadrecode.merging.plan import merge_adapters
+
+    run = tmp_path / "run"
+    shutil.copytree(bases / "runs" / "plates", run)
+    merge_adapters(str(bases / "one"), run, run / "merged_model")
+    assert "merged model" in engine.open(None, run).note
+    weights = load_file(run / "adapter_model.safetensors")
+    save_file({key: value + 0.01 for key, value in weights.items()}, run / "adapter_model.safetensors")
+    opened = engine.open(None, run)
+    assert (opened.base, opened.adapter) == (str(bases / "one"), "run")
+    assert "of an earlier training" in opened.note
+    (run / "adapter_model.safetensors").unlink()  # keep_lora_final false: the merged model is all there is
+    assert merged_model(run) == run / "merged_model"
 
 
 def test_open_refuses_another_base_and_what_is_no_adapter(engine, bases, tmp_path):
@@ -166,7 +184,7 @@ def test_adapters_are_found_with_what_matters_about_them(bases, tmp_path):
     runs = tmp_path / "runs"
     shutil.copytree(bases / "runs", runs)
     (runs / "plates" / "config.yaml").write_text("lora_r: 4\n")
-    shutil.copytree(bases / "two", runs / "plates" / "merged_model")
+    shutil.copytree(bases / "two", runs / "plates" / "merged_model", copy_function=shutil.copy)
     (runs / "half").mkdir()
     (runs / "half" / "adapter_config.json").write_text("{")
     found = {one.name: one for one in discover_adapters(runs)}

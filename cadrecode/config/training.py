@@ -164,6 +164,8 @@ class TrainConfig(Settings):
     """Name of this run in the tracker."""
     report_to: Literal["none", "tensorboard", "trackio", "swanlab", "wandb"] = "none"
     """A tracker that gets the figures too, offline, in the run folder (WANDB_MODE=online, SWANLAB_MODE=cloud: send)."""
+    force: bool = False
+    """Train even where less memory is free than the training is expected to need."""
     use_swanlab: bool = False
     """The guide's spelling of report_to: swanlab."""
 

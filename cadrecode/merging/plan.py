@@ -26,6 +26,7 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers import PreTrainedModel
 
+from cadrecode.adapters import MERGED_FROM, adapter_fingerprint
 from cadrecode.errors import Message, ModelError
 from cadrecode.merging.lazy import Stored, empty_network, own_tensors, rows_of
 from cadrecode.merging.write import write_tensors
@@ -196,7 +197,8 @@ def merge_adapters(
         sums = Sums(base_name, adapter)
         dtype = sums.base.weights.main_dtype()
         partial.mkdir(parents=True)
-        write_tensors(partial / SINGLE_FILE, sums.shapes, stored_dtypes(sums), sums)
+        origin = {MERGED_FROM: " ".join(map(adapter_fingerprint, sums.weights))}
+        write_tensors(partial / SINGLE_FILE, sums.shapes, stored_dtypes(sums), sums, origin)
         sums.write_configs(partial, dtype)
         figures = _proved(base_name, adapter, partial)
         on_verified()

@@ -16,14 +16,18 @@ DTYPE_NAMES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16
 
 
 def write_tensors(
-    path: Path, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, torch.dtype], fetch: Tensors
+    path: Path,
+    shapes: Mapping[str, tuple[int, ...]],
+    dtypes: Mapping[str, torch.dtype],
+    fetch: Tensors,
+    metadata: Mapping[str, str],
 ) -> None:
-    """Write the tensors that `shapes` names, in their `dtypes`, into a file.
+    """Write the tensors that `shapes` names, in their `dtypes`, into a file with its `metadata`.
 
     The file is the header's length in 8 bytes, the header, and the numbers: wide dtypes first, so that all are aligned.
     """
     ordered = sorted(shapes, key=lambda key: -dtypes[key].itemsize)
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    header: dict[str, Any] = {"__metadata__": {"format": "pt", **metadata}}
     end = 0
     for key in ordered:
         offsets = [end, end := end + prod(shapes[key]) * dtypes[key].itemsize]

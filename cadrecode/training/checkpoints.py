@@ -28,8 +28,12 @@ SHOULD_AGREE = (  # another value is allowed; the loss is then not that of a run
 )  # fmt: skip
 
 
-def origin_of(config: TrainConfig, pairs: list[EncodedPair], processes: int) -> dict[str, Any]:
-    """What a checkpoint belongs to: settings, and checksums of the base's weights and of the training programs."""
+def origin_of(config: TrainConfig, pairs: list[EncodedPair], processes: int, held_out: bool) -> dict[str, Any]:
+    """What a checkpoint belongs to: settings, and checksums of the base's weights and of the training programs.
+
+    Args:
+        held_out: Whether some of the training programs are held out for validation.
+    """
     data = hashlib.sha256()
     for entry in pairs:
         data.update(f"{entry.pair.name}\n{entry.pair.text}\n".encode())
@@ -38,17 +42,15 @@ def origin_of(config: TrainConfig, pairs: list[EncodedPair], processes: int) -> 
         "settings": {name: values[name] for name in (*MUST_AGREE, *SHOULD_AGREE)},
         "base_weights": weights_fingerprint(find_folder(config.base_model_name)),
         "processes": processes,
+        "held_out": held_out,
         "programs": len(pairs),
         "data": data.hexdigest()[:16],
         "train_data_path": config.train_data_path,
     }
 
 
-def refuse_strangers(checkpoint: Path, origin: dict[str, Any]) -> None:
-    """Check that a checkpoint belongs to this training.
-
-    Raises: RunError: it belongs to another base, adapter or data set, and to which.
-    """
+def saved_origin(checkpoint: Path) -> dict[str, Any]:
+    """The `origin_of` the training that wrote a checkpoint. Raises: RunError: the checkpoint does not say."""
     path = checkpoint / ORIGIN
     if not path.is_file():
         raise RunError(
@@ -56,7 +58,15 @@ def refuse_strangers(checkpoint: Path, origin: dict[str, Any]) -> None:
             checkpoint=checkpoint,
             file=ORIGIN,
         )
-    then = json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def refuse_strangers(checkpoint: Path, origin: dict[str, Any]) -> None:
+    """Check that a checkpoint belongs to this training.
+
+    Raises: RunError: it belongs to another base, adapter or data set, and to which.
+    """
+    then = saved_origin(checkpoint)
     for name in MUST_AGREE:
         before, now = then["settings"].get(name), origin["settings"][name]
         if before != now:
@@ -67,6 +77,15 @@ def refuse_strangers(checkpoint: Path, origin: dict[str, Any]) -> None:
                 then=before,
                 now=now,
             )
+    encoder_rates = then["settings"].get("encoder_learning_rate"), origin["settings"]["encoder_learning_rate"]
+    if (encoder_rates[0] is None) != (encoder_rates[1] is None):
+        raise RunError(
+            "{folder} was trained with encoder_learning_rate {then}, and the settings say {now}. The optimizer keeps "
+            "the encoder's numbers apart only where it has a rate of its own: give it a number in both, or in neither.",
+            folder=checkpoint,
+            then=encoder_rates[0],
+            now=encoder_rates[1],
+        )
     if then["base_weights"] != origin["base_weights"]:
         base = origin["settings"]["base_model_name"]
         raise RunError(

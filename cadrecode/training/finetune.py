@@ -1,7 +1,7 @@
 """Fine-tune an adapter: LoRA on a base in full precision, or QLoRA on a base held in 4 bits.
 
 The training loop is transformers' Trainer; ours are the data, the run folder and the merging. This file is the table of
-contents: read programs, fetch the base, train and save (live.py), check what was saved, merge into a fresh base.
+contents: fetch the base, read programs, train and save (live.py), check what was saved, merge into a fresh base.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
 from transformers import set_seed
 from transformers.utils.logging import disable_progress_bar
 
@@ -26,8 +25,9 @@ from cadrecode.model import sharding
 from cadrecode.model.team import Team
 from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
 from cadrecode.training.base import Precision, Stopped, fetch_base, free_memory
+from cadrecode.training.checkpoints import saved_origin
 from cadrecode.training.live import refuse_other_adapter, train_adapter
-from cadrecode.training.preflight import out_of_memory
+from cadrecode.training.preflight import is_out_of_memory, out_of_memory
 from cadrecode.training.reading import read_programs
 from cadrecode.training.saving import check_saved, merge_beside
 from cadrecode.training.trackers import prepare_tracker
@@ -53,14 +53,15 @@ def train(config: TrainConfig, run: Run) -> Path:
         _check_possible(config, run)
         set_seed(config.seed)
         team = Team.join(Precision.of(config).device)
-        programs, validation = read_programs(config, run, team)
-        if any(team.agree(run.stop_requested())):
-            return _stopped(run)
         try:
-            fetch_base(config, run)
+            fetch_base(config, run)  # before the data: a base that cannot be had is known at once
         except Stopped:
             return _stopped(run)
-        trained = train_adapter(config, run, programs, validation, checkpoint, team)
+        held_out = None if checkpoint is None else saved_origin(checkpoint).get("held_out")
+        data = read_programs(config, run, team, held_out)
+        if any(team.agree(run.stop_requested())):
+            return _stopped(run)
+        trained = train_adapter(config, run, data, checkpoint, team)
         team.leave()
         if not team.first:
             return run.folder
@@ -137,11 +138,11 @@ def _outcome_noted(config: TrainConfig, run: Run) -> Iterator[None]:
     except CadrecodeError as error:
         run.set_status(State.FAILED, error=str(error))
         raise
-    except torch.OutOfMemoryError as error:
-        advice = out_of_memory(config)
-        run.set_status(State.FAILED, error=str(advice))
-        raise advice from error
     except BaseException as error:
+        if is_out_of_memory(error):
+            advice = out_of_memory(config)
+            run.set_status(State.FAILED, error=str(advice))
+            raise advice from error
         log.error("%s", traceback.format_exc())
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC
         run.set_status(State.FAILED, error=DISK_FULL if full else f"{type(error).__name__}: {error}")

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
-from cadrecode.data.pairs import DatasetReport, Programs
+from cadrecode.data.pairs import DatasetReport
 from cadrecode.errors import ConfigError, RunError
 from cadrecode.model import adapters, sharding
 from cadrecode.model.adapters import PeftModel
@@ -23,7 +23,8 @@ from cadrecode.training.base import Precision, load_base, loss_of
 from cadrecode.training.card import compare, write_card
 from cadrecode.training.checkpoints import origin_of, refuse_strangers
 from cadrecode.training.heap import is_scarce, return_freed_blocks
-from cadrecode.training.preflight import check_disk, check_labels, log_estimate, try_longest_batch
+from cadrecode.training.preflight import check_disk, check_labels, check_memory, try_longest_batch
+from cadrecode.training.reading import RunPrograms
 from cadrecode.training.saving import merge_beside, size_mb
 from cadrecode.training.trainer import AdapterTrainer, training_arguments
 from cadrecode.training.watch import RunFolder
@@ -42,19 +43,17 @@ class Trained:
     loss: float = 0.0
 
 
-def train_adapter(
-    config: TrainConfig, run: Run, programs: Programs, validation: Programs | None, checkpoint: Path | None, team: Team
-) -> Trained:
+def train_adapter(config: TrainConfig, run: Run, data: RunPrograms, checkpoint: Path | None, team: Team) -> Trained:
     """Train an adapter, and save it into the run's folder unless the run was stopped."""
     precision = Precision.of(config)
     model, tokenizer = load_base(config, replace(precision, device=torch.device("cpu")) if team.shards else precision)
     evaluate_first = checkpoint is None and not model.fresh_encoder
-    pairs, held, report = _encode(config, run, programs, validation, model, tokenizer, team)
-    origin = origin_of(config, pairs, team.size)
+    pairs, held, report = _encode(config, run, data, model, tokenizer, team)
+    origin = origin_of(config, pairs, team.size, data.held_out)
     if checkpoint is not None:
         refuse_strangers(checkpoint, origin)
     longest = max(report.token_lengths)
-    expected = log_estimate(config, longest, team.size)
+    expected = check_memory(config, longest, team.size)
     if precision.device.type == "cpu" and is_scarce(config, expected) and return_freed_blocks():
         log.info("Memory is short: freed blocks go back to the system at once, which takes some time.")
     wrapped = attach(config, model)
@@ -103,19 +102,18 @@ def train_adapter(
 def _encode(
     config: TrainConfig,
     run: Run,
-    programs: Programs,
-    validation: Programs | None,
+    data: RunPrograms,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     team: Team,
 ) -> tuple[list[EncodedPair], list[EncodedPair], DatasetReport]:
     """Training and validation programs in tokens, and the report of the former; both reports go into data.json."""
     room = _room_for_tokens(config, model)
-    pairs, report = encode(programs, tokenizer, room)
+    pairs, report = encode(data.training, tokenizer, room)
     log.info("%s", report.summary())
     held, reports = [], {"train": report.to_dict()}
-    if validation is not None:
-        held, validation_report = encode(validation, tokenizer, room)
+    if data.validation is not None:
+        held, validation_report = encode(data.validation, tokenizer, room)
         log.info("%s", validation_report.summary())
         reports["validation"] = validation_report.to_dict()
     if team.first:
@@ -134,6 +132,8 @@ def _room_for_tokens(config: TrainConfig, model: PreTrainedModel) -> int:
             base=config.base_model_name,
             wanted=wanted,
         )
+    if wanted != config.n_points:
+        log.warning("n_points is %d; %s was trained with %d points.", config.n_points, config.base_model_name, wanted)
     return room
 
 

@@ -23,8 +23,11 @@ CHECKED_LABELS = 16  # pairs
 SPARE_BYTES = 100 * 2**20  # log, metrics and samples beside the checkpoints
 
 
-def log_estimate(config: TrainConfig, longest: int, processes: int) -> Estimate:
-    """Log the memory that each process of this training needs, and a warning where less is free."""
+def check_memory(config: TrainConfig, longest: int, processes: int) -> Estimate:
+    """Log the memory that each process of this training needs, and a warning where hardly as much is free.
+
+    Raises: RunError: Less is free, and the settings do not say to train all the same.
+    """
     expected = estimate(config, longest=longest, processes=processes)
     words = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in expected.parts.items())
     log.info(
@@ -33,9 +36,16 @@ def log_estimate(config: TrainConfig, longest: int, processes: int) -> Estimate:
         expected.available_bytes / GIB,
         words,
     )
+    if expected.verdict == "not_enough" and not config.force:
+        raise RunError("Memory is not enough. {advice} To try all the same: --force.", advice=expected.advice)
     if expected.verdict != "enough":
         log.warning("Memory is %s. %s", "short" if expected.verdict == "tight" else "not enough", expected.advice)
     return expected
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed; on a CPU torch raises a RuntimeError that says so."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator: " in str(error)
 
 
 def out_of_memory(config: TrainConfig, longest: int | None = None) -> RunError:
@@ -72,8 +82,10 @@ def try_longest_batch(trainer: Trainer, config: TrainConfig) -> None:
         with torch.random.fork_rng(), trainer.compute_loss_context_manager():
             loss = trainer.model.train()(**batch).loss
         loss.backward()
-    except torch.OutOfMemoryError as error:
-        raise out_of_memory(config, tokens) from error
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise out_of_memory(config, tokens) from error
+        raise
     finally:
         trainer.model.zero_grad(set_to_none=True)
         del batch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,28 @@ log = logging.getLogger(__name__)
 HELD_OUT_SHARE = 0.05  # of the training programs, where there is no validation data
 
 
-def read_programs(config: TrainConfig, run: Run, team: Team) -> tuple[Programs, Programs | None]:
+@dataclass(frozen=True)
+class RunPrograms:
+    """What a run trains on and evaluates on.
+
+    Args:
+        validation: None without evaluation.
+        held_out: Whether some of the training data is kept out of `training`.
+    """
+
+    training: Programs
+    validation: Programs | None
+    held_out: bool
+
+
+def read_programs(config: TrainConfig, run: Run, team: Team, held_out: bool | None = None) -> RunPrograms:
     """Training and validation programs. Without validation data, some of the training programs are held out.
 
     The processes of a team share the work.
+
+    Args:
+        held_out: Whether the checkpoint to resume from has programs held out: the split belongs to the run. None: a
+            new run, or a checkpoint that does not say.
     """
 
     def stopping() -> bool:
@@ -32,9 +50,10 @@ def read_programs(config: TrainConfig, run: Run, team: Team) -> tuple[Programs, 
 
     shared: dict[str, Any] = {"height_steps": config.height_steps, "should_stop": stopping, "processes": team}
     reading = shared | {"respell": config.respells}
-    programs, validation = _read_both(config, reading)
+    read = _read_both(config, reading, held_out)
+    programs = read.training
     if stopping():
-        return programs, validation
+        return read
     copies = []
     for kind, copy, count, seed in (
         ("turned", turned_copy, config.turned_copies, config.seed),
@@ -49,30 +68,39 @@ def read_programs(config: TrainConfig, run: Run, team: Team) -> tuple[Programs, 
         log.info("Mixed in: %s programs of %s", f"{len(more.pairs):,}", config.more_train_data)
         source = f"{programs.source} and {more.source}"
         programs = Programs(source, programs.pairs + more.pairs, programs.skipped + more.skipped)
-    return programs, validation
+    return replace(read, training=programs)
 
 
-def _read_both(config: TrainConfig, reading: dict[str, Any]) -> tuple[Programs, Programs | None]:
+def _read_both(config: TrainConfig, reading: dict[str, Any], held_out: bool | None) -> RunPrograms:
     log.info("Reading programs from %s", config.train_data_path)
     programs = load_programs(
         config.train_data_path, limit=config.max_train_samples, seed=config.seed, on_progress=_progress, **reading
     )
-    if not config.do_eval or reading["should_stop"]():
-        return programs, None
-    if config.val_data_path is None or not exists(config.val_data_path):
+    splits = config.do_eval and (config.val_data_path is None or not exists(config.val_data_path))
+    if splits and held_out is False:
+        raise DatasetError(
+            "The run was trained on all programs of {source}, so that none can be held out now. Set val_data_path to "
+            "other programs, or do_eval false.",
+            source=config.train_data_path,
+        )
+    validation, held_out = None, splits or bool(held_out)
+    if held_out:
         programs, validation = hold_out(programs, config)
+    if not config.do_eval or reading["should_stop"]():
+        return RunPrograms(programs, None, held_out)
+    if splits:
         log.info(
             "There is no validation data at %s: %d of the training programs are held out instead.",
             config.val_data_path,
             len(validation.pairs),
         )
-        return programs, validation
+        return RunPrograms(programs, validation, held_out)
     validation = load_programs(config.val_data_path, limit=config.max_eval_samples, seed=config.seed + 1, **reading)
     texts = {pair.text for pair in programs.pairs}
     common = sum(pair.text in texts for pair in validation.pairs)
     if common:
         log.warning("%d of %d validation programs are training programs too.", common, len(validation.pairs))
-    return programs, validation
+    return RunPrograms(programs, validation, held_out)
 
 
 def _progress(done: int, total: int) -> None:

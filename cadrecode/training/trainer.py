@@ -48,6 +48,16 @@ class AdapterTrainer(Trainer):
                     optimizer.add_param_group(group | {"params": own, "lr": self.encoder_rate})
         return optimizer
 
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """Load a checkpoint's states, but keep the learning rates and weight decay of this run's settings."""
+        groups, schedule = self.optimizer.param_groups, self.lr_scheduler
+        own = [(group["initial_lr"], group["weight_decay"]) for group in groups]
+        super()._load_optimizer_and_scheduler(checkpoint)
+        schedule.base_lrs = [rate for rate, _ in own]
+        for group, (rate, decay), share in zip(self.optimizer.param_groups, own, schedule.lr_lambdas):
+            group.update(initial_lr=rate, lr=rate * share(schedule.last_epoch), weight_decay=decay)
+        schedule._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
     def get_train_dataloader(self) -> DataLoader:
         views: Views = self.train_dataset
         order = LikeLengths(

@@ -19,6 +19,7 @@ from cadrecode.program import parse
 from cadrecode.runs import Run, State
 from cadrecode.training import base, saving, train
 from cadrecode.training.reading import hold_out, read_programs
+from cadrecode.training.trainer import AdapterTrainer
 
 ADAPTER = {"adapter_config.json", "adapter_model.safetensors"}
 TOKENIZER = {"tokenizer.json", "tokenizer_config.json"}
@@ -188,6 +189,43 @@ def test_a_stopped_and_resumed_run_equals_the_uninterrupted_one(settings, traine
         assert torch.equal(value, read_adapter(resumed.folder)[key]), key
 
 
+def test_resuming_obeys_another_learning_rate_and_weight_decay(settings, trained, monkeypatch):
+    common = {"auto_merge_final": False, "lr_scheduler_type": "constant", "warmup_steps": 0, "save_steps": 1}
+    config = settings(learning_rate=1e-3, encoder_learning_rate=1e-4, max_steps=1, **common)
+    trained(config)
+    groups = []
+    step = AdapterTrainer.training_step
+    monkeypatch.setattr(
+        AdapterTrainer,
+        "training_step",
+        lambda self, *args, **kwargs: (
+            groups.append([(group["lr"], group["weight_decay"]) for group in self.optimizer.param_groups]),
+            step(self, *args, **kwargs),
+        )[1],
+    )
+    more = {"max_steps": 3, "resume_from_checkpoint": "last"}
+    run = trained(config.changed(learning_rate=3e-4, encoder_learning_rate=2e-5, weight_decay=0.07, **more))
+    assert all({rate for rate, _ in seen} == {3e-4, 2e-5} for seen in groups)
+    assert all(0.07 in {decay for _, decay in seen} for seen in groups)
+    assert [entry["learning_rate"] for entry in run.metrics() if entry["step"] == 3] == [3e-4]
+    with pytest.raises(RunError, match="give it a number in both, or in neither"):
+        trained(config.changed(encoder_learning_rate=None, max_steps=4, resume_from_checkpoint="last"))
+
+
+def test_the_split_belongs_to_the_run(settings, trained):
+    config = settings(do_eval=True, max_steps=1, save_steps=1, eval_steps=1, auto_merge_final=False)
+    trained(config)
+    more = {"max_steps": 2, "resume_from_checkpoint": "last"}
+    assert trained(config.changed(do_eval=False, **more)).state == State.DONE
+
+
+def test_programs_that_were_trained_on_cannot_be_held_out_later(settings, trained):
+    config = settings(max_steps=1, save_steps=1, auto_merge_final=False)
+    trained(config)
+    with pytest.raises(DatasetError, match="none can be held out now"):
+        trained(config.changed(do_eval=True, eval_steps=1, max_steps=2, resume_from_checkpoint="last"))
+
+
 def test_evaluation_writes_losses_and_samples(settings, trained):
     run = trained(settings(do_eval=True, max_steps=4, eval_steps=2, save_steps=2, auto_merge_final=False))
     evaluated = {entry["step"]: entry for entry in run.metrics() if "eval_loss" in entry}
@@ -217,13 +255,14 @@ def test_held_out_programs_are_on_one_side_only(settings):
 def test_copies_and_further_programs_are_for_training_alone(settings, tmp_path):
     none = settings(do_eval=True, canonical="yes")
     config = none.changed(turned_copies=2, warped_copies=2, more_train_data="invent:plates:5")
-    programs, held = read_programs(config, Run.create(config.model_save_path, config.to_yaml()), Team())
-    plain, also_held = read_programs(none, Run(config.model_save_path), Team())
-    assert [pair.text for pair in held.pairs] == [pair.text for pair in also_held.pairs]
-    assert [pair.text for pair in programs.pairs[: len(plain.pairs)]] == [pair.text for pair in plain.pairs]
+    read = read_programs(config, Run.create(config.model_save_path, config.to_yaml()), Team())
+    plain = read_programs(none, Run(config.model_save_path), Team())
+    programs, before = read.training, plain.training
+    assert [pair.text for pair in read.validation.pairs] == [pair.text for pair in plain.validation.pairs]
+    assert [pair.text for pair in programs.pairs[: len(before.pairs)]] == [pair.text for pair in before.pairs]
     copies = [[pair for pair in programs.pairs if f", {how}" in pair.name] for how in ("turned", "warped")]
-    assert all(len(made) > 1.5 * len(plain.pairs) for made in copies)
-    assert len(programs.pairs) == len(plain.pairs) + sum(map(len, copies)) + 5
+    assert all(len(made) > 1.5 * len(before.pairs) for made in copies)
+    assert len(programs.pairs) == len(before.pairs) + sum(map(len, copies)) + 5
 
 
 @pytest.mark.slow

@@ -202,13 +202,30 @@ def test_out_of_memory_shows_before_the_first_step_with_numbers(settings, traine
 
     monkeypatch.setattr("cadrecode.model.network.PointCloudMixin.forward", greedy)
     monkeypatch.setattr("cadrecode.estimate.available_memory", lambda device: 650 * 2**20)
-    config = settings(per_device_train_batch_size=16)
+    config = settings(per_device_train_batch_size=16, force=True)
     with pytest.raises(RunError, match=r"Out of memory\. "):
         trained(config)
     run = Run(config.model_save_path)
     assert run.state == State.FAILED
     assert any(word in run.status()["error"] for word in ("gradient_checkpointing true", "smaller base"))
     assert run.metrics() == []
+
+
+def test_out_of_memory_on_a_processor_has_the_same_advice(settings, trained, monkeypatch):
+    def greedy(self, *args, **kwargs):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("cadrecode.model.network.PointCloudMixin.forward", greedy)
+    with pytest.raises(RunError, match=r"Out of memory\. "):
+        trained(settings())
+
+
+def test_a_training_that_needs_more_memory_than_there_is_has_to_be_forced(settings, trained, monkeypatch, tmp_path):
+    monkeypatch.setattr("cadrecode.estimate.available_memory", lambda device: 10 * 2**20)
+    config = settings(max_steps=1, auto_merge_final=False)
+    with pytest.raises(RunError, match=r"Memory is not enough.*To try all the same: --force"):
+        trained(config)
+    assert trained(config.changed(force=True, model_save_path=str(tmp_path / "forced"))).state == State.DONE
 
 
 def test_a_disk_too_small_is_said_before_the_first_step(settings, trained, monkeypatch):
