@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +12,9 @@ from cadrecode.adapters import AdapterInfo, adapter_info, has_outdated_merge, me
 from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import ModelError
-from cadrecode.reconstruction import Reconstruction, reconstruct, threads_for
+from cadrecode.reconstruction import Cancelled, Reconstruction, reconstruct, threads_for
 from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
+from cadrecode.turns import Stopped, Turns
 
 HUB_BASES = ("filapro/cad-recode-v1.5", "Qwen/Qwen3-1.7B-Base", "Qwen/Qwen2-7B")  # these need the network
 
@@ -47,7 +47,7 @@ class Engine:
         self.device = device
         self._load_model = load_model
         self._generate = generate
-        self._lock = threading.RLock()
+        self._turns = Turns()
         self._model: Any = None
         self._tokenizer: Any = None
         self._base: str | None = None
@@ -92,7 +92,7 @@ class Engine:
         Raises: ModelError: there is no such model, or it cannot be read. What was loaded stays.
         """
         base = str(base or EMBEDDED)
-        with self._lock:
+        with self._turns.take():
             if self._model is not None and same_base(base, self._base):
                 return
             load_model = self._load_model
@@ -112,7 +112,7 @@ class Engine:
         Raises: ModelError: it is no adapter, it belongs to another base, or another adapter has the name.
         """
         info = replace(adapter_info(path), name=name)
-        with self._lock:
+        with self._turns.take():
             self.load(self._base or info.base)
             if not same_base(info.base, self._base):
                 raise ModelError(
@@ -152,7 +152,7 @@ class Engine:
 
     def set_adapter(self, name: str | None) -> None:
         """Use a loaded adapter; None for the plain base. Raises: ModelError: no such adapter."""
-        with self._lock:
+        with self._turns.take():
             self._require(name)
             if self._adapters:
                 from cadrecode.model import adapters
@@ -162,7 +162,7 @@ class Engine:
 
     def unload_adapter(self, name: str) -> None:
         """Forget an adapter; the plain base is used when it was the active one. Raises: ModelError: no such adapter."""
-        with self._lock:
+        with self._turns.take():
             self._require(name)
             from cadrecode.model import adapters
 
@@ -183,7 +183,7 @@ class Engine:
         the base alone.
         Raises: ModelError: nothing usable there, or the adapter belongs to another base.
         """
-        with self._lock:
+        with self._turns.take():
             if lora_path is None:
                 self.load(base)
                 self.set_adapter(None)
@@ -210,9 +210,33 @@ class Engine:
             return Opened(self._base, info.name, note)
 
     @contextlib.contextmanager
+    def turn(
+        self, on_wait: Callable[[int], None] = lambda before: None, should_stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
+        """Choose a model and use it while nobody else does either. Those who wait are served in their order.
+
+        Args:
+            on_wait: Called with the number of those before this one, whenever it changes.
+            should_stop: Asked while waiting.
+
+        Raises: Cancelled: `should_stop` returned True before the turn came.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(self._turns.take(on_wait, should_stop))
+            except Stopped:
+                raise Cancelled("Stopped before it was its turn.") from None
+            yield
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return self._turns.waiting
+
+    @contextlib.contextmanager
     def ready(self) -> Iterator[tuple[Any, Any]]:
         """The model that is in use and its tokenizer, for one user at a time; the embedded base if none is loaded."""
-        with self._lock:
+        with self._turns.take():
             self.load(self._base)
             with threads_for(self._model):
                 yield self._model, self._tokenizer

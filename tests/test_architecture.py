@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cadrecode"
 FLOORS = [
-    {"errors", "frames", "geometry", "shipped"},
+    {"errors", "frames", "geometry", "shipped", "turns"},
     {"json_files"},
     {"adapters", "config", "runs", "formats"},
     {"kernel", "program"},

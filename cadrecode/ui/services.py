@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 import tempfile
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cadrecode.errors import CadrecodeError
 
@@ -49,23 +48,25 @@ class Services:
     stops: dict[str, threading.Event] = field(default_factory=dict)
     page_is_there: threading.Event = field(default_factory=threading.Event)
     made: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cadrecode-ui-")))
+    _folders: dict[Path, float] = field(default_factory=dict, repr=False)  # and until when they are kept
+    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def sandbox(self) -> Sandbox | None:
         """The sandbox; None where programs must not run."""
         return self.open_sandbox() if self.run_programs else None
 
-    def folder_for(self, *content: Any) -> Path:
-        """A folder for files made from `content`; equal content gives the same folder. Old folders are removed."""
-        self._remove_old()
-        folder = self.made / hashlib.sha256(repr(content).encode()).hexdigest()[:16]
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.touch()
+    def fresh_folder(self, keep_seconds: float = KEEP_SECONDS) -> Path:
+        """A new folder for the files of one answer, so that no two answers share a file. Old folders are removed."""
+        now = time.monotonic()  # the clock of the day may be set while the app runs
+        folder = Path(tempfile.mkdtemp(dir=self.made))
+        with self._guard:
+            old = [path for path, until in self._folders.items() if until < now]
+            for path in old:
+                del self._folders[path]
+            self._folders[folder] = now + keep_seconds
+        for path in old:
+            shutil.rmtree(path, ignore_errors=True)
         return folder
-
-    def _remove_old(self) -> None:
-        for folder in self.made.iterdir():
-            if time.time() - folder.stat().st_mtime > KEEP_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
         """Remove the files that were made for pages."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from cadrecode.ui.batch.actions import Row
 from cadrecode.ui.draw import html
 from cadrecode.ui.draw.table import empty_table, rows_html
 from cadrecode.ui.events import error_text
+from cadrecode.ui.reconstruct import views
 from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
@@ -27,6 +27,8 @@ hear = partial(events.hear, guests=True)
 
 COLUMNS = ("name", "state", "verdict", "deviation", "seconds", "why")
 NUMBERS = ("deviation", "seconds")
+
+KEEP_SECONDS = 48 * 3600  # how long a batch may take
 
 
 def cells(rows: Sequence[Row], unit: str, words: Words) -> list[list[str]]:
@@ -103,7 +105,7 @@ def _run(services: Services, words: Words, visitor: str, uploads: list[str], val
     busy = (gr.update(interactive=False), gr.update(interactive=True), gr.skip())
     rested = (gr.update(interactive=True), gr.update(interactive=False))
     base, adapter = models.in_use(services)
-    folder = services.folder_for("batch", visitor, uuid.uuid4().hex)
+    folder = services.fresh_folder(KEEP_SECONDS)
     rows: list[Row] = []
 
     def work(report: OnProgress) -> Path | None:
@@ -131,6 +133,6 @@ def _run(services: Services, words: Words, visitor: str, uploads: list[str], val
 def _progress(rows: Sequence[Row], item: Progress, total: int, words: Words) -> str:
     """The progress of the current scan, and of all of them."""
     finished = sum(row.state in (batching.DONE, batching.FAILED) and row.seconds is not None for row in rows)
-    stage = words.stage(item.stage) + (f" {item.done} / {item.total}" if item.total > 1 else "")
+    stage = views.stage_text(item, words)
     text = words("batch.progress", n=min(finished + 1, total), total=total, stage=stage)
     return html.progress(text, finished, total)

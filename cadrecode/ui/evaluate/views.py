@@ -235,6 +235,6 @@ def quoted(words: Words) -> str:
 def write_report(reports: Sequence[ModelReport], services: Services) -> Path:
     """The reports as a JSON file."""
     text = json.dumps([{"model": name, **scored} for name, scored in reports], indent=1)
-    path = services.folder_for("evaluation", text) / f"evaluation-{time.strftime('%Y%m%d-%H%M')}.json"
+    path = services.fresh_folder() / f"evaluation-{time.strftime('%Y%m%d-%H%M')}.json"
     path.write_text(text, encoding="utf-8")
     return path

@@ -10,10 +10,12 @@ from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError
 from cadrecode.part import name_of
 from cadrecode.ui import access, models
-from cadrecode.ui.background import OnProgress
+from cadrecode.ui.background import WAITING, OnProgress
 from cadrecode.ui.reconstruct import link, samples
 from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.services import Services
+
+MOST_LETTERS = 80  # of a name; with an ending, file systems take 255 bytes
 
 
 def open_cloud(path: str | Path, services: Services, unit: str = "mm") -> Work:
@@ -24,7 +26,7 @@ def open_cloud(path: str | Path, services: Services, unit: str = "mm") -> Work:
     if path.suffix.lower() in BREP_SUFFIXES and not services.run_programs:
         raise CadrecodeError("STEP and BREP files need the OpenCASCADE sandbox, which is off on this link.")
     cloud = read_cloud(path)
-    return Work(cloud, name_of(path), unit)
+    return Work(cloud, name_of(path)[:MOST_LETTERS], unit)
 
 
 def open_sample(index: int, services: Services) -> Work:
@@ -49,19 +51,21 @@ def rebuild(
     """
     if work.cloud is None:
         raise CadrecodeError("There is no cloud yet: drop a file or pick a sample.")
-    on_progress("loading", 0, 1)
     if access.is_guest():
         models.require_here(services, base)
-    model = models.use(services, base, adapter)
-    result = services.engine.reconstruct(
-        work.cloud,
-        config,
-        name=work.name,
-        model_name=model,
-        sandbox=services.sandbox(),
-        on_progress=on_progress,
-        should_stop=stop,
-    )
+    # one turn, so that nobody else chooses another model between this choice and its use
+    with services.engine.turn(lambda before: on_progress(WAITING, before, 0), stop):
+        on_progress("loading", 0, 1)
+        model = models.use(services, base, adapter)
+        result = services.engine.reconstruct(
+            work.cloud,
+            config,
+            name=work.name,
+            model_name=model,
+            sandbox=services.sandbox(),
+            on_progress=on_progress,
+            should_stop=stop,
+        )
     result.require_best()
     return replace(work, parts=result.parts, chosen=0, edited=None, rebuilt=result)
 

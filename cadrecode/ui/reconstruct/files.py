@@ -28,7 +28,7 @@ def write_files(work: Work, services: Services, words: Words) -> Files:
     part = work.shown
     if part is None:
         return Files({})
-    folder = services.folder_for("files", part.program, work.name, part.unit, work.chosen, work.edited is not None)
+    folder = services.fresh_folder()
     written = part.write_all(folder, work.name, services.sandbox())
     execution, validity, note = written.execution, "", ""
     if execution is None:

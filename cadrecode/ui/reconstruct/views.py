@@ -9,7 +9,7 @@ import numpy as np
 
 from cadrecode.part import Part
 from cadrecode.scoring import source_words
-from cadrecode.ui.background import Progress
+from cadrecode.ui.background import WAITING, Progress
 from cadrecode.ui.draw import html, show
 from cadrecode.ui.reconstruct import describe
 from cadrecode.ui.reconstruct.files import KINDS
@@ -25,11 +25,10 @@ def view(work: Work, mode: str, services: Services) -> str | None:
     part, points = work.shown, None if work.scan is None else work.scan.points
     if part is None:
         return cloud_view(work, services)
-    folder = services.folder_for("view", part.program, mode, work.name, None if points is None else points.shape)
     over, colours = (points if mode == WITH_POINTS else None), None
     if mode == DEVIATION and part.deviation is not None:
         over, colours = _in_sight(part), part.deviation.colours()
-    path = folder / f"{work.name}.glb"
+    path = services.fresh_folder() / f"{work.name}.glb"
     extent = points if points is not None else part.vertices
     return str(show.scene(path, mesh=(part.vertices, part.faces), points=over, colours=colours, extent=extent))
 
@@ -47,8 +46,7 @@ def cloud_view(work: Work, services: Services) -> str | None:
     if work.cloud is None:
         return None
     points = work.cloud.points
-    folder = services.folder_for("cloud", work.name, points.shape, points[0].tolist(), points[-1].tolist())
-    return str(show.scene(folder / f"{work.name}-cloud.glb", points=points))
+    return str(show.scene(services.fresh_folder() / f"{work.name}-cloud.glb", points=points))
 
 
 def drawn(work: Work, mode: str, services: Services, words: Words) -> tuple[str | None, str, str, str]:
@@ -87,9 +85,14 @@ def strip_drawn(work: Work, words: Words) -> dict:
     return gr.update(value=small, label=strip_title(work, words), visible=bool(small), selected_index=chosen)
 
 
+def stage_text(progress: Progress, words: Words) -> str:
+    """ "sampling 3 / 8"; of those who wait, how many are before them."""
+    if progress.stage == WAITING:
+        return words("stage.waiting", n=progress.done)
+    return words.stage(progress.stage) + (f" {progress.done} / {progress.total}" if progress.total > 1 else "")
+
+
 def stage_words(progress: Progress, words: Words) -> str:
-    """ "sampling 3 / 8", as a bar with words."""
-    said = words.stage(progress.stage)
-    if progress.total > 1:
-        said += f" {progress.done} / {progress.total}"
-    return html.progress(said, progress.done, progress.total)
+    """The stage as a bar with words."""
+    done = 0 if progress.stage == WAITING else progress.done
+    return html.progress(stage_text(progress, words), done, max(1, progress.total))
