@@ -13,16 +13,18 @@ from cadrecode.cloud.distance import CloudRuler
 from cadrecode.measure.bored import with_bores
 from cadrecode.measure.bores import RoundWall, round_walls
 from cadrecode.measure.cloud_judge import CloudJudge
-from cadrecode.measure.features import Feature, program_of
+from cadrecode.measure.features import Feature
 from cadrecode.measure.grid import FEWEST_ALONG, Grid
 from cadrecode.measure.holes import holes_of, with_missing_holes
 from cadrecode.measure.judge import PRICE
 from cadrecode.measure.levels import levels_of_points
 from cadrecode.measure.measured import Measured
+from cadrecode.measure.meridians import FoldedCloud
 from cadrecode.measure.proposals import Part, Reader, proposals
 from cadrecode.measure.rounding import rounded
-from cadrecode.measure.search import Search
+from cadrecode.measure.search import states_of
 from cadrecode.measure.shorten import merged, shortened
+from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.walls import Walls
 from cadrecode.measure.winding import INSIDE, patch_areas, sections_of, winding_numbers, winding_numbers_at
 
@@ -30,7 +32,6 @@ CELLS = 64  # along the longest side: about the spacing of 8,192 points
 MOST_PLACES, TIMED_PLACES = 400_000, 2000  # of the grid, and those whose winding numbers show how long all will take
 WINDING_SHARE = 0.5  # of the time for reading
 READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
-FINISHED = 2  # states that are finished against the points
 TOLERANCES = 0.3, 0.6  # of a cell
 CELL_ROUNDING = 0.75  # of a cell: how far a contour may be from the points of its wall
 
@@ -50,12 +51,12 @@ def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE
     part = read(ruler, started + READING_SHARE * seconds)
     if not part.proposals or not part.cells.any():
         return []
-    states = Search(part, price, started + SEARCH_SHARE * seconds).best()
+    states = states_of(part, price, started, SEARCH_SHARE * seconds)
     judge = CloudJudge(ruler, part, price, started + seconds)
     walls = _round_walls(ruler, part, judge)
-    finished = {_finished(state.features(part.grid), part, walls, judge): None for state in states[:FINISHED]}
+    finished = {_finished(state.features(part.grid), part, walls, judge): None for state in states}
     ranked = sorted(finished, key=lambda features: -judge.score(features))
-    return [Measured(program_of(features), judge.score(features), "sections") for features in ranked]
+    return [Measured.of(features, judge.score(features)) for features in ranked]
 
 
 def _finished(
@@ -94,7 +95,8 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
     areas = patch_areas(points)
     grid = _grid([_levels(ruler, normals, areas, axis) for axis in range(3)], _places_by(deadline, ruler, areas))
     numbers = winding_numbers(points, normals, areas, grid)
-    sections, readers, found = [], [], []
+    folded = FoldedCloud(points, normals, numbers, grid, ruler.size)
+    sections, readers, found, turned = [], [], [], []
     for axis in range(3):
         cell = min(float(np.median(grid.widths[k])) for k in ((axis + 1) % 3, (axis + 2) % 3))
         taken = sections_of(numbers, grid, axis)
@@ -104,9 +106,10 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
         reader.deadline = now + (deadline - now) / (3 - axis)
         reader.walls = Walls.between(points, normals, axis, -np.inf, np.inf, CELL_ROUNDING * cell + 2 * ruler.noise)
         found += proposals(axis, taken, CrossSection.batch_boolean(taken, OpType.Add), grid, reader)
+        turned += turned_proposals(axis, taken, folded.reading(reader), grid, reader)
         sections.append(taken)
         readers.append(reader)
-    return Part(grid, numbers > INSIDE, sections, found, readers)
+    return Part(grid, numbers > INSIDE, sections, found, readers, turned)
 
 
 def _places_by(deadline: float, ruler: CloudRuler, areas: np.ndarray) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from manifold3d import CrossSection, Manifold
@@ -16,18 +15,18 @@ from cadrecode.measure.holes import Hole, holes_of, with_missing_holes
 from cadrecode.measure.judge import PRICE, SAGITTA, Judge
 from cadrecode.measure.levels import levels_of_faces
 from cadrecode.measure.measured import Measured
+from cadrecode.measure.meridians import HalfSections
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.measure.proposals import Part, Reader, proposals
 from cadrecode.measure.rounding import rounded
-from cadrecode.measure.search import Search, State
+from cadrecode.measure.search import states_of
 from cadrecode.measure.shorten import flush, shortened
-from cadrecode.measure.turned import HalfSections, turned_proposals
+from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.turning import across
 from cadrecode.program.solid import bounds, build, mesh_of, through_holes
 from cadrecode.program.solid import from_mesh as solid_from_mesh
 
 SEARCH_SHARE = 0.5  # of the time, for the search on the grid
-FINISHED = 2  # states that are finished on the exact solid
 
 SAME_SECTION = 0.02  # of the area: sections of one interval that differ by more are of something slanted
 MARGIN = 0.04  # of an interval: sections are taken this far from its ends
@@ -64,22 +63,12 @@ def from_mesh(
     started = time.monotonic()
     solid = solid_from_mesh(vertices, faces)
     part = read(solid)
-    states = _states(part, price, started, SEARCH_SHARE * seconds)
+    states = states_of(part, price, started, SEARCH_SHARE * seconds)
     judge = Judge(solid, price, started + seconds)
     holes = holes_of(part)
     finished = {_finished(state.features(part.grid), part, holes, judge): None for state in states}
     ranked = sorted(finished, key=lambda features: -judge.score(features))
     return [Measured.of(features, judge.score(features)) for features in ranked]
-
-
-def _states(part: Part, price: float, started: float, seconds: float) -> list[State]:
-    """What a search fills the part with: from prisms alone and, where something is round, from turned profiles too."""
-    searches = [replace(part, turned=()), part] if part.turned else [part]
-    states = []
-    for index, searched in enumerate(searches):
-        deadline = started + seconds * (index + 1) / len(searches)
-        states += Search(searched, price, deadline).best()[:FINISHED]
-    return states
 
 
 def _finished(features: tuple[Feature, ...], part: Part, holes: Sequence[Hole], judge: Judge) -> tuple[Feature, ...]:
@@ -104,12 +93,11 @@ def read(solid: Manifold) -> Part:
         silhouettes.append(turned.project())
     grid = Grid.between(levels)
     readers = [Reader(size, (levels[(axis + 1) % 3], levels[(axis + 2) % 3])) for axis in range(3)]
-    profile = HalfSections(solid, size)
+    profile = HalfSections(solid, levels, size)
     found, turned = [], []
     for axis, reader in enumerate(readers):
         found += proposals(axis, sections[axis], silhouettes[axis], grid, reader)
-        meridian = Reader(size, (np.zeros(1), levels[axis]))
-        turned += turned_proposals(axis, sections[axis], profile, grid, reader, meridian)
+        turned += turned_proposals(axis, sections[axis], profile, grid, reader)
     return Part(grid, _cells(solid, grid), sections, found, readers, turned)
 
 

@@ -26,6 +26,8 @@ LEAST_ROUNDNESS = 0.83  # of a contour, 1 for a circle: that of a square is 0.78
 ON_LEVEL = 0.02  # CODE: an edge so near to a level lies on it
 UNSEEN_LEAN = np.radians(25)  # a side without points that leans less from an axis is along it
 NEARLY_AXIAL = np.radians(1.2)
+BEND, ON_ONE_WALL = np.radians(3), 1.5  # pieces that turn by less, and lie as near in tolerances, are of one wall
+LEAST_CROSSING = np.radians(15)  # between a line and an arc that cross; at less they touch
 SHARP = np.sin(np.radians(6))  # two lines that meet at less have no corner worth computing
 
 
@@ -66,13 +68,54 @@ def outline_of(polygon: np.ndarray, tolerance: float, walls: Walls | None = None
     sides = np.roll(corners, -1, axis=0) - corners
     corners = np.roll(corners, -1 - int(np.hypot(*sides.T).argmax()), axis=0)
     pieces = cheapest_pieces(np.vstack((corners, corners[:1])), tolerance, contour=walls is not None)
-    if pieces is not None and walls is not None and len(pieces) > 1:  # a contour's longest side may begin anywhere
+    if pieces is not None and walls is not None and _goes_on(pieces):  # a contour's longest side may begin anywhere
         begins = int(np.abs(corners - pieces[1].start).sum(axis=1).argmin())
         corners = np.roll(corners, -begins, axis=0)
         pieces = cheapest_pieces(np.vstack((corners, corners[:1])), tolerance, contour=walls is not None)
     if pieces is not None and walls is not None:
-        pieces = [_on_walls(piece, walls) for piece in pieces]
+        pieces = _without_bends([_on_walls(piece, walls) for piece in pieces], walls, tolerance)
     return None if pieces is None else _shape_of(pieces, tolerance, area)
+
+
+def _goes_on(pieces: Sequence[Piece]) -> bool:
+    """Whether the last piece may be the beginning of the first."""
+    first, last = pieces[0], pieces[-1]
+    if len(pieces) < 2 or (first.circle is None) is not (last.circle is None):
+        return False
+    return first.circle is not None or bool(first.direction @ last.direction > np.cos(UNSEEN_LEAN))
+
+
+def _without_bends(pieces: list[Piece], walls: Walls, tolerance: float) -> list[Piece]:
+    """Lines that follow each other on one wall as one line, and arcs of one circle as one arc."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        joined.append(piece)
+        for count in (2, 3):
+            together = _as_one(joined[-count:], walls, tolerance) if len(joined) >= count else None
+            if together is not None:
+                joined[-count:] = [together]
+    return joined
+
+
+def _as_one(pieces: Sequence[Piece], walls: Walls, tolerance: float) -> Piece | None:
+    """Two pieces, or two arcs with a line between them, as one; None where they are not of one wall."""
+    first, last = pieces[0], pieces[-1]
+    near = ON_ONE_WALL * tolerance
+    if first.circle is not None and last.circle is not None:
+        widest = max((first, last), key=lambda arc: float(np.hypot(*(arc.end - arc.start))))
+        places = np.array([place for piece in pieces for place in (piece.start, piece.middle, piece.end)])
+        off = np.abs(np.hypot(*(places - widest.circle[:2]).T) - widest.circle[2]).max()
+        whole = replace(widest, start=first.start, end=last.end, middle=last.start)
+        return _on_walls(whole, walls) if off < near else None
+    if len(pieces) > 2 or first.circle is not None or last.circle is not None:
+        return None
+    across = np.array((-first.direction[1], first.direction[0]))
+    if first.direction @ last.direction < np.cos(BEND) or abs((last.middle - first.middle) @ across) > near:
+        return None
+    way = last.end - first.start
+    if not way.any():
+        return None
+    return _on_walls(Piece(first.start, last.end, None, (first.start + last.end) / 2, way / np.hypot(*way)), walls)
 
 
 def _on_walls(piece: Piece, walls: Walls) -> Piece:
@@ -191,8 +234,17 @@ def _meeting(before: Piece, after: Piece, tolerance: float) -> np.ndarray:
         return place if np.hypot(*(place - corner)) < 4 * tolerance + 0.05 else corner
     if before.circle is not None and after.circle is not None:
         return corner
-    line = before if before.circle is None else after
-    return line.middle + ((corner - line.middle) @ line.direction) * line.direction
+    line, arc = (before, after) if before.circle is None else (after, before)
+    foot = line.middle + ((corner - line.middle) @ line.direction) * line.direction
+    center, radius = np.array(arc.circle[:2]), arc.circle[2]
+    along = (center - line.middle) @ line.direction
+    away = float(np.hypot(*(center - line.middle - along * line.direction)))
+    if away > np.cos(LEAST_CROSSING) * radius:  # they touch
+        return foot
+    half = np.sqrt(radius**2 - away**2)
+    crossings = [line.middle + (along + side * half) * line.direction for side in (-1, 1)]
+    place = min(crossings, key=lambda crossing: float(np.hypot(*(crossing - corner))))
+    return place if np.hypot(*(place - corner)) < 4 * tolerance + 0.05 else foot
 
 
 def _middle(arc: Piece, start: np.ndarray, end: np.ndarray) -> Point2:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from cadrecode.program.language import Operation
 
 BEAM, MOVES = 3, 6  # states kept, and moves tried from each
 MOST_FEATURES = 18
+FINISHED = 2  # states of a search that are worth finishing on the input itself
 LEAST_GAIN = 1e-9
 MOST_INSTEAD = 3  # moves that may take the place of one
 PATIENCE = 1  # steps that may pass without a gain
@@ -270,3 +271,16 @@ class Search:
         right, wrong = self.grid.volume(self.cells & cells), self.grid.volume(cells & ~self.cells)
         numbers = sum(move.proposal.numbers + EXTRUSION_NUMBERS for move in moves)
         return State(moves, cells, right / (self.volume + wrong), numbers)
+
+
+def states_of(part: Part, price: float, started: float, seconds: float) -> list[State]:
+    """What fills the part: the best states of prisms alone and, where something is round, of turned profiles too.
+
+    Args: started: On time.monotonic().
+    """
+    searches = [replace(part, turned=()), part] if part.turned else [part]
+    states: list[State] = []
+    for index, searched in enumerate(searches):
+        deadline = started + seconds * (index + 1) / len(searches)
+        states += Search(searched, price, deadline).best()[:FINISHED]
+    return states

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
-from manifold3d import CrossSection, Manifold, OpType
+from manifold3d import CrossSection, JoinType, OpType
 
 from cadrecode.measure.features import OVERSHOOT, profile_numbers, sketch_steps, with_holes
 from cadrecode.measure.grid import Grid, along, inside
@@ -14,18 +15,26 @@ from cadrecode.measure.outlines import DECIMALS, Outline
 from cadrecode.measure.proposals import Reader, TurnedProposal, region_of
 from cadrecode.measure.walls import circle_through_all
 from cadrecode.program.language import Arc, Circle, Loop, Point2, SketchStep
-from cadrecode.program.solid import mesh_of
 
 SAME_CENTER = 0.3  # CODE: arcs whose centres are nearer stand on one line
 LEAST_ROUND = 0.25  # of all walls along an axis: a line with less of them is not that of the whole part
 MOST_CENTERS = 6  # lines along one axis
+MOST_LEVELS = 8  # of a part whose profile is looked at in pieces too
+STRAIGHT = 0.97  # of the rectangle around it: what fills more is a cylinder
 SAME_RADIUS = 0.15  # CODE: a feature whose radii differ by less is a cylinder, which a circle says better
-HALF_SECTIONS = 8  # planes through the line in which the half profile is looked for; each has two
-ALIKE = 0.02  # of its area: half sections that differ by less are of one profile
 MOUTH = 1e-3  # CODE: how far from the end of the part the mouth of a hole is measured
-GOLDEN = (np.sqrt(5) - 1) / 2
 
-Profile = Callable[[int, Point2], CrossSection]  # of an axis and a place on the sketches across it
+
+class Profiles(Protocol):
+    """Half profiles of a part about lines along its axes."""
+
+    steps_show: bool  # whether sections between levels are so many that a slanted wall has several
+
+    def main(self, axis: int) -> Point2 | None:
+        """Where the line stands about which the whole part is round; None where the sections have to say."""
+
+    def about(self, axis: int, center: Point2) -> tuple[CrossSection, Reader]:
+        """Distances from a line and heights that the part fills, and what reads them as outlines."""
 
 
 @dataclass(frozen=True)
@@ -56,41 +65,77 @@ class Span:
 
 
 def turned_proposals(
-    axis: int, sections: Sequence[CrossSection], profile: Profile, grid: Grid, plane: Reader, meridian: Reader
+    axis: int, sections: Sequence[CrossSection], profiles: Profiles, grid: Grid, reader: Reader
 ) -> list[TurnedProposal]:
     """What may be turned about lines along one axis: the whole part, bosses and holes.
 
     Args:
         sections: Across the axis, between each two levels.
-        profile: The half profile about a line: (distance from the line, height).
-        plane, meridian: Read the sections and the half profiles.
+        reader: Of the sections.
     """
     levels = grid.levels[axis]
-    rings = [ring for index, area in enumerate(sections) for ring in _rings(index, area, plane, levels)]
-    walls = sum(_perimeter(area) * height for area, height in zip(sections, np.diff(levels)))
+    rings = [ring for index, area in enumerate(sections) for ring in _rings(index, area, reader, levels)]
+    groups = _about_one_line(rings)[:MOST_CENTERS]
     made: list[TurnedProposal] = []
-    for index, group in enumerate(_about_one_line(rings)[:MOST_CENTERS]):
-        is_main = index == 0 and sum(ring.wall for ring in group) > LEAST_ROUND * walls
-        spans = [span for is_hole in (False, True) for span in _changing(group, is_hole)]
-        if is_main or spans:
-            middle = np.average([ring.center for ring in group], axis=0, weights=[ring.wall for ring in group])
-            center = _short(middle[0]), _short(middle[1])
-            whole = profile(axis, center)
-            if whole.is_empty():
-                continue
-            regions = [(whole, True)] if is_main else []
-            regions += [(_within(whole, levels, span), not span.is_hole) for span in spans]
-            for region, adds in regions:
-                made += _read(axis, center, region, grid, meridian, adds=adds)
+    main = profiles.main(axis) or _main_line(groups, sections, levels)
+    if main is not None:
+        whole, meridian = profiles.about(axis, main)
+        for region in (whole, *_parts(whole, levels)):
+            made += _read(axis, main, region, grid, meridian, adds=True)
+    for group in groups:
+        spans = [span for is_hole in (False, True) for span in _spans(group, is_hole, changing=profiles.steps_show)]
+        if not spans:
+            continue
+        center = _center(group)
+        whole, meridian = profiles.about(axis, center)
+        for span in spans:
+            region = CrossSection() if whole.is_empty() else _within(whole, levels, span, meridian.on_level)
+            if not region.is_empty() and not _is_straight(region):
+                made += _read(axis, center, region, grid, meridian, adds=not span.is_hole)
     return made
 
 
-def _within(whole: CrossSection, levels: np.ndarray, span: Span) -> CrossSection:
-    """The profile of a boss or of a hole: what of the whole profile is filled, or empty, next to the line."""
+def _center(group: Sequence[Ring]) -> Point2:
+    middle = np.average([ring.center for ring in group], axis=0, weights=[ring.wall for ring in group])
+    return _short(middle[0]), _short(middle[1])
+
+
+def _main_line(groups: Sequence[Sequence[Ring]], sections: Sequence[CrossSection], levels: np.ndarray) -> Point2 | None:
+    """Where most of the round walls stand, where they are a good part of all walls."""
+    walls = sum(_perimeter(area) * height for area, height in zip(sections, np.diff(levels)))
+    is_main = groups and sum(ring.wall for ring in groups[0]) > LEAST_ROUND * walls
+    return _center(groups[0]) if is_main else None
+
+
+def _parts(whole: CrossSection, levels: np.ndarray) -> list[CrossSection]:
+    """What of a whole profile is above and below each level: a boss on a plate that is not round."""
+    if whole.is_empty() or not 2 < len(levels) <= MOST_LEVELS:
+        return []
+    _, bottom, right, top = whole.bounds()
+    parts = []
+    for level in levels[1:-1]:
+        for low, high in ((bottom, float(level)), (float(level), top)):
+            if high > low:
+                parts.append(whole ^ CrossSection.square((right, high - low)).translate((0, low)))
+    return [part for part in parts if not part.is_empty()]
+
+
+def _is_straight(region: CrossSection) -> bool:
+    """Whether it is no more than a cylinder, which a circle says better."""
+    left, low, right, high = region.bounds()
+    return region.area() > STRAIGHT * (right - left) * (high - low)
+
+
+def _within(whole: CrossSection, levels: np.ndarray, span: Span, slack: float) -> CrossSection:
+    """The profile of a boss or of a hole: what of the whole profile is filled, or empty, next to the line.
+
+    Args: slack: A gap that is narrower is none: contours end a little within the levels.
+    """
     low, high = float(levels[span.first]), float(levels[span.last])
     right = whole.bounds()[2] + OVERSHOOT
     slab = CrossSection.square((right, high - low)).translate((0, low))
-    parts = (slab - whole if span.is_hole else slab ^ whole).decompose()
+    region = slab - whole.offset(slack, JoinType.Miter) if span.is_hole else slab ^ whole
+    parts = (region.offset(slack, JoinType.Miter) ^ slab if span.is_hole else region).decompose()
     kept = [part for part in parts if part.bounds()[0] < span.radius and part.bounds()[2] < right]
     if span.is_hole:  # on beyond the part, where the hole ends with it
         for at, is_end in ((low, span.first == 0), (high, span.last == len(levels) - 1)):
@@ -183,22 +228,22 @@ def _about_one_line(rings: Sequence[Ring]) -> list[list[Ring]]:
     return sorted(groups, key=lambda group: -sum(ring.wall for ring in group))
 
 
-def _changing(group: Sequence[Ring], is_hole: bool) -> list[Span]:
-    """Spans over which rings of one kind follow each other with different radii."""
-    widest: dict[int, float] = {}
+def _spans(group: Sequence[Ring], is_hole: bool, *, changing: bool) -> list[Span]:
+    """Levels over which rings of one kind follow each other. Args: changing: Only those of different radii."""
+    radii: dict[int, float] = {}
     for ring in group:
         if ring.is_hole is is_hole:
-            widest[ring.interval] = max(ring.radius, widest.get(ring.interval, 0.0))
+            radii[ring.interval] = max(ring.radius, radii.get(ring.interval, 0.0))
     spans = []
-    for first in sorted(widest):
-        if first - 1 in widest:
+    for first in sorted(radii):
+        if first - 1 in radii:
             continue
         last = first
-        while last in widest:
+        while last in radii:
             last += 1
-        radii = [widest[index] for index in range(first, last)]
-        if max(radii) - min(radii) > SAME_RADIUS:
-            spans.append(Span(first, last, min(radii), is_hole))
+        here = [radii[index] for index in range(first, last)]
+        if not changing or max(here) - min(here) > SAME_RADIUS:
+            spans.append(Span(first, last, min(here), is_hole))
     return spans
 
 
@@ -209,55 +254,3 @@ def _short(value: float) -> float:
 def _perimeter(area: CrossSection) -> float:
     parts = [np.asarray(part) for part in area.to_polygons()]
     return float(sum(np.hypot(*(np.roll(part, -1, axis=0) - part).T).sum() for part in parts))
-
-
-# --- half profiles of a closed solid
-
-
-class HalfSections:
-    """Half profiles of a closed solid: those that most of its half sections through a line agree on."""
-
-    def __init__(self, solid: Manifold, size: float):
-        self.solid, self.vertices, self.size = solid, mesh_of(solid)[0], size
-
-    def __call__(self, axis: int, center: Point2) -> CrossSection:
-        angles = np.pi * ((np.arange(HALF_SECTIONS) * GOLDEN) % 1)
-        halves = [half for angle in angles for half in self._halves(axis, center, angle)]
-        middle = _medoid(halves)
-        nearest = self._at_vertices(axis, center, angles)
-        alike = [half for angle in nearest for half in self._halves(axis, center, angle) if _alike(half, middle)]
-        return max(alike, key=CrossSection.area, default=middle)
-
-    def _at_vertices(self, axis: int, center: Point2, angles: np.ndarray) -> np.ndarray:
-        """For each angle the one near it in which most corners of round faces lie: their radius is the true one."""
-        u, v = self.vertices[:, (axis + 1) % 3] - center[0], self.vertices[:, (axis + 2) % 3] - center[1]
-        window = np.pi / HALF_SECTIONS
-        bins = np.round(np.degrees(np.arctan2(v, u)) % 180 * 20).astype(int) % 3600
-        counts = np.bincount(bins[np.hypot(u, v) > 1e-3 * self.size], minlength=3600)
-        at = np.radians(np.arange(3600) / 20)
-        gap = np.abs((at[None] - angles[:, None] + np.pi / 2) % np.pi - np.pi / 2)
-        return at[np.where(gap < window, counts[None], -1).argmax(axis=1)]
-
-    def _halves(self, axis: int, center: Point2, angle: float) -> tuple[CrossSection, CrossSection]:
-        first, second, up = np.eye(3)[[(axis + 1) % 3, (axis + 2) % 3, axis]]
-        outward = np.cos(angle) * first + np.sin(angle) * second
-        rows = np.stack((outward, up, np.cross(outward, up)))
-        moved = -rows @ (center[0] * first + center[1] * second)
-        section = self.solid.transform(np.column_stack((rows, moved))).slice(0.0)
-        reach = 4 * self.size
-        right = CrossSection.square((reach, 2 * reach)).translate((0, -reach))
-        return section ^ right, section.mirror((1, 0)) ^ right
-
-
-def _alike(one: CrossSection, other: CrossSection) -> bool:
-    return one.area() + other.area() - 2 * (one ^ other).area() < ALIKE * other.area()
-
-
-def _medoid(areas: Sequence[CrossSection]) -> CrossSection:
-    """The area that differs least from all the others."""
-    own = np.array([area.area() for area in areas])
-    differs = np.zeros((len(areas), len(areas)))
-    for i in range(len(areas)):
-        for j in range(i):
-            differs[i, j] = differs[j, i] = own[i] + own[j] - 2 * (areas[i] ^ areas[j]).area()
-    return areas[int(differs.sum(axis=1).argmin())]

@@ -44,26 +44,22 @@ def sections_of(numbers: np.ndarray, grid: Grid, axis: int) -> list[CrossSection
     sections = []
     for interval in range(len(grid.levels[axis]) - 1):
         field = np.median(local[grid.interval[axis] == interval], axis=0)
-        sections.append(_contoured(field, *_bordered(grid, axis)))
+        sections.append(contoured(field, bordered(grid, (axis + 1) % 3), bordered(grid, (axis + 2) % 3)))
     return sections
 
 
-def _bordered(grid: Grid, axis: int) -> list[np.ndarray]:
-    """The places along both axes of a sketch with one more on each side, as far outside as the last is inside."""
-    bordered = []
-    for k in ((axis + 1) % 3, (axis + 2) % 3):
-        low, high = grid.levels[k][0], grid.levels[k][-1]
-        places = grid.places[k]
-        bordered.append(np.concatenate(([2 * low - places[0]], places, [2 * high - places[-1]])))
-    return bordered
+def bordered(grid: Grid, axis: int) -> np.ndarray:
+    """The places along an axis with one more on each side, as far outside as the last is inside."""
+    low, high, places = grid.levels[axis][0], grid.levels[axis][-1], grid.places[axis]
+    return np.concatenate(([2 * low - places[0]], places, [2 * high - places[-1]]))
 
 
-def _contoured(field: np.ndarray, u: np.ndarray, v: np.ndarray) -> CrossSection:
+def contoured(field: np.ndarray, u: np.ndarray, v: np.ndarray) -> CrossSection:
     """Args: field: (nu, nv) within the border of u (nu + 2,) and v (nv + 2,)."""
     least = LEAST_CELLS * float(np.median(np.diff(u)) * np.median(np.diff(v)))
-    bordered = np.pad(np.clip(field, 0, 1), 1)
+    padded = np.pad(np.clip(field, 0, 1), 1)
     polygons = []
-    for line in contourpy.contour_generator(u, v, bordered.T).lines(INSIDE):
+    for line in contourpy.contour_generator(u, v, padded.T).lines(INSIDE):
         polygon = np.asarray(line)[:-1]
         if len(polygon) > 3 and CrossSection([polygon], FillRule.EvenOdd).area() > least:
             polygons.append(polygon)

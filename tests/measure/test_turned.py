@@ -2,7 +2,9 @@
 
 import pytest
 
-from cadrecode.measure import from_mesh
+from cadrecode.cloud import sample_surface
+from cadrecode.fit import ruler_for
+from cadrecode.measure import from_cloud, from_mesh
 from cadrecode.program import build, iou, mesh_of, parse, write
 from cadrecode.program.language import Arc, Extrusion, Loop, Operation, Revolution
 from cadrecode.program.solid import through_holes
@@ -31,6 +33,14 @@ def read_back(text: str):
     assert iou(solid, again) > 0.997
     assert through_holes(again) == through_holes(solid)
     return best
+
+
+def read_from_cloud(text: str):
+    """8,192 points, whose normals are estimated."""
+    solid = build(parse(text))
+    points, _ = sample_surface(*mesh_of(solid), 8192, 0)
+    best, *_ = from_cloud(ruler_for(points), seconds=60)
+    return best, iou(solid, build(parse(write(best.program))))
 
 
 def turned(best) -> list[Revolution]:
@@ -84,3 +94,17 @@ def test_no_corner_of_a_profile_lies_beyond_its_axis():
     (step,) = solid.sketch.steps
     assert isinstance(step.shape, Loop)
     assert min(step.shape.start[0], *(edge.end[0] for edge in step.shape.edges)) == 0
+
+
+@pytest.mark.parametrize("text", [DOME, BOSS, SINK], ids=["dome", "boss", "sink"])
+def test_a_cloud_is_folded_about_the_line_of_its_round_walls(text):
+    best, likeness = read_from_cloud(text)
+    assert likeness > 0.99
+    assert best.source == "revolved"
+
+
+def test_the_arc_of_a_dome_is_one_arc_in_a_cloud():
+    best, _ = read_from_cloud(DOME)
+    (solid,) = turned(best)
+    edges = [edge for step in solid.sketch.steps for edge in step.shape.edges]
+    assert sum(isinstance(edge, Arc) for edge in edges) == 1

@@ -1,0 +1,208 @@
+"""Half profiles about a line: of a closed solid by sections through it, of a cloud by folding it about the line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from manifold3d import CrossSection, Manifold
+from scipy.ndimage import map_coordinates
+
+from cadrecode.measure.grid import Grid, along
+from cadrecode.measure.outlines import DECIMALS
+from cadrecode.measure.proposals import Reader
+from cadrecode.measure.walls import LEAN, Walls
+from cadrecode.measure.winding import bordered, contoured
+from cadrecode.program.language import Point2
+from cadrecode.program.solid import mesh_of
+
+HALF_SECTIONS = 8  # planes through the line in which the half profile is looked for; each has two
+ALIKE = 0.02  # of its area: half sections that differ by less are of one profile
+CAP = 0.95  # cosine with the axis: points whose normals are nearer to it say nothing of where it stands
+PAIRS = 600  # of points, whose normals meet somewhere
+LEAST_ANGLE = np.sin(np.radians(20))  # between the normals of a pair
+MEETS = 0.01  # of the size: how far from the line a point's normal may pass
+LEAST_ROUND = 0.3  # of the points that are no caps: what has to be round about the line
+BAND = 0.015, 0.05  # of the size: heights and distances of points that are of one wall
+FEWEST = 40  # such points
+ANGLES = 32  # places on a circle about the line
+GOLDEN = (np.sqrt(5) - 1) / 2
+
+
+class HalfSections:
+    """Half profiles of a closed solid: those that most of its half sections through a line agree on.
+
+    Args:
+        levels: Along each axis.
+        size: Longest side, CODE.
+    """
+
+    steps_show = True
+
+    def __init__(self, solid: Manifold, levels: Sequence[np.ndarray], size: float):
+        self.solid, self.levels, self.size = solid, levels, size
+        self.vertices = mesh_of(solid)[0]
+
+    def main(self, axis: int) -> None:
+        return None
+
+    def about(self, axis: int, center: Point2) -> tuple[CrossSection, Reader]:
+        angles = np.pi * ((np.arange(HALF_SECTIONS) * GOLDEN) % 1)
+        halves = [half for angle in angles for half in self._halves(axis, center, angle)]
+        middle = _medoid(halves)
+        nearest = self._at_vertices(axis, center, angles)
+        alike = [half for angle in nearest for half in self._halves(axis, center, angle) if _alike(half, middle)]
+        profile = max(alike, key=CrossSection.area, default=middle)
+        return profile, Reader(self.size, (np.zeros(1), self.levels[axis]))
+
+    def _at_vertices(self, axis: int, center: Point2, angles: np.ndarray) -> np.ndarray:
+        """For each angle the one near it in which most corners of round faces lie: their radius is the true one."""
+        u, v = self.vertices[:, (axis + 1) % 3] - center[0], self.vertices[:, (axis + 2) % 3] - center[1]
+        window = np.pi / HALF_SECTIONS
+        bins = np.round(np.degrees(np.arctan2(v, u)) % 180 * 20).astype(int) % 3600
+        counts = np.bincount(bins[np.hypot(u, v) > 1e-3 * self.size], minlength=3600)
+        at = np.radians(np.arange(3600) / 20)
+        gap = np.abs((at[None] - angles[:, None] + np.pi / 2) % np.pi - np.pi / 2)
+        return at[np.where(gap < window, counts[None], -1).argmax(axis=1)]
+
+    def _halves(self, axis: int, center: Point2, angle: float) -> tuple[CrossSection, CrossSection]:
+        first, second, up = np.eye(3)[[(axis + 1) % 3, (axis + 2) % 3, axis]]
+        outward = np.cos(angle) * first + np.sin(angle) * second
+        rows = np.stack((outward, up, np.cross(outward, up)))
+        moved = -rows @ (center[0] * first + center[1] * second)
+        section = self.solid.transform(np.column_stack((rows, moved))).slice(0.0)
+        reach = 4 * self.size
+        right = CrossSection.square((reach, 2 * reach)).translate((0, -reach))
+        return section ^ right, section.mirror((1, 0)) ^ right
+
+
+def _alike(one: CrossSection, other: CrossSection) -> bool:
+    return one.area() + other.area() - 2 * (one ^ other).area() < ALIKE * other.area()
+
+
+def _medoid(areas: Sequence[CrossSection]) -> CrossSection:
+    """The area that differs least from all the others."""
+    own = np.array([area.area() for area in areas])
+    differs = np.zeros((len(areas), len(areas)))
+    for i in range(len(areas)):
+        for j in range(i):
+            differs[i, j] = differs[j, i] = own[i] + own[j] - 2 * (areas[i] ^ areas[j]).area()
+    return areas[int(differs.sum(axis=1).argmin())]
+
+
+class FoldedCloud:
+    """Half profiles of a cloud: where most of each circle about the line lies inside, moved onto the folded points.
+
+    Args:
+        points, normals: (N, 3) CODE.
+        numbers: (nx, ny, nz) winding numbers on the grid.
+        reader: Of the sections: how near outlines have to be to their points.
+        size: Longest side, CODE.
+    """
+
+    steps_show = False
+
+    def __init__(self, points: np.ndarray, normals: np.ndarray, numbers: np.ndarray, grid: Grid, size: float):
+        self.points, self.normals, self.grid, self.size = points, normals, grid, size
+        self.filled = np.clip(numbers, 0, 1)
+
+    def reading(self, reader: Reader) -> FoldedCloud:
+        self.like = reader
+        return self
+
+    def main(self, axis: int) -> Point2 | None:
+        return round_about(self.points, self.normals, axis, self.size)
+
+    def about(self, axis: int, center: Point2) -> tuple[CrossSection, Reader]:
+        reader = Reader(self.size, (np.zeros(1), self.grid.levels[axis]), self.like.tolerances, self.like.on_level)
+        reader.walls = self._walls(axis, center, self.like.walls.reach)
+        reader.deadline = self.like.deadline
+        return self._profile(axis, center), reader
+
+    def _profile(self, axis: int, center: Point2) -> CrossSection:
+        """By the mean of the winding numbers on circles about the line."""
+        grid = self.grid
+        turns = np.arange(ANGLES) * (2 * np.pi / ANGLES)
+        cell = max(float(np.median(grid.widths[(axis + k) % 3])) for k in (1, 2))
+        radii = cell * np.arange(0.5, self.size / cell)
+        at = []
+        inside = np.ones((len(radii), ANGLES), bool)
+        for middle, along_turn, k in zip(center, (np.cos(turns), np.sin(turns)), ((axis + 1) % 3, (axis + 2) % 3)):
+            place = middle + np.outer(radii, along_turn)
+            inside &= (place > grid.levels[k][0]) & (place < grid.levels[k][-1])
+            at.append(np.interp(place, grid.places[k], np.arange(len(grid.places[k]))))
+        rows = along(self.filled, axis)
+        field = [(map_coordinates(row, at, order=1) * inside).mean(axis=1) for row in rows]
+        both = np.stack(field, axis=1)
+        edges = cell * (np.arange(-len(radii) - 1, len(radii) + 1) + 0.5)
+        area = contoured(np.concatenate((both[::-1], both)), edges, bordered(grid, axis))
+        reach = 4 * self.size
+        return area ^ CrossSection.square((reach, 2 * reach)).translate((0, -reach))
+
+    def _walls(self, axis: int, center: Point2, reach: float) -> Walls:
+        """All points as (distance, height), with normals that lie in the planes through the line."""
+        across = [(axis + 1) % 3, (axis + 2) % 3]
+        out = self.points[:, across] - center
+        distance = np.hypot(*out.T)
+        out = out / np.maximum(distance, 1e-9)[:, None]
+        outward = (out * self.normals[:, across]).sum(axis=1)
+        flat = np.column_stack((outward, self.normals[:, axis]))
+        length = np.hypot(*flat.T)
+        kept = length > np.sqrt(1 - LEAN**2)
+        points = np.column_stack((distance, self.points[:, axis]))
+        return Walls(points[kept], flat[kept] / length[kept, None], reach)
+
+
+def round_about(points: np.ndarray, normals: np.ndarray, axis: int, size: float) -> Point2 | None:
+    """Where the line along an axis stands that the normals of most points meet; None where too few meet one line.
+
+    Args: points, normals: (N, 3).
+    """
+    across = [(axis + 1) % 3, (axis + 2) % 3]
+    walls = np.abs(normals[:, axis]) < CAP
+    places, flat, heights = points[walls][:, across], normals[walls][:, across], points[walls, axis]
+    if len(places) < FEWEST:
+        return None
+    flat = flat / np.hypot(*flat.T)[:, None]
+    aside = np.column_stack((-flat[:, 1], flat[:, 0]))  # across each normal
+    reach = (aside * places).sum(axis=1)  # how far each normal's line passes the origin
+    one, other = np.random.default_rng(0).integers(len(places), size=(2, PAIRS))
+    sine = aside[one, 0] * aside[other, 1] - aside[one, 1] * aside[other, 0]
+    clear = np.abs(sine) > LEAST_ANGLE
+    one, other, sine = one[clear], other[clear], sine[clear]
+    if not len(one):
+        return None
+    meets = (
+        np.column_stack(
+            (
+                reach[one] * aside[other, 1] - reach[other] * aside[one, 1],
+                aside[one, 0] * reach[other] - aside[other, 0] * reach[one],
+            )
+        )
+        / sine[:, None]
+    )
+    misses = np.abs(meets @ aside.T - reach) < MEETS * size
+    best = int(misses.sum(axis=1).argmax())
+    if misses[best].mean() < LEAST_ROUND:
+        return None
+    kept = misses[best]
+    center = np.linalg.lstsq(aside[kept], reach[kept], rcond=None)[0]
+    x, y = _centred(places, flat, heights, center, size)
+    return round(float(x), DECIMALS) + 0.0, round(float(y), DECIMALS) + 0.0
+
+
+def _centred(places: np.ndarray, flat: np.ndarray, heights: np.ndarray, center: np.ndarray, size: float) -> np.ndarray:
+    """The middle about which points of one wall and one height are equally far, near the one given (Gauss-Newton)."""
+    for _ in range(3):
+        out = places - center
+        distance = np.maximum(np.hypot(*out.T), 1e-9)
+        out = out / distance[:, None]
+        outward = (out * flat).sum(axis=1)
+        near = np.abs(outward) > np.cos(np.arcsin(LEAN))
+        key = np.column_stack((heights / (BAND[0] * size), distance / (BAND[1] * size), outward > 0))[near]
+        wall = np.unique(key.astype(int), axis=0, return_inverse=True)[1].reshape(-1)
+        columns = np.column_stack((out[near], distance[near]))
+        means = np.stack([np.bincount(wall, column) for column in columns.T], axis=1) / np.bincount(wall)[:, None]
+        off = columns - means[wall]
+        center = center + np.linalg.lstsq(off[:, :2], off[:, 2], rcond=None)[0]
+    return center
