@@ -105,7 +105,7 @@ def evaluate(
 
 
 def own_run(config: TrainConfig) -> Run:
-    """The run folder of a training that starts in this process: a new one, or the one that it resumes."""
+    """The run folder of a training that starts in this process: a new folder, or that of the run it resumes."""
     run = Run(config.model_save_path)
     settings = config.changed(resume_from_checkpoint=None).to_yaml()
     if config.resume_from_checkpoint is not None and run.exists() and not run.alive():

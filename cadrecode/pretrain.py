@@ -282,7 +282,8 @@ def fresh_model(config: PretrainConfig, tokenizer: PreTrainedTokenizerBase) -> Q
 
 def parameter_groups(model: torch.nn.Module, config: PretrainConfig) -> list[dict]:
     """Weight decay for matrices; none for norms, biases and embeddings."""
-    decayed, free = [], []
+    decayed: list[torch.nn.Parameter] = []
+    free: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         (decayed if parameter.dim() > 1 and "embed" not in name else free).append(parameter)
     return [{"params": decayed, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]

@@ -144,7 +144,7 @@ def say(text: str) -> None:
 
 
 def output_of(text: str) -> Path:
-    """The --output of a program. Raises: ConfigError: it is not the name of one."""
+    """The --output of a program. Raises: ConfigError: it does not end with .py."""
     output = Path(text)
     if output.suffix not in ("", ".py"):
         raise ConfigError(
@@ -193,7 +193,7 @@ def say_estimate(expected: Estimate) -> None:
 
 
 def writer_of(grammar: bool) -> Callable[..., list[str]] | None:
-    """A generator that keeps to the grammar; None for the usual one."""
+    """A generator that keeps to the grammar; None for the default generator."""
     if not grammar:
         return None
     from cadrecode.model.decode import generate

@@ -34,7 +34,7 @@ PATCH, WIDEST = 12.0, 150  # radius of a normal's patch in units of the noise, a
 FLAT = 0.7  # share of the patches, the flattest, whose normals are used
 CURVED = 2e-3  # thickness of a patch on a cylinder, in half sides; a patch with an edge in it is thicker
 TIGHTER = 0.85  # a round part is turned to its smallest footprint if that is below this part of its largest
-KEPT = 0.75  # and, where it stands upright, below this part of its present footprint
+KEPT = 0.75  # and, where it stands upright, below this share of its present footprint
 
 
 class Standing(StrEnum):

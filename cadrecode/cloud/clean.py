@@ -88,7 +88,7 @@ def clean(cloud: Cloud, *, surroundings: bool = True, seed: int = 0) -> Cleaned:
 
 
 def _take(remaining: np.ndarray, taken: np.ndarray) -> int:
-    """Clear some of the remaining points in a mask, in place, unless hardly any would remain. Returns how many."""
+    """Clear `taken` points in the mask of the remaining, in place, unless hardly any would remain. Returns how many."""
     count = int(np.count_nonzero(taken))
     if np.count_nonzero(remaining) - count < MIN_DISTINCT:
         return 0

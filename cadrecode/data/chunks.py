@@ -108,7 +108,7 @@ def read_tokenizer(folder: str) -> PreTrainedTokenizerBase:
 
 
 def make_tokenizer(folder: Path) -> None:
-    """Make the tokenizer from freshly invented programs, unless the folder holds one, as that of a resumed training."""
+    """Make the tokenizer from freshly invented programs; a folder of a resumed training holds it already."""
     if (folder / "tokenizer.json").exists():
         return
     programs: list[str] = []

@@ -1,4 +1,4 @@
-"""More training pairs from the existing ones: the same parts turned, the same designs with other numbers."""
+"""More training pairs made from existing pairs: the same parts turned, the same designs with other numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job that all processes of a training share: each does a part, and all get all results, as one alone would."""
+"""A job that all processes of a training share: each does a part, and all get all results, as if each worked alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 ITEMS_BETWEEN_EXCHANGES = 32  # of each process: about a second of work
 
-Item, Done = TypeVar("Item"), TypeVar("Done")
+Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 
 class Processes(Protocol):

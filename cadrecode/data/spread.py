@@ -76,7 +76,7 @@ def _without_a_region(points: torch.Tensor, probability: float, generator: torch
 
 
 def _uneven(points: torch.Tensor, n_points: int, probability: float, generator: torch.Generator) -> torch.Tensor:
-    """(B, S, 3): uneven clouds keep `n_points` different points; of more, the farthest ones would be even again."""
+    """(B, S, 3): uneven clouds keep `n_points` different points; sampling from more would even them out."""
     count, total, device = len(points), points.shape[1], points.device
     slope = STEEPEST * torch.nn.functional.normalize(torch.randn(count, 3, generator=generator, device=device))
     density = torch.einsum("bsc,bc->bs", points, slope).exp()

@@ -63,8 +63,8 @@ def invent_pairs(
         seed: any integers.
         turn: turn or mirror each part at random onto the axes, program and cloud together.
         height_steps: see `invent.spelling.GridSlab`.
-        apart_from: signatures of solids (see `program.solid`) that are replaced by further ones.
-        keep: programs for which it returns False are replaced by further ones.
+        apart_from: signatures of solids (see `program.solid`) that are left out.
+        keep: programs for which it returns False are left out, and further parts invented.
     Raises: ProgramError: unknown family.
     """
     rng = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ from cadrecode.errors import ProgramError
 from cadrecode.program import Program, build, mesh_of, parse, write
 from cadrecode.program.solid import Manifold, bounds, sagitta_of, shells
 
-COARSER = 3.0  # sagitta of circles while searching, in units of the final one
+COARSER = 3.0  # sagitta of circles while searching, in units of the final sagitta
 CAVITY = 0.5  # of the cloud's size: cost of a hollow that no scanner sees; more than any distance
 BODY = 0.02  # of the cloud's size: cost of each separate body that the first program did not have
 BOX = 0.01  # cost of an error of the bounding box, in units of it; few points show the thickness of a thin plate

@@ -22,6 +22,7 @@ from cadrecode.program.language import (
     Loop,
     Mode,
     Operation,
+    Places,
     Plane,
     Rect,
     Revolution,
@@ -109,18 +110,18 @@ def turned_over(program: Program) -> Iterator[Program]:
         else:
             yield replaced(program, path, dataclasses.replace(solid, distance=solid.distance / 2, both=True))
         yield replaced(program, (*path, "distance"), -solid.distance)
-        for index, step in enumerate(solid.sketch.steps):
+        for index, drawn in enumerate(solid.sketch.steps):
             here = (*path, "sketch", "steps", index)
-            if isinstance(step, Corners):
+            if isinstance(drawn, Corners):
                 continue
             if index:
-                mode = Mode.SUBTRACT if step.mode is Mode.ADD else Mode.ADD
+                mode = Mode.SUBTRACT if drawn.mode is Mode.ADD else Mode.ADD
                 yield replaced(program, (*here, "mode"), mode)
-            for shape, places in _plainer(step):
-                yield replaced(program, here, dataclasses.replace(step, shape=shape, places=places))
+            for shape, places in _plainer(drawn):
+                yield replaced(program, here, dataclasses.replace(drawn, shape=shape, places=places))
 
 
-def _plainer(step: SketchStep) -> Iterator[tuple[Circle | Rect, tuple]]:
+def _plainer(step: SketchStep) -> Iterator[tuple[Circle | Rect, Places]]:
     """A circle for a rectangle, a rectangle for a circle, either for a loop."""
     match step.shape:
         case Circle(radius):

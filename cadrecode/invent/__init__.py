@@ -1,1 +1,1 @@
-"""New programs: parts that are drawn, turned, warped, and spelled in the one spelling of the embedded base."""
+"""New programs: parts that are drawn, turned, warped, and spelled canonically, as the embedded base writes."""

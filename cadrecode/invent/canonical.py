@@ -53,7 +53,7 @@ class NotDrawn(ValueError):
 
 
 def canonical(program: cad.Program, height_steps: int = 1) -> cad.Program:
-    """The program in the base's spelling; itself where that would be another shape, or cannot be said.
+    """The program in the base's spelling; the program itself where the base cannot spell its shape.
 
     Args:
         program: CODE frame.
@@ -110,7 +110,7 @@ class Warped:
 def warped(
     program: cad.Program, rng: np.random.Generator, height_steps: int = 1, *, gentle: bool = False
 ) -> Warped | None:
-    """A part of other proportions in the design of a canonical program (`Warp`), every other one turned, too.
+    """A part of other proportions in the design of a canonical program (`Warp`); every other part is turned, too.
 
     Args:    gentle: much the same part, with other numbers.
     Returns: None where the program is more than slabs along the axes, or rounding breaks what would come out.
@@ -183,16 +183,17 @@ def _slabs(operation: cad.Operation, solid: cad.Solid) -> list[Slab]:
     sketch, low, high = _as_sketch(solid)
     if any(isinstance(step, cad.Corners) or not isinstance(step.places, tuple) for step in sketch.steps):
         raise NotDrawn
-    ends = sorted(solid.plane.origin[axis] + axes(solid.plane)[axis, 2] * end for end in (low, high))
+    low, high = sorted(solid.plane.origin[axis] + axes(solid.plane)[axis, 2] * end for end in (low, high))
     point = _to_world(solid.plane, axis)
-    found = regions(sketch, GRID_SAGITTA)
-    pieces = [((region.outer,), region.holes) for region in found]
-    if len(found) >= A_PATTERN and len({_likeness(region.outer) for region in found}) == 1:
-        pieces = [(tuple(region.outer for region in found), tuple(hole for region in found for hole in region.holes))]
+    areas = regions(sketch, GRID_SAGITTA)
+    pieces: list[tuple[tuple[Outline, ...], tuple[Outline, ...]]] = [((r.outer,), r.holes) for r in areas]
+    if len(areas) >= A_PATTERN and len({_likeness(region.outer) for region in areas}) == 1:
+        pieces = [(tuple(region.outer for region in areas), tuple(hole for region in areas for hole in region.holes))]
     return [
         Slab(
             axis,
-            *ends,
+            low,
+            high,
             tuple(mapped(outline, point) for outline in outers),
             tuple(mapped(outline, point) for outline in holes),
             cut=operation is cad.Operation.CUT,
@@ -258,7 +259,7 @@ def simplified(slabs: Sequence[Slab], height_steps: int = 1) -> list[Slab]:
 
 
 def _stacked(slabs: list[Slab]) -> list[Slab]:
-    """Slabs of one outline that follow each other along their axis as one, where no cut stands between them."""
+    """Join slabs of the same outline that follow each other along their axis, where no cut stands between them."""
     done: list[Slab] = []
     for slab in slabs:
         for index, other in enumerate(done):
@@ -301,7 +302,7 @@ def _without_a_hole(slabs: list[Slab]) -> Iterator[list[Slab]]:
 
 
 def _shorter(slabs: list[Slab]) -> Iterator[list[Slab]]:
-    """A slab that begins or ends within another one, or within a cut, up to where that ends."""
+    """Shorten a slab that begins or ends within another slab or a cut, to where that one ends."""
     for index, slab in enumerate(slabs):
         for other in slabs:
             if other is slab or slab.cut:
@@ -314,7 +315,7 @@ def _shorter(slabs: list[Slab]) -> Iterator[list[Slab]]:
 
 
 def _holes_for_cuts(slabs: list[Slab]) -> Iterator[list[Slab]]:
-    """A cut that goes all the way through one slab, as its hole."""
+    """Turn a cut that goes all the way through a slab into a hole of that slab."""
     for index, cut in enumerate(slabs):
         for other, slab in enumerate(slabs):
             through = cut.axis == slab.axis and cut.low <= slab.low and cut.high >= slab.high

@@ -107,7 +107,7 @@ def _on_grid(slabs: list[Slab], height_steps: int) -> list[GridSlab]:
 
 
 def _checked(steps: list[Spelled]) -> Invention | None:
-    """The part in canonical order, or None where it is not one that can be learned from."""
+    """The part in canonical order; None where nothing can be learned from it."""
     steps = in_order(steps)
     volumes: list[float] = []
     body = Manifold()

@@ -21,8 +21,8 @@ def held_out(family: str, index: int) -> Program:
 
 
 def held_out_signatures(family: str, count: int) -> frozenset[tuple[int, ...]]:
-    """What tells the first of them from other solids. Other seeds draw the same plain disc now and then: of 300
-    general parts, 10 were among 10,000 of the training.
+    """Signatures of the first `count` held-out parts. Other seeds draw the same plain disc now and then: of 300 general
+    parts, 10 were among 10,000 of the training.
     """
     return frozenset(signature(invent_solid(_generator(family, index), family).solid) for index in range(count))
 

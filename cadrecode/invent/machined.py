@@ -193,7 +193,7 @@ def _outlined(rng: np.random.Generator, axis: int) -> cad.Program:
 
 
 def _mirrored(rng: np.random.Generator, axis: int) -> cad.Program:
-    """One half with a lug, and its image."""
+    """Half of a part with a lug, and its mirror image."""
     depth, height = 2 * _whole(rng, 6, 25), 2 * _whole(rng, 25, 60)
     plane = _plane(axis, -depth // 2)
     half = cad.Box(plane, depth // 2, (50, 0), 100, height, depth)

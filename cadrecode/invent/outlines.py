@@ -1,4 +1,4 @@
-"""Closed curves that invented parts are drawn with, kept by their edges so that rounding keeps what is aligned.
+"""Closed curves that invented parts are drawn with, stored edge by edge, so that rounding keeps what is aligned.
 
 Units are arbitrary until `snapped` puts an outline on the grid of the CODE frame.
 """
@@ -108,7 +108,7 @@ Outline = RectOutline | CircleOutline | LoopOutline
 
 
 def whole(value: float) -> float:
-    """7.0 as 7, 7.5 as it is, and 0.3 for what 0.1 + 0.2 makes."""
+    """A whole number as an int, others without the noise of floats: 7.0 -> 7, 0.1 + 0.2 -> 0.3."""
     value = round(value, NOISE_DECIMALS)
     return int(value) if value == int(value) else value
 
@@ -120,9 +120,9 @@ def _cross(a: Point2, b: Point2, c: Point2) -> float:
 def _without_repeats(
     corners: Sequence[Point2], middles: Sequence[Point2 | None]
 ) -> tuple[list[Point2], list[Point2 | None]]:
-    kept = [i for i in range(len(corners)) if corners[i] != corners[(i + 1) % len(corners)]]
-    new_corners, new_middles = [corners[i] for i in kept], []
-    for i in kept:
+    stay = [i for i in range(len(corners)) if corners[i] != corners[(i + 1) % len(corners)]]
+    new_corners, new_middles = [corners[i] for i in stay], []
+    for i in stay:
         start, middle, end = corners[i], middles[i], corners[(i + 1) % len(corners)]
         # an arc whose three points fall in line, or on each other, has become a line
         new_middles.append(None if middle is None or _cross(start, middle, end) == 0 else middle)
@@ -135,14 +135,14 @@ def _without_straight_corners(
     corners: Sequence[Point2], middles: Sequence[Point2 | None]
 ) -> tuple[list[Point2], list[Point2 | None]]:
     count = len(corners)
-    kept = [
+    stay = [
         i
         for i in range(count)
         if middles[i - 1] is not None
         or middles[i] is not None
         or _cross(corners[i - 1], corners[i], corners[(i + 1) % count]) != 0
     ]
-    return [corners[i] for i in kept], [middles[i] for i in kept]
+    return [corners[i] for i in stay], [middles[i] for i in stay]
 
 
 def _signed_area(corners: Sequence[Point2], middles: Sequence[Point2 | None]) -> float:

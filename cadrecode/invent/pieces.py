@@ -10,7 +10,7 @@ import numpy as np
 from cadrecode.invent.outlines import CircleOutline, LoopOutline, Outline, RectOutline, mirrored
 from cadrecode.invent.profiles import Weights, draw_outline
 
-SHEETS = 0.015, 0.05  # thickness by the longest side; thinner ones are within what rounding destroys
+SHEETS = 0.015, 0.05  # thickness by the longest side; rounding destroys thinner sheets
 LOCAL_AXES = {2: (0, 1), 0: (1, 2), 1: (2, 0)}  # the world axes of a slab's local x and y, by its own axis
 
 
@@ -61,7 +61,7 @@ class Mix:
         sheets, plates, blocks: of first slabs; the others are bars.
         thinnest: thickness of the thinnest plate, by its longest side.
         holed: of first slabs with holes.
-        single: of what has holes, what has one of any shape where a pattern might be.
+        single: of slabs with holes, the share with a single hole of any shape in place of a pattern.
         on_top, wall, crossing: of further slabs; the others are cuts.
     """
 
@@ -84,7 +84,7 @@ class Mix:
 def draw_holes(rng: np.random.Generator, outline: Outline, single: float = 0.0) -> tuple[Outline, ...]:
     """Holes for an outline, in the patterns of real parts; some may miss the material, which `invent` sees.
 
-    Args: single: share of outlines with one hole, in the middle or off it.
+    Args: single: share of outlines with a single hole, in the middle or off it.
     """
     w, h = _size(outline)
     x, y = _center(outline)
@@ -215,7 +215,7 @@ def first_slab(rng: np.random.Generator, mix: Mix) -> Slab:
 
 
 def on_top(rng: np.random.Generator, mix: Mix, base: Slab, top: Slab | None = None) -> list[Slab]:
-    """One more slab along the same axis, on one face of the part or, mirrored, on both."""
+    """A further slab along the same axis, on one face of the part or, mirrored, on both."""
     below = base if top is None else top
     outline = below.outers[0]
     w, h = _size(outline)
@@ -339,11 +339,12 @@ def pocket(rng: np.random.Generator, mix: Mix, base: Slab) -> list[Slab]:
 
 
 def sketch_union(rng: np.random.Generator, mix: Mix) -> list[Slab]:
-    """One slab whose sketch adds several shapes: a plate with ears, overlapping discs and bars."""
+    """A slab whose sketch adds several shapes: a plate with ears, overlapping discs and bars."""
     base = first_slab(rng, mix)
     w, h = _size(base.outers[0])
     outers: list[Outline] = [base.outers[0]]
-    ear = draw_outline(rng, *(rng.uniform(0.2, 0.8, 2) * (w, h)), str(rng.choice(["circle", "rect", "rounded_rect"])))
+    a, b = rng.uniform(0.2, 0.8, 2) * (w, h)
+    ear = draw_outline(rng, a, b, str(rng.choice(["circle", "rect", "rounded_rect"])))
     along_x = rng.random() < 0.5
     moved = ear.moved(w / 2, 0) if along_x else ear.moved(0, h / 2)
     outers.append(moved)

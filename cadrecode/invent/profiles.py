@@ -210,7 +210,7 @@ def _segment(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
 
 
 def _lens(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
-    """Two arcs over one chord, to either side or, a crescent, to the same one."""
+    """Two arcs over one chord: a lens with an arc on either side, or a crescent with both on the same side."""
     right = min(w, h) / 2 * rng.uniform(0.4, 1.0)
     left = right * rng.uniform(-0.8, 0.8)
     x = -(right - max(left, 0.0)) / 2

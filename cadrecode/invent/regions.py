@@ -18,9 +18,9 @@ from cadrecode.program.language import Arc, Circle, Corners, Face, Loop, Point2,
 from cadrecode.program.section import circle_through, cross_section, segments_of
 
 EXACT = 1e-3  # CODE; what computing the area may move a point by
-ONE_CIRCLE = 0.75  # CODE; arcs in a row whose points lie that near to one circle, rounded, are one arc
-AS_WRITTEN = 1.0  # CODE; the middle of an arc that lies that near to the one that was written is that one
-THIN = 0.2  # CODE; pieces and holes thinner than that are left between arcs that were rounded apart
+ONE_CIRCLE = 0.75  # CODE; consecutive arcs whose points lie this near to a common circle are joined into one arc
+AS_WRITTEN = 1.0  # CODE; an arc's middle this near to the middle that the sketch has is replaced by it
+THIN = 0.2  # CODE; thinner pieces and holes are gaps between arcs that rounding moved apart
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,16 @@ def regions(sketch: Sketch, sagitta: float) -> list[Region]:
     Args: sagitta: how far a side may cut into its circle while the area is computed.
     """
     arcs = list(_arcs(sketch))
-    found = []
+    pieces = []
     for piece in cross_section(sketch, sagitta).decompose():
         contours = [np.asarray(contour, float) for contour in piece.to_polygons()]
-        outlines = [(polygon_area(one), _outline(one, arcs, sagitta)) for one in contours if not _is_thin(one)]
+        outlines = [
+            (polygon_area(contour), _outline(contour, arcs, sagitta)) for contour in contours if not _is_thin(contour)
+        ]
         outers = [outline for area, outline in outlines if area > 0]
         if len(outers) == 1:
-            found.append(Region(outers[0], tuple(outline for area, outline in outlines if area < 0)))
-    return found
+            pieces.append(Region(outers[0], tuple(outline for area, outline in outlines if area < 0)))
+    return pieces
 
 
 def _is_thin(contour: np.ndarray) -> bool:
@@ -68,8 +70,8 @@ def _arcs(sketch: Sketch) -> Iterator[_Round]:
     for step in sketch.steps:
         if isinstance(step, Corners):
             continue
-        for one in _arcs_of(step):
-            (x, y, radius), middle = one.circle, one.middle
+        for edge in _arcs_of(step):
+            (x, y, radius), middle = edge.circle, edge.middle
             for dx, dy in points_of(step.places):
                 moved = None if middle is None else (middle[0] + dx, middle[1] + dy)
                 yield _Round((x + dx, y + dy, radius), moved)
@@ -89,13 +91,14 @@ def _arcs_of(step: SketchStep) -> Iterator[_Round]:
 
 def _outline(contour: np.ndarray, arcs: list[_Round], sagitta: float) -> Outline:
     """(N, 2) corners -> the outline with its arcs."""
-    on = _circle_of_each_edge(contour, [one.circle for one in arcs], sagitta)
+    on = _circle_of_each_edge(contour, [arc.circle for arc in arcs], sagitta)
     count = len(contour)
     breaks = [i for i in range(count) if on[i] < 0 or on[i] != on[i - 1]]
     if not breaks:
         return CircleOutline(*arcs[on[0]].circle)
-    written = [one.middle for one in arcs if one.middle is not None]
-    corners, middles = [], []
+    written = [arc.middle for arc in arcs if arc.middle is not None]
+    corners: list[Point2] = []
+    middles: list[Point2 | None] = []
     for begin, end in zip(breaks, [*breaks[1:], breaks[0] + count]):
         corners.append(tuple(map(float, contour[begin])))
         if on[begin] < 0:
@@ -112,7 +115,7 @@ def _circle_of_each_edge(contour: np.ndarray, circles: list[_Circle], sagitta: f
     count = len(contour)
     on = np.full(count, -1)
     sides = np.linalg.norm(np.roll(contour, -1, 0) - contour, axis=1)
-    for number in sorted(range(len(circles)), key=lambda n: circles[n][2]):  # where two agree, the larger one
+    for number in sorted(range(len(circles)), key=lambda n: circles[n][2]):  # where two circles agree, the larger wins
         x, y, radius = circles[number]
         outward = np.hypot(contour[:, 0] - x, contour[:, 1] - y) - radius
         near = (outward < EXACT) & (outward > -sagitta - EXACT)
@@ -130,7 +133,7 @@ def _middle(points: np.ndarray, circle: _Circle) -> Point2:
 
 
 def plainest(loop: LoopOutline) -> Outline:
-    """The same outline as a circle or a rectangle, where it is one; else with as few arcs and corners as it takes."""
+    """The outline as a circle or a rectangle, where it is one; else with as few arcs and corners as possible."""
     corners, middles = _without_needless(list(loop.corners), list(loop.middles))
     if len(corners) == 2 and None not in middles:
         circle = circle_through(corners[0], middles[0], corners[1])

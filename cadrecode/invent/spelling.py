@@ -1,4 +1,4 @@
-"""The one spelling of a drawing: slabs -> solids of round numbers. Parts that look the same get the same text.
+"""The canonical spelling of a drawing: slabs -> solids of round numbers. Parts that look the same get the same text.
 
 - Planes at the lower end of a slab, extruded upward; a lone rectangle is a box along its thinnest side, a lone circle a
   cylinder; loops counter-clockwise from the leftmost corner; equal holes share one step, sorted;
@@ -41,7 +41,7 @@ def spelled(slabs: Iterable[GridSlab], sagitta: float | None = None) -> list[Spe
     """Slabs as canonical solids, in their order.
 
     Args:   sagitta: how far a side may cut into its circle; by the size of the solids when None.
-    Raises: Degenerate: rounding breaks one. ProgramError: a sketch has no area.
+    Raises: Degenerate: rounding breaks a slab. ProgramError: a sketch has no area.
     """
     solids = [(grid.slab.cut, canonical_solid(grid)) for grid in slabs]
     if sagitta is None:
@@ -112,7 +112,7 @@ class GridSlab:
 
 
 def clipped(slab: Slab, low: np.ndarray, high: np.ndarray) -> Slab:
-    """A cut ends where the part does: how far it reaches into the air cannot be seen, so the text must not say."""
+    """A cut ends where the part does: how far it reaches into the air cannot be seen, so it must not change the text."""
     axis, (x_axis, y_axis) = slab.axis, LOCAL_AXES[slab.axis]
     outers = tuple(
         RectOutline(
@@ -195,7 +195,7 @@ def _box(corners: np.ndarray) -> cad.Box:
 
 
 def _holes(steps: list[cad.SketchStep]) -> list[cad.SketchStep]:
-    """Equal circles or rectangles become one step with all their places; circles, rectangles, loops, large to small."""
+    """Equal circles or rectangles become one step with all their places. Order: circles, rectangles, loops; large to small."""
     places: dict = {}
     for step in steps:
         places.setdefault(step.shape, []).extend(step.places)
@@ -214,7 +214,7 @@ def _holes(steps: list[cad.SketchStep]) -> list[cad.SketchStep]:
 
 
 def _first_bare(steps: list[cad.SketchStep]) -> list[cad.SketchStep]:
-    """The first loop stands by itself, as `.segment(...)...assemble()`; every later one is a face of its own sketch."""
+    """The first loop stands by itself, as `.segment(...)...assemble()`; every later loop is a face with a sketch of its own."""
     return [
         replace(step, shape=cad.Face(cad.Sketch((cad.SketchStep(step.shape),))))
         if index and isinstance(step.shape, cad.Loop)

@@ -24,7 +24,7 @@ class Turn:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Turn:
-        """One of the 48."""
+        """One of the 48 turns and mirrorings."""
         return cls(tuple(map(int, rng.permutation(3))), tuple(map(int, rng.choice((-1, 1), 3))))
 
     def points(self, points: np.ndarray) -> np.ndarray:
@@ -46,5 +46,7 @@ class Turn:
             x, y = (self.signs[a] * along[self.source[a]] for a in new)
             return x, y
 
-        outers, holes = (tuple(mapped(one, point) for one in outlines) for outlines in (slab.outers, slab.holes))
+        outers, holes = (
+            tuple(mapped(outline, point) for outline in outlines) for outlines in (slab.outers, slab.holes)
+        )
         return replace(slab, axis=axis, low=low, high=high, outers=outers, holes=holes)

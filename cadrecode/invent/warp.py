@@ -18,9 +18,12 @@ from cadrecode.invent.spelling import HALF_SIDE
 from cadrecode.program.language import Point2
 
 PIECES = 3  # along an axis, beside those that arcs make
-PIECE_SPREAD, AXIS_SPREAD = 0.4, 0.35  # standard deviation of the logarithm of a piece's stretch, and of an axis's
+PIECE_SPREAD, AXIS_SPREAD = (
+    0.4,
+    0.35,
+)  # standard deviations of the logarithm of the stretch, of a piece and of a whole axis
 SYMMETRIC = 0.75  # of axes are stretched alike on both sides of the middle, as most designs are alike there
-NARROWEST_HOLE = 0.6  # holes shrink by up to that
+NARROWEST_HOLE = 0.6  # smallest factor of the radii of holes
 GENTLE_SPREAD = 0.06  # AXIS_SPREAD of a gentle warp, whose pieces are all stretched alike and whose holes do not shrink
 
 
@@ -28,7 +31,7 @@ GENTLE_SPREAD = 0.06  # AXIS_SPREAD of a gentle warp, whose pieces are all stret
 class Warp:
     """Coordinates `knots[axis]` go to `images[axis]`, both ascending, others between them in proportion.
 
-    Args: hole: by what the radii of holes are multiplied, at most 1.
+    Args: hole: factor of the radii of holes, at most 1.
     """
 
     knots: tuple[tuple[float, ...], ...]
@@ -37,7 +40,7 @@ class Warp:
 
     @classmethod
     def draw(cls, slabs: Sequence[Slab], rng: np.random.Generator, *, gentle: bool = False) -> Warp:
-        """One for a drawing, into the CODE frame.
+        """A random warp for a drawing, into the CODE frame.
 
         Args: gentle: each axis as a whole and by a few percent: other numbers, and much the same part.
         """
@@ -55,7 +58,7 @@ class Warp:
 
     @classmethod
     def onto_frame(cls, low: np.ndarray, high: np.ndarray) -> Warp:
-        """The one that centres a box, (3,) and (3,), and makes its longest side that of the CODE frame."""
+        """The warp that centres a box, (3,) and (3,), and scales its longest side to that of the CODE frame."""
         half = (high - low) / (high - low).max() * HALF_SIDE
         return cls(tuple(zip(low.tolist(), high.tolist())), tuple(zip((-half).tolist(), half.tolist())))
 
@@ -81,17 +84,17 @@ class Warp:
             slab,
             low=self.along(slab.axis, slab.low),
             high=self.along(slab.axis, slab.high),
-            outers=tuple(outline(one, slab.cut) for one in slab.outers),
-            holes=tuple(outline(one, True) for one in slab.holes),
+            outers=tuple(outline(outer, slab.cut) for outer in slab.outers),
+            holes=tuple(outline(outer, True) for outer in slab.holes),
         )
 
 
 def _knots(
     low: float, high: float, arcs: np.ndarray, rng: np.random.Generator, axis_spread: float, piece_spread: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where an axis is stretched anew, (K,) from low to high, and by what from each to the next, (K - 1,).
+    """Coordinates at which the stretch of an axis changes, (K,) ascending, and the stretch between them, (K - 1,).
 
-    Args: arcs: (A, 2) from where to where arcs reach: not stretched.
+    Args: arcs: (A, 2) intervals that arcs span, which are not stretched.
     """
     arcs, center = np.clip(arcs, low, high), (low + high) / 2
     edges = np.concatenate((arcs.ravel(), rng.uniform(low, high, PIECES - 1), (low, high)))
@@ -106,13 +109,13 @@ def _knots(
 
 
 def _arcs_along(axis: int, slabs: Sequence[Slab]) -> np.ndarray:
-    """(A, 2): from where to where each arc of a drawing reaches along a world axis."""
+    """(A, 2): the interval that each arc of a drawing spans along a world axis."""
     reach = []
     for slab in slabs:
         if axis == slab.axis:
             continue
         at = LOCAL_AXES[slab.axis].index(axis)
-        for loop in (one for one in (*slab.outers, *slab.holes) if isinstance(one, LoopOutline)):
+        for loop in (outline for outline in (*slab.outers, *slab.holes) if isinstance(outline, LoopOutline)):
             ends = (*loop.corners[1:], loop.corners[0])
             for start, middle, end in zip(loop.corners, loop.middles, ends):
                 if middle is not None:

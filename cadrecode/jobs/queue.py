@@ -236,7 +236,7 @@ def tick(runs_dir: str | Path, parallel: int = PARALLEL) -> list[Run]:
     for child in _children[:]:
         if child.poll() is not None:
             _children.remove(child)
-    started = []
+    started: list[Run] = []
     with locked(runs_dir):
         busy, queued = _busy_and_waiting(runs_dir)
         for run in queued:

@@ -32,7 +32,8 @@ class Worker:
 
     def __init__(self, fork: bool = True):
         self.home = Path(tempfile.mkdtemp(prefix="cadrecode-")).resolve()
-        self._lock, self._jobs, self._next = threading.Lock(), {}, 0  # jobs: id -> (started, ended)
+        self._lock, self._next = threading.Lock(), 0
+        self._jobs: dict[int, tuple[Future, Future]] = {}  # id -> (started, ended)
         self._ready: Future = Future()
         with (self.home / "log.txt").open("wb") as log:
             self._process = subprocess.Popen(
@@ -68,7 +69,8 @@ class Worker:
 
     def start(self, order: dict) -> int | None:
         """Begin a job. Returns its id, or None when the worker is dead and the job did not begin."""
-        started, ended = Future(), Future()
+        started: Future = Future()
+        ended: Future = Future()
         with self._lock:
             job_id = self._next = self._next + 1
             self._jobs[job_id] = (started, ended)

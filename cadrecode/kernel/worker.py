@@ -68,7 +68,8 @@ class _Server:
     """Waits for a line from the parent or the end of a job, in a single thread, so that a fork is safe."""
 
     def __init__(self, channel: TextIO):
-        self.channel, self.jobs, self.pending = channel, {}, b""  # jobs: pid -> (id, its memory at the fork)
+        self.channel, self.pending = channel, b""
+        self.jobs: dict[int, tuple[int, float | None]] = {}  # pid -> (id, its memory at the fork)
         self.bell, bell_in = os.pipe()  # rung by SIGCHLD
         os.set_blocking(self.bell, False)
         os.set_blocking(bell_in, False)

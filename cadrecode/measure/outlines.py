@@ -171,7 +171,7 @@ def _round_contour(
     middle = polygon.mean(axis=0)
     by_points = walls.circle(x, y, radius) if is_round else None
     if by_points is None and small:
-        by_points = walls.circle_around(*middle, np.sqrt(abs(area) / np.pi))
+        by_points = walls.circle_around(middle[0], middle[1], np.sqrt(abs(area) / np.pi))
     if by_points is not None:
         return by_points
     return (x, y, radius) if is_round and not walls.has_points_near(polygon) else None

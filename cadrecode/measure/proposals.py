@@ -104,7 +104,8 @@ class Reader:
 
     def outlines(self, area: CrossSection, tolerance: float) -> tuple[list[Outline], list[Outline]]:
         """Outer outlines and holes, largest first."""
-        outer, holes = [], []
+        outer: list[Outline] = []
+        holes: list[Outline] = []
         for part in area.to_polygons():
             if (outer or holes) and self.out_of_time:
                 break

@@ -1,6 +1,6 @@
 """Attention for training in bfloat16 on a CPU, whose rows are short.
 
-torch's kernel for CPUs never holds the scores of a whole row, which long rows need; for short ones plain matrix
+torch's kernel for CPUs never holds the scores of a whole row, which long rows need; for short rows plain matrix
 products are about twice as fast (`python -m benchmarks.training attention`). This holds the scores of one layer at a
 time, forward and again backward; between the two it keeps what torch's kernel keeps.
 """

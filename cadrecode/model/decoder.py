@@ -81,10 +81,10 @@ class _Layer:
         if hasattr(attention, "q_norm"):
             norms = (attention.q_norm.weight.expand(n_heads, -1), attention.k_norm.weight.expand(n_key_heads, -1))
             heads = torch.cat(norms)
-        projections = (attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj)
+        projections: tuple[nn.Module, ...] = (attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj)
         projections += (mlp.gate_proj, mlp.up_proj, mlp.down_proj)
         before, after = layer.input_layernorm.weight, layer.post_attention_layernorm.weight
-        return cls(before, after, heads, *map(_direct, projections), mlp.act_fn)
+        return cls(before, after, heads, *map(_direct, projections), activation=mlp.act_fn)
 
 
 class FastDecoder:

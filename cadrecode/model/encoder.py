@@ -23,7 +23,7 @@ POINT_FEATURES = 3 * (1 + 2 * NUM_FREQUENCIES)  # xyz, a sine and a cosine per f
 POINT_FEATURES_WITH_NORMALS = POINT_FEATURES + 3  # CAD-Recode v1: 54
 RELATIVE_SCALE = 4.0  # a patch of 16 of 256 points is about a quarter of the cloud wide; this brings it to -1..1
 DECAY = 0.5**0.5  # of a patch's features from a frequency to the next: at equal amplitude, the high frequencies, which
-# say little about the shape as a whole, would drown the low ones
+# say little about the shape as a whole, would drown the low frequencies
 HEAD_WIDTH = 32
 TOKEN_STD = 0.25  # of a fresh patch token. Much smaller tokens would drown in the output of the first layers, and much
 # larger ones would drown it; word embeddings start at 0.02 and grow to about this in a small model.

@@ -26,7 +26,7 @@ from cadrecode.model.network import LOGITS_BYTES, NETWORKS
 from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
 COUNTED_LAYERS = 2  # the difference of two layers and one layer is the need of a layer
-NF4_BLOCK, DOUBLE_BLOCK = 64, 256  # weights that share a scale, and scales that share a second one
+NF4_BLOCK, DOUBLE_BLOCK = 64, 256  # weights that share a scale, and scales that share a second scale
 MEASURED = "measured"  # the name of an attention that keeps what the real kernels keep
 NO_MASK = {"full_attention": None, "sliding_attention": None}  # training pads on the right and needs no mask
 # Sizes of the bases that the guide names, so that their need is known before the download. They are written down from
@@ -63,7 +63,7 @@ class Footprint:
         weights: the frozen base.
         adapter: trainable parameters, float32.
         optimizer: gradients of the trainable parameters, and Adam's two moments.
-        activations: what is kept for the backward pass, and a layer's working space.
+        activations: tensors saved for the backward pass, and a layer's working space.
         logits: working space of the loss.
         adapter_file: the adapter on disk.
         trainable, total: numbers of parameters.
@@ -165,7 +165,7 @@ def _on_meta(config: PretrainedConfig, layers: int, adapter: Adapter, dtype: tor
 
 
 def _held(model: nn.Module, name: str, parameter: nn.Parameter, quantization: str | None, double_quant: bool) -> int:
-    """Bytes of a frozen parameter."""
+    """Bytes of memory of a frozen parameter."""
     count = parameter.numel()
     linear = isinstance(model.get_submodule(name.rpartition(".")[0]), nn.Linear) and name.endswith("weight")
     if quantization is None or not linear or any(whole in name for whole in NEVER_QUANTISED):

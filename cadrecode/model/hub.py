@@ -67,8 +67,8 @@ def hub_folder(name: str, patterns: list[str], on_bytes: OnBytes | None = None, 
         log.info("%s is not in the cache.", name)
     try:
         HfApi().model_info(name, timeout=HUB_SECONDS)  # a single attempt: without a network, this fails at once
-        bars = {} if on_bytes is None else {"tqdm_class": bars_for(on_bytes)}
-        return Path(snapshot_download(name, allow_patterns=patterns, **bars))
+        bars = None if on_bytes is None else bars_for(on_bytes)
+        return Path(snapshot_download(name, allow_patterns=patterns, tqdm_class=bars))
     except GatedRepoError as error:
         raise ModelError(
             "{name} is gated: accept its terms on huggingface.co and log in with `hf auth login`.", name=name

@@ -6,7 +6,7 @@ The config stays a flat Qwen config with one more entry, `point_encoder`, and th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import (
     Cache,
     PretrainedConfig,
+    PreTrainedModel,
     PreTrainedTokenizerBase,
     Qwen2ForCausalLM,
     Qwen3Config,
@@ -31,7 +32,7 @@ IGNORED = -100  # a label that does not count in the loss
 LOGITS_BYTES = 256 * 2**20  # float32 logits held at once by the loss; 151,936 tokens make 0.6 MB a position
 
 
-class PointCloudMixin:
+class PointCloudMixin(PreTrainedModel if TYPE_CHECKING else object):
     """Point clouds for a Qwen causal language model. Comes before the Qwen class among the parents.
 
     A prompt is `n_point_tokens` slots, then START. The slots have a mask of their own: CAD-Recode's demo marked them

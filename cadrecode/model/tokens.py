@@ -31,7 +31,7 @@ LONGEST_FRAGMENT = 1000  # characters between two numbers that can be a token
 NUMBER = r"(?<![\w./])-?\d+"
 DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d+(?![\w.])")
 AFTER_POINT = re.compile(r"\.\d*$")  # digits after a decimal point that is a token
-# Spellings of the language that the invented programs lack, so that real ones stay short too.
+# Spellings of the language that the invented programs lack, so that real programs stay short, too.
 OTHER_FRAGMENTS = (
     ".5",
     "),",
@@ -130,7 +130,8 @@ def decode_program(tokenizer: PreTrainedTokenizerBase, ids: Iterable[int]) -> st
     integers = integer_tokens(tokenizer)
     if not integers:
         return _text(tokenizer, ids)
-    text, waiting = "", []
+    text = ""
+    waiting: list[int] = []
     for is_integer, run in groupby(ids, key=integers.__contains__):
         tokens = list(run)
         if is_integer and len(tokens) > 1:

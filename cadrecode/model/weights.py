@@ -75,7 +75,7 @@ def read_weights(folder: Path, name: str) -> Weights:
 
 
 def weights_fingerprint(folder: Path) -> str:
-    """A short checksum of each file's size, first and last megabyte. Bases of the same weights have the same one."""
+    """A short checksum of each file's size, first and last megabyte. Equal weights have equal checksums."""
     checksum = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         size = path.stat().st_size

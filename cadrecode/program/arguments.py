@@ -1,9 +1,9 @@
-"""What the calls of a program are given: numbers, points, modes; and the words for what is wrong with them."""
+"""The arguments of a program's calls: numbers, points, modes; and the messages for what is wrong with them."""
 
 from __future__ import annotations
 
 import ast
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from cadrecode.errors import Message, ProgramError
 from cadrecode.program.language import Mode, Point2
@@ -13,7 +13,9 @@ MOST_PLACES = 1_000  # of an array, along one side
 MOST_IN_GRID = 5_000
 
 
-def error_at(node: ast.AST, template: str, /, expected: str | None = None, **values: object) -> ProgramError:
+def error_at(
+    node: ast.expr | ast.stmt, template: str, /, expected: str | None = None, **values: object
+) -> ProgramError:
     """An error with the line and the column, both from 1, at which a part of the text begins."""
     return ProgramError(template, node.lineno, node.col_offset + 1, expected, **values)
 
@@ -40,7 +42,7 @@ class Arguments:
 
     @property
     def name(self) -> str:
-        return self.call.func.attr
+        return cast(ast.Attribute, self.call.func).attr
 
     def node(self, name: str, position: int | None = None) -> ast.expr | None:
         if name in self.keywords:

@@ -38,7 +38,8 @@ class _Corner:
 
     def walk(self, step: int, distance: float) -> list[np.ndarray]:
         """Points along the outline, away from the corner, up to a distance."""
-        points, index, left = [], self.index, distance
+        points: list[np.ndarray] = []
+        index, left = self.index, distance
         for _ in range(len(self.outline)):
             here, there = self.outline[index], self.outline[(index + step) % len(self.outline)]
             length = math.dist(here, there)
@@ -140,10 +141,10 @@ def _tool(
 def _touching(pieces: CrossSection, corners: list[_Corner], radius: float) -> list[CrossSection]:
     """The pieces of an area that have one of the corners."""
     points = np.array([corner.point for corner in corners])
-    found = []
+    touching = []
     for piece in pieces.decompose():
         vertices = np.concatenate(piece.to_polygons())
         distances = np.linalg.norm(vertices[:, None] - points, axis=2)
         if distances.min() < NEAR * radius:
-            found.append(piece)
-    return found
+            touching.append(piece)
+    return touching

@@ -61,7 +61,7 @@ def _downward(depth: float, top: float, bottom: float, sagitta: float) -> Manifo
 
 
 def _hollowed(body: Manifold, shell: cad.Shell, sagitta: float) -> Manifold:
-    """Walls between the body's surface and one that is parallel to it.
+    """Walls between the body's surface and a surface parallel to it.
 
     As in OpenCASCADE, the parallel surface is rounded where its faces move away from each other.
     """
@@ -106,7 +106,7 @@ def _parallel(topology: Topology, distances: np.ndarray) -> Manifold:
 def _rounded_where_apart(
     moved: Manifold, topology: Topology, is_open: np.ndarray, thickness: float, sagitta: float
 ) -> Manifold:
-    """Of a surface that moved outward the convex edges, of one that moved inward the concave ones."""
+    """Round the convex edges of a surface that moved outward, or the concave edges of one that moved inward."""
     after = Topology(moved)
     open_planes = [
         (topology.facet_normal[facet], topology.facet_normal[facet] @ topology.points[topology.triangles[t, 0]])

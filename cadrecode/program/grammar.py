@@ -1,8 +1,8 @@
 """The language as `write` spells it, read a character at a time: what may come next, wherever a text ends so far.
 
 A decoder that writes only what may come next makes no syntax error, uses no name that is not assigned, and writes no
-size that is zero or negative. It is the CODE frame's: numbers have few digits, and no part is placed in the end. What
-takes arithmetic is not looked at: whether a loop closes, whether anything is left after a cut.
+size that is zero or negative. It is for programs in the CODE frame: numbers have few digits, and no part is placed at
+the end. What takes arithmetic is not checked: whether a loop closes, whether anything is left after a cut.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class Grammar:
         self.start: State = self._closed((self._net.starts[f"program {count}"],) for count in counts)
 
     def read(self, state: State, text: str) -> State:
-        """The state after more text; the empty one if there is no such program."""
+        """The state after more text; the empty state if no program begins so."""
         for character in text:
             known = (state, character)
             if known not in self._after:
@@ -272,5 +272,5 @@ class Grammar:
 
 @cache
 def grammar() -> Grammar:
-    """The one of this process: what it has read once it knows."""
+    """The grammar of this process, which remembers the states it has computed."""
     return Grammar()

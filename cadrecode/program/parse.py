@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from cadrecode.errors import Message, ProgramError
 from cadrecode.program import bodies, budget, drawing, sketching, workplanes
@@ -244,7 +244,7 @@ def _plane(call: ast.Call, scope: Scope) -> Plane:
 
 
 def _apply(state: Stack | Drawing, call: ast.Call, scope: Scope) -> Stack | Drawing:
-    name = call.func.attr
+    name = cast(ast.Attribute, call.func).attr
     if isinstance(state, Drawing):
         methods = sketching.METHODS
     else:

@@ -50,7 +50,8 @@ def with_blend(
     solid: Manifold, topology: Topology, segments: Sequence[int], blend: Blend, size: float, sagitta: float
 ) -> Manifold:
     """Args: segments: numbers of the topology's segments; edges that go on smoothly from them are blended with them."""
-    chips, fills = [], []
+    chips: list[Manifold] = []
+    fills: list[Manifold] = []
     for chain, closed in _chains(topology, _with_tangent(topology, set(segments))):
         budget.check()
         wedge = _wedge(topology, chain, closed, blend, size, sagitta)
@@ -67,11 +68,11 @@ def with_blend(
 
 
 def _at_vertices(topology: Topology, segments: Iterable[int]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
+    segments_at: dict[int, list[int]] = {}
     for segment in segments:
-        found.setdefault(int(topology.segments.start[segment]), []).append(segment)
-        found.setdefault(int(topology.segments.end[segment]), []).append(segment)
-    return found
+        segments_at.setdefault(int(topology.segments.start[segment]), []).append(segment)
+        segments_at.setdefault(int(topology.segments.end[segment]), []).append(segment)
+    return segments_at
 
 
 def _with_tangent(topology: Topology, chosen: set[int]) -> set[int]:
@@ -101,7 +102,7 @@ def _angle(topology: Topology, segment: int, other: int, vertex: int) -> float:
 
 
 def _chains(topology: Topology, chosen: set[int]) -> Iterator[tuple[list[_Piece], bool]]:
-    """Segments in a row that share a face, and whether the row is closed. Concave and convex ones are kept apart."""
+    """Segments in a row that share a face, and whether the row is closed. Concave and convex edges are in different rows."""
     around = _at_vertices(topology, sorted(chosen))
     left = set(chosen)
 

@@ -49,7 +49,7 @@ def _placed(shape: CrossSection, places: cad.Places) -> CrossSection:
         return shape
     turned = [shape.rotate(angle) for angle in places.angles()] if isinstance(places, cad.Ring) else None
     points = cad.points_of(places)
-    moved = [one.translate((float(x), float(y))) for one, (x, y) in zip(turned or [shape] * len(points), points)]
+    moved = [copy.translate((float(x), float(y))) for copy, (x, y) in zip(turned or [shape] * len(points), points)]
     return moved[0] if len(moved) == 1 else CrossSection.batch_boolean(moved, manifold3d.OpType.Add)
 
 
@@ -111,7 +111,7 @@ def circle_through(start: cad.Point2, middle: cad.Point2, end: cad.Point2) -> tu
 
 def corners(sketch: cad.Sketch) -> list[cad.Point2]:
     """Points that span about as much as the sketch."""
-    found: list[cad.Point2] = []
+    spanning: list[cad.Point2] = []
     for step in sketch.steps:
         if isinstance(step, cad.Corners):
             continue
@@ -124,9 +124,9 @@ def corners(sketch: cad.Sketch) -> list[cad.Point2]:
                 local = corners(inner)
             case cad.Loop(start, edges):
                 local = [start, *(edge.end for edge in edges), *(e.middle for e in edges if isinstance(e, cad.Arc))]
-        found += (
+        spanning += (
             local
             if step.places == cad.ORIGIN
             else [(x + dx, y + dy) for x, y in local for dx, dy in cad.points_of(step.places)]
         )
-    return found
+    return spanning

@@ -108,7 +108,7 @@ def _center(places: cad.Places | None, arguments: Arguments) -> cad.Point2:
 
 def _ring(sketch: Drawing, arguments: Arguments) -> Drawing:
     sizes = (arguments.number(name, at) for at, name in enumerate(("r", "a1", "da")))
-    ring = cad.Ring(_center(sketch.places, arguments), *sizes, arguments.count("n", 3))
+    ring = cad.Ring(_center(sketch.places, arguments), *sizes, count=arguments.count("n", 3))
     turned = arguments.flag("rotate", 4, True)
     return replace(sketch, places=ring if turned else cad.points_of(ring), corners=None)
 

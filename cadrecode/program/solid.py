@@ -26,7 +26,7 @@ def build(program: Program, sagitta: float | None = None, solids: dict[Solid, Ma
 
     Args:
         sagitta: how far a side may cut into its circle; by the program's own size when None.
-        solids: those built so far, kept from call to call where many programs of one sagitta share most of theirs.
+        solids: a cache of solids built so far, for calls with many similar programs of the same sagitta.
     Raises: ProgramError: a sketch without area, a result (of the program or of a body within it) without volume, or
         more than the budget allows.
     """
@@ -140,7 +140,7 @@ def iou(a: Manifold, b: Manifold) -> float:
 
 def signature(solid: Manifold) -> tuple[int, ...]:
     """Whole numbers that two solids of the CODE frame share if they are the same shape at the same place: the bounding
-    box, the volume and the surface, to about a thousandth. Different ones hardly ever share them."""
+    box, the volume and the surface, to about a thousandth. Different solids hardly ever share them."""
     low, high = bounds(solid)
     sizes = (math.log(solid.volume()), math.log(solid.surface_area()))
     return (*(round(float(value)) for value in (*low, *high)), *(round(1000 * size) for size in sizes))

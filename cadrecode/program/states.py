@@ -96,14 +96,15 @@ class Stack:
     ) -> Stack:
         body = self.body
         for solid in solids:
-            one = cad.Program((cad.Step(cad.Operation.UNION, solid),))
+            joining = cad.Program((cad.Step(cad.Operation.UNION, solid),))
             if body is None and operation is not cad.Operation.UNION:
                 raise error_at(node, "There is no solid before it.", Message("a solid to cut from"))
-            body = one if body is None else united(body, operation, one)
+            body = joining if body is None else united(body, operation, joining)
         return self.with_body(body, node)
 
     def finished(self, finish: cad.Finish, node: ast.AST) -> Stack:
         body = self.body
+        assert body is not None, "whoever finishes a body has one"
         if body.placement is not None:
             body = cad.Program((cad.Step(cad.Operation.UNION, body),))
         return self.with_body(replace(body, finishes=(*body.finishes, finish)), node)
@@ -142,7 +143,7 @@ class Drawing:
 
 
 def united(body: cad.Program, operation: cad.Operation, other: cad.Program) -> cad.Program:
-    """Two bodies as one; a single solid joins as itself."""
+    """The union of two bodies as one body; a single solid joins as itself."""
     alone = len(other.steps) == 1 and other.is_plain
     before = body.steps if body.is_plain else (cad.Step(cad.Operation.UNION, body),)
     return cad.Program((*before, cad.Step(operation, other.steps[0].solid if alone else other)))

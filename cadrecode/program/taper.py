@@ -18,7 +18,7 @@ LEAST_TURN = 1e-9  # radians
 def tapered(area: CrossSection, height: float, degrees: float, sagitta: float) -> Manifold:
     """An area pulled up, its outline moving inward by tan(degrees) on the way; outward where degrees are negative.
 
-    As in OpenCASCADE, a corner that opens becomes part of a cone: a reflex one going inward, a convex one outward.
+    As in OpenCASCADE, a corner that opens becomes part of a cone: a reflex corner going inward, a convex corner going outward.
     Raises: ProgramError: the area has a hole, which OpenCASCADE does not taper.
     """
     inset = height * math.tan(math.radians(degrees))
@@ -35,7 +35,7 @@ def tapered(area: CrossSection, height: float, degrees: float, sagitta: float) -
 
 
 def _frustum(outline: np.ndarray, height: float, inset: float, sagitta: float) -> Manifold:
-    """One outline, (n, 2) counter-clockwise."""
+    """Taper an outline, (n, 2) counter-clockwise."""
     groups = _moved_corners(outline, inset, sagitta)
     top = np.concatenate(groups)
     starts = np.cumsum([0, *map(len, groups)])
@@ -97,6 +97,6 @@ def _layered(area: CrossSection, height: float, inset: float, sagitta: float) ->
 
 
 def _enclosed(outline: np.ndarray) -> float:
-    """The area within an outline by the shoelace formula; negative for one that runs clockwise."""
+    """The area within an outline by the shoelace formula; negative for a clockwise outline."""
     x, y = outline.T
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2

@@ -139,9 +139,9 @@ class Topology:
         return items
 
     def chosen_edges(self, faces: str | None, edges: str | None) -> list[int]:
-        """Segments of the edges that a selector names, of the faces that another one names.
+        """Segments of the edges that a selector names, among those of the faces that another selector names.
 
-        Raises: ProgramError: one is no selector.
+        Raises: ProgramError: a text is no selector.
         """
         among = range(len(self.edges))
         if faces is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 from cadrecode.errors import Message
 from cadrecode.program.arguments import error_at
@@ -43,9 +44,9 @@ def checked(program: Program, node: ast.AST) -> Program:
 
 
 class _Same:
-    """An object as a key by identity, which a deep comparison would take long for."""
+    """A key that compares objects by identity, because comparing deep trees takes long."""
 
-    def __init__(self, held: object):
+    def __init__(self, held: Any):
         self.held = held
 
     def __hash__(self) -> int:

@@ -68,7 +68,8 @@ def write(program: Program, *, names: bool = False) -> str:
 
 def _named(program: Program) -> str:
     """Each size is written as a number that nothing else has, which an expression of its name then replaces."""
-    sizes, expressions = {}, {}
+    sizes: dict[str, str] = {}
+    expressions: dict[str, str] = {}
     marked = program
     for size in named_numbers(program):
         stored = [(path, factor, number_at(program, path)) for path, factor in size.moves]

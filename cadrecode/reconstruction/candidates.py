@@ -126,7 +126,7 @@ def _measured(given: Given, seconds: float) -> tuple[list[Candidate], bool]:
     if given.solid is None:
         readings = from_cloud(given.ruler, seconds=seconds)
     else:
-        readings = from_mesh(*mesh_of(given.solid), seconds=seconds, price=yardstick.price)
+        readings = from_mesh(*mesh_of(given.solid), seconds=seconds, price=yardstick.price)  # type: ignore[attr-defined]
     candidates = [yardstick.measured(build_program(reading.program, source=reading.source)) for reading in readings]
     return candidates, any(map(yardstick.is_exact, candidates))
 

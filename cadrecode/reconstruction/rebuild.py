@@ -190,7 +190,8 @@ def _check_in_kernel(
     """
     ranked, frame, yardstick = rebuilt.ranked, rebuilt.given.frame, rebuilt.given.yardstick
     waiting = [candidate for candidate in ranked if candidate.ok]
-    total, refused, behind = len(waiting), [], []
+    total, behind = len(waiting), []
+    refused: list[Candidate] = []
     while waiting:
         progress("checking", min(len(refused), total), total)
         first = waiting[0]

@@ -100,7 +100,8 @@ def parts_of(
     result: Reconstruction, ranked: Sequence[Candidate], name: str, exports: dict[str, Exported]
 ) -> tuple[Part, ...]:
     """The valid candidates in the file's units and place; the deviation of the first at all points of the cloud."""
-    frame, cloud, parts = result.frame, result.cloud, []
+    frame, cloud = result.frame, result.cloud
+    parts: list[Part] = []
     about = _about(result, ranked)
     for candidate in ranked:
         if not candidate.ok:

@@ -27,7 +27,8 @@ def read_programs(path: str | Path) -> tuple[list[Row], list[dict[str, Any]]]:
     Raises: DatasetError: no such file, or nothing usable in it.
     """
     path = Path(path)
-    rows, skipped = [], []
+    rows: list[Row] = []
+    skipped: list[dict[str, Any]] = []
     try:
         opened = gzip.open if path.suffix.lower() == ".gz" else open
         with opened(path, "rt", encoding="utf-8-sig") as lines:

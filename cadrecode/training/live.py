@@ -111,7 +111,8 @@ def _encode(
     room = _room_for_tokens(config, model)
     pairs, report = encode(data.training, tokenizer, room)
     log.info("%s", report.summary())
-    held, reports = [], {"train": report.to_dict()}
+    held: list[EncodedPair] = []
+    reports = {"train": report.to_dict()}
     if data.validation is not None:
         held, validation_report = encode(data.validation, tokenizer, room)
         log.info("%s", validation_report.summary())

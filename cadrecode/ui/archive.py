@@ -60,8 +60,8 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """
     try:
         with path.open("rb") as file:
-            end = zipfile._EndRecData(file)  # the same record that ZipFile goes by, before it reads the list
-        if end and end[zipfile._ECD_SIZE] > MOST_DIRECTORY_BYTES:
+            end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # the same record that ZipFile goes by, before it reads the list
+        if end and end[zipfile._ECD_SIZE] > MOST_DIRECTORY_BYTES:  # type: ignore[attr-defined]
             raise ArchiveError("{name} holds more files than the {most} that are taken at once.", name=path.name,
                                most=MOST_FILES)  # fmt: skip
         with zipfile.ZipFile(path) as archive:

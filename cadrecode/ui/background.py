@@ -47,7 +47,7 @@ def follow(work: Callable[[OnProgress], Any]) -> Iterator[Progress | Result]:
         except BaseException as error:  # raised again where the work is waited for
             put(error)
 
-    here = contextvars.copy_context()  # it knows which visitor asked, see `access`
+    here = contextvars.copy_context()  # it holds the visitor's request, see `access`
     threading.Thread(target=here.run, args=(run,), daemon=True, name="background work").start()
     while True:
         with changed:

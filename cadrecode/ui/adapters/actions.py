@@ -63,7 +63,7 @@ def pack_adapter(name: str | None, services: Services) -> list[Path]:
 
 
 def offer_merged(name: str | None, services: Services) -> list[Path]:
-    """The merged model of an adapter: a small one as a zip, a larger one as its files, linked and not copied.
+    """The merged model of an adapter: a small model as a zip, a larger model as its files, linked and not copied.
 
     Raises ModelError: It has not been merged yet.
     """

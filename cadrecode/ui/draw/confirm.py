@@ -1,4 +1,4 @@
-"""A button that asks before it does what cannot be undone."""
+"""A button that asks for confirmation before it does what cannot be undone."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ class Layer:
 
 def write_glb(path: Path, layers: list[Layer], center: np.ndarray, diagonal: float) -> Path:
     """Write layers, centred on `center` (RAW) and scaled so that `diagonal` (RAW) becomes VIEW_DIAGONAL."""
-    blob, views, accessors, meshes, materials = bytearray(), [], [], [], []
+    blob, views, accessors, meshes = bytearray(), [], [], []
+    materials: list[dict] = []
 
     def add(array: np.ndarray, kind: str, component: int, target: int) -> int:
         views.append({"buffer": 0, "byteOffset": len(blob), "byteLength": array.nbytes, "target": target})

@@ -16,7 +16,7 @@ KINDS = (*ENDINGS, "page")
 
 @dataclass(frozen=True)
 class Files:
-    """Downloads by kind, what OpenCASCADE said of the solid, and what could not be made."""
+    """Downloads by kind, OpenCASCADE's verdict on the solid, and what could not be made."""
 
     paths: dict[str, Path]
     validity: str = ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Work:
-    """All that one visitor's Reconstruct tab shows. Replaced, never changed.
+    """Everything that a visitor's Reconstruct tab shows. Replaced, never changed.
 
     Args:
         cloud: The scan as its file has it, RAW.
@@ -39,7 +39,7 @@ class Work:
 
     @property
     def scan(self) -> Cloud | None:
-        """What the parts are measured against: the scan, cleaned where that was asked for."""
+        """What the parts are measured against: the scan, cleaned where the settings say so."""
         return self.cloud if self.rebuilt is None else self.rebuilt.cloud
 
     @property

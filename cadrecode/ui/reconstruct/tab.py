@@ -257,9 +257,9 @@ def _wire_opening(screen: Screen, page: gr.Blocks, tab: gr.Tab) -> None:
     screen.then_part(screen.then_cloud(opened))
     for event in (page.load, tab.select):
         hear(event, offer_models, None, [form.base, form.adapter], words)
-    kept = browser_state("options")
-    remember(kept, form.options)
-    hear(page.load, lambda values: put_back(values, form.options), kept, list(form.options.values()), words)
+    memory = browser_state("options")
+    remember(memory, form.options)
+    hear(page.load, lambda values: put_back(values, form.options), memory, list(form.options.values()), words)
 
 
 def _wire_cloud(screen: Screen) -> None:

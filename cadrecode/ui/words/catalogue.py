@@ -30,11 +30,11 @@ def in_chinese(message: str) -> str:
 
 
 def _look_up(english: str) -> str:
-    found = _catalogue().gettext(english)
+    chinese = _catalogue().gettext(english)
     for context in OWN_WORDS:
-        if found == english:
-            found = _catalogue().pgettext(context + english, english)
-    return found
+        if chinese == english:
+            chinese = _catalogue().pgettext(context + english, english)
+    return chinese
 
 
 @cache

@@ -1,7 +1,7 @@
 """Which language a visitor gets, and how they change it.
 
-Each language is a page of its own (/ and /zh), built from one dictionary, so that all the server says is in it.
-Gradio's own few words ("Drop file here") follow the browser's language; the page tells it which one before it looks.
+Each language is a page of its own (/ and /zh), built from the same code, so that all the server sends is in its language.
+Gradio's own few words ("Drop file here") follow the browser's language; the page sets that language before Gradio reads it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class _Rewritten:
     """Passes a page on with a line of script before everything else in it."""
 
     def __init__(self, send: Send, browser_name: str):
-        self.send, self.start, self.body = send, None, bytearray()
+        self.send, self.body = send, bytearray()
+        self.start: Message = {}
         script = f"Object.defineProperty(navigator,'language',{{get:()=>'{browser_name}'}})"
         self.script = f"<head><script>{script}</script>".encode()
 

@@ -49,7 +49,7 @@ class Words:
         return self(key) if key in WORDS else stage
 
     def family(self, key: str, described: str) -> str:
-        """A family of invented parts; one without words of its own is shown as it describes itself."""
+        """A family of invented parts; a family without words of its own is shown by its own description."""
         return self(f"family.{key}") if f"family.{key}" in WORDS else described
 
     def dimension(self, name: str) -> str:
