@@ -112,7 +112,7 @@ class GridSlab:
 
 
 def clipped(slab: Slab, low: np.ndarray, high: np.ndarray) -> Slab:
-    """A cut ends where the part does: how far it reaches into the air cannot be seen, so it must not change the text."""
+    """A cut ends where the part does: how far it reaches into the air is not seen, so it must not change the text."""
     axis, (x_axis, y_axis) = slab.axis, LOCAL_AXES[slab.axis]
     outers = tuple(
         RectOutline(
@@ -195,7 +195,7 @@ def _box(corners: np.ndarray) -> cad.Box:
 
 
 def _holes(steps: list[cad.SketchStep]) -> list[cad.SketchStep]:
-    """Equal circles or rectangles become one step with all their places. Order: circles, rectangles, loops; large to small."""
+    """Equal shapes become one step with all their places. Order: circles, rectangles, loops; large to small."""
     places: dict = {}
     for step in steps:
         places.setdefault(step.shape, []).extend(step.places)
@@ -214,7 +214,7 @@ def _holes(steps: list[cad.SketchStep]) -> list[cad.SketchStep]:
 
 
 def _first_bare(steps: list[cad.SketchStep]) -> list[cad.SketchStep]:
-    """The first loop stands by itself, as `.segment(...)...assemble()`; every later loop is a face with a sketch of its own."""
+    """The first loop is written as `.segment(...)...assemble()`, every later loop as a face with a sketch of its own."""
     return [
         replace(step, shape=cad.Face(cad.Sketch((cad.SketchStep(step.shape),))))
         if index and isinstance(step.shape, cad.Loop)

@@ -102,7 +102,7 @@ def _angle(topology: Topology, segment: int, other: int, vertex: int) -> float:
 
 
 def _chains(topology: Topology, chosen: set[int]) -> Iterator[tuple[list[_Piece], bool]]:
-    """Segments in a row that share a face, and whether the row is closed. Concave and convex edges are in different rows."""
+    """Segments in a row that share a face, and whether the row is closed. Convex and concave edges are never in one."""
     around = _at_vertices(topology, sorted(chosen))
     left = set(chosen)
 

@@ -18,7 +18,7 @@ LEAST_TURN = 1e-9  # radians
 def tapered(area: CrossSection, height: float, degrees: float, sagitta: float) -> Manifold:
     """An area pulled up, its outline moving inward by tan(degrees) on the way; outward where degrees are negative.
 
-    As in OpenCASCADE, a corner that opens becomes part of a cone: a reflex corner going inward, a convex corner going outward.
+    As in OpenCASCADE, a corner that opens becomes part of a cone: a reflex corner inward, a convex corner outward.
     Raises: ProgramError: the area has a hole, which OpenCASCADE does not taper.
     """
     inset = height * math.tan(math.radians(degrees))

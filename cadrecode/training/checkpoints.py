@@ -1,4 +1,4 @@
-"""Checkpoints that can be trusted: only complete checkpoints are offered, those of another run are refused, none is lost."""
+"""Checkpoints that can be trusted: incomplete ones are not offered, those of another run are refused, none is lost."""
 
 from __future__ import annotations
 

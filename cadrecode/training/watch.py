@@ -191,7 +191,7 @@ class RunFolder(TrainerCallback):
         return (time.monotonic() - self.started) / done * (state.max_steps - state.global_step) if done else None
 
     def _write_programs(self, model: PeftModel, step: int) -> dict[str, float | None]:
-        """Write programs for the first validation clouds. Returns: the share of invalid programs, and the median IoU."""
+        """Write programs for the first validation clouds. Returns: the invalid ratio and the median IoU."""
         count = min(self.config.eval_programs, len(self.held_views or ()))
         if count == 0 or self.team.shards:  # with a part of the base no process can write programs
             return {}

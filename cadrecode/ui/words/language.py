@@ -1,7 +1,7 @@
 """Which language a visitor gets, and how they change it.
 
-Each language is a page of its own (/ and /zh), built from the same code, so that all the server sends is in its language.
-Gradio's own few words ("Drop file here") follow the browser's language; the page sets that language before Gradio reads it.
+Each language is a page of its own (/ and /zh), built from the same code, so that all the server sends is in it.
+Gradio's own few words ("Drop file here") follow the browser's language, which the page sets before Gradio reads it.
 """
 
 from __future__ import annotations
