@@ -214,7 +214,7 @@ def _holes(steps: list[cad.SketchStep]) -> list[cad.SketchStep]:
 
 
 def _first_bare(steps: list[cad.SketchStep]) -> list[cad.SketchStep]:
-    """The first loop is written as `.segment(...)...assemble()`, every later loop as a face with a sketch of its own."""
+    """The first loop is written as `.segment(...)...assemble()`, each later loop as a face with its own sketch."""
     return [
         replace(step, shape=cad.Face(cad.Sketch((cad.SketchStep(step.shape),))))
         if index and isinstance(step.shape, cad.Loop)

@@ -115,7 +115,8 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
 def _places_by(deadline: float, ruler: CloudRuler, areas: np.ndarray) -> float:
     """How many winding numbers there is time for."""
     started = time.monotonic()
-    places = np.random.default_rng(0).uniform(*ruler.box, (TIMED_PLACES, 3))
+    low, high = ruler.box
+    places = np.random.default_rng(0).uniform(low, high, (TIMED_PLACES, 3))
     winding_numbers_at(places, ruler.points, ruler.normals.directions, areas)
     now = time.monotonic()
     return min(MOST_PLACES, TIMED_PLACES * WINDING_SHARE * (deadline - now) / max(now - started, 1e-6))

@@ -86,8 +86,8 @@ def base_config(name: str) -> PretrainedConfig:
     Raises: ModelError: there is no such base, or the hub cannot be reached.
     """
     if name in KNOWN and not Path(name).is_dir():
-        kind, *values = KNOWN[name]
-        config = {"qwen2": Qwen2Config, "qwen3": Qwen3Config}[kind](**dict(zip(KNOWN_FIELDS, values)))
+        kind, *sizes = KNOWN[name]
+        config = {"qwen2": Qwen2Config, "qwen3": Qwen3Config}[kind](**dict(zip(KNOWN_FIELDS, sizes)))
         config.max_position_embeddings = 32_768
         config.point_encoder = PointEncoderSettings(inputs=54 if name == "filapro/cad-recode" else 51).to_dict()
         return config

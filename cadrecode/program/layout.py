@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import cast
+from typing import Any
 
 INDENT = "    "
 SHORT = 60  # characters; a chain of two or three small steps stays on one line
@@ -27,7 +27,7 @@ def _statement(node: ast.stmt) -> str:
     return f"{target} = (\n{INDENT}{_chain(node.value, INDENT)}\n)"
 
 
-def _links(node: ast.expr) -> list[ast.expr]:
+def _links(node: ast.expr) -> list[Any]:
     """a.b(1).c(2) -> [a, a.b(1), a.b(1).c(2)]: what stands before each dot, and the whole."""
     links = [node]
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -40,7 +40,7 @@ def _chain(node: ast.expr, indent: str) -> str:
     base, *calls = _links(node)
     pieces = [ast.unparse(base)]
     for call in calls:
-        piece = f".{cast(ast.Attribute, call.func).attr}({_arguments(call, indent)})"
+        piece = f".{call.func.attr}({_arguments(call, indent)})"
         if len(pieces) == 1 and isinstance(base, ast.Name) and "\n" not in pieces[0]:
             pieces[0] += piece  # w0.sketch() begins a line together
             base = call

@@ -114,9 +114,10 @@ def _ring(sketch: Drawing, arguments: Arguments) -> Drawing:
 
 
 def _grid(sketch: Drawing, arguments: Arguments) -> Drawing:
-    steps = (arguments.number(name, at) for at, name in enumerate(("xs", "ys")))
-    counts = arguments.counts(("nx", "ny"), 2)
-    return replace(sketch, places=cad.Grid(_center(sketch.places, arguments), *steps, *counts), corners=None)
+    dx, dy = (arguments.number(name, at) for at, name in enumerate(("xs", "ys")))
+    columns, rows = arguments.counts(("nx", "ny"), 2)
+    grid = cad.Grid(_center(sketch.places, arguments), dx, dy, columns, rows)
+    return replace(sketch, places=grid, corners=None)
 
 
 def _circle(sketch: Drawing, arguments: Arguments) -> Drawing:
