@@ -26,6 +26,7 @@ LEAST_ROUND = 0.3  # of the points that are no caps: what has to be round about 
 BAND = 0.015, 0.05  # of the size: heights and distances of points that are of one wall
 FEWEST = 40  # such points
 ANGLES = 32  # places on a circle about the line
+NEARBY = 1.6  # radii: points that say where the line of a feature stands
 GOLDEN = (np.sqrt(5) - 1) / 2
 
 
@@ -45,6 +46,9 @@ class HalfSections:
 
     def main(self, axis: int) -> None:
         return None
+
+    def refined(self, axis: int, center: Point2, radius: float) -> Point2:
+        return center
 
     def about(self, axis: int, center: Point2) -> tuple[CrossSection, Reader]:
         angles = np.pi * ((np.arange(HALF_SECTIONS) * GOLDEN) % 1)
@@ -112,6 +116,12 @@ class FoldedCloud:
 
     def main(self, axis: int) -> Point2 | None:
         return round_about(self.points, self.normals, axis, self.size)
+
+    def refined(self, axis: int, center: Point2, radius: float) -> Point2:
+        """By the points nearby: sections of a cone between two levels are rough."""
+        away = np.hypot(*(self.points[:, [(axis + 1) % 3, (axis + 2) % 3]] - center).T)
+        near = away < NEARBY * radius
+        return round_about(self.points[near], self.normals[near], axis, self.size) or center
 
     def about(self, axis: int, center: Point2) -> tuple[CrossSection, Reader]:
         reader = Reader(self.size, (np.zeros(1), self.grid.levels[axis]), self.like.tolerances, self.like.on_level)

@@ -33,6 +33,9 @@ class Profiles(Protocol):
     def main(self, axis: int) -> Point2 | None:
         """Where the line stands about which the whole part is round; None where the sections have to say."""
 
+    def refined(self, axis: int, center: Point2, radius: float) -> Point2:
+        """The place of a line that the arcs of sections, of this radius at most, have shown."""
+
     def about(self, axis: int, center: Point2) -> tuple[CrossSection, Reader]:
         """Distances from a line and heights that the part fills, and what reads them as outlines."""
 
@@ -86,7 +89,7 @@ def turned_proposals(
         spans = [span for is_hole in (False, True) for span in _spans(group, is_hole, changing=profiles.steps_show)]
         if not spans:
             continue
-        center = _center(group)
+        center = profiles.refined(axis, _center(group), max(ring.radius for ring in group))
         whole, meridian = profiles.about(axis, center)
         for span in spans:
             region = CrossSection() if whole.is_empty() else _within(whole, levels, span, meridian.on_level)
