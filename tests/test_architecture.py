@@ -14,7 +14,7 @@ FLOORS = [
     {"json_files"},
     {"adapters", "config", "runs", "formats"},
     {"kernel", "program"},
-    {"cloud", "invent"},
+    {"cloud", "invent", "snapping"},
     {"model", "export"},
     {"fit", "measure", "data", "scoring", "estimate", "merging"},
     {"part"},

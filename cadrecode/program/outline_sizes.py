@@ -143,7 +143,7 @@ def _spacings(points: np.ndarray, paths: list[Path], is_turned: bool) -> Iterato
             along = tuple((gap / length).tolist())
             yield "spacing", length, _moved(paths[0], along, -0.5) + _moved(paths[1], along, 0.5), True
         return
-    radius = _pitch_radius(points)
+    radius = pitch_radius(points)
     spacings = list(_grid_spacings(points, paths))
     if radius is not None and (is_turned or not spacings):
         directions = (points - points.mean(axis=0)) / radius
@@ -153,7 +153,7 @@ def _spacings(points: np.ndarray, paths: list[Path], is_turned: bool) -> Iterato
         yield from spacings
 
 
-def _pitch_radius(points: np.ndarray) -> float | None:
+def pitch_radius(points: np.ndarray) -> float | None:
     """The radius of the circle that places divide evenly; None where they do not."""
     away = points - points.mean(axis=0)
     reach = np.hypot(*away.T)

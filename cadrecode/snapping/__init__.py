@@ -1,0 +1,5 @@
+"""Numbers as a person would write them: round, standard, equal, centred, within an allowed deviation."""
+
+from cadrecode.snapping.snap import Snap, snapped
+
+__all__ = ["Snap", "snapped"]

@@ -1,0 +1,184 @@
+"""The levels of a program: where its faces, edges and middles lie along each axis, and the program with levels moved.
+
+A face is often written twice: as the end of one solid and the start of another. Moving a level moves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from cadrecode.program.language import (
+    ORIGIN,
+    Arc,
+    Box,
+    Corners,
+    Cylinder,
+    Extrusion,
+    Face,
+    Grid,
+    Hole,
+    Loop,
+    Places,
+    Plane,
+    Point2,
+    Program,
+    Rect,
+    Revolution,
+    Ring,
+    Sketch,
+    SketchStep,
+    Solid,
+    Sphere,
+)
+from cadrecode.program.outline_sizes import pitch_radius
+from cadrecode.program.planes import axes
+from cadrecode.program.roles import obround, span_of
+
+SQUARE = 1e-9  # how far a plane's directions may be off the axes
+
+Move = Callable[[int, float], float]  # (axis, place) -> the place that it moves to
+
+
+class _Local:
+    """The coordinates of one plane whose directions are axes of space: local 0, 1 and 2 is the normal."""
+
+    def __init__(self, plane: Plane, move: Move):
+        directions = axes(plane)
+        self.axis = [int(np.abs(directions[:, k]).argmax()) for k in range(3)]
+        self.sign = [float(np.sign(directions[self.axis[k], k])) for k in range(3)]
+        self.before, self.move = plane.origin, move
+        self.after = tuple(move(axis, plane.origin[axis]) for axis in range(3))
+
+    def __call__(self, local: int, value: float) -> float:
+        """Where a place on the plane, or above it, moves to; in the coordinates of the moved plane."""
+        axis, sign = self.axis[local], self.sign[local]
+        return sign * (self.move(axis, self.before[axis] + sign * value) - self.after[axis]) + 0.0
+
+    def point(self, point: Point2) -> Point2:
+        return self(0, point[0]), self(1, point[1])
+
+
+def is_square(plane: Plane) -> bool:
+    """Whether a plane's directions are axes of space."""
+    return bool(np.abs(np.abs(axes(plane)).max(axis=0) - 1).max() < SQUARE)
+
+
+def moved(program: Program, move: Move) -> Program:
+    """The program with its levels moved. Radii, angles and what stands askew stay as they are.
+
+    Args:
+        move: (axis, place) -> place. Called for each level of the program.
+    """
+    steps = []
+    for step in program.steps:
+        if isinstance(step.solid, Program):
+            placed = step.solid.placement is not None
+            steps.append(step if placed else replace(step, solid=moved(step.solid, move)))
+        else:
+            steps.append(replace(step, solid=_moved_solid(step.solid, move)))
+    finishes = tuple(_moved_hole(f, move) if isinstance(f, Hole) else f for f in program.finishes)
+    return replace(program, steps=tuple(steps), finishes=finishes)
+
+
+def levels_of(program: Program) -> list[list[float]]:
+    """The levels along each axis, sorted."""
+    levels: list[list[float]] = [[], [], []]
+
+    def record(axis: int, place: float) -> float:
+        levels[axis].append(place)
+        return place
+
+    moved(program, record)
+    return [sorted(own) for own in levels]
+
+
+def _moved_solid(solid: Solid, move: Move) -> Solid:
+    if not is_square(solid.plane):
+        return solid
+    local = _Local(solid.plane, move)
+    plane = replace(solid.plane, origin=local.after)
+    match solid:
+        case Box(center=(x, y)):
+            low = local(0, x - solid.width / 2), local(1, y - solid.height / 2)
+            high = local(0, x + solid.width / 2), local(1, y + solid.height / 2)
+            below, above = (local(2, end) for end in span_of(solid))
+            middle = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2
+            return Box(plane, (below + above) / 2, middle, high[0] - low[0], high[1] - low[1], above - below)
+        case Cylinder():
+            below, above = (local(2, end) for end in span_of(solid))
+            return Cylinder(plane, (below + above) / 2, local.point(solid.center), above - below, solid.radius)
+        case Sphere():
+            return Sphere(plane, local(2, solid.offset), local.point(solid.center), solid.radius)
+        case Revolution():
+            return replace(solid, plane=plane)
+        case Extrusion():
+            sketch = _moved_sketch(solid.sketch, local)
+            if solid.both:  # the middle is its plane
+                return replace(solid, plane=plane, sketch=sketch)
+            return replace(solid, plane=plane, sketch=sketch, distance=local(2, solid.distance) - local(2, 0.0))
+
+
+def _moved_hole(hole: Hole, move: Move) -> Hole:
+    if not is_square(hole.plane):
+        return hole
+    local = _Local(hole.plane, move)
+    return replace(hole, plane=replace(hole.plane, origin=local.after), places=_moved_places(hole.places, local))
+
+
+def _moved_sketch(sketch: Sketch, local: _Local) -> Sketch:
+    return Sketch(tuple(step if isinstance(step, Corners) else _moved_step(step, local) for step in sketch.steps))
+
+
+def _moved_step(step: SketchStep, local: _Local) -> SketchStep:
+    match step.shape:
+        case Rect(width, height) if isinstance(step.places, tuple) and len(step.places) == 1:
+            ((x, y),) = step.places
+            low, high = local.point((x - width / 2, y - height / 2)), local.point((x + width / 2, y + height / 2))
+            middle = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2
+            return replace(step, shape=Rect(high[0] - low[0], high[1] - low[1]), places=(middle,))
+        case Loop() if step.places == ORIGIN:
+            return replace(step, shape=_moved_loop(step.shape, local))
+        case Face(inner) if step.places == ORIGIN:
+            return replace(step, shape=Face(_moved_sketch(inner, local)))
+    return replace(step, places=_moved_places(step.places, local))
+
+
+def _moved_places(places: Places, local: _Local) -> Places:
+    if isinstance(places, Ring | Grid):
+        return replace(places, center=local.point(places.center))
+    points = np.array(places, float)
+    if len(points) > 2 and pitch_radius(points) is not None:  # a circle of places stays a circle
+        middle = points.mean(axis=0)
+        by = np.array(local.point((float(middle[0]), float(middle[1])))) - middle
+        return tuple((x + float(by[0]), y + float(by[1])) for x, y in places)
+    return tuple(local.point(place) for place in places)
+
+
+def _moved_loop(loop: Loop, local: _Local) -> Loop:
+    """The corners moved; the middle of an arc goes with its ends, and a slot keeps its shape."""
+    slot = obround(loop)
+    if slot is not None:
+        by = np.array(local.point(slot.center)) - slot.center
+
+        def shifted(point: Point2) -> Point2:
+            return point[0] + float(by[0]), point[1] + float(by[1])
+
+        edges = (
+            Arc(shifted(e.middle), shifted(e.end)) if isinstance(e, Arc) else replace(e, end=shifted(e.end))
+            for e in loop.edges
+        )
+        return Loop(shifted(loop.start), tuple(edges))
+    here, before, edges = local.point(loop.start), loop.start, []
+    start = here
+    for edge in loop.edges:
+        end = start if edge.end == loop.start else local.point(edge.end)
+        if isinstance(edge, Arc):
+            shift = [(here[k] - before[k] + end[k] - edge.end[k]) / 2 for k in range(2)]
+            edges.append(Arc((edge.middle[0] + shift[0], edge.middle[1] + shift[1]), end))
+        else:
+            edges.append(replace(edge, end=end))
+        here, before = end, edge.end
+    return Loop(start, tuple(edges))

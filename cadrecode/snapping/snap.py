@@ -1,0 +1,207 @@
+"""The numbers of a program as a person would write them, each within an allowed deviation and with its reason."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cadrecode.errors import Message, ProgramError
+from cadrecode.program import Program
+from cadrecode.program.edit import Parameter, parameters, set_parameters
+from cadrecode.program.language import NOISE_DECIMALS, Operation, Solid, Step
+from cadrecode.program.roles import box_of
+from cadrecode.snapping.levels import levels_of, moved
+from cadrecode.snapping.preferred import RANKS, choices, reason_for
+
+SAME = 1e-6  # of the part's size: levels nearer to each other than this are one
+SHIFT = 0.5  # of the allowed deviation: how far the whole part may be moved, so that its place is round
+
+Accepts = Callable[[Program], bool]
+
+
+@dataclass(frozen=True)
+class Snap:
+    """A number that was changed: "12.02 -> 12: whole, within 0.05".
+
+    Args:
+        name: As in `Part.parameters`.
+        before, after: In the program's unit.
+        reason: Why it is this number.
+    """
+
+    name: str
+    before: float
+    after: float
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.before:.6g} -> {self.after:.6g}: {self.reason}"
+
+
+def snapped(
+    program: Program, allowed: float, accepts: Accepts, *, unit: str = "mm"
+) -> tuple[Program, tuple[Snap, ...]]:
+    """The program with simple numbers: round, of holes that are drilled, equal and centred where they nearly are.
+
+    Args:
+        program: In the units of the person's file, its numbers not yet rounded.
+        allowed: How far each number may change.
+        accepts: Whether a changed program explains the input as well.
+    """
+    maps = [_level_map(program, axis, allowed, unit) for axis in range(3)]
+    tried = _with_sizes(_with_levels(program, maps, range(3)), program, allowed, unit)
+    if tried != program and not accepts(tried):  # one by one, without what the input contradicts
+        tried = program
+        for axis in range(3):
+            changed = _with_levels(tried, maps, [axis])
+            tried = changed if changed != tried and accepts(changed) else tried
+        tried = _with_sizes(tried, program, allowed, unit, accepts)
+    return tried, tuple(_snaps(program, tried, allowed, unit))
+
+
+# --- levels
+
+LevelMap = list[tuple[float, float]]  # each level, sorted, and where it goes
+
+
+def _with_levels(program: Program, maps: Sequence[LevelMap], axes: Iterable[int]) -> Program:
+    """The program with the levels along some axes moved."""
+    chosen = set(axes)
+    befores = [np.array([before for before, _ in own]) for own in maps]
+
+    def move(axis: int, place: float) -> float:
+        if axis not in chosen or not len(befores[axis]):
+            return place
+        nearest = int(np.abs(befores[axis] - place).argmin())
+        before, after = maps[axis][nearest]
+        return after + (place - before) if abs(place - before) > SAME else after
+
+    return moved(program, move)
+
+
+def _level_map(program: Program, axis: int, allowed: float, unit: str) -> LevelMap:
+    """Where the levels along an axis go: the part's ends first, then what is centred, symmetric, or a round distance
+    from an end."""
+    levels = levels_of(program)[axis]
+    boxes = [box_of(solid) for step in program.steps if step.operation is Operation.UNION for solid in solids_in(step)]
+    low, high = min(box[0, axis] for box in boxes), max(box[1, axis] for box in boxes)
+    same = SAME * (high - low)
+    low_after, high_after = _ends(low, high, allowed, unit)
+    center, center_after = (low + high) / 2, (low_after + high_after) / 2
+    scale = (high_after - low_after) / (high - low)
+    unique = [level for k, level in enumerate(levels) if k == 0 or level - levels[k - 1] > same]
+
+    def near(level: float, after: float) -> bool:
+        return abs(after - level) <= allowed * (1 + SAME)
+
+    def place(level: float) -> float:
+        if abs(level - low) <= same or abs(level - high) <= same:
+            return low_after if abs(level - low) <= same else high_after
+        if near(level, center_after):
+            return center_after
+        half = abs(level - center)
+        others = [abs(other - center) for other in unique if (other - center) * (level - center) < 0]
+        partner = min(others, key=lambda other: abs(other - half), default=math.inf)
+        found: list[float] = []
+        if abs(partner - half) <= allowed:
+            sign = math.copysign(0.5, level - center)
+            found += [center_after + sign * choice.value for choice in choices(partner + half, allowed, unit)]
+        ordered = []
+        for end, end_after, sign in ((low, low_after, 1.0), (high, high_after, -1.0)):
+            for choice in choices(sign * (level - end), allowed, unit):
+                ordered.append((RANKS.get(choice.reason, len(RANKS)), end_after + sign * choice.value))
+        found += [after for _, after in sorted(ordered, key=lambda entry: (entry[0], abs(entry[1] - level)))]
+        proportional = center_after + (level - center) * scale
+        return next((after for after in found if near(level, after)), proportional)
+
+    return [(level, round(place(level), NOISE_DECIMALS)) for level in unique]
+
+
+def _ends(low: float, high: float, allowed: float, unit: str) -> tuple[float, float]:
+    """Where the ends of the part go: the size is round, and so is an end or the middle where that is near."""
+    size = next((choice.value for choice in choices(high - low, allowed, unit)), high - low)
+    center, slack = (low + high) / 2, SHIFT * allowed
+    shifts = []
+    for place in (center, center - size / 2, center + size / 2):
+        for choice in choices(place, slack, unit):
+            shifts.append((choice.value != 0, RANKS.get(choice.reason, len(RANKS)), choice.value - place))
+    shift = min(shifts)[-1] if shifts else 0.0
+    return center + shift - size / 2, center + shift + size / 2
+
+
+def solids_in(step: Step) -> list[Solid]:
+    return step.solid.solids() if isinstance(step.solid, Program) else [step.solid]
+
+
+# --- sizes
+
+
+def _with_sizes(
+    program: Program, reference: Program, allowed: float, unit: str, accepts: Accepts = lambda program: True
+) -> Program:
+    """The program with its sizes set to simple numbers, and equal where they nearly are.
+
+    Args:
+        reference: The program whose names its numbers have.
+    """
+    known: dict[str, list[float]] = {}  # by kind of size: "hole diameter"
+    for name in [number.name for number in parameters(reference) if number.is_length and not number.is_angle]:
+        number = next((p for p in parameters(program, named_like=reference) if p.name == name), None)
+        if number is None:
+            continue
+        equal = [value for value in known.get(_kind(name), ()) if abs(value - number.value) <= allowed]
+        simple = [choice.value for choice in choices(number.value, allowed, unit, is_hole=_is_hole(number))]
+        for value in (*equal, *simple):
+            if abs(value - number.value) <= SAME * abs(value):
+                break
+            changed = _set(program, name, value, reference)
+            if value > 0 and changed is not None and accepts(changed):
+                program = changed
+                known.setdefault(_kind(name), []).append(value)
+                break
+        else:
+            continue
+        known.setdefault(_kind(name), []).append(value)
+    return program
+
+
+def _set(program: Program, name: str, value: float, reference: Program) -> Program | None:
+    try:
+        return set_parameters(program, {name: value}, named_like=reference)
+    except ProgramError:
+        return None
+
+
+def _kind(name: str) -> str:
+    """Sizes that may be meant to be equal: of holes, of bosses; "hole 2 diameter" -> "hole diameter"."""
+    return re.sub(r" \d+", "", name)
+
+
+def _is_hole(number: Parameter) -> bool:
+    return _kind(number.name) == "hole diameter"
+
+
+# --- reasons
+
+
+def _snaps(before: Program, after: Program, allowed: float, unit: str) -> Iterator[Snap]:
+    """The numbers that changed, each with its reason."""
+    old = {number.name: number.value for number in parameters(before, named_like=after)}
+    first_names: dict[tuple[str, float], str] = {}  # of a kind and a value
+    for number in parameters(after):
+        value = round(number.value, NOISE_DECIMALS)
+        first = first_names.setdefault((_kind(number.name), value), number.name)
+        was = old.get(number.name, value)
+        if number.is_angle or abs(value - was) <= SAME * max(abs(value), allowed):
+            continue
+        reason = reason_for(value, unit, is_hole=_is_hole(number))
+        if number.is_length and first != number.name:
+            reason = Message("equal to {name}", name=first)
+        elif value == 0 and " plane " not in number.name:
+            reason = Message("centred")
+        if reason:
+            yield Snap(number.name, was, value, Message("{reason}, within {x:.3g}", reason=reason, x=allowed))
