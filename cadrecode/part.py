@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cadrecode.kernel.sandbox import Execution, Sandbox
     from cadrecode.scoring import Deviation
     from cadrecode.scoring.verdict import Assessment
+    from cadrecode.snapping import Snap
 
 PERSON = "person"  # the source of a program that a person wrote or changed
 ENDINGS = {  # of the files of a part, by kind, in the order in which they are listed
@@ -77,6 +78,7 @@ class Part:
         source: Where the program comes from: "model", the name of a way of measuring, or "person".
         about: What is known of the rebuild that it comes from, for the report.
         exported: What OpenCASCADE made of the program, where it was run already.
+        snapped: The numbers that were made simple after the fit, each with its reason.
         named_like: The program whose names the numbers keep: of the part that this one was changed from.
         assess: Returns how good the part is; None where nobody can tell.
     """
@@ -95,6 +97,7 @@ class Part:
     source: str = PERSON
     about: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     exported: Exported | None = field(default=None, repr=False, compare=False)
+    snapped: tuple[Snap, ...] = field(default=(), repr=False, compare=False)
     named_like: Program | None = field(default=None, repr=False, compare=False)
     assess: Callable[[], Assessment] | None = field(default=None, repr=False, compare=False)
 
@@ -215,6 +218,10 @@ class Part:
             "distance_before": self.distance_before,
             "distance": self.distance,
             "program": self.program,
+            "snapped": [
+                {"name": snap.name, "from": snap.before, "to": snap.after, "reason": snap.reason}
+                for snap in self.snapped
+            ],
             "warnings": list(self.about.get("warnings", () if self.cloud is None else self.cloud.warnings)),
         }
 

@@ -22,6 +22,13 @@ def _switch_is_all(value: Any) -> Any:
     return {True: "all", False: "off"}[value] if isinstance(value, bool) else value
 
 
+def _switch_is_auto(value: Any) -> Any:
+    """YAML reads a bare `off` as false; a form and the command line write numbers as text."""
+    if isinstance(value, str):
+        value = value.strip() or "auto"
+    return {True: "auto", False: "off"}[value] if isinstance(value, bool) else value
+
+
 class ReconstructConfig(Settings):
     """How a scan is rebuilt. Command line, app, API, batch and Python take these settings and these defaults."""
 
@@ -42,5 +49,8 @@ class ReconstructConfig(Settings):
     """Rebuild a part that stands askew along its own axes and turn it back. off: along the axes of the file."""
     clean: Annotated[Literal["off", "outliers", "all"], BeforeValidator(_switch_is_all)] = "off"
     """Remove what is not the part. outliers: lone points. all: also the table under the part and crumbs beside it."""
+    snap: Annotated[Literal["auto", "off"] | PositiveFloat, BeforeValidator(_switch_is_auto)] = "auto"
+    """How far a number may be changed to be one that a person would write: whole, a drill size, equal to another.
+    A length in the unit of the file. auto: as far as the input cannot tell the difference. off: not at all."""
     unit: Unit = "mm"
     """Unit of the file's numbers: mm, cm, m or inch."""

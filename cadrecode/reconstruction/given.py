@@ -15,10 +15,11 @@ from cadrecode.cloud.clean import Cleaned, clean
 from cadrecode.config import ReconstructConfig
 from cadrecode.fit import ruler_for
 from cadrecode.frames import CODE_PER_MODEL, Frame
-from cadrecode.program import from_mesh
+from cadrecode.program import from_mesh, mesh_of
 from cadrecode.reconstruction.volume import ByVolume
 from cadrecode.scoring import ByDistance, Candidate, Yardstick
 from cadrecode.scoring.verdict import Assessment, assess_cloud, assess_volume
+from cadrecode.snapping import face_places
 
 if TYPE_CHECKING:
     from cadrecode.cloud.distance import CloudRuler
@@ -70,6 +71,11 @@ class Given:
         normals = None if cloud.normals is None else frame.to_own_axes(cloud.normals)
         ruler = ruler_for(points_model * CODE_PER_MODEL, normals, seed=config.seed)
         return cls(cloud, frame, points_model, normals, ruler, solid, alignment, cleaned)
+
+    @cached_property
+    def faces(self) -> list[np.ndarray]:
+        """Where the flat faces of the closed mesh lie along each axis, CODE."""
+        return face_places(*mesh_of(self.solid))
 
     @cached_property
     def yardstick(self) -> Yardstick:

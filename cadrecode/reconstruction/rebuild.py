@@ -18,6 +18,7 @@ from cadrecode.program import Program
 from cadrecode.reconstruction.candidates import Pool, Progress, Writer, gather
 from cadrecode.reconstruction.given import Given
 from cadrecode.reconstruction.result import Reconstruction, parts_of, raw_text
+from cadrecode.reconstruction.simple_numbers import with_simple_numbers
 from cadrecode.scoring import FITTED, Candidate, improve, rank
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def rebuild(
         seconds = started + whole_seconds - time.monotonic()
     if seconds > 0 and not stopping() and not (pool.is_exact and given.solid is not None):
         ranked = _fitted(ranked, given, config, seconds, pool.is_exact, progress, stopping)
+    ranked = with_simple_numbers(ranked, given, config, stopping)
     return Rebuilt(given, pool, ranked)
 
 

@@ -126,6 +126,7 @@ def parts_of(
                 about,
                 exports.get(text),
                 assess=partial(_assessed, result.given, candidate),
+                snapped=candidate.snapped,
             )
         )
     return tuple(parts)

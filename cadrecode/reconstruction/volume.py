@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from cadrecode.program.solid import Manifold
 
 NOISE_PRICE = 0.1  # of the IoU that the noise of a scanned surface costs: what a number must bring there
+RESOLUTION = 2e-4  # of the size: how far a tessellation may be off
+NOISY_RESOLUTION = 0.3  # of the noise of a scanned surface
+KEPT = 0.5  # of what the IoU would lose if all of the surface moved by the allowed change of numbers
 EXACT = 0.995  # IoU that is good enough to look no further, where the holes agree
 
 
@@ -44,6 +47,16 @@ class ByVolume:
 
     def improves(self, after: Candidate, before: Candidate) -> bool:
         return self._worth(after) > self._worth(before)
+
+    @property
+    def resolution(self) -> float:
+        return max(RESOLUTION * self.ruler.size, NOISY_RESOLUTION * self.ruler.noise * self.ruler.is_noisy)
+
+    def keeps(self, after: Candidate, before: Candidate, allowed: float) -> bool:
+        same = after.ok and after.shells == before.shells
+        same = same and through_holes(after.solid) == through_holes(before.solid)
+        shell = KEPT * allowed * self.solid.surface_area() / self.solid.volume()
+        return same and after.likeness >= before.likeness - shell
 
     def is_exact(self, candidate: Candidate) -> bool:
         return candidate.ok and candidate.likeness >= EXACT and self._wrong_holes(candidate) == 0

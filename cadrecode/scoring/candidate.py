@@ -17,6 +17,7 @@ from cadrecode.kernel.sandbox import Outcome
 from cadrecode.program import Program, build, from_mesh, mesh_of, parse, write
 from cadrecode.program.edit import parameters
 from cadrecode.program.solid import shells
+from cadrecode.snapping import Snap
 
 if TYPE_CHECKING:
     from cadrecode.kernel.sandbox import Sandbox
@@ -48,6 +49,7 @@ class Candidate:
         distance: `CloudRuler.distance`, in the cloud's unit; None for a failure and before `rank`.
         likeness: IoU with the input; None where the input is not a closed solid.
         as_written: What it was before `improve` changed the program; None where it did not.
+        snapped: The numbers that were made simple, in the file's units and its own axes.
     """
 
     text: str
@@ -60,6 +62,7 @@ class Candidate:
     distance: float | None = None
     likeness: float | None = None
     as_written: Candidate | None = field(default=None, repr=False)
+    snapped: tuple[Snap, ...] = field(default=(), repr=False)
 
     @property
     def ok(self) -> bool:

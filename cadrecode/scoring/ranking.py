@@ -12,6 +12,7 @@ import numpy as np
 from cadrecode.cloud import farthest_point_sample
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.program import Program, write
+from cadrecode.program.solid import through_holes
 from cadrecode.scoring.candidate import Candidate, build_text
 
 TRAINING_POINTS = 8192  # the network's points were chosen from that many in training; denser clouds are thinned to it
@@ -20,6 +21,8 @@ NUMBER_COST = 2e-5  # of the cloud's size, for each number of a program: of two 
 NOISY_NUMBER_COST = 0.004  # of the noise, where that is more
 BOX_AGREES, BOX_FACE = 5e-3, 5e-3  # of the cloud's size: what a face that is farther off a clean cloud's box costs
 NEAR = 1.5e-4, 0.4  # of the size, and of the noise: the distance of a program that nothing can better
+RESOLUTION = 6.25e-4, 0.3  # of the size, and of the noise: many points fix a number better than a single point
+KEPT = 0.1  # of the allowed change of numbers: how much farther away the surface may be on average
 WORTH_A_FIT = 0.1  # of the time: do not start another fit with less time left than this
 
 
@@ -61,6 +64,13 @@ class Yardstick(Protocol):
     def improves(self, after: Candidate, before: Candidate) -> bool:
         """Whether a changed program is better, whatever its length."""
 
+    @property
+    def resolution(self) -> float:
+        """How far a number may change before the input tells the difference."""
+
+    def keeps(self, after: Candidate, before: Candidate, allowed: float) -> bool:
+        """Whether a program is as good as before, but for numbers that changed by so much at the most."""
+
     def is_exact(self, candidate: Candidate) -> bool:
         """Whether no other program can be better by more than the noise."""
 
@@ -88,6 +98,15 @@ class ByDistance:
 
     def improves(self, after: Candidate, before: Candidate) -> bool:
         return self._key_and_box(after) < self._key_and_box(before)
+
+    @property
+    def resolution(self) -> float:
+        return max(RESOLUTION[0] * self.ruler.size, RESOLUTION[1] * self.ruler.noise)
+
+    def keeps(self, after: Candidate, before: Candidate, allowed: float) -> bool:
+        same = after.ok and after.shells == before.shells
+        same = same and through_holes(after.solid) == through_holes(before.solid)
+        return same and after.distance <= before.distance + KEPT * allowed
 
     def is_exact(self, candidate: Candidate) -> bool:
         return candidate.ok and candidate.distance <= NEAR[0] * self.ruler.size + NEAR[1] * self.ruler.noise

@@ -45,12 +45,15 @@ Move = Callable[[int, float], float]  # (axis, place) -> the place that it moves
 class _Local:
     """The coordinates of one plane whose directions are axes of space: local 0, 1 and 2 is the normal."""
 
-    def __init__(self, plane: Plane, move: Move):
+    def __init__(self, plane: Plane, move: Move, centers: bool):
         directions = axes(plane)
         self.axis = [int(np.abs(directions[:, k]).argmax()) for k in range(3)]
         self.sign = [float(np.sign(directions[self.axis[k], k])) for k in range(3)]
-        self.before, self.move = plane.origin, move
-        self.after = tuple(move(axis, plane.origin[axis]) for axis in range(3))
+        self.before, self.move, self.centers = plane.origin, move, centers
+        normal = self.axis[2]
+        self.after = tuple(
+            move(axis, place) if centers or axis == normal else place for axis, place in enumerate(plane.origin)
+        )
 
     def __call__(self, local: int, value: float) -> float:
         """Where a place on the plane, or above it, moves to; in the coordinates of the moved plane."""
@@ -60,26 +63,30 @@ class _Local:
     def point(self, point: Point2) -> Point2:
         return self(0, point[0]), self(1, point[1])
 
+    def center(self, point: Point2) -> Point2:
+        return self.point(point) if self.centers else point
+
 
 def is_square(plane: Plane) -> bool:
     """Whether a plane's directions are axes of space."""
     return bool(np.abs(np.abs(axes(plane)).max(axis=0) - 1).max() < SQUARE)
 
 
-def moved(program: Program, move: Move) -> Program:
+def moved(program: Program, move: Move, *, centers: bool = True) -> Program:
     """The program with its levels moved. Radii, angles and what stands askew stay as they are.
 
     Args:
         move: (axis, place) -> place. Called for each level of the program.
+        centers: False: middles of circles and patterns stay; faces and edges move.
     """
     steps = []
     for step in program.steps:
         if isinstance(step.solid, Program):
             placed = step.solid.placement is not None
-            steps.append(step if placed else replace(step, solid=moved(step.solid, move)))
+            steps.append(step if placed else replace(step, solid=moved(step.solid, move, centers=centers)))
         else:
-            steps.append(replace(step, solid=_moved_solid(step.solid, move)))
-    finishes = tuple(_moved_hole(f, move) if isinstance(f, Hole) else f for f in program.finishes)
+            steps.append(replace(step, solid=_moved_solid(step.solid, move, centers)))
+    finishes = tuple(_moved_hole(f, move, centers) if isinstance(f, Hole) else f for f in program.finishes)
     return replace(program, steps=tuple(steps), finishes=finishes)
 
 
@@ -95,10 +102,10 @@ def levels_of(program: Program) -> list[list[float]]:
     return [sorted(own) for own in levels]
 
 
-def _moved_solid(solid: Solid, move: Move) -> Solid:
+def _moved_solid(solid: Solid, move: Move, centers: bool) -> Solid:
     if not is_square(solid.plane):
         return solid
-    local = _Local(solid.plane, move)
+    local = _Local(solid.plane, move, centers)
     plane = replace(solid.plane, origin=local.after)
     match solid:
         case Box(center=(x, y)):
@@ -109,9 +116,9 @@ def _moved_solid(solid: Solid, move: Move) -> Solid:
             return Box(plane, (below + above) / 2, middle, high[0] - low[0], high[1] - low[1], above - below)
         case Cylinder():
             below, above = (local(2, end) for end in span_of(solid))
-            return Cylinder(plane, (below + above) / 2, local.point(solid.center), above - below, solid.radius)
+            return Cylinder(plane, (below + above) / 2, local.center(solid.center), above - below, solid.radius)
         case Sphere():
-            return Sphere(plane, local(2, solid.offset), local.point(solid.center), solid.radius)
+            return Sphere(plane, local(2, solid.offset), local.center(solid.center), solid.radius)
         case Revolution():
             return replace(solid, plane=plane)
         case Extrusion():
@@ -121,10 +128,10 @@ def _moved_solid(solid: Solid, move: Move) -> Solid:
             return replace(solid, plane=plane, sketch=sketch, distance=local(2, solid.distance) - local(2, 0.0))
 
 
-def _moved_hole(hole: Hole, move: Move) -> Hole:
+def _moved_hole(hole: Hole, move: Move, centers: bool) -> Hole:
     if not is_square(hole.plane):
         return hole
-    local = _Local(hole.plane, move)
+    local = _Local(hole.plane, move, centers)
     return replace(hole, plane=replace(hole.plane, origin=local.after), places=_moved_places(hole.places, local))
 
 
@@ -148,20 +155,20 @@ def _moved_step(step: SketchStep, local: _Local) -> SketchStep:
 
 def _moved_places(places: Places, local: _Local) -> Places:
     if isinstance(places, Ring | Grid):
-        return replace(places, center=local.point(places.center))
+        return replace(places, center=local.center(places.center))
     points = np.array(places, float)
     if len(points) > 2 and pitch_radius(points) is not None:  # a circle of places stays a circle
         middle = points.mean(axis=0)
-        by = np.array(local.point((float(middle[0]), float(middle[1])))) - middle
+        by = np.array(local.center((float(middle[0]), float(middle[1])))) - middle
         return tuple((x + float(by[0]), y + float(by[1])) for x, y in places)
-    return tuple(local.point(place) for place in places)
+    return tuple(local.center(place) for place in places)
 
 
 def _moved_loop(loop: Loop, local: _Local) -> Loop:
     """The corners moved; the middle of an arc goes with its ends, and a slot keeps its shape."""
     slot = obround(loop)
     if slot is not None:
-        by = np.array(local.point(slot.center)) - slot.center
+        by = np.array(local.center(slot.center)) - slot.center
 
         def shifted(point: Point2) -> Point2:
             return point[0] + float(by[0]), point[1] + float(by[1])

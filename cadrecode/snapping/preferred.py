@@ -23,6 +23,7 @@ SERIES = Message("fine"), Message("medium"), Message("coarse")
 # metric twist drills (ISO 235), in mm: from, to, step
 DRILLS = (0.2, 3.0, 0.05), (3.0, 14.0, 0.1), (3.25, 14.0, 0.25), (14.0, 32.0, 0.25), (32.0, 51.0, 0.5)
 RANKS = {str(name): rank for rank, (_, name) in enumerate(INCH_GRIDS)}  # the simplest first
+ROUNDED = Message("rounded")
 EXACT = 1e-6  # of a grid: what floating point may be off by
 
 
@@ -48,7 +49,7 @@ def choices(value: float, allowed: float, unit: str = "mm", *, is_hole: bool = F
     listed += _clearance(value, unit) if is_hole else []
     listed += [_on_grid(value, *grid) for grid in finer]
     listed += _drill(value, unit) if is_hole else []
-    listed += [_on_grid(value, grid, Message("rounded")) for grid in last]
+    listed += [_on_grid(value, grid, ROUNDED) for grid in last]
     return [choice for choice in listed if abs(choice.value - value) <= allowed * (1 + EXACT)]
 
 

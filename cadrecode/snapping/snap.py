@@ -15,7 +15,7 @@ from cadrecode.program.edit import Parameter, parameters, set_parameters
 from cadrecode.program.language import NOISE_DECIMALS, Operation, Solid, Step
 from cadrecode.program.roles import box_of
 from cadrecode.snapping.levels import levels_of, moved
-from cadrecode.snapping.preferred import RANKS, choices, reason_for
+from cadrecode.snapping.preferred import RANKS, ROUNDED, choices, reason_for
 
 SAME = 1e-6  # of the part's size: levels nearer to each other than this are one
 SHIFT = 0.5  # of the allowed deviation: how far the whole part may be moved, so that its place is round
@@ -203,5 +203,5 @@ def _snaps(before: Program, after: Program, allowed: float, unit: str) -> Iterat
             reason = Message("equal to {name}", name=first)
         elif value == 0 and " plane " not in number.name:
             reason = Message("centred")
-        if reason:
+        if reason and reason != ROUNDED:
             yield Snap(number.name, was, value, Message("{reason}, within {x:.3g}", reason=reason, x=allowed))
