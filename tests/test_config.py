@@ -183,6 +183,10 @@ def test_a_rebuild_takes_the_guides_names_and_a_check_box():
     assert (config.seconds, config.unit, config.align, config.clean) == (2, "inch", True, "all")
     off = ReconstructConfig.from_values({"align": "off", "clean": "outliers"}, source="form")
     assert (off.align, off.clean) == (False, "outliers")
+    for written, snap in (("0.05", 0.05), (False, "off"), ("off", "off"), ("", "auto"), (True, "auto"), (2, 2.0)):
+        assert ReconstructConfig.from_values({"snap": written}, source="form").snap == snap
+    with pytest.raises(ConfigError, match="snap"):
+        ReconstructConfig.from_values({"snap": "-1"}, source="form")
     with pytest.raises(ConfigError, match="Did you mean 'candidates'"):
         ReconstructConfig.from_values({"candidate": 3}, source="form")
     with pytest.raises(ConfigError, match="unit should be 'mm', 'cm', 'm' or 'inch'"):

@@ -373,3 +373,23 @@ def test_both_sources_are_one_pool():
     assert {part.source for part in result.parts} == {"model", "sections"}
     assert result.best.source == "sections"  # the block has no hole
     assert not result.stopped
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_numbers_become_those_a_person_would_write_and_the_report_says_why(closed, tmp_path):
+    text = HEAD + "r=w0.sketch().rect(80,40).push([(24,0)]).circle(3.3,mode='s').finalize().extrude(4,both=True)"
+    mesh = Cloud.of_mesh(*mesh_of(build(parse(text))), name="plate.stl", n_surface=4096)
+    scan = mesh if closed else Cloud(mesh.points, None, "plate.xyz", "cloud")
+    drawn = HEAD + "r=w0.sketch().rect(200,100).push([(60.2,0)]).circle(8.2,mode='s').finalize().extrude(10,both=True)"
+    result = rebuilt(scan, candidates=1, generate=answers(drawn), seconds=0, snap=0.1)
+    best = result.best
+    assert (best.parameters["hole 1 diameter"], best.parameters["hole 1 x"]) == (6.6, 24)
+    reasons = {snap.name: str(snap) for snap in best.snapped}
+    assert reasons["hole 1 diameter"] == "6.56 -> 6.6: clearance hole for M6, medium (ISO 273), within 0.1"
+    report = json.loads(best.write(tmp_path / "plate.json").read_text())
+    entry = next(entry for entry in report["snapped"] if entry["name"] == "hole 1 diameter")
+    assert (entry["from"], entry["to"]) == (pytest.approx(6.56), 6.6)
+    assert entry["reason"] == "clearance hole for M6, medium (ISO 273), within 0.1"
+    off = rebuilt(scan, candidates=1, generate=answers(drawn), seconds=0).best  # 0 s: as the model wrote it
+    assert off.parameters["hole 1 diameter"] == pytest.approx(6.56)
+    assert off.snapped == ()

@@ -205,6 +205,8 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     say(f"program     candidate {best.index}, {source_words(best.source)}, {len(best.parameters)} numbers")
     if best.distance_before is not None:
         say(f"fit         distance {best.distance_before:.3g} -> {best.distance:.3g} {units}, candidate {best.index}")
+    for index, snap in enumerate(best.snapped):
+        say(f"{'' if index else 'snapped':<12}{snap.name}: {snap}")
     say_deviation(best.deviation, units)
     say(f"part        {size_of(result.frame.to_own_axes(best.vertices), units)}{_oddities(best)}")
     say_written(written)

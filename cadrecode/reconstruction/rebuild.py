@@ -130,7 +130,8 @@ def rebuild(
         seconds = started + whole_seconds - time.monotonic()
     if seconds > 0 and not stopping() and not (pool.is_exact and given.solid is not None):
         ranked = _fitted(ranked, given, config, seconds, pool.is_exact, progress, stopping)
-    ranked = with_simple_numbers(ranked, given, config, stopping)
+    if seconds > 0 or config.snap != "auto":
+        ranked = with_simple_numbers(ranked, given, config, stopping)
     return Rebuilt(given, pool, ranked)
 
 

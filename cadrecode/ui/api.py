@@ -39,6 +39,7 @@ def build(services: Services) -> None:
         gr.Number(usual.seconds, minimum=0, maximum=60, label="fit_seconds", visible=False),
         gr.Checkbox(usual.align, label="align", visible=False),
         gr.Checkbox(usual.clean != "off", label="clean", visible=False),
+        gr.Textbox(str(usual.snap), label="snap", visible=False),
     ]
     _offer(_reconstruct(services), scan, gr.JSON(label="report", visible=False))
     program = [gr.Textbox(label="program", visible=False), unit]
@@ -62,6 +63,7 @@ def _reconstruct(services: Services) -> Callable[..., tuple]:
         fit_seconds: float,
         align: bool,
         clean: bool,
+        snap: str,
     ) -> tuple[dict[str, Any], list[str]]:
         """Rebuild a point cloud, mesh or STEP file as a short CadQuery program, with the model that is in use.
 
@@ -74,13 +76,14 @@ def _reconstruct(services: Services) -> Callable[..., tuple]:
             fit_seconds: time for fitting the best three to the cloud; 0: they stay as the model wrote them.
             align: rebuild a part that stands askew along its own axes.
             clean: remove lone points, the table under the part and crumbs beside it.
+            snap: how far a number may change to be a simple one: auto, off, or a length in the unit.
         Returns:
             report: program, deviation, candidates, warnings; files: .py, .step, .stl, .3mf, .glb, .ply, reports.
         """
         base, adapter = models.in_use(services)
         values = {
             "unit": unit, "candidates": candidates, "temperature": temperature, "seed": seed, "seconds": fit_seconds,
-            "align": align, "clean": clean,
+            "align": align, "clean": clean, "snap": snap,
         }  # fmt: skip
         config = ReconstructConfig.from_values(values, source="reconstruct")
         work = rebuilding.rebuild(

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import gradio as gr
 
+from cadrecode.errors import Message
 from cadrecode.part import Part
 from cadrecode.program.edit import Parameter
 from cadrecode.ui.reconstruct.state import Work
+from cadrecode.ui.words.text import Words
 
 MOST_SIZES, MOST_PLACES = 16, 32  # nobody reads more sliders; the program shows all numbers
 
@@ -42,8 +44,26 @@ def moved(work: Work, base: Part, values: Mapping[str, float]) -> Work:
     return replace(work, edited=base.with_parameters(changed))
 
 
-def slider(parameter: Parameter, label: str, unit: str) -> gr.Slider:
-    """One number. Its ends are rounded outwards to whole steps, and it can be typed too."""
+def reasons(part: Part, words: Words) -> dict[str, str]:
+    """Why numbers were changed after the fit, by name: "12.02 → 12: whole, within 0.05"."""
+    texts = {}
+    for snap in part.snapped:
+        why, within = snap.reason.values["reason"], snap.reason.values["x"]
+        if "name" in why.values:
+            why = Message(why.template, name=words.dimension(why.values["name"]))
+        reason = words.said(Message(snap.reason.template, reason=why, x=within))
+        texts[snap.name] = words(
+            "dimensions.snapped", before=f"{snap.before:.6g}", after=f"{snap.after:.6g}", reason=reason
+        )
+    return texts
+
+
+def slider(parameter: Parameter, label: str, unit: str, info: str | None = None) -> gr.Slider:
+    """One number. Its ends are rounded outwards to whole steps, and it can be typed too.
+
+    Args:
+        info: A line under its label.
+    """
     step = parameter.step
     low, high = step * (parameter.minimum // step), step * -(-parameter.maximum // step)
     if abs(parameter.value / step - round(parameter.value / step)) > 1e-6:
@@ -53,5 +73,6 @@ def slider(parameter: Parameter, label: str, unit: str) -> gr.Slider:
     low, high = min(low, parameter.value), max(high, parameter.value)
     unit = "°" if parameter.is_angle else unit
     return gr.Slider(
-        round(low, 9), round(high, 9), round(parameter.value, 9), step=step, label=f"{label} ({unit})", interactive=True
-    )
+        round(low, 9), round(high, 9), round(parameter.value, 9), step=step, label=f"{label} ({unit})", info=info,
+        interactive=True,
+    )  # fmt: skip

@@ -29,6 +29,13 @@ def align_box(words: Words, elem_id: str | None = None) -> gr.Checkbox:
     return gr.Checkbox(USUAL.align, elem_id=elem_id, **_texts("align", words))
 
 
+def snap_field(words: Words, elem_id: str | None = None) -> gr.Dropdown:
+    """How far a number may change to be a simple one: auto, off, or a length that is typed."""
+    return gr.Dropdown(
+        ["auto", "off"], value=str(USUAL.snap), allow_custom_value=True, elem_id=elem_id, **_texts("snap", words)
+    )
+
+
 def clean_box(words: Words, elem_id: str | None = None) -> gr.Checkbox:
     """Whether lone points and the table under the part are removed."""
     return gr.Checkbox(USUAL.clean != "off", elem_id=elem_id, **_texts("clean", words))

@@ -20,7 +20,7 @@ from cadrecode.ui.draw import html
 from cadrecode.ui.events import error_text
 from cadrecode.ui.reconstruct import actions, describe, dimensions, link, samples, views
 from cadrecode.ui.reconstruct.files import KINDS, write_files
-from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider
+from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider, snap_field
 from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
@@ -119,6 +119,7 @@ def _draw_form(words: Words) -> Form:
             "fit_seconds": fit_slider(words, "fit-seconds"),
             "align": align_box(words, "align"),
             "clean": clean_box(words, "clean"),
+            "snap": snap_field(words, "snap"),
             "seed": gr.Number(USUAL.seed, precision=0, label=words("options.seed"), info=words("options.seed.info")),
         }  # fmt: skip
         base = gr.Dropdown([], label=words("options.base"), allow_custom_value=True)
@@ -370,10 +371,11 @@ def _wire_sliders(screen: Screen) -> None:
         if not sizes:
             gr.HTML(html.note(words("dimensions.none")))
             return
-        sliders = [dimensions.slider(p, words.dimension(p.name), unit) for p in sizes]
+        reasons = dimensions.reasons(base, words)
+        sliders = [dimensions.slider(p, words.dimension(p.name), unit, reasons.get(p.name)) for p in sizes]
         if places:
             with gr.Accordion(words("dimensions.places"), open=False):
-                sliders += [dimensions.slider(p, words.dimension(p.name), unit) for p in places]
+                sliders += [dimensions.slider(p, words.dimension(p.name), unit, reasons.get(p.name)) for p in places]
         if more := dimensions.left_out(base):
             gr.HTML(html.note(words("dimensions.more", n=more)))
         reset = gr.Button(words("dimensions.reset"), size="sm")

@@ -1,0 +1,115 @@
+"""Programs with the numbers that a person would write: what is changed, how far, and why."""
+
+import numpy as np
+import pytest
+
+from cadrecode.invent import machined
+from cadrecode.invent.draw import invent
+from cadrecode.program import build, iou, mesh_of, parse, write
+from cadrecode.program.edit import parameters, transform
+from cadrecode.program.roles import box_of
+from cadrecode.snapping import face_places, onto_faces, snapped
+
+HEAD = (
+    "import cadquery as cq\nw0=cq.Workplane('XY',origin=(500.013,0.02,-4.013))\n"
+    "w1=cq.Workplane('XY',origin=(500.013,0.02,4.01))\n"
+)
+PLATE = (
+    "w0.sketch().rect(80.03,40.02).push([(24.01,0.01)]).circle(8.02,mode='s')"
+    ".push([(-30.02,-10),(-30.01,10.02),(10,-10.01),(10,10)]).circle(2.22,mode='s').finalize().extrude(8.023)"
+)
+
+
+def anything(program):
+    return True
+
+
+def values_of(program):
+    return {number.name: number.value for number in parameters(program)}
+
+
+def test_sizes_places_and_levels_become_round_and_each_says_why():
+    boss = "union(w1.sketch().push([(-9.98,0)]).circle(6.01).circle(3.28,mode='s').finalize().extrude(9.99))"
+    program = parse(HEAD + f"r={PLATE}.{boss}")
+    simple, snaps = snapped(program, 0.05, anything)
+    values = values_of(simple)
+    wanted = {
+        "plate width": 80, "plate length": 40, "plate thickness": 8, "hole 1 diameter": 16, "hole 2 diameter": 4.4,
+        "hole 2 spacing x": 40, "boss diameter": 12, "boss height": 10, "hole 3 diameter": 6.6, "hole 1 y": 0,
+    }  # fmt: skip
+    assert {name: values[name] for name in wanted} == wanted
+    assert len(build(simple).decompose()) == 1  # the boss still stands on the plate
+    reasons = {snap.name: str(snap) for snap in snaps}
+    assert reasons["plate thickness"] == "8.023 -> 8: whole, within 0.05"
+    assert reasons["hole 3 diameter"] == "6.56 -> 6.6: clearance hole for M6, medium (ISO 273), within 0.05"
+    assert reasons["hole 1 y"] == "0.01 -> 0: centred, within 0.05"
+
+
+def test_like_sizes_become_equal_and_mirrored_places_symmetric():
+    program = parse(
+        HEAD + "r=w0.sketch().rect(80,40).push([(-20.033,5)]).circle(3.016,mode='s').push([(20.023,5)])"
+        ".circle(3.022,mode='s').finalize().extrude(8)"
+    )
+    simple, snaps = snapped(program, 0.02, anything)
+    values = values_of(simple)
+    assert values["hole 1 diameter"] == values["hole 2 diameter"]
+    assert "equal to hole 1 diameter" in str({snap.name: snap for snap in snaps}["hole 2 diameter"])
+    assert values["hole 1 x"] == pytest.approx(-values["hole 2 x"])
+
+
+def test_patterns_and_slots_keep_their_shape():
+    program = parse(
+        HEAD + "r=w0.sketch().circle(40.02).push([(30.02,0),(0,30.02),(-30.02,0),(0,-30.02)]).circle(3.28,mode='s')"
+        ".segment((-5.01,-2.01),(5.01,-2.01)).arc((7.02,0),(5.01,2.01)).segment((-5.01,2.01))"
+        ".arc((-7.02,0),(-5.01,-2.01)).assemble(mode='s').finalize().extrude(10.01)"
+    )
+    text = write(snapped(program, 0.05, anything)[0])
+    assert "push([(30,0),(0,30),(-30,0),(0,-30)]).circle(3.3" in text
+    assert "segment((-5,-2),(5,-2)).arc((7,0),(5,2)).segment((-5,2)).arc((-7,0),(-5,-2))" in text
+
+
+def test_what_the_input_contradicts_stays():
+    program = parse(HEAD + f"r={PLATE}")
+
+    def thick(changed):
+        return build(changed).volume() > 0 and values_of(changed)["plate thickness"] == pytest.approx(8.023)
+
+    simple, snaps = snapped(program, 0.05, thick)
+    values = values_of(simple)
+    assert values["plate thickness"] == pytest.approx(8.023)
+    assert (values["plate width"], values["hole 1 diameter"]) == (80, 16)
+    assert "plate thickness" not in {snap.name for snap in snaps}
+
+
+def test_a_part_that_stands_askew_is_snapped_in_its_own_axes():
+    turned = f"r={PLATE}.rotate((0,0,0),(0,0,1),33).translate((1.234,5.678,9.1))"
+    simple, snaps = snapped(parse(HEAD + turned), 0.05, anything)
+    assert simple.placement == parse(HEAD + turned).placement
+    assert "plate width" in {snap.name for snap in snaps}
+
+
+@pytest.mark.parametrize("draw", [invent, machined.draw])
+def test_no_number_changes_by_more_than_allowed_and_the_part_stays_the_part(draw):
+    rng = np.random.default_rng(5)
+    for _ in range(12):
+        program = transform(draw(rng), 0.3971, (0.123, 4.567, -8.9))
+        simple, snaps = snapped(program, 0.02, anything)
+        assert all(abs(snap.after - snap.before) <= 2.001 * 0.02 for snap in snaps)
+        for before, after in zip(program.solids(), simple.solids()):
+            assert np.abs(box_of(before) - box_of(after)).max() <= 2.001 * 0.02
+        assert iou(build(program), build(simple)) > 0.9
+
+
+def test_round_programs_stay_as_they_are():
+    program = parse(
+        "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-4))\n"
+        "r=w0.sketch().rect(80,40).push([(24,0)]).circle(8,mode='s').finalize().extrude(8).edges('|Z').fillet(2)"
+    )
+    assert snapped(program, 0.3, anything) == (program, ())
+
+
+def test_levels_go_onto_the_faces_of_the_mesh():
+    exact = parse("import cadquery as cq\nr=cq.Workplane('XY').workplane(offset=12.34/2).box(80.12,40.06,12.34)")
+    rough = parse("import cadquery as cq\nr=cq.Workplane('XY').workplane(offset=12.4/2).box(80,40,12.4)")
+    moved = onto_faces(rough, face_places(*mesh_of(build(exact))))
+    np.testing.assert_allclose(build(moved).bounding_box(), build(exact).bounding_box(), atol=1e-5)
