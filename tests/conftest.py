@@ -18,6 +18,14 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture(scope="session")
+def sandbox():
+    """The warm sandbox of this process: starting another for each file would take seconds of the processor."""
+    from cadrecode.kernel import shared_sandbox
+
+    return shared_sandbox()
+
+
 @pytest.fixture
 def processor_time(monkeypatch):
     """Seconds of a fit are the processor's: by the clock, a fit would get to less on a crowded machine."""

@@ -174,3 +174,14 @@ def test_what_needs_nothing_runs(document, tmp_path):
             command = [sys.executable, *own, *path, *words[2:], *short]
             done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS[:2], ids=NAMES[:2])
+def test_the_tree_names_every_room(document):
+    tree = re.search(r"    cadrecode/\n(.*?)\n    assets/", document.read_text(encoding="utf-8"), re.DOTALL)[1]
+    rooms = {f"{path.name}/" for path in (ROOT / "cadrecode").iterdir() if (path / "__init__.py").is_file()}
+    rooms |= {path.name for path in (ROOT / "cadrecode").glob("*.py") if not path.name.startswith("__")}
+    named = {
+        word for line in tree.splitlines() for word in re.split(r" {2,}", line.strip()) if word.endswith((".py", "/"))
+    }
+    assert named == rooms

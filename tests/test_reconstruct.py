@@ -12,7 +12,7 @@ from cadrecode.cloud.distance import point_to_surface
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError
 from cadrecode.frames import CODE_PER_MODEL
-from cadrecode.kernel import Execution, Outcome, Sandbox
+from cadrecode.kernel import Execution, Outcome
 from cadrecode.program import build, mesh_of, parse, write
 from cadrecode.program.edit import to_raw
 from cadrecode.program.layout import laid_out
@@ -71,14 +71,8 @@ def _seconds(processor_time):
 @pytest.fixture
 def cloud():
     vertices, faces = mesh_of(build(parse(PLATE)))
-    points, _ = sample_surface(vertices * SCALE + PLACE, faces, 4096, 0)
+    points, _ = sample_surface(vertices * SCALE + PLACE, faces, 1024, 0)
     return Cloud(points, None, "plate", "mesh")
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 def test_the_right_program_wins_and_the_others_are_listed_behind_it(cloud):

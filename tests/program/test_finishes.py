@@ -4,7 +4,6 @@ import pytest
 
 from cadrecode.errors import ProgramError
 from cadrecode.fit.knobs import knobs_of
-from cadrecode.kernel import Sandbox
 from cadrecode.program import build, parse, write
 from cadrecode.program.edit import parameters, set_parameters, transform
 
@@ -42,12 +41,6 @@ FINISHED = [
     ".finalize().extrude(5)",
     f"{BOX}.edges('|Z').fillet(1).union(w1.workplane(offset=10/2).cylinder(10,4))",
 ]
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.mark.parametrize("body", FINISHED)

@@ -47,12 +47,6 @@ ORDINARY = [
 ]
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
 def check(text: str, sandbox: Sandbox) -> None:
     program = parse(text)
     truth, written = sandbox.run(text.replace("show_object(part)", "r=part")), sandbox.run(write(program))

@@ -7,7 +7,6 @@ from scipy.spatial.transform import Rotation
 from cadrecode.errors import ProgramError
 from cadrecode.frames import Frame
 from cadrecode.invent.draw import invent
-from cadrecode.kernel import Sandbox
 from cadrecode.program import build, mesh_of, parse, write
 from cadrecode.program.edit import parameters, set_parameters, to_raw, transform
 from cadrecode.program.language import Placement, Program
@@ -23,12 +22,6 @@ def frame_of(seed: int, raw_per_model: float = LARGE) -> Frame:
     rotation = Rotation.random(random_state=seed).as_matrix()
     center = tuple(np.random.default_rng(seed).normal(size=3) * 400)
     return Frame(center, raw_per_model, tuple(map(tuple, rotation.tolist())))
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 def test_the_turn_stands_in_a_line_of_its_own_and_reads_back_the_same():

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from cadrecode.errors import ProgramError
-from cadrecode.kernel import Sandbox
 from cadrecode.program import build, parse, write
 from cadrecode.program.edit import parameters, set_parameters, transform
 from cadrecode.program.solid import bounds
@@ -17,12 +16,6 @@ L_SHAPE = (
     ".close().assemble()"
 )
 TAPERED_CIRCLE = "w0.sketch().push([(3,4)]).circle(10).finalize().extrude(-8,taper=20)"
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from cadrecode.cloud.distance import CloudRuler
 from cadrecode.cloud.normals import given_normals, outward_normals
 from cadrecode.errors import ProgramError
 from cadrecode.frames import Frame
-from cadrecode.kernel import Outcome, Sandbox
+from cadrecode.kernel import Outcome
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.scoring import (
     OUTSIDE,
@@ -80,12 +80,6 @@ def test_shells_tell_bodies_from_cavities():
     assert build_text(PLATE).shells == (1, 0)
     assert build_text(apart).shells == (2, 0)
     assert build_text(hollow).shells == (1, 1)
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 def test_text_outside_of_the_language_is_built_by_opencascade(sandbox):
