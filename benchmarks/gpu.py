@@ -12,7 +12,6 @@ the others still run.
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib.metadata
 import json
 import os
@@ -28,10 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import torch
-
     from cadrecode.config import TrainConfig
-    from cadrecode.training.base import Precision
 
 WARM_UP = 3  # by default: steps before the clock runs: kernels are chosen, workers start, the optimizer's state is made
 SEED = 0
@@ -237,30 +233,10 @@ def _version(name: str) -> str | None:
 # --- training
 
 
-def _saved_model(options: argparse.Namespace, device: torch.device, dtype: torch.dtype) -> Path:
-    """The random model as a folder, because quantising is a part of loading. Made by the first row that needs it."""
-    from benchmarks.sides import random_model
-    from cadrecode.model.load import save_model
-    from cadrecode.model.tokens import build_tokenizer
-
-    folder = options.folder / "base"
-    if not (folder / "tokenizer.json").exists():  # what save_model writes last
-        save_model(random_model(options.shape, options.layers, device, dtype), build_tokenizer([]), folder)
-        gc.collect()
-    return folder
-
-
-def _train(row: Row, options: argparse.Namespace) -> dict:
-    """Peak memory, speed and last loss of a few steps."""
-    import torch
-
-    from benchmarks.sides import SHAPES, Clock, load_plain_4bit, our_trainer, plain_trainer, random_model, random_pairs
+def _train_config(row: Row, options: argparse.Namespace) -> TrainConfig:
     from cadrecode.config import TrainConfig
-    from cadrecode.training.base import Precision, free_memory, load_base
-    from cadrecode.training.heap import return_freed_blocks
-    from cadrecode.training.watch import peak_memory_mb
 
-    config = TrainConfig(
+    return TrainConfig(
         device=options.device,
         mixed_precision="bf16" if options.device == "cuda" else options.cpu_precision,
         use_qlora=row.part == "qlora",
@@ -277,16 +253,30 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
         logging_steps=1,
         seed=SEED,
     )
+
+
+def _train(row: Row, options: argparse.Namespace) -> dict:
+    """Peak memory, speed and last loss of a few steps."""
+    import torch
+
+    from benchmarks import sides
+    from cadrecode.training.base import Precision, free_memory, load_base
+    from cadrecode.training.heap import return_freed_blocks
+    from cadrecode.training.watch import peak_memory_mb
+
+    config = _train_config(row, options)
     precision = Precision.of(config)
     if options.give_back and row.side == "ours":
         return_freed_blocks()
     if row.part == "qlora":
-        config = config.changed(base_model_name=str(_saved_model(options, precision.device, precision.dtype)))
+        config = config.changed(
+            base_model_name=str(sides.saved_model(options.folder, options.shape, options.layers, precision))
+        )
         free_memory()
-        load = load_plain_4bit if row.side == "plain" else lambda c, p: load_base(c, p)[0]
+        load = sides.load_plain_4bit if row.side == "plain" else lambda c, p: load_base(c, p)[0]
         model = load(config, precision)
     else:
-        model = random_model(
+        model = sides.random_model(
             options.shape, options.layers, precision.device, precision.dtype, stock=row.side == "plain"
         )
     free_memory()
@@ -294,10 +284,10 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
     if gpu:
         torch.cuda.reset_peak_memory_stats()
     held = model.get_memory_footprint() / 2**30
-    views = random_pairs(row.lengths, SHAPES[options.shape].vocab_size)
-    clock = Clock(torch.cuda.synchronize if gpu else lambda: None)
+    views = sides.random_pairs(row.lengths, sides.SHAPES[options.shape].vocab_size)
+    clock = sides.Clock(torch.cuda.synchronize if gpu else lambda: None)
     torch.manual_seed(SEED)  # the same adapters on both sides
-    build = plain_trainer if row.side == "plain" else our_trainer
+    build = sides.plain_trainer if row.side == "plain" else sides.our_trainer
     trainer = build(config, precision, model, views, options.folder / f"run-{options.row}")
     trainer.add_callback(clock)
     trainer.train()
@@ -316,28 +306,10 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
         "first_loss": round(losses[0], 4),
         "last_loss": round(losses[-1], 4),
         "losses": losses,
-        "expected_gib": round(_expected(row, options, config, precision) / 2**30, 2),
+        "expected_gib": round(
+            sides.expected_bytes(config, precision, options.shape, options.layers, max(row.lengths)) / 2**30, 2
+        ),
     }
-
-
-def _expected(row: Row, options: argparse.Namespace, config: TrainConfig, precision: Precision) -> int:
-    """Bytes that `cadrecode estimate` would say for our side of this row."""
-    from benchmarks.sides import network_config
-    from cadrecode.estimate import FRAMEWORK_CPU
-    from cadrecode.model.footprint import Adapter, footprint
-
-    parts = footprint(
-        network_config(options.shape, options.layers),
-        Adapter(config.lora_r, config.lora_alpha, config.lora_dropout, config.lora_target_modules),
-        batch=len(row.lengths),
-        tokens=max(row.lengths),
-        dtype=precision.dtype,
-        quantization=config.quantization,
-        checkpointing=row.checkpointing,
-    )
-    allocated = parts.weights + parts.adapter + parts.optimizer + parts.activations + parts.logits
-    # A GPU's peak is what torch allocates, without CUDA's context.
-    return allocated + (0 if options.device == "cuda" else FRAMEWORK_CPU)
 
 
 # --- decoding

@@ -8,6 +8,7 @@ that losses can be compared; where all rows are of one length, its time is that 
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -29,7 +30,11 @@ from transformers import (
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, LikeLengths, Views
 from cadrecode.data.pairs import Pair
+from cadrecode.estimate import FRAMEWORK_CPU
+from cadrecode.model.footprint import Adapter, footprint
+from cadrecode.model.load import save_model
 from cadrecode.model.network import Qwen3WithPoints
+from cadrecode.model.tokens import build_tokenizer
 from cadrecode.runs import Run
 from cadrecode.training.base import Precision
 from cadrecode.training.live import attach
@@ -105,6 +110,31 @@ def random_model(
     """A network with random weights, made where it is used: drawing each weight takes a CPU minutes."""
     with torch.device(device):
         return network(stock)._from_config(network_config(name, layers), dtype=dtype)
+
+
+def saved_model(folder: Path, name: str, layers: int, precision: Precision) -> Path:
+    """The random model as a folder, because quantising is a part of loading. Made by the first row that needs it."""
+    base = folder / "base"
+    if not (base / "tokenizer.json").exists():  # what save_model writes last
+        save_model(random_model(name, layers, precision.device, precision.dtype), build_tokenizer([]), base)
+        gc.collect()
+    return base
+
+
+def expected_bytes(config: TrainConfig, precision: Precision, name: str, layers: int, longest: int) -> int:
+    """What `cadrecode estimate` would say for our side of a training."""
+    parts = footprint(
+        network_config(name, layers),
+        Adapter(config.lora_r, config.lora_alpha, config.lora_dropout, config.lora_target_modules),
+        batch=config.per_device_train_batch_size,
+        tokens=longest,
+        dtype=precision.dtype,
+        quantization=config.quantization,
+        checkpointing=config.gradient_checkpointing,
+    )
+    allocated = parts.weights + parts.adapter + parts.optimizer + parts.activations + parts.logits
+    # A GPU's peak is what torch allocates, without CUDA's context.
+    return allocated + (0 if precision.device.type == "cuda" else FRAMEWORK_CPU)
 
 
 class SamePairs(Views):
