@@ -387,3 +387,42 @@ def test_numbers_become_those_a_person_would_write_and_the_report_says_why(close
     off = rebuilt(scan, candidates=1, generate=answers(drawn), seconds=0).best  # 0 s: as the model wrote it
     assert off.parameters["hole 1 diameter"] == pytest.approx(6.56)
     assert off.snapped == ()
+
+
+# --- closed meshes
+
+
+def meshed(text, turn=None, drop=0):
+    """A mesh file's cloud, RAW, without its first `drop` faces."""
+    vertices, faces = mesh_of(build(parse(text)))
+    vertices = (vertices if turn is None else vertices @ turn.T) * SCALE + PLACE
+    return Cloud.of_mesh(vertices, faces[drop:], name="plate.stl")
+
+
+@pytest.mark.parametrize("turn", [None, TURN])
+def test_a_closed_mesh_is_compared_by_volume_and_nothing_else_is_tried(turn):
+    cloud = meshed(PLATE, turn)
+    result = rebuilt(cloud, generate=answers(*[BLOCK] * 9), source="both")
+    assert result.best.source == "sections"
+    assert iou(build(parse(result.best.program)), from_mesh(*cloud.solid)) > 0.995
+    report = result.best.report
+    assert (report["verdict"], report["unexplained"]) == ("good_match", [])
+    assert str(report["input"]) == "closed mesh: compared by volume"
+    assert report["candidates"][0]["iou"] > 0.995
+    assert str(report["candidates"][0]["source_text"]) == "measured sections"
+
+
+def test_for_a_closed_mesh_the_greater_iou_wins_not_the_smaller_distance():
+    result = rebuilt(meshed(PLATE), candidates=2, generate=answers(HALF, BLOCK), seconds=0)
+    assert [part.index for part in result.parts] == [1, 0]
+    assert str(result.best.report["verdict"]) == "details_missing"
+    assert [entry["kind"] for entry in result.best.report["unexplained"]] == ["hole"]
+    assert result.parts[1].assessment.verdict == "no_match"
+
+
+def test_an_open_mesh_is_rebuilt_as_points():
+    result = rebuilt(meshed(PLATE, drop=1), candidates=1, generate=answers(PLATE), seconds=0)
+    assert result.given.solid is None
+    assert str(result.best.report["input"]).startswith("the mesh is open (3 edges)")
+    assert result.best.report["verdict"] == "good_match"
+    assert "iou" not in result.best.report["candidates"][0]

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from cadrecode.measure.judge import HOLE_PRICE, PRICE
 from cadrecode.program import iou
 from cadrecode.program.solid import through_holes
-from cadrecode.scoring import Candidate
+from cadrecode.scoring import Candidate, unevenness
 
 if TYPE_CHECKING:
     from cadrecode.cloud.distance import CloudRuler
     from cadrecode.program.solid import Manifold
 
 NOISE_PRICE = 0.1  # of the IoU that the noise of a scanned surface costs: what a number must bring there
+UNEVEN_PRICE = 0.02  # the same of the IoU that its unevenness costs
 RESOLUTION = 2e-4  # of the size: how far a tessellation may be off
 NOISY_RESOLUTION = 0.3  # of the noise of a scanned surface
 KEPT = 0.5  # of what the IoU would lose if all of the surface moved by the allowed change of numbers
@@ -33,7 +34,8 @@ class ByVolume:
         self.solid, self.ruler = solid, ruler
         self.holes = through_holes(solid)
         noise = ruler.noise if ruler.is_noisy else 0.0
-        self.price = max(PRICE, NOISE_PRICE * noise * solid.surface_area() / solid.volume())
+        per_length = solid.surface_area() / solid.volume()
+        self.price = max(PRICE, NOISE_PRICE * noise * per_length, UNEVEN_PRICE * unevenness(ruler) * per_length)
 
     def measured(self, candidate: Candidate) -> Candidate:
         if not candidate.ok:
@@ -46,7 +48,7 @@ class ByVolume:
         return not candidate.ok, self.price * candidate.number_count - self._worth(candidate), candidate.index
 
     def improves(self, after: Candidate, before: Candidate) -> bool:
-        return self._worth(after) > self._worth(before)
+        return self.key(after) < self.key(before)
 
     @property
     def resolution(self) -> float:

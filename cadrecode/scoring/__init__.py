@@ -6,7 +6,7 @@ only reports. `deviation_of` sees the input cloud too, and tells a person how fa
 
 from cadrecode.scoring.candidate import MODEL, OUTSIDE, Candidate, build_program, build_text, source_words
 from cadrecode.scoring.deviation import Deviation, deviation_of
-from cadrecode.scoring.ranking import FITTED, ByDistance, Yardstick, improve, point_subsets, rank
+from cadrecode.scoring.ranking import FITTED, ByDistance, Yardstick, improve, point_subsets, rank, unevenness
 from cadrecode.scoring.report import bounding_boxes, part_report
 from cadrecode.scoring.target import Score, Target, chamfer, score
 
@@ -31,4 +31,5 @@ __all__ = [
     "rank",
     "score",
     "source_words",
+    "unevenness",
 ]

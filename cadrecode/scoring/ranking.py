@@ -19,6 +19,9 @@ TRAINING_POINTS = 8192  # the network's points were chosen from that many in tra
 FITTED = 3  # candidates; the fourth was hardly ever the best in the end
 NUMBER_COST = 2e-5  # of the cloud's size, for each number of a program: of two equals the shorter wins
 NOISY_NUMBER_COST = 0.004  # of the noise, where that is more
+UNEVEN_NUMBER_COST = 0.012  # of the unevenness, where that is more
+FACING = 15.0, 0.6  # degrees off an axis, and the least share of the surface that is nearer: a part with flat faces
+BOX_OFF = 2.0  # of the distance of a candidate: its box need not agree better with the cloud's
 BOX_AGREES, BOX_FACE = 5e-3, 5e-3  # of the cloud's size: what a face that is farther off a clean cloud's box costs
 NEAR = 1.5e-4, 0.4  # of the size, and of the noise: the distance of a program that nothing can better
 RESOLUTION = 6.25e-4, 0.3  # of the size, and of the noise: many points fix a number better than a single point
@@ -62,7 +65,7 @@ class Yardstick(Protocol):
         """Sorts measured candidates best first."""
 
     def improves(self, after: Candidate, before: Candidate) -> bool:
-        """Whether a changed program is better, whatever its length."""
+        """Whether a changed program is better."""
 
     @property
     def resolution(self) -> float:
@@ -73,6 +76,21 @@ class Yardstick(Protocol):
 
     def is_exact(self, candidate: Candidate) -> bool:
         """Whether no other program can be better by more than the noise."""
+
+
+def unevenness(ruler: CloudRuler) -> float:
+    """How uneven the flat faces of a scanned part are: their median slope, times the size of the cloud.
+
+    Faces of a made thing bulge and have rounded edges, however exact the scan is, and a program need not follow them.
+    It is 0 for a part without such faces, and in noise, which hides them.
+    """
+    if ruler.normals is None or ruler.is_noisy:
+        return 0.0
+    slopes = np.arccos(np.clip(np.abs(ruler.normals.directions).max(axis=1), 0, 1))
+    facing = slopes < np.radians(FACING[0])
+    if np.mean(facing) < FACING[1]:
+        return 0.0
+    return float(np.tan(np.median(slopes[facing]))) * ruler.size
 
 
 class ByDistance:
@@ -87,17 +105,21 @@ class ByDistance:
 
     def __init__(self, ruler: CloudRuler):
         self.ruler = ruler
-        self.number_cost = max(NUMBER_COST * ruler.size, NOISY_NUMBER_COST * ruler.noise)
+        self.unevenness = unevenness(ruler)
+        self.number_cost = max(
+            NUMBER_COST * ruler.size, NOISY_NUMBER_COST * ruler.noise, UNEVEN_NUMBER_COST * self.unevenness
+        )
 
     def measured(self, candidate: Candidate) -> Candidate:
         return replace(candidate, distance=self.ruler.distance(*candidate.mesh) if candidate.ok else None)
 
     def key(self, candidate: Candidate) -> tuple:
-        failed, distance, index = self._key_and_box(candidate)
-        return failed, distance + self.number_cost * candidate.number_count, index
+        failed, distance, index = candidate.key
+        box = BOX_FACE * self.ruler.size * self._faces_off(candidate)
+        return failed, distance + box + self.number_cost * candidate.number_count, index
 
     def improves(self, after: Candidate, before: Candidate) -> bool:
-        return self._key_and_box(after) < self._key_and_box(before)
+        return self.key(after) < self.key(before)
 
     @property
     def resolution(self) -> float:
@@ -111,18 +133,14 @@ class ByDistance:
     def is_exact(self, candidate: Candidate) -> bool:
         return candidate.ok and candidate.distance <= NEAR[0] * self.ruler.size + NEAR[1] * self.ruler.noise
 
-    def _key_and_box(self, candidate: Candidate) -> tuple:
-        failed, distance, index = candidate.key
-        return failed, distance + BOX_FACE * self.ruler.size * self._faces_off(candidate), index
-
     def _faces_off(self, candidate: Candidate) -> int:
-        """The number of faces of its bounding box that are not where the cloud's are; none on a noisy cloud, whose box
-        is larger."""
-        if not candidate.ok or self.ruler.is_noisy:
+        """The number of faces of its bounding box that are not where the cloud's are; none on a noisy or uneven cloud,
+        whose box is larger."""
+        if not candidate.ok or self.ruler.is_noisy or self.unevenness > 0:
             return 0
         vertices, _ = candidate.mesh
         off = np.abs(np.array((vertices.min(axis=0), vertices.max(axis=0))) - self.ruler.box)
-        return int((off > BOX_AGREES * self.ruler.size).sum())
+        return int((off > max(BOX_AGREES * self.ruler.size, BOX_OFF * candidate.distance)).sum())
 
 
 def rank(

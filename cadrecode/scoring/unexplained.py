@@ -72,12 +72,17 @@ def clusters_of(measured: Measured, points: np.ndarray, spacing: float, far: flo
     return sorted(clusters, key=lambda cluster: -cluster.weight)
 
 
-def pieces_of(missing: Manifold, extra: Manifold, least: float) -> list[Cluster]:
-    """The pieces that a part lacks, and those that it has too much, of at least some volume; largest first."""
+def pieces_of(missing: Manifold, extra: Manifold, least: float, thin: float) -> list[Cluster]:
+    """The pieces that a part lacks, and those that it has too much, largest first.
+
+    Args:
+        least: Volume of a piece.
+        thin: Thickness of a piece: of thinner ones, the surface is only a little off.
+    """
     found = []
     for solid, kind in ((missing, Kind.BOSS), (extra, Kind.POCKET)):
         for piece in solid.decompose():
-            if piece.volume() >= least:
+            if piece.volume() >= max(least, thin * piece.surface_area() / 2):
                 low, high = np.array(piece.bounding_box()).reshape(2, 3)
                 found.append((piece.volume(), _shaped(kind, low, high, 0)))
     return [cluster for _, cluster in sorted(found, key=lambda pair: -pair[0])]

@@ -18,18 +18,19 @@ from cadrecode.cloud.distance import CloudRuler, Measured
 from cadrecode.errors import Message
 from cadrecode.frames import Frame
 from cadrecode.program import iou
-from cadrecode.program.solid import Manifold, through_holes
+from cadrecode.program.solid import Manifold, bounds, through_holes
 from cadrecode.scoring.candidate import Candidate
+from cadrecode.scoring.ranking import unevenness
 from cadrecode.scoring.unexplained import Cluster, clusters_of, in_words, pieces_of
 
 GOOD, SOME = 0.975, 0.8  # likely IoU, at least: of a good match, and of a part whose main shape is right
 CLOSE = 0.9  # likely IoU, at least, of the faces that were seen, where others were not
-FAR = 0.006, 4.0  # of the size, and of the noise: points that are farther from the part are unexplained
+FAR = 0.006, 4.0, 0.3  # of the size, the noise and the unevenness: points that are farther off are unexplained
 UNSEEN = 0.12  # share of the surface without points near it: more was not seen
 ONE_SIDED = 0.12  # length of the mean normal: of a closed surface it is 0, of a box without its bottom 0.2
 PATCHES = 10  # along the longest side: the patches in which gaps are averaged, so that noise cancels out
 AREA_NEIGHBOURS = 8  # the distance to the last of them gives the area that a point stands for
-PIECE = 0.004  # of the volume: smaller pieces of a difference are not listed
+PIECE, THIN = 3e-4, 0.006  # of the volume, and of the size: smaller and thinner pieces of a difference do not count
 
 
 class Verdict(StrEnum):
@@ -88,8 +89,9 @@ def assess_volume(candidate: Candidate, solid: Manifold) -> Assessment:
     if not candidate.ok:
         return Assessment(Verdict.NONE)
     likeness = iou(candidate.solid, solid)
-    least = PIECE * solid.volume()
-    pieces = tuple(pieces_of(solid - candidate.solid, candidate.solid - solid, least))
+    low, high = bounds(solid)
+    differences = solid - candidate.solid, candidate.solid - solid
+    pieces = tuple(pieces_of(*differences, PIECE * solid.volume(), THIN * float((high - low).max())))
     verdict = Verdict.DETAILS
     if likeness < SOME:
         verdict = Verdict.NONE
@@ -112,7 +114,8 @@ def assess_cloud(candidate: Candidate, ruler: CloudRuler) -> Assessment:
     bare = measured.unsupported > 0
     guessed = float(np.mean(measured.unsupported)) * per_length
     unseen = float(bare.mean()) > UNSEEN or _one_sided(ruler) > ONE_SIDED
-    clusters = tuple(clusters_of(measured, ruler.points, ruler.spacing, FAR[0] * ruler.size + FAR[1] * ruler.noise))
+    far = FAR[0] * ruler.size + FAR[1] * ruler.noise + FAR[2] * unevenness(ruler)
+    clusters = tuple(clusters_of(measured, ruler.points, ruler.spacing, far))
     if unseen:
         verdict = Verdict.PARTLY if 1 - off >= CLOSE else Verdict.NONE
         return Assessment(verdict, max(1 - off - guessed, 0.0), clusters)
