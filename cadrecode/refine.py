@@ -26,6 +26,7 @@ from cadrecode.program.planes import placing
 from cadrecode.scoring import (
     ByDistance,
     Candidate,
+    SimpleNumbers,
     Target,
     build_program,
     build_text,
@@ -91,7 +92,7 @@ def refine(
     doubts = _require_near(points, {RAW: in_file, CODE: given}, written_in, frame, program_name)
     program = in_file if written_in == RAW else given
     built = _built(program, program_name)
-    before, after = fitted(built, ruler_for(points, normals, seed=seed), seconds, seed, frame)
+    before, after = fitted(built, ruler_for(points, normals, seed=seed), seconds, seed, frame, unit)
 
     def part(candidate: Candidate, program_text: str, **more: Any) -> Part:
         vertices, faces = candidate.mesh
@@ -100,7 +101,7 @@ def refine(
         distance = candidate.distance * frame.raw_per_code
         return Part(
             program_text, vertices, faces, unit=unit, cloud=cloud, frame=frame, deviation=deviation, distance=distance,
-            source=PERSON, **more,
+            source=PERSON, snapped=candidate.snapped, **more,
         )  # fmt: skip
 
     first = part(before, text if written_in == RAW else laid_out(write(to_raw(program, frame))))
@@ -136,23 +137,24 @@ def _built(program: Program, name: str) -> Candidate:
 
 
 def fitted(
-    candidate: Candidate, ruler: CloudRuler, seconds: float, seed: int, frame: Frame | None = None
+    candidate: Candidate, ruler: CloudRuler, seconds: float, seed: int, frame: Frame | None = None, unit: str = "mm"
 ) -> tuple[Candidate, Candidate]:
     """A candidate with its distance, and what the fit makes of it; the very same where nothing nearer was found.
 
     Args:
         candidate: Valid, a tree, in the ruler's frame.
+        frame: Between the user's file, in whose `unit` the numbers become simple, and the ruler's; None: round in CODE.
     """
     yardstick = ByDistance(ruler)
     before = rank([candidate], yardstick)
-    moved = improve(
-        before,
-        yardstick,
-        lambda program, share: fit(program, ruler, seconds=share, seed=seed, frame=frame).program,
-        seconds=seconds,
-        count=1,
-    )
-    return before[0], moved[0]
+
+    def moved(program: Program, share: float) -> Program:
+        return fit(program, ruler, seconds=share, seed=seed, round_numbers=frame is None).program
+
+    (after,) = improve(before, yardstick, moved, seconds=seconds, count=1)
+    if frame is not None and after is not before[0]:
+        after = SimpleNumbers(yardstick, frame, unit).of(after)
+    return before[0], after
 
 
 def _require_near(

@@ -22,7 +22,6 @@ from cadrecode.fit.objective import Evaluated, Objective, weight
 from cadrecode.fit.structure import richer, simpler, trimmed, turned_over
 from cadrecode.fit.tidy import rounded_numbers, tidied
 from cadrecode.fit.unbiased import unbiased
-from cadrecode.frames import Frame
 from cadrecode.program import Program
 
 __all__ = ["FitResult", "fit", "ruler_for"]
@@ -78,7 +77,7 @@ def fit(
     seconds: float = 3.0,
     seed: int = 0,
     structure: bool = True,
-    frame: Frame | None = None,
+    round_numbers: bool = True,
     should_stop: Callable[[], bool] | None = None,
 ) -> FitResult:
     """Move a program onto a cloud.
@@ -89,7 +88,7 @@ def fit(
         normals: (N, 3) of the points; estimated when None.
         seconds: At most this long, and a moment more.
         structure: False moves numbers alone.
-        frame: Between CODE and the user's file, in whose units numbers are made round; in CODE when None.
+        round_numbers: Make numbers round in CODE; False where they are made simple in the user's units afterwards.
         should_stop: Called between steps; True ends the fit with the best so far.
     Raises: ProgramError: the program has no solid to begin with.
     """
@@ -119,24 +118,27 @@ def fit(
         programs += (moved, _restructured(moved, cost, search, rng)) if structure else (moved,)
         evaluations += search.evaluations
     polish = objective(*SEARCHES[0], 1.0, True)
-    best = _finished(programs, program, polish, judge, frame, structure)
+    best = _finished(programs, program, polish, judge, round_numbers, structure)
     after = judge.evaluate(best).measured.distance
     evaluations += polish.evaluations + judge.evaluations
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
 
 
 def _finished(
-    programs: list[Program], given: Program, polish: Objective, judge: Objective, frame: Frame | None, structure: bool
+    programs: list[Program], given: Program, polish: Objective, judge: Objective, round_numbers: bool, structure: bool
 ) -> Program:
-    """The best of the programs that the searches found, with round numbers and the box of the cloud."""
+    """The best of the programs that the searches found, with tidy numbers and the box of the cloud."""
     noise = 0.0
     if judge.is_noisy:
         best, noise = _through_noise(programs, given, judge)
-        best, cost = rounded_numbers(best, judge.cost(best), given, judge, frame, judge.cost(best) + judge.noise)
+        cost = judge.cost(best)
+        allowed = cost + judge.noise
     else:
-        best, cost = tidied(*_nearest(programs, given, polish, judge), given, judge, frame)
+        best, cost, allowed = tidied(*_nearest(programs, given, polish, judge), given, judge)
+    if round_numbers:
+        best, cost = rounded_numbers(best, cost, given, judge, allowed)
     if structure:
-        boxed = _in_round_box(best, cost, given, judge, frame)
+        boxed = _in_box(best, cost, given, judge, round_numbers)
         if boxed != best and (not judge.is_noisy or judge.explains_better(boxed, best, noise)):
             return boxed
     return best
@@ -208,12 +210,12 @@ def _only_sides_differ(given: Evaluated, best: Evaluated, judge: Objective) -> b
     return farther and given.cost - best.cost < GUESSED * judge.ruler.size
 
 
-def _in_round_box(program: Program, cost: float, given: Program, judge: Objective, frame: Frame | None) -> Program:
+def _in_box(program: Program, cost: float, given: Program, judge: Objective, round_numbers: bool) -> Program:
     """The program with the cloud's bounding box; its new numbers are round where the box allows that."""
     boxed, now = in_box(program, cost, judge)
-    if boxed == program:
-        return program
-    rounded, _ = rounded_numbers(boxed, now, given, judge, frame, now + judge.noise)
+    if boxed == program or not round_numbers:
+        return boxed
+    rounded, _ = rounded_numbers(boxed, now, given, judge, now + judge.noise)
     return rounded if box_agrees(rounded, judge) else boxed
 
 

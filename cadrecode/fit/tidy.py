@@ -7,37 +7,34 @@ import numpy as np
 from cadrecode.fit.knobs import Knob, knobs_of, shape_of, solids_of
 from cadrecode.fit.objective import Objective
 from cadrecode.fit.structure import simpler
-from cadrecode.frames import Frame
 from cadrecode.program import Program
-from cadrecode.program.edit import number_at, raw_decimals, replaced, rounded, to_code, to_raw
+from cadrecode.program.edit import number_at, replaced, rounded
 from cadrecode.program.language import Extrusion, Rect
 from cadrecode.program.outline_sizes import SAME, Path
 
 NEAR = 0.012  # of the cloud's size: numbers nearer to each other than this may be meant to be equal
 NEAR_NOISY = 0.3  # of the noise: the same on a noisy cloud; many points fix a number better than a single point
 BY_CHANCE = 0.15  # of `Objective.chance`, for each number: cost of true numbers over numbers fitted to the noise
+MOST_DECIMALS = 3  # of numbers in CODE
 GIVEN = 1.0  # times `Objective.noise`: the most that a tidier number may cost
 
 
-def tidied(
-    program: Program, cost: float, given: Program, objective: Objective, frame: Frame | None
-) -> tuple[Program, float]:
-    """A tidier program that costs no more than the noise.
+def tidied(program: Program, cost: float, given: Program, objective: Objective) -> tuple[Program, float, float]:
+    """A tidier program that costs no more than the noise, its cost, and what it may cost with round numbers.
 
     Args:
         given: What the model wrote; its numbers stay unless the cloud contradicts them.
-        frame: Numbers are made round in its RAW units; in the program's own when None.
     """
     program, cost = _as_given(*_without_needless(program, cost, objective), given, objective)
     allowed = cost + GIVEN * objective.noise
     for change in (_squares, _equals):
         for tidier in change(program, given, NEAR * objective.ruler.size):
             if objective.out_of_time:
-                return program, cost
+                return program, cost, allowed
             tried = tidier(program)
             if (now := objective.cost_as_written(tried)) <= allowed:
                 program, cost = tried, now
-    return rounded_numbers(program, cost, given, objective, frame, allowed)
+    return program, cost, allowed
 
 
 def _without_needless(program: Program, cost: float, objective: Objective) -> tuple[Program, float]:
@@ -109,7 +106,7 @@ def _set(program: Program, knob: Knob, value: float) -> Program:
 
 
 def rounded_numbers(
-    program: Program, cost: float, given: Program, objective: Objective, frame: Frame | None, allowed: float
+    program: Program, cost: float, given: Program, objective: Objective, allowed: float
 ) -> tuple[Program, float]:
     """Round all numbers to as few decimals as the cloud allows, the same for all; halves may stay. Then make numbers
     that differ from the given ones rounder still, one by one.
@@ -118,40 +115,29 @@ def rounded_numbers(
         allowed: What the rounded program may cost; on a noisy cloud, a little more.
     """
     allowed += BY_CHANCE * objective.chance * len(knobs_of(program))
-    frame = frame or Frame((0.0, 0.0, 0.0), 100.0)  # CODE: 1 is 1
-    if frame.rotation is not None:  # a turned part is written in its own axes, from its own middle
-        frame = Frame((0.0, 0.0, 0.0), frame.raw_per_model)
-    finest = raw_decimals(frame)
-    raw = to_raw(program, frame, decimals=12)
-    for decimals in range(finest - 3, finest):
-        even = rounded(raw, decimals, halves=True)
-        tried = to_code(even, frame)
-        now = objective.cost_as_written(tried)
+    for decimals in range(MOST_DECIMALS):
+        even = rounded(program, decimals, halves=True)
+        now = objective.cost_as_written(even)
         if now <= allowed:
-            return _rounder(even, tried, now, given, 10.0**-decimals, objective, frame)
+            return _rounder(even, now, given, 10.0**-decimals, objective)
     return program, cost
 
 
-def _rounder(
-    raw: Program, program: Program, cost: float, given: Program, unit: float, objective: Objective, frame: Frame
-) -> tuple[Program, float]:
+def _rounder(program: Program, cost: float, given: Program, unit: float, objective: Objective) -> tuple[Program, float]:
     """Numbers in hundreds, fifties, tens or fives of their unit, where the cloud cannot tell them apart."""
-    near = NEAR * objective.ruler.size * frame.raw_per_code
-    if objective.is_noisy:
-        near = NEAR_NOISY * objective.ruler.noise * frame.raw_per_code
-    for knob in knobs_of(raw):
+    near = NEAR_NOISY * objective.ruler.noise if objective.is_noisy else NEAR * objective.ruler.size
+    for knob in knobs_of(program):
         path = knob.moves[0][0]
-        value = number_at(raw, path)
+        value = number_at(program, path)
         if _is_given(program, given, path):
             continue
         for grid in (100 * unit, 50 * unit, 10 * unit, 5 * unit):
             even = round(value / grid) * grid
             if objective.out_of_time or even == value or abs(even - value) > near:
                 continue
-            changed = _set(raw, knob, even)
-            tried = to_code(changed, frame)
+            tried = _set(program, knob, even)
             now = objective.cost_as_written(tried)
             if np.isfinite(now) and not objective.told_apart(tried, now, program, cost):
-                raw, program, cost = changed, tried, now
+                program, cost = tried, now
                 break
     return program, cost

@@ -18,8 +18,7 @@ from cadrecode.program import Program
 from cadrecode.reconstruction.candidates import Pool, Progress, Writer, gather
 from cadrecode.reconstruction.given import Given
 from cadrecode.reconstruction.result import Reconstruction, parts_of, raw_text
-from cadrecode.reconstruction.simple_numbers import with_simple_numbers
-from cadrecode.scoring import FITTED, Candidate, improve, rank
+from cadrecode.scoring import FITTED, Candidate, SimpleNumbers, improve, rank
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -131,7 +130,7 @@ def rebuild(
     if seconds > 0 and not stopping() and not (pool.is_exact and given.solid is not None):
         ranked = _fitted(ranked, given, config, seconds, pool.is_exact, progress, stopping)
     if seconds > 0 or config.snap != "auto":
-        ranked = with_simple_numbers(ranked, given, config, stopping)
+        ranked = _with_simple_numbers(ranked, given, config, stopping)
     return Rebuilt(given, pool, ranked)
 
 
@@ -169,7 +168,7 @@ def _fitted(
 
     def moved(program: Program, share: float) -> Program:
         return fit(
-            program, given.ruler, seconds=share, seed=config.seed, frame=given.frame, should_stop=stopping
+            program, given.ruler, seconds=share, seed=config.seed, round_numbers=False, should_stop=stopping
         ).program
 
     return improve(
@@ -180,6 +179,19 @@ def _fitted(
         count=1 if is_exact else FITTED,
         on_each=lambda done, total: progress("fitting", done, total),
     )
+
+
+def _with_simple_numbers(
+    ranked: list[Candidate], given: Given, config: ReconstructConfig, stopping: Callable[[], bool]
+) -> list[Candidate]:
+    """The candidates in order, the numbers of the first few as a person would write them."""
+    faces = None if given.solid is None else given.faces
+    numbers = SimpleNumbers(given.yardstick, given.frame, config.unit, config.snap, faces)
+    changed = [
+        numbers.of(candidate) if place < FITTED and not stopping() else candidate
+        for place, candidate in enumerate(ranked)
+    ]
+    return sorted(changed, key=given.yardstick.key)
 
 
 def _check_in_kernel(

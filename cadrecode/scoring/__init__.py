@@ -8,6 +8,7 @@ from cadrecode.scoring.candidate import MODEL, OUTSIDE, Candidate, build_program
 from cadrecode.scoring.deviation import Deviation, deviation_of
 from cadrecode.scoring.ranking import FITTED, ByDistance, Yardstick, improve, point_subsets, rank, unevenness
 from cadrecode.scoring.report import bounding_boxes, part_report
+from cadrecode.scoring.simple_numbers import SimpleNumbers
 from cadrecode.scoring.target import Score, Target, chamfer, score
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Candidate",
     "Deviation",
     "Score",
+    "SimpleNumbers",
     "Target",
     "Yardstick",
     "bounding_boxes",

@@ -1,56 +1,66 @@
-"""The best candidates with simple numbers in the units of the person's file."""
+"""Candidates with the numbers that a person would write, in the units of the person's file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from cadrecode.config import ReconstructConfig
 from cadrecode.program import Program
 from cadrecode.program.edit import rounded, to_code, to_raw
-from cadrecode.reconstruction.given import Given
-from cadrecode.scoring import FITTED, Candidate, build_program
+from cadrecode.scoring.candidate import Candidate, build_program
 from cadrecode.snapping import onto_faces, snapped
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cadrecode.frames import Frame
+    from cadrecode.scoring.ranking import Yardstick
 
 DECIMALS = 6  # of a program in CODE
 EXACT_DECIMALS = 12  # of a program whose numbers are not to be rounded yet
 
 
-def with_simple_numbers(
-    ranked: Sequence[Candidate], given: Given, config: ReconstructConfig, stopping: Callable[[], bool]
-) -> list[Candidate]:
-    """The candidates in order, the numbers of the first few as a person would write them."""
-    if config.snap == "off":
-        return list(ranked)
-    changed = []
-    for place, candidate in enumerate(ranked):
-        wanted = place < FITTED and candidate.ok and candidate.program is not None and not stopping()
-        changed.append(_snapped(candidate, given, config) if wanted else candidate)
-    return sorted(changed, key=given.yardstick.key)
+@dataclass(frozen=True)
+class SimpleNumbers:
+    """Makes the numbers of candidates simple.
 
+    Args:
+        yardstick: Says whether a changed program is as good.
+        frame: Between the file (RAW), in whose units numbers are simple, and the candidates (CODE).
+        unit: Of the file.
+        snap: How far a number may change, in the unit; "auto": as far as the input cannot tell the difference; "off".
+        faces: Where the flat faces of a closed mesh lie along each axis, CODE; None for a cloud.
+    """
 
-def _snapped(candidate: Candidate, given: Given, config: ReconstructConfig) -> Candidate:
-    frame, yardstick = given.frame, given.yardstick
-    is_automatic = config.snap == "auto"
-    allowed = yardstick.resolution if is_automatic else config.snap / frame.raw_per_code
+    yardstick: Yardstick
+    frame: Frame
+    unit: str = "mm"
+    snap: float | str = "auto"
+    faces: list[np.ndarray] | None = None
 
-    def built(program: Program) -> Candidate:
+    def of(self, candidate: Candidate) -> Candidate:
+        """The candidate with simple numbers; the very same where there is nothing to change."""
+        if self.snap == "off" or not candidate.ok or candidate.program is None:
+            return candidate
+        if self.faces is not None:
+            exact = self._built(onto_faces(candidate.program, self.faces), candidate)
+            if exact.ok and self.yardstick.keeps(exact, candidate, 0.0):
+                candidate = exact
+        scale = self.frame.raw_per_code
+        allowed = self.yardstick.resolution if self.snap == "auto" else self.snap / scale
+
+        def accepts(raw: Program) -> bool:
+            return self.yardstick.keeps(self._built(to_code(raw, self.frame), candidate), candidate, allowed)
+
+        raw = to_raw(candidate.program, self.frame, decimals=EXACT_DECIMALS)
+        simple, snaps = snapped(raw, allowed * scale, accepts, unit=self.unit)
+        if simple == raw:
+            return candidate
+        return replace(self._built(to_code(simple, self.frame), candidate), snapped=snaps)
+
+    def _built(self, program: Program, candidate: Candidate) -> Candidate:
+        """A changed program of a candidate, measured."""
         program = rounded(program, DECIMALS)  # as it is written
         fresh = build_program(program)
-        return yardstick.measured(
-            replace(candidate, text=fresh.text, program=program, solid=fresh.solid, outcome=fresh.outcome)
-        )
-
-    if given.solid is not None:
-        exact = built(onto_faces(candidate.program, given.faces))
-        if exact.ok and yardstick.keeps(exact, candidate, 0.0):
-            candidate = exact
-
-    def accepts(raw: Program) -> bool:
-        return yardstick.keeps(built(to_code(raw, frame)), candidate, allowed)
-
-    raw = to_raw(candidate.program, frame, decimals=EXACT_DECIMALS)
-    simple, snaps = snapped(raw, allowed * frame.raw_per_code, accepts, unit=config.unit)
-    if simple == raw:
-        return candidate
-    return replace(built(to_code(simple, frame)), snapped=snaps)
+        changed = replace(candidate, text=fresh.text, program=program, solid=fresh.solid, outcome=fresh.outcome)
+        return self.yardstick.measured(changed)
