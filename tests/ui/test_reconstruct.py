@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +11,10 @@ from scipy.spatial.transform import Rotation
 
 from cadrecode.cloud import read_cloud
 from cadrecode.config import ReconstructConfig
-from cadrecode.errors import CadrecodeError, PointCloudError, ProgramError
+from cadrecode.errors import CadrecodeError, Message, PointCloudError, ProgramError
 from cadrecode.part import Part
+from cadrecode.program.edit import Parameter
+from cadrecode.snapping import Snap
 from cadrecode.ui.draw import html
 from cadrecode.ui.reconstruct import actions as rebuilding
 from cadrecode.ui.reconstruct import describe, dimensions, samples
@@ -359,9 +360,23 @@ def test_numbers_without_a_slider_are_counted():
 
 
 def test_a_handle_stands_where_its_number_is():
-    step = dimensions.slider(
-        SimpleNamespace(value=1.617, minimum=0.6, maximum=5, step=1, is_length=True), "r", "mm"
-    ).step
-    assert step == pytest.approx(0.1)
-    step = dimensions.slider(SimpleNamespace(value=80, minimum=4, maximum=200, step=1, is_length=True), "r", "mm").step
-    assert step == 1
+    fine = Parameter("hole 1 diameter", 1.617, 0.6, 5.0, 1.0, True, ((("radius",), 0.5),))
+    assert dimensions.slider(fine, "hole 1 diameter", "mm").step == pytest.approx(0.1)
+    whole = Parameter("plate width", 80.0, 4.0, 200.0, 1.0, True, ((("width",), 1.0),))
+    assert dimensions.slider(whole, "plate width", "mm").step == 1
+    turn = dimensions.slider(
+        Parameter("revolution angle", 90.0, 5, 360, 1, True, ((("degrees",), 1.0),)), "angle", "mm"
+    )
+    assert turn.label == "angle (°)"
+
+
+def test_a_slider_says_why_its_number_was_changed():
+    reason = Message("{reason}, within {x:.3g}", reason=Message("equal to {name}", name="hole 1 diameter"), x=0.05)
+    part = replace(
+        Part.of_program("import cadquery as cq\nr=cq.Workplane('XY').box(3,4,5)"),
+        snapped=(Snap("plate thickness", 5.02, 5.0, reason),),
+    )
+    assert dimensions.reasons(part, EN) == {"plate thickness": "was 5.02; now 5: equal to hole 1 diameter, within 0.05"}
+    assert dimensions.reasons(part, Words("zh")) == {
+        "plate thickness": "原为 5.02，现为 5：等于孔 1 直径，偏差不超过 0.05"
+    }
