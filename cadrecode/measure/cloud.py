@@ -96,7 +96,7 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
     grid = _grid([_levels(ruler, normals, areas, axis) for axis in range(3)], _places_by(deadline, ruler, areas))
     numbers = winding_numbers(points, normals, areas, grid)
     folded = FoldedCloud(points, normals, numbers, grid, ruler.size)
-    sections, readers, found, turned = [], [], [], []
+    sections, readers, found = [], [], []
     for axis in range(3):
         cell = min(float(np.median(grid.widths[k])) for k in ((axis + 1) % 3, (axis + 2) % 3))
         taken = sections_of(numbers, grid, axis)
@@ -106,10 +106,10 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
         reader.deadline = now + (deadline - now) / (3 - axis)
         reader.walls = Walls.between(points, normals, axis, -np.inf, np.inf, CELL_ROUNDING * cell + 2 * ruler.noise)
         found += proposals(axis, taken, CrossSection.batch_boolean(taken, OpType.Add), grid, reader)
-        turned += turned_proposals(axis, taken, folded.reading(reader), grid, reader)
+        found += turned_proposals(axis, taken, folded.reading(reader), grid, reader)
         sections.append(taken)
         readers.append(reader)
-    return Part(grid, numbers > INSIDE, sections, found, readers, turned)
+    return Part(grid, numbers > INSIDE, sections, found, readers)
 
 
 def _places_by(deadline: float, ruler: CloudRuler, areas: np.ndarray) -> float:

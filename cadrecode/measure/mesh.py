@@ -94,11 +94,11 @@ def read(solid: Manifold) -> Part:
     grid = Grid.between(levels)
     readers = [Reader(size, (levels[(axis + 1) % 3], levels[(axis + 2) % 3])) for axis in range(3)]
     profile = HalfSections(solid, levels, size)
-    found, turned = [], []
+    found = []
     for axis, reader in enumerate(readers):
         found += proposals(axis, sections[axis], silhouettes[axis], grid, reader)
-        turned += turned_proposals(axis, sections[axis], profile, grid, reader)
-    return Part(grid, _cells(solid, grid), sections, found, readers, turned)
+        found += turned_proposals(axis, sections[axis], profile, grid, reader)
+    return Part(grid, _cells(solid, grid), sections, found, readers)
 
 
 def _sections(turned: Manifold, heights: np.ndarray, size: float) -> tuple[np.ndarray, list[CrossSection]]:

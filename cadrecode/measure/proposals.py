@@ -142,15 +142,13 @@ class Part:
         sections: For each axis the cross-section between each two levels.
         proposals: What it might be made of.
         readers: For each axis.
-        turned: Profiles that may be turned.
     """
 
     grid: Grid
     cells: np.ndarray
     sections: Sequence[Sequence[CrossSection]]
-    proposals: Sequence[Proposal]
+    proposals: Sequence[Proposal | TurnedProposal]
     readers: Sequence[Reader]
-    turned: Sequence[TurnedProposal] = ()
 
 
 def region_of(steps: Sequence[SketchStep]) -> CrossSection:

@@ -179,13 +179,14 @@ class Search:
     def __init__(self, part: Part, price: float, deadline: float):
         self.cells, self.grid, self.price, self.deadline = part.cells, part.grid, price, deadline
         self.volume = self.grid.volume(part.cells)
-        self.kinds: list[_Moves] = [
-            _Sketches(axis, [p for p in part.proposals if p.axis == axis], part.cells, self.grid)
-            for axis in range(3)
-            if any(p.axis == axis for p in part.proposals)
-        ]
-        if part.turned:
-            self.kinds.append(_Profiles(part.turned, part.cells, self.grid))
+        self.kinds: list[_Moves] = []
+        for axis in range(3):
+            sketches = [p for p in part.proposals if isinstance(p, Proposal) and p.axis == axis]
+            if sketches:
+                self.kinds.append(_Sketches(axis, sketches, part.cells, self.grid))
+        turned = [p for p in part.proposals if isinstance(p, TurnedProposal)]
+        if turned:
+            self.kinds.append(_Profiles(turned, part.cells, self.grid))
 
     def best(self, beam: int = BEAM) -> list[State]:
         """States whose features fill the part, best first, at most `beam` of them."""
@@ -278,7 +279,8 @@ def states_of(part: Part, price: float, started: float, seconds: float) -> list[
 
     Args: started: On time.monotonic().
     """
-    searches = [replace(part, turned=()), part] if part.turned else [part]
+    prisms = [proposal for proposal in part.proposals if isinstance(proposal, Proposal)]
+    searches = [replace(part, proposals=prisms), part] if len(prisms) < len(part.proposals) else [part]
     states: list[State] = []
     for index, searched in enumerate(searches):
         deadline = started + seconds * (index + 1) / len(searches)

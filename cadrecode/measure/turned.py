@@ -9,10 +9,11 @@ from typing import Protocol
 import numpy as np
 from manifold3d import CrossSection, JoinType, OpType
 
+from cadrecode.measure.chips import chips
 from cadrecode.measure.features import OVERSHOOT, profile_numbers, sketch_steps, with_holes
 from cadrecode.measure.grid import Grid, along, inside
 from cadrecode.measure.outlines import DECIMALS, Outline
-from cadrecode.measure.proposals import Reader, TurnedProposal, region_of
+from cadrecode.measure.proposals import Proposal, Reader, TurnedProposal, region_of
 from cadrecode.measure.walls import circle_through_all
 from cadrecode.program.language import Arc, Circle, Loop, Point2, SketchStep
 
@@ -69,8 +70,8 @@ class Span:
 
 def turned_proposals(
     axis: int, sections: Sequence[CrossSection], profiles: Profiles, grid: Grid, reader: Reader
-) -> list[TurnedProposal]:
-    """What may be turned about lines along one axis: the whole part, bosses and holes.
+) -> list[Proposal | TurnedProposal]:
+    """What may be turned about lines along one axis: the whole part, bosses and holes; and what is cut off such a part.
 
     Args:
         sections: Across the axis, between each two levels.
@@ -79,20 +80,26 @@ def turned_proposals(
     levels = grid.levels[axis]
     rings = [ring for index, area in enumerate(sections) for ring in _rings(index, area, reader, levels)]
     groups = _about_one_line(rings)[:MOST_CENTERS]
-    made: list[TurnedProposal] = []
+    made: list[Proposal | TurnedProposal] = []
     main = profiles.main(axis) or _main_line(groups, sections, levels)
     if main is not None:
         whole, meridian = profiles.about(axis, main)
+        cavities = _cavities(whole)
+        whole = CrossSection.batch_boolean([whole, *cavities], OpType.Add)
         for region in (whole, *_parts(whole, levels)):
             made += _read(axis, main, region, grid, meridian, adds=True)
+        for region in cavities:
+            made += _read(axis, main, region, grid, meridian, adds=False)
+        made += [] if whole.is_empty() else chips(axis, main, whole, sections, grid, reader.on_level)
     for group in groups:
         spans = [span for is_hole in (False, True) for span in _spans(group, is_hole, changing=profiles.steps_show)]
         if not spans:
             continue
         center = profiles.refined(axis, _center(group), max(ring.radius for ring in group))
         whole, meridian = profiles.about(axis, center)
-        for span in spans:
-            region = CrossSection() if whole.is_empty() else _within(whole, levels, span, meridian.on_level)
+        solid = CrossSection.batch_boolean([whole, *_cavities(whole)], OpType.Add)
+        for span in spans if not whole.is_empty() else ():
+            region = _within(whole if span.is_hole else solid, levels, span, meridian.on_level)
             if not region.is_empty() and not _is_straight(region):
                 made += _read(axis, center, region, grid, meridian, adds=not span.is_hole)
     return made
@@ -121,6 +128,20 @@ def _parts(whole: CrossSection, levels: np.ndarray) -> list[CrossSection]:
             if high > low:
                 parts.append(whole ^ CrossSection.square((right, high - low)).translate((0, low)))
     return [part for part in parts if not part.is_empty()]
+
+
+def _cavities(whole: CrossSection) -> list[CrossSection]:
+    """What is empty next to the line with material above and below: cross holes leave that trace too."""
+    if whole.is_empty():
+        return []
+    _, low, right, high = whole.bounds()
+    parts = (CrossSection.square((right, high - low)).translate((0, low)) - whole).decompose()
+    boxes = [part.bounds() for part in parts]
+    return [
+        part
+        for part, (left, bottom, outer, top) in zip(parts, boxes)
+        if left < MOUTH and outer < right - MOUTH and bottom > low + MOUTH and top < high - MOUTH
+    ]
 
 
 def _is_straight(region: CrossSection) -> bool:

@@ -6,7 +6,7 @@ from cadrecode.cloud import sample_surface
 from cadrecode.fit import ruler_for
 from cadrecode.measure import from_cloud, from_mesh
 from cadrecode.program import build, iou, mesh_of, parse, write
-from cadrecode.program.language import Arc, Extrusion, Loop, Operation, Revolution
+from cadrecode.program.language import Arc, Extrusion, Loop, Operation, Rect, Revolution
 from cadrecode.program.solid import through_holes
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XZ',origin=({},0))\nr=w0.sketch()"
@@ -108,3 +108,14 @@ def test_the_arc_of_a_dome_is_one_arc_in_a_cloud():
     (solid,) = turned(best)
     edges = [edge for step in solid.sketch.steps for edge in step.shape.edges]
     assert sum(isinstance(edge, Arc) for edge in edges) == 1
+
+
+def test_flats_and_keyways_are_cut_from_a_turned_part_with_boxes():
+    flat = ".cut(cq.Workplane('XY',origin=(0,0,85)).box(12,60,50).translate((20,0,0)))"
+    keyway = ".cut(cq.Workplane('XY',origin=(30,0,-10)).box(8,10,50))"
+    first, *cuts = read_back(SHAFT + flat + keyway).program.steps
+    assert isinstance(first.solid, Revolution)
+    assert len(cuts) == 2
+    for cut in cuts:
+        assert cut.operation is Operation.CUT
+        assert [type(step.shape) for step in cut.solid.sketch.steps] == [Rect]
