@@ -118,26 +118,26 @@ def test_opening_the_app_imports_neither_torch_nor_cadquery():
         "import cadrecode.ui.launch, cadrecode.ui.build, cadrecode.engine, cadrecode.jobs.queue\n"
         "print([name for name in ('torch', 'transformers', 'cadquery', 'OCP') if name in sys.modules])"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
-    assert told.stdout.strip() == "[]", told.stdout + told.stderr
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
 def test_pretraining_needs_little():
     """Numpy, manifold3d, torch and transformers, with what these or the settings bring: a rented GPU has no more."""
-    waiting, found, libraries = {"cadrecode.pretrain", "cadrecode.__main__"}, set(), set()
+    waiting, result, libraries = {"cadrecode.pretrain", "cadrecode.__main__"}, set(), set()
     while waiting:
         name = waiting.pop()
         base = ROOT.joinpath(*name.split("."))
         path = next((one for one in (base.with_suffix(".py"), base / "__init__.py") if one.is_file()), None)
-        if path is None or path in found:
+        if path is None or path in result:
             continue
-        found.add(path)
+        result.add(path)
         for node in ast.parse(path.read_text()).body:  # not what functions import, which others call
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
             libraries |= {one.partition(".")[0] for one in names}
             waiting |= {one for one in names if one.startswith("cadrecode")}
-    assert len(found) > 20
+    assert len(result) > 20
     allowed = {"numpy", "manifold3d", "torch", "transformers", "tokenizers", "safetensors", "pydantic", "yaml"}
     assert libraries - set(sys.stdlib_module_names) - {"cadrecode"} <= allowed

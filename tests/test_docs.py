@@ -54,7 +54,7 @@ class Block:
 
 def blocks(document: Path) -> list[Block]:
     """Every block of code, fenced or indented by four spaces."""
-    found: list[Block] = []
+    result: list[Block] = []
     marks: dict[str, str] = {}
     lines = iter([*document.read_text(encoding="utf-8").splitlines(), "end"])
     for line in lines:
@@ -62,17 +62,17 @@ def blocks(document: Path) -> list[Block]:
             marks[match[1]] = match[2]
         elif line.startswith("```"):
             inside = list(iter(lambda: next(lines), "```"))
-            found.append(Block(document, line.removeprefix("```"), tuple(inside), marks))
+            result.append(Block(document, line.removeprefix("```"), tuple(inside), marks))
             marks = {}
         elif line.startswith("    "):
             inside = [line[4:]]
             while (line := next(lines)).startswith("    "):
                 inside.append(line[4:])
-            found.append(Block(document, "", tuple(inside), marks))
+            result.append(Block(document, "", tuple(inside), marks))
             marks = {}
         elif line.strip():
             assert not marks, f"{document.name}: a mark stands above {line!r}, which is no code"
-    return found
+    return result
 
 
 BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]

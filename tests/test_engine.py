@@ -64,8 +64,8 @@ def engine():
 
 def says(engine):
     """What the engine's model writes for a cube, greedily: the same model says the same."""
-    found = engine.reconstruct(make_shape("cube", n=256), ReconstructConfig(source="model", candidates=1))
-    return found.parts[0].program if found.parts else found.failed[0].text
+    result = engine.reconstruct(make_shape("cube", n=256), ReconstructConfig(source="model", candidates=1))
+    return result.parts[0].program if result.parts else result.failed[0].text
 
 
 def test_importing_the_engine_imports_neither_torch_nor_cadquery():
@@ -187,12 +187,12 @@ def test_adapters_are_found_with_what_matters_about_them(bases, tmp_path):
     shutil.copytree(bases / "two", runs / "plates" / "merged_model", copy_function=shutil.copy)
     (runs / "half").mkdir()
     (runs / "half" / "adapter_config.json").write_text("{")
-    found = {one.name: one for one in discover_adapters(runs)}
-    assert sorted(found) == ["plates", "shafts"]
-    plates = found["plates"]
+    result = {one.name: one for one in discover_adapters(runs)}
+    assert sorted(result) == ["plates", "shafts"]
+    plates = result["plates"]
     assert (plates.base, plates.r, plates.settings) == (str(bases / "one"), 4, "lora_r: 4\n")
     assert plates.size_mb == pytest.approx((runs / "plates" / "adapter_model.safetensors").stat().st_size / 1e6)
-    assert (plates.merged, found["shafts"].merged) == (runs / "plates" / "merged_model", None)
+    assert (plates.merged, result["shafts"].merged) == (runs / "plates" / "merged_model", None)
     assert str(runs / "plates" / "merged_model") in Engine("cpu").models(runs)
 
 

@@ -70,15 +70,15 @@ def test_the_command(capsys):
     words = ["estimate", "--config", "configs/train_config_lora.yaml", "--device", "cpu", "--gigabytes", "24"]
     words += ["--mixed_precision", "no"]  # the same on every processor
     assert main(words) == 0
-    said = capsys.readouterr().out
-    assert "34,971,648 of" in said
-    assert "of 24.0 GB free: not enough" in said
-    assert "Set gradient_checkpointing true" in said
-    assert "recommended --use_qlora false --lora_r 16 --lora_alpha 32" in said
+    printed = capsys.readouterr().out
+    assert "34,971,648 of" in printed
+    assert "of 24.0 GB free: not enough" in printed
+    assert "Set gradient_checkpointing true" in printed
+    assert "recommended --use_qlora false --lora_r 16 --lora_alpha 32" in printed
 
 
 def test_free_memory_is_looked_at_anew(monkeypatch):
     for free, verdict in ((400 * GIB, "enough"), (2 * GIB, "not_enough")):
         monkeypatch.setattr("cadrecode.estimate.available_memory", lambda device, free=free: free)
-        found = estimate(GUIDE)
-        assert (found.available_bytes, found.verdict) == (free, verdict)
+        result = estimate(GUIDE)
+        assert (result.available_bytes, result.verdict) == (free, verdict)

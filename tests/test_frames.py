@@ -19,9 +19,9 @@ def turning(axis, degrees):
 @pytest.mark.parametrize("axis", [(1, 0, 0), (0, -1, 0), (0.2, 0.3, -0.9)])
 def test_a_rotation_is_a_turn_about_an_axis(axis, degrees):
     rotation = turning(axis, degrees)
-    found, angle = turn_of(rotation)
+    result, angle = turn_of(rotation)
     assert angle == pytest.approx(degrees, abs=1e-9)
-    np.testing.assert_allclose(turning(found, angle), rotation, atol=1e-12)
+    np.testing.assert_allclose(turning(result, angle), rotation, atol=1e-12)
 
 
 def test_a_turned_frame_undoes_the_turn_and_loses_nothing():

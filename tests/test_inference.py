@@ -79,7 +79,7 @@ def test_the_guides_command_writes_program_step_and_stl(cube_model, tmp_path, ca
             "cm",
         ]
     )
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert code == 0
     assert {path.name for path in output.parent.iterdir()} == {
         *(f"generated_code.{kind}" for kind in ("py", "step", "stl", "3mf", "glb")),
@@ -87,10 +87,10 @@ def test_the_guides_command_writes_program_step_and_stl(cube_model, tmp_path, ca
         "generated_code_deviation.ply",
         "generated_code_report.json",
     }
-    assert "generated_code_report.json" in said.split("written")[1]
-    assert "3 of 3 valid" in said
-    assert "40 x 40 x 40 cm" in said
-    assert str(cube_model) in said
+    assert "generated_code_report.json" in printed.split("written")[1]
+    assert "3 of 3 valid" in printed
+    assert "40 x 40 x 40 cm" in printed
+    assert str(cube_model) in printed
     assert np.ptp(mesh_of(build(parse(output.read_text())))[0], axis=0) == pytest.approx([40] * 3, rel=2e-3)
     assert np.ptp(read_mesh(output.with_suffix(".stl"))[0], axis=0) == pytest.approx([40] * 3, rel=2e-3)
     assert np.ptp(read_mesh(output.with_suffix(".step"))[0], axis=0) == pytest.approx([400] * 3, rel=2e-3)
@@ -125,19 +125,19 @@ def test_a_dirty_scan_of_a_turned_cube_is_cleaned_and_aligned(cube_model, tmp_pa
         "--candidates", "1", "--output", str(tmp_path / "cube.py"),
     ]  # fmt: skip
     assert inference_main([*arguments, "--clean", "all"]) == 0
-    said = capsys.readouterr().out
-    assert "lone points" in said
-    assert "on the plane that the part stands on" in said
+    printed = capsys.readouterr().out
+    assert "lone points" in printed
+    assert "on the plane that the part stands on" in printed
     degrees = np.degrees(Rotation.from_matrix(turn).magnitude())
-    assert float(re.search(r"align +turned by ([\d.]+) degrees", said)[1]) == pytest.approx(degrees, abs=0.3)
+    assert float(re.search(r"align +turned by ([\d.]+) degrees", printed)[1]) == pytest.approx(degrees, abs=0.3)
     solid = build(parse((tmp_path / "cube.py").read_text()))
     assert solid.volume() == pytest.approx(30**3, rel=0.05)
     vertices, _ = read_mesh(tmp_path / "cube.step")
     np.testing.assert_allclose(np.ravel(solid.bounding_box()), np.ravel((vertices.min(0), vertices.max(0))), atol=0.01)
     assert inference_main([*arguments, "--align", "off"]) == 0
-    said = capsys.readouterr().out
-    assert "align       off" in said
-    assert "clean" not in said
+    printed = capsys.readouterr().out
+    assert "align       off" in printed
+    assert "clean" not in printed
 
 
 def test_the_merged_model_is_preferred_and_named(cube_model, tmp_path, capsys):
@@ -163,9 +163,9 @@ def test_the_merged_model_is_preferred_and_named(cube_model, tmp_path, capsys):
 def test_what_cannot_be_done_is_said_in_words(arguments, words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert inference_main(arguments) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert "Traceback" not in said
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert "Traceback" not in printed
 
 
 @pytest.mark.parametrize(
@@ -188,10 +188,10 @@ def test_a_model_that_writes_nothing_valid_ends_in_words(tmp_path, capsys, cube_
     load.save_model(model, tokenizer, tmp_path / "garbage")
     rebuild = ["--base_model", str(tmp_path / "garbage"), "--shape", "cube", "--source", "model", "--candidates", "2"]
     code = inference_main(rebuild)
-    said = capsys.readouterr()
+    printed = capsys.readouterr()
     assert code == 2
-    assert "0 of 2 valid" in said.out
-    assert "None of the 2 candidates" in said.err
+    assert "0 of 2 valid" in printed.out
+    assert "None of the 2 candidates" in printed.err
 
 
 def test_evaluate_writes_the_report_that_it_prints(cube_model, tmp_path, capsys):
@@ -220,20 +220,20 @@ def test_evaluate_writes_the_report_that_it_prints(cube_model, tmp_path, capsys)
     assert report["shapes"][1]["iou"] == pytest.approx(0.5, abs=0.01)
     assert [one["id"] for one in report["skipped"]] == ["c"]
     assert report["single_median_iou"] == pytest.approx(0.75, abs=0.01)
-    said = capsys.readouterr().out
-    assert "2 scored, 1 skipped" in said
-    assert "best of 2" in said
-    assert "0.750" in said
+    printed = capsys.readouterr().out
+    assert "2 scored, 1 skipped" in printed
+    assert "best of 2" in printed
+    assert "0.750" in printed
     assert report["grammar"] is False
 
 
 def test_with_the_grammar_both_commands_write_nothing_else(cube_model, tmp_path, monkeypatch):
     from cadrecode.model import decode
 
-    asked = []
+    requested = []
 
     def generate(model, tokenizer, clouds, *, grammar=False, **options):
-        asked.append(grammar)
+        requested.append(grammar)
         return [CUBE] * len(clouds)
 
     monkeypatch.setattr(decode, "generate", generate)
@@ -255,4 +255,4 @@ def test_with_the_grammar_both_commands_write_nothing_else(cube_model, tmp_path,
         "--grammar",
     ]
     assert inference_main([*rebuild, "--output", str(tmp_path / "part.py")]) == 0
-    assert asked == [True, True]
+    assert requested == [True, True]

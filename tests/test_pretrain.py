@@ -75,7 +75,7 @@ def test_thicknesses_in_tenths_are_learnt_as_tenths(tmp_path):
     tokenizer = load_tokenizer(tmp_path, "qwen3", str(tmp_path))
     batches = chunks.make_chunk(0, config=config, tokenizer_folder=str(tmp_path), rank=0, size=1)
     texts = [decode_program(tokenizer, row) for batch in batches for row in batch.tokens.tolist()]
-    heights = [float(found) for text in texts for found in re.findall(r"extrude\((-?[\d.]+)\)", text)]
+    heights = [float(result) for text in texts for result in re.findall(r"extrude\((-?[\d.]+)\)", text)]
     assert heights
     assert any(height % 0.5 for height in heights)
     np.testing.assert_allclose(np.array(heights) * 10, np.round(np.array(heights) * 10), atol=1e-9)
@@ -127,8 +127,8 @@ def test_two_processes_learn_as_one_with_twice_the_batch(tmp_path):
     launch += ["--main_process_port", "0", "-m", "cadrecode", "pretrain", "--config", str(tmp_path / "pair.yaml")]
     one = Run(pretrain(alone)).metrics()
     shutil.copytree(tmp_path / "alone", tmp_path / "pair", ignore=lambda _, names: set(names) - WORDS)  # the same ones
-    told = subprocess.run(launch, capture_output=True, text=True, timeout=240, cwd=ROOT)
-    assert told.returncode == 0, told.stdout + told.stderr
+    done = subprocess.run(launch, capture_output=True, text=True, timeout=240, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
     two = Run(tmp_path / "pair").metrics()
     assert [row["pairs"] for row in two] == [row["pairs"] for row in one]
     assert [row["learning_rate"] for row in two] == pytest.approx([row["learning_rate"] for row in one])

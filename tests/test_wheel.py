@@ -120,8 +120,8 @@ def test_the_page_opens_with_its_style(scripts, tmp_path):
         text=True,
     ) as app:
         try:
-            said = next((line for line in app.stdout if "is open at" in line), None)
-            assert said is not None, "the app ended before its page opened"
+            message = next((line for line in app.stdout if "is open at" in line), None)
+            assert message is not None, "the app ended before its page opened"
             with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=OPEN_WITHIN_SECONDS) as answer:
                 page = answer.read().decode()
         finally:

@@ -32,7 +32,7 @@ def one(scan, *more, program="guess.py"):
 
 def test_one_program_is_fitted_in_place_and_written_with_all_its_files(scan, capsys):
     assert one(scan, "--units", "cm") == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert {path.name for path in (scan / "out").iterdir()} == {
         *(f"better.{kind}" for kind in ("py", "step", "stl", "3mf", "glb")),
         "better_aligned.ply",
@@ -46,7 +46,7 @@ def test_one_program_is_fitted_in_place_and_written_with_all_its_files(scan, cap
     np.testing.assert_allclose([step.min(0), step.max(0)], [10 * true.min(0), 10 * true.max(0)], atol=1)
     report = json.loads((scan / "out" / "better_report.json").read_text(encoding="utf-8"))
     assert report["distance"] < report["distance_before"]
-    assert f"{report['distance_before']:.4g} -> {report['distance']:.4g} cm" in said
+    assert f"{report['distance_before']:.4g} -> {report['distance']:.4g} cm" in printed
     assert len(read_cloud(scan / "out" / "better_deviation.ply").points) == 2000
 
 
@@ -62,9 +62,9 @@ def test_a_program_that_cannot_be_fitted_is_told_in_words(scan, capsys, program,
     (scan / "text.py").write_text("import cadquery as cq\nr=cq.Workplane('XY').text('A', 3, 1)")
     (scan / "centred.py").write_text(GUESS_CENTRED)
     assert one(scan, program=program) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert "Traceback" not in said
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert "Traceback" not in printed
     assert not (scan / "out").exists()
 
 
@@ -89,9 +89,9 @@ def test_many_programs_give_rows_and_means_and_a_code_of_zero(scan, capsys):
     assert report["rows"][0]["iou_after"] > 0.99 > report["rows"][0]["iou_before"]
     assert "`text`" in report["rows"][1]["error"]
     assert {one["id"] for one in report["skipped"]} == {"open", "gone"}
-    said = capsys.readouterr().out
-    assert "2 fitted or failed, 1 of them with an error, 2 skipped" in said
-    assert f"{report['mean_iou_before']:.4f} -> {report['mean_iou_after']:.4f}" in said
+    printed = capsys.readouterr().out
+    assert "2 fitted or failed, 1 of them with an error, 2 skipped" in printed
+    assert f"{report['mean_iou_before']:.4f} -> {report['mean_iou_after']:.4f}" in printed
 
 
 def test_nothing_that_can_be_fitted_ends_in_words(scan, capsys):

@@ -29,10 +29,10 @@ def cloud_of(text, *, noise=0.0, count=8192, seed=0):
     return points + np.random.default_rng(seed).normal(size=points.shape) * noise * size, normals
 
 
-def askew(found, truth):
+def askew(result, truth):
     """Degrees between the axes of two rotations, whichever of them is called x."""
-    found = np.eye(3) if found is None else found
-    return float(np.degrees(axes.angle(axes.nearest_to_identity(truth.T @ found))))
+    result = np.eye(3) if result is None else result
+    return float(np.degrees(axes.angle(axes.nearest_to_identity(truth.T @ result))))
 
 
 @pytest.mark.parametrize(("noise", "within"), [(0, 0.05), (NOISE, 0.5)])
@@ -40,12 +40,12 @@ def askew(found, truth):
 def test_a_turned_bracket_is_found_by_its_faces(noise, within, seed):
     points, _ = cloud_of(BRACKET, noise=noise, seed=seed)
     truth = Rotation.random(random_state=seed).as_matrix()
-    found = align(points @ truth.T * 3.7 + (100, -5, 1e4))
-    assert found.standing is Standing.TURNED
-    assert askew(found.rotation, truth) < within
-    np.testing.assert_allclose(found.rotation.T @ found.rotation, np.eye(3), atol=1e-12)
-    assert np.linalg.det(found.rotation) == pytest.approx(1)
-    assert str(found) == f"turned by {found.degrees:.1f} degrees"
+    result = align(points @ truth.T * 3.7 + (100, -5, 1e4))
+    assert result.standing is Standing.TURNED
+    assert askew(result.rotation, truth) < within
+    np.testing.assert_allclose(result.rotation.T @ result.rotation, np.eye(3), atol=1e-12)
+    assert np.linalg.det(result.rotation) == pytest.approx(1)
+    assert str(result) == f"turned by {result.degrees:.1f} degrees"
 
 
 @pytest.mark.parametrize(("noise", "within"), [(0, 0.05), (NOISE, 0.5)])
@@ -60,9 +60,9 @@ def test_the_files_own_normals_do_as_well(noise, within):
 def test_of_24_ways_to_stand_upright_it_takes_the_nearest(degrees):
     points, _ = cloud_of(BRACKET)
     truth = Rotation.from_rotvec(np.radians(degrees) * np.array((0, 0, 1))).as_matrix()
-    found = align(points @ truth.T)
-    assert found.degrees == pytest.approx(degrees, abs=0.1)
-    np.testing.assert_allclose(found.rotation, truth, atol=0.002)
+    result = align(points @ truth.T)
+    assert result.degrees == pytest.approx(degrees, abs=0.1)
+    np.testing.assert_allclose(result.rotation, truth, atol=0.002)
 
 
 @pytest.mark.parametrize("noise", [0, NOISE])
@@ -70,11 +70,11 @@ def test_of_24_ways_to_stand_upright_it_takes_the_nearest(degrees):
 def test_the_axis_of_a_round_part_becomes_an_axis_by_the_smallest_turn(noise, seed):
     points, _ = cloud_of(SHAFT, noise=noise, seed=seed)
     truth = Rotation.random(random_state=seed).as_matrix()
-    found = align(points @ truth.T)
+    result = align(points @ truth.T)
     axis = truth[:, 2]
     tilt = np.degrees(np.arccos(np.abs(axis).max()))
-    assert np.degrees(np.arccos(np.abs(axis @ found.rotation).max())) < 0.5
-    assert found.degrees == pytest.approx(tilt, abs=0.5)  # no spin about the axis
+    assert np.degrees(np.arccos(np.abs(axis @ result.rotation).max())) < 0.5
+    assert result.degrees == pytest.approx(tilt, abs=0.5)  # no spin about the axis
 
 
 @pytest.mark.parametrize("shape", ["torus", "cone"])
@@ -82,8 +82,8 @@ def test_what_is_turned_on_a_lathe_has_an_axis_even_without_flat_or_straight_wal
     cloud = make_shape(shape)
     assert align(cloud.points).rotation is None
     truth = Rotation.from_euler("x", 35, degrees=True).as_matrix()
-    found = align(cloud.points @ truth.T)
-    assert np.degrees(np.arccos(np.abs(truth[:, 2] @ found.rotation).max())) < 0.5
+    result = align(cloud.points @ truth.T)
+    assert np.degrees(np.arccos(np.abs(truth[:, 2] @ result.rotation).max())) < 0.5
 
 
 @pytest.mark.parametrize("noise", [0, NOISE])
@@ -115,9 +115,9 @@ def test_a_ball_and_a_blob_say_nothing_and_stay():
     ball = rng.normal(size=(5000, 3))
     ball /= np.linalg.norm(ball, axis=1, keepdims=True)
     for points in (ball, ball * 1.5 + rng.normal(size=ball.shape) * 0.01, rng.normal(size=(5000, 3)), ball[:5]):
-        found = align(points)
-        assert found.standing is Standing.UNCLEAR
-        assert (found.rotation, found.degrees) == (None, 0)
+        result = align(points)
+        assert result.standing is Standing.UNCLEAR
+        assert (result.rotation, result.degrees) == (None, 0)
 
 
 def test_the_same_seed_gives_the_same_answer():

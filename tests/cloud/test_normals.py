@@ -23,11 +23,11 @@ def surface(text, n=4096):
 def test_normals_point_outward_also_in_bores_and_on_both_sides_of_a_plate(text, noise):
     points, true = surface(text)
     points = points + noise * np.random.default_rng(0).standard_normal(points.shape)
-    found = outward_normals(points)
-    cosines = np.einsum("ij,ij->i", found.directions, true)
+    result = outward_normals(points)
+    cosines = np.einsum("ij,ij->i", result.directions, true)
     assert np.mean(cosines > 0) > (0.97 if noise == 0 else 0.93)
     assert np.median(cosines) > (0.999 if noise == 0 else 0.9)
-    assert np.mean(cosines[found.confidence > 0.5] > 0) > 0.95
+    assert np.mean(cosines[result.confidence > 0.5] > 0) > 0.95
 
 
 def test_turning_and_moving_the_cloud_turns_the_normals():
@@ -40,9 +40,9 @@ def test_turning_and_moving_the_cloud_turns_the_normals():
 
 def test_points_beyond_those_that_are_looked_at_follow_their_neighbours():
     points, true = surface(TUBE, 9000)
-    found = outward_normals(points)
-    assert np.mean(np.einsum("ij,ij->i", found.directions, true) > 0) > 0.97
-    assert found.directions.shape == (9000, 3)
+    result = outward_normals(points)
+    assert np.mean(np.einsum("ij,ij->i", result.directions, true) > 0) > 0.97
+    assert result.directions.shape == (9000, 3)
 
 
 def test_noise_is_seen_from_the_points_alone():
@@ -61,24 +61,24 @@ def test_a_wall_thinner_than_its_points_are_apart_is_no_noise():
 def test_a_handful_of_points_and_a_flat_sheet_claim_nothing():
     assert not outward_normals(np.eye(3)).confidence.any()
     sheet = np.column_stack((np.random.default_rng(0).random((100, 2)), np.zeros(100)))
-    found = outward_normals(sheet)
-    assert found.confidence.max() < 0.5
-    np.testing.assert_allclose(np.abs(found.directions), np.tile((0, 0, 1), (100, 1)), atol=1e-9)
+    result = outward_normals(sheet)
+    assert result.confidence.max() < 0.5
+    np.testing.assert_allclose(np.abs(result.directions), np.tile((0, 0, 1), (100, 1)), atol=1e-9)
 
 
 def test_the_normals_of_a_file_are_believed_where_they_are_numbers():
     points, true = surface(PLATE, 64)
     true[0], true[1] = 0, np.nan
-    found = given_normals(points, 5 * true)
-    np.testing.assert_array_equal(found.confidence, [0, 0, *[1] * 62])
-    np.testing.assert_allclose(found.directions[2:], true[2:])
+    result = given_normals(points, 5 * true)
+    np.testing.assert_array_equal(result.confidence, [0, 0, *[1] * 62])
+    np.testing.assert_allclose(result.directions[2:], true[2:])
 
 
 @pytest.mark.parametrize("n", [2048, 8192])
 def test_points_deep_in_a_narrow_hole_claim_nothing_rather_than_the_wrong_side(n):
     points, true = surface(DEEP, n)
-    found = outward_normals(points)
-    wrong = np.einsum("ij,ij->i", found.directions, true) < 0
-    sure = found.confidence >= 0.5
+    result = outward_normals(points)
+    wrong = np.einsum("ij,ij->i", result.directions, true) < 0
+    sure = result.confidence >= 0.5
     assert np.mean(wrong & sure) < 0.01
     assert np.mean(sure) > 0.8

@@ -152,14 +152,14 @@ BREP = "DBRep_DrawableShape\n\nCASCADE Topology V1, (c) Matra-Datavision\n"
 @pytest.mark.parametrize(("name", "text"), [("a.step", STEP), ("A.STP", STEP), ("a.brep", BREP)])
 def test_brep_goes_through_the_kernel(tmp_path, cube, name, text):
     (tmp_path / name).write_text(text)
-    asked = []
+    requested = []
 
     def tessellate(path):
-        asked.append(path)
+        requested.append(path)
         return cube
 
     cloud = read_cloud(tmp_path / name, tessellate=tessellate, n_surface=900)
-    assert asked == [tmp_path / name]
+    assert requested == [tmp_path / name]
     assert (cloud.kind, cloud.announced, len(cloud.points)) == ("brep", None, 900)
     np.testing.assert_allclose(np.abs((cloud.points - [11, -3, 6]) / [1, 2, 3]).max(axis=1), 1)
     v, f = read_mesh(tmp_path / name, tessellate=tessellate)

@@ -124,8 +124,8 @@ def test_points_are_even_over_the_whole_surface(name):
         assert len(inner) * per_point == pytest.approx(area, rel=0.04)
         middle = (low + high) / 2
         expected = np.bincount((inner > middle) @ [1, 2, 4], minlength=8) / len(inner)
-        found = np.bincount((cloud.points > middle) @ [1, 2, 4], minlength=8) / 8192
-        np.testing.assert_allclose(found, expected, atol=0.025)
+        result = np.bincount((cloud.points > middle) @ [1, 2, 4], minlength=8) / 8192
+        np.testing.assert_allclose(result, expected, atol=0.025)
 
 
 def test_a_cone_has_its_points_where_its_area_is():

@@ -36,20 +36,20 @@ def test_only_the_program_is_asked_for(encoded, tokenizer):
     assert batch["point_cloud"].dtype == torch.float32
     start, end = tokenizer.convert_tokens_to_ids([START, END])
     for row in range(3):
-        asked = batch["labels"][row] != IGNORED
-        assert decode_program(tokenizer, batch["labels"][row][asked].tolist()) == encoded[row].pair.text
-        assert batch["labels"][row][asked][-1] == end
+        labelled = batch["labels"][row] != IGNORED
+        assert decode_program(tokenizer, batch["labels"][row][labelled].tolist()) == encoded[row].pair.text
+        assert batch["labels"][row][labelled][-1] == end
         assert batch["input_ids"][row, SLOTS] == start
-        assert not (asked & batch["point_mask"][row]).any()
-        assert not asked[SLOTS + len(encoded[row].tokens) :].any()
+        assert not (labelled & batch["point_mask"][row]).any()
+        assert not labelled[SLOTS + len(encoded[row].tokens) :].any()
     assert (batch["point_mask"].sum(1) == SLOTS).all()
 
 
 def test_long_programs_are_left_out_and_listed(programs, tokenizer, encoded):
     lengths = sorted(len(entry.tokens) for entry in encoded)
-    kept, report = encode(programs, tokenizer, lengths[5])
+    remaining, report = encode(programs, tokenizer, lengths[5])
     fitting = sum(length <= lengths[5] for length in lengths)
-    assert len(kept) == report.used == fitting
+    assert len(remaining) == report.used == fitting
     assert len(report.too_long) == 12 - fitting > 0
     assert f"there is room for {lengths[5]}" in report.too_long[0].reason
     assert f"{12 - fitting} too long" in report.summary()

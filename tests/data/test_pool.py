@@ -36,8 +36,8 @@ print(own_mb() - before, int(many[9_999].points[-1, -1]), len(few))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_ten_times_the_pairs_take_hardly_more_memory():
-    told = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True).stdout.split()
-    grown_mb, last, few = map(float, told)
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True).stdout.split()
+    grown_mb, last, few = map(float, done)
     assert (last, few) == (float(np.float16(9_999)), 1000)
     assert grown_mb < 30  # the points are 234 MB; names, texts and views of 1 KB are what remains
 

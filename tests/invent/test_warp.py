@@ -76,20 +76,20 @@ def test_a_box_is_brought_into_the_frame():
 
 def test_a_warped_program_is_canonical_and_of_the_same_design():
     rng = np.random.default_rng(0)
-    kept = same = 0
+    remaining = same = 0
     for _ in range(40):
         program = invent(rng, "brackets")
         made = warped(program, rng)
         if made is None:
             continue
-        kept += 1
+        remaining += 1
         after = made.program
         assert abs(np.subtract(*bounds(build(after))[::-1])).max() == pytest.approx(200, abs=3)
         assert write(after) != write(program)
         assert len(drawing(after)) <= len(drawing(program))
         same += write(canonical(after)) == write(after)
-    assert kept >= 36
-    assert same >= 0.8 * kept  # in the others a slab has come to lie within another
+    assert remaining >= 36
+    assert same >= 0.8 * remaining  # in the others a slab has come to lie within another
 
 
 def test_a_gentle_warp_changes_numbers_and_hardly_the_part():

@@ -39,10 +39,10 @@ def test_values_and_gradients_are_torchs():
 
 
 def test_no_scores_are_kept_until_backward():
-    kept = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda one: kept.append(one.numel()) or one, lambda one: one):
+    remaining = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda one: remaining.append(one.numel()) or one, lambda one: one):
         by_ours(*drawn())
-    assert max(kept) == 2 * HEADS * LENGTH * WIDTH
+    assert max(remaining) == 2 * HEADS * LENGTH * WIDTH
 
 
 @pytest.fixture

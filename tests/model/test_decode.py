@@ -179,8 +179,8 @@ def test_sampling_follows_the_distribution(tokenizer):
     torch.testing.assert_close((counts / 4000)[ordinary], chances[ordinary], rtol=0, atol=0.03)
     order = chances.sort(descending=True)
     nucleus = set(order.indices[: int((order.values.cumsum(0) < 0.5).sum()) + 1].tolist())
-    kept = generate(model, tokenizer, many[:500], temperature=2.0, top_p=0.5, max_new_tokens=1)
-    assert {tokenizer.convert_tokens_to_ids(text) for text in kept if text} <= nucleus
+    remaining = generate(model, tokenizer, many[:500], temperature=2.0, top_p=0.5, max_new_tokens=1)
+    assert {tokenizer.convert_tokens_to_ids(text) for text in remaining if text} <= nucleus
 
 
 def test_a_batch_may_hold_cold_rows_and_warm_ones(tokenizer, taught):

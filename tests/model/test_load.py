@@ -225,19 +225,19 @@ def test_a_cached_hub_model_needs_no_network(tokenizer, tmp_path, monkeypatch):
 
 
 def test_an_estimate_of_a_hub_model_downloads_its_config_alone(tokenizer, tmp_path, monkeypatch):
-    asked = []
+    requested = []
 
     def snapshot_download(name, *, allow_patterns, local_files_only=False):
         if local_files_only:
             raise LocalEntryNotFoundError("not here")
-        asked.append(allow_patterns)
+        requested.append(allow_patterns)
         save_model(make_model(tokenizer), tokenizer, tmp_path / "part")
         return str(tmp_path / "part")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: None)
     base_config("owner/part")
-    assert asked == [["config.json"]]
+    assert requested == [["config.json"]]
 
 
 def test_a_checkpoint_without_tokenizer_names_where_it_is(saved, monkeypatch):

@@ -106,8 +106,8 @@ def test_the_loss_is_the_plain_one(tokenizer, monkeypatch, rows):
     torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-7)
     both = model(**batch, return_logits=True, num_items_in_batch=torch.tensor(10))
     torch.testing.assert_close(both.logits, logits)
-    asked = (batch["labels"] != -100).sum().item()
-    assert both.loss.item() == pytest.approx(plain.item() * asked / 10, rel=1e-5)
+    labelled = (batch["labels"] != -100).sum().item()
+    assert both.loss.item() == pytest.approx(plain.item() * labelled / 10, rel=1e-5)
 
 
 def test_a_batch_that_asks_for_nothing_has_no_loss(tokenizer):
@@ -227,11 +227,11 @@ def test_the_trainer_trains_and_evaluates(tokenizer, tmp_path):
     trainer = Trainer(model, arguments, train_dataset=rows, eval_dataset=rows)
     before = trainer.evaluate()["eval_loss"]
     with torch.no_grad():
-        asked = [(row["labels"] != -100).sum().item() for row in rows]
+        labelled = [(row["labels"] != -100).sum().item() for row in rows]
         losses = [model.eval()(**{k: v[None] for k, v in row.items()}).loss.item() for row in rows]
     trainer.train()
     assert before == pytest.approx(sum(losses) / 2, rel=1e-3) or before == pytest.approx(
-        sum(n * loss for n, loss in zip(asked, losses)) / sum(asked), rel=1e-3
+        sum(n * loss for n, loss in zip(labelled, losses)) / sum(labelled), rel=1e-3
     )
     assert trainer.evaluate()["eval_loss"] < before / 2
 

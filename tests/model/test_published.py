@@ -70,23 +70,23 @@ def prompt(tokenizer, columns: int) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "point_mask": slots, "point_cloud": cloud}
 
 
-def theirs(model, asked) -> torch.Tensor:
-    mask = torch.where(asked["point_mask"], -1, 1)
+def theirs(model, batch) -> torch.Tensor:
+    mask = torch.where(batch["point_mask"], -1, 1)
     with torch.no_grad():
-        return model.answers(asked["input_ids"], mask, asked["point_cloud"])
+        return model.answers(batch["input_ids"], mask, batch["point_cloud"])
 
 
-def ours(model, asked) -> torch.Tensor:
+def ours(model, batch) -> torch.Tensor:
     with torch.no_grad():
-        return model(**asked).logits
+        return model(**batch).logits
 
 
 def test_the_published_layout_loads_here_with_equal_logits(published, tokenizer):
     kind, model, folder = published
     here, _ = load_model(folder, device="cpu")
     assert not here.fresh_encoder
-    asked = prompt(tokenizer, kind.inputs - 48)
-    torch.testing.assert_close(ours(here, asked), theirs(model, asked))
+    batch = prompt(tokenizer, kind.inputs - 48)
+    torch.testing.assert_close(ours(here, batch), theirs(model, batch))
 
 
 @pytest.mark.usefixtures("proof_here")
@@ -94,14 +94,14 @@ def test_what_is_merged_here_loads_in_the_published_class(published, tokenizer, 
     kind, model, folder = published
     base, _ = load_model(folder, device="cpu")
     wrapped = attach_lora(base, r=4, alpha=8, dropout=0.0)
-    asked = prompt(tokenizer, kind.inputs - 48)
-    before = theirs(model, asked)
-    learn(wrapped, {**asked, "labels": asked["input_ids"].masked_fill(asked["point_mask"], -100)}, steps=3)
+    batch = prompt(tokenizer, kind.inputs - 48)
+    before = theirs(model, batch)
+    learn(wrapped, {**batch, "labels": batch["input_ids"].masked_fill(batch["point_mask"], -100)}, steps=3)
     save_adapter(wrapped, tokenizer, tmp_path / "adapter")
     merge_adapters(folder, tmp_path / "adapter", tmp_path / "merged")
-    there, told = kind.from_pretrained(tmp_path / "merged", output_loading_info=True)
-    assert not told["missing_keys"]
-    assert not told["unexpected_keys"]
-    after = theirs(there.eval(), asked)
-    torch.testing.assert_close(after, ours(wrapped.eval(), asked), atol=1e-4, rtol=1e-4)
+    there, done = kind.from_pretrained(tmp_path / "merged", output_loading_info=True)
+    assert not done["missing_keys"]
+    assert not done["unexpected_keys"]
+    after = theirs(there.eval(), batch)
+    torch.testing.assert_close(after, ours(wrapped.eval(), batch), atol=1e-4, rtol=1e-4)
     assert (after - before).abs().max() > 0.01  # and it has learned

@@ -21,47 +21,47 @@ DISTURBED = (
 
 
 def test_a_disturbed_program_comes_back_within_a_tenth_of_a_millimetre(plate_cloud, plate_mesh):
-    found = refine(DISTURBED, plate_cloud, seconds=4)
-    vertices, _ = mesh_of(build(parse(found.after.program)))
+    result = refine(DISTURBED, plate_cloud, seconds=4)
+    vertices, _ = mesh_of(build(parse(result.after.program)))
     true = plate_mesh[0]
     np.testing.assert_allclose([vertices.min(0), vertices.max(0)], [true.min(0), true.max(0)], atol=0.1)
-    values = {p.name: p.value for p in parameters(parse(found.after.program))}
+    values = {p.name: p.value for p in parameters(parse(result.after.program))}
     assert values["hole 1 diameter"] == pytest.approx(16, abs=0.2)
-    assert found.after.distance < 0.1 < 0.5 < found.before.distance
-    assert found.after.deviation.mean < 0.05 < found.before.deviation.mean
-    np.testing.assert_allclose(found.after.vertices.min(0), true.min(0), atol=0.1)
-    assert found.before.program == DISTURBED
-    assert "rect(80, 40)" in found.after.program  # round in the file's units
-    assert found.after.about["warnings"] == []
+    assert result.after.distance < 0.1 < 0.5 < result.before.distance
+    assert result.after.deviation.mean < 0.05 < result.before.deviation.mean
+    np.testing.assert_allclose(result.after.vertices.min(0), true.min(0), atol=0.1)
+    assert result.before.program == DISTURBED
+    assert "rect(80, 40)" in result.after.program  # round in the file's units
+    assert result.after.about["warnings"] == []
 
 
 def test_a_program_in_the_models_own_units_is_put_in_place(plate_cloud):
     _, frame = normalise(plate_cloud.points)
     code = write(to_code(parse(DISTURBED), frame))
-    found = refine(code, plate_cloud, seconds=3, written_in=CODE)
-    assert found.after.distance < 0.1
-    np.testing.assert_allclose(found.after.vertices.min(0), plate_cloud.points.min(0), atol=0.1)
-    assert parse(found.before.program) == to_raw(parse(code), frame)
+    result = refine(code, plate_cloud, seconds=3, written_in=CODE)
+    assert result.after.distance < 0.1
+    np.testing.assert_allclose(result.after.vertices.min(0), plate_cloud.points.min(0), atol=0.1)
+    assert parse(result.before.program) == to_raw(parse(code), frame)
 
 
 def test_what_cannot_be_bettered_comes_back_word_for_word(plate_cloud, plate_text):
     text = "# by hand\n" + plate_text
-    found = refine(text, plate_cloud, seconds=1)
-    assert found.after.program == found.before.program == text
-    assert found.after.distance == found.before.distance
+    result = refine(text, plate_cloud, seconds=1)
+    assert result.after.program == result.before.program == text
+    assert result.after.distance == result.before.distance
 
 
 def test_a_turned_program_is_fitted_in_its_own_axes_and_stays_turned(plate_cloud, plate_mesh, plate_text):
     turn = "\nr=r.rotate((0,0,0),(1,2,3),{}).translate((1,2,3))"
     true_vertices, true_faces = mesh_of(build(parse(plate_text + turn.format(37))))
     turned = replace(plate_cloud, points=sample_surface(true_vertices, true_faces, 3000, 0)[0])
-    found = refine(DISTURBED + turn.format(37), turned, seconds=4)
-    assert found.after.distance < 0.1 < 0.5 < found.before.distance
-    assert ".rotate(" in found.after.program
-    assert found.after.frame.rotation is not None
-    vertices, faces = mesh_of(build(parse(found.after.program)))
+    result = refine(DISTURBED + turn.format(37), turned, seconds=4)
+    assert result.after.distance < 0.1 < 0.5 < result.before.distance
+    assert ".rotate(" in result.after.program
+    assert result.after.frame.rotation is not None
+    vertices, faces = mesh_of(build(parse(result.after.program)))
     assert np.abs(signed_distance(true_vertices, vertices, faces)).max() < 0.2
-    np.testing.assert_allclose(vertices.min(0), found.after.vertices.min(0), atol=0.05)
+    np.testing.assert_allclose(vertices.min(0), result.after.vertices.min(0), atol=0.05)
 
 
 def test_to_code_undoes_to_raw(plate_cloud):
@@ -87,8 +87,8 @@ def test_a_program_for_another_place_is_told_so(plate_cloud):
 
 def test_a_program_that_may_be_in_the_models_units_is_fitted_with_a_warning(plate_cloud):
     centred = replace(plate_cloud, points=(plate_cloud.points - (500, -30, 16)) * 1.5)  # 120 long, at the origin
-    found = refine(HEAD + "r=cq.Workplane('XY').box(200,100,20)", centred, seconds=1)
-    assert "use --frame code" in found.after.about["warnings"][0]
+    result = refine(HEAD + "r=cq.Workplane('XY').box(200,100,20)", centred, seconds=1)
+    assert "use --frame code" in result.after.about["warnings"][0]
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_what_is_no_program_of_the_language_is_an_error_with_its_place(plate_clo
 
 
 def test_files_and_report_stand_beside_each_other(plate_cloud, tmp_path):
-    found = refine(DISTURBED, plate_cloud, seconds=2)
-    written = found.after.write_all(tmp_path / "new", "plate")
+    result = refine(DISTURBED, plate_cloud, seconds=2)
+    written = result.after.write_all(tmp_path / "new", "plate")
     assert sorted(path.name for path in written.values()) == [
         "plate.3mf", "plate.py", "plate.stl", "plate_aligned.ply", "plate_deviation.ply", "plate_report.json",
     ]  # fmt: skip

@@ -18,7 +18,7 @@ MEGABYTE = 10**6
 @pytest.fixture
 def hub(bases, tmp_path, monkeypatch):
     """A hub with one model, `owner/part`: the tiny base, which says that it is 4 MB, and comes in four pieces."""
-    cached, asked, between = tmp_path / "cache" / "part", [], SimpleNamespace(call=lambda: None)
+    cached, requested, between = tmp_path / "cache" / "part", [], SimpleNamespace(call=lambda: None)
 
     def snapshot_download(name, *, allow_patterns, local_files_only=False, tqdm_class=None):
         from huggingface_hub.errors import LocalEntryNotFoundError
@@ -27,7 +27,7 @@ def hub(bases, tmp_path, monkeypatch):
         if not cached.exists():
             if local_files_only:
                 raise LocalEntryNotFoundError("not here")
-            asked.append(tqdm_class)
+            requested.append(tqdm_class)
             with tqdm_class(total=2, desc="Fetching 2 files", name="hub.files") as files:
                 received, written = (tqdm_class(desc=d, total=0, unit="B", unit_scale=True) for d in ("get", "put"))
                 received.total, written.total = 5 * MEGABYTE, 4 * MEGABYTE  # files are added as the hub names them
@@ -43,7 +43,7 @@ def hub(bases, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: None)
     monkeypatch.setattr(base, "STATUS_SECONDS", 0)
     monkeypatch.setattr(base, "LOG_SECONDS", 0)
-    return SimpleNamespace(asked=asked, between=between)
+    return SimpleNamespace(requested=requested, between=between)
 
 
 def started(config) -> Run:
@@ -56,7 +56,7 @@ def test_the_status_the_log_and_the_page_say_how_far_it_is(settings, hub, caplog
     hub.between.call = lambda: seen.append((run.status()["download"], watching.look(run, Words("en")).html))
     with caplog.at_level(logging.INFO):
         train(config, run)
-    assert [told for told, _ in seen] == [{"done": n * MEGABYTE, "total": 4 * MEGABYTE} for n in (1, 2, 3, 4)]
+    assert [done for done, _ in seen] == [{"done": n * MEGABYTE, "total": 4 * MEGABYTE} for n in (1, 2, 3, 4)]
     assert "downloading the base: 2.0 MB of 4.0 MB" in seen[1][1]
     assert "width:50.0%" in seen[1][1]
     assert "Downloading owner/part: 0.00 of 0.00 GB" in caplog.text

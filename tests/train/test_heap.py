@@ -33,10 +33,10 @@ print(full - resident())
 @pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="glibc's malloc alone")
 def test_blocks_between_others_go_back_only_then():
     freed = {}
-    for asked in ("yes", "no"):
-        words = [sys.executable, "-c", FREED, asked]
-        told = subprocess.run(words, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
-        freed[asked] = float(told.stdout)
+    for requested in ("yes", "no"):
+        words = [sys.executable, "-c", FREED, requested]
+        done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+        freed[requested] = float(done.stdout)
     assert freed["yes"] == pytest.approx(80, abs=8)
     assert freed["no"] < 20
 

@@ -28,8 +28,8 @@ def adapter(make_config, tmp_path_factory):
 def test_the_guides_command(adapter, bases, tmp_path, capsys):
     words = ["--base_model", str(bases["ours"]), "--lora_path", str(adapter), "--output_path", str(tmp_path / "merged")]
     assert merge_main(words) == 0
-    said = capsys.readouterr().out
-    assert "verified: logits equal" in said
+    printed = capsys.readouterr().out
+    assert "verified: logits equal" in printed
     assert {p.name for p in (tmp_path / "merged").iterdir()} >= {
         "config.json",
         "model.safetensors",

@@ -33,9 +33,9 @@ def launched(config, *words: str, how: list[str] = DDP) -> str:
     path.write_text(config.to_yaml())
     command = [*LAUNCH, *how, "--num_processes", "2", "--main_process_port", "0"]
     command += ["train_cad_recode_lora.py", "--config", str(path), *words]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT)
-    assert told.returncode == 0, told.stdout + told.stderr
-    return told.stdout
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def curve(run: Run) -> list[list[float]]:
@@ -51,10 +51,10 @@ def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained,
     common |= {"do_eval": True, "eval_steps": 2, "warped_copies": 1, "height_steps": 2}  # which they make together
     one = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
     config = settings(model_save_path=str(tmp_path / "two"), per_device_train_batch_size=2, **common)
-    said = launched(config)
+    printed = launched(config)
     two = Run(tmp_path / "two")
     assert two.state == State.DONE
-    assert said.count("step 1 of 4") == 1  # the first process alone speaks, and writes
+    assert printed.count("step 1 of 4") == 1  # the first process alone speaks, and writes
     assert len(curve(two)) == 4
     for ours, wanted in zip(curve(two), curve(one)):
         assert ours == pytest.approx(wanted, rel=1e-4)
@@ -80,14 +80,14 @@ def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter
     common |= {"eval_steps": 2, "gradient_accumulation_steps": 2, "gradient_checkpointing": True}
     one = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
     config = settings(model_save_path=str(tmp_path / "two"), per_device_train_batch_size=2, **common)
-    said = launched(config, how=FSDP)
+    printed = launched(config, how=FSDP)
     two = Run(tmp_path / "two")
     assert two.state == State.DONE
     sizes = {key: 4 * value.numel() for key, value in load_file(bases["ours"] / "model.safetensors").items()}
     cut = sum(size for key, size in sizes.items() if key.startswith(("model.layers.", "model.norm.")))
     held = (sum(sizes.values()) - cut / 2) / 2**20
-    assert f"The base is shared out: {held:.1f} MB of it in each of 2 processes." in said
-    assert "Checked: the saved adapter on a fresh base has the live model's loss" in said
+    assert f"The base is shared out: {held:.1f} MB of it in each of 2 processes." in printed
+    assert "Checked: the saved adapter on a fresh base has the live model's loss" in printed
     for ours, wanted in zip(curve(two), curve(one), strict=True):
         assert ours == pytest.approx(wanted, rel=1e-4)
     assert evaluated(two) == pytest.approx(evaluated(one), rel=1e-4)

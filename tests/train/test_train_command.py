@@ -61,10 +61,10 @@ def test_any_setting_on_the_command_line(config_file, tmp_path, capsys):
 
 def test_what_is_wrong_is_said_before_anything_loads(config_file, tmp_path, capsys):
     assert cli.train_main(["--config", str(config_file), "--lora_rank", "8", "--seed", "x", "--do_evall"]) == 1
-    said = capsys.readouterr().err
-    assert "unknown setting 'lora_rank'. Did you mean 'lora_r'?" in said
-    assert "unknown setting 'do_evall'. Did you mean 'do_eval'?" in said
-    assert "seed should be" in said
+    printed = capsys.readouterr().err
+    assert "unknown setting 'lora_rank'. Did you mean 'lora_r'?" in printed
+    assert "unknown setting 'do_evall'. Did you mean 'do_eval'?" in printed
+    assert "seed should be" in printed
     assert not (tmp_path / "run").exists()
 
 
@@ -77,8 +77,8 @@ def test_missing_data_is_said_before_anything_loads(config_file, tmp_path, capsy
 def test_help_explains_every_setting(capsys):
     with pytest.raises(SystemExit):
         cli.train_main(["--help"])
-    said = capsys.readouterr().out
-    assert all(f"--{name} " in said for name in TrainConfig.spellings())
+    printed = capsys.readouterr().out
+    assert all(f"--{name} " in printed for name in TrainConfig.spellings())
 
 
 def test_main_sends_words_to_verbs(config_file, capsys):

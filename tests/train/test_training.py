@@ -243,10 +243,10 @@ def test_evaluation_writes_losses_and_samples(settings, trained):
 def test_held_out_programs_are_on_one_side_only(settings):
     programs = load_programs("invent:plates:30")
     doubled = type(programs)(programs.source, programs.pairs * 2, [])
-    kept, held = hold_out(doubled, settings())
+    remaining, held = hold_out(doubled, settings())
     assert len(held.pairs) == 2
-    assert not {pair.text for pair in held.pairs} & {pair.text for pair in kept.pairs}
-    assert len(kept.pairs) == 56
+    assert not {pair.text for pair in held.pairs} & {pair.text for pair in remaining.pairs}
+    assert len(remaining.pairs) == 56
     with pytest.raises(DatasetError, match="only one program"):
         hold_out(type(programs)("x", programs.pairs[:1] * 5, []), settings())
 

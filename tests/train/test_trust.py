@@ -138,12 +138,12 @@ def test_a_stop_is_a_checkpoint_within_one_step(settings, monkeypatch):
     run = Run.create(config.model_save_path, config.to_yaml())
     step_of = AdapterTrainer.training_step
 
-    def asked(self, *args, **kwargs):
+    def stopping_at_2(self, *args, **kwargs):
         if self.state.global_step == 2:
             run.request_stop()
         return step_of(self, *args, **kwargs)
 
-    monkeypatch.setattr(AdapterTrainer, "training_step", asked)
+    monkeypatch.setattr(AdapterTrainer, "training_step", stopping_at_2)
     assert train(config, run).name == "checkpoint-3"
     assert run.state == State.STOPPED
 
