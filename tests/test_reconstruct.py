@@ -49,7 +49,7 @@ def answers(*texts):
 
 def rebuilt(cloud, *, generate, sandbox=None, on_progress=None, should_stop=None, model_name="", **settings):
     """A rebuild by the model alone, unless the settings name another source."""
-    settings.setdefault("source", "model")
+    settings = {"source": "model", "seconds": 1, **settings}
     return reconstruct(
         cloud,
         MODEL,
@@ -242,7 +242,7 @@ def test_the_report_holds_what_was_asked_what_came_and_what_was_written(cloud, t
     report = json.loads(written["report"].read_text(encoding="utf-8"))
     assert written["report"].name == "plate_report.json"
     assert report["files"] == {kind: path.name for kind, path in written.items()}
-    assert report["source"]["points"] == 4096
+    assert report["source"]["points"] == 1024
     assert (
         report["options"] == ReconstructConfig(source="model", candidates=3, seed=4, seconds=4, unit="cm").model_dump()
     )
