@@ -1,21 +1,31 @@
-"""Small features that a cloud's round walls speak for: holes and pins, by the points that they explain."""
+"""Features that a cloud speaks for though they fill little of it: holes and pins by their round walls, steps, flats and
+pockets by their floors. Each is added if the points that it explains pay for its numbers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from cadrecode.measure.bores import RoundWall
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import OVERSHOOT, Feature, Prism
 from cadrecode.measure.grid import Grid
-from cadrecode.program.language import Circle, Operation, SketchStep
+from cadrecode.program.language import Circle, Operation, Rect, SketchStep
 
 ON_LEVEL = 0.02  # of the size: a wall's points may end so far before its ends
 SAME_RADIUS = 0.05  # of the radius: circles of one span that differ by less are equal
 HOLE_NUMBERS = 3  # that a hole costs where others like it share the rest
+ACROSS = 0.93  # cosine of a floor's normals with its axis
+HALF_EXPLAINED = 2.5  # nats: points that cost more are left unexplained
+FEWEST_ON_FLOOR = 10  # points
+LINK = 3.0  # mean distances between points: farther apart, they are of two floors
+MOST_STEPS, MOST_FLOORS = 8, 8  # blocks added, and floors tried for each
 
 
 def with_bores(
@@ -27,6 +37,8 @@ def with_bores(
         if judge.out_of_time:
             break
         best, most = None, judge.nats_per_number * HOLE_NUMBERS
+        if _most_gain(wall, judge.costs((*features, *added)), judge) < most:
+            continue
         for operation in (Operation.CUT, Operation.UNION):
             for low, high in _spans(wall, grid.levels[wall.axis]):
                 bore = _bore(wall, operation, low, high)
@@ -38,6 +50,16 @@ def with_bores(
         if best is not None:
             added.append(best)
     return (*features, *_grouped(added))
+
+
+def _most_gain(wall: RoundWall, costs: np.ndarray, judge: CloudJudge) -> float:
+    """Nats that a bore along a wall brings at most: its points explained, and no points to expect where it opens."""
+    axis = wall.axis
+    away = judge.points[:, (axis + 1) % 3] - wall.x, judge.points[:, (axis + 2) % 3] - wall.y
+    heights = judge.points[:, axis]
+    near = (np.abs(np.hypot(*away) - wall.radius) < judge.reach) & (heights > wall.low - judge.reach)
+    near &= heights < wall.high + judge.reach
+    return float(costs[near].sum()) + 2 * np.pi * wall.radius**2 * judge.per_area
 
 
 def _spans(wall: RoundWall, levels: np.ndarray) -> list[tuple[float, float]]:
@@ -82,3 +104,133 @@ def _grouped(bores: Sequence[Prism]) -> list[Prism]:
         places = tuple(bore.steps[0].places[0] for bore in group)
         made.append(replace(group[0], steps=(SketchStep(Circle(radius), places=places),)))
     return made
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A flat patch of points across an axis that a body does not explain.
+
+    Args:
+        facing: 1 where it looks up, -1 where it looks down.
+        low, high: (2,) corners of the rectangle around it, on the plane of a sketch across the axis.
+    """
+
+    axis: int
+    facing: int
+    height: float
+    low: np.ndarray
+    high: np.ndarray
+    count: int
+
+
+def with_steps(features: tuple[Feature, ...], grid: Grid, judge: CloudJudge) -> tuple[Feature, ...]:
+    """The features with steps, flats and pockets cut, and blocks joined, for flat patches that they do not explain."""
+    tried: list[Floor] = []
+    for _ in range(MOST_STEPS):
+        floors = [floor for floor in _floors(features, judge) if not any(_same(floor, other) for other in tried)]
+        gained = None
+        for floor in floors[:MOST_FLOORS]:
+            if judge.out_of_time:
+                return features
+            tried.append(floor)
+            gained = _with_step(features, floor, grid, judge)
+            if gained is not None:
+                break
+        if gained is None:
+            return features
+        features = gained
+    return features
+
+
+def _same(one: Floor, other: Floor) -> bool:
+    return (one.axis, one.facing) == (other.axis, other.facing) and np.allclose(
+        (one.height, *one.low, *one.high), (other.height, *other.low, *other.high), atol=1e-6
+    )
+
+
+def _with_step(
+    features: tuple[Feature, ...], floor: Floor, grid: Grid, judge: CloudJudge
+) -> tuple[Feature, ...] | None:
+    """The features with the best block that ends at a floor; None where none pays."""
+    levels = grid.levels[floor.axis]
+    best, most = None, 0.0
+    behind = [float(h) for h in levels if (h - floor.height) * floor.facing < -judge.close]
+    ahead = [float(h) for h in levels if (h - floor.height) * floor.facing > judge.close]
+    last = float(levels[-1 if floor.facing > 0 else 0]) + floor.facing * OVERSHOOT
+    ends = [(Operation.CUT, last)]
+    if ahead:
+        ends.append((Operation.CUT, min(ahead, key=lambda h: abs(h - floor.height))))
+    if behind:
+        ends.append((Operation.UNION, min(behind, key=lambda h: abs(h - floor.height))))
+    for operation, end in ends:
+        waiting = _rectangles(floor, grid, judge)
+        while waiting:
+            rectangle = waiting.pop(0)
+            block = _block(floor, operation, end, rectangle)
+            gain = judge.evidence(features, (*features, block)) - judge.nats_per_number * block.numbers
+            if gain > most:
+                best, most, waiting = block, gain, _wider(rectangle, judge.spacing)
+    return None if best is None else (*features, best)
+
+
+def _block(floor: Floor, operation: Operation, end: float, rectangle: np.ndarray) -> Prism:
+    (width, depth), (x, y) = rectangle[1] - rectangle[0], rectangle.mean(axis=0)
+    shape = Rect(round(float(width), 3), round(float(depth), 3))
+    steps = (SketchStep(shape, places=((round(float(x), 4), round(float(y), 4)),)),)
+    return Prism(operation, floor.axis, *sorted((round(floor.height, 3), round(end, 3))), steps)
+
+
+def _rectangles(floor: Floor, grid: Grid, judge: CloudJudge) -> list[np.ndarray]:
+    """(2, 2) low and high corners: the rectangle around a floor's points, and the same with edges on levels."""
+    on_levels = np.array((floor.low, floor.high))
+    for k in range(2):
+        levels = grid.levels[(floor.axis + 1 + k) % 3]
+        for end in range(2):
+            nearest = float(levels[np.abs(levels - on_levels[end, k]).argmin()])
+            if abs(nearest - on_levels[end, k]) < 2 * judge.spacing:
+                beyond = OVERSHOOT if nearest in (levels[0], levels[-1]) else 0.0
+                on_levels[end, k] = nearest + (2 * end - 1) * beyond
+    around = np.array((floor.low, floor.high))
+    return [around, on_levels] if not np.array_equal(around, on_levels) else [around]
+
+
+def _wider(rectangle: np.ndarray, by: float) -> list[np.ndarray]:
+    """The rectangle with each of its sides moved out, one at a time."""
+    moved = []
+    for end in range(2):
+        for k in range(2):
+            wider = rectangle.copy()
+            wider[end, k] += (2 * end - 1) * by
+            moved.append(wider)
+    return moved
+
+
+def _floors(features: tuple[Feature, ...], judge: CloudJudge) -> list[Floor]:
+    """Flat patches of points that the features leave unexplained, most points first."""
+    lost = judge.costs(features) > HALF_EXPLAINED
+    points, normals = judge.points[lost], judge.normals[lost]
+    link = LINK * judge.spacing
+    found = []
+    for axis in range(3):
+        for facing in (1, -1):
+            rows = np.flatnonzero(facing * normals[:, axis] > ACROSS)
+            for crowd in _crowds(points[rows, axis], 2 * judge.close):
+                patch = points[rows[crowd]]
+                flat = patch[:, [(axis + 1) % 3, (axis + 2) % 3]]
+                pairs = cKDTree(flat).query_pairs(link, output_type="ndarray")
+                graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(flat), len(flat)))
+                for label in range((pieces := connected_components(graph, directed=False))[0]):
+                    own = pieces[1] == label
+                    if np.count_nonzero(own) >= FEWEST_ON_FLOOR:
+                        height, low, high = float(np.median(patch[own, axis])), flat[own].min(0), flat[own].max(0)
+                        found.append(Floor(axis, facing, height, low, high, int(np.count_nonzero(own))))
+    return sorted(found, key=lambda floor: -floor.count)
+
+
+def _crowds(heights: np.ndarray, near: float) -> list[np.ndarray]:
+    """Rows of the heights that lie within `near` of each other, in runs without a wide gap."""
+    if len(heights) < FEWEST_ON_FLOOR:
+        return []
+    order = np.argsort(heights)
+    runs = np.split(order, np.flatnonzero(np.diff(heights[order]) > near / 2) + 1)
+    return [run for run in runs if len(run) >= FEWEST_ON_FLOOR and np.std(heights[run]) < near]

@@ -10,7 +10,7 @@ import numpy as np
 from manifold3d import CrossSection, OpType
 
 from cadrecode.cloud.distance import CloudRuler
-from cadrecode.measure.bored import with_bores
+from cadrecode.measure.bored import with_bores, with_steps
 from cadrecode.measure.bores import RoundWall, round_walls
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import Feature
@@ -23,7 +23,7 @@ from cadrecode.measure.meridians import FoldedCloud
 from cadrecode.measure.proposals import Part, Reader, proposals
 from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import states_of
-from cadrecode.measure.shorten import merged, shortened
+from cadrecode.measure.shorten import dropped, merged, shortened
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.walls import Walls
 from cadrecode.measure.winding import INSIDE, patch_areas, sections_of, winding_numbers, winding_numbers_at
@@ -32,7 +32,7 @@ CELLS = 64  # along the longest side: about the spacing of 8,192 points
 MOST_PLACES, TIMED_PLACES = 400_000, 2000  # of the grid, and those whose winding numbers show how long all will take
 WINDING_SHARE = 0.5  # of the time for reading
 READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
-TOLERANCES = 0.3, 0.6  # of a cell
+TOLERANCES, TOLERANCE_NOISE = (0.3, 0.6), 3.0  # of a cell, and of the noise
 CELL_ROUNDING = 0.75  # of a cell: how far a contour may be from the points of its wall
 
 
@@ -54,7 +54,11 @@ def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE
     states = states_of(part, price, started, SEARCH_SHARE * seconds)
     judge = CloudJudge(ruler, part, price, started + seconds)
     walls = _round_walls(ruler, part, judge)
-    finished = {_finished(state.features(part.grid), part, walls, judge): None for state in states}
+    finished: dict[tuple[Feature, ...], None] = {}
+    for index, state in enumerate(states):
+        now = time.monotonic()
+        judge.deadline = now + (started + seconds - now) / (len(states) - index)
+        finished[_finished(state.features(part.grid), part, walls, judge)] = None
     ranked = sorted(finished, key=lambda features: -judge.score(features))
     return [Measured.of(features, judge.score(features)) for features in ranked]
 
@@ -67,6 +71,7 @@ def _finished(
         reader.deadline = judge.deadline
     features = with_missing_holes(features, part, holes_of(part), judge)
     features = with_bores(features, walls, part.grid, judge)
+    features = dropped(with_steps(features, part.grid, judge), judge, part.grid)
     return rounded(merged(features, judge, part.grid), judge)
 
 
@@ -101,7 +106,12 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
         cell = min(float(np.median(grid.widths[k])) for k in ((axis + 1) % 3, (axis + 2) % 3))
         taken = sections_of(numbers, grid, axis)
         levels = grid.levels[(axis + 1) % 3], grid.levels[(axis + 2) % 3]
-        reader = Reader(ruler.size, levels, [share * cell for share in TOLERANCES], on_level=0.4 * cell)
+        reader = Reader(
+            ruler.size,
+            levels,
+            [share * cell + TOLERANCE_NOISE * ruler.noise for share in TOLERANCES],
+            on_level=0.4 * cell,
+        )
         now = time.monotonic()
         reader.deadline = now + (deadline - now) / (3 - axis)
         reader.walls = Walls.between(points, normals, axis, -np.inf, np.inf, CELL_ROUNDING * cell + 2 * ruler.noise)

@@ -50,14 +50,16 @@ class CloudJudge(Judge):
 
     def __init__(self, ruler: CloudRuler, part: Part, price: float, deadline: float):
         self.price, self.deadline = price, deadline
-        self.points = ruler.all_points[:MOST_POINTS]
+        self.points, self.normals = ruler.all_points[:MOST_POINTS], ruler.all_normals.directions[:MOST_POINTS]
         self.per_area = len(self.points) / float(patch_areas(ruler.points).sum())
+        self.spacing = 1 / math.sqrt(self.per_area)  # of evenly spread points
         self.close = max(CLOSE * ruler.size, ruler.noise)
         self.reach = self.close * math.sqrt(math.expm1(UNEXPLAINED))  # farther points cost all the same
         self.nats_per_number = math.log(len(self.points)) / 2
         self._solids: dict[Feature, Manifold] = {}
         self._scores: dict[tuple[Feature, ...], tuple[float, float]] = {}
         self._recent: list[_Explained] = []
+        self._reached: dict[Feature, np.ndarray] = {}  # rows of the points whose nearest surface each may change
 
     def hole_pays(self, features: Sequence[Feature], other: Sequence[Feature]) -> bool:
         """Whether `other`, which has features more, explains the points so much better that it pays for its numbers."""
@@ -67,6 +69,11 @@ class CloudJudge(Judge):
     def evidence(self, features: Sequence[Feature], other: Sequence[Feature]) -> float:
         """How much better `other` explains the points, in nats, whatever its numbers."""
         return self._nats(tuple(features)) - self._nats(tuple(other))
+
+    def costs(self, features: tuple[Feature, ...]) -> np.ndarray:
+        """(N,) nats that each point costs: `UNEXPLAINED` for a point that lies on no surface."""
+        explained = self._explained(features)
+        return np.full(len(self.points), UNEXPLAINED) if explained is None else explained.costs
 
     def _nats(self, features: tuple[Feature, ...]) -> float:
         explained = self._explained(features)
@@ -105,8 +112,12 @@ class CloudJudge(Judge):
             return None
         near = np.zeros(len(self.points), bool)
         for feature in features:
-            low, high = bounds(self.solid_of(feature))
-            near |= ((self.points > low - self.reach) & (self.points < high + self.reach)).all(axis=1)
+            if feature not in self._reached:
+                low, high = bounds(self.solid_of(feature))
+                self._reached[feature] = np.flatnonzero(
+                    ((self.points > low - self.reach) & (self.points < high + self.reach)).all(axis=1)
+                )
+            near[self._reached[feature]] = True
         return near
 
     def _measure(self, features: tuple[Feature, ...]) -> tuple[float, float]:

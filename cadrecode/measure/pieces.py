@@ -13,7 +13,7 @@ import numpy as np
 ON_CIRCLE = 0.03  # corners of a round outline lie on its circle as near as this, whatever the sides cut off
 MOST_TURN = np.radians(37)  # from one side of a round outline to the next: a nonagon is round, an octagon is not
 FEWEST_SIDES = 4  # of an arc
-MOST_SWEEP = np.radians(330)  # of an arc
+MOST_SWEEP = np.radians(356)  # of an arc
 LEAST_SWEEP = np.radians(25)  # of an arc of a contour
 LARGEST_RADIUS = 2000.0
 LINE, ARC = 2.0, 4.2  # what a piece costs: its numbers, and a little for an arc

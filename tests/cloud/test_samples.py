@@ -36,7 +36,7 @@ def test_the_index_describes_the_folder(index):
     for entry in index:
         assert set(entry) == {"file", "title_en", "title_zh", "units", "points", "source", "licence"}
         assert all(entry.values())
-        assert (CLOUDS / entry["file"]).stat().st_size < 150_000
+        assert (CLOUDS / entry["file"]).stat().st_size < 300_000
 
 
 def test_samples_are_usable_parts_in_mm_away_from_the_origin(index):
@@ -45,7 +45,6 @@ def test_samples_are_usable_parts_in_mm_away_from_the_origin(index):
         assert (len(cloud.points), cloud.warnings) == (entry["points"], ())
         assert 20 < np.ptp(cloud.points, axis=0).max() < 150
         assert np.linalg.norm(cloud.points.mean(axis=0)) > 20
-        assert (cloud.normals is not None) == entry["file"].endswith(".ply")
 
 
 def test_the_samples_lie_on_the_solids_of_the_script_and_all_over_them(script, index, tmp_path):
@@ -65,4 +64,4 @@ def test_noise_is_where_it_is_said(script, index):
     for entry in index:
         cloud = read_cloud(CLOUDS / entry["file"])
         most_common = max(np.unique(cloud.points[:, k].round(3), return_counts=True)[1].max() for k in range(3))
-        assert (most_common < 40) == ("noise" in entry["source"]), entry["file"]
+        assert (most_common < 0.01 * len(cloud.points)) == ("noise" in entry["source"]), entry["file"]

@@ -1,0 +1,61 @@
+"""The app's samples, rebuilt from their points alone and held against the solids that they were drawn from."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import normalise, read_cloud
+from cadrecode.cloud.shapes import box, cylinder, draw_surface
+from cadrecode.fit import ruler_for
+from cadrecode.measure import from_cloud
+from cadrecode.program import build, iou
+from cadrecode.program.edit import to_raw
+from cadrecode.program.solid import through_holes
+
+CLOUDS = Path(__file__).resolve().parents[2] / "assets" / "clouds"
+spec = importlib.util.spec_from_file_location("make_samples", CLOUDS / "make_samples.py")
+script = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(script)
+SAMPLES = {name: (solid, place, sigma) for name, solid, _, _, place, sigma in script.SAMPLES}
+
+# what else the script cuts, which is no through hole: the sample, and a place that is empty
+CUTS = {
+    "the shaft's flat": ("stepped_shaft.xyz", cylinder(8, 20, (-49, 0, 0), "x") ^ box((20, 30, 10), (-49, 0, 12))),
+    "the shaft's centre hole": ("stepped_shaft.xyz", cylinder(2, 9, (57, 0, 0), "x")),
+    "the motor plate's slots": ("motor_plate.npy", box((14, 4.4, 5), (0, 26, 0)) + box((14, 4.4, 5), (0, -26, 0))),
+    "the collar's slit": ("clamp_collar.npy", box((9, 2.5, 12), (14.5, 0, 0))),
+}
+
+
+def rebuilt(points: np.ndarray, place: tuple, seconds: float = 20):
+    """The solid that is measured, in the file's units about the origin of the script."""
+    points_model, frame = normalise(points)
+    best, *_ = from_cloud(ruler_for(points_model * 100), seconds=seconds)
+    return build(to_raw(best.program, frame)).translate([-float(value) for value in place])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_sample_comes_out_whole(name, processor_time):
+    solid, place, _ = SAMPLES[name]
+    true, made = solid(), rebuilt(read_cloud(CLOUDS / name).points, place)
+    assert iou(made, true) >= 0.985
+    assert through_holes(made) == through_holes(true)
+    for what, (sample, empty) in CUTS.items():
+        if sample == name:
+            assert (made ^ empty).volume() < 0.15 * empty.volume(), what
+
+
+@pytest.mark.slow
+def test_most_come_out_whole_from_a_sixth_of_the_points(processor_time):
+    right = []
+    for seed, (name, (solid, _, sigma)) in enumerate(SAMPLES.items()):
+        true = solid()
+        points, _ = draw_surface(true, 3500, seed)
+        points = points + np.random.default_rng(seed).normal(0, sigma, points.shape)
+        made = rebuilt(points, (0, 0, 0))
+        if iou(made, true) >= 0.985 and through_holes(made) == through_holes(true):
+            right.append(name)
+    assert len(right) >= 6, right
