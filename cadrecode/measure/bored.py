@@ -21,6 +21,7 @@ from cadrecode.program.language import Circle, Operation, Rect, SketchStep
 ON_LEVEL = 0.02  # of the size: a wall's points may end so far before its ends
 SAME_RADIUS = 0.05  # of the radius: circles of one span that differ by less are equal
 HOLE_NUMBERS = 3  # that a hole costs where others like it share the rest
+AS_GOOD = 0.5  # nats: a hole that goes on through air is as good as one that ends with its wall
 ACROSS = 0.93  # cosine of a floor's normals with its axis
 HALF_EXPLAINED = 2.5  # nats: points that cost more are left unexplained
 FEWEST_ON_FLOOR = 10  # points
@@ -36,20 +37,44 @@ def with_bores(
     for wall in walls:
         if judge.out_of_time:
             break
-        best, most = None, judge.nats_per_number * HOLE_NUMBERS
-        if _most_gain(wall, judge.costs((*features, *added)), judge) < most:
-            continue
-        for operation in (Operation.CUT, Operation.UNION):
-            for low, high in _spans(wall, grid.levels[wall.axis]):
-                bore = _bore(wall, operation, low, high)
-                gain = judge.evidence((*features, *added), (*features, *added, bore))
-                if gain > most:
-                    best, most = bore, gain
-            if best is not None:
-                break
-        if best is not None:
-            added.append(best)
+        before = (*features, *added)
+        least = judge.nats_per_number * HOLE_NUMBERS
+        if _most_gain(wall, judge.costs(before), judge) > least:
+            for operation in (Operation.CUT, Operation.UNION):
+                bore, gain = _bore_along(before, wall, operation, grid.levels[wall.axis], judge)
+                if gain > least:
+                    added.append(bore)
+                    break
     return (*features, *_grouped(added))
+
+
+def _bore_along(
+    features: tuple[Feature, ...], wall: RoundWall, operation: Operation, levels: np.ndarray, judge: CloudJudge
+) -> tuple[Prism, float]:
+    """A bore along a wall between the levels next to its points, and how much it explains."""
+    ends = []
+    for end in (wall.low, wall.high):
+        nearest = float(levels[np.abs(levels - end).argmin()])
+        ends.append(nearest if abs(nearest - end) < ON_LEVEL * float(levels[-1] - levels[0]) + OVERSHOOT else end)
+    bore = _bore(wall, operation, *ends)
+    return bore, judge.evidence(features, (*features, bore)) if ends[1] > ends[0] else -np.inf
+
+
+def opened(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
+    """The features with cuts that end with a face gone on into the air before it: two faces in one place may leave a
+    skin between them, once the numbers are those of another unit."""
+    for index, feature in enumerate(features):
+        if not isinstance(feature, Prism) or feature.operation is not Operation.CUT or not index:
+            continue
+        heights = judge.points[:, feature.axis]
+        for end, way in (("low", -1), ("high", 1)):
+            height = getattr(features[index], end)
+            if heights.min() <= height <= heights.max():
+                longer = replace(features[index], **{end: round(height + way * OVERSHOOT, 3)})
+                changed = (*features[:index], longer, *features[index + 1 :])
+                if judge.evidence(features, changed) > -AS_GOOD:
+                    features = changed
+    return features
 
 
 def _most_gain(wall: RoundWall, costs: np.ndarray, judge: CloudJudge) -> float:
@@ -60,19 +85,6 @@ def _most_gain(wall: RoundWall, costs: np.ndarray, judge: CloudJudge) -> float:
     near = (np.abs(np.hypot(*away) - wall.radius) < judge.reach) & (heights > wall.low - judge.reach)
     near &= heights < wall.high + judge.reach
     return float(costs[near].sum()) + 2 * np.pi * wall.radius**2 * judge.per_area
-
-
-def _spans(wall: RoundWall, levels: np.ndarray) -> list[tuple[float, float]]:
-    """Where a wall may begin and end: at the levels next to its points, or beyond the part."""
-    size = max(float(levels[-1] - levels[0]), 1e-9)
-    ends = []
-    for end, first, way in ((wall.low, levels[0], -1), (wall.high, levels[-1], 1)):
-        nearest = float(levels[np.abs(levels - end).argmin()])
-        options = {nearest if abs(nearest - end) < ON_LEVEL * size + 2 else end, float(first) + way * OVERSHOOT}
-        if nearest == first:
-            options = {float(first) + way * OVERSHOOT}
-        ends.append(sorted(options))
-    return [(low, high) for low in ends[0] for high in ends[1] if high > low]
 
 
 def _bore(wall: RoundWall, operation: Operation, low: float, high: float) -> Prism:

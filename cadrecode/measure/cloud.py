@@ -10,7 +10,7 @@ import numpy as np
 from manifold3d import CrossSection, OpType
 
 from cadrecode.cloud.distance import CloudRuler
-from cadrecode.measure.bored import with_bores, with_steps
+from cadrecode.measure.bored import opened, with_bores, with_steps
 from cadrecode.measure.bores import RoundWall, round_walls
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import Feature
@@ -72,7 +72,7 @@ def _finished(
     features = with_missing_holes(features, part, holes_of(part), judge)
     features = with_bores(features, walls, part.grid, judge)
     features = dropped(with_steps(features, part.grid, judge), judge, part.grid)
-    return rounded(merged(features, judge, part.grid), judge)
+    return rounded(opened(merged(features, judge, part.grid), judge), judge)
 
 
 def _round_walls(ruler: CloudRuler, part: Part, judge: CloudJudge) -> list[RoundWall]:
