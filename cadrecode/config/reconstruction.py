@@ -35,16 +35,17 @@ class ReconstructConfig(Settings):
     other_spellings: ClassVar[dict[str, str]] = {"fit_seconds": "seconds", "units": "unit"}
 
     source: Literal["both", "measured", "model"] = "both"
-    """Where programs come from. measured: read off the points, without the model where that is possible."""
+    """Where programs come from. both: read off the input, and written by the model.
+    measured: without the model where something can be read. model: the model alone."""
     candidates: PositiveInt = 8
-    """Programs that the model writes; the one whose part lies nearest to the points is chosen."""
+    """Programs that the model writes."""
     temperature: PositiveFloat = 0.7
     """How freely candidates are drawn, from the second on. The first is the model's most likely program."""
     seed: Seed = 0
     """Same seed, same candidates."""
     seconds: NonNegativeFloat = 6.0
-    """Time for fitting the best three candidates to the points. 0: they stay as they were written.
-    Measuring takes as long again."""
+    """Time for fitting the best three candidates to the input. 0: they stay as they were written.
+    Measuring takes up to as long again, and at least 3 s."""
     align: Annotated[bool, BeforeValidator(_auto_is_on)] = True
     """Rebuild a part that stands askew along its own axes and turn it back. off: along the axes of the file."""
     clean: Annotated[Literal["off", "outliers", "all"], BeforeValidator(_switch_is_all)] = "off"

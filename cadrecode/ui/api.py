@@ -65,12 +65,12 @@ def _reconstruct(services: Services) -> Callable[..., tuple]:
         clean: bool,
         snap: str,
     ) -> tuple[dict[str, Any], list[str]]:
-        """Rebuild a point cloud, mesh or STEP file as a short CadQuery program, with the model that is in use.
+        """Rebuild a point cloud, mesh or STEP file as a short CadQuery program: measured, or by the model in use.
 
         Args:
             file: the scan: .npy .npz .txt .xyz .pts .csv .ply .pcd .las, a mesh (.stl .obj .off .glb .3mf), or STEP.
             unit: unit of its numbers: mm, cm, m or inch.
-            candidates: programs to draw; the one whose part lies nearest to the cloud is returned.
+            candidates: programs that the model writes, besides those that are measured; the best of all is returned.
             temperature: how freely candidates are drawn, from the second on.
             seed: same seed, same candidates.
             fit_seconds: time for fitting the best three to the cloud; 0: they stay as the model wrote them.
@@ -78,7 +78,8 @@ def _reconstruct(services: Services) -> Callable[..., tuple]:
             clean: remove lone points, the table under the part and crumbs beside it.
             snap: how far a number may change to be a simple one: auto, off, or a length in the unit.
         Returns:
-            report: program, deviation, candidates, warnings; files: .py, .step, .stl, .3mf, .glb, .ply, reports.
+            report: verdict, unexplained, program, deviation, candidates, warnings; files: .py, .step, .stl, .3mf,
+            .glb, .ply, reports.
         """
         base, adapter = models.in_use(services)
         values = {

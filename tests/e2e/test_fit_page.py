@@ -6,13 +6,17 @@ import re
 import numpy as np
 import pytest
 
-from cadrecode.cloud import read_cloud
+from cadrecode.cloud import read_cloud, sample_surface
+from cadrecode.program import build, mesh_of, parse
 
 from .conftest import slide
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 REBUILD_SECONDS = 120
+BALL_ON_BAR = (
+    "import cadquery as cq\nw0=cq.Workplane('XY')\nr=w0.box(90,30,17).union(w0.workplane(offset=12).sphere(14))"
+)
 FITTED = re.compile(r"both ways ([\d.,e-]+) mm \(([\d.,e-]+) mm before the fit\)")
 SEEN = """() => { window.seen = new Set();
   new MutationObserver(() => document.querySelectorAll('[role=status]').forEach(one => window.seen.add(one.innerText)))
@@ -32,10 +36,14 @@ def bar(tmp_path_factory):
 
 @pytest.fixture
 def with_bar(page, app, bar):
+    return opened(page, app, bar)
+
+
+def opened(page, app, scan):
     page.goto(app.url)
     page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
-    page.locator("#cloud-file input[type=file]").set_input_files(bar)
-    page.locator("#cloud-facts").get_by_text(bar.name).wait_for(timeout=30_000)
+    page.locator("#cloud-file input[type=file]").set_input_files(scan)
+    page.locator("#cloud-facts").get_by_text(scan.name).wait_for(timeout=30_000)
     return page
 
 
@@ -68,14 +76,19 @@ def test_without_a_fit_there_are_no_numbers_before_it(with_bar):
     assert all("→" not in caption for caption in captions(with_bar))
 
 
-def test_with_a_fit_the_numbers_before_and_after_are_told_and_do_not_grow(with_bar):
+def test_with_a_fit_the_numbers_before_and_after_are_told_and_do_not_grow(page, app, tmp_path):
+    """A ball on a bar: no section shows it, so that there is something to fit."""
+    points, _ = sample_surface(*mesh_of(build(parse(BALL_ON_BAR))), 5000, 0)
+    np.savetxt(tmp_path / "domed.xyz", points, fmt="%.4f")
+    with_bar = opened(page, app, tmp_path / "domed.xyz")
     open_options(with_bar)
     assert with_bar.locator("#fit-seconds input[type=number]").input_value() == "6"  # as ReconstructConfig has it
     rebuild(with_bar, None)
     stages = " ".join(with_bar.evaluate("() => [...window.seen]"))
     for stage in ("writing programs", "fitting to the cloud", "checking in OpenCASCADE"):
         assert stage in stages
-    pairs = [caption.split(" → ") for caption in captions(with_bar) if "→" in caption]
+    distances = [caption.split(" · ")[0] for caption in captions(with_bar)]
+    pairs = [text.split(" → ") for text in distances if "→" in text]
     assert pairs
     assert all(float(after) <= float(before) for before, after in pairs)
     fitted = next(i for i, caption in enumerate(captions(with_bar)) if "→" in caption)
