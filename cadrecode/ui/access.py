@@ -5,15 +5,12 @@ Handlers check it (see `events.hear`), because what a page hides can still be ca
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from gradio.context import LocalContext
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cadrecode.errors import CadrecodeError, ConfigError
 
@@ -75,26 +72,9 @@ def is_guest() -> bool:
     return request is not None and request.username in _guests
 
 
-class OwnersFiles:
-    """Middleware that refuses guests the files below `folder`, which Gradio serves to everyone who is logged in."""
-
-    def __init__(self, app: ASGIApp, folder: Path):
-        self.app, self.folder = app, folder.resolve()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._is_ours(scope["path"]) and _visitor(scope) in _guests:
-            await PlainTextResponse("This file is the owner's.", 403)(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
-
-    def _is_ours(self, address: str) -> bool:
-        """Whether an address is that of such a file: Gradio's addresses end with file=<path>."""
-        path = address.partition("file=")[2]
-        return "\0" not in path and Path(path).resolve().is_relative_to(self.folder)
-
-
-def _visitor(scope: Scope) -> str | None:
-    """The name of the visitor, by the cookie that Gradio's login sets."""
-    gradio, cookies = scope["app"], Request(scope).cookies
-    token = cookies.get(f"access-token-{gradio.cookie_id}") or cookies.get(f"access-token-unsecure-{gradio.cookie_id}")
-    return gradio.tokens.get(token)
+def is_local(host: str) -> bool:
+    """Whether an address can be reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"

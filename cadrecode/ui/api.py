@@ -49,7 +49,7 @@ def build(services: Services) -> None:
 def _offer(handler: Callable[..., tuple], inputs: list, answer: gr.JSON) -> None:
     gr.Button(visible=False).click(
         in_words(handler, WORDS), inputs, [answer, gr.Files(label="files", visible=False)],
-        api_name=handler.__name__, api_description=handler.__doc__, concurrency_limit=4,
+        api_name=handler.__name__, api_description=handler.__doc__, concurrency_limit=64,
     )  # fmt: skip
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported: nothing leaves the machine
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
+from gradio.utils import get_cache_folder, get_upload_folder
 from starlette.middleware import Middleware
 
 from cadrecode.jobs import queue
 from cadrecode.ui import access, api, guide
+from cadrecode.ui.access import Login
 from cadrecode.ui.adapters import tab as adapters
 from cadrecode.ui.adapters.actions import DOWNLOADS
 from cadrecode.ui.batch import tab as batch
@@ -22,6 +27,8 @@ from cadrecode.ui.browser import browser_state
 from cadrecode.ui.draw import theme
 from cadrecode.ui.evaluate import tab as evaluate
 from cadrecode.ui.events import hear
+from cadrecode.ui.guard import Guard, Hosts
+from cadrecode.ui.login import Logins
 from cadrecode.ui.reconstruct import samples
 from cadrecode.ui.reconstruct import tab as reconstruct
 from cadrecode.ui.services import Services
@@ -35,6 +42,7 @@ CACHE_SECONDS = (1800, 24 * 3600)  # how often Gradio looks for old files of its
 OWNERS = ("train", "evaluate", "adapters")  # tabs that guests may not use
 LOOK_SECONDS = 0.03  # how often Gradio looks for work; its default, a thousand times a second, takes 5 % of a core
 PROGRESS_SECONDS = 1.0  # how often it looks for its own progress bars, of which there are none here
+THREADS = 200  # for handlers; a visitor who waits for the engine holds one
 AT_ONCE = 16  # calls of one handler at the same time; the engine and the sandbox do one thing at a time by themselves
 
 
@@ -54,7 +62,7 @@ def build_app(services: Services) -> gr.Blocks:
 
 
 def _page(services: Services, words: Words, app: gr.Blocks) -> None:
-    gr.HTML(_head(words))
+    gr.HTML(_head(words, services.logins))
     memory = browser_state("train")
     with gr.Tabs(elem_id="tabs") as tabs:
         with gr.Tab(words("tab.reconstruct"), id="reconstruct") as tab:
@@ -84,52 +92,63 @@ def _hidden_from_guests() -> str:
     return f"<style>{buttons} {{ display: none !important; }}</style>" if access.is_guest() else ""
 
 
-def _head(words: Words) -> str:
+def _head(words: Words, logins: bool) -> str:
     current = 'aria-current="page"'
     links = "".join(
         f'<a href="./?lang={language}" lang="{language}" {current if language == words.language else ""}>{name}</a>'
         for language, name in LANGUAGES.items()
     )
+    leave = ""
+    if logins:
+        leave = f'<form method="post" action="./logout"><button id="log-out">{words("login.out")}</button></form>'
     # Gradio's page heads each message with "Error", whatever title it is given; the style sheet shows this one
     title = f'<style>:root {{ --cr-error-title: "{words("error.title")}"; }}</style>'
     return (
         f'{title}<div class="cr-head"><h1>cadrecode</h1><p>{words("head.claim")}</p>'
-        f'<nav aria-label="{words("head.language")}">{links}</nav></div>'
+        f'<nav aria-label="{words("head.language")}">{links}</nav>{leave}</div>'
     )
 
 
-def serve(
+def guarding(hosts: Hosts, logins: Logins | None, downloads: Path) -> list[Middleware]:
+    """What stands before Gradio's server. The guard is outermost."""
+
+    def files() -> list[Path]:
+        return [Path(get_upload_folder()), Path(get_cache_folder())]
+
+    guard = Middleware(Guard, hosts=hosts, logins=logins, files=files, owners=downloads)
+    return [guard, Middleware(LanguageMiddleware)]
+
+
+def start(
     services: Services,
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
     share: bool = False,
-    auth: list[tuple[str, str]] | None = None,
+    auth: Sequence[Login] | None = None,
     mcp: bool = False,
-    ready: Callable[[str], None] = print,
-    stay: Callable[[], None] = lambda: threading.Event().wait(),
-) -> None:
-    """Open the app and stay until it is interrupted.
+    names: Sequence[str] = (),
+) -> tuple[gr.Blocks, str]:
+    """Open the app. Returns the page and its address.
 
     Args:
-        auth: Names and passwords of all who may log in; with None nobody has to.
+        auth: Names and passwords of all who may log in, the owner's first; with None nobody has to.
         mcp: Also offer the functions of the API as MCP tools.
-        ready: Called with the address.
-        stay: Returns when the app is to close.
+        names: Further names under which the app may be called.
     """
     downloads = services.runs_dir / DOWNLOADS
     downloads.mkdir(parents=True, exist_ok=True)
     gr.set_static_paths([downloads])  # served from where they lie, never copied
-    middleware = [Middleware(LanguageMiddleware), Middleware(access.OwnersFiles, folder=downloads)]
+    hosts, checked = Hosts(host, {name.lower() for name in names}), Logins(auth) if auth else None
     app = build_app(services)
     _, local, public = app.launch(
         server_name=host,
         server_port=port,
         share=share,
-        auth=auth,
+        auth=checked and checked.check,
         theme=theme.theme(),
         css_paths=theme.STYLE,
-        app_kwargs={"middleware": middleware},
+        app_kwargs={"middleware": _guarding(hosts, checked, downloads)},
         footer_links=[],
         run_history=False,
         ssr_mode=False,
@@ -139,16 +158,52 @@ def serve(
         quiet=True,
         prevent_thread_lock=True,
         max_file_size="2gb",
+        max_threads=THREADS,
     )
-    if share and not public:
+    if public:
+        hosts.names.add(urlsplit(public).hostname)
+    elif share:
         log.warning("No public link could be made (see above); the app goes on at the local address.")
-    ready(public or local)
+    return app, public or local
+
+
+def _guarding(hosts: Hosts, logins: Logins | None, downloads: Path) -> list[Middleware]:
+    """What stands before Gradio's server, the outermost first."""
+
+    def files() -> list[Path]:
+        return [Path(get_upload_folder()), Path(get_cache_folder())]
+
+    guard = Middleware(Guard, hosts=hosts, logins=logins, files=files, owners=downloads)
+    return [guard, Middleware(LanguageMiddleware)]
+
+
+def stop(app: gr.Blocks) -> None:
+    """Close the app, without waiting for pages that are open."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would list unfinished requests
+    app.server.force_exit = True  # pages keep a connection open for as long as they live
+    app.close(verbose=False)
+
+
+def serve(
+    services: Services,
+    *,
+    ready: Callable[[str], None] = print,
+    stay: Callable[[], None] = lambda: threading.Event().wait(),
+    **options: Any,
+) -> None:
+    """Open the app and stay until it is interrupted.
+
+    Args:
+        ready: Called with the address.
+        stay: Returns when the app is to close.
+        options: See `start`.
+    """
+    app, address = start(services, **options)
+    ready(address)
     queue.watch(services.runs_dir)  # runs that waited when the app was closed
     services.warm(samples.prepare)
     try:
         stay()
     finally:
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would list unfinished requests
-        app.server.force_exit = True  # pages keep a connection open for as long as they live
-        app.close(verbose=False)
+        stop(app)
         services.close()

@@ -6,7 +6,6 @@ import argparse
 import atexit
 import gc
 import importlib.util
-import ipaddress
 import logging
 import os
 import signal
@@ -37,6 +36,10 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask for a login: the owner's, who may do everything")
     parser.add_argument("--guest", metavar="USER:PASSWORD", help="a second login, which rebuilds parts and no more")
+    parser.add_argument(
+        "--trust_host", metavar="NAME", action="append", default=[],
+        help="a further name under which the app is reached, such as that of a proxy; others are refused",
+    )  # fmt: skip
     parser.add_argument("--window", action="store_true", help="a window of its own, where pywebview is installed")
     parser.add_argument("--mcp", action="store_true", help="offer reconstruct and run_program as MCP tools")
     parser.add_argument("--runs_dir", type=Path, default=Path("runs"), help="where training runs live")
@@ -47,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Open the app and stay. Returns the exit status."""
     given = arguments().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    from cadrecode.ui.access import logins
+    from cadrecode.ui.access import is_local, logins
 
     try:
         known = logins(given.auth, given.guest, given.share)
@@ -66,15 +69,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     from cadrecode.ui.build import serve
     from cadrecode.ui.services import Services
 
-    run_programs = True
-    if given.share:
+    run_programs, only_the_owner = True, known.owner is not None and known.guest is None
+    if given.share or (not is_local(given.host) and not only_the_owner):
         run_programs = shared_sandbox().confined()
         if not run_programs:
-            print("Programs will not run on the public link: no OS sandbox is active. STEP downloads are off.")
+            print("Programs of others will not run: no OS sandbox is active. STEP downloads are off.", flush=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts with &
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that files made for pages are removed then, too
     guests = frozenset({known.guest[0]} if known.guest else ())
-    services = Services(Engine(), given.runs_dir.resolve(), shared_sandbox, run_programs, guests)
+    services = Services(
+        Engine(), given.runs_dir.resolve(), shared_sandbox, run_programs, guests, logins=known.pairs is not None
+    )
     window = open_window(given.port) if given.window else {}
     try:
         serve(
@@ -84,6 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             share=given.share,
             auth=known.pairs,
             mcp=given.mcp,
+            names=given.trust_host,
             ready=_opened,
             **window,
         )
@@ -99,14 +105,6 @@ def _opened(address: str) -> None:
     gc.freeze()  # the objects of the app live as long as it runs, so the collector need not look through them
     gc.enable()
     print(f"cadrecode is open at {address}", flush=True)
-
-
-def is_local(host: str) -> bool:
-    """Whether an address can be reached from this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name
-        return host == "localhost"
 
 
 def run(argv: Sequence[str] | None = None) -> NoReturn:

@@ -35,6 +35,7 @@ class Services:
         open_sandbox: Returns the warm OpenCASCADE sandbox.
         run_programs: Whether programs may run in the sandbox; not on a public link without isolation.
         guests: Names of visitors who may rebuild parts and do nothing else.
+        logins: Whether visitors log in.
         stops: The running work of each visitor; setting the event cancels it.
         page_is_there: Set when a page has loaded.
         made: A folder for files made for pages.
@@ -45,6 +46,7 @@ class Services:
     open_sandbox: Callable[[], Sandbox]
     run_programs: bool = True
     guests: frozenset[str] = frozenset()
+    logins: bool = False
     stops: dict[str, threading.Event] = field(default_factory=dict)
     page_is_there: threading.Event = field(default_factory=threading.Event)
     made: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cadrecode-ui-")))

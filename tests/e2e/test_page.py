@@ -99,16 +99,21 @@ def test_a_row_is_picked_by_mouse_and_by_keyboard(page, app):
     assert page.locator("#runs tr[aria-selected=true]").count() == 1
 
 
-def test_a_login_is_asked_for_and_lets_its_owner_in(browser, tmp_path):
+def test_a_login_is_asked_for_and_lets_its_owner_in_and_out(browser, tmp_path):
     (tmp_path / "app").mkdir()
     app = App(tmp_path / "app" / "runs", free_port(), arguments=("--auth", "me:secret:word")).start()
     try:
         page = browser.new_page(locale="en")
         page.goto(app.url)
-        page.get_by_label("username").fill("me")
-        page.get_by_label("password").fill("secret:word")
-        page.get_by_role("button", name="Login").click()
+        page.get_by_label("Name").fill("me")
+        page.get_by_label("Password").fill("guess")
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_text("The name or the password is wrong.").wait_for(timeout=30_000)
+        page.get_by_label("Password").fill("secret:word")
+        page.get_by_role("button", name="Log in").click()
         page.get_by_role("tab", name="Reconstruct").wait_for(timeout=60_000)
+        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("button", name="Log in").wait_for(timeout=30_000)
         page.close()
     finally:
         app.stop()

@@ -189,9 +189,9 @@ def test_guests_rebuild_and_only_owners_train(browser, tmp_path):
             context = browser.new_context(locale="en")
             page = context.new_page()
             page.goto(app.url)
-            page.get_by_label("username").fill(name)
-            page.get_by_label("password").fill(password)
-            page.get_by_role("button", name="Login").click()
+            page.get_by_label("Name").fill(name)
+            page.get_by_label("Password").fill(password)
+            page.get_by_role("button", name="Log in").click()
             page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
             page.wait_for_function(
                 f"[...document.querySelectorAll('[role=tab]')].filter(t => t.offsetWidth).length == {tabs}"

@@ -3,11 +3,6 @@
 import gradio as gr
 import pytest
 from gradio.context import LocalContext
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
-from starlette.testclient import TestClient
 
 from cadrecode.errors import ModelError
 from cadrecode.ui import access, background, models
@@ -57,30 +52,3 @@ def test_a_guest_chooses_among_the_models_of_this_machine(services):
     for path in ("Qwen/Qwen2-7B", "/etc"):
         with pytest.raises(ModelError, match="Ask the owner"):
             models.require_here(services, path)
-
-
-@pytest.mark.parametrize(
-    ("name", "path", "status"),
-    [
-        ("you", "{folder}/a.zip", 403),
-        ("you", "{folder}/../.downloads/part/../a.zip", 403),
-        ("you", "{link}/a.zip", 403),
-        ("you", "{folder}/../picture.png", 200),
-        ("you", "", 200),
-        ("me", "{folder}/a.zip", 200),
-        ("nobody", "{folder}/a.zip", 200),  # whom Gradio refuses by itself where there is a login
-    ],
-)
-def test_a_guest_gets_no_file_of_the_adapters_folder(visit, tmp_path, name, path, status):
-    folder, link = tmp_path / ".downloads", tmp_path / "link"
-    folder.mkdir()
-    link.symlink_to(folder)
-    middleware = [Middleware(access.OwnersFiles, folder=folder)]
-    served = Starlette(
-        routes=[Route("/{rest:path}", lambda request: PlainTextResponse("served"))], middleware=middleware
-    )
-    served.cookie_id, served.tokens = "id", {"1": "you", "2": "me"}
-    token = {"you": "1", "me": "2"}.get(name, "3")
-    client = TestClient(served, cookies={"access-token-unsecure-id": token})
-    address = f"/gradio_api/file={path.format(folder=folder, link=link)}".replace("..", "%2e%2e")
-    assert client.get(address).status_code == status

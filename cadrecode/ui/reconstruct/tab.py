@@ -311,7 +311,7 @@ def _wire_rebuild(screen: Screen) -> None:
 
     inputs = [work, form.base, form.adapter, *form.options.values()]
     outputs = [work, form.progress, form.go, form.cancel]
-    done = hear(form.go.click, rebuild, inputs, outputs, words, concurrency_limit=8)
+    done = hear(form.go.click, rebuild, inputs, outputs, words, concurrency_limit=64)
     screen.then_part(done)
     screen.then_strip(done)
     hear(form.cancel.click, cancel, None, None, words)
