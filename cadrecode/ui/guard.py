@@ -92,6 +92,7 @@ RULES: dict[str, Role | None] = {  # the least role for an address; None where n
     f"{API}/vibe-starter-queries": None,
     f"{API}/profiling/{{path:path}}": None,
 }
+REFUSED = "x-cadrecode"  # a header that tells this guard's answers from Gradio's
 PATTERNS = [(compile_path(path)[0], path) for path in RULES]
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -164,19 +165,21 @@ class Guard:
         """The answer to a request that may not be passed on."""
         headers = Headers(scope=scope)
         if len(headers.getlist("host")) != 1 or not self.hosts.trusts(headers["host"]):
-            return PlainTextResponse("The app does not answer under this name.", 421)
+            return _refused("name", "The app does not answer under this name.", 421)
         if not self._from_here(scope, headers):
-            return PlainTextResponse("Pages of other sites may not use the app.", 403)
+            return _refused("origin", "Pages of other sites may not use the app.", 403)
         name, least = rule_for(_path(scope))
         if least is None:
-            return PlainTextResponse("Not found.", 404)
+            return _refused("unknown", "Not found.", 404)
         role = self.role(scope)
         if role < least:
             if name in PAGES.values() and scope["method"] in ("GET", "HEAD"):
-                return login_page(scope)
-            return PlainTextResponse("Log in first.", 401)
+                page = login_page(scope)
+                page.headers[REFUSED] = "login"
+                return page
+            return _refused("login", "Log in first.", 401)
         if name == FILE and not self._may_read(_path(scope).partition("file=")[2], role):
-            return PlainTextResponse("This file is not for you.", 403)
+            return _refused("file", "This file is not for you.", 403)
         return None
 
     def _from_here(self, scope: Scope, headers: Headers) -> bool:
@@ -195,7 +198,7 @@ class Guard:
         if _path(scope) != "/logout":
             return None
         if scope["method"] != "POST":
-            return PlainTextResponse("Not found.", 404)
+            return _refused("unknown", "Not found.", 404)
         answer = RedirectResponse("./", 303)
         for cookie in _cookies(scope):
             scope["app"].tokens.pop(Request(scope).cookies.get(cookie), None)
@@ -227,6 +230,10 @@ class Guard:
             return True
         hidden = path.is_relative_to(self.owners)
         return not hidden and any(path.is_relative_to(folder.resolve()) for folder in self.files())
+
+
+def _refused(why: str, text: str, status: int) -> PlainTextResponse:
+    return PlainTextResponse(text, status, {REFUSED: why})
 
 
 def _path(scope: Scope) -> str:

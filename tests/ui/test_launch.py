@@ -121,3 +121,26 @@ def test_an_app_that_all_of_the_network_owns_says_so(host, local, login, monkeyp
 def test_the_door_listens_at_home_by_default():
     given = launch.arguments().parse_args([])
     assert (given.host, given.port, given.share, str(given.runs_dir)) == ("127.0.0.1", 7860, False, "runs")
+
+
+@pytest.mark.parametrize("confined", [True, False])
+@pytest.mark.parametrize(("options", "of_others"), [
+    ([], False),
+    (["--auth", "me:a", "--guest", "you:b"], False),
+    (["--host", "0.0.0.0", "--auth", "me:a"], False),
+    (["--host", "0.0.0.0", "--auth", "me:a", "--guest", "you:b"], True),
+    (["--host", "0.0.0.0"], True),
+    (["--host", "192.168.1.5", "--auth", "me:a", "--guest", "you:b"], True),
+    (["--share"], True),
+    (["--share", "--auth", "me:a"], True),
+])  # fmt: skip
+def test_programs_of_others_run_only_where_the_system_confines_them(
+    options, of_others, confined, monkeypatch, capsys, tmp_path
+):
+    opened = []
+    monkeypatch.setattr("cadrecode.ui.build.serve", lambda services, **options: opened.append(services))
+    monkeypatch.setattr("cadrecode.kernel.shared_sandbox", lambda: SimpleNamespace(confined=lambda: confined))
+    monkeypatch.setattr("signal.signal", lambda *given: None)
+    assert launch.main(["--runs_dir", str(tmp_path), *options]) == 0
+    assert opened[0].run_programs == (confined or not of_others)
+    assert ("Programs of others will not run" in capsys.readouterr().out) == (of_others and not confined)
