@@ -1,5 +1,6 @@
 """What every room's tests share."""
 
+import gc
 import time
 from pathlib import Path
 
@@ -54,6 +55,12 @@ def cube() -> tuple[np.ndarray, np.ndarray]:
     quads = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
     faces = np.array([t for a, b, c, d in quads for t in ([a, b, c], [a, c, d])])
     return corners, faces
+
+
+def pytest_collection_finish():
+    """What the imports have made stays, so the collector of garbage need not look through it in every test."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter):
