@@ -16,7 +16,8 @@ MODEL_SIDE = 2.0  # longest bounding-box side in the MODEL frame
 CODE_PER_MODEL = 100.0  # one MODEL unit is 100 CODE units
 
 
-Rotation = tuple[tuple[float, float, float], ...]  # (3, 3), rows; hashable, so that frames are
+Point3 = tuple[float, float, float]
+Rotation = tuple[Point3, ...]  # (3, 3), rows; hashable, so that frames are
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Frame:
         rotation: (3, 3) whose columns are the part's own axes, RAW; None where they are the axes of the file.
     """
 
-    center: tuple[float, float, float]
+    center: Point3
     raw_per_model: float
     rotation: Rotation | None = None
 
@@ -65,7 +66,7 @@ class Frame:
         """(N, 3) directions, such as normals: RAW -> along the part's own axes, of the same length."""
         return directions if self.rotation is None else directions @ np.array(self.rotation)
 
-    def turn(self) -> tuple[tuple[float, float, float], float]:
+    def turn(self) -> tuple[Point3, float]:
         """The rotation as a unit axis and a right-handed angle about it, 0 to 180 degrees."""
         return turn_of(np.eye(3) if self.rotation is None else np.array(self.rotation))
 
@@ -88,23 +89,11 @@ class Frame:
         return self.to_raw(np.asarray(code, np.float64) / CODE_PER_MODEL)
 
 
-def turn_of(rotation: np.ndarray) -> tuple[tuple[float, float, float], float]:
-    """A (3, 3) rotation as a unit axis and a right-handed angle about it, 0 to 180 degrees.
+def turn_of(rotation: np.ndarray) -> tuple[Point3, float]:
+    """A (3, 3) rotation as a unit axis and a right-handed angle about it, 0 to 180 degrees."""
+    from scipy.spatial.transform import Rotation as Turn  # here, because pretraining imports this file without SciPy
 
-    By a quaternion whose largest part is computed first, which is exact at every angle (Shepperd 1978).
-    """
-    r = rotation
-    squares = np.array([r.trace(), *np.diag(r)])
-    largest = int(squares.argmax())
-    if largest == 0:
-        q = np.array([1 + r.trace(), r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])
-    else:
-        i = largest - 1
-        j, k = (i + 1) % 3, (i + 2) % 3
-        q = np.zeros(4)
-        q[0], q[1 + i] = r[k, j] - r[j, k], 1 + r[i, i] - r[j, j] - r[k, k]
-        q[1 + j], q[1 + k] = r[j, i] + r[i, j], r[k, i] + r[i, k]
-    q *= math.copysign(1 / np.linalg.norm(q), q[0])
-    sine = float(np.linalg.norm(q[1:]))
-    axis = q[1:] / sine if sine > 1e-12 else np.array([0.0, 0.0, 1.0])
-    return tuple(float(a) for a in axis), math.degrees(2 * math.atan2(sine, float(q[0])))
+    vector = Turn.from_matrix(rotation).as_rotvec()
+    angle = float(np.linalg.norm(vector))
+    x, y, z = (vector / angle).tolist() if angle > 1e-12 else (0.0, 0.0, 1.0)
+    return (x, y, z), math.degrees(angle)

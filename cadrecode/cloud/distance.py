@@ -218,8 +218,3 @@ def _spacing(points: np.ndarray) -> float:
     to_neighbour = cKDTree(points).query(points, k=min(2, len(points)))[0].reshape(len(points), -1)[:, -1]
     apart = to_neighbour[to_neighbour > 0]  # points that occur twice say nothing about the spacing
     return SPACING_FACTOR * float(np.quantile(apart, SPACING_QUANTILE)) if len(apart) else 0.0
-
-
-def cloud_distance(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray, *, seed: int = 0) -> float:
-    """`CloudRuler.distance` for a single surface, whatever its side."""
-    return CloudRuler(points, seed=seed).distance(vertices, faces)

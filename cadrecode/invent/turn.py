@@ -31,11 +31,6 @@ class Turn:
         """(N, 3) -> (N, 3)."""
         return points[:, self.source] * self.signs
 
-    @property
-    def mirrors(self) -> bool:
-        """Whether it turns a solid's faces inside out."""
-        return np.linalg.det(self.points(np.eye(3))) < 0
-
     def slab(self, slab: Slab) -> Slab:
         axis = self.source.index(slab.axis)
         low, high = sorted((self.signs[axis] * slab.low, self.signs[axis] * slab.high))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cadrecode.cloud import sample_surface
-from cadrecode.cloud.distance import CloudRuler, cloud_distance, point_to_surface
+from cadrecode.cloud.distance import CloudRuler, point_to_surface
 from cadrecode.cloud.normals import outward_normals
 from cadrecode.program import build, mesh_of, parse
 
@@ -12,6 +12,10 @@ HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
 BLOCK = HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,40)"
 HALF_BLOCK = HEAD + "r=w0.workplane(offset=0/2).moveTo(-50,0).box(100,100,40)"
 PLATE = HEAD + "r=w0.sketch().rect(200,100).push([(60,0)]).circle(20,mode='s').finalize().extrude(20,both=True)"
+
+
+def cloud_distance(points, vertices, faces):
+    return CloudRuler(points).distance(vertices, faces)
 
 
 def mesh(text):
