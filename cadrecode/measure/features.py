@@ -10,7 +10,9 @@ import numpy as np
 
 from cadrecode.measure.outlines import Outline
 from cadrecode.program.language import (
+    Blend,
     Circle,
+    Edges,
     Extrusion,
     Loop,
     Mode,
@@ -28,6 +30,7 @@ from cadrecode.program.language import (
 AXIS_PLANES = "YZ", "ZX", "XY"  # the plane across each axis whose normal is that axis
 TURNED_PLANES = "YX", "ZY", "XZ"  # the plane whose local y is each axis, and whose local x is the axis after it
 EXTRUSION_NUMBERS = 4  # of an extrusion: where its plane is, and how far it goes
+RIM_NUMBERS = 2  # the size, and which edges
 OVERSHOOT = 2.0  # CODE
 SAME_RADIUS = 0.05  # CODE: circles of one sketch that differ by less are written once
 
@@ -85,7 +88,22 @@ class Turned:
         return Revolution(Plane.named(TURNED_PLANES[self.axis], tuple(origin)), Sketch(self.steps))
 
 
-Feature = Prism | Turned
+@dataclass(frozen=True)
+class Rim:
+    """Edges of the body that are rounded or bevelled, after all that is joined. Args: as of `Edges`."""
+
+    blend: Blend
+    size: float
+    faces: str
+    edges: str | None = None
+    numbers = RIM_NUMBERS
+
+    @property
+    def finish(self) -> Edges:
+        return Edges(self.blend, self.size, self.faces, self.edges)
+
+
+Feature = Prism | Turned | Rim
 
 
 def span_between(operation: Operation, levels: np.ndarray, first: int, last: int) -> tuple[float, float]:
@@ -126,6 +144,8 @@ def program_of(features: Sequence[Feature]) -> Program:
     bases: list[tuple[int, float]] = []  # axis and height
     steps = []
     for index, feature in enumerate(features):
+        if isinstance(feature, Rim):
+            continue
         if isinstance(feature, Turned):
             solid = feature.solid()
         else:
@@ -134,7 +154,8 @@ def program_of(features: Sequence[Feature]) -> Program:
             bases.append((feature.axis, base))
             solid = feature.solid(base)
         steps.append(Step(feature.operation if index else Operation.UNION, solid))
-    return Program(tuple(steps))
+    finishes = tuple(feature.finish for feature in features if isinstance(feature, Rim))
+    return Program(tuple(steps), finishes=finishes)
 
 
 def sketch_steps(outlines: Sequence[Outline], mode: Mode = Mode.ADD) -> tuple[SketchStep, ...]:

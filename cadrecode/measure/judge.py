@@ -12,7 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from manifold3d import Manifold
 
-from cadrecode.measure.features import Feature
+from cadrecode.errors import ProgramError
+from cadrecode.measure.features import Feature, Rim
+from cadrecode.program.finishing import finished
 from cadrecode.program.language import Operation
 from cadrecode.program.shapes import build_solid
 from cadrecode.program.solid import iou, through_holes
@@ -51,6 +53,9 @@ class Judge:
     def build(self, features: Sequence[Feature]) -> Manifold:
         body = self.solid_of(features[0])
         for feature in features[1:]:
+            if isinstance(feature, Rim):
+                body = finished(body, feature.finish, SAGITTA)
+                continue
             solid = self.solid_of(feature)
             if feature.operation is Operation.UNION:
                 body = body + solid
@@ -77,9 +82,12 @@ class Judge:
         return self._scores[key]
 
     def _measure(self, features: tuple[Feature, ...]) -> tuple[float, float]:
-        if not features:
+        if not features or isinstance(features[0], Rim):
             return -np.inf, 0.0
-        body = self.build(features)
+        try:
+            body = self.build(features)
+        except ProgramError:  # an edge that is not there, or no room for its fillet
+            return -np.inf, 0.0
         if body.is_empty():
             return -np.inf, 0.0
         overlap = iou(body, self.solid)

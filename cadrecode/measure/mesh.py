@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from manifold3d import CrossSection, Manifold
 
-from cadrecode.measure.features import Feature, program_of
+from cadrecode.measure.edges import with_rims
+from cadrecode.measure.features import Feature, Rim, program_of
 from cadrecode.measure.grid import Grid, along
 from cadrecode.measure.holes import Hole, holes_of, with_missing_holes
 from cadrecode.measure.judge import PRICE, SAGITTA, Judge
@@ -19,14 +20,15 @@ from cadrecode.measure.meridians import HalfSections
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.measure.proposals import Part, Reader, proposals
 from cadrecode.measure.rounding import rounded
-from cadrecode.measure.search import states_of
-from cadrecode.measure.shorten import flush, shortened
+from cadrecode.measure.search import FINISHED, Search, states_of
+from cadrecode.measure.shorten import dropped, flush, shortened
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.turning import across
 from cadrecode.program.solid import bounds, build, mesh_of, through_holes
 from cadrecode.program.solid import from_mesh as solid_from_mesh
 
-SEARCH_SHARE = 0.5  # of the time, for the search on the grid
+SEARCH_SHARE, PLAIN_SHARE = 0.45, 0.55  # of the time: when the searches on the grid end
+PLAIN = 5  # times the price: for a body without its rims, which are looked for afterwards
 
 SAME_SECTION = 0.02  # of the area: sections of one interval that differ by more are of something slanted
 MARGIN = 0.04  # of an interval: sections are taken this far from its ends
@@ -64,17 +66,27 @@ def from_mesh(
     solid = solid_from_mesh(vertices, faces)
     part = read(solid)
     states = states_of(part, price, started, SEARCH_SHARE * seconds)
+    plain = Search(part, PLAIN * price, started + PLAIN_SHARE * seconds).best(beam=1)
     judge = Judge(solid, price, started + seconds)
     holes = holes_of(part)
-    finished = {_finished(state.features(part.grid), part, holes, judge): None for state in states}
+    shorter = [_shortened(state.features(part.grid), part, holes, judge) for state in (*plain, *states)]
+    by_score = sorted(dict.fromkeys(shorter[len(plain) :]), key=lambda features: -judge.score(features))
+    rimmed = [with_rims(features, judge) for features in (*shorter[: len(plain)], *by_score[:1])]
+    finished = dict.fromkeys(_written(features, part, judge) for features in (*rimmed, *by_score[:FINISHED]))
     ranked = sorted(finished, key=lambda features: -judge.score(features))
     return [Measured.of(features, judge.score(features)) for features in ranked]
 
 
-def _finished(features: tuple[Feature, ...], part: Part, holes: Sequence[Hole], judge: Judge) -> tuple[Feature, ...]:
-    """What a search found on the grid, as it is written."""
-    features = with_missing_holes(features, part, holes, judge)
-    features = rounded(shortened(features, judge, part.grid), judge)
+def _shortened(features: tuple[Feature, ...], part: Part, holes: Sequence[Hole], judge: Judge) -> tuple[Feature, ...]:
+    """What a search found on the grid, with the holes that it left out, in few features."""
+    return shortened(with_missing_holes(features, part, holes, judge), judge, part.grid)
+
+
+def _written(features: tuple[Feature, ...], part: Part, judge: Judge) -> tuple[Feature, ...]:
+    """The features as they are written: with few digits, and on few planes."""
+    if any(isinstance(feature, Rim) for feature in features):
+        features = dropped(features, judge)
+    features = rounded(features, judge)
     flushed = rounded(flush(features, judge, part.grid), judge)
     sound = through_holes(build(program_of(flushed), SAGITTA)) == through_holes(judge.build(features))
     return flushed if sound else features

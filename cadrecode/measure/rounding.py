@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cadrecode.measure.features import Feature, Prism
+from cadrecode.measure.features import Feature, Prism, Rim
 from cadrecode.measure.judge import Judge
 from cadrecode.program.language import Arc, Circle, Line, Loop, Point2, Rect, SketchStep
 
@@ -24,6 +24,8 @@ def rounded(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
 
 
 def _rounded(feature: Feature, decimals: int) -> Feature:
+    if isinstance(feature, Rim):
+        return replace(feature, size=round(feature.size, decimals))
     steps = tuple(_rounded_step(step, decimals) for step in feature.steps)
     if isinstance(feature, Prism):
         return replace(feature, low=round(feature.low, decimals), high=round(feature.high, decimals), steps=steps)
@@ -39,6 +41,10 @@ def _is_sound(features: Sequence[Feature]) -> bool:
     for feature in features:
         if isinstance(feature, Prism) and not feature.high > feature.low:
             return False
+        if isinstance(feature, Rim):
+            if not feature.size > 0:
+                return False
+            continue
         for step in feature.steps:
             if isinstance(step.shape, Circle) and not step.shape.radius > 0:
                 return False

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cadrecode.measure.features import Feature, Prism, span_between
+from cadrecode.measure.features import Feature, Prism, Rim, span_between
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import Judge, better
 from cadrecode.program.language import Loop, Mode, Operation, SketchStep
@@ -17,19 +17,20 @@ def shortened(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[
     """The features without those that are not needed, joined where one sketch says two."""
     for _ in range(2):
         before = features
-        for change in (dropped, merged, respanned):
-            features = change(features, judge, grid)
+        features = respanned(merged(dropped(features, judge), judge, grid), judge, grid)
         if features == before:
             break
     return features
 
 
-def dropped(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
+def dropped(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
     """Without features, steps and places that are not worth their numbers."""
     for index in reversed(range(len(features))):
         if len(features) > 1 and not judge.out_of_time:
             features = better(features, features[:index] + features[index + 1 :], judge)
     for index in reversed(range(len(features))):
+        if isinstance(features[index], Rim):
+            continue
         for step in reversed(range(len(features[index].steps))):
             steps = features[index].steps
             fewer = steps[:step] + steps[step + 1 :]

@@ -1,0 +1,77 @@
+"""Fillets and chamfers of the rims of a part's outermost faces, where the exact solid is narrower there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from manifold3d import CrossSection, Manifold
+
+from cadrecode.measure.features import Feature, Rim
+from cadrecode.measure.judge import Judge, better
+from cadrecode.measure.turning import across
+from cadrecode.program.language import Blend
+from cadrecode.program.solid import bounds
+
+BELOW = 0.02  # CODE: how far below a face the sections are compared
+LEAST_LACK = 2e-4  # of the size squared: what a rim has to take of its face
+LEAST_SIZE = 0.4  # CODE
+ALIKE = 0.15  # of their width: faces that differ by less are tried together
+EDGES = None, "%CIRCLE", "%LINE"  # which edges of a face are tried
+SHARES = {Blend.CHAMFER: 1.0, Blend.FILLET: 1.12}  # of the width: a fillet is already narrower a little below its face
+FINER = 0.87, 1.15, 0.94, 1.06, 0.98, 1.02  # times the size
+MOST_RIMS = 4
+NAMES = "XYZ"
+
+
+def with_rims(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
+    """The features, followed by the fillets and chamfers that pay for their numbers."""
+    for _ in range(MOST_RIMS):
+        best = features
+        for faces, width in _faces(_widths(judge.build(features), judge.solid)).items():
+            for blend, share in SHARES.items():
+                for edges in EDGES:
+                    if not judge.out_of_time:
+                        best = better(best, (*features, Rim(blend, round(share * width, 3), faces, edges)), judge)
+        if best == features:
+            break
+        for share in FINER:
+            rim = best[-1]
+            best = better(best, (*features, replace(rim, size=round(share * rim.size, 3))), judge)
+        features = best
+    return features
+
+
+def _faces(widths: dict[str, float]) -> dict[str, float]:
+    """Selectors of faces to try and the width of each: single faces, opposite faces alike, and all of one width."""
+    groups = [[face] for face in widths]
+    groups += [[face, face.replace(">", "<")] for face in widths if face[0] == ">"] + [list(widths)]
+    mean = {" or ".join(group): np.mean([widths.get(face, 0.0) for face in group]) for group in groups if group}
+    return {
+        faces: float(width)
+        for faces, width in mean.items()
+        if all(abs(widths.get(face, 0.0) - width) < ALIKE * width for face in faces.split(" or "))
+    }
+
+
+def _widths(body: Manifold, solid: Manifold) -> dict[str, float]:
+    """For the selector of each outermost face the width of the band that the solid lacks just below it."""
+    low, high = bounds(body)
+    size = float((high - low).max())
+    widths = {}
+    for axis in range(3):
+        turned = across(body, axis), across(solid, axis)
+        for sign, end in ((">", float(high[axis])), ("<", float(low[axis]))):
+            height = end - BELOW if sign == ">" else end + BELOW
+            own, true = (part.slice(height) for part in turned)
+            lacks = own - true
+            if lacks.area() > LEAST_LACK * size**2 and not true.is_empty():
+                width = 2 * lacks.area() / _perimeter(lacks)
+                if width > LEAST_SIZE:
+                    widths[f"{sign}{NAMES[axis]}"] = width
+    return widths
+
+
+def _perimeter(area: CrossSection) -> float:
+    parts = [np.asarray(part) for part in area.to_polygons()]
+    return float(sum(np.hypot(*(np.roll(part, -1, axis=0) - part).T).sum() for part in parts))
