@@ -30,7 +30,12 @@ log = logging.getLogger(__name__)
 SEAL = "complete.json"  # written last into a checkpoint: its files and their sizes, so that a cut one is recognised
 ORIGIN = "origin.json"  # in a checkpoint: the base, the settings and the data that it was trained with
 RESUMABLE = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "adapter_model.safetensors")
-DIED = Message("The process ended without saying why. The log may show it; out of memory is the usual reason.")
+DIED = Message("The process ended without saying why. The log may show it.")
+DIED_OF_MEMORY = Message(
+    "The process ended without saying why. Since it began, the system has ended a process for lack of memory, which is "
+    "the likely reason."
+)
+OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control", "/proc/vmstat")
 MOST_LETTERS = 80  # of a folder's name; file systems take 255 bytes
 TAIL_BYTES = 256 * 1024
 SAME_START_SECONDS = 10  # psutil counts from the boot time, which moves a little when the system's clock is set
@@ -106,6 +111,7 @@ class _Status(BaseModel):
     pid: ProcessNumber | None = None
     process_start: Seconds | None = None
     processes: ProcessNumber = 1
+    memory_kills: Count | None = None
     launcher: ProcessNumber | None = None
     launcher_start: Seconds | None = None
     tensors: Count | None = None
@@ -198,7 +204,8 @@ class Run:
     def claim(self, pid: int | None = None, **fields: Any) -> None:
         """Note which process works on this run; the calling process where no `pid` is given."""
         pid = pid or os.getpid()
-        self.set_status(State.PREPARING, pid=pid, process_start=process_start(pid), error=None, **fields)
+        fields = {"error": None, "memory_kills": memory_kills(), **fields}
+        self.set_status(State.PREPARING, pid=pid, process_start=process_start(pid), **fields)
 
     def set_status(self, state: State, **fields: Any) -> None:
         """Replace status.json atomically; fields that are not given keep their values."""
@@ -223,7 +230,9 @@ class Run:
             return status
         if self.stop_requested():
             return {**status, "state": State.STOPPED, "error": Message("Stopped before there was anything to save.")}
-        return {**status, "state": State.FAILED, "error": DIED}
+        kills = status.get("memory_kills")
+        of_memory = kills is not None and (memory_kills() or 0) > kills
+        return {**status, "state": State.FAILED, "error": DIED_OF_MEMORY if of_memory else DIED}
 
     @property
     def state(self) -> State:
@@ -445,6 +454,16 @@ def process_start(pid: int) -> float | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.NoSuchProcess:
         return None
+
+
+def memory_kills() -> int | None:
+    """How many processes the system has ended for lack of memory; None where it does not say."""
+    for path in OOM_COUNTERS:
+        with contextlib.suppress(OSError):
+            counted = re.search(r"^oom_kill (\d+)$", Path(path).read_text(), re.MULTILINE)
+            if counted:
+                return int(counted[1])
+    return None
 
 
 def is_alive(pid: int | None, began: float | None) -> bool:

@@ -8,8 +8,18 @@ import time
 
 import pytest
 
+from cadrecode import runs
 from cadrecode.errors import RunError
-from cadrecode.runs import DIED, RESUMABLE, Run, State, checkpoint_problems, process_start, seal_checkpoint
+from cadrecode.runs import (
+    DIED,
+    DIED_OF_MEMORY,
+    RESUMABLE,
+    Run,
+    State,
+    checkpoint_problems,
+    process_start,
+    seal_checkpoint,
+)
 
 
 @pytest.fixture
@@ -65,6 +75,17 @@ def test_a_dead_process_is_not_believed(run):
     assert not run.alive()  # already as a zombie that nobody has waited for
     child.wait()
     assert (run.status()["state"], run.status()["error"]) == (State.FAILED, DIED)
+
+
+def test_memory_is_blamed_where_it_ran_out_and_nowhere_else(run, monkeypatch, tmp_path):
+    counter = tmp_path / "memory.events"
+    monkeypatch.setattr(runs, "OOM_COUNTERS", (str(tmp_path / "none"), str(counter)))
+    for before, now, error in ((3, 3, DIED), (3, 4, DIED_OF_MEMORY), (None, 4, DIED), (3, None, DIED)):
+        for count, act in ((before, lambda: run.claim(2**22 + 1)), (now, lambda: None)):
+            counter.write_text("max 9\n" if count is None else f"max 9\noom_kill {count}\n")
+            act()
+        assert (run.state, run.status()["error"]) == (State.FAILED, error)
+    assert "memory" not in DIED
 
 
 def test_a_pid_that_was_given_out_again_is_another_process(run):

@@ -48,8 +48,9 @@ def train(config: TrainConfig, run: Run) -> Path:
     """
     disable_progress_bar()  # log.txt is read as text
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")  # PEFT uses its old name
+    done = run.state == State.DONE
     with _outcome_noted(config, run):
-        checkpoint = _checkpoint_to_resume(config, run)
+        checkpoint = _checkpoint_to_resume(config, run, done)
         _check_possible(config, run)
         set_seed(config.seed)
         team = Team.join(Precision.of(config).device)
@@ -98,8 +99,14 @@ def _check_possible(config: TrainConfig, run: Run) -> None:
         log.warning("%s", advice)
 
 
-def _checkpoint_to_resume(config: TrainConfig, run: Run) -> Path | None:
-    """The checkpoint that the settings name, checked. Raises: RunError: why it cannot be resumed from."""
+def _checkpoint_to_resume(config: TrainConfig, run: Run, done: bool) -> Path | None:
+    """The checkpoint that the settings name, checked.
+
+    The checkpoint of the last step is of use to a run that failed after it, when it saved or merged.
+
+    Args: done: Whether the run was done before.
+    Raises: RunError: why it cannot be resumed from.
+    """
     name = config.resume_from_checkpoint
     if name is None:
         return None
@@ -109,7 +116,7 @@ def _checkpoint_to_resume(config: TrainConfig, run: Run) -> Path | None:
         raise RunError(
             "{checkpoint} cannot be resumed from: {why}.", checkpoint=folder, why=joined("{first}; {second}", problems)
         )
-    if checkpoint_step(folder) >= config.max_steps:
+    if checkpoint_step(folder) > config.max_steps or (done and checkpoint_step(folder) == config.max_steps):
         raise RunError(
             "{folder} has done all of its max_steps ({max_steps}). Raise max_steps to continue.",
             folder=folder,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerState
 
 from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE
 from cadrecode.config import TrainConfig
@@ -87,7 +87,10 @@ def train_adapter(config: TrainConfig, run: Run, data: RunPrograms, checkpoint: 
     if checkpoint is not None:
         run.forget_metrics_after(checkpoint_step(checkpoint))
         log.info("Going on from %s", checkpoint)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if checkpoint is not None and checkpoint_step(checkpoint) == config.max_steps:
+        _load_trained(trainer, checkpoint, config)
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if watch.stopped:
         return Trained(stopped=True)
     checked = Views(pairs[:CHECKED_PAIRS], config.n_points, seed=config.seed)
@@ -97,6 +100,13 @@ def train_adapter(config: TrainConfig, run: Run, data: RunPrograms, checkpoint: 
         return Trained(stopped=False)
     _save(config, run, trainer, report)
     return Trained(stopped=False, batch={key: value.cpu() for key, value in batch.items()}, loss=loss)
+
+
+def _load_trained(trainer: AdapterTrainer, checkpoint: Path, config: TrainConfig) -> None:
+    """Load a checkpoint after which there is no step left. (The Trainer would take one more.)"""
+    trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    best = trainer.state.best_model_checkpoint
+    trainer._load_from_checkpoint(best if config.keep_best and best else str(checkpoint))
 
 
 def _encode(

@@ -131,6 +131,38 @@ def test_a_full_disk_fails_in_words_and_the_last_good_checkpoint_survives(settin
     assert trained(config.changed(resume_from_checkpoint="last")).state == State.DONE
 
 
+@pytest.mark.parametrize("failing", ["save", "check", "merge"])
+def test_a_run_that_failed_after_its_last_step_is_finished(settings, trained, monkeypatch, failing, tmp_path):
+    """Resuming takes no further step: the adapter is that of a run that was never interrupted."""
+    from cadrecode.training import finetune, live
+
+    def full(*given, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    whole = trained(settings(model_save_path=str(tmp_path / "whole"), auto_merge_final=True))
+    config = settings(auto_merge_final=True)
+    place, name = {
+        "save": (live.adapters, "save_adapter"),
+        "check": (finetune, "check_saved"),
+        "merge": (finetune, "merge_beside"),
+    }[failing]
+    with monkeypatch.context() as broken:
+        broken.setattr(place, name, full)
+        with pytest.raises(OSError, match="No space left"):
+            trained(config)
+    run = Run(config.model_save_path)
+    assert run.state == State.FAILED
+    assert "--resume_from_checkpoint last" in run.status()["error"]
+    trained(config.changed(resume_from_checkpoint="last"))
+    assert run.state == State.DONE
+    assert losses(run) == losses(whole)
+    assert (run.folder / "merged_model" / "config.json").is_file()
+    for key, value in read_adapter(whole.folder).items():
+        assert torch.equal(value, read_adapter(run.folder)[key]), key
+    with pytest.raises(RunError, match="all of its max_steps"):
+        trained(config.changed(resume_from_checkpoint="last"))
+
+
 def test_a_stop_is_a_checkpoint_within_one_step(settings, monkeypatch):
     from cadrecode.training import train
 
