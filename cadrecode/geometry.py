@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+_BLOCK_FACES = 1 << 16  # triangles handled together, so that a large mesh needs little more memory than it has
 _CACHE_POINTS = 1 << 14  # points handled together, so that the working arrays stay in the processor's cache
 
 
@@ -46,12 +47,19 @@ def area_vectors(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
         faces: (F, 3) int.
     Returns: (F, 3) float64; all zero where the surface has no size.
     """
-    corners = vertices[faces]  # (F, 3, 3)
+    vectors = np.zeros((len(faces), 3))
+    blocks = [slice(start, start + _BLOCK_FACES) for start in range(0, len(faces), _BLOCK_FACES)]
     with np.errstate(over="ignore", invalid="ignore"):
-        size = np.ptp(corners.reshape(-1, 3), axis=0).max(initial=0)
-        if not 0 < size < np.inf:
-            return np.zeros((len(faces), 3))
-        return np.cross((corners[:, 1] - corners[:, 0]) / size, (corners[:, 2] - corners[:, 0]) / size)
+        low, high = np.full(3, np.inf), np.full(3, -np.inf)
+        for block in blocks:
+            used = vertices[faces[block].ravel()]
+            low, high = np.minimum(low, used.min(axis=0)), np.maximum(high, used.max(axis=0))
+        size = np.max(high - low)
+        if 0 < size < np.inf:
+            for block in blocks:
+                a, b, c = (vertices[faces[block, corner]] for corner in range(3))
+                vectors[block] = np.cross((b - a) / size, (c - a) / size)
+    return vectors
 
 
 def weld(vertices: np.ndarray, step: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

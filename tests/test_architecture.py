@@ -32,7 +32,6 @@ HOMES = {  # library: rooms that may import it
     "OCP": {"kernel"},
     "manifold3d": {"program", "invent", "cloud", "measure"},
     "trimesh": {"formats"},
-    "laspy": {"formats"},
     "igl": {"cloud", "measure"},
     "peft": {"model", "merging"},
     "bitsandbytes": {"model"},

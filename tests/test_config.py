@@ -191,3 +191,25 @@ def test_a_rebuild_takes_the_guides_names_and_a_check_box():
         ReconstructConfig.from_values({"candidate": 3}, source="form")
     with pytest.raises(ConfigError, match="unit should be 'mm', 'cm', 'm' or 'inch'"):
         ReconstructConfig.from_values({"unit": "furlong"}, source="form")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: &a [x,x]\nb: &b [*a,*a]\nseed: *b", "aliases are not read"),
+        ("seed: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        ("seed: 1" + "0" * 400, "seed has too many digits"),
+        ("seed: 0x" + "f" * 9000, "seed has too many digits"),
+        ("seed: " + "9" * 5000, "not readable as YAML"),
+        ("seed: 2001-99-99", "not readable as YAML"),
+        ("seed: " + "a" * 100_000, "seed should be"),
+        ("# " + "x" * 300_000, "more than 200 kB"),
+        ("\n".join(f"a{n}: 1" for n in range(3000)), "and 2,970 more problems"),
+    ],
+)
+def test_settings_that_would_swell_are_refused_in_a_short_message(tmp_path, text, words):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(ConfigError) as error:
+        TrainConfig.load(tmp_path / "a.yaml")
+    assert words in str(error.value)
+    assert len(str(error.value)) < 20_000

@@ -9,6 +9,7 @@ from cadrecode.formats.rows import require_finite
 
 MIN_DISTINCT = 32  # fewer different points say too little about a part
 FLAT_RATIO = 1e-4  # a cloud thinner than this part of its length is a plane to the numbers of a program
+LARGEST = 1e100  # of a coordinate
 _BLOCK = 1 << 16
 
 
@@ -35,7 +36,15 @@ def require_points_array(points: np.ndarray, name: str = Message("The cloud")) -
 
 
 def require_distinct(points: np.ndarray, name: str) -> None:
-    """Refuse fewer than 32 different points. Stops at the 32nd."""
+    """Refuse coordinates whose cubes no float holds, and fewer than 32 different points. Stops at the 32nd."""
+    largest = max(points.max(), -points.min())
+    if largest > LARGEST:
+        raise PointCloudError(
+            "{name} has coordinates up to {largest:.3g}; at most {most:g} are read.",
+            name=name,
+            largest=largest,
+            most=LARGEST,
+        )
     distinct = np.empty((0, 3))
     for start in range(0, len(points), _BLOCK):
         distinct = np.unique(np.concatenate([distinct, points[start : start + _BLOCK]]), axis=0)
@@ -64,11 +73,17 @@ def require_distinct(points: np.ndarray, name: str) -> None:
 
 def flatness_warnings(points: np.ndarray, name: str) -> list[str]:
     """A warning for a cloud in a plane or on a line of any direction; else nothing."""
-    centred = points - points.mean(axis=0)
-    scale = np.abs(centred).max()
-    centred /= scale  # keeps the squares in range for any unit
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    thin, middle, longest = np.ptp(centred @ axes, axis=0) * scale
+    blocks = [points[start : start + _BLOCK] for start in range(0, len(points), _BLOCK)]
+    low, high = (np.array([pick(block, axis=0) for block in blocks]) for pick in (np.min, np.max))
+    center, scale = low.min(axis=0), np.ptp(np.concatenate((low, high)), axis=0).max()
+    center = center + sum((block - center).sum(axis=0) / len(points) for block in blocks)
+    squares = np.zeros((3, 3))
+    for block in blocks:
+        centred = (block - center) / scale  # keeps the squares in range for any unit
+        squares += centred.T @ centred
+    _, axes = np.linalg.eigh(squares)
+    ends = np.array([pick((block - center) / scale @ axes, axis=0) for block in blocks for pick in (np.min, np.max)])
+    thin, middle, longest = np.ptp(ends, axis=0) * scale
     size = Message(
         "{longest:.4g} long, {middle:.4g} wide and {thin:.4g} thick", longest=longest, middle=middle, thin=thin
     )

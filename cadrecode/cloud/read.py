@@ -17,13 +17,15 @@ from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.arrays import read_npy, read_npz
 from cadrecode.formats.columns import usable_normals
 from cadrecode.formats.content import wrong_content
+from cadrecode.formats.glb import read_glb
 from cadrecode.formats.las import read_las
+from cadrecode.formats.limits import allowance
 from cadrecode.formats.meshes import read_obj, read_off, read_stl
 from cadrecode.formats.pcd import read_pcd
 from cadrecode.formats.ply import read_ply
 from cadrecode.formats.rows import FileContents, RowCollector, require_finite
-from cadrecode.formats.scenes import read_3mf, read_glb
 from cadrecode.formats.table import read_table
+from cadrecode.formats.threemf import read_3mf
 from cadrecode.geometry import area_vectors
 
 SURFACE_POINTS = 8192  # as the published model was trained
@@ -190,7 +192,7 @@ def _known_suffix(path: Path) -> str:
 def _read(path: Path, suffix: str, max_points: int, seed: int, tessellate: Tessellate | None) -> FileContents:
     try:
         if suffix in _CLOUD_READERS:
-            return _CLOUD_READERS[suffix](path, RowCollector(path.name, max_points, seed))
+            return _CLOUD_READERS[suffix](path, RowCollector(path.name, max_points, seed, allowance(path)))
         if suffix in _MESH_READERS:
             return _MESH_READERS[suffix](path)
         return _read_brep(path, suffix, tessellate)
@@ -200,15 +202,18 @@ def _read(path: Path, suffix: str, max_points: int, seed: int, tessellate: Tesse
 
 def _read_brep(path: Path, suffix: str, tessellate: Tessellate | None) -> FileContents:
     """STEP and BREP through the kernel, after the checks that need no kernel."""
-    data = path.read_bytes()
+    with path.open("rb") as file:
+        head = file.read(4096)
+        file.seek(max(0, path.stat().st_size - 4096))
+        tail = file.read()
     if suffix == ".brep":
-        if b"CASCADE Topology" not in data[:4096] and b"Open CASCADE" not in data[:4096]:
+        if b"CASCADE Topology" not in head and b"Open CASCADE" not in head:
             raise wrong_content(
                 path, Message("an OpenCASCADE BREP model"), Message("its first lines do not name CASCADE Topology")
             )
-    elif not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"ISO-10303-21"):
+    elif not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"ISO-10303-21"):
         raise wrong_content(path, Message("a STEP model"), Message("it does not begin with ISO-10303-21"))
-    elif b"END-ISO-10303-21" not in data[-4096:]:
+    elif b"END-ISO-10303-21" not in tail:
         raise PointCloudError(
             "{name} ends without END-ISO-10303-21. The file is cut short: copy or export it again.", name=path.name
         )

@@ -7,6 +7,7 @@ all three.
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -26,6 +27,13 @@ from pydantic import (
 
 from cadrecode import shipped
 from cadrecode.errors import ConfigError, Message, foreign, joined
+
+LARGEST_YAML = 200_000  # bytes; real settings have some 3,000
+MOST_BITS = 256  # of a whole number
+MOST_PROBLEMS = 30  # in one message
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict = 4, 30, 30, 30
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
 
 Contradiction = tuple[tuple[str, ...], str]  # the settings that exclude each other, and the reason
 
@@ -137,10 +145,18 @@ class Settings(BaseModel):
         settings: dict[str, Any] = {}
         problems: list[str] = []
         for given, value in values.items():
+            if isinstance(value, int) and value.bit_length() > MOST_BITS:  # Python does not even print it
+                problems.append(Message("{name} has too many digits.", name=_shown(given)))
+                continue
             bundle = cls.bundles.get(given)
             if bundle is not None and str(value) not in bundle:
                 problems.append(
-                    Message("{name} should be {what}, not {value!r}.", name=given, what=", ".join(bundle), value=value)
+                    Message(
+                        "{name} should be {what}, not {value!r}.",
+                        name=given,
+                        what=", ".join(bundle),
+                        value=_shown(value),
+                    )
                 )
                 continue
             canonical = bundle[str(value)] if bundle else {cls.other_spellings.get(given, given): value}
@@ -152,8 +168,8 @@ class Settings(BaseModel):
                         Message(
                             "{name} is given twice: {value!r}, and {second!r} as {other}.",
                             name=name,
-                            value=settings[name],
-                            second=new,
+                            value=_shown(settings[name]),
+                            second=_shown(new),
                             other=given,
                         )
                     )
@@ -176,7 +192,10 @@ class Settings(BaseModel):
             except ValidationError as together:
                 problems += together.errors()[0]["ctx"]["error"].args
         if problems:
-            lines = [Message("{source}: {problem}", source=source, problem=problem) for problem in problems]
+            shown = problems[:MOST_PROBLEMS]
+            if len(problems) > MOST_PROBLEMS:
+                shown.append(Message("and {n:,} more problems like these.", n=len(problems) - MOST_PROBLEMS))
+            lines = [Message("{source}: {problem}", source=source, problem=problem) for problem in shown]
             raise ConfigError(joined("{first}\n{second}", lines))
         return config
 
@@ -193,8 +212,29 @@ def _in_words(error: Any) -> str:
     elif text.startswith("Input should be "):
         wanted = foreign(text.removeprefix("Input should be "))
     else:
-        return Message("{name} {problem}, not {value!r}.", name=name, problem=foreign(text), value=error["input"])
-    return Message("{name} should be {what}, not {value!r}.", name=name, what=wanted, value=error["input"])
+        return Message(
+            "{name} {problem}, not {value!r}.", name=name, problem=foreign(text), value=_shown(error["input"])
+        )
+    return Message("{name} should be {what}, not {value!r}.", name=name, what=wanted, value=_shown(error["input"]))
+
+
+def _shown(value: Any) -> Any:
+    """A value as a message prints it: itself, or its beginning where it is long."""
+    try:
+        text = _SHORT.repr(value)
+    except ValueError:  # an int of thousands of digits
+        return Message("a number of too many digits")
+    return value if "..." not in text else text
+
+
+class _WithoutAliases(yaml.SafeLoader):
+    """A few lines of anchors and aliases can stand for a list of billions."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, "anchors and aliases are not read; write the value out", mark)
+        return super().compose_node(parent, index)
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -208,12 +248,17 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         if not near:
             raise ConfigError("{path}: no such file.", path=path)
         raise ConfigError("{path}: no such file. Beside it there are: {names}.", path=path, names=", ".join(near))
+    if path.stat().st_size > LARGEST_YAML:
+        most = LARGEST_YAML // 1000
+        raise ConfigError("{path}: has more than {most:,} kB, far more than any settings.", path=path, most=most)
     try:
         text = path.read_text(encoding="utf-8")
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError("{path}: not readable as YAML. {error}", path=path, error=error) from error
+        tree = yaml.compose(text, Loader=_WithoutAliases)
+        values = yaml.load(text, Loader=_WithoutAliases)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a number or a date that is none
+        raise ConfigError("{path}: not readable as YAML. {error}", path=path, error=str(error)[:500]) from error
+    except RecursionError as error:
+        raise ConfigError("{path}: its lists are nested too deeply.", path=path) from error
     if values is None:
         return {}
     if not isinstance(values, dict):

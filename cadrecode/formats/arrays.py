@@ -11,9 +11,20 @@ import numpy as np
 from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.columns import split_unnamed
 from cadrecode.formats.content import read_head, wrong_content
-from cadrecode.formats.rows import ROWS_PER_BLOCK, ZIP_ERRORS, FileContents, RowCollector, cut_short
+from cadrecode.formats.limits import allowance, require_memory
+from cadrecode.formats.rows import (
+    MOST_COLUMNS,
+    ROWS_PER_BLOCK,
+    ZIP_ERRORS,
+    FileContents,
+    RowCollector,
+    cut_short,
+    rows_per_block,
+)
 
 NPZ_KEYS = ("points", "xyz", "vertices")  # looked for in this order
+LONGEST_HEADER = 10_000  # bytes of an array's header; NumPy writes 118
+MOST_ARRAYS = 100  # in an .npz
 _SAVE = Message("Save it with np.save as one plain array of numbers, shape (N, 3).")
 
 
@@ -42,6 +53,7 @@ def read_npz(path: Path, collector: RowCollector) -> FileContents:
         raise wrong_content(path, Message("an .npz archive"), Message("it is no zip archive"))
     try:
         with zipfile.ZipFile(path) as archive:
+            _require_plain_archive(archive, path)
             key = _choose_key(archive, path.name)
             with archive.open(f"{key}.npy") as file:
                 _stream(file, archive.getinfo(f"{key}.npy").file_size, f"{path.name}[{key}]", collector)
@@ -56,9 +68,24 @@ def read_npz(path: Path, collector: RowCollector) -> FileContents:
     return contents
 
 
+def _require_plain_archive(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse what could swell: thousands of arrays, other packings than NumPy's own, contents beyond the allowance."""
+    entries = archive.infolist()
+    if len(entries) > MOST_ARRAYS:
+        raise PointCloudError(
+            "{name} holds {n:,} arrays; at most {most} are looked through. Save the cloud alone.",
+            name=path.name,
+            n=len(entries),
+            most=MOST_ARRAYS,
+        )
+    if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
+        raise PointCloudError("{name} is packed in a way that NumPy does not write. {save}", name=path.name, save=_SAVE)
+    require_memory(path.name, sum(entry.file_size for entry in entries), allowance(path))
+
+
 def _contents(collector: RowCollector) -> FileContents:
     rows, warnings = collector.finish()
-    points, normals, more = split_unnamed(rows, collector.name)
+    points, normals, more = split_unnamed(rows, collector.name, collector.columns)
     return FileContents(points, normals, announced=collector.seen, warnings=warnings + more)
 
 
@@ -67,7 +94,7 @@ def _normals(archive: zipfile.ZipFile, name: str, count: int) -> np.ndarray | No
         shape, _, _ = _array_header(file, f"{name}[normals]")
     if shape != (count, 3):
         return None
-    rows = RowCollector(f"{name}[normals]", max_points=count, seed=0)
+    rows = RowCollector(f"{name}[normals]", max_points=count, seed=0)  # as many as there are points
     with archive.open("normals.npy") as file:
         _stream(file, archive.getinfo("normals.npy").file_size, f"{name}[normals]", rows)
     return rows.finish()[0]
@@ -99,6 +126,10 @@ def _array_header(file: BinaryIO, name: str, strict: bool = True) -> tuple[tuple
     """Shape, Fortran order and dtype; with `strict`, only of arrays that can be a cloud."""
     try:
         version = np.lib.format.read_magic(file)
+        length = file.read(2 if version == (1, 0) else 4)  # NumPy would ask for as much memory as they say
+        if int.from_bytes(length, "little") > LONGEST_HEADER:
+            raise ValueError(Message("its header is too long"))
+        file.seek(-len(length), 1)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
     except Exception as error:  # numpy reads the header as Python text, which can be wrong in many ways
@@ -162,9 +193,14 @@ def _stream(file: BinaryIO, size: int, name: str, collector: RowCollector) -> No
     if held < count * columns:  # in Fortran order, column after column, no row is whole before the last column begins
         raise cut_short(name, count, max(0, held - (columns - 1) * count) if fortran else held // columns)
     if fortran:
-        raw = file.read(count * columns * dtype.itemsize)
-        collector.add(np.frombuffer(raw, dtype).reshape(columns, count).T)
+        collector.columns = columns
+        kept = min(columns, MOST_COLUMNS)  # a column after the other: those behind are not read
+        raw = file.read(count * kept * dtype.itemsize)
+        whole = np.frombuffer(raw, dtype).reshape(kept, count)
+        for start in range(0, count, ROWS_PER_BLOCK):
+            collector.add(whole[:, start : start + ROWS_PER_BLOCK].T)
         return
-    for start in range(0, count, ROWS_PER_BLOCK):
-        rows = min(ROWS_PER_BLOCK, count - start)
+    step = rows_per_block(columns * max(8, dtype.itemsize))
+    for start in range(0, count, step):
+        rows = min(step, count - start)
         collector.add(np.frombuffer(file.read(rows * columns * dtype.itemsize), dtype).reshape(rows, columns))

@@ -11,6 +11,7 @@ from cadrecode.errors import Message, PointCloudError
 
 _AXES = (("x", "points:0", "points_0"), ("y", "points:1", "points_1"), ("z", "points:2", "points_2"))
 _NORMALS = tuple((f"n{a}", f"normal_{a}", f"normals_{a}", f"normal{a}") for a in "xyz")
+LONGEST_LIST = 400  # characters of names in a message
 _UNIT_TOLERANCE = 0.02  # normals written with two or three decimals are this far from length 1
 
 
@@ -31,7 +32,7 @@ def locate(names: Sequence[str], file: str) -> tuple[list[int], list[int] | None
         raise PointCloudError(
             "{file} names the columns {names}; {missing} {_are} missing. Name the coordinates x, y and z.",
             file=file,
-            names=", ".join(names) or "(none)",
+            names=", ".join(names)[:LONGEST_LIST] or "(none)",
             missing=", ".join(missing),
             _are="is" if len(missing) == 1 else "are",
         )
@@ -49,8 +50,8 @@ def _first(names: list[str], aliases: tuple[str, ...]) -> int | None:
     return next((names.index(alias) for alias in aliases if alias in names), None)
 
 
-def split_unnamed(rows: np.ndarray, file: str) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
-    """Tell coordinates, normals and the rest apart in (N, C) unnamed columns.
+def split_unnamed(rows: np.ndarray, file: str, columns: int) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
+    """Tell coordinates, normals and the rest apart in (N, C) unnamed columns, the first of `columns` in the file.
 
     The first three are x, y, z. Three columns after them (or after an intensity, or after colours) are normals when
     their vectors have length 1. Other columns (colour, intensity, unknown) are ignored.
@@ -58,7 +59,6 @@ def split_unnamed(rows: np.ndarray, file: str) -> tuple[np.ndarray, np.ndarray |
     Returns: (N, 3) points, (N, 3) normals or None, warnings.
     Raises:  PointCloudError: fewer than three columns.
     """
-    columns = rows.shape[1]
     if columns < 3:
         raise PointCloudError(
             "{file} has {columns} column{_s}; a cloud needs x, y and z, three numbers a row.",
@@ -67,7 +67,7 @@ def split_unnamed(rows: np.ndarray, file: str) -> tuple[np.ndarray, np.ndarray |
             _s="s" if columns > 1 else "",
         )
     points = rows[:, :3]
-    start = next((i for i in (3, 4, 6) if i + 3 <= columns and _are_normals(points, rows[:, i : i + 3])), None)
+    start = next((i for i in (3, 4, 6) if i + 3 <= rows.shape[1] and _are_normals(points, rows[:, i : i + 3])), None)
     normals = None if start is None else rows[:, start : start + 3]
     unknown = columns in (5, 8) or columns > 10
     warnings = []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import TextIO
 
 import numpy as np
 
 from cadrecode.errors import Message, PointCloudError
-from cadrecode.formats.rows import ROWS_PER_BLOCK
+from cadrecode.formats.limits import LONGEST_LINE, long_line
+from cadrecode.formats.rows import BYTES_PER_BLOCK, ROWS_PER_BLOCK
 
 
 class BadLine(PointCloudError):
@@ -27,14 +27,25 @@ class BadLine(PointCloudError):
         self.line, self.columns, self.rows_before, self.last = line, columns, rows_before, last
 
 
-def blocks_of(file: TextIO, lines: int | None = None) -> Iterator[list[str]]:
-    """A text file in lists of lines; at most `lines` lines in total."""
-    left = lines
-    while left is None or left > 0:
-        block = list(islice(file, ROWS_PER_BLOCK if left is None else min(left, ROWS_PER_BLOCK)))
+def blocks_of(file: TextIO, name: str, lines: int | None = None) -> Iterator[list[str]]:
+    """A text file in lists of lines; at most `lines` lines in total.
+
+    Raises: PointCloudError: a line is longer than any of numbers.
+    """
+    left = ROWS_PER_BLOCK if lines is None else lines
+    while left > 0:
+        block, characters = [], 0
+        while len(block) < min(left, ROWS_PER_BLOCK) and characters < BYTES_PER_BLOCK:
+            line = file.readline(LONGEST_LINE + 1)
+            if not line:
+                break
+            if len(line) > LONGEST_LINE:
+                raise long_line(name)
+            block.append(line)
+            characters += len(line)
         if not block:
             return
-        if left is not None:
+        if lines is not None:
             left -= len(block)
         yield block
 

@@ -17,8 +17,9 @@ import numpy as np
 from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.columns import locate
 from cadrecode.formats.content import wrong_content
+from cadrecode.formats.limits import LARGEST_HEADER, allowance, require_memory
 from cadrecode.formats.number_lines import BadLine, blocks_of, parse_lines
-from cadrecode.formats.rows import ROWS_PER_BLOCK, FileContents, RowCollector, cut_short
+from cadrecode.formats.rows import ROWS_PER_BLOCK, FileContents, RowCollector, cut_short, rows_per_block
 
 _KEYS = ("version", "fields", "columns", "size", "type", "count", "width", "height", "viewpoint", "points", "data")
 _COUNT_LIMIT = 1 << 20  # numbers in one field of one point
@@ -52,7 +53,7 @@ def read_pcd(path: Path, collector: RowCollector) -> FileContents:
         elif header.data == "binary":
             _read_binary(path.name, file, header, wanted, collector)
         else:
-            _read_compressed(path.name, file, header, wanted, collector)
+            _read_compressed(path.name, file, header, wanted, collector, allowance(path))
     rows, warnings = collector.finish()
     return FileContents(rows[:, :3], rows[:, 3:6] if normals else None, announced=collector.seen, warnings=warnings)
 
@@ -62,6 +63,8 @@ def _header(path: Path, file: BinaryIO) -> Header:
     lines = 0
     while "data" not in values:
         raw = file.readline(4096)
+        if file.tell() > LARGEST_HEADER:
+            raise PointCloudError("{name} has a header without an end.", name=path.name)
         lines += 1
         words = raw.decode("ascii", errors="replace").split()
         if raw and (not words or words[0].startswith("#")):
@@ -110,9 +113,8 @@ def _header(path: Path, file: BinaryIO) -> Header:
 def _read_ascii(name: str, file: BinaryIO, header: Header, wanted: list[int], collector: RowCollector) -> None:
     starts = np.concatenate([[0], np.cumsum(header.counts)])
     columns = [int(starts[i]) for i in wanted]
-    text = (line.decode("ascii", errors="replace") for line in file)
     line = header.lines + 1
-    for block in blocks_of(text):
+    for block in blocks_of(io.TextIOWrapper(file, encoding="ascii", errors="replace"), name):
         try:
             rows = parse_lines(block, name, first_line=line, columns=int(starts[-1]))
         except BadLine as bad:
@@ -140,13 +142,19 @@ def _read_binary(name: str, file: BinaryIO, header: Header, wanted: list[int], c
     if held < header.points:
         raise cut_short(name, header.points, held)
     file.seek(start)
-    for done in range(0, header.points, ROWS_PER_BLOCK):
-        block = np.fromfile(file, row, min(ROWS_PER_BLOCK, header.points - done))
+    step = rows_per_block(row.itemsize)
+    for done in range(0, header.points, step):
+        block = np.fromfile(file, row, min(step, header.points - done))
         collector.add(np.column_stack([block[str(i)][:, 0] for i in wanted]))
 
 
-def _read_compressed(name: str, file: BinaryIO, header: Header, wanted: list[int], collector: RowCollector) -> None:
-    """One LZF block that holds field after field, each for all points."""
+def _read_compressed(
+    name: str, file: BinaryIO, header: Header, wanted: list[int], collector: RowCollector, allowed: int
+) -> None:
+    """One LZF block that holds field after field, each for all points.
+
+    Args: allowed: bytes that it may unpack to.
+    """
     import lzf  # only here: other files do not need it
 
     sizes = file.read(8)
@@ -174,6 +182,7 @@ def _read_compressed(name: str, file: BinaryIO, header: Header, wanted: list[int
     try:
         if unpacked > MOST_LZF * packed:  # no memory for what a damaged header announces
             raise ValueError
+        require_memory(name, unpacked + 8 * len(wanted) * ROWS_PER_BLOCK, allowed)
         data = lzf.decompress(raw, unpacked)
         if data is None or len(data) != unpacked:
             raise ValueError
@@ -183,4 +192,7 @@ def _read_compressed(name: str, file: BinaryIO, header: Header, wanted: list[int
         ) from error
     starts = header.points * np.cumsum([0, *(t.itemsize * c for t, c in zip(header.types, header.counts))])
     fields = [np.frombuffer(data, header.types[i], header.points * header.counts[i], starts[i]) for i in wanted]
-    collector.add(np.column_stack([field[:: header.counts[i]] for i, field in zip(wanted, fields)]))
+    columns = [field[:: header.counts[i]] for i, field in zip(wanted, fields)]
+    collector.most_bytes = max(0, allowed - unpacked)
+    for start in range(0, header.points, ROWS_PER_BLOCK):
+        collector.add(np.column_stack([column[start : start + ROWS_PER_BLOCK] for column in columns]))

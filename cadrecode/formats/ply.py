@@ -15,9 +15,10 @@ import numpy as np
 from cadrecode.errors import Message, PointCloudError
 from cadrecode.formats.columns import locate
 from cadrecode.formats.content import wrong_content
+from cadrecode.formats.limits import LARGEST_HEADER, allowance, require_memory
 from cadrecode.formats.number_lines import BadLine, blocks_of, parse_lines
-from cadrecode.formats.polygons import fan, fan_rows, require_indices
-from cadrecode.formats.rows import ROWS_PER_BLOCK, FileContents, RowCollector, cut_short
+from cadrecode.formats.polygons import LARGEST_INDEX, TRIANGLE_BYTES, Polygons, fan_rows, require_indices
+from cadrecode.formats.rows import ROWS_PER_BLOCK, FileContents, RowCollector, cut_short, rows_per_block
 
 _TYPES = {
     "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4",
@@ -26,7 +27,7 @@ _TYPES = {
     "float32": "f4", "float64": "f8",
 }  # fmt: skip
 _FORMATS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
-_HEADER_LIMIT = 1 << 20  # a header longer than this is not a header
+_RECORD_BYTES = 60  # of memory and of time, for a record that is read alone
 
 
 @dataclass
@@ -81,9 +82,12 @@ def read_ply(path: Path, collector: RowCollector) -> FileContents:
                 "{name} keeps its surface as triangle strips. Export it again with plain faces.", name=path.name
             )
         if surface is not None:
-            collector.max_points = max(collector.max_points, vertex.count)  # a mesh keeps all of its vertices
+            # a mesh keeps all of its vertices; the file holds 3 bytes at least for each
+            require_memory(path.name, 64 * min(vertex.count, path.stat().st_size // 3), allowance(path))
+            collector.max_points, collector.most_bytes = max(collector.max_points, vertex.count), None
         faces = None
-        reader = _Binary(path.name, file, order) if order else _Ascii(path.name, file, header_lines)
+        allowed = allowance(path)
+        reader = _Binary(path.name, file, order, allowed) if order else _Ascii(path.name, file, header_lines, allowed)
         for element in elements:
             if element is vertex:
                 reader.points(element, collector)
@@ -107,8 +111,10 @@ def _header(path: Path, file: BinaryIO) -> tuple[str, list[Element], int]:
     elements: list[Element] = []
     number = 1
     while True:
-        raw = file.readline(_HEADER_LIMIT)
+        raw = file.readline(LARGEST_HEADER)
         number += 1
+        if file.tell() > LARGEST_HEADER:
+            raise PointCloudError("{name} has a header without an end.", name=path.name)
         if not raw.endswith(b"\n") and raw.strip() != b"end_header":
             raise PointCloudError(
                 "{name} ends inside its header, at line {number}. The file is cut short.", name=path.name, number=number
@@ -124,7 +130,7 @@ def _header(path: Path, file: BinaryIO) -> tuple[str, list[Element], int]:
                     order = _FORMATS[kind]
                 case ["element", name, count] if int(count) >= 0:
                     elements.append(Element("vertex" if name in ("point", "points") else name, int(count)))
-                case ["property", "list", count_type, kind, name]:
+                case ["property", "list", count_type, kind, name] if not _TYPES[count_type].startswith("f"):
                     elements[-1].properties.append(Property(name, _TYPES[kind], _TYPES[count_type]))
                 case ["property", kind, name]:
                     elements[-1].properties.append(Property(name, _TYPES[kind]))
@@ -157,7 +163,10 @@ def _index_list(element: Element, name: str) -> int:
         raise PointCloudError(
             "{name} has faces without a list named vertex_indices. Export it again as triangles.", name=name
         )
-    return (named or lists)[0]
+    index = (named or lists)[0]
+    if element.properties[index].type.startswith("f"):
+        raise PointCloudError("{name} numbers the corners of its faces with fractions. Export it again.", name=name)
+    return index
 
 
 def _plural(element: Element) -> str:
@@ -167,8 +176,8 @@ def _plural(element: Element) -> str:
 class _Binary:
     """Reads the elements of a binary PLY in their order."""
 
-    def __init__(self, name: str, file: BinaryIO, order: str):
-        self.name, self.file, self.order = name, file, order
+    def __init__(self, name: str, file: BinaryIO, order: str, allowed: int):
+        self.name, self.file, self.order, self.allowed = name, file, order, allowed
         start = file.tell()
         self.size = file.seek(0, io.SEEK_END)
         file.seek(start)
@@ -183,8 +192,9 @@ class _Binary:
     def points(self, element: Element, collector: RowCollector) -> None:
         columns = _coordinates(element, self.name)
         row = self._require(element)
-        for start in range(0, element.count, ROWS_PER_BLOCK):
-            block = np.fromfile(self.file, row, min(ROWS_PER_BLOCK, element.count - start))
+        step = rows_per_block(row.itemsize)
+        for start in range(0, element.count, step):
+            block = np.fromfile(self.file, row, min(step, element.count - start))
             collector.add(np.column_stack([block[str(i)] for i in columns]))
 
     def faces(self, element: Element) -> np.ndarray:
@@ -192,9 +202,14 @@ class _Binary:
         start = self.file.tell()
         rows = self._uniform(element)
         if rows is not None:
-            return fan_rows(rows[str(wanted)])
+            corners = rows[str(wanted)]
+            require_memory(self.name, TRIANGLE_BYTES * len(corners) * (corners.shape[1] - 2), self.allowed)
+            return fan_rows(corners)
         self.file.seek(start)
-        return fan([record[wanted] for record in self._records(element)])
+        polygons = Polygons(self.name, self.allowed)
+        for record in self._records(element):
+            polygons.add(record[wanted])
+        return polygons.triangles()
 
     def skip(self, element: Element) -> None:
         if not element.has_lists:
@@ -228,6 +243,7 @@ class _Binary:
 
     def _records(self, element: Element, announced: int | None = None):
         """Record by record, for lists of different lengths."""
+        require_memory(self.name, _RECORD_BYTES * min(element.count, self.size), self.allowed)
         for done in range(element.count):
             record = []
             for p in element.properties:
@@ -254,15 +270,15 @@ class _Binary:
 class _Ascii:
     """Reads the elements of a text PLY, a line for each record."""
 
-    def __init__(self, name: str, file: BinaryIO, header_lines: int):
-        self.name, self.header_lines = name, header_lines
+    def __init__(self, name: str, file: BinaryIO, header_lines: int, allowed: int):
+        self.name, self.header_lines, self.allowed = name, header_lines, allowed
         self.file = io.TextIOWrapper(file, encoding="ascii", errors="replace")
 
     def _lines(self, element: Element):
         """Blocks of non-blank lines, `element.count` in all."""
         left = element.count
         while left:
-            block = next(blocks_of(self.file, min(left, ROWS_PER_BLOCK)), None)
+            block = next(blocks_of(self.file, self.name, min(left, ROWS_PER_BLOCK)), None)
             if block is None:
                 raise cut_short(self.name, element.count, element.count - left, _plural(element))
             lines = [line for line in block if line.strip()]
@@ -296,13 +312,13 @@ class _Ascii:
 
     def faces(self, element: Element) -> np.ndarray:
         wanted = _index_list(element, self.name)
-        polygons: list[np.ndarray] = []
+        polygons = Polygons(self.name, self.allowed)
         for lines in self._lines(element):
             for line in lines:
-                polygons.append(self._polygon(line.split(), element, wanted, len(polygons)))
-        return fan(polygons)
+                polygons.add(self._polygon(line.split(), element, wanted, len(polygons)))
+        return polygons.triangles()
 
-    def _polygon(self, words: list[str], element: Element, wanted: int, done: int) -> np.ndarray:
+    def _polygon(self, words: list[str], element: Element, wanted: int, done: int) -> list[int]:
         at = 0
         try:
             for i, p in enumerate(element.properties):
@@ -310,8 +326,8 @@ class _Ascii:
                 if p.count_type:
                     count, at = int(words[at]), at + 1
                 if i == wanted:
-                    corners = np.array(words[at : at + count], dtype=np.int64)
-                    if len(corners) != count:
+                    corners = [int(word) for word in words[at : at + count]]
+                    if len(corners) != count or any(abs(corner) > LARGEST_INDEX for corner in corners):
                         raise IndexError
                     return corners
                 at += count

@@ -2,30 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable
 
 import numpy as np
 
 from cadrecode.errors import PointCloudError
+from cadrecode.formats.limits import require_memory
+
+TRIANGLE_BYTES = 100  # of memory: a triangle, what it was read as, its area and its normal
+LARGEST_INDEX = 2**62  # of a vertex, as a file may write it; whether there is such a vertex is asked later
 
 
 def fan_rows(rows: np.ndarray) -> np.ndarray:
     """(M, K) corner numbers of M faces -> (M * (K - 2), 3) int64 triangles around each first corner."""
-    rows = rows.astype(np.int64)
-    corners = rows.shape[1]
-    if corners < 3:
-        return np.empty((0, 3), np.int64)
-    triangles = [rows[:, [0, k, k + 1]] for k in range(1, corners - 1)]
-    return np.stack(triangles, axis=1).reshape(-1, 3)
+    return _fans(rows.astype(np.int64).ravel(), np.full(len(rows), rows.shape[1]))
 
 
-def fan(polygons: Sequence[np.ndarray]) -> np.ndarray:
-    """Faces of different sizes -> (M, 3) int64 triangles, in order of the faces."""
-    sizes = np.array([len(p) for p in polygons])
-    if len(sizes) and (sizes == sizes[0]).all():
-        return fan_rows(np.stack(polygons))
-    triangles = [fan_rows(np.asarray(p)[None]) for p in polygons]
-    return np.concatenate(triangles) if triangles else np.empty((0, 3), np.int64)
+class Polygons:
+    """Faces of any number of corners, taken one by one.
+
+    Args: allowed: bytes that their triangles may take.
+    """
+
+    def __init__(self, name: str, allowed: int):
+        self.name, self.allowed = name, allowed
+        self._corners, self._sizes = array("q"), array("q")
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def add(self, corners: Iterable[int]) -> None:
+        """Raises: OverflowError: a number beyond 64 bits."""
+        before = len(self._corners)
+        self._corners.extend(corners)
+        self._sizes.append(len(self._corners) - before)
+
+    def triangles(self) -> np.ndarray:
+        """(M, 3) int64 triangles, in order of the faces. Raises: PointCloudError: there are too many."""
+        require_memory(self.name, TRIANGLE_BYTES * len(self._corners), self.allowed)
+        return _fans(np.array(self._corners, np.int64), np.array(self._sizes, np.int64))
+
+
+def _fans(corners: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """(C,) corner numbers of faces in a row, and (M,) how many each has -> (T, 3) triangles."""
+    if (sizes == 3).all():
+        return corners.reshape(-1, 3)
+    counts = np.maximum(sizes - 2, 0)
+    first = np.repeat(np.cumsum(sizes) - sizes, counts)  # where the corners of each triangle's face begin
+    along = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
+    triangles = np.empty((len(first), 3), np.int64)
+    triangles[:, 0], triangles[:, 1], triangles[:, 2] = (
+        corners[first],
+        corners[first + along + 1],
+        corners[first + along + 2],
+    )
+    return triangles
 
 
 def require_indices(faces: np.ndarray, n_vertices: int, name: str) -> None:

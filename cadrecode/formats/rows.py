@@ -11,6 +11,9 @@ import numpy as np
 from cadrecode.errors import Message, PointCloudError
 
 ROWS_PER_BLOCK = 1 << 18  # rows read at a time, so that a huge file is never in memory as a whole
+BYTES_PER_BLOCK = 1 << 24  # of rows read at a time, where they are wide
+MOST_COLUMNS = 11  # columns that are kept; split_unnamed asks for no later one
+LEAST_POINTS = 100_000  # stay, however little memory there is
 
 # what Python's zipfile raises on damaged archives
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, KeyError)
@@ -35,16 +38,24 @@ class FileContents:
     warnings: list[str] = field(default_factory=list)
 
 
+def rows_per_block(bytes_per_row: int) -> int:
+    """How many rows to read at a time."""
+    return max(1, min(ROWS_PER_BLOCK, BYTES_PER_BLOCK // max(1, bytes_per_row)))
+
+
 class RowCollector:
     """Takes a file block by block, in a single pass, and keeps at most `max_points` rows of it.
 
     Every row draws a random key; the rows with the smallest keys stay. So the choice is uniform over a file whose
     length nobody knows, and the same for the same seed.
+
+    Args: most_bytes: memory that the rows may take; it lowers `max_points`.
     """
 
-    def __init__(self, name: str, max_points: int, seed: int):
-        self.name, self.max_points = name, max_points
+    def __init__(self, name: str, max_points: int, seed: int, most_bytes: int | None = None):
+        self.name, self.max_points, self.most_bytes = name, max_points, most_bytes
         self.seen = 0
+        self.columns = 0  # of the file's rows, with those that are not kept
         self._rng = np.random.default_rng(seed)
         self._rows: list[np.ndarray] = []
         self._keys: list[np.ndarray] = []
@@ -53,7 +64,11 @@ class RowCollector:
 
     def add(self, rows: np.ndarray) -> None:
         """Take (k, C) numbers, of which the first three columns are coordinates."""
-        rows = np.array(rows, np.float64)  # a copy: the caller's block may be a view of a mapped file
+        self.columns = max(self.columns, rows.shape[1])
+        rows = np.array(rows[:, :MOST_COLUMNS], np.float64)  # a copy: the caller's block may be a view
+        if self.most_bytes is not None:
+            held = 8 * rows.shape[1] + 16  # bytes of a row, with its key and its place among the keys
+            self.max_points = min(self.max_points, max(LEAST_POINTS, int(self.most_bytes / (1.25 * held))))
         finite = np.isfinite(rows[:, :3]).all(axis=1)
         if not finite.all():
             if not self._bad:
@@ -67,10 +82,23 @@ class RowCollector:
             self._thin()
 
     def _thin(self) -> None:
-        rows, keys = np.concatenate(self._rows), np.concatenate(self._keys)
+        keys = np.concatenate(self._keys)
         largest = np.partition(keys, self.max_points - 1)[self.max_points - 1]
-        stay = np.flatnonzero(keys <= largest)[: self.max_points]
-        self._rows, self._keys, self._held = [rows[stay]], [keys[stay]], len(stay)
+        stay = keys <= largest
+        self._rows, self._keys = [self._joined(stay)], [keys[stay]]
+        self._held = len(self._rows[0])
+
+    def _joined(self, stay: np.ndarray) -> np.ndarray:
+        """The rows that stay, (held,) bool, as one array. Each block is given back once it is copied."""
+        joined = np.empty((np.count_nonzero(stay), self._rows[0].shape[1]))
+        start, done = 0, 0
+        self._rows.reverse()
+        while self._rows:
+            block = self._rows.pop()
+            chosen = block[stay[start : start + len(block)]]
+            joined[done : done + len(chosen)] = chosen
+            start, done = start + len(block), done + len(chosen)
+        return joined
 
     def finish(self) -> tuple[np.ndarray, list[str]]:
         """The rows that stay, (N, C) float64 in file order, and a warning if some were left out.
@@ -81,7 +109,8 @@ class RowCollector:
             raise PointCloudError("{name} holds no points. A cloud needs at least 32.", name=self.name)
         require_finite(self.name, self._bad, self._first_bad, self.seen, Message("points"))
         if self.seen <= self.max_points:
-            return np.concatenate(self._rows), []
+            self._keys.clear()
+            return self._joined(np.ones(self._held, bool)), []
         self._thin()
         return self._rows[0], [
             Message(

@@ -46,7 +46,7 @@ def read_table(path: Path, collector: RowCollector) -> FileContents:
     """
     encoding = _encoding(path)
     with path.open(encoding=encoding, errors="replace") as file:
-        layout = _look(path, [line for _, line in zip(range(_PREAMBLE_LINES), file)])
+        layout = _look(path, next(blocks_of(file, path.name, _PREAMBLE_LINES), []))
         file.seek(0)
         for _ in range(layout.skip):
             file.readline()
@@ -65,7 +65,7 @@ def read_table(path: Path, collector: RowCollector) -> FileContents:
     if layout.names is not None:
         points, normals = rows[:, :3], rows[:, 3:6] if rows.shape[1] == 6 else None
     else:
-        points, normals, more = split_unnamed(rows, path.name)
+        points, normals, more = split_unnamed(rows, path.name, collector.columns)
         warnings += more
     return FileContents(points, normals, announced=collector.seen, warnings=warnings)
 
@@ -85,7 +85,7 @@ def _collect(name: str, file: TextIO, layout: Layout, collector: RowCollector) -
         xyz, normals = locate(layout.names, name)
         wanted = xyz + (normals or [])
     line = layout.skip + 1
-    for block in blocks_of(file):
+    for block in blocks_of(file, name):
         lines = _plain(block, layout)
         try:
             rows = parse_lines(

@@ -18,6 +18,7 @@ from cadrecode.program.section import SAGITTA
 from cadrecode.program.shapes import build_solid, half_side
 
 LEAST_VOLUME = 1e-9  # of the cube on the longest side; less is nothing
+MOST_AT_EDGE = 64  # triangles; solids that touch along an edge have 4, and Manifold compares each with each
 LAZY_STEPS = 64  # Manifold computes a boolean when its result is asked for: at the latest after so many of them
 
 
@@ -115,6 +116,10 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray) -> Manifold:
     """
     joined, numbers = weld(vertices)
     triangles = three_cornered(numbers[np.asarray(faces, np.int64)])
+    ends = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    at_edge = np.unique(ends[:, 0] * len(joined) + ends[:, 1], return_counts=True)[1].max(initial=0)
+    if at_edge > MOST_AT_EDGE:
+        raise ProgramError("{count:,} triangles of the mesh meet in one edge.", expected=Message("two"), count=at_edge)
     mesh = manifold3d.Mesh64(
         vert_properties=np.ascontiguousarray(joined), tri_verts=np.ascontiguousarray(triangles.astype(np.uint64))
     )

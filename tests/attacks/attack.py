@@ -51,7 +51,7 @@ class Route:
             limit for themselves (a sandbox, a server).
         harmless: a payload that must end in `fine` after each attack; None where there is none.
         fine: the outcome of `harmless`.
-        grows_mb: the most memory that an attack may take.
+        grows_mb: the most memory that an attack may take, or what tells it from the payload.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Route:
     forked: bool = True
     harmless: Any = None
     fine: str = "ok"
-    grows_mb: float = 300
+    grows_mb: float | Callable[[Any], float] = 300
 
 
 @dataclass
@@ -122,7 +122,8 @@ def _forked(route: Route, attack: Attack, send: Callable[[Any], str], payload: A
         outcome = "too slow"
     elif os.waitstatus_to_exitcode(status) != 0:
         outcome = f"killed: {os.waitstatus_to_exitcode(status)}"
-    most_mb = route.grows_mb if attack.grows_mb is None else attack.grows_mb
+    most_mb = route.grows_mb(payload) if callable(route.grows_mb) else route.grows_mb
+    most_mb = most_mb if attack.grows_mb is None else attack.grows_mb
     escape = outcome if outcome.startswith(NOT_AN_OUTCOME) else None
     if escape is None and grown_mb > most_mb:
         escape = f"it took {grown_mb:.0f} MB, and {most_mb:.0f} are allowed"
