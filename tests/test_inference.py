@@ -87,7 +87,8 @@ def test_the_guides_command_writes_program_step_and_stl(cube_model, tmp_path, ca
         "generated_code_deviation.ply",
         "generated_code_report.json",
     }
-    assert "generated_code_report.json" in printed.split("written")[1]
+    assert printed.startswith("verdict     good match\n")
+    assert "generated_code_report.json" in printed.split("\nwritten")[1]
     assert "3 of 3 valid" in printed
     assert "40 x 40 x 40 cm" in printed
     assert str(cube_model) in printed

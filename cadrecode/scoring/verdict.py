@@ -29,6 +29,7 @@ FAR = 0.006, 4.0, 0.3  # of the size, the noise and the unevenness: points that 
 UNSEEN = 0.12  # share of the surface without points near it: more was not seen
 ONE_SIDED = 0.12  # length of the mean normal: of a closed surface it is 0, of a box without its bottom 0.2
 PATCHES = 10  # along the longest side: the patches in which gaps are averaged, so that noise cancels out
+LOCAL_NEIGHBOURS, LOCAL_GAP = 4, 1.5  # of random points, 1 place in 10,000 is farther from all of them than that
 AREA_NEIGHBOURS = 8  # the distance to the last of them gives the area that a point stands for
 PIECE, THIN = 3e-4, 0.006  # of the volume, and of the size: smaller and thinner pieces of a difference do not count
 
@@ -108,7 +109,7 @@ def assess_cloud(candidate: Candidate, ruler: CloudRuler) -> Assessment:
     """
     if not candidate.ok:
         return Assessment(Verdict.NONE)
-    measured = ruler.measure(*candidate.mesh)
+    measured = _by_local_spacing(ruler.measure(*candidate.mesh), ruler)
     per_length = candidate.solid.surface_area() / candidate.solid.volume()
     off = _mean_gap(measured, ruler) * per_length
     bare = measured.unsupported > 0
@@ -127,6 +128,22 @@ def assess_cloud(candidate: Candidate, ruler: CloudRuler) -> Assessment:
     else:
         verdict = Verdict.GOOD
     return Assessment(verdict, likeness, clusters)
+
+
+def _by_local_spacing(measured: Measured, ruler: CloudRuler) -> Measured:
+    """The comparison with a surface whose places count as unsupported only where the points around them are denser.
+
+    A scanner does not see all faces equally well.
+    """
+    doubtful = np.flatnonzero(measured.unsupported > 0)
+    if not len(doubtful):
+        return measured
+    tree = cKDTree(ruler.points)
+    _, near = tree.query(measured.samples[doubtful])
+    reach = tree.query(ruler.points[near], k=min(LOCAL_NEIGHBOURS + 1, len(ruler.points)))[0][:, -1]
+    unsupported = measured.unsupported.copy()
+    unsupported[doubtful] -= np.maximum(LOCAL_GAP * reach - ruler.spacing, 0)
+    return replace(measured, unsupported=np.maximum(unsupported, 0))
 
 
 def _mean_gap(measured: Measured, ruler: CloudRuler) -> float:

@@ -78,6 +78,18 @@ def test_rebuilding_puts_the_nearest_first_and_names_the_failures(plate, service
     assert "语法错误" in describe.numbers(after, ZH)
 
 
+def test_the_verdict_stands_before_every_number_in_both_languages(plate, services, typist):
+    after, _ = rebuilt(plate, services)
+    for words, verdict in ((EN, "good match"), (ZH, "吻合良好")):
+        shown = describe.numbers(after, words)
+        assert re.match(rf'<div class="cr-numbers"><span class="cr-lead good_match">{verdict}</span>', shown)
+        assert words("result.mean") in shown
+    worse = describe.numbers(after.choosing(1), EN)
+    assert '<span class="cr-lead no_match">no match: do not use</span>' in worse
+    assert "points inside of the part" in worse
+    assert "written by the model" in worse
+
+
 def test_without_a_cloud_or_a_valid_candidate_it_says_what_to_do(plate, services, typist):
     with pytest.raises(CadrecodeError, match="drop a file"):
         rebuilt(Work(), services)
