@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from cadrecode import runs
 from cadrecode.errors import RunError
 from cadrecode.runs import (
     DIED,
@@ -18,6 +17,7 @@ from cadrecode.runs import (
     State,
     checkpoint_problems,
     process_start,
+    processes,
     seal_checkpoint,
 )
 
@@ -79,7 +79,7 @@ def test_a_dead_process_is_not_believed(run):
 
 def test_memory_is_blamed_where_it_ran_out_and_nowhere_else(run, monkeypatch, tmp_path):
     counter = tmp_path / "memory.events"
-    monkeypatch.setattr(runs, "OOM_COUNTERS", (str(tmp_path / "none"), str(counter)))
+    monkeypatch.setattr(processes, "OOM_COUNTERS", (str(tmp_path / "none"), str(counter)))
     for before, now, error in ((3, 3, DIED), (3, 4, DIED_OF_MEMORY), (None, 4, DIED), (3, None, DIED)):
         for count, act in ((before, lambda: run.claim(2**22 + 1)), (now, lambda: None)):
             counter.write_text("max 9\n" if count is None else f"max 9\noom_kill {count}\n")

@@ -16,118 +16,26 @@ import shutil
 import signal
 import time
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from cadrecode.errors import Message, RunError, joined, restored, stored
 from cadrecode.json_files import DamagedFile, read_lines, read_object, write_whole
+from cadrecode.runs.checkpoints import checkpoint_problems, checkpoint_step
+from cadrecode.runs.processes import is_alive, memory_kills, process_start
+from cadrecode.runs.state import Evaluation, Kind, State, Status
 
 log = logging.getLogger(__name__)
 
-SEAL = "complete.json"  # written last into a checkpoint: its files and their sizes, so that a cut one is recognised
-ORIGIN = "origin.json"  # in a checkpoint: the base, the settings and the data that it was trained with
-RESUMABLE = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "adapter_model.safetensors")
 DIED = Message("The process ended without saying why. The log may show it.")
 DIED_OF_MEMORY = Message(
     "The process ended without saying why. Since it began, the system has ended a process for lack of memory, which is "
     "the likely reason."
 )
-OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control", "/proc/vmstat")
 MOST_LETTERS = 80  # of a folder's name; file systems take 255 bytes
 TAIL_BYTES = 256 * 1024
-SAME_START_SECONDS = 10  # psutil counts from the boot time, which moves a little when the system's clock is set
-
-
-class State(StrEnum):
-    """What a run is doing."""
-
-    QUEUED = "queued"
-    PREPARING = "preparing"
-    TRAINING = "training"
-    EVALUATING = "evaluating"
-    SAVING = "saving"
-    MERGING = "merging"
-    DONE = "done"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    DAMAGED = "damaged"
-
-    @property
-    def active(self) -> bool:
-        """Whether a process is at work."""
-        return self in (State.PREPARING, State.TRAINING, State.EVALUATING, State.SAVING, State.MERGING)
-
-    @property
-    def final(self) -> bool:
-        """Whether the run has ended; only resuming it changes this state."""
-        return self in (State.DONE, State.STOPPED, State.FAILED, State.DAMAGED)
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether the run has ended before its end, so that it may be resumed."""
-        return self.final and self != State.DONE
-
-
-class Kind(StrEnum):
-    """What a run is for."""
-
-    TRAINING = "training"
-    EVALUATION = "evaluation"
-    MERGE = "merge"
-
-    @property
-    def place(self) -> str:
-        """The folder of these runs, below the folder of all runs; trainings lie directly in it."""
-        return {Kind.EVALUATION: ".evaluations", Kind.MERGE: ".merges"}.get(self, "")
-
-
-Count = Annotated[int, Field(ge=0, le=2**53)]
-Seconds = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]  # since 1970, or of a duration
-ProcessNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
-
-
-class _Download(BaseModel):
-    done: Count
-    total: Count
-
-
-class _Status(BaseModel):
-    """The fields of status.json that watchers count with. Others may stand beside them."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-    state: Annotated[State, Field(strict=False)]
-    kind: Annotated[Kind, Field(strict=False)] = Kind.TRAINING
-    created_at: Seconds = 0
-    queued_at: Seconds = 0
-    started_at: Seconds | None = None
-    ended_at: Seconds | None = None
-    eta_seconds: Seconds | None = None
-    step: Count | None = None
-    total: Count | None = None
-    download: _Download | None = None
-    pid: ProcessNumber | None = None
-    process_start: Seconds | None = None
-    processes: ProcessNumber = 1
-    memory_kills: Count | None = None
-    launcher: ProcessNumber | None = None
-    launcher_start: Seconds | None = None
-    tensors: Count | None = None
-    max_logit_difference: float | None = None
-    resume_from: str | None = None
-    adapter: str | None = None
-    model: str | None = None
-    error: str | None = None
-
-
-class _Evaluation(BaseModel):
-    """What samples.json holds."""
-
-    model_config = ConfigDict(strict=True)
-    step: Count
-    samples: list[dict[str, str | float | int | None]]
 
 
 class Run:
@@ -248,7 +156,7 @@ class Run:
     def _read_status(self) -> dict[str, Any]:
         """The status as it is written; where that cannot be understood, the state `damaged` and why."""
         try:
-            status = _Status.model_validate(read_object(self.folder / "status.json"))
+            status = Status.model_validate(read_object(self.folder / "status.json"))
             if status.kind == self._kind_of_place:
                 return restored(status.model_dump(exclude_unset=True))
             reason = Message("status.json is damaged: {names} cannot be understood.", names="kind")
@@ -312,7 +220,7 @@ class Run:
         entries = []
         for path in sorted((self.folder / "samples").glob("step-*/samples.json")):
             with contextlib.suppress(DamagedFile, ValidationError, FileNotFoundError):
-                entry = _Evaluation.model_validate(read_object(path))
+                entry = Evaluation.model_validate(read_object(path))
                 entries.append({**entry.model_dump(), "folder": str(path.parent)})
         return entries
 
@@ -412,67 +320,6 @@ def free_folder(runs_dir: Path, wanted: str) -> Path:
     while folder.exists():
         folder, n = runs_dir / f"{name}-{n}", n + 1
     return folder
-
-
-def checkpoint_step(folder: Path) -> int:
-    return int(folder.name.rsplit("-", 1)[1])
-
-
-def seal_checkpoint(folder: Path) -> None:
-    """Mark a checkpoint as complete, with the sizes of its files."""
-    sizes = {p.name: p.stat().st_size for p in sorted(folder.iterdir()) if p.is_file() and p.name != SEAL}
-    write_whole(folder / SEAL, json.dumps(sizes, indent=1))
-
-
-def checkpoint_problems(folder: str | Path) -> list[str]:
-    """Why a checkpoint cannot be resumed from; empty where it can."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        return [Message("there is no folder {folder}", folder=folder)]
-    if not (folder / SEAL).is_file():
-        return [Message("it was not written to its end")]
-    try:
-        sizes = read_object(folder / SEAL)
-    except DamagedFile as error:
-        return [error.message]
-    problems = [Message("{name} is missing", name=name) for name in RESUMABLE if not (folder / name).is_file()]
-    for name, size in sizes.items():
-        path = folder / name
-        if path.is_file() and path.stat().st_size != size:
-            problems.append(
-                Message("{name} has {actual} bytes instead of {size}", name=name, actual=path.stat().st_size, size=size)
-            )
-    return problems
-
-
-def process_start(pid: int) -> float | None:
-    """When a living process began, in seconds since 1970; None where there is none. A zombie does not live."""
-    import psutil  # here, because pretraining imports this file and does without psutil
-
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.NoSuchProcess:
-        return None
-
-
-def memory_kills() -> int | None:
-    """How many processes the system has ended for lack of memory; None where it does not say."""
-    for path in OOM_COUNTERS:
-        with contextlib.suppress(OSError):
-            counted = re.search(r"^oom_kill (\d+)$", Path(path).read_text(), re.MULTILINE)
-            if counted:
-                return int(counted[1])
-    return None
-
-
-def is_alive(pid: int | None, began: float | None) -> bool:
-    """Whether the process with this number that began then is still alive.
-
-    Numbers are given out again, so the number alone does not identify a process.
-    """
-    now = None if pid is None else process_start(pid)
-    return now is not None and began is not None and abs(now - began) < SAME_START_SECONDS
 
 
 def _is_entry(entry: dict[str, Any]) -> bool:
