@@ -189,7 +189,8 @@ def _block(floor: Floor, operation: Operation, end: float, rectangle: np.ndarray
     (width, depth), (x, y) = rectangle[1] - rectangle[0], rectangle.mean(axis=0)
     shape = Rect(round(float(width), 3), round(float(depth), 3))
     steps = (SketchStep(shape, places=((round(float(x), 4), round(float(y), 4)),)),)
-    return Prism(operation, floor.axis, *sorted((round(floor.height, 3), round(end, 3))), steps)
+    low, high = sorted((round(floor.height, 3), round(end, 3)))
+    return Prism(operation, floor.axis, low, high, steps)
 
 
 def _rectangles(floor: Floor, grid: Grid, judge: CloudJudge) -> list[np.ndarray]:

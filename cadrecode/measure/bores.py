@@ -163,7 +163,8 @@ def _fitted(
     within = between & (off < -2 * reach)
     if len(on) < CLEAR * np.count_nonzero(beside) / 2 or np.count_nonzero(within) > MOST_WITHIN * len(on):
         return []
-    return [RoundWall(axis, *map(float, circle), float(low), float(high), len(on))]
+    x, y, fitted = map(float, circle)
+    return [RoundWall(axis, x, y, fitted, float(low), float(high), len(on))]
 
 
 def _run(heights: np.ndarray, about: float) -> np.ndarray:

@@ -20,6 +20,7 @@ from cadrecode.program.language import (
     Face,
     Grid,
     Hole,
+    Line,
     Loop,
     Places,
     Plane,
@@ -173,12 +174,13 @@ def _moved_loop(loop: Loop, local: _Local) -> Loop:
         def shifted(point: Point2) -> Point2:
             return point[0] + float(by[0]), point[1] + float(by[1])
 
-        edges = (
+        shifted_edges = (
             Arc(shifted(e.middle), shifted(e.end)) if isinstance(e, Arc) else replace(e, end=shifted(e.end))
             for e in loop.edges
         )
-        return Loop(shifted(loop.start), tuple(edges))
-    here, before, edges = local.point(loop.start), loop.start, []
+        return Loop(shifted(loop.start), tuple(shifted_edges))
+    here, before = local.point(loop.start), loop.start
+    edges: list[Arc | Line] = []
     start = here
     for edge in loop.edges:
         end = start if edge.end == loop.start else local.point(edge.end)

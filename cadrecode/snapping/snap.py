@@ -36,7 +36,7 @@ class Snap:
     name: str
     before: float
     after: float
-    reason: str
+    reason: Message
 
     def __str__(self) -> str:
         return f"{self.before:.6g} -> {self.after:.6g}: {self.reason}"

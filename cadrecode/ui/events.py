@@ -81,7 +81,7 @@ def in_words(handler: Callable, words: Words, *, guests: bool = True, by_a_perso
             except Exception as error:
                 raise _message(error, words) from None
 
-    speaking.for_guests = guests
+    vars(speaking)["for_guests"] = guests
     return speaking
 
 
