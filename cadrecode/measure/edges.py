@@ -7,14 +7,13 @@ from dataclasses import replace
 import numpy as np
 from manifold3d import CrossSection, Manifold
 
-from cadrecode.measure.features import Feature, Rim
+from cadrecode.measure.features import RIM_NUMBERS, Feature, Rim
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.turning import across
 from cadrecode.program.language import Blend
 from cadrecode.program.solid import bounds
 
 BELOW = 0.02  # CODE: how far below a face the sections are compared
-LEAST_LACK = 2e-4  # of the size squared: what a rim has to take of its face
 LEAST_SIZE = 0.4  # CODE
 ALIKE = 0.15  # of their width: faces that differ by less are tried together
 EDGES = None, "%CIRCLE", "%LINE"  # which edges of a face are tried
@@ -26,9 +25,10 @@ NAMES = "XYZ"
 
 def with_rims(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
     """The features, followed by the fillets and chamfers that pay for their numbers."""
+    least = judge.price * RIM_NUMBERS * judge.solid.volume()
     for _ in range(MOST_RIMS):
         best = features
-        for faces, width in _faces(_widths(judge.build(features), judge.solid)).items():
+        for faces, width in _faces(_widths(judge.build(features), judge.solid, least)).items():
             for blend, share in SHARES.items():
                 for edges in EDGES:
                     if not judge.out_of_time:
@@ -54,10 +54,12 @@ def _faces(widths: dict[str, float]) -> dict[str, float]:
     }
 
 
-def _widths(body: Manifold, solid: Manifold) -> dict[str, float]:
-    """For the selector of each outermost face the width of the band that the solid lacks just below it."""
+def _widths(body: Manifold, solid: Manifold, least: float) -> dict[str, float]:
+    """For the selector of each outermost face the width of the band that the solid lacks just below it.
+
+    Args: least: The band's area times its width, about twice the volume that the rim takes.
+    """
     low, high = bounds(body)
-    size = float((high - low).max())
     widths = {}
     for axis in range(3):
         turned = across(body, axis), across(solid, axis)
@@ -65,9 +67,9 @@ def _widths(body: Manifold, solid: Manifold) -> dict[str, float]:
             height = end - BELOW if sign == ">" else end + BELOW
             own, true = (part.slice(height) for part in turned)
             lacks = own - true
-            if lacks.area() > LEAST_LACK * size**2 and not true.is_empty():
+            if not lacks.is_empty() and not true.is_empty():
                 width = 2 * lacks.area() / _perimeter(lacks)
-                if width > LEAST_SIZE:
+                if width > LEAST_SIZE and lacks.area() * width > least:
                     widths[f"{sign}{NAMES[axis]}"] = width
     return widths
 

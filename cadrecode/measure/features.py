@@ -14,6 +14,7 @@ from cadrecode.program.language import (
     Circle,
     Edges,
     Extrusion,
+    Face,
     Loop,
     Mode,
     Operation,
@@ -60,7 +61,7 @@ class Prism:
         base = self.low if base is None else base
         origin = tuple(base if axis == self.axis else 0.0 for axis in range(3))
         distance = self.high - self.low if base == self.low else self.low - self.high
-        return Extrusion(Plane.named(AXIS_PLANES[self.axis], origin), Sketch(self.steps), round(distance, 6))
+        return Extrusion(Plane.named(AXIS_PLANES[self.axis], origin), _sketch(self.steps), round(distance, 6))
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Turned:
     def solid(self) -> Revolution:
         origin = [0.0, 0.0, 0.0]
         origin[(self.axis + 1) % 3], origin[(self.axis + 2) % 3] = self.center
-        return Revolution(Plane.named(TURNED_PLANES[self.axis], tuple(origin)), Sketch(self.steps))
+        return Revolution(Plane.named(TURNED_PLANES[self.axis], tuple(origin)), _sketch(self.steps))
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,17 @@ class Rim:
 
 
 Feature = Prism | Turned | Rim
+
+
+def _sketch(steps: Sequence[SketchStep]) -> Sketch:
+    """A sketch as CadQuery assembles it: all edges so far make the loop, so a second loop is a face of its own."""
+    loops = [index for index, step in enumerate(steps) if isinstance(step.shape, Loop)]
+    return Sketch(
+        tuple(
+            replace(step, shape=Face(Sketch((SketchStep(step.shape),)))) if index in loops[1:] else step
+            for index, step in enumerate(steps)
+        )
+    )
 
 
 def span_between(operation: Operation, levels: np.ndarray, first: int, last: int) -> tuple[float, float]:

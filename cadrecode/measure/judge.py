@@ -6,6 +6,7 @@ through hole too few or too many has a price of its own.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 
@@ -14,14 +15,16 @@ from manifold3d import Manifold
 
 from cadrecode.errors import ProgramError
 from cadrecode.measure.features import Feature, Rim
-from cadrecode.program.finishing import finished
 from cadrecode.program.language import Operation
+from cadrecode.program.rims import with_blend
 from cadrecode.program.shapes import build_solid
 from cadrecode.program.solid import iou, through_holes
+from cadrecode.program.topology import Topology
 
 PRICE = 0.0004  # IoU that a number must bring
 HOLE_PRICE = 0.012  # IoU that the right count of through holes is worth, each
 BODY_PRICE = 0.03  # and the right count of bodies
+SIMPLER = 0.01  # CODE: how far a vertex may be from the faces that it is dropped from
 SAGITTA = 0.05  # CODE: how finely circles are drawn
 
 
@@ -35,10 +38,11 @@ class Judge:
     """
 
     def __init__(self, solid: Manifold, price: float, deadline: float):
-        self.solid, self.price, self.deadline = solid, price, deadline
-        self.shells = len(solid.decompose())
-        self.holes = through_holes(solid)
+        self.price, self.deadline = price, deadline
+        self.shells, self.holes = len(solid.decompose()), through_holes(solid)
+        self.solid = _simplified(solid)
         self._solids: dict[Feature, Manifold] = {}
+        self._topologies: dict[tuple[Feature, ...], Topology] = {}
         self._scores: dict[tuple[Feature, ...], tuple[float, float]] = {}
 
     @property
@@ -52,9 +56,9 @@ class Judge:
 
     def build(self, features: Sequence[Feature]) -> Manifold:
         body = self.solid_of(features[0])
-        for feature in features[1:]:
+        for index, feature in enumerate(features[1:], 1):
             if isinstance(feature, Rim):
-                body = finished(body, feature.finish, SAGITTA)
+                body = self._rimmed(features[:index], body, feature)
                 continue
             solid = self.solid_of(feature)
             if feature.operation is Operation.UNION:
@@ -64,6 +68,19 @@ class Judge:
             else:
                 body = body ^ solid
         return body
+
+    def _rimmed(self, before: Sequence[Feature], body: Manifold, rim: Rim) -> Manifold:
+        """The body with a rim more. The edges of the last few bodies are remembered: many rims are tried on one.
+
+        Raises: ProgramError: there is no such edge.
+        """
+        key = tuple(before)
+        if key not in self._topologies:
+            self._topologies = {key: Topology(body), **dict(itertools.islice(self._topologies.items(), 3))}
+        segments = self._topologies[key].chosen_edges(rim.faces, rim.edges)
+        if not segments:
+            raise ProgramError("There is no edge to {blend}.", blend=str(rim.blend))
+        return with_blend(body, self._topologies[key], segments, rim.blend, rim.size, SAGITTA)
 
     def score(self, features: Sequence[Feature]) -> float:
         return self._judged(features)[0]
@@ -96,6 +113,13 @@ class Judge:
         wrong_bodies = abs(len(shells) - self.shells)
         numbers = sum(feature.numbers for feature in features)
         return overlap - self.price * numbers - HOLE_PRICE * wrong_holes - BODY_PRICE * wrong_bodies, overlap
+
+
+def _simplified(solid: Manifold) -> Manifold:
+    """The solid without the triangles that its round faces do not need, where its holes stay what they are."""
+    plain = solid.simplify(SIMPLER)
+    same = not plain.is_empty() and through_holes(plain) == through_holes(solid)
+    return plain if same and len(plain.decompose()) == len(solid.decompose()) else solid
 
 
 def with_hole(features: tuple[Feature, ...], other: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
