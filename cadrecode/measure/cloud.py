@@ -71,7 +71,7 @@ def _finished(
         reader.deadline = judge.deadline
     features = with_missing_holes(features, part, holes_of(part), judge)
     features = with_bores(features, walls, part.grid, judge)
-    features = dropped(with_steps(features, part.grid, judge), judge, part.grid)
+    features = dropped(with_steps(features, part.grid, judge), judge)
     return rounded(opened(merged(features, judge, part.grid), judge), judge)
 
 
