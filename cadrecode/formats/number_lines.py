@@ -34,7 +34,8 @@ def blocks_of(file: TextIO, name: str, lines: int | None = None) -> Iterator[lis
     """
     left = ROWS_PER_BLOCK if lines is None else lines
     while left > 0:
-        block, characters = [], 0
+        block: list[str] = []
+        characters = 0
         while len(block) < min(left, ROWS_PER_BLOCK) and characters < BYTES_PER_BLOCK:
             line = file.readline(LONGEST_LINE + 1)
             if not line:
