@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from manifold3d import Error, Manifold, Mesh64, OpType
+from manifold3d import CrossSection, Error, Manifold, Mesh64, OpType
 
 from cadrecode.errors import Message, ProgramError
 from cadrecode.program import budget
@@ -16,7 +16,7 @@ from cadrecode.program.section import segments_of
 from cadrecode.program.selectors import selected
 from cadrecode.program.topology import Topology
 
-FEWEST_OF_HOLE = 32  # segments: a counterbore is wide for its depth
+FEWEST_OF_HOLE = 24  # segments: a counterbore is wide for its depth
 FLIPPED = 1e-6  # of the squared size: a facet that faces the other way by more has passed its neighbours
 OPENED = 1e-3  # of the wall: how far the cavity reaches out of an open face
 
@@ -39,17 +39,33 @@ def finished(body: Manifold, finish: cad.Finish, sagitta: float) -> Manifold:
 def _drilled(body: Manifold, hole: cad.Hole, sagitta: float) -> Manifold:
     low, high = np.array(body.bounding_box()).reshape(2, 3)
     depth = hole.depth if hole.depth is not None else math.dist(low, high)  # as CadQuery's largestDimension
-    radius = hole.diameter / 2
-    tool = _downward(depth, radius, radius, sagitta)
-    match hole.head:
-        case cad.Counterbore(diameter, deep):
-            tool = tool + _downward(deep, diameter / 2, diameter / 2, sagitta)
-        case cad.Countersink(diameter, degrees):
-            deep = diameter / 2 / math.tan(math.radians(degrees / 2))
-            tool = tool + _downward(deep, diameter / 2, 0, sagitta)
+    tool = _drill(hole, depth, sagitta)
     matrix = matrix_of(hole.plane)
     tools = [tool.translate((x, y, 0)).transform(matrix) for x, y in cad.points_of(hole.places)]
     return body - (tools[0] if len(tools) == 1 else Manifold.batch_boolean(tools, OpType.Add))
+
+
+def _drill(hole: cad.Hole, depth: float, sagitta: float) -> Manifold:
+    """What one hole takes away, downward from the origin."""
+    radius = hole.diameter / 2
+    match hole.head:
+        case cad.Counterbore(diameter, deep):
+            wide = neck = diameter / 2
+            end = deep
+        case cad.Countersink(diameter, degrees):
+            wide, neck = diameter / 2, radius
+            slope = math.tan(math.radians(degrees / 2))
+            deep, end = wide / slope, (wide - radius) / slope
+        case _:
+            return _downward(depth, radius, radius, sagitta)
+    if wide > radius and end < depth:  # one outline turned about the axis: no boolean is needed
+        outline = [(0, -depth), (radius, -depth), (radius, -end), (neck, -end), (wide, 0), (0, 0)]
+        if neck == radius:
+            del outline[3]
+        segments = max(segments_of(wide, sagitta), FEWEST_OF_HOLE)
+        return Manifold.revolve(CrossSection([np.array(outline, np.float64)]), segments)
+    head = _downward(deep, wide, wide if neck == wide else 0, sagitta)
+    return _downward(depth, radius, radius, sagitta) + head
 
 
 def _downward(depth: float, top: float, bottom: float, sagitta: float) -> Manifold:

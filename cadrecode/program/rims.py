@@ -69,9 +69,10 @@ def with_blend(
 
 def _at_vertices(topology: Topology, segments: Iterable[int]) -> dict[int, list[int]]:
     segments_at: dict[int, list[int]] = {}
+    starts, ends = topology.segments.start.tolist(), topology.segments.end.tolist()
     for segment in segments:
-        segments_at.setdefault(int(topology.segments.start[segment]), []).append(segment)
-        segments_at.setdefault(int(topology.segments.end[segment]), []).append(segment)
+        segments_at.setdefault(starts[segment], []).append(segment)
+        segments_at.setdefault(ends[segment], []).append(segment)
     return segments_at
 
 
@@ -150,50 +151,60 @@ def _wedge(
     widest = max(abs(piece.turn) for piece in chain)
     pieces = math.ceil(segments_of(size, sagitta) * widest / math.tau)
     pieces = min(max(FEWEST_PIECES, pieces), MOST_PIECES)
-    profiles = [_profile(topology, piece, blend, size, pieces) for piece in chain]
-    directions = [_unit(topology.points[piece.end] - topology.points[piece.start]) for piece in chain]
-    rings = []
-    for index in range(len(chain) + (not closed)):
-        before = index - 1 if index or closed else None
-        after = index if index < len(chain) else None
-        if before is not None and after is not None:
-            vertex = topology.points[chain[after].start]
-            mitre = directions[before] + directions[after]
-            if np.linalg.norm(mitre) < LEAST_ACROSS:
-                return None
-            sides = [_onto(profiles[i] + vertex, directions[i], vertex, mitre, size) for i in (before, after)]
-            rings.append((sides[0] + sides[1]) / 2)
-        else:
-            own = before if after is None else after
-            outward = directions[own] * (1 if after is None else -1)
-            vertex = chain[own].end if after is None else chain[own].start
-            rings.append(_end(topology, chain[own], vertex, profiles[own], outward, size, convex))
-    flat = _flat(profiles[0], directions[0])
-    return _swept(np.array(rings), flat, closed)
+    profiles = _profiles(topology, chain, blend, size, pieces)
+    starts = topology.points[[piece.start for piece in chain]]
+    directions = topology.points[[piece.end for piece in chain]] - starts
+    directions /= np.linalg.norm(directions, axis=1)[:, None]
+    before, after = np.roll(directions, 1, axis=0), directions
+    mitres = before + after
+    inside = slice(0 if closed else 1, None)
+    if len(chain) > 1 and np.linalg.norm(mitres[inside], axis=1).min() < LEAST_ACROSS:
+        return None
+    places = starts[:, None, :]
+    sides = [
+        _onto(profile + places, direction, places, mitres, size)
+        for profile, direction in ((np.roll(profiles, 1, axis=0), before), (profiles, after))
+    ]
+    rings = list((sides[0] + sides[1]) / 2)
+    if not closed:
+        first, last = chain[0], chain[-1]
+        rings[0] = _end(topology, first, first.start, profiles[0], -directions[0], size, convex)
+        rings.append(_end(topology, last, last.end, profiles[-1], directions[-1], size, convex))
+    return _swept(np.array(rings), _flat(profiles[0], directions[0]), closed)
 
 
-def _profile(topology: Topology, piece: _Piece, blend: Blend, size: float, pieces: int) -> np.ndarray:
-    """(k, 3): the wedge's outline across a segment, from its edge; the edge itself, pushed outward, comes first."""
-    left, right = topology.facet_normal[piece.left], topology.facet_normal[piece.right]
-    turn = abs(piece.turn)
-    sign = 1 if piece.turn > 0 else -1
-    middle = sign * (left + right) / (1 + math.cos(turn))
+def _profiles(topology: Topology, chain: list[_Piece], blend: Blend, size: float, pieces: int) -> np.ndarray:
+    """(n, k, 3): the wedge's outline across each segment, from its edge; the edge itself, pushed outward, comes
+    first."""
+    left = topology.facet_normal[[piece.left for piece in chain]][:, None, :]  # (n, 1, 3)
+    right = topology.facet_normal[[piece.right for piece in chain]][:, None, :]
+    turn = np.abs([piece.turn for piece in chain])[:, None, None]
+    sign = 1 if chain[0].turn > 0 else -1
+    middle = sign * (left + right) / (1 + np.cos(turn))
     push = OUTWARD * size
     if blend is Blend.FILLET:
-        angles = turn * np.arange(pieces + 1) / pieces
-        arc = (np.sin(turn - angles)[:, None] * left + np.sin(angles)[:, None] * right) / math.sin(turn)
+        angles = turn * np.arange(pieces + 1)[:, None] / pieces  # (n, pieces + 1, 1)
+        arc = (np.sin(turn - angles) * left + np.sin(angles) * right) / np.sin(turn)
         inner = size * (sign * arc - middle)
     else:
-        along = _unit(topology.points[piece.end] - topology.points[piece.start])
+        along = topology.points[[piece.end for piece in chain]] - topology.points[[piece.start for piece in chain]]
+        along = (along / np.linalg.norm(along, axis=1)[:, None])[:, None, :]
         # into either face, away from the edge
-        inner = size * np.array([_cross(left, along), _cross(along, right)])
-    return np.concatenate(([push * middle], [inner[0] + sign * push * left], inner, [inner[-1] + sign * push * right]))
+        inner = size * np.concatenate((np.cross(left, along), np.cross(along, right)), axis=1)
+    outer = [push * middle, inner[:, :1] + sign * push * left, inner, inner[:, -1:] + sign * push * right]
+    return np.concatenate(outer, axis=1)
 
 
 def _onto(points: np.ndarray, direction: np.ndarray, vertex: np.ndarray, normal: np.ndarray, size: float) -> np.ndarray:
-    """Points moved along a direction onto the plane through a vertex."""
-    distance = -((points - vertex) @ normal) / (direction @ normal)
-    return points + np.clip(distance, -FARTHEST * size, FARTHEST * size)[:, None] * direction
+    """(..., k, 3) points moved along directions (..., 3) onto the planes across `normal` (..., 3) through vertices."""
+    direction, normal = direction[..., None, :], normal[..., None, :]
+    away = np.sum((points - vertex) * normal, axis=-1, keepdims=True)
+    across = np.sum(direction * normal, axis=-1, keepdims=True)
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # at the ends of an open chain, which have outlines of their own
+        distance = np.clip(-away / across, -FARTHEST * size, FARTHEST * size)
+    return points + distance * direction
 
 
 def _end(

@@ -118,6 +118,9 @@ class Topology:
         edges = []
         for pair, segments in pairs.items():
             budget.check()
+            if len(segments) == 1:
+                edges.append((segments, pair))
+                continue
             start, end = self.segments.start[segments], self.segments.end[segments]
             names = {vertex: index for index, vertex in enumerate(dict.fromkeys((*start.tolist(), *end.tolist())))}
             at = _components(len(names), *(np.array([names[v] for v in ends.tolist()]) for ends in (start, end)))
@@ -160,6 +163,8 @@ def _direction(vector: np.ndarray) -> tuple[float, float, float]:
 
 def _components(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(count,) int: numbers of the groups that pairs of things make, from 0."""
+    if not len(a):
+        return np.arange(count)
     parent = list(range(count))
 
     def root(node: int) -> int:

@@ -19,6 +19,7 @@ UNEVEN_PRICE = 0.02  # the same of the IoU that its unevenness costs
 RESOLUTION = 2e-4  # of the size: how far a tessellation may be off
 NOISY_RESOLUTION = 0.3  # of the noise of a scanned surface
 KEPT = 0.5  # of what the IoU would lose if all of the surface moved by the allowed change of numbers
+MOST_LOST = 2e-4  # of the IoU, where nobody says how far numbers may change
 EXACT = 0.995  # IoU that is good enough to look no further, where the holes agree
 
 
@@ -57,8 +58,10 @@ class ByVolume:
     def keeps(self, after: Candidate, before: Candidate, allowed: float) -> bool:
         same = after.ok and after.shells == before.shells
         same = same and through_holes(after.solid) == through_holes(before.solid)
-        shell = KEPT * allowed * self.solid.surface_area() / self.solid.volume()
-        return same and after.likeness >= before.likeness - shell
+        loss = KEPT * allowed * self.solid.surface_area() / self.solid.volume()
+        if allowed <= self.resolution:  # nobody has asked for simple numbers at any price
+            loss = min(loss, MOST_LOST)
+        return same and after.likeness >= before.likeness - loss
 
     def is_exact(self, candidate: Candidate) -> bool:
         return candidate.ok and candidate.likeness >= EXACT and self._wrong_holes(candidate) == 0

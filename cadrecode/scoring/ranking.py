@@ -26,6 +26,7 @@ BOX_AGREES, BOX_FACE = 5e-3, 5e-3  # of the cloud's size: what a face that is fa
 NEAR = 1.5e-4, 0.4  # of the size, and of the noise: the distance of a program that nothing can better
 RESOLUTION = 6.25e-4, 0.3  # of the size, and of the noise: many points fix a number better than a single point
 KEPT = 0.1  # of the allowed change of numbers: how much farther away the surface may be on average
+MOST_LOST = 5e-3  # of the volume, where nobody says how far numbers may change
 WORTH_A_FIT = 0.1  # of the time: do not start another fit with less time left than this
 
 
@@ -128,6 +129,8 @@ class ByDistance:
     def keeps(self, after: Candidate, before: Candidate, allowed: float) -> bool:
         same = after.ok and after.shells == before.shells
         same = same and through_holes(after.solid) == through_holes(before.solid)
+        if same and allowed <= self.resolution:  # a thin sheet is not to lose a tenth of its thickness
+            same = abs(after.solid.volume() / before.solid.volume() - 1) <= MOST_LOST
         return same and after.distance <= before.distance + KEPT * allowed
 
     def is_exact(self, candidate: Candidate) -> bool:
