@@ -49,6 +49,7 @@ def test_more_triangles_than_a_part_needs_are_refused():
 def test_the_budget_is_the_time_of_this_thread_and_the_outer_one_holds(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(time, "thread_time", lambda: clock[0])
+    monkeypatch.setattr(budget, "BETWEEN_LOOKS", 0)
     budget.check()  # without a budget nothing is refused
     with pytest.raises(ProgramError, match="too long"), budget.limited(2), budget.limited(100):  # noqa: PT012
         budget.check()
