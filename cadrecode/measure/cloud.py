@@ -13,7 +13,7 @@ from cadrecode.cloud.distance import CloudRuler
 from cadrecode.measure.bored import opened, with_bores, with_steps
 from cadrecode.measure.bores import RoundWall, round_walls
 from cadrecode.measure.cloud_judge import CloudJudge
-from cadrecode.measure.features import Feature
+from cadrecode.measure.features import Feature, Prism
 from cadrecode.measure.grid import FEWEST_ALONG, Grid
 from cadrecode.measure.holes import holes_of, with_missing_holes
 from cadrecode.measure.judge import PRICE
@@ -27,12 +27,14 @@ from cadrecode.measure.shorten import dropped, merged, shortened
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.walls import Walls
 from cadrecode.measure.winding import INSIDE, patch_areas, sections_of, winding_numbers, winding_numbers_at
+from cadrecode.program.language import Operation, Rect, SketchStep
 
 CELLS = 64  # along the longest side: about the spacing of 8,192 points
 MOST_PLACES, TIMED_PLACES = 400_000, 2000  # of the grid, and those whose winding numbers show how long all will take
 WINDING_SHARE = 0.5  # of the time for reading
 READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
 TOLERANCES, TOLERANCE_NOISE = (0.3, 0.6), 3.0  # of a cell, and of the noise
+SQUARE = 0.9  # cosine of a point's normal with an axis: a point of a side of the box around the part
 CELL_ROUNDING = 0.75  # of a cell: how far a contour may be from the points of its wall
 
 
@@ -53,14 +55,34 @@ def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE
         return []
     states = states_of(part, price, started, SEARCH_SHARE * seconds)
     judge = CloudJudge(ruler, part, price, started + seconds)
+    bodies = list(dict.fromkeys([*(state.features(part.grid) for state in states), *_box(judge)]))
+    judge.settle(bodies)
     walls = _round_walls(ruler, part, judge)
     finished: dict[tuple[Feature, ...], None] = {}
-    for index, state in enumerate(states):
+    for index, body in enumerate(bodies):
         now = time.monotonic()
-        judge.deadline = now + (started + seconds - now) / (len(states) - index)
-        finished[_finished(state.features(part.grid), part, walls, judge)] = None
+        judge.deadline = now + (started + seconds - now) / (len(bodies) - index)
+        finished[_finished(body, part, walls, judge)] = None
     ranked = sorted(finished, key=lambda features: -judge.score(features))
     return [Measured.of(features, judge.score(features)) for features in ranked]
+
+
+def _box(judge: CloudJudge) -> list[tuple[Prism]]:
+    """The box whose sides are in the middle of the points that face its ways: what a part is where all else is within
+    the unevenness of its faces."""
+    sides = np.array((judge.points.min(axis=0), judge.points.max(axis=0)))
+    for end, way in enumerate((-1, 1)):
+        for axis in range(3):
+            facing = way * judge.normals[:, axis] > SQUARE
+            if facing.any():
+                sides[end, axis] = np.median(judge.points[facing, axis])
+    sides = np.sort(sides, axis=0)
+    low, high = np.round(sides, 3).tolist()
+    if not np.all(np.subtract(high, low) > 0):
+        return []
+    place = round((low[0] + high[0]) / 2, 4), round((low[1] + high[1]) / 2, 4)
+    shape = Rect(round(high[0] - low[0], 3), round(high[1] - low[1], 3))
+    return [(Prism(Operation.UNION, 2, low[2], high[2], (SketchStep(shape, places=(place,)),)),)]
 
 
 def _finished(

@@ -26,6 +26,9 @@ MOST_POINTS = 20_000
 CLOSE = 1e-3  # of the size: a point so near to a surface is explained by it; noise makes it more
 UNEXPLAINED = 5.0  # nats: what a point costs that lies on no surface
 EVIDENCE_PRICE = PRICE  # in IoU, of so many nats as a number costs
+NEAREST, NEAREST_OF_NOISE = 0.3, 0.385  # quantile of the points' distances from a body, and that of Gaussian noise
+UNEVENNESS = 8.0  # so many of those distances are the unevenness of the faces
+MOST_UNEVEN = 0.01  # of the size
 SHELL_PRICE = 0.02  # IoU that each body or cavity beyond one costs
 REMEMBERED = 12  # lists of features whose points are remembered
 
@@ -53,13 +56,29 @@ class CloudJudge(Judge):
         self.points, self.normals = ruler.all_points[:MOST_POINTS], ruler.all_normals.directions[:MOST_POINTS]
         self.per_area = len(self.points) / float(patch_areas(ruler.points).sum())
         self.spacing = 1 / math.sqrt(self.per_area)  # of evenly spread points
-        self.close = max(CLOSE * ruler.size, ruler.noise)
-        self.reach = self.close * math.sqrt(math.expm1(UNEXPLAINED))  # farther points cost all the same
-        self.nats_per_number = math.log(len(self.points)) / 2
+        self.size, self.noise = ruler.size, ruler.noise
+        self.exact = max(CLOSE * ruler.size, ruler.noise)
+        self._settle(self.exact)
         self._solids: dict[Feature, Manifold] = {}
         self._scores: dict[tuple[Feature, ...], tuple[float, float]] = {}
         self._recent: list[_Explained] = []
         self._reached: dict[Feature, np.ndarray] = {}  # rows of the points whose nearest surface each may change
+
+    def settle(self, bodies: Sequence[Sequence[Feature]]) -> None:
+        """Look how even the faces are, by the body whose surface most points lie near.
+
+        A scan's faces are bent by far more than its points are off their neighbours, and many points say the same bend:
+        a number has to explain the more of them.
+        """
+        gaps = [point_to_surface(self.points, *mesh_of(self.build(body))) for body in bodies]
+        nearest = min(float(np.quantile(gap, NEAREST)) for gap in gaps)
+        uneven = UNEVENNESS * math.sqrt(max(nearest**2 - (NEAREST_OF_NOISE * self.noise) ** 2, 0.0))
+        self._settle(min(max(self.exact, uneven), MOST_UNEVEN * self.size))
+
+    def _settle(self, close: float) -> None:
+        self.close = close
+        self.reach = close * math.sqrt(math.expm1(UNEXPLAINED))  # farther points cost all the same
+        self.nats_per_number = math.log(len(self.points)) / 2 * (close / self.exact) ** 2
 
     def hole_pays(self, features: Sequence[Feature], other: Sequence[Feature]) -> bool:
         """Whether `other`, which has features more, explains the points so much better that it pays for its numbers."""
