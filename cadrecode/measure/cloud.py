@@ -55,14 +55,16 @@ def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE
         return []
     states = states_of(part, price, started, SEARCH_SHARE * seconds)
     judge = CloudJudge(ruler, part, price, started + seconds)
-    bodies = list(dict.fromkeys([*(state.features(part.grid) for state in states), *_box(judge)]))
-    judge.settle(bodies)
+    bodies = list(dict.fromkeys(state.features(part.grid) for state in states))
+    box = _box(judge)
+    judge.settle([*bodies, *box])
     walls = _round_walls(ruler, part, judge)
     finished: dict[tuple[Feature, ...], None] = {}
     for index, body in enumerate(bodies):
         now = time.monotonic()
         judge.deadline = now + (started + seconds - now) / (len(bodies) - index)
         finished[_finished(body, part, walls, judge)] = None
+    finished |= {rounded(body, judge): None for body in box}
     ranked = sorted(finished, key=lambda features: -judge.score(features))
     return [Measured.of(features, judge.score(features)) for features in ranked]
 

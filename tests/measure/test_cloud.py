@@ -33,7 +33,7 @@ def ruler_of(text: str, noise: float = 0.0):
 
 
 @pytest.mark.parametrize("text", [PLATE, BRACKET], ids=["plate", "bracket"])
-def test_a_clean_cloud_is_read_to_a_hundredth(text):
+def test_a_clean_cloud_is_read_to_a_hundredth(text, processor_time):
     solid, ruler = ruler_of(text)
     best, *_ = from_cloud(ruler, seconds=60)
     again = build(parse(write(best.program)))
@@ -43,7 +43,7 @@ def test_a_clean_cloud_is_read_to_a_hundredth(text):
 
 
 @pytest.mark.slow
-def test_a_noisy_cloud_is_read_all_the_same():
+def test_a_noisy_cloud_is_read_all_the_same(processor_time):
     solid, ruler = ruler_of(BRACKET, noise=1.0)  # 0.5 % of the size
     best, *_ = from_cloud(ruler, seconds=60)
     assert iou(solid, build(best.program)) > 0.95
@@ -57,7 +57,7 @@ SAMPLES = {  # radii of the holes that make_samples.py drills, mm
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_the_samples_of_the_app_have_all_their_holes(name):
+def test_the_samples_of_the_app_have_all_their_holes(name, processor_time):
     cloud = read_cloud(Path(__file__).resolve().parents[2] / "assets" / "clouds" / name)
     points, frame = normalise(cloud.points)
     best, *_ = from_cloud(ruler_for(points * 100, cloud.normals), seconds=60)
