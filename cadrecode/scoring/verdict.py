@@ -23,7 +23,7 @@ from cadrecode.scoring.candidate import Candidate
 from cadrecode.scoring.ranking import unevenness
 from cadrecode.scoring.unexplained import Cluster, clusters_of, in_words, pieces_of
 
-GOOD, SOME = 0.975, 0.8  # likely IoU, at least: of a good match, and of a part whose main shape is right
+GOOD, SOME = 0.978, 0.8  # likely IoU, at least: of a good match, and of a part whose main shape is right
 CLOSE = 0.9  # likely IoU, at least, of the faces that were seen, where others were not
 FAR = 0.006, 4.0, 0.3  # of the size, the noise and the unevenness: points that are farther off are unexplained
 UNSEEN = 0.12  # share of the surface without points near it: more was not seen

@@ -47,7 +47,8 @@ def test_a_failure_is_a_row_and_the_others_go_on(plate, tmp_path, services):
     assert tab.summary(last, EN) == "2 rebuilt, 3 failed."
     cells = tab.cells(last, "mm", EN)
     assert cells[1][:2] == ["plate.xyz", "done"]
-    assert cells[1][2].endswith(" mm")
+    assert (str(cells[1][2]), cells[0][2]) == ("good match", "–")
+    assert cells[1][3].endswith(" mm")
 
     names = zipfile.ZipFile(batching.pack(last, tmp_path / "all.zip")).namelist()
     assert {"002-plate/plate.step", "002-plate/plate.py", "002-plate/plate_report.html", "failed.txt"} <= set(names)
