@@ -37,6 +37,7 @@ from cadrecode.scoring import (
 )
 from cadrecode.scoring.programs import Row, read_programs, skip
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
+from cadrecode.scoring.verdict import assess_cloud
 
 if TYPE_CHECKING:
     from cadrecode.cloud.distance import CloudRuler
@@ -92,7 +93,8 @@ def refine(
     doubts = _require_near(points, {RAW: in_file, CODE: given}, written_in, frame, program_name)
     program = in_file if written_in == RAW else given
     built = _built(program, program_name)
-    before, after = fitted(built, ruler_for(points, normals, seed=seed), seconds, seed, frame, unit)
+    ruler = ruler_for(points, normals, seed=seed)
+    before, after = fitted(built, ruler, seconds, seed, frame, unit)
 
     def part(candidate: Candidate, program_text: str, **more: Any) -> Part:
         vertices, faces = candidate.mesh
@@ -101,7 +103,8 @@ def refine(
         distance = candidate.distance * frame.raw_per_code
         return Part(
             program_text, vertices, faces, unit=unit, cloud=cloud, frame=frame, deviation=deviation, distance=distance,
-            source=PERSON, snapped=candidate.snapped, **more,
+            source=PERSON, snapped=candidate.snapped, assess=lambda: assess_cloud(candidate, ruler).in_file(frame),
+            **more,
         )  # fmt: skip
 
     first = part(before, text if written_in == RAW else laid_out(write(to_raw(program, frame))))

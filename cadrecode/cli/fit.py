@@ -17,6 +17,7 @@ from cadrecode.cli.shared import (
     run_verb,
     say,
     say_deviation,
+    say_verdict,
     say_written,
     seed,
     size_of,
@@ -88,7 +89,7 @@ def _fit_single(arguments: argparse.Namespace) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("--program {program} cannot be read: {error}.", program=program, error=error) from error
     cloud = read_cloud(arguments.cloud, seed=arguments.seed)
-    say(f"cloud       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}")
+    log.info("fitting %s to %s", program.name, cloud.name)
     refined = refine(
         text,
         cloud,
@@ -99,6 +100,8 @@ def _fit_single(arguments: argparse.Namespace) -> None:
         program_name=program.name,
     )
     before, after = refined.before, refined.after
+    say_verdict(after)
+    say(f"cloud       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}")
     for warning in after.about["warnings"]:
         say(f"            {warning}")
     say(f"distance    {before.distance:.4g} -> {after.distance:.4g} {units}, {refined.seconds:.1f} s")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cadrecode.estimate import Estimate
-    from cadrecode.part import Written
+    from cadrecode.part import Part, Written
     from cadrecode.scoring import Deviation
 
 Arguments = Sequence[str] | None
@@ -158,6 +158,13 @@ def size_of(points: np.ndarray, unit: str) -> str:
     """The bounding box in words."""
     sides = points.max(axis=0) - points.min(axis=0)
     return f"{' x '.join(f'{side:.4g}' for side in sides)} {unit}"
+
+
+def say_verdict(part: Part) -> None:
+    """Print how good a part is, and what it leaves unexplained: before any number."""
+    say(f"verdict     {part.assessment.text}")
+    for entry in part.assessment.report(part.unit)["unexplained"]:
+        say(f"            {entry['text']}")
 
 
 def say_deviation(deviation: Deviation, unit: str) -> None:

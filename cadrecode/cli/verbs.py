@@ -27,6 +27,7 @@ from cadrecode.cli.shared import (
     say,
     say_deviation,
     say_estimate,
+    say_verdict,
     say_written,
     seed,
     settings_of,
@@ -187,7 +188,7 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
         generate=writer_of(arguments.grammar),
     )
     if result.best is not None:
-        _say_verdict(result.best)
+        say_verdict(result.best)
     say(f"input       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}; {cloud.used_as}")
     for warning in cloud.warnings:
         say(f"            {warning}")
@@ -210,13 +211,6 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     say_deviation(best.deviation, units)
     say(f"part        {size_of(result.frame.to_own_axes(best.vertices), units)}{_oddities(best)}")
     say_written(written)
-
-
-def _say_verdict(best: Part) -> None:
-    """How good the part is, and what it leaves unexplained: before any number."""
-    say(f"verdict     {best.assessment.text}")
-    for entry in best.assessment.report(best.unit)["unexplained"]:
-        say(f"            {entry['text']}")
 
 
 def _oddities(best: Part) -> str:
