@@ -6,6 +6,7 @@ none exists everywhere; `probe` then tries the forbidden things and reports what
 
 import ctypes
 import errno
+import math
 import mmap
 import os
 import platform
@@ -16,7 +17,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cadrecode.kernel.syscalls import AUDIT_ARCH, DENIED, SYSCALLS
+from cadrecode.kernel.syscalls import ALLOWED, AUDIT_ARCH, MISSING, SYSCALLS
 
 try:
     import resource
@@ -24,6 +25,8 @@ except ImportError:  # Windows has no resource limits: the wall clock and the ki
     resource = None
 
 FILE_MB = 256  # largest file that a job may write
+# All files that a job writes. They are made before it is confined: afterwards none can be made, renamed or removed.
+JOB_FILES = ("result.json", "part.step", "part.stl", "part.glb", "vertices.npy", "facets.npy")
 OPEN_FILES = 64
 PROCESSES = 4096  # of the whole user: stops a fork bomb where seccomp is missing (root is exempt from this limit)
 
@@ -31,18 +34,25 @@ _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 1, 
 _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 
+_PRCTL_OPERATIONS = (15, 16, 0x53564D41)  # set and get the name of a thread, name a piece of memory
+_FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 6, 7, 1030)  # duplicate, flags, locks
+_IOCTL_REQUESTS = (0x5401, 0x5451, 0x5450, 0x5421)  # is it a terminal; close on exec or not; do not block
+
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "/etc/fonts")  # Workplane.text reads them
 
 
-def confine(folder: Path, seconds: float, memory_mb: int) -> None:
+def confine(folder: Path, seconds: float, memory_mb: int, file_mb: int = FILE_MB) -> None:
     """Give up, for this process and for good, whatever a CadQuery program does not need.
 
     Args:
-        folder: The only place that may be written.
+        folder: The only place that may be read and written besides the libraries; JOB_FILES are made in it.
         seconds: The job's wall-clock limit; CPU time is capped a little above what its threads could use in it.
         memory_mb: Address space on top of what the process holds now (the libraries alone map about 1 GB).
+        file_mb: Largest file that it may write.
     """
-    _limit_resources(seconds, memory_mb)
+    for name in JOB_FILES:
+        (folder / name).touch()
+    _limit_resources(seconds, memory_mb, file_mb)
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         _drop_capabilities(libc)
@@ -60,14 +70,14 @@ def die_with_parent() -> None:
             os._exit(1)
 
 
-def _limit_resources(seconds: float, memory_mb: int) -> None:
+def _limit_resources(seconds: float, memory_mb: int, file_mb: int) -> None:
     if resource is None:
         return
     cpu_seconds = int(seconds * min(os.cpu_count() or 1, 4)) + 2
     limits = {
         "RLIMIT_AS": _mapped_bytes() + memory_mb * 2**20,
         "RLIMIT_CPU": cpu_seconds,
-        "RLIMIT_FSIZE": FILE_MB * 2**20,
+        "RLIMIT_FSIZE": file_mb * 2**20,
         "RLIMIT_NOFILE": OPEN_FILES,
         "RLIMIT_NPROC": PROCESSES,
         "RLIMIT_CORE": 0,
@@ -92,6 +102,20 @@ def resident_mb(pid: int) -> float | None:
         return None
 
 
+def folder_mb(folder: Path, most_entries: int = 1000) -> float:
+    """What lies in a job's folder, in MB; infinite where it holds more entries than any job makes."""
+    total = 0
+    try:
+        with os.scandir(folder) as entries:
+            for count, entry in enumerate(entries):
+                if count >= most_entries:
+                    return math.inf
+                total += entry.stat(follow_symlinks=False).st_size
+    except OSError:  # it changes while it is looked at
+        pass
+    return total / 2**20
+
+
 def _mapped_bytes() -> int:
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -108,8 +132,8 @@ def _drop_capabilities(libc: ctypes.CDLL) -> None:
 
 
 # Landlock access rights on files, in the kernel's bit order
-_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_DIR, _REMOVE_FILE = (1 << bit for bit in range(6))
-_MAKE_DIR, _MAKE_REG, _TRUNCATE = 1 << 7, 1 << 8, 1 << 14
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = (1 << bit for bit in range(4))
+_TRUNCATE = 1 << 14
 _FILE_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many of the rights each version of Landlock knows
 _CONNECT_AND_BIND_TCP, _ABSTRACT_SOCKETS_AND_SIGNALS = 0b11, 0b11
 
@@ -129,8 +153,7 @@ def _restrict_files(libc: ctypes.CDLL, folder: Path) -> bool:
     ruleset = libc.syscall(create, attributes, ctypes.c_size_t(len(attributes)), 0)
     if ruleset < 0:
         return False
-    write = _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_FILE | _REMOVE_DIR | _MAKE_DIR | _MAKE_REG | _TRUNCATE
-    rules = {str(folder): write & handled}
+    rules = {str(folder): (_READ_FILE | _READ_DIR | _WRITE_FILE | _TRUNCATE) & handled}
     # Python and CadQuery load parts of themselves late. Not all of sys.path: the checkout is in it, with the runs
     packages = (entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages"))
     libraries = {sys.prefix, sys.base_prefix, os.path.dirname(__file__), *packages}
@@ -155,9 +178,10 @@ def _filter_system_calls(libc: ctypes.CDLL) -> bool:
 
 
 def _seccomp_program(machine: str, pid: int) -> bytes:
-    """A BPF program: most system calls pass, those in syscalls.DENIED fail with EPERM.
+    """A BPF program: the system calls of syscalls.ALLOWED pass, some by their arguments; all others fail with EPERM.
 
-    Threads may be made (OpenCASCADE does), processes may not; a signal may be sent to this process only (abort does).
+    Threads may be made (OpenCASCADE does), processes may not; a signal may be sent to this process only (abort does),
+    also not by asking the kernel to send it (F_SETOWN); nothing may undo that this process dies with its parent.
     """
     numbers = SYSCALLS[machine]
     load, equal, at_least, any_bit, ret = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -172,23 +196,32 @@ def _seccomp_program(machine: str, pid: int) -> bytes:
     def case(name: str, *body: bytes) -> list[bytes]:
         return [line(equal, numbers[name], 0, len(body)), *body] if name in numbers else []
 
+    def among(argument: int, values: tuple[int, ...]) -> list[bytes]:
+        """Allow a call whose argument is one of the values."""
+        jumps = [line(equal, value, len(values) - index, 0) for index, value in enumerate(values)]
+        return [line(load, arguments[argument]), *jumps, line(ret, refuse), line(ret, allow)]
+
     program = [line(load, 4), line(equal, AUDIT_ARCH[machine], 1, 0), line(ret, kill), line(load, 0)]
     if machine == "x86_64":  # the x32 twins of all calls start here
         program += [line(at_least, 0x40000000, 0, 1), line(ret, refuse)]
+    for name in ALLOWED:
+        program += case(name, line(ret, allow))
     program += case(
         "clone", line(load, arguments[0]), line(any_bit, clone_thread, 0, 1), line(ret, allow), line(ret, refuse)
     )
-    program += case("clone3", line(ret, missing))  # its flags lie out of reach; the C library falls back to clone
-    program += case("tgkill", line(load, arguments[0]), line(equal, pid, 0, 1), line(ret, allow), line(ret, refuse))
+    program += case("tgkill", *among(0, (pid,)))
     limits = arguments[2]  # prlimit64 may read limits, not set them
     program += case(
         "prlimit64",
         *(line(load, limits), line(equal, 0, 0, 3), line(load, limits + 4), line(equal, 0, 0, 1)),
         *(line(ret, allow), line(ret, refuse)),
     )
-    for name in DENIED:
-        program += case(name, line(ret, refuse))
-    return b"".join([*program, line(ret, allow)])
+    program += case("prctl", *among(0, _PRCTL_OPERATIONS))
+    program += case("fcntl", *among(1, _FCNTL_COMMANDS))
+    program += case("ioctl", *among(1, _IOCTL_REQUESTS))
+    for name in MISSING:  # their arguments lie out of reach
+        program += case(name, line(ret, missing))
+    return b"".join([*program, line(ret, refuse)])
 
 
 def probe(folder: Path, memory_mb: int) -> list[str]:
@@ -204,7 +237,7 @@ def probe(folder: Path, memory_mb: int) -> list[str]:
             held.append("memory limit")
         if resource.getrlimit(resource.RLIMIT_CPU)[0] != resource.RLIM_INFINITY:
             held.append("cpu limit")
-        if not _succeeds(lambda: _write_past_limit(folder / "large")):
+        if not _succeeds(lambda: _write_past_limit(folder / JOB_FILES[-1])):
             held.append("file-size limit")
     if sys.platform == "linux":
         outside = folder.parent / "outside"

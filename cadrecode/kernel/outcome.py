@@ -1,6 +1,8 @@
 """How a job ended, read from what it left behind."""
 
-import json
+from __future__ import annotations
+
+import io
 import os
 import re
 import shutil
@@ -9,13 +11,16 @@ import stat
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from cadrecode.errors import KernelError, Message, at_line, foreign
 
 LOST = None  # the status of a job whose worker died under it
 _MAX_RESULT_BYTES = 2**20
+_MOST_ARRAY_BYTES = 2**29
 _DUMP_LINE = re.compile(r'File "<program>", line (\d+)')
 _STARVED = 0.6  # a crash with more than this part of the allowed memory in use is put down to memory
 _MEMORY_WORDS = ("bad_alloc", "MemoryError", "OutOfMemory", "cannot allocate memory")
@@ -64,12 +69,28 @@ class End:
     """How a job's process ended, as its parent saw it.
 
     `status` is an exit code or minus a signal, or LOST when its worker died; `late`: it was killed for its time;
+    `swollen`: for its memory or its files;
     `grown_mb`: the most memory that it took on top of what it had at its fork, 0 where the OS does not tell.
     """
 
     status: int | None
     late: bool = False
+    swollen: bool = False
     grown_mb: float = 0.0
+
+
+class _Result(BaseModel):
+    """What a job writes as result.json, of which nothing is believed but its form."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
+    outcome: Annotated[Outcome, Strict(False)]
+    detail: str = Field("", max_length=4000)
+    line: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    volume: float | None = None
+    bounding_box: tuple[float, float, float, float, float, float] | None = None
+    solids: int = Field(0, ge=0, le=10**9)
+    valid: bool = False
+    layers: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20)] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -93,22 +114,29 @@ class Remains:
                 Message("still running after {seconds:g} s", seconds=self.limit_seconds),
                 line,
             )
+        if self.end.swollen:
+            return self._end(Outcome.MEMORY, Message("the program takes more memory or disk than it may have"))
         if self.end.status != 0:
             return self._violent_end()
-        try:
-            result = json.loads(self._open("result.json").decode())
-            return Execution(
-                outcome=Outcome(result["outcome"]),
-                detail=foreign(str(result.get("detail", ""))),
-                line=result.get("line"),
-                seconds=self.seconds,
-                volume=result.get("volume"),
-                bounding_box=tuple(map(float, result["bounding_box"])) if result.get("bounding_box") else None,
-                solids=int(result.get("solids", 0)),
-                valid=result.get("valid") is True,
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+        result = self._result()
+        if result is None:
             return self._end(Outcome.CRASHED, Message("it ended without a readable result"))
+        return Execution(
+            outcome=result.outcome,
+            detail=foreign(result.detail),
+            line=result.line,
+            seconds=self.seconds,
+            volume=result.volume,
+            bounding_box=result.bounding_box,
+            solids=result.solids,
+            valid=result.valid,
+        )
+
+    def _result(self) -> _Result | None:
+        try:
+            return _Result.model_validate_json(self._open("result.json"))
+        except (OSError, ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
+            return None
 
     def layers(self) -> list[str]:
         """What a probe reports. Raises KernelError when it did not end well."""
@@ -119,7 +147,8 @@ class Remains:
                 outcome=execution.outcome,
                 detail=execution.detail,
             )
-        return [str(layer) for layer in json.loads(self._open("result.json"))["layers"]]
+        result = self._result()
+        return [] if result is None else list(result.layers)
 
     def move(self, name: str, target: Path) -> Path:
         """Take a file over. A link in its place, which could point anywhere, is refused."""
@@ -131,12 +160,22 @@ class Remains:
         return Path(shutil.move(source, target))
 
     def array(self, name: str) -> np.ndarray:
-        return np.load(self.folder / name, allow_pickle=False)
+        """Numbers that a mesh job left. Raises: KernelError: it left something else."""
+        try:
+            array = np.lib.format.read_array(io.BytesIO(self._open(name, _MOST_ARRAY_BYTES)), allow_pickle=False)
+            if array.ndim != 2 or array.shape[1:] != (3,) or array.dtype not in (np.float64, np.int64):
+                raise ValueError(f"its shape is {array.shape}")
+            return array
+        except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
+            raise KernelError("The job left no readable {name}: {error}.", name=name, error=str(error)) from error
 
-    def _open(self, name: str) -> bytes:
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    def _open(self, name: str, most: int = _MAX_RESULT_BYTES) -> bytes:
+        """What a file holds. Raises: OSError: it is none, but a link or a pipe, which would be waited for."""
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with open(os.open(self.folder / name, flags), "rb") as file:
-            return file.read(_MAX_RESULT_BYTES)
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(f"{name} is no file")
+            return file.read(most)
 
     def _violent_end(self) -> Execution:
         line, status = self._line_of_dump(), self.end.status

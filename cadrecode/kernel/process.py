@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
@@ -18,6 +20,8 @@ from cadrecode.kernel.outcome import LOST, End
 from cadrecode.shipped import IMPORT_ROOT
 
 START_SECONDS = 120  # for importing CadQuery on a cold disk; 3 to 5 s is usual
+JOB_START_SECONDS = 20  # for a fork; a worker that is stopped does not answer
+WATCH_SECONDS = 0.2  # how often a job's memory and its folder are looked at
 KILL_SECONDS = 5  # how long a killed job may take to be gone
 
 
@@ -75,27 +79,40 @@ class Worker:
             job_id = self._next = self._next + 1
             self._jobs[job_id] = (started, ended)
         try:
-            if self._send({"start": job_id, "order": order}) and started.result(START_SECONDS):
+            if self._send({"start": job_id, "order": order}) and started.result(
+                JOB_START_SECONDS if self.forks else START_SECONDS
+            ):
                 return job_id
         except FutureTimeoutError:  # it hangs
             self._process.kill()
         del self._jobs[job_id]
         return None
 
-    def wait(self, job_id: int, seconds: float) -> End:
-        """Wait for a job, at most `seconds`, then kill it."""
-        ended = self._jobs[job_id][1]
+    def wait(self, job_id: int, seconds: float, too_much: Callable[[int], bool] = lambda pid: False) -> End:
+        """Wait for a job, at most `seconds`, then kill it.
+
+        Args: too_much: asked now and then with the job's pid; the job is killed where it takes more than it may.
+        """
+        started, ended = self._jobs[job_id]
+        until = time.monotonic() + seconds
         try:
-            return ended.result(seconds)
-        except FutureTimeoutError:
-            self._kill(job_id)
-            try:
-                return replace(ended.result(KILL_SECONDS), late=True)
-            except FutureTimeoutError:  # the worker itself hangs; its jobs die with it
-                self._process.kill()
-                return End(LOST, late=True)
+            while (left := until - time.monotonic()) > 0:
+                try:
+                    return ended.result(min(left, WATCH_SECONDS))
+                except FutureTimeoutError:
+                    if too_much(started.result()):
+                        return self._killed(job_id, ended, swollen=True)
+            return self._killed(job_id, ended, late=True)
         finally:
             del self._jobs[job_id]
+
+    def _killed(self, job_id: int, ended: Future, **why: bool) -> End:
+        self._kill(job_id)
+        try:
+            return replace(ended.result(KILL_SECONDS), **why)
+        except FutureTimeoutError:  # the worker itself hangs; its jobs die with it
+            self._process.kill()
+            return End(LOST, **why)
 
     def close(self) -> None:
         """End the worker and all of its jobs, and remove its files."""
@@ -129,7 +146,7 @@ class Worker:
             if "ready" in message:
                 self._ready.set_result(message["forks"])
             elif "started" in message and message["started"] in self._jobs:
-                self._jobs[message["started"]][0].set_result(True)
+                self._jobs[message["started"]][0].set_result(message["pid"])
             elif "ended" in message and message["ended"] in self._jobs:
                 self._jobs[message["ended"]][1].set_result(End(message["status"], grown_mb=message["grown_mb"]))
         status = self._process.wait()
@@ -140,7 +157,7 @@ class Worker:
             jobs = list(self._jobs.values())
         for started, ended in jobs:
             if not started.done():
-                started.set_result(False)
+                started.set_result(None)
             if not ended.done():
                 ended.set_result(End(LOST if self.forks else status))
 

@@ -135,6 +135,7 @@ def check(code: str) -> Fault | None:
         for node in ast.walk(tree):
             _check_node(node)
         _check_names(tree)
+        _check_annotations(tree)
     except SyntaxError as error:
         return Fault(True, at_line(foreign(error.msg), error.lineno, error.offset or None), error.lineno)
     except (RecursionError, MemoryError):
@@ -160,8 +161,6 @@ def _check_node(node: ast.AST) -> None:
             _check_module(node, alias.name)
     elif isinstance(node, ast.ImportFrom):
         _check_import_from(node)
-    elif isinstance(node, ast.arg | ast.AnnAssign | ast.FunctionDef):
-        _check_annotation(node)
 
 
 def _identifiers(node: ast.AST) -> Iterator[str]:
@@ -204,21 +203,39 @@ def _check_import_from(node: ast.ImportFrom) -> None:
             )
 
 
-def _check_annotation(node: ast.arg | ast.AnnAssign | ast.FunctionDef) -> None:
-    """CadQuery's dispatch by argument type may read a callable's type hints, and a hint in quotes is *evaluated*."""
-    hint = node.returns if isinstance(node, ast.FunctionDef) else node.annotation
-    if hint and any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in ast.walk(hint)):
-        raise _Forbidden(hint, Message("a type annotation in quotes is not allowed"))
+_HINT_SYNTAX = (
+    *(ast.Name, ast.Attribute, ast.Subscript, ast.Tuple, ast.List, ast.BinOp, ast.BitOr, ast.Load, ast.Constant),
+)
+
+
+def _check_annotations(tree: ast.Module) -> None:
+    """Allow as annotations the names of types alone.
+
+    CadQuery's dispatch by argument type may read a callable's type hints, and a hint that is text is *evaluated*, also
+    where a variable holds it.
+    """
+    own = {name for node in ast.walk(tree) if not isinstance(node, ast.alias) for name in _bound_by(node)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.arg | ast.AnnAssign | ast.FunctionDef):
+            continue
+        hint = node.returns if isinstance(node, ast.FunctionDef) else node.annotation
+        for part in ast.walk(hint) if hint else ():
+            if isinstance(part, ast.Constant) and isinstance(part.value, str | bytes):
+                raise _Forbidden(hint, Message("a type annotation in quotes is not allowed"))
+            if not isinstance(part, _HINT_SYNTAX) or (isinstance(part, ast.Name) and part.id in own):
+                raise _Forbidden(hint, Message("a type annotation that is not the name of a type is not allowed"))
+
+
+def _bound_by(node: ast.AST) -> Iterator[str]:
+    """The names to which a node gives a value."""
+    if isinstance(node, ast.keyword) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)):
+        return
+    yield from _identifiers(node)
 
 
 def _check_names(tree: ast.Module) -> None:
     """Refuse builtins outside of the safe set, unless the program gives the name a meaning of its own."""
-    bound = {
-        name
-        for node in ast.walk(tree)
-        if not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)) and not isinstance(node, ast.keyword)
-        for name in _identifiers(node)
-    }
+    bound = {name for node in ast.walk(tree) for name in _bound_by(node)}
     closed = set(dir(builtins)) - SAFE_BUILTINS - bound - {"__name__"}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in closed:

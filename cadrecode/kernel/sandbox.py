@@ -1,6 +1,7 @@
 """Run CadQuery text where it can do no harm, and report how it ended. The app's side; the child's is worker.py."""
 
 import atexit
+import contextlib
 import logging
 import os
 import re
@@ -8,7 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from cadrecode.errors import KernelError, Message
-from cadrecode.kernel import rules
+from cadrecode.kernel import isolation, rules
 from cadrecode.kernel.outcome import Execution, Outcome, Remains
 from cadrecode.kernel.process import Worker
 
@@ -26,6 +27,9 @@ READABLE = (".step", ".stp", ".brep")
 CONCURRENT_JOBS = 2
 MESH_MEMORY_MB = 4096  # for reading files: an assembly takes more than a program
 MAX_FILE_MB = 512
+PROGRAM_FILE_MB = 64  # largest file that a program may leave; a STEP file of 5,000 faces has 10
+FILES_OF_LARGEST = 4  # as much as so many of the largest files is the most that a job's folder may hold
+LAYERS = ("empty environment", "memory limit", "cpu limit", "file-size limit", "landlock", "seccomp")
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +95,7 @@ class Sandbox:
         if fault:
             return Execution(Outcome.SYNTAX if fault.syntax else Outcome.FORBIDDEN, fault.detail, fault.line)
         order = {"kind": "program", "code": code, "exports": exports, "unit": unit, "name": name}
+        order["file_mb"] = PROGRAM_FILE_MB
         with self._job(order, seconds or self.seconds, self.memory_mb) as ended:
             execution = ended.execution()
             if execution.ok and folder is not None:
@@ -144,6 +149,11 @@ class Sandbox:
                 self._layers = ["attribute allow-list", "separate process", "time limit", *ended.layers()]
         return list(self._layers)
 
+    def missing_layers(self) -> list[str]:
+        """Those of LAYERS that do not hold on this machine."""
+        held = self.layers()
+        return [layer for layer in LAYERS if layer not in held]
+
     def confined(self) -> bool:
         """Whether the operating system confines programs: files by Landlock, network and processes by seccomp."""
         return {"landlock", "seccomp"} <= set(self.layers())
@@ -172,12 +182,14 @@ class Sandbox:
         self, order: dict, seconds: float, memory_mb: int, inputs: dict[str, Path] | None = None
     ) -> Iterator[Remains]:
         """Do a job in a folder of its own, which lives as long as the `with` block. `inputs` are copied into it."""
-        order = order | {"seconds": seconds, "memory_mb": memory_mb}
-        with self._slots:
+        order = {"file_mb": isolation.FILE_MB, **order, "seconds": seconds, "memory_mb": memory_mb}
+        with contextlib.ExitStack() as afterwards, self._slots:
             for _ in range(2):  # a worker may die between this check and the start
                 worker = self._warm_worker(take=True)
                 try:
                     folder = Path(tempfile.mkdtemp(prefix="job-", dir=worker.home))
+                    # once the slot is free: a program may have left a lot to delete
+                    afterwards.callback(shutil.rmtree, folder, ignore_errors=True)
                     for name, path in (inputs or {}).items():
                         shutil.copyfile(path, folder / name)
                 except OSError as error:
@@ -189,14 +201,29 @@ class Sandbox:
             else:
                 raise KernelError("The CAD kernel's process ends at every request. See the log.")
             try:
-                end = worker.wait(job_id, seconds)
+                end = worker.wait(job_id, seconds, _watch(folder, memory_mb, order["file_mb"]))
                 if not worker.forks:
                     self.warm()  # the next job's process
                 yield Remains(folder, end, seconds, memory_mb, time.perf_counter() - begin)
             finally:
-                shutil.rmtree(folder, ignore_errors=True)
                 if not worker.forks:
                     worker.close()
+
+
+def _watch(folder: Path, memory_mb: int, file_mb: int) -> Callable[[int], bool]:
+    """Whether a job takes more than it may: of memory that its address space does not count, or in its folder."""
+    most_files_mb = isolation.folder_mb(folder) + FILES_OF_LARGEST * file_mb
+    first: list[float] = []
+
+    def too_much(pid: int) -> bool:
+        held = isolation.resident_mb(pid)
+        if held is not None:
+            first[:] = first or [held]
+            if held > first[0] + 1.5 * memory_mb:
+                return True
+        return isolation.folder_mb(folder) > most_files_mb
+
+    return too_much
 
 
 def _check_request(folder: Path | None, exports: list[str], name: str, unit: str) -> None:

@@ -1,9 +1,9 @@
 """The sandbox's child: `python -m cadrecode.kernel.worker`. Imports CadQuery once, then forks a process for each job.
 
 It talks in lines of JSON. In (stdin): {"start": id, "order": {...}} and {"kill": id}. Out (its first stdout):
-{"ready": true, "forks": bool}, {"started": id}, {"ended": id, "status": n, "grown_mb": m}, with n as in subprocess:
-an exit code, or minus a signal. Where the OS cannot fork (Windows) it does a single job in this very process and
-ends with it. It ends when stdin closes.
+{"ready": true, "forks": bool}, {"started": id, "pid": p}, {"ended": id, "status": n, "grown_mb": m}, with n as in
+subprocess: an exit code, or minus a signal. Where the OS cannot fork (Windows) it does a single job in this very
+process and ends with it. It ends when stdin closes.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def main() -> None:
     else:
         message = json.loads(sys.stdin.readline() or "null")
         if message:
-            _say(channel, started=message["start"])
+            _say(channel, started=message["start"], pid=os.getpid())
             _do(message["order"])
             os._exit(0)
 
@@ -60,7 +60,7 @@ def _do(order: dict) -> None:
     for descriptor, target in ((null, 0), (null, 1), (log, 2)):
         os.dup2(descriptor, target)
     os.closerange(3, 256)  # the parent's pipes are none of its business
-    isolation.confine(folder, order["seconds"], order["memory_mb"])
+    isolation.confine(folder, order["seconds"], order["memory_mb"], order["file_mb"])
     job.run(order, folder)
 
 
@@ -126,7 +126,7 @@ class _Server:
         self.jobs[pid] = (job_id, isolation.resident_mb(pid))
         os.close(opener)
         os.close(gate)
-        _say(self.channel, started=job_id)
+        _say(self.channel, started=job_id, pid=pid)
 
     def _reap(self) -> None:
         for pid, (job_id, born_mb) in list(self.jobs.items()):

@@ -51,7 +51,19 @@ ESCAPES = [
     ("def f(x: '__import__(\"os\")'): pass", "quotes"),
     ("def f() -> 'os': pass", "quotes"),
     ("x: 'os' = 1", "quotes"),
+    ("h = 'os'\ndef f(x: h): pass", "not the name of a type"),
+    ("h = 'os'\ndef f() -> h: pass", "not the name of a type"),
+    ("h = 'os'\nx: h = 1", "not the name of a type"),
+    ("def g(h):\n    def f(x: h): pass", "not the name of a type"),
+    ("for h in ['os']: x: h = 1", "not the name of a type"),
+    ("def f(x: print('os')): pass", "not the name of a type"),
+    ("def f(x: (lambda: 0)): pass", "not the name of a type"),
 ]
+
+
+def test_the_names_of_types_are_annotations():
+    code = "def f(x: float, y: cq.Workplane | None = None, *z: list[int]) -> tuple[float, ...]: pass\nn: int = 1"
+    assert rules.check(f"import cadquery as cq\n{code}") is None
 
 
 @pytest.mark.parametrize(("code", "named"), ESCAPES)
