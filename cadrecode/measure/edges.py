@@ -20,26 +20,41 @@ EDGES = None, "%CIRCLE", "%LINE"  # which edges of a face are tried
 SHARES = {Blend.CHAMFER: 1.0, Blend.FILLET: 1.12}  # of the width: a fillet is already narrower a little below its face
 FINER = 0.87, 1.15, 0.94, 1.06, 0.98, 1.02  # times the size
 MOST_RIMS = 4
+LIKELIEST = 4  # rims of whole faces whose round and straight edges are tried alone
 NAMES = "XYZ"
 
 
 def with_rims(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
     """The features, followed by the fillets and chamfers that pay for their numbers."""
-    least = judge.price * RIM_NUMBERS * judge.solid.volume()
     for _ in range(MOST_RIMS):
+        rims = [
+            Rim(blend, round(share * width, 3), faces)
+            for faces, width in _faces(_lacking(features, judge)).items()
+            for blend, share in SHARES.items()
+        ]
         best = features
-        for faces, width in _faces(_widths(judge.build(features), judge.solid, least)).items():
-            for blend, share in SHARES.items():
-                for edges in EDGES:
-                    if not judge.out_of_time:
-                        best = better(best, (*features, Rim(blend, round(share * width, 3), faces, edges)), judge)
+        for edges in EDGES:  # all edges of each face first, then some edges of the likeliest faces
+            for rim in rims:
+                if not judge.out_of_time:
+                    best = better(best, (*features, replace(rim, edges=edges)), judge)
+            rims = sorted(rims, key=lambda rim: -judge.score((*features, rim)))[:LIKELIEST] if edges is None else rims
         if best == features:
             break
         for share in FINER:
-            rim = best[-1]
-            best = better(best, (*features, replace(rim, size=round(share * rim.size, 3))), judge)
+            if not judge.out_of_time:
+                rim = best[-1]
+                best = better(best, (*features, replace(rim, size=round(share * rim.size, 3))), judge)
         features = best
     return features
+
+
+def lacks_rims(features: tuple[Feature, ...], judge: Judge) -> bool:
+    """Whether the solid is narrower than the features at the end of an outermost face."""
+    return bool(_lacking(features, judge))
+
+
+def _lacking(features: tuple[Feature, ...], judge: Judge) -> dict[str, float]:
+    return _widths(judge.build(features), judge.solid, judge.price * RIM_NUMBERS * judge.solid.volume())
 
 
 def _faces(widths: dict[str, float]) -> dict[str, float]:

@@ -24,7 +24,6 @@ from cadrecode.program.topology import Topology
 PRICE = 0.0004  # IoU that a number must bring
 HOLE_PRICE = 0.012  # IoU that the right count of through holes is worth, each
 BODY_PRICE = 0.03  # and the right count of bodies
-SIMPLER = 0.01  # CODE: how far a vertex may be from the faces that it is dropped from
 SAGITTA = 0.05  # CODE: how finely circles are drawn
 
 
@@ -38,9 +37,8 @@ class Judge:
     """
 
     def __init__(self, solid: Manifold, price: float, deadline: float):
-        self.price, self.deadline = price, deadline
+        self.solid, self.price, self.deadline = solid, price, deadline
         self.shells, self.holes = len(solid.decompose()), through_holes(solid)
-        self.solid = _simplified(solid)
         self._solids: dict[Feature, Manifold] = {}
         self._topologies: dict[tuple[Feature, ...], Topology] = {}
         self._scores: dict[tuple[Feature, ...], tuple[float, float]] = {}
@@ -113,13 +111,6 @@ class Judge:
         wrong_bodies = abs(len(shells) - self.shells)
         numbers = sum(feature.numbers for feature in features)
         return overlap - self.price * numbers - HOLE_PRICE * wrong_holes - BODY_PRICE * wrong_bodies, overlap
-
-
-def _simplified(solid: Manifold) -> Manifold:
-    """The solid without the triangles that its round faces do not need, where its holes stay what they are."""
-    plain = solid.simplify(SIMPLER)
-    same = not plain.is_empty() and through_holes(plain) == through_holes(solid)
-    return plain if same and len(plain.decompose()) == len(solid.decompose()) else solid
 
 
 def with_hole(features: tuple[Feature, ...], other: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:

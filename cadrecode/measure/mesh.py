@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from manifold3d import CrossSection, Manifold
 
-from cadrecode.measure.edges import with_rims
+from cadrecode.measure.edges import lacks_rims, with_rims
 from cadrecode.measure.features import Feature, Rim, program_of
 from cadrecode.measure.grid import Grid, along
 from cadrecode.measure.holes import Hole, holes_of, with_missing_holes
@@ -28,6 +28,7 @@ from cadrecode.program.solid import bounds, build, mesh_of, through_holes
 from cadrecode.program.solid import from_mesh as solid_from_mesh
 
 SEARCH_SHARE, PLAIN_SHARE = 0.45, 0.55  # of the time: when the searches on the grid end
+SHORT_SHARE, RIMS_SHARE = 0.7, 0.85  # when features are short, and when rims have been tried
 PLAIN = 5  # times the price: for a body without its rims, which are looked for afterwards
 
 SAME_SECTION = 0.02  # of the area: sections of one interval that differ by more are of something slanted
@@ -67,11 +68,14 @@ def from_mesh(
     part = read(solid)
     states = states_of(part, price, started, SEARCH_SHARE * seconds)
     plain = Search(part, PLAIN * price, started + PLAIN_SHARE * seconds).best(beam=1)
-    judge = Judge(solid, price, started + seconds)
+    judge = Judge(solid, price, started + SHORT_SHARE * seconds)
     holes = holes_of(part)
+    plain = [state for state in plain if lacks_rims(state.features(part.grid), judge)]
     shorter = [_shortened(state.features(part.grid), part, holes, judge) for state in (*plain, *states)]
     by_score = sorted(dict.fromkeys(shorter[len(plain) :]), key=lambda features: -judge.score(features))
+    judge.deadline = started + RIMS_SHARE * seconds
     rimmed = [with_rims(features, judge) for features in (*shorter[: len(plain)], *by_score[:1])]
+    judge.deadline = started + seconds
     finished = dict.fromkeys(_written(features, part, judge) for features in (*rimmed, *by_score[:FINISHED]))
     ranked = sorted(finished, key=lambda features: -judge.score(features))
     return [Measured.of(features, judge.score(features)) for features in ranked]

@@ -70,6 +70,10 @@ class State:
     iou: float = 0.0
     numbers: int = 0
 
+    @property
+    def is_turned(self) -> bool:
+        return any(isinstance(move.proposal, TurnedProposal) for move in self.moves)
+
     def features(self, grid: Grid) -> tuple[Feature, ...]:
         return tuple(move.feature(grid) for move in self.moves)
 
@@ -284,5 +288,6 @@ def states_of(part: Part, price: float, started: float, seconds: float) -> list[
     states: list[State] = []
     for index, searched in enumerate(searches):
         deadline = started + seconds * (index + 1) / len(searches)
-        states += Search(searched, price, deadline).best()[:FINISHED]
+        best = Search(searched, price, deadline).best()[:FINISHED]
+        states += best if index == 0 else [state for state in best if state.is_turned]
     return states
