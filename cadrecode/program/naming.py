@@ -172,9 +172,9 @@ class _Namer:
         axis = axis_of(solid.plane)
         shown = _places_of(solid)
         for index, letter in enumerate("xyz"):
-            value = solid.plane.origin[index]
-            if index == axis or value or not shown:
-                self.place(f"{name} plane {letter}", value, one(*path, "plane", "origin", index))
+            if index == axis or not shown:
+                place = one(*path, "plane", "origin", index)
+                self.place(f"{name} plane {letter}", solid.plane.origin[index], place)
 
     def finish(self, finish: Finish, path: Path) -> None:
         match finish:
