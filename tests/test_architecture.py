@@ -127,7 +127,9 @@ def test_pretraining_needs_little():
     while waiting:
         name = waiting.pop()
         base = ROOT.joinpath(*name.split("."))
-        path = next((one for one in (base.with_suffix(".py"), base / "__init__.py") if one.is_file()), None)
+        path = next(
+            (candidate for candidate in (base.with_suffix(".py"), base / "__init__.py") if candidate.is_file()), None
+        )
         if path is None or path in result:
             continue
         result.add(path)
@@ -135,8 +137,8 @@ def test_pretraining_needs_little():
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            libraries |= {one.partition(".")[0] for one in names}
-            waiting |= {one for one in names if one.startswith("cadrecode")}
+            libraries |= {name.partition(".")[0] for name in names}
+            waiting |= {name for name in names if name.startswith("cadrecode")}
     assert len(result) > 20
     allowed = {"numpy", "manifold3d", "torch", "transformers", "tokenizers", "safetensors", "pydantic", "yaml"}
     assert libraries - set(sys.stdlib_module_names) - {"cadrecode"} <= allowed

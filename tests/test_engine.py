@@ -83,7 +83,7 @@ def test_switching_adapters_switches_the_answers_and_back(engine, bases):
     engine.load_adapter("s", bases / "runs" / "shafts")
     shafts = says(engine)
     assert len({plain, plates, shafts}) == 3
-    assert (engine.active, [one.name for one in engine.adapters()]) == ("s", ["p", "s"])
+    assert (engine.active, [adapter.name for adapter in engine.adapters()]) == ("s", ["p", "s"])
     engine.set_adapter("p")
     assert says(engine) == plates
     engine.set_adapter(None)
@@ -91,7 +91,7 @@ def test_switching_adapters_switches_the_answers_and_back(engine, bases):
     engine.set_adapter("s")
     assert says(engine) == shafts
     engine.unload_adapter("s")
-    assert (engine.active, [one.name for one in engine.adapters()]) == (None, ["p"])
+    assert (engine.active, [adapter.name for adapter in engine.adapters()]) == (None, ["p"])
     assert says(engine) == plain
     engine.unload_adapter("p")
     assert says(engine) == plain
@@ -187,7 +187,7 @@ def test_adapters_are_found_with_what_matters_about_them(bases, tmp_path):
     shutil.copytree(bases / "two", runs / "plates" / "merged_model", copy_function=shutil.copy)
     (runs / "half").mkdir()
     (runs / "half" / "adapter_config.json").write_text("{")
-    result = {one.name: one for one in discover_adapters(runs)}
+    result = {adapter.name: adapter for adapter in discover_adapters(runs)}
     assert sorted(result) == ["plates", "shafts"]
     plates = result["plates"]
     assert (plates.base, plates.r, plates.settings) == (str(bases / "one"), 4, "lora_r: 4\n")
@@ -255,4 +255,4 @@ def test_a_busy_engine_lets_others_wait():
     for thread in threads:
         thread.join(10)
     assert len(results) == 3
-    assert all(one.best for one in results)
+    assert all(adapter.best for adapter in results)

@@ -43,7 +43,7 @@ def generator(greedy, *sampled):
         assert clouds.shape[1:] == (64, 3)
         assert np.abs(clouds).max() <= 1
         warm = cycle(sampled)
-        return [greedy if one == 0 else next(warm) for one in temperature]
+        return [greedy if t == 0 else next(warm) for t in temperature]
 
     return generate
 
@@ -80,7 +80,7 @@ def test_a_report_holds_every_figure_and_json_takes_it(blocks):
 def test_what_is_no_closed_solid_is_skipped_with_a_reason(blocks):
     report = run(blocks, generator(BLOCK))
     assert report["n"] == 3
-    reasons = {one["id"]: one["reason"] for one in report["skipped"]}
+    reasons = {shape["id"]: shape["reason"] for shape in report["skipped"]}
     assert set(reasons) == {"open", "lonely"}
     assert "not a closed solid" in reasons["open"]
     assert "no lonely_f" in reasons["lonely"]
@@ -140,17 +140,17 @@ def test_the_same_seed_gives_the_same_report_and_the_batches_do_not_matter(block
 
 
 def test_a_limit_draws_by_the_seed(blocks):
-    drawn = {tuple(one.id for one in load_targets(blocks, limit=2, seed=seed)) for seed in range(20)}
+    drawn = {tuple(target.id for target in load_targets(blocks, limit=2, seed=seed)) for seed in range(20)}
     assert all(len(ids) == 2 for ids in drawn)
     assert len(drawn) > 3
-    assert [one.id for one in load_targets(blocks, limit=2, seed=1)] == [
-        one.id for one in load_targets(blocks, limit=2, seed=1)
+    assert [target.id for target in load_targets(blocks, limit=2, seed=1)] == [
+        target.id for target in load_targets(blocks, limit=2, seed=1)
     ]
 
 
 def test_only_the_targets_that_are_asked_for_are_read(blocks):
-    assert [one.id for one in load_targets(blocks, ids={"b", "lonely", "nobody"})] == ["b", "lonely"]
-    assert [one.id for one in load_targets("invent:plates:9", ids={"plates-0004"})] == ["plates-0004"]
+    assert [target.id for target in load_targets(blocks, ids={"b", "lonely", "nobody"})] == ["b", "lonely"]
+    assert [target.id for target in load_targets("invent:plates:9", ids={"plates-0004"})] == ["plates-0004"]
 
 
 def test_a_folder_of_meshes_is_read_by_name_and_bad_files_are_named(tmp_path):
@@ -161,16 +161,16 @@ def test_a_folder_of_meshes_is_read_by_name_and_bad_files_are_named(tmp_path):
     (tmp_path / "broken.stl").write_bytes(b"solid")
     (tmp_path / "notes.txt").write_text("not a target")
     targets = list(load_targets(tmp_path))
-    assert [(type(one), one.id) for one in targets] == [(Shape, "a"), (Shape, "b"), (Skipped, "broken")]
+    assert [(type(target), target.id) for target in targets] == [(Shape, "a"), (Shape, "b"), (Skipped, "broken")]
     assert targets[2].reason
 
 
 def test_invented_targets_are_the_same_for_every_seed_and_closed():
     targets = list(load_targets("invent:plates:3", seed=1))
     again = list(load_targets("invent:plates:5", limit=3, seed=2))
-    assert [one.id for one in targets] == ["plates-0000", "plates-0001", "plates-0002"]
-    for one, other in zip(targets, again):
-        np.testing.assert_array_equal(one.vertices, other.vertices)
+    assert [target.id for target in targets] == ["plates-0000", "plates-0001", "plates-0002"]
+    for target, other in zip(targets, again):
+        np.testing.assert_array_equal(target.vertices, other.vertices)
     perfect = iter([write(held_out("plates", index)) for index in range(3)])
     report = run("invent:plates:3", lambda *a, **k: [next(perfect) for _ in a[2]])
     assert report["mean_iou_all"] > 0.97
@@ -214,11 +214,11 @@ def test_what_was_scored_before_a_cut_is_taken_and_the_rest_comes_out_as_it_woul
     rows = []
     whole = run(blocks, generate, candidates=2, on_row=rows.append)
     assert rows == whole["shapes"]
-    draws_before, told = draws[:], []
+    draws_before, reported = draws[:], []
     draws.clear()
-    again = run(blocks, generate, candidates=2, earlier=rows[:1], on_row=told.append)
+    again = run(blocks, generate, candidates=2, earlier=rows[:1], on_row=reported.append)
     assert without_seconds(again) == without_seconds(whole)
-    assert [row["id"] for row in told] == ["b", "c"]
+    assert [row["id"] for row in reported] == ["b", "c"]
     assert draws == draws_before[1:] if per_batch == 2 else draws_before  # a batch that is whole is not decoded again
 
 
@@ -228,10 +228,10 @@ def test_a_stop_leaves_out_the_part_whose_fit_it_cut(blocks):
     def stop():
         return len(fits) > 1
 
-    def told(row):
+    def on_row(row):
         fits.append(row["id"])
 
-    report = run(blocks, generator(BLOCK), fit_seconds=0.05, on_row=told, should_stop=stop)
+    report = run(blocks, generator(BLOCK), fit_seconds=0.05, on_row=on_row, should_stop=stop)
     assert ([row["id"] for row in report["shapes"]], report["stopped"]) == (["a", "b"], True)
 
 
@@ -247,7 +247,7 @@ def test_real_designs_score_full_marks_with_their_own_programs(shared_data):
     with gzip.open(shared_data / "fusion360" / "val.jsonl.gz", "rt", encoding="utf-8") as lines:
         programs = {row["id"]: row.get("code") for row in map(json.loads, lines)}
     source = shared_data / "fusion360" / "val_meshes.npz"
-    wanted = iter([programs[one.id] or "" for one in load_targets(source, limit=24)])
+    wanted = iter([programs[target.id] or "" for target in load_targets(source, limit=24)])
     report = run(source, lambda *a, **k: [next(wanted) for _ in a[2]], limit=24)
     assert report["mean_iou_valid"] > 0.93
     assert report["invalid_ratio"] < 0.4

@@ -119,8 +119,8 @@ class CloudRuler:
         if len(points) > MAX_RULER_POINTS:
             order = np.random.default_rng(seed).permutation(len(points))
             if len(points) > MOST_POINTS:
-                kept = order[:MOST_POINTS]
-                self.all_points, self.all_normals = points[kept], normals and normals.of(kept)
+                rows = order[:MOST_POINTS]
+                self.all_points, self.all_normals = points[rows], normals and normals.of(rows)
             chosen = order[:MAX_RULER_POINTS]
             points = points[chosen]
             normals = normals and normals.of(chosen)

@@ -194,9 +194,9 @@ def _stream(file: BinaryIO, size: int, name: str, collector: RowCollector) -> No
         raise cut_short(name, count, max(0, held - (columns - 1) * count) if fortran else held // columns)
     if fortran:
         collector.columns = columns
-        kept = min(columns, MOST_COLUMNS)  # a column after the other: those behind are not read
-        raw = file.read(count * kept * dtype.itemsize)
-        whole = np.frombuffer(raw, dtype).reshape(kept, count)
+        first = min(columns, MOST_COLUMNS)  # a column after the other: those behind are not read
+        raw = file.read(count * first * dtype.itemsize)
+        whole = np.frombuffer(raw, dtype).reshape(first, count)
         for start in range(0, count, ROWS_PER_BLOCK):
             collector.add(whole[:, start : start + ROWS_PER_BLOCK].T)
         return

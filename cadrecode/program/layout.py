@@ -23,7 +23,7 @@ def _statement(node: ast.stmt) -> str:
     plain = ast.unparse(node)
     if not isinstance(node, ast.Assign) or len(plain) <= SHORT or len(_links(node.value)) < 2:
         return plain
-    target = ", ".join(ast.unparse(one) for one in node.targets)
+    target = ", ".join(ast.unparse(target) for target in node.targets)
     return f"{target} = (\n{INDENT}{_chain(node.value, INDENT)}\n)"
 
 
@@ -53,4 +53,4 @@ def _arguments(call: ast.Call, indent: str) -> str:
     given = [*call.args, *call.keywords]
     if len(given) == 1 and isinstance(given[0], ast.Call) and len(ast.unparse(given[0])) > SHORT:
         return f"\n{indent}{INDENT}{_chain(given[0], indent + INDENT)}\n{indent}"
-    return ", ".join(ast.unparse(one) for one in given)
+    return ", ".join(ast.unparse(part) for part in given)

@@ -40,9 +40,9 @@ def _frustum(outline: np.ndarray, height: float, inset: float, sagitta: float) -
     top = np.concatenate(groups)
     starts = np.cumsum([0, *map(len, groups)])
     first, last, following = starts[:-1], starts[1:] - 1, np.roll(starts[:-1], -1)
-    edges, kept = np.roll(outline, -1, axis=0) - outline, top[following] - top[last]
+    edges, shrunk = np.roll(outline, -1, axis=0) - outline, top[following] - top[last]
     whole = CrossSection([top], FillRule.Positive).area()
-    if (np.sum(edges * kept, axis=1) <= 0).any() or abs(whole - _enclosed(top)) > 1e-6 * whole:
+    if (np.sum(edges * shrunk, axis=1) <= 0).any() or abs(whole - _enclosed(top)) > 1e-6 * whole:
         return _layered(CrossSection([outline], FillRule.Positive), height, inset, sagitta)
     n = len(outline)
     here, there = np.arange(n), np.roll(np.arange(n), -1)

@@ -173,8 +173,8 @@ def _components(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
             node = parent[node]
         return node
 
-    for one, other in zip(a.tolist(), b.tolist()):
-        one, other = root(one), root(other)
-        if one != other:
-            parent[max(one, other)] = min(one, other)
+    for first, second in zip(a.tolist(), b.tolist()):
+        first, second = root(first), root(second)
+        if first != second:
+            parent[max(first, second)] = min(first, second)
     return np.unique([root(node) for node in range(count)], return_inverse=True)[1].reshape(-1)

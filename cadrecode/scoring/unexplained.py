@@ -79,13 +79,13 @@ def pieces_of(missing: Manifold, extra: Manifold, least: float, thin: float) -> 
         least: Volume of a piece.
         thin: Thickness of a piece: of thinner ones, the surface is only a little off.
     """
-    found = []
+    clusters = []
     for solid, kind in ((missing, Kind.BOSS), (extra, Kind.POCKET)):
         for piece in solid.decompose():
             if piece.volume() >= max(least, thin * piece.surface_area() / 2):
                 low, high = np.array(piece.bounding_box()).reshape(2, 3)
-                found.append((piece.volume(), _shaped(kind, low, high, 0)))
-    return [cluster for _, cluster in sorted(found, key=lambda pair: -pair[0])]
+                clusters.append((piece.volume(), _shaped(kind, low, high, 0)))
+    return [cluster for _, cluster in sorted(clusters, key=lambda pair: -pair[0])]
 
 
 def _linked(places: np.ndarray, reach: float) -> list[np.ndarray]:

@@ -43,37 +43,37 @@ def test_numbers_come_back(noise, least):
         .replace("(60,0)", "(55,4)")
         .replace("extrude(30)", "extrude(36)")
     )
-    found = fit(parse(off), cloud(PLATE, noise=noise), seconds=6, structure=False)
+    fitted = fit(parse(off), cloud(PLATE, noise=noise), seconds=6, structure=False)
     assert overlap(parse(off), PLATE) < 0.8
-    assert overlap(found.program, PLATE) > least
-    assert found.distance_after < found.distance_before
+    assert overlap(fitted.program, PLATE) > least
+    assert fitted.distance_after < fitted.distance_before
 
 
 def test_round_numbers_where_the_cloud_allows_them():
     off = PLATE.replace("rect(200,100)", "rect(198.5,101.3)").replace("extrude(30)", "extrude(30.8)")
-    found = fit(parse(off), cloud(PLATE), seconds=8)
-    assert write(found.program) == write(parse(PLATE))
+    fitted = fit(parse(off), cloud(PLATE), seconds=8)
+    assert write(fitted.program) == write(parse(PLATE))
 
 
 @pytest.mark.slow
 def test_a_right_program_is_left_alone_and_soon():
-    found = fit(parse(PLATE), cloud(PLATE, n=4096, noise=1.0), seconds=20)
-    assert overlap(found.program, PLATE) > 0.99
-    assert found.seconds < 10
+    fitted = fit(parse(PLATE), cloud(PLATE, n=4096, noise=1.0), seconds=20)
+    assert overlap(fitted.program, PLATE) > 0.99
+    assert fitted.seconds < 10
 
 
 @pytest.mark.slow
 def test_a_tube_becomes_the_stepped_shaft_that_it_is():
-    found = fit(parse(TUBE), cloud(SHAFT, n=4096), seconds=8)
+    fitted = fit(parse(TUBE), cloud(SHAFT, n=4096), seconds=8)
     assert overlap(parse(TUBE), SHAFT) < 0.5
-    assert overlap(found.program, SHAFT) > 0.97
+    assert overlap(fitted.program, SHAFT) > 0.97
 
 
 def test_a_rod_loses_its_cavity():
-    found = fit(parse(HOLLOW), cloud(ROD), seconds=8)
+    fitted = fit(parse(HOLLOW), cloud(ROD), seconds=8)
     assert shells(build(parse(HOLLOW))) == (1, 1)
-    assert shells(build(found.program)) == (1, 0)
-    assert overlap(found.program, ROD) > 0.99
+    assert shells(build(fitted.program)) == (1, 0)
+    assert overlap(fitted.program, ROD) > 0.99
 
 
 @pytest.mark.slow
@@ -85,9 +85,9 @@ def test_a_hole_that_the_model_missed_is_cut_and_one_that_it_dreamt_is_filled():
 
 def test_the_same_seed_gives_the_same_program_when_time_does_not_run_out():
     off = parse(ROD.replace("30", "26"))
-    one, two = (fit(off, cloud(ROD), seconds=30) for _ in range(2))
-    assert write(one.program) == write(two.program)
-    assert one.evaluations == two.evaluations
+    first, second = (fit(off, cloud(ROD), seconds=30) for _ in range(2))
+    assert write(first.program) == write(second.program)
+    assert first.evaluations == second.evaluations
 
 
 def test_what_builds_nothing_cannot_be_fitted():
@@ -126,32 +126,32 @@ def test_noise_alone_is_no_reason_to_grow_a_thin_part():
 
 def test_numbers_that_the_cloud_cannot_tell_apart_become_round():
     off = PLATE.replace("rect(200,100)", "rect(193,106)").replace("extrude(30)", "extrude(36)")
-    found = fit(parse(off), cloud(PLATE, n=2048, noise=2.0), seconds=8, structure=False)
-    assert write(found.program) == write(parse(PLATE))
+    fitted = fit(parse(off), cloud(PLATE, n=2048, noise=2.0), seconds=8, structure=False)
+    assert write(fitted.program) == write(parse(PLATE))
 
 
 def test_a_hole_that_touches_the_walls_stays_open():
     """No point tells the inside of a wall of no thickness from its outside: the sides are guessed wrong."""
     bar = HEAD.replace("'XY'", "'YZ'") + "r=w0.sketch().rect(74,14).circle(7,mode='s').finalize().extrude(200)"
-    found = fit(parse(bar), cloud(bar, n=2048), seconds=5)
-    assert overlap(found.program, bar) > 0.995
+    fitted = fit(parse(bar), cloud(bar, n=2048), seconds=5)
+    assert overlap(fitted.program, bar) > 0.995
 
 
 def test_what_has_no_effect_is_dropped_and_no_size_becomes_zero():
     """A cut as thin as this changes nothing, and rounded to 0 it would be no program."""
     thin_cut = PLATE + ".cut(w0.workplane(offset=30).box(10,10,0.02))"
-    found = fit(parse(thin_cut), cloud(PLATE), seconds=8, structure=False)
-    assert write(found.program) == write(parse(PLATE))
-    assert parse(write(found.program)) == parse(PLATE)
+    fitted = fit(parse(thin_cut), cloud(PLATE), seconds=8, structure=False)
+    assert write(fitted.program) == write(parse(PLATE))
+    assert parse(write(fitted.program)) == parse(PLATE)
 
 
 def test_what_is_found_can_be_written_and_read_back():
     """Rounded to whole numbers, the short edge of this loop would end where it begins."""
     corners = "(0,0),(100,0)).segment((100,60)).segment((99.6,60.4)).segment((0,60))"
     loop = f"{HEAD}r=w0.sketch().segment({corners}.close().assemble().finalize().extrude(50)"
-    found = fit(parse(loop), cloud(loop.replace("100", "108")), seconds=4, structure=False)
-    assert parse(write(found.program)).steps
-    assert overlap(found.program, loop.replace("100", "108")) > 0.99
+    fitted = fit(parse(loop), cloud(loop.replace("100", "108")), seconds=4, structure=False)
+    assert parse(write(fitted.program)).steps
+    assert overlap(fitted.program, loop.replace("100", "108")) > 0.99
 
 
 def test_a_boss_that_the_model_missed_is_put_on_the_body():
@@ -163,9 +163,9 @@ def test_a_boss_that_the_model_missed_is_put_on_the_body():
             "r=w0.workplane(offset=0/2).box(200,100,40).union(w1.sketch().push([(40,-20)]).circle(9).finalize().extrude(18))"
         )
     )
-    found = fit(parse(block), cloud(boss), seconds=8)
-    assert build(found.program).bounding_box()[5] == pytest.approx(28, abs=0.1)
-    assert overlap(found.program, boss) > 0.998
+    fitted = fit(parse(block), cloud(boss), seconds=8)
+    assert build(fitted.program).bounding_box()[5] == pytest.approx(28, abs=0.1)
+    assert overlap(fitted.program, boss) > 0.998
 
 
 def test_what_sticks_out_of_the_cloud_is_taken_away():
@@ -177,8 +177,8 @@ def test_what_sticks_out_of_the_cloud_is_taken_away():
         )
     )
     block = HEAD + "r=w0.workplane(offset=0/2).box(200,100,40)"
-    found = fit(parse(tee), cloud(block), seconds=8)
-    assert build(found.program).bounding_box()[5] == pytest.approx(20, abs=0.1)
+    fitted = fit(parse(tee), cloud(block), seconds=8)
+    assert build(fitted.program).bounding_box()[5] == pytest.approx(20, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -192,16 +192,16 @@ def test_what_sticks_out_of_the_cloud_is_taken_away():
 def test_a_bounding_box_that_is_short_is_reached_even_when_there_is_no_time(feature):
     block = HEAD + "r=w0.box(200,100,40)"
     points = cloud(f"{block}.union(w0.{feature})")
-    found = fit(parse(block), points, seconds=0)
-    assert sides(found.program) == pytest.approx(np.ptp(points, axis=0), rel=5e-3)
-    assert overlap(found.program, f"{block}.union(w0.{feature})") > 0.97
+    fitted = fit(parse(block), points, seconds=0)
+    assert sides(fitted.program) == pytest.approx(np.ptp(points, axis=0), rel=5e-3)
+    assert overlap(fitted.program, f"{block}.union(w0.{feature})") > 0.97
 
 
 def test_a_bounding_box_is_reached_by_a_number_where_that_is_the_shorter_way():
     points = cloud(PLATE)
-    found = fit(parse(PLATE.replace("extrude(30)", "extrude(27)")), points, seconds=0)
-    assert len(found.program.steps) == 1
-    assert sides(found.program) == pytest.approx((200, 100, 30), rel=5e-3)
+    fitted = fit(parse(PLATE.replace("extrude(30)", "extrude(27)")), points, seconds=0)
+    assert len(fitted.program.steps) == 1
+    assert sides(fitted.program) == pytest.approx((200, 100, 30), rel=5e-3)
 
 
 @pytest.mark.parametrize("leans", [20, 60])
@@ -209,8 +209,8 @@ def test_what_sticks_out_of_a_clean_cloud_is_cut_off_even_when_there_is_no_time(
     bracket = PLATE + ".union(w0.workplane(offset=25).moveTo(0,{at}).box(40,{wide},50))"
     inside, out = bracket.format(at=0, wide=100), bracket.format(at=leans / 2, wide=100 + leans)
     points = cloud(inside)
-    found = fit(parse(out), points, seconds=0)
+    fitted = fit(parse(out), points, seconds=0)
     assert sides(parse(out))[1] == 100 + leans
-    assert sides(found.program) == pytest.approx(np.ptp(points, axis=0), rel=5e-3)
-    assert overlap(found.program, inside) > overlap(parse(out), inside)
+    assert sides(fitted.program) == pytest.approx(np.ptp(points, axis=0), rel=5e-3)
+    assert overlap(fitted.program, inside) > overlap(parse(out), inside)
     assert write(fit(parse(out), points, seconds=0, structure=False).program) == write(parse(out))

@@ -32,10 +32,10 @@ def test_a_thin_plate_gets_its_thickness_where_least_squares_make_it_thicker(see
     given, points = plate(196, 124, 6), noisy(plate(height=4), seed)
     objective = objective_of(given, points)
     nearest = least_squares(given, objective.cost(given), objective)[0].steps[0].solid
-    found = unbiased(given, given, objective)[0].steps[0].solid
+    solid = unbiased(given, given, objective)[0].steps[0].solid
     assert nearest.depth > 4.4
-    assert found.depth == pytest.approx(4, abs=0.35)
-    assert (found.width, found.height) == pytest.approx((200, 120), abs=1.5)
+    assert solid.depth == pytest.approx(4, abs=0.35)
+    assert (solid.width, solid.height) == pytest.approx((200, 120), abs=1.5)
 
 
 def test_what_is_right_stays_to_the_digit():
@@ -45,9 +45,9 @@ def test_what_is_right_stays_to_the_digit():
 
 def test_a_number_that_the_cloud_does_not_contradict_stays_while_another_moves():
     given = plate(height=12)
-    found = unbiased(given, given, objective_of(given, noisy(plate())))[0].steps[0].solid
-    assert (found.width, found.height) == (200, 120)
-    assert found.depth == pytest.approx(6, abs=0.6)
+    solid = unbiased(given, given, objective_of(given, noisy(plate())))[0].steps[0].solid
+    assert (solid.width, solid.height) == (200, 120)
+    assert solid.depth == pytest.approx(6, abs=0.6)
 
 
 def test_the_noise_is_told():
@@ -70,6 +70,6 @@ def test_a_noisy_cloud_of_a_thin_part_is_fitted():
         ".union(w0.workplane(offset=35).moveTo(0,46).box(200,8,70))"
     )
     off = parse(write(part).replace("circle(20", "circle(23").replace("extrude(8)", "extrude(11)"))
-    found = fit(off, noisy(part), seconds=6)
+    fitted = fit(off, noisy(part), seconds=6)
     assert iou(build(off), build(part)) < 0.87
-    assert iou(build(found.program), build(part)) > 0.97
+    assert iou(build(fitted.program), build(part)) > 0.97

@@ -78,12 +78,12 @@ def test_designs_are_thinner_and_more_cut_and_have_shorter_and_longer_loops():
     for family in ("general", "designs"):
         rng = np.random.default_rng(2)
         made = [invent_solid(rng, family) for _ in range(250)]
-        loops = [len(loop.edges) for one in made for solid in one.program.solids() for loop in loops_of(solid)]
-        sides = [np.sort(np.diff(bounds(one.solid), axis=0)[0]) for one in made]
+        loops = [len(loop.edges) for shape in made for solid in shape.program.solids() for loop in loops_of(solid)]
+        sides = [np.sort(np.diff(bounds(shape.solid), axis=0)[0]) for shape in made]
         seen[family] = (
             np.median([side[0] / side[2] for side in sides]),
-            np.mean([step.operation is Operation.CUT for one in made for step in one.program.steps[1:]]),
-            np.mean([len(one.program.solids()) > 4 for one in made]),
+            np.mean([step.operation is Operation.CUT for shape in made for step in shape.program.steps[1:]]),
+            np.mean([len(shape.program.solids()) > 4 for shape in made]),
             np.mean(np.array(loops) <= 2),
             np.mean(np.array(loops) > 14),
         )

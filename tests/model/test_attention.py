@@ -40,7 +40,9 @@ def test_values_and_gradients_are_torchs():
 
 def test_no_scores_are_kept_until_backward():
     remaining = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda one: remaining.append(one.numel()) or one, lambda one: one):
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: remaining.append(tensor.numel()) or tensor, lambda tensor: tensor
+    ):
         by_ours(*drawn())
     assert max(remaining) == 2 * HEADS * LENGTH * WIDTH
 
@@ -61,7 +63,7 @@ def batch_of(model, rows=3, length=10):
 def gradients(model, **batch) -> torch.Tensor:
     model.zero_grad()
     model.train()(**batch).loss.backward()
-    return torch.cat([one.grad.float().flatten() for one in model.parameters() if one.grad is not None])
+    return torch.cat([weight.grad.float().flatten() for weight in model.parameters() if weight.grad is not None])
 
 
 def test_a_step_in_bfloat16_learns_the_same(tokenizer, counted):

@@ -155,12 +155,12 @@ def test_sampling_is_seeded(tokenizer, top_p):
     model = make_model(tokenizer)
     clouds = torch.rand(1, 12, 3).expand(6, -1, -1)
     options = {"temperature": 1.0, "top_p": top_p, "max_new_tokens": 20}
-    one = generate(model, tokenizer, clouds, seed=1, **options)
+    programs = generate(model, tokenizer, clouds, seed=1, **options)
     torch.manual_seed(99)
     torch.rand(7)  # the global generator has no say
-    assert generate(model, tokenizer, clouds, seed=1, **options) == one
-    assert generate(model, tokenizer, clouds, seed=2, **options) != one
-    assert len(set(one)) > 1
+    assert generate(model, tokenizer, clouds, seed=1, **options) == programs
+    assert generate(model, tokenizer, clouds, seed=2, **options) != programs
+    assert len(set(programs)) > 1
 
 
 def test_sampling_follows_the_distribution(tokenizer):

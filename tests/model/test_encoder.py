@@ -30,8 +30,8 @@ def test_fourier_keeps_coordinates_apart_under_autocast():
     encoder = FourierPointEncoder(32)
     near = torch.tensor([[[0.501, 0, 0]], [[0.502, 0, 0]]])  # the same number in bfloat16
     with torch.autocast("cpu", torch.bfloat16):
-        one, other = encoder(near)
-    assert (one - other).abs().max() > 1e-3
+        first, second = encoder(near)
+    assert (first - second).abs().max() > 1e-3
 
 
 def test_a_checkpoint_with_normals_asks_for_them():

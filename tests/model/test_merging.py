@@ -64,7 +64,7 @@ def test_the_merged_model_is_the_base_and_the_weighted_sum_of_what_each_adapter_
     assert both.keys() == plain.keys()
     changed = 0
     for name, value in both.items():
-        wanted = plain[name] + sum(w * (one[name] - plain[name]) for w, one in zip(weights, alone))
+        wanted = plain[name] + sum(w * (adapted[name] - plain[name]) for w, adapted in zip(weights, alone))
         torch.testing.assert_close(value, wanted, msg=name)
         changed += not torch.equal(value, plain[name])
     assert changed > 2 * 7  # every layer, and the point encoder

@@ -50,11 +50,11 @@ def test_cached_and_uncached_logits_agree(tokenizer, kind, encoder):
 def test_padding_shifts_nothing(tokenizer, kind, encoder):
     model = make_model(tokenizer, kind, encoder)
     left, right = (make_batch(model, tokenizer, TEXTS, left=side) for side in (True, False))
-    one, other = model(**prompts_of(left)).logits, model(**prompts_of(right)).logits
+    first, second = model(**prompts_of(left)).logits, model(**prompts_of(right)).logits
     for row in range(2):
         torch.testing.assert_close(
-            one[row][left["attention_mask"][row].bool()],
-            other[row][right["attention_mask"][row].bool()],
+            first[row][left["attention_mask"][row].bool()],
+            second[row][right["attention_mask"][row].bool()],
             rtol=1e-4,
             atol=1e-5,
         )
@@ -169,8 +169,8 @@ def test_a_plain_language_model_gets_a_drawn_encoder(tokenizer, tmp_path, encode
     for _ in range(2):
         torch.manual_seed(5)
         drawn.append(Qwen3WithPoints.from_pretrained(tmp_path, config=config, dtype=torch.bfloat16))
-    for (name, one), (_, other) in zip(drawn[0].named_parameters(), drawn[1].named_parameters(), strict=True):
-        assert torch.equal(one, other), name
+    for (name, first), (_, second) in zip(drawn[0].named_parameters(), drawn[1].named_parameters(), strict=True):
+        assert torch.equal(first, second), name
     for name, module in drawn[0].point_encoder.named_modules():
         if isinstance(module, torch.nn.Linear):
             assert module.weight.dtype == torch.float32

@@ -39,6 +39,10 @@ def surface(text, n=4096, seed=3):
     return sample_surface(*mesh(text), n, seed)[0]
 
 
+def order(ranked):
+    return [candidate.index for candidate in ranked]
+
+
 # --- Chamfer distance
 
 
@@ -162,21 +166,21 @@ def test_a_shaft_is_no_tube_of_its_radii():
     worse_shaft = SHAFT.replace("circle(18)", "circle(17)")
     built = [build_text(TUBE), build_text(worse_shaft)]
     blind = CloudRuler(points[:256])
-    assert [one.index for one in rank(built, ByDistance(blind))] == [0, 1]  # what a thin cloud tells by distances alone
-    assert [one.index for one in rank(built, ByDistance(CloudRuler(points, outward_normals(points))))] == [1, 0]
+    assert order(rank(built, ByDistance(blind))) == [0, 1]  # what a thin cloud tells by distances alone
+    assert order(rank(built, ByDistance(CloudRuler(points, outward_normals(points))))) == [1, 0]
 
 
 def test_the_nearest_comes_first_and_failures_last():
     texts = ["r=(", HALF_BLOCK, PLATE, BLOCK]
     ranked = rank([build_text(text) for text in texts], ByDistance(CloudRuler(surface(PLATE))))
-    assert [one.index for one in ranked] == [2, 3, 1, 0]
+    assert order(ranked) == [2, 3, 1, 0]
     assert ranked[-1].distance is None
 
 
 def test_of_two_at_one_distance_a_single_body_without_cavity_wins():
     hollow = BLOCK + ".cut(w0.workplane(offset=0/2).moveTo(0,0).box(4,4,4))"
     ranked = rank([build_text(hollow), build_text(BLOCK)], ByDistance(CloudRuler(surface(BLOCK) + 1)))
-    assert [one.index for one in ranked] == [1, 0]
+    assert order(ranked) == [1, 0]
 
 
 def test_subsets_differ_repeat_by_seed_and_do_not_depend_on_their_number():
@@ -217,7 +221,7 @@ def test_a_bounding_box_that_agrees_is_worth_a_little_distance():
     short = HEAD + "r=w0.workplane(offset=0/2).moveTo(0.7,0).box(198.6,100,40)"
     dented = HEAD + "r=w0.workplane(offset=0/2).box(200,100,40).cut(w0.workplane(offset=20).box(70,70,4))"
     judged = rank([build_text(short), build_text(dented)], yardstick)
-    assert [one.index for one in judged] == [1, 0]
+    assert order(judged) == [1, 0]
     assert judged[1].distance < judged[0].distance  # the short one is nearer
     assert improve(judged[1:], yardstick, lambda program, seconds: parse(dented), seconds=9, count=1)[0].as_written
     noise = 1.5 * np.random.default_rng(0).standard_normal(points.shape)
@@ -231,12 +235,12 @@ def test_what_is_left_of_the_time_goes_to_the_best():
     points, normals = sample_surface(vertices, faces, 4000, 0)
     yardstick = ByDistance(CloudRuler(points, given_normals(points, normals)))
     judged = rank([build_text(HALF_BLOCK), build_text(BLOCK), build_text("nonsense")], yardstick)
-    asked = []
+    calls = []
 
     def change(program, seconds):
-        asked.append((program, seconds))
+        calls.append((program, seconds))
         return program
 
     assert improve(judged, yardstick, change, seconds=60, count=3) == judged
-    assert [program for program, _ in asked] == [parse(BLOCK), parse(HALF_BLOCK), parse(BLOCK)]
-    assert [round(seconds) for _, seconds in asked] == [30, 60, 60]
+    assert [program for program, _ in calls] == [parse(BLOCK), parse(HALF_BLOCK), parse(BLOCK)]
+    assert [round(seconds) for _, seconds in calls] == [30, 60, 60]

@@ -49,59 +49,62 @@ def evaluated(run: Run) -> dict[int, float]:
 def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained, tmp_path):
     common = {"max_steps": 4, "save_steps": 2, "lora_dropout": 0.0, "auto_merge_final": False, "learning_rate": 5e-4}
     common |= {"do_eval": True, "eval_steps": 2, "warped_copies": 1, "height_steps": 2}  # which they make together
-    one = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
+    alone = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
     config = settings(model_save_path=str(tmp_path / "two"), per_device_train_batch_size=2, **common)
     printed = launched(config)
-    two = Run(tmp_path / "two")
-    assert two.state == State.DONE
+    together = Run(tmp_path / "two")
+    assert together.state == State.DONE
     assert printed.count("step 1 of 4") == 1  # the first process alone speaks, and writes
-    assert len(curve(two)) == 4
-    for ours, wanted in zip(curve(two), curve(one)):
+    assert len(curve(together)) == 4
+    for ours, wanted in zip(curve(together), curve(alone)):
         assert ours == pytest.approx(wanted, rel=1e-4)
-    assert evaluated(two) == pytest.approx(evaluated(one), rel=1e-4)
-    assert [entry["step"] for entry in two.samples()] == [0, 2, 4]
-    for key, value in read_adapter(one.folder).items():
-        torch.testing.assert_close(read_adapter(two.folder)[key], value, atol=1e-4, rtol=1e-2, msg=key)
+    assert evaluated(together) == pytest.approx(evaluated(alone), rel=1e-4)
+    assert [entry["step"] for entry in together.samples()] == [0, 2, 4]
+    for key, value in read_adapter(alone.folder).items():
+        torch.testing.assert_close(read_adapter(together.folder)[key], value, atol=1e-4, rtol=1e-2, msg=key)
 
-    before = curve(two)
-    shutil.rmtree(two.folder / "checkpoint-4")
-    assert checkpoint_problems(two.folder / "checkpoint-2") == []
-    assert {path.name for path in (two.folder / "checkpoint-2").glob("rng_*")} == {"rng_state_0.pth", "rng_state_1.pth"}
+    before = curve(together)
+    shutil.rmtree(together.folder / "checkpoint-4")
+    assert checkpoint_problems(together.folder / "checkpoint-2") == []
+    assert {path.name for path in (together.folder / "checkpoint-2").glob("rng_*")} == {
+        "rng_state_0.pth",
+        "rng_state_1.pth",
+    }
     launched(config, "--resume_from_checkpoint", "last", "--auto_merge_final", "true")
-    assert (two.folder / "merged_model" / "model.safetensors").is_file()
-    assert two.state == State.DONE
-    assert [row["step"] for row in two.metrics() if "loss" in row] == [1, 2, 3, 4]
-    for ours, wanted in zip(curve(two), before):
+    assert (together.folder / "merged_model" / "model.safetensors").is_file()
+    assert together.state == State.DONE
+    assert [row["step"] for row in together.metrics() if "loss" in row] == [1, 2, 3, 4]
+    for ours, wanted in zip(curve(together), before):
         assert ours == pytest.approx(wanted, rel=1e-6)
 
 
 def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter(settings, trained, bases, tmp_path):
     common = {"max_steps": 4, "save_steps": 2, "lora_dropout": 0.0, "learning_rate": 5e-4, "do_eval": True}
     common |= {"eval_steps": 2, "gradient_accumulation_steps": 2, "gradient_checkpointing": True}
-    one = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
+    alone = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
     config = settings(model_save_path=str(tmp_path / "two"), per_device_train_batch_size=2, **common)
     printed = launched(config, how=FSDP)
-    two = Run(tmp_path / "two")
-    assert two.state == State.DONE
+    together = Run(tmp_path / "two")
+    assert together.state == State.DONE
     sizes = {key: 4 * value.numel() for key, value in load_file(bases["ours"] / "model.safetensors").items()}
     cut = sum(size for key, size in sizes.items() if key.startswith(("model.layers.", "model.norm.")))
     held = (sum(sizes.values()) - cut / 2) / 2**20
     assert f"The base is shared out: {held:.1f} MB of it in each of 2 processes." in printed
     assert "Checked: the saved adapter on a fresh base has the live model's loss" in printed
-    for ours, wanted in zip(curve(two), curve(one), strict=True):
+    for ours, wanted in zip(curve(together), curve(alone), strict=True):
         assert ours == pytest.approx(wanted, rel=1e-4)
-    assert evaluated(two) == pytest.approx(evaluated(one), rel=1e-4)
-    ours, wanted = read_adapter(two.folder), read_adapter(one.folder)
+    assert evaluated(together) == pytest.approx(evaluated(alone), rel=1e-4)
+    ours, wanted = read_adapter(together.folder), read_adapter(alone.folder)
     assert ours.keys() == wanted.keys()
     for key, value in wanted.items():
         torch.testing.assert_close(ours[key], value, atol=1e-4, rtol=1e-2, msg=key)
-    assert (two.folder / "merged_model" / "model.safetensors").is_file()
+    assert (together.folder / "merged_model" / "model.safetensors").is_file()
 
-    before = curve(two)
-    shutil.rmtree(two.folder / "checkpoint-4")
+    before = curve(together)
+    shutil.rmtree(together.folder / "checkpoint-4")
     launched(config, "--resume_from_checkpoint", "last", how=FSDP)
-    assert [row["step"] for row in two.metrics() if "loss" in row] == [1, 2, 3, 4]
-    for ours, wanted in zip(curve(two), before, strict=True):
+    assert [row["step"] for row in together.metrics() if "loss" in row] == [1, 2, 3, 4]
+    for ours, wanted in zip(curve(together), before, strict=True):
         assert ours == pytest.approx(wanted, rel=1e-6)
 
 

@@ -43,8 +43,8 @@ def merge_by_hand(folder):
 
 def test_a_card_says_base_data_rank_steps_scores_and_sizes(services, adapter):
     (card,) = views.cards(services, EN)
-    said = dict(card.facts)
-    assert said == {
+    facts = dict(card.facts)
+    assert facts == {
         "Base": "embedded base", "Data": "brackets:500", "r / alpha": "16 / 32", "Steps": "300", "IoU": "0.84 → 0.91",
         "Size": "5.0 kB", "Merged": "not yet",
     }  # fmt: skip
@@ -185,7 +185,7 @@ def test_a_folder_in_the_zip_and_what_systems_add_do_not_matter(services, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({"pytorch_model.bin": pickle.dumps([1])}, "can run code"),
         ({"evil.py": "print()"}, "evil.py, which is no file of an adapter"),
@@ -200,8 +200,8 @@ def test_a_folder_in_the_zip_and_what_systems_add_do_not_matter(services, tmp_pa
         ({"more/adapter_config.json": json.dumps(LORA)}, "twice"),
     ],
 )
-def test_an_unsound_zip_is_refused_and_leaves_nothing(services, tmp_path, files, said):
-    with pytest.raises(ModelError, match=said):
+def test_an_unsound_zip_is_refused_and_leaves_nothing(services, tmp_path, files, message):
+    with pytest.raises(ModelError, match=message):
         incoming.take_in(archive(tmp_path, **files), services)
     assert [p for p in services.runs_dir.iterdir() if p.name != incoming.INCOMING] == []
     assert not (tmp_path / "outside.json").exists()

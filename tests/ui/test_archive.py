@@ -16,19 +16,19 @@ def packed(path, files):
 
 def test_paths_in_an_archive_lead_nowhere(tmp_path):
     names = {"../../up.xyz": "1", "/etc/root.xyz": "2", "a/b/part.xyz": "3", "c/part.xyz": "4", "..\\win.xyz": "5"}
-    found, left = archive.unpack(packed(tmp_path / "a.zip", names), tmp_path / "out", {".xyz"})
-    assert sorted(one.name for one in found) == ["part-2.xyz", "part.xyz", "root.xyz", "up.xyz", "win.xyz"]
-    assert {one.parent for one in found} == {tmp_path / "out"}
-    assert sorted(one.read_text() for one in found) == list("12345")
+    files, left = archive.unpack(packed(tmp_path / "a.zip", names), tmp_path / "out", {".xyz"})
+    assert sorted(path.name for path in files) == ["part-2.xyz", "part.xyz", "root.xyz", "up.xyz", "win.xyz"]
+    assert {path.parent for path in files} == {tmp_path / "out"}
+    assert sorted(path.read_text() for path in files) == list("12345")
     assert left == []
 
 
 def test_what_is_not_wanted_is_named_and_not_written(tmp_path):
     names = {"a.xyz": "1", "notes.txt~": "x", "__MACOSX/a.xyz": "x", ".hidden.xyz": "x", "run.sh": "x"}
-    found, left = archive.unpack(packed(tmp_path / "a.zip", names), tmp_path / "out", {".xyz"})
-    assert [one.name for one in found] == ["a.xyz"]
+    files, left = archive.unpack(packed(tmp_path / "a.zip", names), tmp_path / "out", {".xyz"})
+    assert [path.name for path in files] == ["a.xyz"]
     assert left == ["notes.txt~", "run.sh"]
-    assert [one.name for one in (tmp_path / "out").iterdir()] == ["a.xyz"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.xyz"]
 
 
 def test_an_archive_that_is_too_large_is_refused_however_it_announces_itself(tmp_path, monkeypatch):

@@ -86,13 +86,13 @@ def stl(path, size=(20, 10, 5)):
 
 
 def test_meshes_and_zips_of_them_become_targets(services, tmp_path, typist):
-    one = stl(tmp_path / "one.stl")
+    mesh = stl(tmp_path / "one.stl")
     with zipfile.ZipFile(tmp_path / "more.zip", "w") as packed:
         packed.write(stl(tmp_path / "two.stl", (30, 30, 5)), "folder/two.stl")
         packed.writestr("readme.txt", "words")
-    files = [str(one), str(tmp_path / "more.zip")]
+    files = [str(mesh), str(tmp_path / "more.zip")]
     run = actions.start(services, actions.UPLOAD, "plates", files, None, ["base:embedded"])
-    one.unlink()  # the page's uploads are removed some time
+    mesh.unlink()  # the page's uploads are removed some time
     _, results = evaluated(services, typist, run=run)
     assert sorted(row["id"] for row in results.reports[0][1]["shapes"]) == ["one", "two"]
     assert "Of meshes to upload" in views.settings_line(results.settings, EN)
@@ -114,7 +114,7 @@ def test_the_worst_and_the_best_are_drawn_beside_the_true_part(services, typist)
     _, results = evaluated(services, typist)
     reports = results.reports
     shown = views.pictures(reports, results.targets, services, EN)
-    ranked = sorted(reports[0][1]["shapes"], key=lambda one: one["iou"])
+    ranked = sorted(reports[0][1]["shapes"], key=lambda shape: shape["iou"])
     worst, best = shown.split("<h4>embedded base: best")
     assert worst.index(ranked[0]["id"]) < worst.index(ranked[1]["id"])
     assert ranked[-1]["id"] in best

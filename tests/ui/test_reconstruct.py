@@ -40,10 +40,10 @@ def plate(tmp_path, services):
 
 
 def rebuilt(work, services, candidates=3, **more):
-    said = []
+    reports = []
     options = ReconstructConfig.from_values({"source": "model", "candidates": candidates, "seconds": 0, **more}, "test")
-    after = rebuilding.rebuild(work, options, services, lambda *progress: said.append(progress), lambda: False)
-    return after, said
+    after = rebuilding.rebuild(work, options, services, lambda *progress: reports.append(progress), lambda: False)
+    return after, reports
 
 
 def test_a_dropped_file_becomes_a_cloud_with_a_safe_name(plate):
@@ -52,7 +52,7 @@ def test_a_dropped_file_becomes_a_cloud_with_a_safe_name(plate):
     assert "3,000 points" in facts
     assert "80.0 × 40.0 × 8.00 inch" in facts
     assert "Sample" not in facts
-    assert {one.source for one in samples.samples()} == {"assets/clouds/make_samples.py (Apache-2.0)"}
+    assert {sample.source for sample in samples.samples()} == {"assets/clouds/make_samples.py (Apache-2.0)"}
     assert "Sample, made by &lt;me&gt;" in describe.cloud_facts(plate.cloud, "mm", EN, "<me>")
 
 
@@ -64,7 +64,7 @@ def test_a_broken_file_is_told_in_words(tmp_path, services):
 
 
 def test_rebuilding_puts_the_nearest_first_and_names_the_failures(plate, services, typist):
-    after, said = rebuilt(plate, services)
+    after, reports = rebuilt(plate, services)
     assert typist.asked == [(3, [0.0, 0.7, 0.7])]
     np.testing.assert_allclose(after.shown.size, (80, 40, 8), rtol=1e-3)
     assert [round(float(p.size[2])) for p in after.parts] == [8, 24]
@@ -72,7 +72,7 @@ def test_rebuilding_puts_the_nearest_first_and_names_the_failures(plate, service
     assert after.shown.deviation.mean < 0.05 < after.parts[1].deviation.max
     low = after.shown.vertices.min(0)
     np.testing.assert_allclose(low, (460, -20, -24), atol=0.05)  # in the file's own place
-    assert {stage for stage, _, _ in said} >= {"loading", "sampling", "building", "ranking"}
+    assert {stage for stage, _, _ in reports} >= {"loading", "sampling", "building", "ranking"}
     numbers = describe.numbers(after, EN)
     assert "1 of 3 candidates were invalid (syntax error)" in numbers
     assert "语法错误" in describe.numbers(after, ZH)
@@ -248,14 +248,14 @@ def test_a_step_file_is_refused_where_programs_must_not_run(tmp_path, services):
 
 def test_sliders_change_the_part_and_nothing_else(plate, services, typist):
     after, _ = rebuilt(plate, services)
-    asked = list(typist.asked)
+    before = list(typist.asked)
     base = after.shown
     sizes, places = dimensions.named(base)
     assert [p.name for p in sizes] == ["plate width", "plate length", "plate thickness"]
     thick = dimensions.moved(after, base, {p.name: p.value for p in (*sizes, *places)} | {"plate thickness": 16.0})
     np.testing.assert_allclose(thick.shown.size, (80, 40, 16), rtol=1e-3)
     assert thick.shown.deviation.mean > base.deviation.mean
-    assert typist.asked == asked
+    assert typist.asked == before
     back = dimensions.moved(thick, base, {p.name: p.value for p in (*sizes, *places)})
     assert back.shown == base
 
@@ -321,8 +321,8 @@ def test_what_was_cleaned_away_is_counted_and_no_longer_shown(plate, services):
     table = np.random.default_rng(1).uniform((400, -100, -24), (600, 100, -24), (4000, 3))
     table = table[(np.abs(table[:, :2] - (500, 0)) > (40, 20)).any(axis=1)]
     work = replace(plate, cloud=replace(plate.cloud, points=np.vstack((plate.cloud.points, table))))
-    after, said = rebuilt(work, services, clean=True)
-    assert ("cleaning", 0, 1) in said
+    after, reports = rebuilt(work, services, clean=True)
+    assert ("cleaning", 0, 1) in reports
     assert len(after.scan.points) == pytest.approx(3000, rel=0.05)
     assert after.cloud is work.cloud  # the file's own, for another try without
     assert f"of {len(work.cloud.points):,} points removed" in describe.numbers(after, EN)
@@ -334,10 +334,10 @@ def test_what_was_cleaned_away_is_counted_and_no_longer_shown(plate, services):
 def test_the_page_holds_pictures_numbers_and_code_and_fetches_nothing(plate, services):
     after, _ = rebuilt(plate.in_unit("cm"), services, unit="cm")
     after = replace(after, name="a<b")
-    for words, said in ((EN, "mean deviation"), (ZH, "平均偏差")):
+    for words, heading in ((EN, "mean deviation"), (ZH, "平均偏差")):
         page = write_page(services.made / "page.html", after, words, "valid solid").read_text(encoding="utf-8")
         assert page.count("data:image/png;base64,") == 2
-        assert said in page
+        assert heading in page
         assert "80.0 × 40.0 × 8.00 cm" in page
         assert "valid solid" in page
         assert "a&lt;b" in page

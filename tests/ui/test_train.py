@@ -53,9 +53,9 @@ def test_starting_with_nothing_changed_is_the_quickstart(tmp_path, queue_only):
 
 def test_the_form_shows_and_returns_every_setting_unchanged():
     config = actions.preset("lora")
-    asked = [*fields.names(first=True), *fields.names(first=False)]
-    assert sorted([*asked, *fields.NOT_ASKED]) == sorted(TrainConfig.model_fields)
-    returned = {name: fields.shown(config, name) for name in asked}
+    names = [*fields.names(first=True), *fields.names(first=False)]
+    assert sorted([*names, *fields.NOT_ASKED]) == sorted(TrainConfig.model_fields)
+    returned = {name: fields.shown(config, name) for name in names}
     assert TrainConfig.from_values({**config.model_dump(), **returned}, source="form") == config
 
 
@@ -136,12 +136,12 @@ def test_data_comes_from_a_family_or_from_a_path_that_exists(tmp_path):
     assert actions.data_path(actions.OWN, "shafts", 300, f' "{tmp_path}" ') == str(tmp_path)
     assert (actions.family_of("invent:shafts:300"), actions.count_of("invent:shafts:300")) == ("shafts", 300)
     assert (actions.family_of(str(tmp_path)), actions.count_of("invent:shafts")) == (None, 2000)
-    for given, said in (
+    for given, message in (
         ((actions.OWN, "shafts", 300, str(tmp_path / "absent")), "no folder or file"),
         ((actions.OWN, "shafts", 300, None), "Give the folder"),
         ((actions.INVENTED, "shafts", None, ""), "number of parts"),
     ):
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=message):
             actions.data_path(*given)
 
 
@@ -245,7 +245,7 @@ def test_the_line_has_every_live_figure(tmp_path):
     run.log_metrics(0, eval_loss=0.73, median_iou=0.88, invalid_ratio=0.125)
     run.log_metrics(10, loss=1.5, learning_rate=2e-3, samples_per_second=6.62, peak_memory_mb=1500)
     shown = views.look(run, EN).html
-    for said in (
+    for text in (
         "held-out loss 0.730",
         "IoU 0.88",
         "12% invalid",
@@ -253,7 +253,7 @@ def test_the_line_has_every_live_figure(tmp_path):
         "6.6 samples/s",
         "1.57 GB",
     ):
-        assert said in shown
+        assert text in shown
 
 
 def test_what_can_be_done_with_a_run(tmp_path):
@@ -307,6 +307,6 @@ def test_sample_parts_are_drawn_at_each_evaluation(tmp_path):
         run.write_samples(step, [{"name": "a <part>", "iou": iou, **files}])
     shown = views.samples_film(run, EN)
     assert shown.count("<img") == 4  # the points, the base, and twice while it learned
-    for said in ("a &lt;part&gt;", "base · invalid", "step 10 · IoU 0.50", "step 20 · IoU 0.93"):
-        assert said in shown
+    for text in ("a &lt;part&gt;", "base · invalid", "step 10 · IoU 0.50", "step 20 · IoU 0.93"):
+        assert text in shown
     assert [name for name, _ in views.look(run, EN).evaluations] == ["step-000000", "step-000010", "step-000020"]

@@ -63,18 +63,20 @@ def _pictures(work: Work, part: Part, words: Words) -> str:
         cloud = show.small_picture(None, part.deviation.points, colours=part.deviation.colours(), pixels=PIXELS)
         drawn.append((cloud, words("page.deviation")))
     return "".join(
-        f'<figure><img alt="{escape(said)}" src="{show.data_address(image)}">'
-        f"<figcaption>{escape(said)}</figcaption></figure>"
-        for image, said in drawn
+        f'<figure><img alt="{escape(caption)}" src="{show.data_address(image)}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        for image, caption in drawn
     )
 
 
 def _lead(work: Work, part: Part, words: Words) -> str:
     verdict = ""
     if part.assessment is not None:
-        said = [words.said(part.assessment.text)]
-        said += [words.said(entry["text"]) for entry in part.assessment.report(work.unit)["unexplained"]]
-        verdict = f'<p class="lead">{escape(said[0])}</p>' + "".join(f"<p>{escape(text)}</p>" for text in said[1:])
+        sentences = [words.said(part.assessment.text)]
+        sentences += [words.said(entry["text"]) for entry in part.assessment.report(work.unit)["unexplained"]]
+        verdict = f'<p class="lead">{escape(sentences[0])}</p>' + "".join(
+            f"<p>{escape(text)}</p>" for text in sentences[1:]
+        )
     if part.deviation is None:
         return verdict
     end = html.length(part.deviation.limit, work.unit)
