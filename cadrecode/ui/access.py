@@ -12,15 +12,11 @@ from dataclasses import dataclass
 
 from gradio.context import LocalContext
 
-from cadrecode.errors import CadrecodeError, ConfigError
+from cadrecode.errors import ConfigError
 
 Login = tuple[str, str]  # name, password
 
 _guests: frozenset[str] = frozenset()
-
-
-class NotAllowed(CadrecodeError):
-    """Only the owner may do this, and a guest tried to."""
 
 
 @dataclass(frozen=True)

@@ -109,16 +109,6 @@ def _head(words: Words, logins: bool) -> str:
     )
 
 
-def guarding(hosts: Hosts, logins: Logins | None, downloads: Path) -> list[Middleware]:
-    """What stands before Gradio's server. The guard is outermost."""
-
-    def files() -> list[Path]:
-        return [Path(get_upload_folder()), Path(get_cache_folder())]
-
-    guard = Middleware(Guard, hosts=hosts, logins=logins, files=files, owners=downloads)
-    return [guard, Middleware(LanguageMiddleware)]
-
-
 def start(
     services: Services,
     *,
