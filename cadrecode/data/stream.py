@@ -79,12 +79,10 @@ def invent_pairs(
     return InventedPairs(texts, clouds)
 
 
-def held_out_pairs(
-    count: int, *, family: str = "general", n_points: int = 256, seed: int = 0, height_steps: int = 1
-) -> InventedPairs:
+def held_out_pairs(count: int, *, family: str = "general", n_points: int = 256, height_steps: int = 1) -> InventedPairs:
     """Parts that no training has seen, since their seeds are others; points in farthest-point order."""
     points = CANDIDATES_PER_POINT * n_points
-    pairs = invent_pairs((HELD_OUT, seed), count, family=family, n_points=points, height_steps=height_steps)
+    pairs = invent_pairs((HELD_OUT, 0), count, family=family, n_points=points, height_steps=height_steps)
     chosen = farthest_points(pairs.clouds, n_points, np.zeros(count, np.int64))
     return InventedPairs(pairs.texts, np.take_along_axis(pairs.clouds, chosen[..., None], axis=1))
 

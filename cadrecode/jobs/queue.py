@@ -25,7 +25,7 @@ from filelock import FileLock
 from cadrecode.config import Settings, TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.errors import Message, RunError
-from cadrecode.runs import Kind, Run, State, checkpoint_problems, free_folder, is_alive, process_start
+from cadrecode.runs import Kind, Run, State, free_folder, is_alive, process_start
 from cadrecode.shipped import IMPORT_ROOT
 
 log = logging.getLogger(__name__)
@@ -172,32 +172,20 @@ def why_not_resumable(run: Run) -> Message | None:
     return None
 
 
-def resume(run: Run, checkpoint: str | Path | None = None, **status: Any) -> Run:
-    """Queue an ended run again.
+def resume(run: Run, **status: Any) -> Run:
+    """Queue an ended run again, from its newest checkpoint, or from its start where it has none.
 
     Args:
-        checkpoint: Of a training; by default its newest one, or its start where it had not saved any yet.
         status: Fields of the status besides the state.
-
     Raises: RunError: It is running, waiting or done, or its checkpoints are not complete; the message says why.
     """
     runs_dir = run.runs_dir
     with locked(runs_dir):
-        if not run.state.final or checkpoint is None:
-            reason = why_not_resumable(run)
-            if reason:
-                raise RunError(reason)
-        if checkpoint is not None:
-            problems = checkpoint_problems(checkpoint)
-            if problems:
-                raise RunError(
-                    "{checkpoint} cannot be resumed from: {problems}.", checkpoint=checkpoint,
-                    problems="; ".join(problems),
-                )  # fmt: skip
-        elif run.all_checkpoints():
-            checkpoint = run.latest_checkpoint()
+        reason = why_not_resumable(run)
+        if reason:
+            raise RunError(reason)
+        resume_from = str(run.latest_checkpoint()) if run.all_checkpoints() else None
         run.clear_stop()
-        resume_from = str(checkpoint) if checkpoint else None
         run.set_status(
             State.QUEUED, queued_at=time.time(), resume_from=resume_from, error=None, ended_at=None, **status
         )

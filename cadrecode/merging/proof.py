@@ -66,14 +66,14 @@ def prove(base_name: str | None, adapter: Adapters, merged: Path) -> dict[str, f
 
 
 @torch.inference_mode()
-def probe(network: PreTrainedModel, fetch: Tensors, seed: int = 0) -> torch.Tensor:
+def probe(network: PreTrainedModel, fetch: Tensors) -> torch.Tensor:
     """(2, PROBED, V) float32 logits after seeded clouds.
 
     Args:
         network: without weights, which `fetch` gives.
     """
     run_from(network, fetch)
-    settings, generator = network.point_settings, torch.Generator().manual_seed(seed)
+    settings, generator = network.point_settings, torch.Generator().manual_seed(0)
     clouds = torch.rand(2, settings.n_points, settings.columns, generator=generator) * 2 - 1
     words = torch.randint(network.config.vocab_size, (2, PROBED - 1), generator=generator)
     ids = torch.cat((torch.full((2, 1), network.config.bos_token_id), words), dim=1)

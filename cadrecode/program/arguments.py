@@ -74,11 +74,9 @@ class Arguments:
             return default if node is None else number_of(node, self.scope)
         return number_of(self.need(name, position), self.scope)
 
-    def length(self, name: str, position: int, default: float | None = None) -> float:
+    def length(self, name: str, position: int) -> float:
         """A number that must not be zero; its sign is dropped, as CadQuery's own shapes do."""
-        node = self.need(name, position) if default is None else self.node(name, position)
-        if node is None:
-            return default
+        node = self.need(name, position)
         value = number_of(node, self.scope)
         if value == 0:
             raise error_at(node, "{argument} is zero.", Message("a positive number"), argument=name)
