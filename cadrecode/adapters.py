@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from cadrecode.errors import ModelError
 from cadrecode.json_files import DamagedFile, read_object
@@ -15,7 +16,6 @@ from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 MERGED = "merged_model"  # the folder of the merged model, within the adapter's folder
-MOST_HEADER_BYTES = 100 * 2**20  # safetensors' own limit
 MERGED_FROM = "merged_from"  # in the header of its weights: the fingerprints of the adapters in it
 
 
@@ -132,11 +132,15 @@ def adapter_fingerprint(folder: str | Path) -> str:
 
 
 def _was_merged(adapter: Path, merged: Path) -> bool:
-    """Whether merged weights come from an adapter: by its fingerprint, or by age where older versions wrote none."""
-    with merged.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(min(length, MOST_HEADER_BYTES)))
-    prints = header.get("__metadata__", {}).get(MERGED_FROM)
+    """Whether merged weights come from an adapter: by its fingerprint, or by age where older versions wrote none.
+
+    Damaged weights come from none.
+    """
+    try:
+        with safe_open(merged, "numpy") as file:
+            prints = (file.metadata() or {}).get(MERGED_FROM)
+    except SafetensorError:
+        return False
     if prints is None:
         return merged.stat().st_mtime >= adapter.stat().st_mtime
     return adapter_fingerprint(adapter.parent) in prints.split()

@@ -5,7 +5,9 @@ import os
 import pickle
 import zipfile
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from cadrecode.adapters import find_adapter
 from cadrecode.config import TrainConfig
@@ -38,7 +40,7 @@ def adapter(services):
 def merge_by_hand(folder):
     (folder / "merged_model").mkdir()
     (folder / "merged_model" / "config.json").write_text("{}")
-    (folder / "merged_model" / "model.safetensors").write_bytes(b"m" * 9000)
+    save_file({"weight": np.zeros(8928, np.uint8)}, folder / "merged_model" / "model.safetensors")
 
 
 def test_a_card_says_base_data_rank_steps_scores_and_sizes(services, adapter):
@@ -50,10 +52,13 @@ def test_a_card_says_base_data_rank_steps_scores_and_sizes(services, adapter):
     }  # fmt: skip
     merge_by_hand(adapter)
     assert dict(views.cards(services, EN)[0].facts)["Merged"] == "9.0 kB"
-    assert views.cards(services, EN)[0].merged_bytes == 9002
+    merged = adapter / "merged_model" / "model.safetensors"
+    assert views.cards(services, EN)[0].merged_bytes == merged.stat().st_size + len("{}")
     shown = views.cards_html(views.cards(services, EN), "brackets", EN)
     assert 'data-name="brackets"' in shown
     assert 'aria-selected="true"' in shown
+    merged.write_bytes(merged.read_bytes()[:-1])  # cut short
+    assert dict(views.cards(services, EN)[0].facts)["Merged"] == "not yet"
 
 
 def test_the_adapters_zip_holds_the_adapter_alone(services, adapter):
