@@ -121,10 +121,7 @@ class Hosts:
 
     def trusts(self, netloc: str) -> bool:
         """Whether the app may be called as `netloc`, a name or an address, perhaps with a port."""
-        try:
-            name = (urlsplit(f"//{netloc}").hostname or "").lower().rstrip(".")
-        except ValueError:
-            return False
+        name = _name_in(netloc)
         if name in {"localhost", self.listens_at.lower(), *self.names}:
             return True
         try:
@@ -186,8 +183,8 @@ class Guard:
         """Whether no page of another site has sent the request. Browsers say so; other programs send no origin."""
         origin = headers.get("origin")
         if origin is not None:
-            netloc = urlsplit(origin).netloc if "://" in origin else ""
-            return netloc == headers["host"] or (urlsplit(f"//{netloc}").hostname or "") in self.hosts.names
+            netloc = origin.partition("://")[2]
+            return netloc == headers["host"] or _name_in(netloc) in self.hosts.names
         if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
             return True
         is_link = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
@@ -230,6 +227,14 @@ class Guard:
             return True
         hidden = path.is_relative_to(self.owners)
         return not hidden and any(path.is_relative_to(folder.resolve()) for folder in self.files())
+
+
+def _name_in(netloc: str) -> str:
+    """The name or address in a name with a port; empty where there is none."""
+    try:
+        return (urlsplit(f"//{netloc}").hostname or "").lower().rstrip(".")
+    except ValueError:
+        return ""
 
 
 def _refused(why: str, text: str, status: int) -> PlainTextResponse:

@@ -1,5 +1,5 @@
 """All routes with their attacks. A new group of routes is added here."""
 
-from tests.attacks import configs, files, programs, sandboxed
+from tests.attacks import configs, files, programs, sandboxed, web
 
-ROUTES = [*programs.ROUTES, *configs.ROUTES, *files.ROUTES, *sandboxed.ROUTES]
+ROUTES = [*configs.ROUTES, *files.ROUTES, *programs.ROUTES, *sandboxed.ROUTES, *web.ROUTES]

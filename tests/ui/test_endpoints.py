@@ -1,59 +1,16 @@
 """Every address and every handler of the running app, called as nobody, as a guest and as the owner."""
 
 import re
-import socket
 from pathlib import Path
 
-import httpx
 import pytest
 from gradio.utils import get_upload_folder
 
-from cadrecode.engine import Engine
-from cadrecode.kernel import shared_sandbox
-from cadrecode.ui import access, build
 from cadrecode.ui.guard import API, FILE, RULES, Hosts, Role, rule_for
-from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
-from tests.ui.conftest import PLATE, Typist
+from tests.ui.site import FILE_ADDRESSES, SPELLINGS, Site
 
-PAIRS = [("me", "secret"), ("you", "word")]
 NO_RULE_NEEDED = {"apply"}  # gr.render's function, which draws the sliders of a visitor's own part
-
-
-class Site:
-    """The app as it runs, and a client for each role."""
-
-    def __init__(self, folder: Path, logins: bool):
-        typist = Typist([PLATE])
-        engine = Engine(load_model=typist.load, generate=typist.generate)
-        guests = frozenset({"you"}) if logins else frozenset()
-        self.services = Services(engine, folder / "runs", shared_sandbox, guests=guests, logins=logins)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.blocks, address = build.start(self.services, port=port, auth=PAIRS if logins else None)
-        self.host = address.rstrip("/")
-        self.downloads = self.services.runs_dir / ".downloads"
-        (self.downloads / "a-adapter.zip").write_text("weights")
-
-    def client(self, role=Role.NOBODY):
-        client = httpx.Client(base_url=self.host, timeout=60)
-        if role > Role.NOBODY:
-            name, password = PAIRS[0] if role == Role.OWNER else PAIRS[1]
-            assert client.post("/login", data={"username": name, "password": password}).status_code == 200
-        return client
-
-    def addresses(self):
-        """(method, path) of every route, those in routers within the app, too."""
-        for route in self.blocks.app.routes:
-            inner = getattr(route, "original_router", None)
-            for one in inner.routes if inner is not None else [route]:
-                yield from ((method, one.path) for method in one.methods)
-
-    def close(self):
-        build.stop(self.blocks)
-        self.services.close()
-        access.set_guests(())
 
 
 @pytest.fixture(scope="module")
@@ -127,26 +84,6 @@ def test_every_handler_has_a_rule_and_refuses_guests_by_it(site):
     assert allowed > 15
 
 
-ROUTES = (
-    "{api}/file={path}", "{api}/file/{path}", "{api}/proxy={path}", "{api}/custom_component/{path}", "/static/{path}",
-    "/assets/{path}", "/svelte/{path}", "{api}/stream/{path}", "{api}/file=file={path}", "{api}/mcp/{path}",
-)  # fmt: skip
-SPELLINGS = (
-    lambda path: path,
-    lambda path: "/" + path,
-    lambda path: path.replace("/", "%2F"),
-    lambda path: path.replace(".", "%2e"),
-    lambda path: path.replace("/", "%252F"),
-    lambda path: path.replace("/", "\\"),
-    lambda path: path.replace("/.downloads/", "/x/../.downloads/"),
-    lambda path: path.replace("/.downloads/", "/./.downloads/./"),
-    lambda path: "file://" + path,
-    lambda path: path + "/",
-    lambda path: path + "?x=1",
-    lambda path: path + "%00",
-)
-
-
 @pytest.mark.parametrize("role", [Role.NOBODY, Role.GUEST])
 def test_no_address_hands_out_the_owners_files(site, role):
     link = Path(get_upload_folder()) / "link.zip"
@@ -158,7 +95,7 @@ def test_no_address_hands_out_the_owners_files(site, role):
     client = site.client(role)
     try:
         for path in wanted:
-            for route in ROUTES:
+            for route in FILE_ADDRESSES:
                 for spell in SPELLINGS:
                     address = route.format(api=API, path=spell(str(path)))
                     answer = client.get(address, headers={"Range": "bytes=0-10"})
@@ -211,7 +148,7 @@ def test_on_a_network_addresses_are_trusted_and_names_are_not():
 
 @pytest.mark.parametrize("origin", [
     "https://evil.example", "null", "http://localhost:3000", "http://127.0.0.1:1", "http://127.0.0.1:7860.evil.example",
-    "", "file://",
+    "", "file://", "http://[::1",
 ])  # fmt: skip
 def test_a_page_of_another_site_neither_uploads_nor_calls(open_site, origin):
     client = open_site.client(Role.NOBODY)
