@@ -35,7 +35,8 @@ NOT_LENGTHS = {"taper", "degrees", "direction", "first", "sweep", "count", "colu
 def transform(program: Program, scale: float, offset: Point3 = (0, 0, 0)) -> Program:
     """Every length times `scale`, then everything moved by `offset` (in the new units).
 
-    Raises: ProgramError: the scale is not positive.
+    Raises:
+        ProgramError: The scale is not positive.
     """
     if not scale > 0:
         raise ProgramError("The scale is {scale:g}.", expected=Message("a positive number"), scale=scale)
@@ -52,7 +53,9 @@ def to_raw(program: Program, frame: Frame, decimals: int | None = None) -> Progr
     """From the CODE frame to the units and the place of the user's file.
 
     In a turned frame the part stays in its own axes, centred, and is placed as a whole.
-    Args: decimals: round every number to so many; enough for 1/50,000 of the longest side when None.
+
+    Args:
+        decimals: Of every number; None: enough for 1/50,000 of the longest side.
     """
     if frame.rotation is None:
         moved = transform(program, frame.raw_per_code, frame.center)
@@ -64,7 +67,8 @@ def to_raw(program: Program, frame: Frame, decimals: int | None = None) -> Progr
 def to_code(program: Program, frame: Frame) -> Program:
     """From the units and the place of the user's file to the CODE frame: `to_raw` undone, but for its rounding.
 
-    Args: frame: turned as the program's placement is, if it has one and is to be written without it.
+    Args:
+        frame: Turned as the program's placement is, if it has one and is to be written without it.
     """
     scale = 1 / frame.raw_per_code
     if frame.rotation is None or program.placement is None:
@@ -80,7 +84,7 @@ def _placed(program: Program, placement: Placement) -> Program:
 
 
 def raw_decimals(frame: Frame) -> int:
-    """Decimals that keep five significant digits of the longest side: 2 for a part of 100 mm, 5 for one of 0.1 m."""
+    """Decimals that keep five significant digits of the longest side: 3 for a part of 100 mm, 6 for one of 0.1 m."""
     side = 2 * frame.raw_per_model
     decimals = 0
     while side < 50_000 and decimals < 12:
@@ -91,15 +95,16 @@ def raw_decimals(frame: Frame) -> int:
 def rounded(program: Program, decimals: int, *, halves: bool = False) -> Program:
     """Every number rounded; directions of planes, and turns, are left alone.
 
-    Args: halves: a number that is half of a round one stays, such as the middle of a length.
+    Args:
+        halves: Half of a round number stays, such as the middle of a length.
     """
 
-    def round_one(value: float) -> float:
+    def to_round(value: float) -> float:
         if halves and abs(2 * value - round(2 * float(value), decimals)) < HALF:
             return round(2 * float(value), decimals) / 2
         return round(float(value), decimals)
 
-    return _map_numbers(program, round_one)
+    return _map_numbers(program, to_round)
 
 
 def _scaled_solid(solid: Solid | Program, scale: float, offset: Point3) -> Solid | Program:

@@ -49,7 +49,8 @@ def loop_sizes(loop: Loop, path: Path) -> Iterator[Size]:
 def _clusters(loop: Loop, path: Path, axis: int, *, with_arcs: bool) -> list[tuple[float, float, Moves]]:
     """Coordinates that move together, lowest first: the lowest and the highest of each, and the moves.
 
-    Args: with_arcs: the ends of an arc move together.
+    Args:
+        with_arcs: The ends of an arc move together.
     """
     points = [((*path, "start"), loop.start)]
     points += [((*path, "edges", index, "end"), edge.end) for index, edge in enumerate(loop.edges)]
@@ -101,7 +102,8 @@ def slot_sizes(loop: Loop, slot: Obround, path: Path) -> Iterator[Size]:
 def place_sizes(places: Places, path: Path, is_turned: bool) -> Iterator[Size]:
     """The pitch circle or the spacings of equal shapes, and their middle; or each place, where they have no order.
 
-    Args: is_turned: the part is round: four places in a square are on a circle.
+    Args:
+        is_turned: The part is round: four places in a square are on a circle.
     """
     match places:
         case Ring():

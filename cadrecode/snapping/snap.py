@@ -106,17 +106,17 @@ def _level_map(program: Program, axis: int, allowed: float, unit: str) -> LevelM
         half = abs(level - center)
         others = [abs(other - center) for other in unique if (other - center) * (level - center) < 0]
         partner = min(others, key=lambda other: abs(other - half), default=math.inf)
-        found: list[float] = []
+        afters: list[float] = []
         if abs(partner - half) <= allowed:
             sign = math.copysign(0.5, level - center)
-            found += [center_after + sign * choice.value for choice in choices(partner + half, allowed, unit)]
+            afters += [center_after + sign * choice.value for choice in choices(partner + half, allowed, unit)]
         ordered = []
         for end, end_after, sign in ((low, low_after, 1.0), (high, high_after, -1.0)):
             for choice in choices(sign * (level - end), allowed, unit):
                 ordered.append((RANKS.get(choice.reason, len(RANKS)), end_after + sign * choice.value))
-        found += [after for _, after in sorted(ordered, key=lambda entry: (entry[0], abs(entry[1] - level)))]
+        afters += [after for _, after in sorted(ordered, key=lambda entry: (entry[0], abs(entry[1] - level)))]
         proportional = center_after + (level - center) * scale
-        return next((after for after in found if near(level, after)), proportional)
+        return next((after for after in afters if near(level, after)), proportional)
 
     return [(level, round(place(level), NOISE_DECIMALS)) for level in unique]
 
