@@ -48,6 +48,8 @@ def _turned(whole: CrossSection, height: float, center: Point2) -> tuple[CrossSe
     area, radius = CrossSection(), 0.0
     slice_ = whole ^ CrossSection.square((reach, THIN)).translate((0, height - THIN / 2))
     for part in slice_.decompose():
+        if part.is_empty():  # a sliver that has lost its area
+            continue
         inner, _, outer, _ = part.bounds()
         disc = CrossSection.circle(outer, SEGMENTS)
         area = area + (disc - CrossSection.circle(inner, SEGMENTS) if inner > THIN else disc)
