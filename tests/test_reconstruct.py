@@ -17,7 +17,7 @@ from cadrecode.program import build, mesh_of, parse, write
 from cadrecode.program.edit import to_raw
 from cadrecode.program.layout import laid_out
 from cadrecode.program.solid import from_mesh, iou
-from cadrecode.reconstruction import Cancelled, reconstruct
+from cadrecode.reconstruction import Cancelled, candidates, reconstruct
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
 PLATE = (
@@ -426,3 +426,15 @@ def test_an_open_mesh_is_rebuilt_as_points():
     assert str(result.best.report["input"]).startswith("the mesh is open (3 edges)")
     assert result.best.report["verdict"] == "good_match"
     assert "iou" not in result.best.report["candidates"][0]
+
+
+def test_a_fault_of_measuring_leaves_the_programs_of_the_model(cloud, monkeypatch):
+    def fails(*args, **options):
+        raise RuntimeError("no such level")
+
+    monkeypatch.setattr(candidates, "from_cloud", fails)
+    result = rebuilt(cloud, candidates=1, generate=answers(PLATE), source="both", seconds=0)
+    assert result.best.source == "model"
+    assert "Measuring failed (no such level): the model wrote all candidates." in map(
+        str, result.best.report["warnings"]
+    )

@@ -62,7 +62,7 @@ def _boxes(section: CrossSection, center: Point2, turned: CrossSection, radius: 
     lacking = (turned - section).offset(-slack, JoinType.Miter).offset(slack, JoinType.Miter)
     boxes = []
     for part in sorted(lacking.decompose(), key=lambda part: -part.area())[:MOST_CHIPS]:
-        if part.area() < LEAST_AREA * 4 * radius**2:
+        if part.area() <= LEAST_AREA * 4 * radius**2:  # nothing, where the profile has no section at this height
             break
         corners = np.concatenate([np.asarray(polygon) for polygon in part.to_polygons()]) - center
         if np.hypot(*corners.T).max() < radius - 2 * slack:

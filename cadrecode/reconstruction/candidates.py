@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from cadrecode.config import ReconstructConfig
-from cadrecode.errors import CadrecodeError
+from cadrecode.errors import CadrecodeError, Message
 from cadrecode.measure import from_cloud, from_mesh
 from cadrecode.program import Program, mesh_of
 from cadrecode.program import language as cad
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 OUTER = 0.25  # of the length: the points at that end of it
 FACES = 0.9  # cosine of a normal that faces along an axis
+log = logging.getLogger(__name__)
+
 POLL_SECONDS = 0.1  # between two looks at whether the person has stopped the rebuild
 
 # called with (stage, done, total); the stages: cleaning, reading, sampling, building, ranking, fitting, checking,
@@ -64,12 +67,14 @@ class Pool:
         measured: Read off the input, best first.
         is_exact: A measured candidate is as near as the noise, so that nothing else is worth its time.
         stopped: The person stopped it, so that candidates are missing.
+        warnings: What the report says of it.
     """
 
     written: list[Candidate]
     measured: list[Candidate]
     is_exact: bool = False
     stopped: bool = False
+    warnings: tuple[Message, ...] = ()
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -103,13 +108,13 @@ def gather(
     progress("reading", 0, 1)
     while not stopping() and not measuring.done():
         wait([measuring], POLL_SECONDS)
-    measured, is_exact = measuring.result() if measuring.done() else ([], False)
+    measured, is_exact, *warnings = measuring.result() if measuring.done() else ([], False)
     progress("reading", 1, 1)
     if config.source == "measured" and not measured:
-        return _written(given, writer, config, progress, stopping)
+        return replace(_written(given, writer, config, progress, stopping), warnings=tuple(warnings))
     if not measured and not pool.written:
         raise Cancelled("Stopped before there was a program.")
-    return Pool(pool.written, measured, is_exact, pool.stopped or not measuring.done())
+    return Pool(pool.written, measured, is_exact, pool.stopped or not measuring.done(), tuple(warnings))
 
 
 def _in_background(work: Callable[[], T]) -> Future[T]:
@@ -126,8 +131,19 @@ def _in_background(work: Callable[[], T]) -> Future[T]:
     return future
 
 
-def _measured(given: Given, seconds: float) -> tuple[list[Candidate], bool]:
-    """Programs read off the input, and whether one of them is as near as the noise."""
+def _measured(given: Given, seconds: float) -> tuple[Any, ...]:
+    """Programs read off the input, whether one of them is as near as the noise, and a warning where reading failed.
+
+    A fault of measuring must not cost a person the programs of the model, so it is logged and reported.
+    """
+    try:
+        return _read(given, seconds)
+    except Exception as error:
+        log.exception("Measuring failed")
+        return [], False, Message("Measuring failed ({error}): the model wrote all candidates.", error=str(error))
+
+
+def _read(given: Given, seconds: float) -> tuple[list[Candidate], bool]:
     yardstick = given.yardstick
     if given.solid is None:
         readings = from_cloud(given.ruler, seconds=seconds)

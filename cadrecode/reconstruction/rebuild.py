@@ -84,6 +84,7 @@ def reconstruct(
         stopped=rebuilt.pool.stopped,
         seconds=time.monotonic() - started,
         model=model_name,
+        warnings=rebuilt.pool.warnings,
     )
     return replace(result, parts=parts_of(result, ranked, name, exports))
 

@@ -35,6 +35,7 @@ class Reconstruction:
         given: The scan as it was rebuilt.
         stopped: The person stopped it; candidates that were not reached are absent.
         model: What wrote the programs, in words.
+        warnings: What went wrong on the way.
     """
 
     parts: tuple[Part, ...]
@@ -45,6 +46,7 @@ class Reconstruction:
     stopped: bool = False
     seconds: float = 0.0
     model: str = ""
+    warnings: tuple[Message, ...] = ()
 
     @property
     def cloud(self) -> Cloud:
@@ -139,7 +141,7 @@ def _assessed(given: Given, candidate: Candidate) -> Assessment:
 
 def _about(result: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any]:
     """What the report of every part says of the rebuild; see the README."""
-    warnings = [*result.cloud.warnings]
+    warnings = [*result.cloud.warnings, *result.warnings]
     if result.stopped:
         warnings.append(Message("It was stopped early: not all candidates were drawn."))
     for candidate in result.passed_over:
