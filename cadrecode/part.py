@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cadrecode.scoring.verdict import Assessment
     from cadrecode.snapping import Snap
 
+LONGEST_NAME = 120  # bytes, so that an ending fits into the 255 that a file system allows
 PERSON = "person"  # the source of a program that a person wrote or changed
 ENDINGS = {  # of the files of a part, by kind, in the order in which they are listed
     "py": ".py",
@@ -44,7 +45,8 @@ ENDINGS = {  # of the files of a part, by kind, in the order in which they are l
 
 def name_of(file: str | Path) -> str:
     """A name for a part and its files from that of its scan, with nothing in it that a file system refuses."""
-    return re.sub(r"[^\w.-]+", "_", Path(file).stem).strip(".") or "part"
+    name = re.sub(r"[^\w.-]+", "_", Path(file).stem)
+    return name.encode()[:LONGEST_NAME].decode(errors="ignore").strip(".") or "part"
 
 
 class Written(dict[str, Path]):

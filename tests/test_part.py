@@ -8,7 +8,7 @@ import pytest
 from cadrecode.cloud import Cloud, read_cloud, read_mesh, sample_surface
 from cadrecode.errors import CadrecodeError, ConfigError, ProgramError
 from cadrecode.kernel import Execution, Outcome, shared_sandbox
-from cadrecode.part import Part
+from cadrecode.part import Part, name_of
 from cadrecode.program import build, mesh_of, parse
 
 PLATE = (
@@ -91,3 +91,10 @@ def test_where_opencascade_fails_the_stl_holds_the_mesh_and_a_step_is_an_error(c
     monkeypatch.setattr("cadrecode.kernel.sandbox.shared_sandbox", Fails)
     with pytest.raises(CadrecodeError, match=r"No part\.step: OpenCASCADE could not"):
         part.write(tmp_path / "part.step")
+
+
+def test_a_scan_with_a_name_of_300_letters_gives_files_that_can_be_written(tmp_path):
+    name = name_of("\u9f7f" * 300 + ".xyz")
+    assert len(f"{name}_deviation.ply".encode()) < 255
+    (tmp_path / f"{name}_deviation.ply").touch()
+    assert name_of("a" * 300 + ".xyz") == "a" * 120

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cadrecode.cli import trial
+from cadrecode.cli.doctor import doctor_main
 from cadrecode.cli.fit import fit_main
 from cadrecode.cli.shared import (
     Arguments,
@@ -349,6 +350,7 @@ VERBS: dict[str, Verb] = {
     "evaluate": evaluate_main,
     "pretrain": pretrain_main,
     "build-dataset": build_dataset_main,
+    "doctor": doctor_main,
 }
 
 

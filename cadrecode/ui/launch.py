@@ -13,9 +13,12 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from cadrecode.errors import ConfigError
+from cadrecode.errors import ConfigError, KernelError
+
+if TYPE_CHECKING:
+    from cadrecode.kernel import Sandbox
 
 OPEN_TO_ALL = (
     "Warning: there is no login, and the app listens to the network. Whoever reaches it is its owner: trains, merges,\n"
@@ -39,6 +42,10 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--trust_host", metavar="NAME", action="append", default=[],
         help="a further name under which the app is reached, such as that of a proxy; others are refused",
+    )  # fmt: skip
+    parser.add_argument(
+        "--require-isolation", action="store_true",
+        help="do not open where a layer that confines programs is missing; cadrecode doctor names them",
     )  # fmt: skip
     parser.add_argument("--window", action="store_true", help="a window of its own, where pywebview is installed")
     parser.add_argument("--mcp", action="store_true", help="offer reconstruct and run_program as MCP tools")
@@ -69,11 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     from cadrecode.ui.build import serve
     from cadrecode.ui.services import Services
 
+    if given.require_isolation and (missing := _missing_layers(shared_sandbox())):
+        print(f"Not opened: this machine lacks {missing}.", file=sys.stderr, flush=True)
+        return 2
     run_programs, only_the_owner = True, known.owner is not None and known.guest is None
     if given.share or (not is_local(given.host) and not only_the_owner):
         run_programs = shared_sandbox().confined()
         if not run_programs:
-            print("Programs of others will not run: no OS sandbox is active. STEP downloads are off.", flush=True)
+            missing = _missing_layers(shared_sandbox())
+            print(f"Programs of others will not run: this machine lacks {missing}. STEP downloads are off.", flush=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts with &
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that files made for pages are removed then, too
     guests = frozenset({known.guest[0]} if known.guest else ())
@@ -99,6 +110,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Closed. Training runs go on.")
     return 0
+
+
+def _missing_layers(sandbox: Sandbox) -> str:
+    """What of the sandbox does not hold here, in words; empty where all of it does."""
+    try:
+        return ", ".join(sandbox.missing_layers())
+    except KernelError as error:
+        return f"a CAD kernel that starts ({error})"
 
 
 def _opened(address: str) -> None:

@@ -123,6 +123,22 @@ def test_the_door_listens_at_home_by_default():
     assert (given.host, given.port, given.share, str(given.runs_dir)) == ("127.0.0.1", 7860, False, "runs")
 
 
+def _sandbox(confined):
+    missing = [] if confined else ["landlock", "seccomp"]
+    return SimpleNamespace(confined=lambda: confined, missing_layers=lambda: missing)
+
+
+def test_where_isolation_is_required_and_missing_the_app_does_not_open(monkeypatch, capsys, tmp_path):
+    opened = []
+    monkeypatch.setattr("cadrecode.ui.build.serve", lambda *given, **more: opened.append(given))
+    monkeypatch.setattr("cadrecode.kernel.shared_sandbox", lambda: _sandbox(False))
+    assert launch.main(["--require-isolation", "--runs_dir", str(tmp_path)]) == 2
+    assert "lacks landlock, seccomp" in capsys.readouterr().err
+    monkeypatch.setattr("cadrecode.kernel.shared_sandbox", lambda: _sandbox(True))
+    assert launch.main(["--require-isolation", "--runs_dir", str(tmp_path)]) == 0
+    assert len(opened) == 1
+
+
 @pytest.mark.parametrize("confined", [True, False])
 @pytest.mark.parametrize(("options", "of_others"), [
     ([], False),
@@ -139,7 +155,7 @@ def test_programs_of_others_run_only_where_the_system_confines_them(
 ):
     opened = []
     monkeypatch.setattr("cadrecode.ui.build.serve", lambda services, **options: opened.append(services))
-    monkeypatch.setattr("cadrecode.kernel.shared_sandbox", lambda: SimpleNamespace(confined=lambda: confined))
+    monkeypatch.setattr("cadrecode.kernel.shared_sandbox", lambda: _sandbox(confined))
     monkeypatch.setattr("signal.signal", lambda *given: None)
     assert launch.main(["--runs_dir", str(tmp_path), *options]) == 0
     assert opened[0].run_programs == (confined or not of_others)
