@@ -2,6 +2,7 @@
 # make test       the truths, in at most 4 minutes on 2 cores        make test-all   everything that needs no GPU
 # make test-gpu   what only a GPU can show; fails without one        make lint       style and types
 # make attack     tries every attack of tests/attacks: tried, outcomes, escapes; in at most 10 minutes
+# make fuzz SECONDS=60   changes good programs, files and settings at random; stops at what is not refused in words
 # make words      brings the catalogue of translations up to date
 PYTHON ?= python3.11
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
@@ -9,7 +10,7 @@ BIN := .venv/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: app test test-slow test-all test-gpu attack lint words
+.PHONY: app test test-slow test-all test-gpu attack fuzz lint words
 
 app: .venv/.installed
 	$(BIN)/python app.py $(ARGS)
@@ -27,6 +28,9 @@ test-gpu: .venv/.installed-dev
 
 attack: .venv/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.attacks.run --seconds 600 $(ARGS)
+
+fuzz: .venv/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.attacks.fuzz --seconds $(or $(SECONDS),60) $(ARGS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
