@@ -38,11 +38,13 @@ def point_to_surface(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray
         faces: (m, 3) int, m >= 1.
     Returns: (N,) float64, in that frame's unit.
     """
-    return _nearest(points, vertices, faces)[0]
+    return nearest_on_surface(points, vertices, faces)[0]
 
 
-def _nearest(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distances (N,), the nearest triangles (N,) and the places on them (N, 3)."""
+def nearest_on_surface(
+    points: np.ndarray, vertices: np.ndarray, faces: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distances (N,) from points to a triangle mesh, the nearest triangles (N,) and the places on them (N, 3)."""
     if not len(faces):
         raise ValueError("A mesh without faces has no surface to measure to.")
     squared, triangles, places = igl.point_mesh_squared_distance(
@@ -58,7 +60,7 @@ def signed_gaps(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> 
 
     Near an edge that may be the wrong side; `cloud.signed` is right there, and slower.
     """
-    gaps, triangles, places = _nearest(points, vertices, faces)
+    gaps, triangles, places = nearest_on_surface(points, vertices, faces)
     return _signed(gaps, points - places, corner_crosses(vertices[faces[triangles]]))
 
 
@@ -160,7 +162,7 @@ class CloudRuler:
 
     def measure(self, vertices: np.ndarray, faces: np.ndarray) -> Measured:
         """`distance`, with its parts."""
-        gaps, triangles, places = _nearest(self.points, vertices, faces)
+        gaps, triangles, places = nearest_on_surface(self.points, vertices, faces)
         corners = vertices[faces]  # (m, 3 corners, 3)
         cross = corner_crosses(corners)
         areas = np.linalg.norm(cross, axis=1)
@@ -182,7 +184,7 @@ class CloudRuler:
 
     def soft_gaps(self, points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """(N,): the terms of the first mean in `distance`, for other points (N, 3) in the cloud's frame."""
-        return self._soft(_nearest(points, vertices, faces)[0])
+        return self._soft(nearest_on_surface(points, vertices, faces)[0])
 
     def _unsupported(self, samples: np.ndarray, directions: np.ndarray) -> np.ndarray:
         """(M,): how much farther than the spacing each place is from the nearest point that supports it."""

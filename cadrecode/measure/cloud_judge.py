@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from manifold3d import Manifold
 
-from cadrecode.cloud.distance import CloudRuler, point_to_surface
+from cadrecode.cloud.distance import AWAY, SURE, CloudRuler, nearest_on_surface, point_to_surface
+from cadrecode.geometry import face_normals
 from cadrecode.measure.features import Feature
 from cadrecode.measure.judge import PRICE, Judge
 from cadrecode.measure.proposals import Part
@@ -30,16 +31,18 @@ NEAREST, NEAREST_OF_NOISE = 0.3, 0.385  # quantile of the points' distances from
 UNEVENNESS = 8.0  # so many of those distances are the unevenness of the faces
 MOST_UNEVEN = 0.01  # of the size
 SHELL_PRICE = 0.02  # IoU that each body or cavity beyond one costs
+VOLUME_KNOWN, VOLUME_PRICE = 0.04, 1.0  # share of the volume that the cloud leaves open, and IoU for all beyond it
 REMEMBERED = 12  # lists of features whose points are remembered
 
 
 @dataclass(frozen=True)
 class _Explained:
-    """What each point costs beside a body, and the body's area."""
+    """What each point costs beside a body, and the body's area, volume and number of shells."""
 
     features: tuple[Feature, ...]
     costs: np.ndarray
     area: float
+    volume: float
     shells: int
 
 
@@ -54,8 +57,10 @@ class CloudJudge(Judge):
     def __init__(self, ruler: CloudRuler, part: Part, price: float, deadline: float):
         self.price, self.deadline = price, deadline
         self.points, self.normals = ruler.all_points[:MOST_POINTS], ruler.all_normals.directions[:MOST_POINTS]
+        self.sure = ruler.all_normals.confidence[:MOST_POINTS] >= SURE
         self.per_area = len(self.points) / float(patch_areas(ruler.points).sum())
         self.spacing = 1 / math.sqrt(self.per_area)  # of evenly spread points
+        self.volume = max(part.grid.volume(part.cells), 1e-9)
         self.size, self.noise = ruler.size, ruler.noise
         self.exact = max(CLOSE * ruler.size, ruler.noise)
         self._settle(self.exact)
@@ -110,11 +115,18 @@ class CloudJudge(Judge):
             return None
         costs, near = self._beside(features)
         if near.any():
-            gaps = point_to_surface(self.points[near], *mesh_of(body))
-            costs[near] = np.minimum(np.log1p((gaps / self.close) ** 2), UNEXPLAINED)
-        explained = _Explained(features, costs, body.surface_area(), len(body.decompose()))
+            costs[near] = self._costs_beside(body, near)
+        explained = _Explained(features, costs, body.surface_area(), body.volume(), len(body.decompose()))
         self._recent = [explained, *self._recent[: REMEMBERED - 1]]
         return explained
+
+    def _costs_beside(self, body: Manifold, rows: np.ndarray) -> np.ndarray:
+        """(n,) nats of some points beside a body. A surface that faces the other way explains no point."""
+        vertices, faces = mesh_of(body)
+        gaps, triangles, _ = nearest_on_surface(self.points[rows], vertices, faces)
+        facing = np.einsum("ij,ij->i", face_normals(vertices, faces)[triangles], self.normals[rows])
+        costs = np.minimum(np.log1p((gaps / self.close) ** 2), UNEXPLAINED)
+        return np.where((facing < AWAY) & self.sure[rows], UNEXPLAINED, costs)
 
     def _beside(self, features: tuple[Feature, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Costs of the points by the most similar list of features, and which of them have to be found anew."""
@@ -145,4 +157,5 @@ class CloudJudge(Judge):
             return -np.inf, 0.0
         like_iou = 1 - EVIDENCE_PRICE * self._nats(features) / self.nats_per_number
         numbers = sum(feature.numbers for feature in features)
-        return like_iou - self.price * numbers - SHELL_PRICE * (explained.shells - 1), like_iou
+        off = max(abs(math.log(explained.volume / self.volume)) - VOLUME_KNOWN, 0.0)
+        return like_iou - self.price * numbers - SHELL_PRICE * (explained.shells - 1) - VOLUME_PRICE * off, like_iou
