@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cadrecode.cloud.distance import CloudRuler
+from cadrecode.cloud.distance import MOST_POINTS, CloudRuler
 from cadrecode.cloud.normals import Normals, given_normals, outward_normals
 from cadrecode.errors import Message, ProgramError
 from cadrecode.fit.box import box_agrees, in_box
@@ -61,8 +61,11 @@ def ruler_for(points: np.ndarray, normals: np.ndarray | Normals | None = None, *
     Args:
         points: (N, 3), any frame.
         normals: (N, 3) of the points, where the file has any, or `Normals` made of them.
+        seed: Chooses the points of a cloud of more than 200,000.
     """
     if normals is None:
+        if len(points) > MOST_POINTS:  # their neighbours alone would fill the memory
+            points = points[np.random.default_rng(seed).permutation(len(points))[:MOST_POINTS]]
         normals = outward_normals(points, seed=seed)
     elif not isinstance(normals, Normals):
         normals = given_normals(points, normals)

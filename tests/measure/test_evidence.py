@@ -1,0 +1,82 @@
+"""What a cloud speaks for: round walls, floors, and features that explain points."""
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import sample_surface
+from cadrecode.fit import ruler_for
+from cadrecode.measure import from_cloud
+from cadrecode.measure.bored import with_bores, with_steps
+from cadrecode.measure.bores import round_walls
+from cadrecode.measure.cloud import read
+from cadrecode.measure.cloud_judge import CloudJudge
+from cadrecode.measure.features import Prism
+from cadrecode.measure.judge import PRICE
+from cadrecode.program import build, mesh_of, parse
+from cadrecode.program.edit import parameters
+from cadrecode.program.language import Circle, Operation, Rect, SketchStep
+from cadrecode.program.solid import through_holes
+
+DRILLED = """import cadquery as cq
+w0=cq.Workplane('XY',origin=(0,0,-8))
+r=w0.sketch().rect(200,120).push([(-80,-45),(30,20)]).circle(4,mode='s').finalize().extrude(16)"""
+STEPPED = """import cadquery as cq
+w0=cq.Workplane('XY',origin=(0,0,-30))
+w1=cq.Workplane('XY',origin=(0,0,20))
+r=w0.sketch().rect(200,100).finalize().extrude(60).cut(w1.sketch().push([(90,0)]).rect(20,100).finalize().extrude(20))"""
+
+BLOCK = """import cadquery as cq
+w0=cq.Workplane('XY',origin=(0,0,-40))
+r=w0.sketch().rect(200,120).finalize().extrude(80)"""
+
+
+def judged(text: str):
+    points, _ = sample_surface(*mesh_of(build(parse(text))), 8192, 5)
+    ruler = ruler_for(points)
+    part = read(ruler)
+    return ruler, part, CloudJudge(ruler, part, PRICE, np.inf)
+
+
+def block(width: float, depth: float, low: float, high: float) -> Prism:
+    return Prism(Operation.UNION, 2, low, high, (SketchStep(Rect(width, depth)),))
+
+
+def hole(x: float, y: float) -> Prism:
+    return Prism(Operation.CUT, 2, -10.0, 10.0, (SketchStep(Circle(4.0), places=((x, y),)),))
+
+
+def test_small_round_walls_are_found_without_any_normals():
+    ruler, part, judge = judged(DRILLED)
+    anything = np.tile((0.0, 0.0, 1.0), (len(ruler.points), 1))
+    walls = round_walls(ruler.points, anything, 2, part.grid.levels, ruler.size, 0.0, judge.per_area)
+    found = sorted((wall.x, wall.y, wall.radius) for wall in walls[:2])
+    np.testing.assert_allclose(found, [(-80, -45, 4), (30, 20, 4)], atol=0.1)
+
+
+def test_a_hole_pays_where_points_speak_for_it_and_nowhere_else():
+    _, _, judge = judged(DRILLED)
+    plate = (block(200, 120, -8, 8),)
+    assert judge.hole_pays(plate, (*plate, hole(30, 20)))
+    assert not judge.hole_pays(plate, (*plate, hole(30, -20)))
+
+
+def test_bores_and_steps_are_added_until_all_points_are_explained():
+    ruler, part, judge = judged(DRILLED)
+    walls = round_walls(ruler.points, ruler.normals.directions, 2, part.grid.levels, ruler.size, 0.0, judge.per_area)
+    drilled = with_bores((block(200, 120, -8, 8),), walls, part.grid, judge)
+    assert through_holes(judge.build(drilled)) == 2
+
+    _, part, judge = judged(STEPPED)
+    stepped = with_steps((block(200, 100, -30, 30),), part.grid, judge)
+    assert len(stepped) == 2
+    assert judge.build(stepped).volume() == pytest.approx(build(parse(STEPPED)).volume(), rel=0.01)
+
+
+def test_a_block_with_bent_faces_is_a_box(processor_time):
+    rng = np.random.default_rng(2)
+    solid = build(parse(BLOCK))
+    points, _ = sample_surface(*mesh_of(solid), 8192, 2)
+    bent = points + 0.6 * np.sin(points[:, [1, 2, 0]] / 25) + 0.01 * rng.standard_normal(points.shape)
+    best, *_ = from_cloud(ruler_for(bent), seconds=30)
+    assert len(parameters(best.program)) <= 8
+    assert build(best.program).volume() == pytest.approx(solid.volume(), rel=0.03)
