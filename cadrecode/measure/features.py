@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cadrecode.measure.outlines import Outline
+from cadrecode.measure.patterns import pattern_of, places_numbers
 from cadrecode.program.language import (
     Blend,
     Circle,
@@ -107,12 +108,19 @@ class Rim:
 Feature = Prism | Turned | Rim
 
 
+def patterned(step: SketchStep) -> SketchStep:
+    """The step with its places as a pattern, where they are one."""
+    if not isinstance(step.places, tuple):
+        return step
+    return replace(step, places=pattern_of(step.places, turns=isinstance(step.shape, Circle)))
+
+
 def _sketch(steps: Sequence[SketchStep]) -> Sketch:
     """A sketch as CadQuery assembles it: all edges so far make the loop, so a second loop is a face of its own."""
     loops = [index for index, step in enumerate(steps) if isinstance(step.shape, Loop)]
     return Sketch(
         tuple(
-            replace(step, shape=Face(Sketch((SketchStep(step.shape),)))) if index in loops[1:] else step
+            replace(step, shape=Face(Sketch((SketchStep(step.shape),)))) if index in loops[1:] else patterned(step)
             for index, step in enumerate(steps)
         )
     )
@@ -132,7 +140,7 @@ def numbers_of(steps: Sequence[SketchStep]) -> int:
     """How many numbers a person reads in the text of these sketch steps."""
     total = 0
     for step in steps:
-        total += 0 if step.places == ((0.0, 0.0),) else 2 * len(step.places)
+        total += places_numbers(patterned(step).places)
         if isinstance(step.shape, Loop):
             total += 2 + sum(2 if not hasattr(edge, "middle") else 4 for edge in step.shape.edges)
         else:

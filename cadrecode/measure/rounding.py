@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cadrecode.measure.features import Feature, Prism, Rim
+from cadrecode.measure.features import Feature, Prism, Rim, patterned
 from cadrecode.measure.judge import Judge
+from cadrecode.measure.patterns import rounded_places
 from cadrecode.program.language import Arc, Circle, Line, Loop, Point2, Rect, SketchStep
 
 ROUNDING_LOSS = 1.5e-4  # of the score, for each feature, that fewer digits may cost
@@ -26,7 +27,7 @@ def rounded(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
 def _rounded(feature: Feature, decimals: int) -> Feature:
     if isinstance(feature, Rim):
         return replace(feature, size=round(feature.size, decimals))
-    steps = tuple(_rounded_step(step, decimals) for step in feature.steps)
+    steps = tuple(_rounded_step(patterned(step), decimals) for step in feature.steps)
     if isinstance(feature, Prism):
         return replace(feature, low=round(feature.low, decimals), high=round(feature.high, decimals), steps=steps)
     return replace(feature, center=_rounded_point(feature.center, decimals), steps=steps)
@@ -61,7 +62,10 @@ def _rounded_step(step: SketchStep, decimals: int) -> SketchStep:
 
     match step.shape:
         case Circle(radius):
-            return replace(step, shape=Circle(round(radius, decimals)), places=tuple(map(point, step.places)))
+            return replace(step, shape=Circle(round(radius, decimals)), places=rounded_places(step.places, decimals))
+        case Rect(width, height) if not isinstance(step.places, tuple):
+            shape = Rect(round(width, decimals), round(height, decimals))
+            return replace(step, shape=shape, places=rounded_places(step.places, decimals))
         case Rect(width, height):
             (x, y), *_ = step.places
             low = point((round(x - width / 2, 6), round(y - height / 2, 6)))

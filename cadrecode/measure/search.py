@@ -160,6 +160,16 @@ class _Profiles(_Moves):
         return 0, 0
 
 
+def _distinct(sketches: Sequence[Proposal]) -> list[Proposal]:
+    """Those that cover different columns; the shortest of each, and the last: boxes that reach beyond the part."""
+    kept: dict[tuple, Proposal] = {}
+    for sketch in sketches:
+        key = sketch.adds, sketch.mask.tobytes()
+        if key not in kept or sketch.numbers <= kept[key].numbers:
+            kept[key] = sketch
+    return list(kept.values())
+
+
 def _alike(one: Move, other: Move) -> bool:
     return one.proposal.axis == other.proposal.axis and type(one.proposal) is type(other.proposal)
 
@@ -185,7 +195,7 @@ class Search:
         self.volume = self.grid.volume(part.cells)
         self.kinds: list[_Moves] = []
         for axis in range(3):
-            sketches = [p for p in part.proposals if isinstance(p, Proposal) and p.axis == axis]
+            sketches = _distinct([p for p in part.proposals if isinstance(p, Proposal) and p.axis == axis])
             if sketches:
                 self.kinds.append(_Sketches(axis, sketches, part.cells, self.grid))
         turned = [p for p in part.proposals if isinstance(p, TurnedProposal)]
