@@ -163,18 +163,11 @@ def _direction(vector: np.ndarray) -> tuple[float, float, float]:
 
 def _components(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(count,) int: numbers of the groups that pairs of things make, from 0."""
-    if not len(a):
-        return np.arange(count)
-    parent = list(range(count))
-
-    def root(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for first, second in zip(a.tolist(), b.tolist()):
-        first, second = root(first), root(second)
-        if first != second:
-            parent[max(first, second)] = min(first, second)
-    return np.unique([root(node) for node in range(count)], return_inverse=True)[1].reshape(-1)
+    root = np.arange(count)
+    while True:
+        low, high = np.minimum(root[a], root[b]), np.maximum(root[a], root[b])
+        if (low == high).all():
+            return np.unique(root, return_inverse=True)[1].reshape(-1)
+        np.minimum.at(root, high, low)  # a root hangs on the lowest root that it is paired with
+        while (root[root] != root).any():
+            root = root[root]
