@@ -101,7 +101,7 @@ def login_page(scope: Scope) -> HTMLResponse:
     path = scope["path"].rstrip("/") or "/"
     language = next(language for language, page in PAGES.items() if page == path)
     words = Words(language)
-    texts = {key: words(f"login.{key}") for key in ("wrong", "locked", "failed")}
+    texts = {"wrong": words("login.wrong"), "locked": words("login.locked"), "failed": words("login.failed")}
     links = "".join(
         f'<a href="./?lang={other}" lang="{other}" {"aria-current=page" if other == language else ""}>{name}</a>'
         for other, name in LANGUAGES.items()
