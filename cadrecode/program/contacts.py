@@ -9,6 +9,8 @@ from cadrecode.program.outline_sizes import Moves, Path
 from cadrecode.program.planes import axes
 from cadrecode.program.roles import TOUCHING, axis_of, box_of, span_of
 
+MOST_STEPS = 100  # of a body; comparing each with each takes the square of their number, and longer programs are rare
+
 
 def followers(program: Program, path: Path, index: int, is_through: bool) -> Moves:
     """What moves when the far end of a step's solid moves outward by 1: what stands on that face goes with it, and
@@ -19,7 +21,12 @@ def followers(program: Program, path: Path, index: int, is_through: bool) -> Mov
         is_through: The solid is a cut without a face.
     """
     step = program.steps[index]
-    if is_through or step.operation is not Operation.UNION or not isinstance(step.solid, Box | Cylinder | Extrusion):
+    if (
+        len(program.steps) > MOST_STEPS
+        or is_through
+        or step.operation is not Operation.UNION
+        or not isinstance(step.solid, Box | Cylinder | Extrusion)
+    ):
         return ()
     axis = axis_of(step.solid.plane)
     if axis is None:
