@@ -17,13 +17,14 @@ from cadrecode.scoring.candidate import Candidate, build_text
 
 TRAINING_POINTS = 8192  # the network's points were chosen from that many in training; denser clouds are thinned to it
 FITTED = 3  # candidates; the fourth was hardly ever the best in the end
-NUMBER_COST = 2e-5  # of the cloud's size, for each number of a program: of two equals the shorter wins
+NUMBER_COST = 5e-6  # of the cloud's size, for each number of a program: of two equals the shorter wins
 NOISY_NUMBER_COST = 0.004  # of the noise, where that is more
 UNEVEN_NUMBER_COST = 0.012  # of the unevenness, where that is more
+EVEN_NOISE = 3e-4  # of the size: more noise than this tilts normals more than uneven faces do
 FACING = 15.0, 0.6  # degrees off an axis, and the least share of the surface that is nearer: a part with flat faces
 BOX_OFF = 2.0  # of the distance of a candidate: its box need not agree better with the cloud's
 BOX_AGREES, BOX_FACE = 5e-3, 5e-3  # of the cloud's size: what a face that is farther off a clean cloud's box costs
-NEAR = 1.5e-4, 0.4  # of the size, and of the noise: the distance of a program that nothing can better
+NEAR = 5e-5, 0.4  # of the size, and of the noise: the distance of a program that nothing can better
 RESOLUTION = 6.25e-4, 0.3  # of the size, and of the noise: many points fix a number better than a single point
 KEPT = 0.1  # of the allowed change of numbers: how much farther away the surface may be on average
 MOST_LOST = 5e-3  # of the volume, where nobody says how far numbers may change
@@ -85,7 +86,7 @@ def unevenness(ruler: CloudRuler) -> float:
     Faces of a made thing bulge and have rounded edges, however exact the scan is, and a program need not follow them.
     It is 0 for a part without such faces, and in noise, which hides them.
     """
-    if ruler.normals is None or ruler.is_noisy:
+    if ruler.normals is None or ruler.noise > EVEN_NOISE * ruler.size:
         return 0.0
     slopes = np.arccos(np.clip(np.abs(ruler.normals.directions).max(axis=1), 0, 1))
     facing = slopes < np.radians(FACING[0])
@@ -115,12 +116,17 @@ class ByDistance:
         return replace(candidate, distance=self.ruler.distance(*candidate.mesh) if candidate.ok else None)
 
     def key(self, candidate: Candidate) -> tuple:
+        failed, distance, index = self._key_and_box(candidate)
+        return failed, distance + self.number_cost * candidate.number_count, index
+
+    def _key_and_box(self, candidate: Candidate) -> tuple:
         failed, distance, index = candidate.key
-        box = BOX_FACE * self.ruler.size * self._faces_off(candidate)
-        return failed, distance + box + self.number_cost * candidate.number_count, index
+        return failed, distance + BOX_FACE * self.ruler.size * self._faces_off(candidate), index
 
     def improves(self, after: Candidate, before: Candidate) -> bool:
-        return self.key(after) < self.key(before)
+        if self.unevenness > 0:
+            return self.key(after) < self.key(before)
+        return self._key_and_box(after) < self._key_and_box(before)  # no hole goes because it saves numbers
 
     @property
     def resolution(self) -> float:
