@@ -114,7 +114,7 @@ def assess_cloud(candidate: Candidate, ruler: CloudRuler) -> Assessment:
     off = _mean_gap(measured, ruler) * per_length
     bare = measured.unsupported > 0
     guessed = float(np.mean(measured.unsupported)) * per_length
-    unseen = float(bare.mean()) > UNSEEN or _one_sided(ruler) > ONE_SIDED
+    unseen = float(bare.mean()) > UNSEEN or _one_sided(measured, ruler) > ONE_SIDED
     far = FAR[0] * ruler.size + FAR[1] * ruler.noise + FAR[2] * unevenness(ruler)
     clusters = tuple(clusters_of(measured, ruler.points, ruler.spacing, far))
     if unseen:
@@ -162,12 +162,14 @@ def _mean_gap(measured: Measured, ruler: CloudRuler) -> float:
     return float(np.sum(np.maximum(np.abs(means) - by_chance, 0) * counts) / counts.sum())
 
 
-def _one_sided(ruler: CloudRuler) -> float:
-    """The length of the mean normal over the surface that was seen: 0 for the whole of a closed surface."""
+def _one_sided(measured: Measured, ruler: CloudRuler) -> float:
+    """The length of the mean normal over the surface that was seen: 0 for the whole of a closed surface.
+
+    Where the cloud's normals are not sure, as in a deep channel, those of the part stand in for them.
+    """
     if ruler.normals is None:
         return 0.0
     sure = ruler.normals.confidence > 0.5
-    if np.count_nonzero(sure) < 0.5 * len(sure):
-        return 0.0
-    areas = cKDTree(ruler.points).query(ruler.points[sure], k=AREA_NEIGHBOURS)[0][:, -1] ** 2  # of each point's patch
-    return float(np.linalg.norm(np.average(ruler.normals.directions[sure], axis=0, weights=np.maximum(areas, 1e-12))))
+    directions = np.where(sure[:, None], ruler.normals.directions, measured.facing)
+    areas = cKDTree(ruler.points).query(ruler.points, k=AREA_NEIGHBOURS)[0][:, -1] ** 2  # of each point's patch
+    return float(np.linalg.norm(np.average(directions, axis=0, weights=np.maximum(areas, 1e-12))))
