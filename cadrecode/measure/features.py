@@ -32,7 +32,7 @@ from cadrecode.program.language import (
 AXIS_PLANES = "YZ", "ZX", "XY"  # the plane across each axis whose normal is that axis
 TURNED_PLANES = "YX", "ZY", "XZ"  # the plane whose local y is each axis, and whose local x is the axis after it
 EXTRUSION_NUMBERS = 4  # of an extrusion: where its plane is, and how far it goes
-RIM_NUMBERS = 2  # the size, and which edges
+RIM_NUMBERS = 4  # the size and which edges; OpenCASCADE refuses some, so they have to be worth it
 OVERSHOOT = 2.0  # CODE
 SAME_RADIUS = 0.05  # CODE: circles of one sketch that differ by less are written once
 

@@ -16,7 +16,7 @@ from cadrecode.measure.walls import Walls, circle_through_all
 from cadrecode.measure.winding import patch_areas
 from cadrecode.program import build, iou, mesh_of, parse, write
 from cadrecode.program.edit import to_raw
-from cadrecode.program.language import Circle, Mode
+from cadrecode.program.language import Circle, Mode, points_of
 
 PLATE = """import cadquery as cq
 w0=cq.Workplane('XY',origin=(0,0,-8))
@@ -68,7 +68,7 @@ def test_the_samples_of_the_app_have_all_their_holes(name, processor_time):
         for solid in program.solids()
         for step in solid.sketch.steps
         if isinstance(step.shape, Circle) and (step.mode is Mode.SUBTRACT or name == "channel.ply")
-        for x, y in step.places
+        for x, y in points_of(step.places)
     }
     radii = sorted(radius for radius, *_ in {(radius, round(x), round(y)) for radius, x, y in found})
     assert radii == pytest.approx(SAMPLES[name], abs=0.11)
