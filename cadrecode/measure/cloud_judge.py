@@ -77,6 +77,9 @@ class CloudJudge(Judge):
         """
         gaps = [point_to_surface(self.points, *mesh_of(self.build(body))) for body in bodies]
         nearest = min(float(np.quantile(gap, NEAREST)) for gap in gaps)
+        # points of both faces of a sheet in one neighbourhood look like noise
+        self.noise = min(self.noise, nearest / NEAREST_OF_NOISE)
+        self.exact = max(CLOSE * self.size, self.noise)
         uneven = UNEVENNESS * math.sqrt(max(nearest**2 - (NEAREST_OF_NOISE * self.noise) ** 2, 0.0))
         self._settle(min(max(self.exact, uneven), MOST_UNEVEN * self.size))
 
