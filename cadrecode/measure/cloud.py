@@ -10,9 +10,8 @@ import numpy as np
 from manifold3d import CrossSection, OpType
 
 from cadrecode.cloud.distance import CloudRuler
-from cadrecode.measure.bored import opened, with_bores, with_steps
-from cadrecode.measure.bores import RoundWall, round_walls
 from cadrecode.measure.cloud_judge import CloudJudge
+from cadrecode.measure.evidence import opened, with_bores, with_steps
 from cadrecode.measure.features import Feature, Prism
 from cadrecode.measure.grid import FEWEST_ALONG, Grid
 from cadrecode.measure.holes import holes_of, with_missing_holes
@@ -21,6 +20,7 @@ from cadrecode.measure.levels import levels_of_points
 from cadrecode.measure.measured import Measured
 from cadrecode.measure.meridians import FoldedCloud
 from cadrecode.measure.proposals import Part, Reader, proposals
+from cadrecode.measure.round_walls import RoundWall, round_walls
 from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import states_of
 from cadrecode.measure.shorten import dropped, merged, shortened

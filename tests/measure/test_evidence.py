@@ -6,12 +6,12 @@ import pytest
 from cadrecode.cloud import sample_surface
 from cadrecode.fit import ruler_for
 from cadrecode.measure import from_cloud
-from cadrecode.measure.bored import with_bores, with_steps
-from cadrecode.measure.bores import round_walls
 from cadrecode.measure.cloud import read
 from cadrecode.measure.cloud_judge import CloudJudge
+from cadrecode.measure.evidence import with_bores, with_steps
 from cadrecode.measure.features import Prism
 from cadrecode.measure.judge import PRICE
+from cadrecode.measure.round_walls import round_walls
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.program.edit import parameters
 from cadrecode.program.language import Circle, Operation, Rect, SketchStep

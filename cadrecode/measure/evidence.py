@@ -12,10 +12,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from cadrecode.measure.bores import RoundWall
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import OVERSHOOT, Feature, Prism
 from cadrecode.measure.grid import Grid
+from cadrecode.measure.round_walls import RoundWall
 from cadrecode.program.language import Circle, Operation, Rect, SketchStep
 
 ON_LEVEL = 0.02  # of the size: a wall's points may end so far before its ends
