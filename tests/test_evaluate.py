@@ -266,6 +266,7 @@ def test_summaries_of_nothing_valid_and_of_all():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_fit_is_reported_beside_the_choice_that_it_began_with(blocks):
     off = BLOCK.replace("(200,", "(188,")
     report = run(blocks, generator(off, off), candidates=2, fit_seconds=6)

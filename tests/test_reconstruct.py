@@ -317,6 +317,7 @@ def test_a_part_that_stands_askew_is_rebuilt_upright_and_put_back(normals, sandb
         np.testing.assert_allclose([vertices.min(0), vertices.max(0)], expected.reshape(2, 3), atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_noisy_part_that_stands_askew_is_fitted_in_its_own_axes():
     cloud, solid = askew(PLATE, noise=0.005)
     off = PLATE.replace("200,100", "194,104").replace("(60,0)", "(55,3)")

@@ -48,6 +48,7 @@ def test_a_cloud_is_measured_and_nothing_of_the_solid_is_seen(plates):
     assert (row["genus"], row["source"], row["verdict"]) == (1, "sections", "good_match")
 
 
+@pytest.mark.slow
 def test_of_both_the_better_is_taken_and_the_models_alone_where_it_is_asked_for(plates):
     drawn = {"writer": writing(HALF), "candidates": 2, "input": "mesh", "seconds": 10}
     (both,) = Trial(source="both", **drawn).run(plates)["shapes"]

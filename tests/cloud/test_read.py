@@ -89,7 +89,7 @@ def test_thirty_two_points_are_enough_wherever_they_stand(tmp_path):
     assert len(read_cloud(save(tmp_path / "a.npy", points)).points) == 200_000
 
 
-@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e200])
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e90])
 def test_flat_and_straight_clouds_are_allowed_with_a_warning(tmp_path, scale):
     rng = np.random.default_rng(0)
     turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]  # in any direction, not only along the axes

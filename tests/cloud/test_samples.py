@@ -47,6 +47,7 @@ def test_samples_are_usable_parts_in_mm_away_from_the_origin(index):
         assert np.linalg.norm(cloud.points.mean(axis=0)) > 20
 
 
+@pytest.mark.slow
 def test_the_samples_lie_on_the_solids_of_the_script_and_all_over_them(script, index, tmp_path):
     script.make(tmp_path)
     assert json.loads((tmp_path / "index.json").read_text(encoding="utf-8")) == index

@@ -130,6 +130,7 @@ def test_numbers_that_the_cloud_cannot_tell_apart_become_round():
     assert write(fitted.program) == write(parse(PLATE))
 
 
+@pytest.mark.slow
 def test_a_hole_that_touches_the_walls_stays_open():
     """No point tells the inside of a wall of no thickness from its outside: the sides are guessed wrong."""
     bar = HEAD.replace("'XY'", "'YZ'") + "r=w0.sketch().rect(74,14).circle(7,mode='s').finalize().extrude(200)"

@@ -50,6 +50,7 @@ def test_what_would_swell_is_refused_in_words(tmp_path, suffix, make, words):
     assert len(str(error.value)) < 1000
 
 
+@pytest.mark.slow
 def test_a_cloud_that_does_not_fit_its_allowance_is_thinned_with_a_word(tmp_path):
     rng = np.random.default_rng(0)
     file = io.BytesIO()

@@ -74,6 +74,7 @@ def test_a_box_is_brought_into_the_frame():
     assert warp.along(2, 99) == 25  # beyond the part: its end
 
 
+@pytest.mark.slow
 def test_a_warped_program_is_canonical_and_of_the_same_design():
     rng = np.random.default_rng(0)
     remaining = same = 0
@@ -102,6 +103,7 @@ def test_a_gentle_warp_changes_numbers_and_hardly_the_part():
         assert plate.holes[1].radius == boss.holes[0].radius == pytest.approx(12, rel=0.3)
 
 
+@pytest.mark.slow
 def test_finer_heights_are_nearer_to_the_part_and_stay_out_of_sketches():
     likeness: dict[int, list[float]] = {1: [], 2: [], 10: []}
     for seed in range(30):

@@ -25,7 +25,7 @@ def test_a_job_does_not_begin_before_it_is_measured():
             server._reap()
             time.sleep(0.01)
     """)
-    assert said[0] == {"started": 7}
+    assert said[0]["started"] == 7
     assert (said[1]["ended"], said[1]["status"]) == (7, 0)
     assert said[1]["grown_mb"] > 60
 

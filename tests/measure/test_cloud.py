@@ -56,6 +56,7 @@ SAMPLES = {  # radii of the holes that make_samples.py drills, mm
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_samples_of_the_app_have_all_their_holes(name, processor_time):
     cloud = read_cloud(Path(__file__).resolve().parents[2] / "assets" / "clouds" / name)

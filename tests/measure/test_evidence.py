@@ -60,6 +60,7 @@ def test_a_hole_pays_where_points_speak_for_it_and_nowhere_else():
     assert not judge.hole_pays(plate, (*plate, hole(30, -20)))
 
 
+@pytest.mark.slow
 def test_bores_and_steps_are_added_until_all_points_are_explained():
     ruler, part, judge = judged(DRILLED)
     walls = round_walls(ruler.points, ruler.normals.directions, 2, part.grid.levels, ruler.size, 0.0, judge.per_area)

@@ -96,6 +96,7 @@ def test_no_corner_of_a_profile_lies_beyond_its_axis():
     assert min(step.shape.start[0], *(edge.end[0] for edge in step.shape.edges)) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [DOME, BOSS, SINK], ids=["dome", "boss", "sink"])
 def test_a_cloud_is_folded_about_the_line_of_its_round_walls(text):
     best, likeness = read_from_cloud(text)
@@ -103,6 +104,7 @@ def test_a_cloud_is_folded_about_the_line_of_its_round_walls(text):
     assert best.source == "revolved"
 
 
+@pytest.mark.slow
 def test_the_arc_of_a_dome_is_one_arc_in_a_cloud():
     best, _ = read_from_cloud(DOME)
     (solid,) = turned(best)

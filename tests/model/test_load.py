@@ -227,7 +227,7 @@ def test_a_cached_hub_model_needs_no_network(tokenizer, tmp_path, monkeypatch):
 def test_an_estimate_of_a_hub_model_downloads_its_config_alone(tokenizer, tmp_path, monkeypatch):
     requested = []
 
-    def snapshot_download(name, *, allow_patterns, local_files_only=False):
+    def snapshot_download(name, *, allow_patterns, local_files_only=False, tqdm_class=None):
         if local_files_only:
             raise LocalEntryNotFoundError("not here")
         requested.append(allow_patterns)

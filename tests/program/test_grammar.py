@@ -82,6 +82,7 @@ def test_as_many_workplanes_as_it_says():
     assert not begins_a_program(standing_on(MOST_PLANES + 1))
 
 
+@pytest.mark.slow
 def test_whatever_it_allows_is_read_but_for_what_takes_arithmetic():
     """Letters drawn at random from those that may come next."""
     rng = np.random.default_rng(0)

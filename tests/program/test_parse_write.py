@@ -28,6 +28,7 @@ def test_canonical_text_is_written_back_to_the_letter():
     assert write(parse(FLANGE)) == FLANGE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cad_recode/programs.jsonl.gz", "fusion360/train.jsonl.gz"])
 def test_every_real_program_reads_and_keeps_its_solid(shared_data, name):
     with gzip.open(shared_data / name, "rt") as lines:

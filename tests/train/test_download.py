@@ -63,7 +63,7 @@ def test_the_status_the_log_and_the_page_say_how_far_it_is(settings, hub, caplog
     assert run.state == State.DONE
     assert run.status()["download"] is None
     assert "downloading" not in watching.look(run, Words("en")).html
-    assert len(hub.asked) == 1  # what is here is not asked for again
+    assert len(hub.requested) == 1  # what is here is not asked for again
     assert "Fetching" not in capfd.readouterr().err  # no bar is drawn into a log file
 
 
@@ -87,4 +87,4 @@ def test_without_a_network_the_run_fails_and_says_what_to_do(settings, hub, monk
         train(config, run)
     assert run.state == State.FAILED
     assert "give the path of a folder that holds it, or use the base that ships (embedded)" in run.status()["error"]
-    assert hub.asked == []
+    assert hub.requested == []

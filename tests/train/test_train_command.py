@@ -32,6 +32,7 @@ def config_file(settings, tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_any_setting_on_the_command_line(config_file, tmp_path, capsys):
     words = [
         "--config",

@@ -131,6 +131,7 @@ def test_a_full_disk_fails_in_words_and_the_last_good_checkpoint_survives(settin
     assert trained(config.changed(resume_from_checkpoint="last")).state == State.DONE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failing", ["save", "check", "merge"])
 def test_a_run_that_failed_after_its_last_step_is_finished(settings, trained, monkeypatch, failing, tmp_path):
     """Resuming takes no further step: the adapter is that of a run that was never interrupted."""
