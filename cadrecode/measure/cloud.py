@@ -43,11 +43,11 @@ def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE
 
     Args:
         ruler: Of the cloud, CODE, with its normals; see `fit.ruler_for`.
-        seconds: At most about this long.
+        seconds: Of the processor, at most about so many: on a busy machine the result is the same, later.
         price: IoU that each number of a program must bring.
     Returns: Nothing where the cloud has no inside: it has no normals, or too few points.
     """
-    started = time.monotonic()
+    started = time.thread_time()
     if ruler.normals is None:
         return []
     part = read(ruler, started + READING_SHARE * seconds)
@@ -61,7 +61,7 @@ def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE
     walls = _round_walls(ruler, part, judge)
     finished: dict[tuple[Feature, ...], None] = {}
     for index, body in enumerate(bodies):
-        now = time.monotonic()
+        now = time.thread_time()
         judge.deadline = now + (started + seconds - now) / (len(bodies) - index)
         finished[_finished(body, part, walls, judge)] = None
     finished |= {rounded(body, judge): None for body in box}
@@ -118,7 +118,7 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
 
     Args:
         ruler: Of the cloud, with its normals.
-        deadline: On time.monotonic(): what has not been read by then is left out.
+        deadline: On time.thread_time(): what has not been read by then is left out.
     """
     points, normals = ruler.points, ruler.normals.directions
     areas = patch_areas(points)
@@ -136,7 +136,7 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
             [share * cell + TOLERANCE_NOISE * ruler.noise for share in TOLERANCES],
             on_level=0.4 * cell,
         )
-        now = time.monotonic()
+        now = time.thread_time()
         reader.deadline = now + (deadline - now) / (3 - axis)
         reader.walls = Walls.between(points, normals, axis, -np.inf, np.inf, CELL_ROUNDING * cell + 2 * ruler.noise)
         found += proposals(axis, taken, CrossSection.batch_boolean(taken, OpType.Add), grid, reader)
@@ -148,11 +148,11 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
 
 def _places_by(deadline: float, ruler: CloudRuler, areas: np.ndarray) -> float:
     """How many winding numbers there is time for."""
-    started = time.monotonic()
+    started = time.thread_time()
     low, high = ruler.box
     places = np.random.default_rng(0).uniform(low, high, (TIMED_PLACES, 3))
     winding_numbers_at(places, ruler.points, ruler.normals.directions, areas)
-    now = time.monotonic()
+    now = time.thread_time()
     return min(MOST_PLACES, TIMED_PLACES * WINDING_SHARE * (deadline - now) / max(now - started, 1e-6))
 
 

@@ -33,7 +33,7 @@ class Judge:
     Args:
         solid: CODE.
         price: IoU that a number must bring.
-        deadline: On time.monotonic().
+        deadline: On time.thread_time().
     """
 
     def __init__(self, solid: Manifold, price: float, deadline: float):
@@ -45,7 +45,7 @@ class Judge:
 
     @property
     def out_of_time(self) -> bool:
-        return time.monotonic() >= self.deadline
+        return time.thread_time() >= self.deadline
 
     def solid_of(self, feature: Feature) -> Manifold:
         if feature not in self._solids:

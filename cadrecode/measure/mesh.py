@@ -58,12 +58,12 @@ def from_mesh(
 
     Args:
         vertices, faces: (n, 3) CODE and (m, 3).
-        seconds: At most about this long.
+        seconds: Of the processor, at most about so many: on a busy machine the result is the same, later.
         price: IoU that each number of a program must bring.
     Returns: At least one program, unless the time was too short for any.
     Raises: ProgramError: The mesh is not a closed solid.
     """
-    started = time.monotonic()
+    started = time.thread_time()
     solid = solid_from_mesh(vertices, faces)
     part = read(solid)
     states = states_of(part, price, started, SEARCH_SHARE * seconds)

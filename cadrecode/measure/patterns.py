@@ -25,9 +25,10 @@ def rounded_places(places: Places, decimals: int) -> Places:
 
     match places:
         case Ring(center, radius, first, sweep, count):
-            return Ring(short(*center), *short(radius), first, sweep, count)
+            return Ring(short(*center), round(radius, decimals) + 0.0, first, sweep, count)
         case Grid(center, dx, dy, columns, rows):
-            return Grid(short(*center), *short(dx, dy), columns, rows)
+            dx, dy = short(dx, dy)
+            return Grid(short(*center), dx, dy, columns, rows)
     return tuple(short(*place) for place in places)
 
 

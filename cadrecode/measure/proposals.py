@@ -99,7 +99,7 @@ class Reader:
     ):
         self.size, self.levels, self.tolerances, self.on_level = size, levels, tolerances, on_level
         self.walls: Walls | None = None  # of the section that is read
-        self.deadline = np.inf  # on time.monotonic(): polygons that are left then are not read
+        self.deadline = np.inf  # on time.thread_time(): polygons that are left then are not read
         self._read: dict[tuple, Outline | None] = {}
 
     def outlines(self, area: CrossSection, tolerance: float) -> tuple[list[Outline], list[Outline]]:
@@ -121,7 +121,7 @@ class Reader:
 
     @property
     def out_of_time(self) -> bool:
-        return time.monotonic() > self.deadline
+        return time.thread_time() > self.deadline
 
     def _outline(self, polygon: np.ndarray, tolerance: float) -> Outline | None:
         spread = np.concatenate((polygon.min(axis=0), polygon.max(axis=0), polygon.mean(axis=0), polygon.std(axis=0)))

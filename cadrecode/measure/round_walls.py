@@ -67,7 +67,7 @@ def round_walls(
         size: Longest side of the part.
         noise: How far points lie off their faces.
         per_area: Points to expect on each unit of surface.
-        deadline: On time.monotonic().
+        deadline: On time.thread_time().
     """
     near = max(NEAR * size, 2.5 * noise)
     free = np.ones(len(points), bool)
@@ -80,7 +80,7 @@ def round_walls(
     flat = cKDTree(local[:, :2])
     found: list[RoundWall] = []
     for circle, height in _proposed(local, size, near)[:MOST_TRIED]:
-        if time.monotonic() > deadline or len(found) == MOST_WALLS:
+        if time.thread_time() > deadline or len(found) == MOST_WALLS:
             break
         known = any(
             np.hypot(wall.x - circle[0], wall.y - circle[1]) + abs(wall.radius - circle[2]) < 3 * near

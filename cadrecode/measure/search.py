@@ -187,7 +187,7 @@ class Search:
     Args:
         part: As it was measured.
         price: IoU that each number must bring.
-        deadline: On time.monotonic().
+        deadline: On time.thread_time().
     """
 
     def __init__(self, part: Part, price: float, deadline: float):
@@ -212,7 +212,7 @@ class Search:
 
     @property
     def out_of_time(self) -> bool:
-        return time.monotonic() > self.deadline
+        return time.thread_time() > self.deadline
 
     def _beam(self, beam: int) -> list[State]:
         frontier: list[State | None] = [None]
@@ -291,7 +291,7 @@ class Search:
 def states_of(part: Part, price: float, started: float, seconds: float) -> list[State]:
     """What fills the part: the best states of prisms alone and, where something is round, of turned profiles too.
 
-    Args: started: On time.monotonic().
+    Args: started: On time.thread_time().
     """
     prisms = [proposal for proposal in part.proposals if isinstance(proposal, Proposal)]
     searches = [replace(part, proposals=prisms), part] if len(prisms) < len(part.proposals) else [part]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from cadrecode.kernel.sandbox import Sandbox
 
-LEAST_MEASURING_SECONDS = 3.0  # a search that is shorter finds little
+LEAST_MEASURING_SECONDS = 12.0  # of the processor; the app's samples take 1 to 12
 MEASURING_SHARE = 0.6  # of the time for a whole cloud; what is left is for the fit
 EXACT_FIT_SHARE = 0.25  # of the time for the fit: enough for one program that is as near as the noise already
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
