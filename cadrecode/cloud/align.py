@@ -33,6 +33,7 @@ DOUBTFUL, AS_GOOD = 3.0, 0.97  # turns of less than 3 times the noise must raise
 PATCH, WIDEST = 12.0, 150  # radius of a normal's patch in units of the noise, and the most points in it
 FLAT = 0.7  # share of the patches, the flattest, whose normals are used
 CURVED = 2e-3  # thickness of a patch on a cylinder, in half sides; a patch with an edge in it is thicker
+SAME_AXIS = np.cos(np.radians(3.0))  # of the axis that the normals meet, and the free axis of the rotation
 TIGHTER = 0.85  # a round part is turned to its smallest footprint if that is below this part of its largest
 KEPT = 0.75  # and, where it stands upright, below this share of its present footprint
 
@@ -168,8 +169,10 @@ def _sharpened(
     free = axes.round_about(rotation, normals)
     if free is None:
         return axes.nearest_to_identity(axes.on_faces(rotation, points, normals, noise))
-    axis = axes.on_faces(rotation, points, normals, noise)[:, free]
-    axis = on_walls(axis, points, normals, noise)
+    axis = axis_of_revolution(points, normals)
+    if axis is None or abs(axis @ rotation[:, free]) < SAME_AXIS:
+        axis = axes.on_faces(rotation, points, normals, noise)[:, free]
+    axis = on_walls(axis * np.sign(axis @ rotation[:, free]), points, normals, noise)
     upright = axes.least_turn(axis)
     return _tightened(upright, points, axis)
 
