@@ -5,18 +5,16 @@ import re
 
 import numpy as np
 import pytest
+from manifold3d import Manifold
 
 from cadrecode.cloud import read_cloud, sample_surface
-from cadrecode.program import build, mesh_of, parse
+from cadrecode.program import mesh_of
 
 from .conftest import slide
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 REBUILD_SECONDS = 120
-BALL_ON_BAR = (
-    "import cadquery as cq\nw0=cq.Workplane('XY')\nr=w0.box(90,30,17).union(w0.workplane(offset=12).sphere(14))"
-)
 FITTED = re.compile(r"both ways ([\d.,e-]+) mm \(([\d.,e-]+) mm before the fit\)")
 SEEN = """() => { window.seen = new Set();
   new MutationObserver(() => document.querySelectorAll('[role=status]').forEach(one => window.seen.add(one.innerText)))
@@ -77,10 +75,11 @@ def test_without_a_fit_there_are_no_numbers_before_it(with_bar):
 
 
 def test_with_a_fit_the_numbers_before_and_after_are_told_and_do_not_grow(page, app, tmp_path):
-    """A ball on a bar: no section shows it, so that there is something to fit."""
-    points, _ = sample_surface(*mesh_of(build(parse(BALL_ON_BAR))), 5000, 0)
-    np.savetxt(tmp_path / "domed.xyz", points, fmt="%.4f")
-    with_bar = opened(page, app, tmp_path / "domed.xyz")
+    """A slanted pin through a bar: no section shows it as it is, so that there is something to fit."""
+    solid = Manifold.cube((90, 30, 17), True) + Manifold.cylinder(60, 7, 7, 48, True).rotate((35, 25, 0))
+    points, _ = sample_surface(*mesh_of(solid), 5000, 0)
+    np.savetxt(tmp_path / "slanted.xyz", points, fmt="%.4f")
+    with_bar = opened(page, app, tmp_path / "slanted.xyz")
     open_options(with_bar)
     assert with_bar.locator("#fit-seconds input[type=number]").input_value() == "6"  # as ReconstructConfig has it
     rebuild(with_bar, None)

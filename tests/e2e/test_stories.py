@@ -165,7 +165,8 @@ def test_the_api_does_what_its_page_says(app, tmp_path, monkeypatch):
     assert len(examples()) == 1
     said: list[tuple] = []
     exec(examples()[0].replace("http://127.0.0.1:7860", app.url), {"print": lambda *told: said.append(told)})
-    (deviation, names), (size, solid), (fault,) = said
+    (verdict, deviation, names), (size, solid), (fault,) = said
+    assert verdict == "good_match"
     assert deviation < 1
     assert any(name.endswith(".step") for name in names)
     assert (size, solid) == ([80, 50, 10], "valid solid")
