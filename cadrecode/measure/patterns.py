@@ -67,7 +67,8 @@ def _grid(places: tuple[Point2, ...]) -> Grid | None:
     columns, rows = (_rows(np.array(places)[:, axis]) for axis in range(2))
     if len(columns) * len(rows) != len(places):
         return None
-    dx, dy = (_short((line[-1] - line[0]) / (len(line) - 1)) if len(line) > 1 else 1.0 for line in (columns, rows))
+    dx, dy = (_short((line[-1] - line[0]) / max(len(line) - 1, 1)) for line in (columns, rows))
+    dx, dy = dx or dy, dy or dx  # of a single row, which has no spacing
     center = _short((columns[0] + columns[-1]) / 2), _short((rows[0] + rows[-1]) / 2)
     return Grid(center, dx, dy, len(columns), len(rows))
 

@@ -25,7 +25,7 @@ def test_places_on_a_circle_are_a_ring(ring):
 
 
 @pytest.mark.parametrize(
-    "grid", [Grid((0, 0), 160, 90, 2, 2), Grid((-12.5, 7), 20, 15, 4, 3), Grid((0, 30), 25, 1, 5, 1)]
+    "grid", [Grid((0, 0), 160, 90, 2, 2), Grid((-12.5, 7), 20, 15, 4, 3), Grid((0, 30), 25, 25, 5, 1)]
 )
 def test_places_in_rows_are_a_grid(grid):
     assert pattern_of(rounded(points_of(grid)), turns=False) == grid
