@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,15 @@ def has_outdated_merge(folder: str | Path) -> bool:
 
 def adapter_fingerprint(folder: str | Path) -> str:
     """A checksum of an adapter's weights."""
-    with (Path(folder) / WEIGHTS_FILE).open("rb") as file:
+    weights = Path(folder) / WEIGHTS_FILE
+    written = weights.stat()
+    return _checksum(weights, written.st_mtime_ns, written.st_size)
+
+
+@lru_cache(maxsize=64)
+def _checksum(weights: Path, written_at: int, size: int) -> str:
+    """Of a file as it was written then: lists of adapters ask for it again and again."""
+    with weights.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 

@@ -15,10 +15,9 @@ from manifold3d import Manifold
 
 from cadrecode.errors import ProgramError
 from cadrecode.measure.features import Feature, Rim
-from cadrecode.program.language import Operation
 from cadrecode.program.rims import with_blend
 from cadrecode.program.shapes import build_solid
-from cadrecode.program.solid import iou, through_holes
+from cadrecode.program.solid import iou, joined, through_holes
 from cadrecode.program.topology import Topology
 
 PRICE = 0.0004  # IoU that a number must bring
@@ -58,13 +57,7 @@ class Judge:
             if isinstance(feature, Rim):
                 body = self._rimmed(features[:index], body, feature)
                 continue
-            solid = self.solid_of(feature)
-            if feature.operation is Operation.UNION:
-                body = body + solid
-            elif feature.operation is Operation.CUT:
-                body = body - solid
-            else:
-                body = body ^ solid
+            body = joined(body, self.solid_of(feature), feature.operation)
         return body
 
     def _rimmed(self, before: Sequence[Feature], body: Manifold, rim: Rim) -> Manifold:

@@ -70,14 +70,7 @@ class _Builder:
         body: Manifold | None = None
         for index, step in enumerate(program.steps):
             solid = self.body(step.solid) if isinstance(step.solid, Program) else self._solid(step.solid)
-            if body is None:
-                body = solid
-            elif step.operation is Operation.UNION:
-                body = body + solid
-            elif step.operation is Operation.CUT:
-                body = body - solid
-            else:
-                body = body ^ solid
+            body = solid if body is None else joined(body, solid, step.operation)
             if index % LAZY_STEPS == LAZY_STEPS - 1:
                 budget.check_triangles(body.num_tri())
                 budget.check()
@@ -164,6 +157,13 @@ def sample(solid: Manifold, count: int, rng: np.random.Generator) -> tuple[np.nd
     areas = np.linalg.norm(normals, axis=1)
     points, chosen = places_on(corners, areas, rng.random(count), fold_into_triangle(rng.random((2, count))))
     return points, normals[chosen] / areas[chosen, None]
+
+
+def joined(body: Manifold, solid: Manifold, operation: Operation) -> Manifold:
+    """The union, the difference or the intersection of a body and a solid."""
+    if operation is Operation.UNION:
+        return body + solid
+    return body - solid if operation is Operation.CUT else body ^ solid
 
 
 def through_holes(solid: Manifold) -> int:

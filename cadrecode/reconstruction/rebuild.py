@@ -164,7 +164,7 @@ def _fitted(
 ) -> list[Candidate]:
     """The best few moved onto the points, and all in order again.
 
-    Where a program is as near as the noise, it alone is fitted, for a short time, so that its numbers become round.
+    Where a program is as near as the noise, it alone is fitted, for a short time.
     """
 
     def moved(program: Program, share: float) -> Program:

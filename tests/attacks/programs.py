@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from cadrecode.errors import CadrecodeError
@@ -235,6 +235,16 @@ def _attacks(group: dict[str, str], few: int) -> list[Attack]:
     ]
 
 
+def _outcome(send: Callable[[str], None], text: str) -> str:
+    """`ok`, or the name of the error that refuses a text; its words are read, too."""
+    try:
+        send(text)
+    except CadrecodeError as error:
+        str(error)
+        return type(error).__name__
+    return "ok"
+
+
 @contextlib.contextmanager
 def _language() -> Iterator:
     """All that the app's own process does with a program: read, build, name its numbers, lay it out, move it."""
@@ -244,19 +254,17 @@ def _language() -> Iterator:
     from cadrecode.program.layout import laid_out
     from cadrecode.program.solid import build, mesh_of
 
+    def rebuild(text: str) -> None:
+        program = parse(text)
+        mesh_of(build(program))
+        sizes = [number for number in parameters(program) if number.is_length][:1]
+        changed = set_parameters(program, {number.name: number.value * 1.5 for number in sizes})
+        laid_out(write(changed, names=True))
+        write(to_raw(program, Frame((1, 2, 3), 7.0)))
+
     def send(text: str) -> str:
-        laid_out(text)
-        try:
-            program = parse(text)
-            mesh_of(build(program))
-            sizes = [number for number in parameters(program) if number.is_length][:1]
-            changed = set_parameters(program, {number.name: number.value * 1.5 for number in sizes})
-            laid_out(write(changed, names=True))
-            write(to_raw(program, Frame((1, 2, 3), 7.0)))
-        except CadrecodeError as error:
-            str(error)
-            return type(error).__name__
-        return "ok"
+        laid_out(text)  # reads any text: an error of its own would be an escape
+        return _outcome(rebuild, text)
 
     yield send
 
@@ -266,32 +274,22 @@ def _link() -> Iterator:
     from cadrecode.ui.reconstruct import link
     from cadrecode.ui.reconstruct.dimensions import named
 
-    def send(value: str) -> str:
-        try:
-            named(link.opened(value).shown)
-        except CadrecodeError as error:
-            str(error)
-            return type(error).__name__
-        return "ok"
+    def send(value: str) -> None:
+        named(link.opened(value).shown)
 
-    yield send
+    yield partial(_outcome, send)
 
 
 @contextlib.contextmanager
 def _editor() -> Iterator:
     from cadrecode.part import Part
 
-    def send(text: str) -> str:
-        try:
-            part = Part.of_program(text)
-            sizes = dict(list(part.parameters.items())[:1])
-            part.with_parameters({name: value * 1.1 for name, value in sizes.items()})
-        except CadrecodeError as error:
-            str(error)
-            return type(error).__name__
-        return "ok"
+    def send(text: str) -> None:
+        part = Part.of_program(text)
+        sizes = dict(list(part.parameters.items())[:1])
+        part.with_parameters({name: value * 1.1 for name, value in sizes.items()})
 
-    yield send
+    yield partial(_outcome, send)
 
 
 def _packed(text: str, outside=None) -> str:
