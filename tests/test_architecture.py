@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cadrecode"
 FLOORS = [
     {"errors", "frames", "geometry", "shipped", "turns"},
-    {"json_files"},
+    {"json_files", "pictures"},
     {"adapters", "config", "runs", "formats"},
     {"kernel", "program"},
     {"cloud", "invent", "snapping"},

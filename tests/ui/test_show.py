@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 
+from cadrecode import geometry, pictures
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.ui.draw import show
 from cadrecode.ui.draw.glb import VIEW_DIAGONAL
@@ -79,11 +80,11 @@ def test_indices_stay_inside_and_the_file_names_its_bounds(box, tmp_path):
 
 
 def test_a_box_has_twelve_edges_and_a_cylinder_only_its_rims(box):
-    edges, outward = show.sharp_edges(*box, show.face_normals(*box))
+    edges, outward = pictures.sharp_edges(*box, geometry.face_normals(*box))
     assert len(edges) == 12
     assert ((outward * box[0][edges].mean(1)).sum(1) > 0).all()
     tube = mesh_of(build(parse("import cadquery as cq\nr=cq.Workplane('XY').cylinder(10,8)")))
-    edges, _ = show.sharp_edges(*tube, show.face_normals(*tube))
+    edges, _ = pictures.sharp_edges(*tube, geometry.face_normals(*tube))
     assert np.allclose(np.abs(tube[0][edges][:, :, 2]), 5)  # none along the wall
 
 
@@ -108,8 +109,8 @@ def test_each_point_has_its_colour(tmp_path):
 
 
 def test_small_pictures_show_something_in_the_middle(box):
-    part = np.asarray(show.small_picture(box, pixels=80).convert("L"))
-    cloud = np.asarray(show.small_picture(None, box[0], pixels=80).convert("L"))
+    part = np.asarray(pictures.small_picture(box, pixels=80).convert("L"))
+    cloud = np.asarray(pictures.small_picture(None, box[0], pixels=80).convert("L"))
     assert part.shape == (80, 80)
     assert part[40, 40] < 250
     assert part[0, 0] == 255

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cadrecode.errors import ProgramError
-from cadrecode.ui.draw import show
+from cadrecode.pictures import data_address, small_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,12 +44,12 @@ def film(title: str, rows: Sequence[tuple[str, Sequence[Picture]]]) -> str:
 
 def of_part(mesh: tuple[np.ndarray, np.ndarray] | None) -> str:
     """The picture of a part, as an address; an empty frame for None."""
-    return _address(show.small_picture(mesh, pixels=PIXELS))
+    return _address(small_picture(mesh, pixels=PIXELS))
 
 
 def of_cloud(points: np.ndarray) -> str:
     """The picture of a cloud, as an address. Args: points: (N, 3 or more)."""
-    return _address(show.small_picture(None, np.asarray(points[:, :3], np.float64), pixels=PIXELS))
+    return _address(small_picture(None, np.asarray(points[:, :3], np.float64), pixels=PIXELS))
 
 
 def of_program(text: str) -> str:
@@ -63,4 +63,4 @@ def of_program(text: str) -> str:
 
 
 def _address(image: Image) -> str:
-    return show.data_address(image.quantize(SHADES))
+    return data_address(image.quantize(SHADES))

@@ -6,9 +6,9 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 
-from cadrecode import __version__
+from cadrecode import __version__, pictures
 from cadrecode.part import Part
-from cadrecode.ui.draw import html, show
+from cadrecode.ui.draw import html
 from cadrecode.ui.reconstruct import dimensions
 from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.words.text import Words
@@ -58,12 +58,12 @@ def write_page(path: Path, work: Work, words: Words, validity: str = "") -> Path
 
 
 def _pictures(work: Work, part: Part, words: Words) -> str:
-    drawn = [(show.small_picture((part.vertices, part.faces), pixels=PIXELS), words("result.title"))]
+    drawn = [(pictures.small_picture((part.vertices, part.faces), pixels=PIXELS), words("result.title"))]
     if part.deviation is not None:
-        cloud = show.small_picture(None, part.deviation.points, colours=part.deviation.colours(), pixels=PIXELS)
+        cloud = pictures.small_picture(None, part.deviation.points, colours=part.deviation.colours(), pixels=PIXELS)
         drawn.append((cloud, words("page.deviation")))
     return "".join(
-        f'<figure><img alt="{escape(caption)}" src="{show.data_address(image)}">'
+        f'<figure><img alt="{escape(caption)}" src="{pictures.data_address(image)}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
         for image, caption in drawn
     )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cadrecode import pictures
 from cadrecode.part import Part
 from cadrecode.shipped import CLOUDS, SAMPLE_PROGRAM
-from cadrecode.ui.draw import show
 from cadrecode.ui.reconstruct.state import Work
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def thumbnails(language: str) -> tuple:
 def _picture(path: Path) -> Image:
     from cadrecode.cloud import read_cloud
 
-    return show.small_picture(None, read_cloud(path).points, pixels=160)
+    return pictures.small_picture(None, read_cloud(path).points, pixels=160)
 
 
 def prepare() -> None:

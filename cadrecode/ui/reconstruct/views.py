@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
+from cadrecode import pictures
 from cadrecode.part import Part
 from cadrecode.scoring import source_words
 from cadrecode.ui.background import WAITING, Progress
@@ -64,7 +65,7 @@ def strip(work: Work, words: Words) -> list[tuple]:
     """A picture of each candidate with its distance and source, best first; the unit stands in the numbers above."""
     return [
         (
-            show.small_picture((p.vertices, p.faces), pixels=140),
+            pictures.small_picture((p.vertices, p.faces), pixels=140),
             f"{describe.distance(p)} · {words.said(source_words(p.source))}",
         )
         for p in work.parts
