@@ -1,7 +1,5 @@
 """Finished shapes: find, measure, mesh and write them. Imported in the sandbox's child only."""
 
-import json
-import struct
 from pathlib import Path
 
 import cadquery as cq
@@ -21,6 +19,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 
 from cadrecode import geometry
+from cadrecode.formats.glb_write import GlbFile
 
 MESH_TOLERANCE = 1e-3  # largest distance between mesh and surface, as a part of the bounding box's diagonal
 MESH_ANGLE = 0.2  # radians between neighbouring facets of a curved face
@@ -121,35 +120,11 @@ def write_glb(vertices: np.ndarray, facets: np.ndarray, path: Path, name: str) -
         np.add.at(normals, facets[:, corner], facet_normals)
     normals = geometry.unit(normals)
     normals[~normals.any(axis=1)] = (0.0, 0.0, 1.0)
-    positions = vertices.astype("<f4")
-    blocks = [positions.tobytes(), normals.astype("<f4").tobytes(), facets.astype("<u4").tobytes()]
-    offsets = np.cumsum([0, *(len(block) for block in blocks)]).tolist()
-    views = [
-        {"buffer": 0, "byteOffset": offset, "byteLength": len(block), "target": target}
-        for offset, block, target in zip(offsets, blocks, (34962, 34962, 34963))  # vertex, vertex, index data
-    ]
-    vector = {"componentType": 5126, "type": "VEC3", "count": len(vertices)}
-    box = {"min": positions.min(axis=0).tolist(), "max": positions.max(axis=0).tolist()}
-    scene = {
-        "asset": {"version": "2.0", "generator": "cadrecode"},
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0, "name": name, "rotation": [-(0.5**0.5), 0.0, 0.0, 0.5**0.5]}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "NORMAL": 1}, "indices": 2, "material": 0}]}],
-        "materials": [{"pbrMetallicRoughness": {"metallicFactor": 0.1, "roughnessFactor": 0.6}}],
-        "accessors": [
-            {"bufferView": 0, **vector, **box},
-            {"bufferView": 1, **vector},
-            {"bufferView": 2, "componentType": 5125, "type": "SCALAR", "count": int(facets.size)},
-        ],
-        "bufferViews": views,
-        "buffers": [{"byteLength": offsets[-1]}],
-    }
-    text = json.dumps(scene).encode()
-    text += b" " * (-len(text) % 4)
-    data = b"".join(blocks)
-    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(data), b"BIN\0") + data
-    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
+    file = GlbFile()
+    attributes = {"POSITION": file.vectors(vertices), "NORMAL": file.vectors(normals)}
+    meshes = [{"primitives": [{"attributes": attributes, "indices": file.indices(facets), "material": 0}]}]
+    nodes = [{"mesh": 0, "name": name, "rotation": [-(0.5**0.5), 0.0, 0.0, 0.5**0.5]}]
+    file.write(path, nodes, meshes, [{"pbrMetallicRoughness": {"metallicFactor": 0.1, "roughnessFactor": 0.6}}])
 
 
 def read(path: Path) -> cq.Shape:
