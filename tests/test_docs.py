@@ -154,35 +154,41 @@ def test_the_test_that_runs_a_block_reads_its_document(block):
     assert block.document.name in (ROOT / block.marks["tested by"]).read_text(encoding="utf-8")
 
 
-def commands_of(document: Path) -> list[list[str]]:
-    """The commands and the Python of a document that need nothing, without comments."""
-    blocks = [block for block in BLOCKS if block.document == document and block.runs()]
-    lines = [block.lines if block.language == "python" else block.commands for block in blocks]
-    return [[line.partition("  #")[0].rstrip() for line in block] for block in lines]
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    """A reader who follows all documents in one folder: runs a command, unless an earlier document had the same."""
+    folder, done = tmp_path_factory.mktemp("reader"), set()
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+
+    def run(command: tuple[str, ...]) -> None:
+        if command in done:
+            return
+        result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert result.returncode == 0, f"{shlex.join(command)}\n{result.stdout}{result.stderr}"
+        done.add(command)
+
+    return run
+
+
+def command_of(words: list[str], block: Block) -> tuple[str, ...]:
+    """How the test runs a command of a document: with this Python, and with the arguments that make it short."""
+    assert words[0] in ("cadrecode", "python"), f"{block.document.name}: mark what {' '.join(words)} needs"
+    module = ["-m", "cadrecode"] if words[0] == "cadrecode" else []
+    path = str(ROOT / words[1]) if words[1] in SCRIPTS else words[1]
+    return (sys.executable, *module, path, *words[2:], *words_of(block.marks.get("tested with", "")))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
-def test_what_needs_nothing_runs(document, tmp_path):
-    """One after the other in an empty folder, as a reader would. What an earlier document runs is not run again."""
-    if any(commands_of(document) == commands_of(other) for other in DOCUMENTS[: DOCUMENTS.index(document)]):
-        return
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+def test_what_needs_nothing_runs(document, reader):
     for block in BLOCKS:
         if block.document != document or not block.runs():
             continue
-        runs = [words_of(command) for command in block.commands]
         if block.language == "python":
-            runs = [["python", "-c", "\n".join(block.lines)]]
-        for words in runs:
-            assert words[0] in ("cadrecode", "python"), f"{document.name}: mark what {' '.join(words)} needs"
-            own = ["-m", "cadrecode"] if words[0] == "cadrecode" else []
-            path = [str(ROOT / words[1])] if words[1] in SCRIPTS else [words[1]]
-            short = words_of(block.marks.get("tested with", ""))
-            command = [sys.executable, *own, *path, *words[2:], *short]
-            done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-            assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}"
+            reader((sys.executable, "-c", "\n".join(line.partition("  #")[0].rstrip() for line in block.lines)))
+        for command in block.commands:
+            reader(command_of(words_of(command), block))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS[:2], ids=NAMES[:2])
