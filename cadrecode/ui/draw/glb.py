@@ -36,7 +36,9 @@ class Layer:
 
 def write_glb(path: Path, layers: list[Layer], center: np.ndarray, diagonal: float) -> Path:
     """Write layers, centred on `center` (RAW) and scaled so that `diagonal` (RAW) becomes VIEW_DIAGONAL."""
-    file, meshes, materials = GlbFile(), [], []
+    file = GlbFile()
+    meshes: list[dict] = []
+    materials: list[dict] = []
     for layer in layers:
         if not len(layer.indices):
             continue
