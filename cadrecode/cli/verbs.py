@@ -340,6 +340,45 @@ def build_dataset_main(argv: Arguments = None) -> int:
     return run_verb(work)
 
 
+def label_main(argv: Arguments = None) -> int:
+    """Find programs for meshes, STEP files, clouds and scripts, to train on them."""
+    parser = parser_of("label", "Measure parts, and make a data set of the programs that are good.")
+    parser.add_argument("--parts", required=True, help="folder of parts, or .npz of <id>_v and <id>_f")
+    parser.add_argument("--out", required=True, help="folder to write; a folder that was begun is continued")
+    parser.add_argument("--workers", type=count, default=1, help="processes [%(default)s]")
+    parser.add_argument("--seconds", type=positive, default=20.0, help="at most, for each part [%(default)s]")
+    parser.add_argument(
+        "--keep",
+        choices=("good_match", "details_missing"),
+        default="good_match",
+        help="details_missing: also parts that lack details [%(default)s]",
+    )
+    parser.add_argument("--limit", type=count, help="this many parts, drawn with the seed")
+    parser.add_argument("--seed", type=seed, default=0)
+    arguments = parser.parse_args(argv)
+
+    def work() -> None:
+        from cadrecode.label import PAGE_FILE, label
+        from cadrecode.scoring.verdict import Verdict
+
+        made = label(
+            arguments.parts,
+            arguments.out,
+            workers=arguments.workers,
+            seconds=arguments.seconds,
+            least=Verdict(arguments.keep),
+            limit=arguments.limit,
+            seed=arguments.seed,
+            on_progress=lambda done, total: log.info("%d of %d parts", done, total),
+        )
+        say(f"{arguments.out}: {len(made.pairs):,} parts with a program, {len(made.skipped):,} without")
+        for entry in made.skipped[:10]:
+            say(f"  {entry.name}: {entry.reason}")
+        say(f"look at     {Path(arguments.out) / PAGE_FILE}")
+
+    return run_verb(work)
+
+
 Verb = Callable[[Arguments], int]
 VERBS: dict[str, Verb] = {
     "reconstruct": inference_main,
@@ -350,6 +389,7 @@ VERBS: dict[str, Verb] = {
     "evaluate": evaluate_main,
     "pretrain": pretrain_main,
     "build-dataset": build_dataset_main,
+    "label": label_main,
     "doctor": doctor_main,
 }
 

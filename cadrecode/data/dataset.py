@@ -43,6 +43,7 @@ STEPS_PER_CODE = 2  # numbers brought into the CODE frame are rounded at least t
 LEAST_IOU_ROUNDED = 0.8  # of a program with itself before rounding
 BOX_SLACK = 0.1  # of the longest side: how far the boxes of a scan and its program may differ
 POINTS_FILE, PROGRAMS_FILE = "points.npy", "programs.jsonl.gz"  # what build-dataset writes
+LEFT_OUT_FILE = "left_out.txt"  # names, one a line, of pairs in such a folder that a person does not want
 
 
 def load_programs(
@@ -216,7 +217,7 @@ def _entries(source: str, seed: int, limit: int | None, height_steps: int = 1) -
     elif path.name.endswith((".jsonl", ".jsonl.gz")):
         entries = _lines(path)
     elif path.suffix == ".py":
-        entries = [_Entry(path.stem, path.read_text, _cloud_beside(path))]
+        entries = [_Entry(path.stem, path.read_text, cloud_beside(path))]
     else:
         raise DatasetError("{source} is not a format that is known. Give {formats}.", source=source, formats=FORMATS)
     if limit is not None and limit < len(entries):
@@ -227,12 +228,13 @@ def _entries(source: str, seed: int, limit: int | None, height_steps: int = 1) -
 
 def _files(folder: Path) -> list[_Entry]:
     return [
-        _Entry(str(path.relative_to(folder).with_suffix("")), lambda p=path: p.read_text("utf-8"), _cloud_beside(path))
+        _Entry(str(path.relative_to(folder).with_suffix("")), lambda p=path: p.read_text("utf-8"), cloud_beside(path))
         for path in sorted(folder.rglob("*.py"))
     ]
 
 
-def _cloud_beside(program: Path) -> Path | None:
+def cloud_beside(program: Path) -> Path | None:
+    """The cloud or mesh of the same name beside a program."""
     for suffix in (*CLOUD_SUFFIXES, *MESH_SUFFIXES):
         if (candidate := program.with_suffix(suffix)).is_file():
             return candidate
@@ -324,4 +326,14 @@ def _read_built(folder: Path, limit: int | None, seed: int) -> Programs:
     chosen = np.arange(len(rows))
     if limit is not None and limit < len(rows):
         chosen = np.random.default_rng(seed).permutation(len(rows))[:limit]
-    return Programs(str(folder), [Pair(rows[i]["name"], rows[i]["code"], points[i]) for i in chosen], [])
+    left_out = names_in(folder / LEFT_OUT_FILE)
+    pairs = [Pair(rows[i]["name"], rows[i]["code"], points[i]) for i in chosen if rows[i]["name"] not in left_out]
+    skipped = [Skipped(row["name"], Message("left out by a person")) for row in rows if row["name"] in left_out]
+    if not pairs:
+        raise DatasetError("{path} leaves out every part of the data set.", path=folder / LEFT_OUT_FILE)
+    return Programs(str(folder), pairs, skipped)
+
+
+def names_in(path: Path) -> set[str]:
+    """The lines of a file of names; none where there is no such file."""
+    return set(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else set()

@@ -110,9 +110,9 @@ def gather(
         wait([measuring], POLL_SECONDS)
     measured, is_exact, *warnings = measuring.result() if measuring.done() else ([], False)
     progress("reading", 1, 1)
-    if config.source == "measured" and not measured:
+    if config.source == "measured" and not measured and writer.model is not None:
         return replace(_written(given, writer, config, progress, stopping), warnings=tuple(warnings))
-    if not measured and not pool.written:
+    if stopping() and not measured and not pool.written:
         raise Cancelled("Stopped before there was a program.")
     return Pool(pool.written, measured, is_exact, pool.stopped or not measuring.done(), tuple(warnings))
 

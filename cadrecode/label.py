@@ -1,0 +1,346 @@
+"""Programs for parts that have none, so that meshes, STEP files, clouds and any CadQuery script can be learnt from.
+
+Each part is measured as `reconstruct` measures it. A program that is a good match becomes training data in the form of
+`build-dataset`; for the others the reason is listed. A page of pictures shows each input beside its program's part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import multiprocessing
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, Cloud, read_cloud
+from cadrecode.config import ReconstructConfig
+from cadrecode.data.dataset import LEFT_OUT_FILE, POOL_POINTS, cloud_beside, make_pair, names_in, write_built
+from cadrecode.data.pairs import Pair, Programs, Skipped
+from cadrecode.errors import CadrecodeError, DatasetError
+from cadrecode.json_files import read_lines, write_whole
+from cadrecode.pictures import data_address, small_picture
+from cadrecode.program import build, mesh_of, parse, write
+from cadrecode.reconstruction import Writer, rebuild
+from cadrecode.scoring import OUTSIDE, build_text, source_words
+from cadrecode.scoring.verdict import WORDS, Verdict
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+log = logging.getLogger(__name__)
+
+READABLE = (*MESH_SUFFIXES, *BREP_SUFFIXES, *CLOUD_SUFFIXES)
+ROWS_FILE, POINTS_FOLDER, PAGE_FILE = "labels.jsonl", "points", "index.html"
+SECONDS = 20.0  # for a part; most closed meshes take 1 to 3
+PIXELS, COLOURS, MOST_PICTURES = 120, 32, 1000  # of the page
+OWN = "script"  # the source of a program that its designer wrote in the language
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """A part that has not been read yet: a file, or a mesh of an .npz."""
+
+    name: str
+    path: Path
+    key: str | None = None
+
+    def cloud(self, seed: int) -> Cloud:
+        """Raises: CadrecodeError: it cannot be read, or a script makes no solid."""
+        if self.key is not None:
+            with np.load(self.path, allow_pickle=False) as arrays:
+                return Cloud.of_mesh(arrays[f"{self.key}_v"], arrays[f"{self.key}_f"], name=self.name, seed=seed)
+        if self.path.suffix != ".py":
+            return read_cloud(self.path, seed=seed)
+        from cadrecode.kernel import shared_sandbox
+
+        built = build_text(self.path.read_text("utf-8"), shared_sandbox())
+        if not built.ok:
+            raise DatasetError("{outcome}: {detail}", outcome=built.outcome, detail=built.detail)
+        return Cloud.of_mesh(*built.mesh, name=self.name, seed=seed)
+
+
+@dataclass(frozen=True)
+class Label:
+    """What became of a part.
+
+    Args:
+        name: Of the part, unique in its folder.
+        kept: Whether it is training data.
+        reason: Why it is not.
+        verdict: Of `scoring.verdict`; empty where there is no program.
+        likeness: The IoU with a closed input; for a cloud, what it is likely to be.
+        source: How the program was found.
+        code: The program, CODE frame.
+    """
+
+    name: str
+    kept: bool
+    reason: str = ""
+    verdict: str = ""
+    likeness: float = 0.0
+    source: str = ""
+    numbers: int = 0
+    seconds: float = 0.0
+    code: str = ""
+
+
+def label(
+    parts: str | Path,
+    out: str | Path,
+    *,
+    workers: int = 1,
+    seconds: float = SECONDS,
+    least: Verdict = Verdict.GOOD,
+    limit: int | None = None,
+    seed: int = 0,
+    on_progress: OnProgress = lambda done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Programs:
+    """Write programs for parts into the folder `out`, which training reads directly.
+
+    A folder that holds some of the labels already is continued, so that a killed command loses the part at hand alone.
+
+    Args:
+        parts: A folder (sub-folders too) of meshes, STEP files, clouds and CadQuery scripts, or an .npz of `<id>_v`
+            and `<id>_f`.
+        workers: Processes.
+        seconds: For each part.
+        least: GOOD keeps good matches alone; DETAILS keeps parts that lack details, too.
+        limit: At most this many parts, drawn with the seed.
+        on_progress: Called with (parts done, parts in all).
+        should_stop: Called after each part; True ends the work early.
+    Returns: What is kept, and why the rest is not.
+    Raises: DatasetError: There are no parts, `out` is of other parts, or none could be labelled.
+    """
+    out = Path(out)
+    waiting = find_parts(parts)
+    if limit is not None and limit < len(waiting):
+        chosen = np.random.default_rng(seed).permutation(len(waiting))[:limit]
+        waiting = [waiting[i] for i in sorted(chosen)]
+    (out / POINTS_FOLDER).mkdir(parents=True, exist_ok=True)
+    done = _rows(out)
+    strangers = done.keys() - {part.name for part in waiting}
+    if strangers:
+        raise DatasetError(
+            "{out} holds labels of other parts ({name}). Choose another folder, or empty it.",
+            out=out,
+            name=min(strangers),
+        )
+    todo = [part for part in waiting if part.name not in done]
+    with (out / ROWS_FILE).open("a", encoding="utf-8") as rows:
+        for row, points in _labelled(todo, workers, seconds, least, seed):
+            if points is not None:
+                np.save(_points_of(out, row.name), points)
+            rows.write(json.dumps(asdict(row)) + "\n")
+            rows.flush()
+            done[row.name] = row
+            on_progress(len(done), len(waiting))
+            if should_stop():
+                break
+    return _finish(out, str(parts), [done[part.name] for part in waiting if part.name in done])
+
+
+def find_parts(parts: str | Path) -> list[Unlabelled]:
+    """The parts of a folder or an .npz, by name. A cloud or mesh beside a program of the same name belongs to it.
+
+    Raises: DatasetError: There are none.
+    """
+    path = Path(parts)
+    if path.suffix == ".npz" and path.is_file():
+        with np.load(path, allow_pickle=False) as arrays:
+            keys = sorted(name[:-2] for name in arrays.files if name.endswith("_v") and f"{name[:-2]}_f" in arrays)
+        found = [Unlabelled(key, path, key) for key in keys]
+    else:
+        files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in READABLE or file.suffix == ".py"]
+        beside = {cloud_beside(file) for file in files if file.suffix == ".py"}
+        stems = [str(file.relative_to(path).with_suffix("")) for file in files]
+        found = [
+            Unlabelled(stem if stems.count(stem) == 1 else str(file.relative_to(path)), file)
+            for stem, file in zip(stems, files, strict=True)
+            if file not in beside
+        ]
+    if not found:
+        raise DatasetError(
+            "{parts} holds no parts. Readable: {suffixes}, .py, and an .npz of <id>_v and <id>_f.",
+            parts=path,
+            suffixes=", ".join(READABLE),
+        )
+    return found
+
+
+def without_programs(source: str | Path) -> bool:
+    """Whether a source of training data is a folder of parts without a single program in the language of `data`."""
+    path = Path(source)
+    if path.suffix == ".npz":
+        return path.is_file()
+    if not path.is_dir() or any(path.rglob("*.py")) or (path / "programs.jsonl.gz").is_file():
+        return False
+    return any(file.suffix.lower() in READABLE for file in path.rglob("*"))
+
+
+def label_part(part: Unlabelled, seconds: float, least: Verdict, seed: int) -> tuple[Label, np.ndarray | None]:
+    """Find a program for a part. Returns: the label, and (4096, 3) float16 points, MODEL, where there is one."""
+    started = time.monotonic()
+    try:
+        if part.path.suffix == ".py" and build_text(part.path.read_text("utf-8")).outcome != OUTSIDE:
+            pair = make_pair(part.name, part.path.read_text("utf-8"), cloud_beside(part.path), seed=seed)
+            return Label(part.name, True, "", Verdict.GOOD, 1.0, OWN, 0, 0.0, pair.text), pair.points
+        return _measured(part, seconds, least, seed, started)
+    except (CadrecodeError, UnicodeDecodeError, MemoryError) as error:
+        reason = str(error) or type(error).__name__
+        return Label(part.name, False, reason, seconds=round(time.monotonic() - started, 3)), None
+
+
+def _measured(
+    part: Unlabelled, seconds: float, least: Verdict, seed: int, started: float
+) -> tuple[Label, np.ndarray | None]:
+    own_seed = zlib.crc32(f"{seed}/{part.name}".encode())
+    config = ReconstructConfig(source="measured", seed=own_seed)
+    rebuilt = rebuild(part.cloud(own_seed), Writer(), config, whole_seconds=seconds)
+    best = next((candidate for candidate in rebuilt.ranked if candidate.ok), None)
+    if best is None or best.program is None:
+        raise DatasetError("nothing could be read off it")
+    assessment = rebuilt.given.assess(best)
+    kept = assessment.verdict == Verdict.GOOD or (least == assessment.verdict == Verdict.DETAILS)
+    row = Label(
+        part.name,
+        kept,
+        "" if kept else str(WORDS[assessment.verdict]),
+        str(assessment.verdict),
+        round(assessment.likeness, 4),
+        best.source,
+        best.number_count,
+        round(time.monotonic() - started, 3),
+        write(best.program),
+    )
+    points = rebuilt.given.points_model
+    rng = np.random.default_rng(own_seed)
+    chosen = rng.choice(len(points), POOL_POINTS, replace=len(points) < POOL_POINTS)
+    return row, points[chosen].astype(np.float16)
+
+
+def _labelled(
+    parts: list[Unlabelled], workers: int, seconds: float, least: Verdict, seed: int
+) -> Iterator[tuple[Label, np.ndarray | None]]:
+    """The labels, as they come. Raises: DatasetError: A worker died."""
+    if workers == 1 or len(parts) < 2:
+        yield from (label_part(part, seconds, least, seed) for part in parts)
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        jobs = {pool.submit(label_part, part, seconds, least, seed): part for part in parts}
+        try:
+            for job in as_completed(jobs):
+                yield job.result()
+        except BrokenProcessPool as error:
+            raise DatasetError(
+                "A process that labelled parts died: memory may have run out. Run the command again with fewer "
+                "--workers; it goes on where it stopped."
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _points_of(out: Path, name: str) -> Path:
+    return out / POINTS_FOLDER / f"{zlib.crc32(name.encode()):08x}-{Path(name).name[:80]}.npy"
+
+
+def _rows(out: Path) -> dict[str, Label]:
+    """The labels that are there, by name. A line that was cut off by a kill is not one, and is taken off the file."""
+    rows = {}
+    for values in read_lines(out / ROWS_FILE):
+        with contextlib.suppress(TypeError):  # other keys: a damaged line
+            row = Label(**values)
+            rows[row.name] = row
+    if rows:
+        write_whole(out / ROWS_FILE, "".join(json.dumps(asdict(row)) + "\n" for row in rows.values()))
+    return rows
+
+
+def _finish(out: Path, source: str, rows: list[Label]) -> Programs:
+    """Write the data set and the page of pictures. Raises: DatasetError: Nothing is kept."""
+    left_out = names_in(out / LEFT_OUT_FILE)
+    kept = [row for row in rows if row.kept]
+    pairs = [Pair(row.name, row.code, np.load(_points_of(out, row.name), mmap_mode="r")) for row in kept]
+    skipped = [Skipped(row.name, row.reason) for row in rows if not row.kept]
+    write_whole(out / PAGE_FILE, page(source, out, rows, left_out))
+    if not pairs:
+        reasons = "".join(f"\n  {entry.name}: {entry.reason}" for entry in skipped[:3])
+        raise DatasetError(
+            "No program could be found for any of the {count} parts of {source}.{reasons}",
+            count=len(rows),
+            source=source,
+            reasons=reasons,
+        )
+    programs = Programs(source, pairs, skipped)
+    write_built(out, programs)
+    return programs
+
+
+def page(source: str, out: Path, rows: list[Label], left_out: set[str]) -> str:
+    """An offline page of pictures: each input beside the part of its program, the doubtful ones first.
+
+    Args:
+        left_out: Names of parts that a person has unticked.
+    """
+    kept = sum(row.kept for row in rows)
+    ordered = sorted(rows, key=lambda row: (row.kept, row.likeness))
+    cards = "".join(_card(out, row, row.name not in left_out) for row in ordered[:MOST_PICTURES])
+    more = f"<p>The {len(rows) - MOST_PICTURES:,} best are not shown.</p>" if len(rows) > MOST_PICTURES else ""
+    title = f"{escape(source)}: {kept:,} of {len(rows):,} parts have a program"
+    return PAGE.format(title=title, cards=cards, more=more, left_out=LEFT_OUT_FILE)
+
+
+def _card(out: Path, row: Label, ticked: bool) -> str:
+    pictures = ""
+    points = _points_of(out, row.name)
+    if points.is_file():
+        pictures += _picture(small_picture(None, np.load(points).astype(np.float64), pixels=PIXELS), "input")
+    if row.code:
+        pictures += _picture(small_picture(mesh_of(build(parse(row.code))), pixels=PIXELS), "part")
+    name, state = escape(row.name), "checked" * ticked if row.kept else "disabled"
+    box = f'<input type="checkbox" value="{name}" {state}>'
+    figures = f"{row.likeness:.3f}, {row.numbers} numbers, {source_words(row.source)}" if row.kept else row.reason
+    return (
+        f'<figure class="{"kept" if row.kept else "failed"}">{pictures}<figcaption>'
+        f"<label>{box} {name}</label><br>{escape(figures)}</figcaption></figure>"
+    )
+
+
+def _picture(image: Image, what: str) -> str:
+    return f'<img alt="{what}" width="{PIXELS}" height="{PIXELS}" src="{data_address(image.quantize(COLOURS))}">'
+
+
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{title}</title>
+<style>
+body {{ font: 14px/1.4 system-ui, sans-serif; margin: 24px; color: #1c2430; background: #fff }}
+main {{ display: flex; flex-wrap: wrap; gap: 16px }}
+figure {{ margin: 0; width: 250px }} .failed figcaption {{ color: #a3231b }} label {{ overflow-wrap: anywhere }}
+</style>
+<h1>{title}</h1>
+<p>Left: the input. Right: the part of its program. Untick what a model should not learn, save the list, and put it
+beside this page: training leaves those parts out.
+<button onclick="save()">Save {left_out}</button></p>
+<main>{cards}</main>{more}
+<script>
+function save() {{
+  const names = [...document.querySelectorAll("input:not(:checked):not(:disabled)")].map(box => box.value + "\n");
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob(names, {{ type: "text/plain" }}));
+  link.download = "{left_out}";
+  link.click();
+}}
+</script></html>
+"""
