@@ -14,6 +14,8 @@ NEIGHBOURS = 12  # points of a local plane in a clean cloud
 NEIGHBOURS_NOISY = 40  # and in a noisy cloud
 FLATTEST = 0.02  # quantile of the patches' spread that gives the noise; edges and bends thicken other patches
 FLATTEST_SPREAD = 0.26  # that quantile for 12-point patches, in units of the noise (Gaussian noise on a plane, drawn)
+BUNDLE, ON_PLANE, TRIPLES, BUNDLES = 20, 9, 60, 400  # of `_noise_of_planes`: points, those of one plane, planes tried
+PLANE_QUANTILE, PLANE_SPREAD = 0.25, 0.29  # of the bundles, and what it is in units of the noise (drawn as above)
 NOISY = 0.25  # a cloud is noisy above this noise, in units of the distance to the nearest neighbour
 VIEWS = 40  # twice as many turn 0.1 % of the points more to the right side, in twice the time
 VIEW_DISTANCE = 4.0  # of an eye from the centre, in radii of the cloud
@@ -89,6 +91,8 @@ def _plane_normals(points: np.ndarray, tree: cKDTree) -> tuple[np.ndarray, float
     patches = points[near[:, : min(NEIGHBOURS, len(points))]]
     directions, _ = thinnest(patches)
     noise = _noise(patches, directions)
+    if noise > 0:
+        noise = min(noise, _noise_of_planes(points, near))
     apart = float(np.median(distances[:, 1]))
     if noise > NOISY * apart:
         directions, _ = thinnest(points[near])
@@ -106,6 +110,26 @@ def _noise(patches: np.ndarray, directions: np.ndarray) -> float:
         middle = np.sum(off, axis=1, where=side) / np.maximum(side.sum(axis=1), 1)
         spread += np.sum((off - middle[:, None]) ** 2, axis=1, where=side)
     return float(np.quantile(np.sqrt(spread / _spare(patches)), FLATTEST)) / FLATTEST_SPREAD
+
+
+def _noise_of_planes(points: np.ndarray, near: np.ndarray) -> float:
+    """The noise, from how nearly some of the points around a place lie in one plane through it.
+
+    Where a part is made of thin walls and narrow gaps, all patches hold points of several faces, and `_noise` takes the
+    distance of the faces for noise. A plane through three points of one face is as near to the others of that face as
+    the noise allows (least quantile of squares, Rousseeuw 1984).
+    """
+    rng = np.random.default_rng(0)
+    rows = rng.permutation(len(points))[:BUNDLES]
+    bundles = points[near[rows, : min(BUNDLE, near.shape[1])]] - points[rows, None]
+    if bundles.shape[1] < ON_PLANE + 1:
+        return np.inf
+    first, second = np.array([rng.choice(np.arange(1, bundles.shape[1]), 2, replace=False) for _ in range(TRIPLES)]).T
+    across = np.cross(bundles[:, first], bundles[:, second])
+    across /= np.maximum(np.linalg.norm(across, axis=2, keepdims=True), np.finfo(float).tiny)
+    off = np.abs(np.einsum("nki,nti->ntk", bundles, across))
+    nearest = np.partition(off, ON_PLANE - 1, axis=2)[:, :, ON_PLANE - 1].min(axis=1)
+    return float(np.quantile(nearest, PLANE_QUANTILE)) / PLANE_SPREAD
 
 
 def thinnest(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

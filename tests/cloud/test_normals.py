@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cadrecode.cloud import sample_surface
-from cadrecode.cloud.normals import given_normals, outward_normals
+from cadrecode.cloud.normals import given_normals, local_noise, outward_normals
 from cadrecode.program import build, mesh_of, parse
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
@@ -82,3 +82,13 @@ def test_points_deep_in_a_narrow_hole_claim_nothing_rather_than_the_wrong_side(n
     sure = result.confidence >= 0.5
     assert np.mean(wrong & sure) < 0.01
     assert np.mean(sure) > 0.8
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.4])
+def test_thin_fins_are_no_noise(noise):
+    """Walls and gaps as narrow as the spacing of the points: every patch holds points of several faces."""
+    fins = "".join(f".union(cq.Workplane('XY').box(3.6,130,70).translate(({9 * i},0,36)))" for i in range(13))
+    program = f"import cadquery as cq\nr=cq.Workplane('XY').box(112,130,4).translate((54,0,0)){fins}"
+    points, _ = surface(program, 8192)
+    points = points + np.random.default_rng(1).normal(0, noise, points.shape)
+    assert local_noise(points) == pytest.approx(noise, rel=0.15, abs=1e-6)
