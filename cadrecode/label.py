@@ -12,6 +12,7 @@ import logging
 import multiprocessing
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -139,17 +140,27 @@ def label(
             name=min(strangers),
         )
     todo = [part for part in waiting if part.name not in done]
-    with (out / ROWS_FILE).open("a", encoding="utf-8") as rows:
+    with (out / ROWS_FILE).open("a", encoding="utf-8") as file:
         for row, points in _labelled(todo, workers, seconds, least, seed):
             if points is not None:
                 np.save(_points_of(out, row.name), points)
-            rows.write(json.dumps(asdict(row)) + "\n")
-            rows.flush()
+            file.write(json.dumps(asdict(row)) + "\n")
+            file.flush()
             done[row.name] = row
             on_progress(len(done), len(waiting))
             if should_stop():
                 break
-    return _finish(out, str(parts), [done[part.name] for part in waiting if part.name in done])
+    rows = [done[part.name] for part in waiting if part.name in done]
+    made = _finish(out, str(parts), rows)
+    if not made.pairs and len(rows) == len(waiting):
+        reasons = "".join(f"\n  {entry.name}: {entry.reason}" for entry in made.skipped[:3])
+        raise DatasetError(
+            "No program could be found for any of the {count} parts of {source}.{reasons}",
+            count=len(rows),
+            source=str(parts),
+            reasons=reasons,
+        )
+    return made
 
 
 def find_parts(parts: str | Path) -> list[Unlabelled]:
@@ -165,11 +176,11 @@ def find_parts(parts: str | Path) -> list[Unlabelled]:
     else:
         files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in READABLE or file.suffix == ".py"]
         beside = {cloud_beside(file) for file in files if file.suffix == ".py"}
-        stems = [str(file.relative_to(path).with_suffix("")) for file in files]
+        names = [file.relative_to(path) for file in files if file not in beside]
+        stems = Counter(name.with_suffix("") for name in names)
         found = [
-            Unlabelled(stem if stems.count(stem) == 1 else str(file.relative_to(path)), file)
-            for stem, file in zip(stems, files, strict=True)
-            if file not in beside
+            Unlabelled(str(name if stems[name.with_suffix("")] > 1 else name.with_suffix("")), path / name)
+            for name in names
         ]
     if not found:
         raise DatasetError(
@@ -269,22 +280,15 @@ def _rows(out: Path) -> dict[str, Label]:
 
 
 def _finish(out: Path, source: str, rows: list[Label]) -> Programs:
-    """Write the data set and the page of pictures. Raises: DatasetError: Nothing is kept."""
+    """Write the data set and the page of pictures."""
     left_out = names_in(out / LEFT_OUT_FILE)
     kept = [row for row in rows if row.kept]
     pairs = [Pair(row.name, row.code, np.load(_points_of(out, row.name), mmap_mode="r")) for row in kept]
     skipped = [Skipped(row.name, row.reason) for row in rows if not row.kept]
     write_whole(out / PAGE_FILE, page(source, out, rows, left_out))
-    if not pairs:
-        reasons = "".join(f"\n  {entry.name}: {entry.reason}" for entry in skipped[:3])
-        raise DatasetError(
-            "No program could be found for any of the {count} parts of {source}.{reasons}",
-            count=len(rows),
-            source=source,
-            reasons=reasons,
-        )
     programs = Programs(source, pairs, skipped)
-    write_built(out, programs)
+    if pairs:
+        write_built(out, programs)
     return programs
 
 
