@@ -148,8 +148,8 @@ def measure(app: App, browser, began: float) -> None:
     page = first_look(app, browser, began)
     tell("first mesh of a sample cloud, from the first click", rebuild(page, 1), "s", "12 s")
     later = [rebuild(page, sample) for sample in (0, 3, 6)]
-    asked = f"{ReconstructConfig().candidates} candidates, {ReconstructConfig().seconds:.0f} s of fit"
-    tell(f"later ones, {asked}, median of 3", statistics.median(later), "s", "8 s")
+    settings = f"{ReconstructConfig().candidates} candidates, {ReconstructConfig().seconds:.0f} s of fit"
+    tell(f"later ones, {settings}, median of 3", statistics.median(later), "s", "8 s")
     slide(app, page)
     time.sleep(5)
     tell("an idle page", share(app, IDLE_SECONDS), "% of a core", "2 %")

@@ -87,11 +87,11 @@ def _cases(options: argparse.Namespace) -> Iterator[tuple[str, Manifold, Program
 def _programs(options: argparse.Namespace) -> None:
     figures = []
     for id, true, given, before, points in _cases(options):
-        found = fit(given, points, seconds=options.seconds, seed=options.seed, structure=not options.numbers)
-        after = iou(build(found.program), true)
-        figures.append((before, after, found.seconds, found.evaluations / found.seconds))
+        fitted = fit(given, points, seconds=options.seconds, seed=options.seed, structure=not options.numbers)
+        after = iou(build(fitted.program), true)
+        figures.append((before, after, fitted.seconds, fitted.evaluations / fitted.seconds))
         if after < before - LOSS:
-            distances = f"{found.distance_before:.3f} -> {found.distance_after:.3f}"
+            distances = f"{fitted.distance_before:.3f} -> {fitted.distance_after:.3f}"
             print(f"  lost: {id}: IoU {before:.4f} -> {after:.4f}, distance {distances}")
     before, after, seconds, speed = np.array(figures).T
     print(f"programs           {len(figures)}")

@@ -96,10 +96,10 @@ class Visitor:
 
     def _call(self, name: str, data: list) -> list:
         """Call a function of the API and wait for its answer. Raises: ValueError: it answers with an error."""
-        asked = self.client.post(f"{API}/call/{name}", json={"data": data})
-        asked.raise_for_status()
+        request = self.client.post(f"{API}/call/{name}", json={"data": data})
+        request.raise_for_status()
         event = ""
-        with self.client.stream("GET", f"{API}/call/{name}/{asked.json()['event_id']}") as answer:
+        with self.client.stream("GET", f"{API}/call/{name}/{request.json()['event_id']}") as answer:
             for line in answer.iter_lines():
                 if line.startswith("event: "):
                     event = line.removeprefix("event: ")

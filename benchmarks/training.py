@@ -330,7 +330,7 @@ def peak_of(command: list[str]) -> float:
     peak = 0
     while process.poll() is None:
         try:
-            peak = max(peak, sum(one.memory_info().rss for one in [process, *process.children(recursive=True)]))
+            peak = max(peak, sum(member.memory_info().rss for member in [process, *process.children(recursive=True)]))
         except psutil.NoSuchProcess:
             continue  # it has just ended
         time.sleep(LOOK_SECONDS)

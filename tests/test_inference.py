@@ -219,7 +219,7 @@ def test_evaluate_writes_the_report_that_it_prints(cube_model, tmp_path, capsys)
     assert [row["id"] for row in report["shapes"]] == ["a", "b"]
     assert report["shapes"][0]["iou"] > 0.99
     assert report["shapes"][1]["iou"] == pytest.approx(0.5, abs=0.01)
-    assert [one["id"] for one in report["skipped"]] == ["c"]
+    assert [entry["id"] for entry in report["skipped"]] == ["c"]
     assert report["single_median_iou"] == pytest.approx(0.75, abs=0.01)
     printed = capsys.readouterr().out
     assert "2 scored, 1 skipped" in printed

@@ -125,14 +125,14 @@ def test_two_processes_learn_as_one_with_twice_the_batch(tmp_path):
     (tmp_path / "pair.yaml").write_text(pair.to_yaml())
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     launch += ["--main_process_port", "0", "-m", "cadrecode", "pretrain", "--config", str(tmp_path / "pair.yaml")]
-    one = Run(pretrain(alone)).metrics()
+    alone_rows = Run(pretrain(alone)).metrics()
     shutil.copytree(tmp_path / "alone", tmp_path / "pair", ignore=lambda _, names: set(names) - WORDS)  # the same ones
     done = subprocess.run(launch, capture_output=True, text=True, timeout=240, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
-    two = Run(tmp_path / "pair").metrics()
-    assert [row["pairs"] for row in two] == [row["pairs"] for row in one]
-    assert [row["learning_rate"] for row in two] == pytest.approx([row["learning_rate"] for row in one])
-    gap = np.array([row["loss"] for row in one]) - [row["loss"] for row in two]
+    joint_rows = Run(tmp_path / "pair").metrics()
+    assert [row["pairs"] for row in joint_rows] == [row["pairs"] for row in alone_rows]
+    assert [row["learning_rate"] for row in joint_rows] == pytest.approx([row["learning_rate"] for row in alone_rows])
+    gap = np.array([row["loss"] for row in alone_rows]) - [row["loss"] for row in joint_rows]
     assert np.abs(gap).max() < 0.15
     assert abs(gap.mean()) < 0.05
-    assert two[-1]["loss"] < two[0]["loss"] - 1
+    assert joint_rows[-1]["loss"] < joint_rows[0]["loss"] - 1

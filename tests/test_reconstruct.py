@@ -79,8 +79,8 @@ def test_the_right_program_wins_and_the_others_are_listed_behind_it(cloud):
     result = rebuilt(cloud, candidates=4, generate=answers(HALF, BROKEN, PLATE, BLOCK), seconds=0)
     assert [part.index for part in result.parts] == [2, 3, 0]
     assert result.best is result.parts[0]
-    assert [(one.index, one.outcome, one.distance) for one in result.failed] == [(1, Outcome.SYNTAX, None)]
-    assert {one.source for one in (*result.parts, *result.failed)} == {"model"}
+    assert [(part.index, part.outcome, part.distance) for part in result.failed] == [(1, Outcome.SYNTAX, None)]
+    assert {part.source for part in (*result.parts, *result.failed)} == {"model"}
     assert not result.stopped
 
 
@@ -128,20 +128,20 @@ def test_candidate_0_is_greedy_and_the_others_see_other_points(cloud):
 def test_nothing_valid_is_a_result_without_a_best(cloud):
     result = rebuilt(cloud, candidates=2, generate=answers(BROKEN, ""))
     assert result.best is None
-    assert {one.outcome for one in result.failed} == {Outcome.SYNTAX, Outcome.NO_SHAPE}
+    assert {part.outcome for part in result.failed} == {Outcome.SYNTAX, Outcome.NO_SHAPE}
     with pytest.raises(CadrecodeError, match="None of the 2 candidates"):
         result.require_best()
 
 
 @pytest.mark.slow
 def test_progress_counts_up_to_its_total_in_every_stage(cloud):
-    told = []
-    rebuilt(cloud, candidates=3, generate=answers(PLATE, BLOCK, HALF), on_progress=lambda *a: told.append(a))
+    progress = []
+    rebuilt(cloud, candidates=3, generate=answers(PLATE, BLOCK, HALF), on_progress=lambda *a: progress.append(a))
     for stage in ("sampling", "building", "ranking", "fitting"):
-        done = [d for s, d, _ in told if s == stage]
+        done = [d for s, d, _ in progress if s == stage]
         assert done == sorted(done)
         assert done[-1] == 3
-    assert list(dict.fromkeys(s for s, _, _ in told)) == ["sampling", "building", "ranking", "fitting", "measuring"]
+    assert list(dict.fromkeys(s for s, _, _ in progress)) == ["sampling", "building", "ranking", "fitting", "measuring"]
 
 
 def test_the_best_are_fitted_and_come_out_round_in_the_units_of_the_file(cloud):
@@ -178,10 +178,10 @@ def test_what_opencascade_refuses_is_passed_over_and_named(cloud):
             return Execution(Outcome.OK if ".box(" in code else Outcome.INVALID, "no good")
 
     result = rebuilt(cloud, candidates=3, generate=answers(HALF, PLATE, BLOCK), sandbox=Refuses(), seconds=0)
-    assert [one.index for one in result.passed_over] == [1]
+    assert [part.index for part in result.passed_over] == [1]
     assert result.best.index == 2
     assert [part.index for part in result.parts] == [2, 0]
-    assert [(one.index, one.outcome) for one in result.failed] == [(1, Outcome.INVALID)]
+    assert [(part.index, part.outcome) for part in result.failed] == [(1, Outcome.INVALID)]
     assert "OpenCASCADE does not: no good" in result.failed[0].detail
 
 
@@ -198,7 +198,7 @@ def test_in_place_of_a_fitted_program_that_opencascade_refuses_comes_what_the_mo
     assert result.parts == (result.best,)
     assert result.best.distance_before is None
     assert result.best.program == laid_out(write(to_raw(parse(off), result.frame)))
-    assert [one.outcome for one in result.passed_over] == [Outcome.INVALID]
+    assert [part.outcome for part in result.passed_over] == [Outcome.INVALID]
 
 
 def test_where_opencascade_refuses_all_the_nearest_is_still_shown(cloud):
@@ -235,10 +235,10 @@ def test_without_opencascade_the_stl_holds_the_preview_and_the_note_says_so(clou
 
 def test_the_report_holds_what_was_asked_what_came_and_what_was_written(cloud, tmp_path):
     off = PLATE.replace("200,100", "196,100")
-    found = rebuilt(
+    result = rebuilt(
         cloud, candidates=3, seed=4, generate=answers(BROKEN, off, HALF), seconds=4, unit="cm", model_name="a typist"
     )
-    written = found.best.write_all(tmp_path, "plate")
+    written = result.best.write_all(tmp_path, "plate")
     report = json.loads(written["report"].read_text(encoding="utf-8"))
     assert written["report"].name == "plate_report.json"
     assert report["files"] == {kind: path.name for kind, path in written.items()}
@@ -248,9 +248,9 @@ def test_the_report_holds_what_was_asked_what_came_and_what_was_written(cloud, t
     )
     assert (report["unit"], report["model"], report["best"]) == ("cm", "a typist", 1)
     assert report["distance"] < report["distance_before"]
-    assert [one["outcome"] for one in report["candidates"]] == ["ok", "ok", "syntax error"]
-    assert [one["index"] for one in report["candidates"]] == [1, 2, 0]
-    assert report["deviation"]["mean"] == pytest.approx(found.best.deviation.mean, rel=1e-5)
+    assert [entry["outcome"] for entry in report["candidates"]] == ["ok", "ok", "syntax error"]
+    assert [entry["index"] for entry in report["candidates"]] == [1, 2, 0]
+    assert report["deviation"]["mean"] == pytest.approx(result.best.deviation.mean, rel=1e-5)
     assert np.abs(report["bounding_box"]["relative_difference"]).max() < 0.01
     assert report["frame"]["raw_per_code"] == pytest.approx(SCALE, rel=1e-3)
     assert report["program"].rstrip() == written["py"].read_text(encoding="utf-8").rstrip()
@@ -259,13 +259,13 @@ def test_the_report_holds_what_was_asked_what_came_and_what_was_written(cloud, t
 
 def test_the_coloured_cloud_is_the_cloud_with_signed_distances(cloud, tmp_path):
     small = BLOCK.replace("200,100,40", "200,100,30")  # 5 CODE units too thin above and below
-    found = rebuilt(cloud, candidates=1, generate=answers(small), seconds=0)
-    written = found.best.write_all(tmp_path, "plate")
+    result = rebuilt(cloud, candidates=1, generate=answers(small), seconds=0)
+    written = result.best.write_all(tmp_path, "plate")
     again = read_cloud(written["deviation"])
     np.testing.assert_array_equal(again.points, cloud.points)
-    assert found.best.deviation.bias > 0  # the points lie outside
+    assert result.best.deviation.bias > 0  # the points lie outside
     top = cloud.points[:, 2] > PLACE[2] + 19.9 * SCALE
-    np.testing.assert_allclose(found.best.deviation.signed[top], 5 * SCALE, rtol=0.05)
+    np.testing.assert_allclose(result.best.deviation.signed[top], 5 * SCALE, rtol=0.05)
 
 
 def test_text_outside_of_the_language_is_scaled_and_moved_as_a_whole(cloud, sandbox):
@@ -308,7 +308,7 @@ def test_a_part_that_stands_askew_is_rebuilt_upright_and_put_back(normals, sandb
     made = build(parse(best.program))
     assert iou(made, solid) > 0.99
     assert made.volume() == pytest.approx(solid.volume(), rel=0.005)
-    box, expected = (np.array(one.bounding_box()) for one in (made, solid))
+    box, expected = (np.array(mesh.bounding_box()) for mesh in (made, solid))
     np.testing.assert_allclose(box, expected, atol=0.005 * 200 * SCALE)
     np.testing.assert_allclose([best.vertices.min(0), best.vertices.max(0)], box.reshape(2, 3), atol=1e-3)
     written = result.best.write_all(tmp_path, "plate")

@@ -86,8 +86,19 @@ def test_the_figures_count_failures():
 
 def test_the_command_writes_the_report(plates, tmp_path, capsys):
     out = tmp_path / "report.json"
-    asked = ["--targets", str(plates), "--input", "mesh", "--from", "measured", "--seconds", "60", "--json", str(out)]
-    assert main(["evaluate", *asked]) == 0
+    words = [
+        "--targets",
+        str(plates),
+        "--input",
+        "mesh",
+        "--from",
+        "measured",
+        "--seconds",
+        "60",
+        "--json",
+        str(out),
+    ]
+    assert main(["evaluate", *words]) == 0
     report = json.loads(out.read_text())
     assert report["final_invalid_ratio"] == 0
     assert report["from"] == "measured"

@@ -19,10 +19,10 @@ from cadrecode.measure.judge import PRICE
 from cadrecode.measure.levels import levels_of_points
 from cadrecode.measure.measured import Measured
 from cadrecode.measure.meridians import FoldedCloud
-from cadrecode.measure.proposals import Part, Reader, proposals
+from cadrecode.measure.proposals import Reader, Survey, proposals
 from cadrecode.measure.round_walls import RoundWall, round_walls
 from cadrecode.measure.rounding import rounded
-from cadrecode.measure.search import states_of
+from cadrecode.measure.search import drafts_of
 from cadrecode.measure.shorten import dropped, merged, shortened
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.walls import Walls
@@ -53,9 +53,9 @@ def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE
     part = read(ruler, started + READING_SHARE * seconds)
     if not part.proposals or not part.cells.any():
         return []
-    states = states_of(part, price, started, SEARCH_SHARE * seconds)
+    drafts = drafts_of(part, price, started, SEARCH_SHARE * seconds)
     judge = CloudJudge(ruler, part, price, started + seconds)
-    bodies = list(dict.fromkeys(state.features(part.grid) for state in states))
+    bodies = list(dict.fromkeys(draft.features(part.grid) for draft in drafts))
     box = _box(judge)
     judge.settle([*bodies, *box])
     walls = _round_walls(ruler, part, judge)
@@ -88,7 +88,7 @@ def _box(judge: CloudJudge) -> list[tuple[Prism]]:
 
 
 def _finished(
-    features: tuple[Feature, ...], part: Part, walls: list[RoundWall], judge: CloudJudge
+    features: tuple[Feature, ...], part: Survey, walls: list[RoundWall], judge: CloudJudge
 ) -> tuple[Feature, ...]:
     features = shortened(features, judge, part.grid)
     for reader in part.readers:
@@ -99,7 +99,7 @@ def _finished(
     return rounded(opened(merged(features, judge, part.grid), judge), judge)
 
 
-def _round_walls(ruler: CloudRuler, part: Part, judge: CloudJudge) -> list[RoundWall]:
+def _round_walls(ruler: CloudRuler, part: Survey, judge: CloudJudge) -> list[RoundWall]:
     """Those along all three axes, most points first."""
     count = len(judge.points)
     normals = ruler.all_normals.directions[:count]
@@ -113,7 +113,7 @@ def _round_walls(ruler: CloudRuler, part: Part, judge: CloudJudge) -> list[Round
     return sorted(walls, key=lambda wall: -wall.count)
 
 
-def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
+def read(ruler: CloudRuler, deadline: float = np.inf) -> Survey:
     """A cloud's levels, sections and inside, and what the part might be made of.
 
     Args:
@@ -125,7 +125,7 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
     grid = _grid([_levels(ruler, normals, areas, axis) for axis in range(3)], _places_by(deadline, ruler, areas))
     numbers = winding_numbers(points, normals, areas, grid)
     folded = FoldedCloud(points, normals, numbers, grid, ruler.size)
-    sections, readers, found = [], [], []
+    sections, readers, proposed = [], [], []
     for axis in range(3):
         cell = min(float(np.median(grid.widths[k])) for k in ((axis + 1) % 3, (axis + 2) % 3))
         taken = sections_of(numbers, grid, axis)
@@ -139,11 +139,11 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Part:
         now = time.thread_time()
         reader.deadline = now + (deadline - now) / (3 - axis)
         reader.walls = Walls.between(points, normals, axis, -np.inf, np.inf, CELL_ROUNDING * cell + 2 * ruler.noise)
-        found += proposals(axis, taken, CrossSection.batch_boolean(taken, OpType.Add), grid, reader)
-        found += turned_proposals(axis, taken, folded.reading(reader), grid, reader)
+        proposed += proposals(axis, taken, CrossSection.batch_boolean(taken, OpType.Add), grid, reader)
+        proposed += turned_proposals(axis, taken, folded.reading(reader), grid, reader)
         sections.append(taken)
         readers.append(reader)
-    return Part(grid, numbers > INSIDE, sections, found, readers)
+    return Survey(grid, numbers > INSIDE, sections, proposed, readers)
 
 
 def _places_by(deadline: float, ruler: CloudRuler, areas: np.ndarray) -> float:

@@ -18,7 +18,7 @@ from cadrecode.cloud.distance import AWAY, SURE, CloudRuler, nearest_on_surface,
 from cadrecode.geometry import face_normals
 from cadrecode.measure.features import Feature
 from cadrecode.measure.judge import PRICE, Judge
-from cadrecode.measure.proposals import Part
+from cadrecode.measure.proposals import Survey
 from cadrecode.measure.winding import patch_areas
 from cadrecode.program.language import Operation
 from cadrecode.program.solid import bounds, mesh_of
@@ -54,7 +54,7 @@ class CloudJudge(Judge):
         part: The cloud as it was measured.
     """
 
-    def __init__(self, ruler: CloudRuler, part: Part, price: float, deadline: float):
+    def __init__(self, ruler: CloudRuler, part: Survey, price: float, deadline: float):
         self.price, self.deadline = price, deadline
         self.points, self.normals = ruler.all_points[:MOST_POINTS], ruler.all_normals.directions[:MOST_POINTS]
         self.sure = ruler.all_normals.confidence[:MOST_POINTS] >= SURE

@@ -154,9 +154,9 @@ def with_steps(features: tuple[Feature, ...], grid: Grid, judge: CloudJudge) -> 
     return features
 
 
-def _same(one: Floor, other: Floor) -> bool:
-    return (one.axis, one.facing) == (other.axis, other.facing) and np.allclose(
-        (one.height, *one.low, *one.high), (other.height, *other.low, *other.high), atol=1e-6
+def _same(first: Floor, second: Floor) -> bool:
+    return (first.axis, first.facing) == (second.axis, second.facing) and np.allclose(
+        (first.height, *first.low, *first.high), (second.height, *second.low, *second.high), atol=1e-6
     )
 
 
@@ -223,7 +223,7 @@ def _floors(features: tuple[Feature, ...], judge: CloudJudge) -> list[Floor]:
     lost = judge.costs(features) > HALF_EXPLAINED
     points, normals = judge.points[lost], judge.normals[lost]
     link = LINK * judge.spacing
-    found = []
+    floors = []
     for axis in range(3):
         for facing in (1, -1):
             rows = np.flatnonzero(facing * normals[:, axis] > ACROSS)
@@ -236,8 +236,8 @@ def _floors(features: tuple[Feature, ...], judge: CloudJudge) -> list[Floor]:
                     own = pieces[1] == label
                     if np.count_nonzero(own) >= FEWEST_ON_FLOOR:
                         height, low, high = float(np.median(patch[own, axis])), flat[own].min(0), flat[own].max(0)
-                        found.append(Floor(axis, facing, height, low, high, int(np.count_nonzero(own))))
-    return sorted(found, key=lambda floor: -floor.count)
+                        floors.append(Floor(axis, facing, height, low, high, int(np.count_nonzero(own))))
+    return sorted(floors, key=lambda floor: -floor.count)
 
 
 def _crowds(heights: np.ndarray, near: float) -> list[np.ndarray]:

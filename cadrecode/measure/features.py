@@ -157,7 +157,7 @@ def profile_numbers(steps: Sequence[SketchStep]) -> int:
 
 def _repeated(loop: Loop) -> int:
     corners = [loop.start, *(edge.end for edge in loop.edges)]
-    return sum(a == b for one, other in itertools.pairwise(corners) for a, b in zip(one, other))
+    return sum(a == b for first, second in itertools.pairwise(corners) for a, b in zip(first, second))
 
 
 def program_of(features: Sequence[Feature]) -> Program:
@@ -192,12 +192,12 @@ def sketch_steps(outlines: Sequence[Outline], mode: Mode = Mode.ADD) -> tuple[Sk
     return tuple(steps)
 
 
-def same_shape(one: Shape, other: Shape) -> bool:
+def same_shape(first: Shape, second: Shape) -> bool:
     """Whether one step of a sketch can draw both, at places of their own."""
-    if isinstance(one, Circle) and isinstance(other, Circle):
-        return abs(one.radius - other.radius) < SAME_SIZE
-    if isinstance(one, Rect) and isinstance(other, Rect):
-        return max(abs(one.width - other.width), abs(one.height - other.height)) < SAME_SIZE
+    if isinstance(first, Circle) and isinstance(second, Circle):
+        return abs(first.radius - second.radius) < SAME_SIZE
+    if isinstance(first, Rect) and isinstance(second, Rect):
+        return max(abs(first.width - second.width), abs(first.height - second.height)) < SAME_SIZE
     return False
 
 

@@ -11,7 +11,7 @@ from manifold3d import CrossSection, Manifold
 from cadrecode.measure.features import Feature, Prism, sketch_steps, span_between
 from cadrecode.measure.judge import Judge, with_hole
 from cadrecode.measure.outlines import Outline
-from cadrecode.measure.proposals import Part, region_of
+from cadrecode.measure.proposals import Survey, region_of
 from cadrecode.measure.turning import across
 from cadrecode.program.language import Circle, Operation
 
@@ -36,28 +36,28 @@ class Hole:
     region: CrossSection
 
 
-def holes_of(part: Part) -> list[Hole]:
+def holes_of(part: Survey) -> list[Hole]:
     """The holes in the sections across the three axes, each as deep as the part leaves it empty."""
-    found: list[Hole] = []
+    holes: list[Hole] = []
     for axis, sections in enumerate(part.sections):
         for index, section in enumerate(sections):
             _, outlines = part.readers[axis].outlines(section, part.readers[axis].tolerances[0])
             for outline in outlines:
                 known = any(
                     hole.axis == axis and hole.first <= index <= hole.last and _alike(hole.outline, outline)
-                    for hole in found
+                    for hole in holes
                 )
                 if not known:
                     region = region_of(sketch_steps([outline]))
                     first, last = _depth(region, sections, index)
-                    found.append(Hole(axis, first, last, outline, region))
-    return found
+                    holes.append(Hole(axis, first, last, outline, region))
+    return holes
 
 
-def _alike(one: Outline, other: Outline) -> bool:
-    if isinstance(one.shape, Circle) and isinstance(other.shape, Circle):
-        return np.allclose((one.shape.radius, *one.place), (other.shape.radius, *other.place), atol=SAME_SHAPE)
-    return (one.shape, one.place) == (other.shape, other.place)
+def _alike(first: Outline, second: Outline) -> bool:
+    if isinstance(first.shape, Circle) and isinstance(second.shape, Circle):
+        return np.allclose((first.shape.radius, *first.place), (second.shape.radius, *second.place), atol=SAME_SHAPE)
+    return (first.shape, first.place) == (second.shape, second.place)
 
 
 def _depth(region: CrossSection, sections: Sequence[CrossSection], index: int) -> tuple[int, int]:
@@ -76,7 +76,7 @@ def _depth(region: CrossSection, sections: Sequence[CrossSection], index: int) -
 
 
 def with_missing_holes(
-    features: tuple[Feature, ...], part: Part, holes: Sequence[Hole], judge: Judge
+    features: tuple[Feature, ...], part: Survey, holes: Sequence[Hole], judge: Judge
 ) -> tuple[Feature, ...]:
     """Cuts added for holes that the features fill, those of one kind together, largest first."""
     missing = _missing(judge.build(features), part, holes)
@@ -95,13 +95,13 @@ def with_missing_holes(
     return features
 
 
-def _cut(holes: Sequence[Hole], part: Part) -> Feature:
+def _cut(holes: Sequence[Hole], part: Survey) -> Feature:
     axis, levels = holes[0].axis, part.grid.levels[holes[0].axis]
     steps = sketch_steps([replace(hole.outline, area=abs(hole.outline.area)) for hole in holes])
     return Prism(Operation.CUT, axis, *span_between(Operation.CUT, levels, holes[0].first, holes[0].last + 1), steps)
 
 
-def _missing(body: Manifold, part: Part, holes: Sequence[Hole]) -> list[Hole]:
+def _missing(body: Manifold, part: Survey, holes: Sequence[Hole]) -> list[Hole]:
     """Those that the body fills somewhere along their way."""
     missing = []
     for axis in range(3):

@@ -35,11 +35,11 @@ def levels_of_faces(heights: np.ndarray, facing: np.ndarray, areas: np.ndarray, 
         size: Longest side of the part.
     Returns: (L + 1,) float64.
     """
-    found: list[tuple[float, float]] = []  # area, height
+    clusters: list[tuple[float, float]] = []  # area, height
     for side in (facing > ACROSS, facing < -ACROSS):
-        found += _clusters(heights[side], areas[side], SAME_LEVEL * size)
-    found = [cluster for cluster in found if cluster[0] > LEAST_FACE * size * size]
-    return _largest(found, ends, SAME_PLACE * size)
+        clusters += _clusters(heights[side], areas[side], SAME_LEVEL * size)
+    clusters = [cluster for cluster in clusters if cluster[0] > LEAST_FACE * size * size]
+    return _largest(clusters, ends, SAME_PLACE * size)
 
 
 def levels_of_points(
@@ -56,15 +56,15 @@ def levels_of_points(
     """
     near = max(POINTS_SAME_LEVEL * size, 2 * noise)
     tails = max(near, TAILS * noise)
-    found: list[tuple[float, float]] = []
+    peaks: list[tuple[float, float]] = []
     for side in (facing > POINTS_ACROSS, facing < -POINTS_ACROSS):
-        found += _peaks(heights[side], areas[side], near, tails, LEAST_PEAK * size * size)
-    sure = [*ends, *(height for _, height in found)]
+        peaks += _peaks(heights[side], areas[side], near, tails, LEAST_PEAK * size * size)
+    sure = [*ends, *(height for _, height in peaks)]
     for side in (facing > RIM_ACROSS, facing < -RIM_ACROSS):
         narrow = _peaks(heights[side], areas[side], near, tails, LEAST_PEAK * size * size)
-        found += [peak for peak in narrow if all(abs(peak[1] - height) > FROM_RIM * size for height in sure)]
-    outer = [next((h for _, h in sorted(found, reverse=True) if abs(h - end) < 2 * near), end) for end in ends]
-    return _largest(found, (outer[0], outer[1]), max(SAME_PLACE * size, 2 * noise))
+        peaks += [peak for peak in narrow if all(abs(peak[1] - height) > FROM_RIM * size for height in sure)]
+    outer = [next((h for _, h in sorted(peaks, reverse=True) if abs(h - end) < 2 * near), end) for end in ends]
+    return _largest(peaks, (outer[0], outer[1]), max(SAME_PLACE * size, 2 * noise))
 
 
 def _peaks(
@@ -73,7 +73,7 @@ def _peaks(
     """Area and median height of each crowd of heights within `near`, the largest first, `tails` apart."""
     order = np.argsort(heights)
     heights, areas = heights[order], areas[order]
-    found = []
+    peaks = []
     while len(heights) >= FEWEST_POINTS:
         up_to = np.concatenate(([0.0], np.cumsum(areas)))
         last = np.searchsorted(heights, heights + near, side="right")
@@ -87,22 +87,22 @@ def _peaks(
         if crowd[first] < least or count < FEWEST_POINTS:
             break
         if count > CLEAR * beside + FEWEST_POINTS:
-            found.append((float(crowd[first]), middle))
+            peaks.append((float(crowd[first]), middle))
         left = np.abs(heights - middle) > tails
         heights, areas = heights[left], areas[left]
-    return found
+    return peaks
 
 
-def _largest(found: list[tuple[float, float]], ends: tuple[float, float], apart: float) -> np.ndarray:
+def _largest(clusters: list[tuple[float, float]], ends: tuple[float, float], apart: float) -> np.ndarray:
     """The heights of the largest faces between the ends, and the ends."""
-    found = sorted(found, reverse=True)
-    kept = list(ends)
-    for _, height in found:
-        if len(kept) > MOST_LEVELS:
+    clusters = sorted(clusters, reverse=True)
+    levels = list(ends)
+    for _, height in clusters:
+        if len(levels) > MOST_LEVELS:
             break
-        if ends[0] < height < ends[1] and all(abs(height - other) > apart for other in kept):
-            kept.append(height)
-    return np.round(sorted(kept), DECIMALS)
+        if ends[0] < height < ends[1] and all(abs(height - other) > apart for other in levels):
+            levels.append(height)
+    return np.round(sorted(levels), DECIMALS)
 
 
 def _clusters(heights: np.ndarray, areas: np.ndarray, near: float) -> list[tuple[float, float]]:

@@ -80,8 +80,8 @@ class HalfSections:
         return section ^ right, section.mirror((1, 0)) ^ right
 
 
-def _alike(one: CrossSection, other: CrossSection) -> bool:
-    return one.area() + other.area() - 2 * (one ^ other).area() < ALIKE * other.area()
+def _alike(first: CrossSection, second: CrossSection) -> bool:
+    return first.area() + second.area() - 2 * (first ^ second).area() < ALIKE * second.area()
 
 
 def _medoid(areas: Sequence[CrossSection]) -> CrossSection:
@@ -158,9 +158,9 @@ class FoldedCloud:
         outward = (out * self.normals[:, across]).sum(axis=1)
         flat = np.column_stack((outward, self.normals[:, axis]))
         length = np.hypot(*flat.T)
-        kept = length > np.sqrt(1 - LEAN**2)
+        upright = length > np.sqrt(1 - LEAN**2)
         points = np.column_stack((distance, self.points[:, axis]))
-        return Walls(points[kept], flat[kept] / length[kept, None], reach)
+        return Walls(points[upright], flat[upright] / length[upright, None], reach)
 
 
 def round_about(points: np.ndarray, normals: np.ndarray, axis: int, size: float) -> Point2 | None:
@@ -176,17 +176,17 @@ def round_about(points: np.ndarray, normals: np.ndarray, axis: int, size: float)
     flat = flat / np.hypot(*flat.T)[:, None]
     aside = np.column_stack((-flat[:, 1], flat[:, 0]))  # across each normal
     reach = (aside * places).sum(axis=1)  # how far each normal's line passes the origin
-    one, other = np.random.default_rng(0).integers(len(places), size=(2, PAIRS))
-    sine = aside[one, 0] * aside[other, 1] - aside[one, 1] * aside[other, 0]
+    first, second = np.random.default_rng(0).integers(len(places), size=(2, PAIRS))
+    sine = aside[first, 0] * aside[second, 1] - aside[first, 1] * aside[second, 0]
     clear = np.abs(sine) > LEAST_ANGLE
-    one, other, sine = one[clear], other[clear], sine[clear]
-    if not len(one):
+    first, second, sine = first[clear], second[clear], sine[clear]
+    if not len(first):
         return None
     meets = (
         np.column_stack(
             (
-                reach[one] * aside[other, 1] - reach[other] * aside[one, 1],
-                aside[one, 0] * reach[other] - aside[other, 0] * reach[one],
+                reach[first] * aside[second, 1] - reach[second] * aside[first, 1],
+                aside[first, 0] * reach[second] - aside[second, 0] * reach[first],
             )
         )
         / sine[:, None]
@@ -195,8 +195,8 @@ def round_about(points: np.ndarray, normals: np.ndarray, axis: int, size: float)
     best = int(misses.sum(axis=1).argmax())
     if misses[best].mean() < LEAST_ROUND:
         return None
-    kept = misses[best]
-    center = np.linalg.lstsq(aside[kept], reach[kept], rcond=None)[0]
+    meeting = misses[best]
+    center = np.linalg.lstsq(aside[meeting], reach[meeting], rcond=None)[0]
     x, y = _centred(places, flat, heights, center, size)
     return round(float(x), DECIMALS) + 0.0, round(float(y), DECIMALS) + 0.0
 

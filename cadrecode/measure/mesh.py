@@ -18,9 +18,9 @@ from cadrecode.measure.levels import levels_of_faces
 from cadrecode.measure.measured import Measured
 from cadrecode.measure.meridians import HalfSections
 from cadrecode.measure.outlines import DECIMALS
-from cadrecode.measure.proposals import Part, Reader, proposals
+from cadrecode.measure.proposals import Reader, Survey, proposals
 from cadrecode.measure.rounding import rounded
-from cadrecode.measure.search import FINISHED, Search, states_of
+from cadrecode.measure.search import FINISHED, Search, drafts_of
 from cadrecode.measure.shorten import dropped, flush, shortened
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.turning import across
@@ -66,12 +66,12 @@ def from_mesh(
     started = time.thread_time()
     solid = solid_from_mesh(vertices, faces)
     part = read(solid)
-    states = states_of(part, price, started, SEARCH_SHARE * seconds)
+    drafts = drafts_of(part, price, started, SEARCH_SHARE * seconds)
     plain = Search(part, PLAIN * price, started + PLAIN_SHARE * seconds).best(beam=1)
     judge = Judge(solid, price, started + SHORT_SHARE * seconds)
     holes = holes_of(part)
-    plain = [state for state in plain if lacks_rims(state.features(part.grid), judge)]
-    shorter = [_shortened(state.features(part.grid), part, holes, judge) for state in (*plain, *states)]
+    plain = [draft for draft in plain if lacks_rims(draft.features(part.grid), judge)]
+    shorter = [_shortened(draft.features(part.grid), part, holes, judge) for draft in (*plain, *drafts)]
     by_score = sorted(dict.fromkeys(shorter[len(plain) :]), key=lambda features: -judge.score(features))
     judge.deadline = started + RIMS_SHARE * seconds
     rimmed = [with_rims(features, judge) for features in (*shorter[: len(plain)], *by_score[:1])]
@@ -81,12 +81,12 @@ def from_mesh(
     return [Measured.of(features, judge.score(features)) for features in ranked]
 
 
-def _shortened(features: tuple[Feature, ...], part: Part, holes: Sequence[Hole], judge: Judge) -> tuple[Feature, ...]:
+def _shortened(features: tuple[Feature, ...], part: Survey, holes: Sequence[Hole], judge: Judge) -> tuple[Feature, ...]:
     """What a search found on the grid, with the holes that it left out, in few features."""
     return shortened(with_missing_holes(features, part, holes, judge), judge, part.grid)
 
 
-def _written(features: tuple[Feature, ...], part: Part, judge: Judge) -> tuple[Feature, ...]:
+def _written(features: tuple[Feature, ...], part: Survey, judge: Judge) -> tuple[Feature, ...]:
     """The features as they are written: with few digits, and on few planes."""
     if any(isinstance(feature, Rim) for feature in features):
         features = dropped(features, judge)
@@ -96,7 +96,7 @@ def _written(features: tuple[Feature, ...], part: Part, judge: Judge) -> tuple[F
     return flushed if sound else features
 
 
-def read(solid: Manifold) -> Part:
+def read(solid: Manifold) -> Survey:
     """A part's levels, sections and cells, and what it might be made of."""
     low, high = bounds(solid)
     size = float((high - low).max())
@@ -110,11 +110,11 @@ def read(solid: Manifold) -> Part:
     grid = Grid.between(levels)
     readers = [Reader(size, (levels[(axis + 1) % 3], levels[(axis + 2) % 3])) for axis in range(3)]
     profile = HalfSections(solid, levels, size)
-    found = []
+    proposed = []
     for axis, reader in enumerate(readers):
-        found += proposals(axis, sections[axis], silhouettes[axis], grid, reader)
-        found += turned_proposals(axis, sections[axis], profile, grid, reader)
-    return Part(grid, _cells(solid, grid), sections, found, readers)
+        proposed += proposals(axis, sections[axis], silhouettes[axis], grid, reader)
+        proposed += turned_proposals(axis, sections[axis], profile, grid, reader)
+    return Survey(grid, _cells(solid, grid), sections, proposed, readers)
 
 
 def _sections(turned: Manifold, heights: np.ndarray, size: float) -> tuple[np.ndarray, list[CrossSection]]:
@@ -129,8 +129,8 @@ def _sections(turned: Manifold, heights: np.ndarray, size: float) -> tuple[np.nd
     return np.array(finer), [turned.slice((low + high) / 2) for low, high in itertools.pairwise(finer)]
 
 
-def _changed(one: CrossSection, other: CrossSection) -> bool:
-    return (one ^ other).area() < (1 - SAME_SECTION) * max(one.area(), other.area())
+def _changed(first: CrossSection, second: CrossSection) -> bool:
+    return (first ^ second).area() < (1 - SAME_SECTION) * max(first.area(), second.area())
 
 
 def _cells(solid: Manifold, grid: Grid) -> np.ndarray:

@@ -137,9 +137,9 @@ def _corners(polygon: np.ndarray, tolerance: float) -> np.ndarray:
         parts = area.simplify(slack).to_polygons()
         if not parts:
             return np.empty((0, 2))
-        kept = np.asarray(max(parts, key=lambda part: abs(signed_area(np.asarray(part)))), np.float64)
-        if len(kept) <= MOST_CORNERS:
-            return kept
+        largest = np.asarray(max(parts, key=lambda part: abs(signed_area(np.asarray(part)))), np.float64)
+        if len(largest) <= MOST_CORNERS:
+            return largest
         slack *= 2
 
 

@@ -47,8 +47,8 @@ def pattern_of(places: tuple[Point2, ...], *, turns: bool) -> Places:
     """
     if len(places) < FEWEST or len(set(places)) < len(places):
         return places
-    found = [_grid(places), _ring(places) if turns else None]
-    patterns = [pattern for pattern in found if pattern is not None and _same_places(points_of(pattern), places)]
+    candidates = [_grid(places), _ring(places) if turns else None]
+    patterns = [pattern for pattern in candidates if pattern is not None and _same_places(points_of(pattern), places)]
     return min([places, *patterns], key=places_numbers)
 
 

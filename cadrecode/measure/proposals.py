@@ -133,7 +133,7 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Part:
+class Survey:
     """A part as it was measured.
 
     Args:
@@ -206,17 +206,17 @@ def _propose_alone(outlines: list[Outline], propose: Callable[..., None]) -> Non
 
 def _distinct(areas: Iterable[CrossSection]) -> list[CrossSection]:
     """Cross-sections that differ by more than a hair."""
-    kept: list[CrossSection] = []
+    distinct: list[CrossSection] = []
     for area in areas:
         if area.is_empty():
             continue
-        if all(_differ(area, other) for other in kept[-6:]):
-            kept.append(area)
-    return kept
+        if all(_differ(area, other) for other in distinct[-6:]):
+            distinct.append(area)
+    return distinct
 
 
-def _differ(one: CrossSection, other: CrossSection) -> bool:
-    a, b = one.area(), other.area()
+def _differ(first: CrossSection, second: CrossSection) -> bool:
+    a, b = first.area(), second.area()
     if abs(a - b) > 1e-3 * max(a, b):
         return True
-    return (one ^ other).area() < (1 - 1e-3) * max(a, b)
+    return (first ^ second).area() < (1 - 1e-3) * max(a, b)

@@ -78,19 +78,19 @@ def round_walls(
     if len(local) < FEWEST:
         return []
     flat = cKDTree(local[:, :2])
-    found: list[RoundWall] = []
+    walls: list[RoundWall] = []
     for circle, height in _proposed(local, size, near)[:MOST_TRIED]:
-        if time.thread_time() > deadline or len(found) == MOST_WALLS:
+        if time.thread_time() > deadline or len(walls) == MOST_WALLS:
             break
         known = any(
             np.hypot(wall.x - circle[0], wall.y - circle[1]) + abs(wall.radius - circle[2]) < 3 * near
             and wall.low - near <= height <= wall.high + near
-            for wall in found
+            for wall in walls
         )
         if not known:
-            found += _fitted(local, flat, circle, height, near, axis)
-    found = [w for w in found if w.count > LEAST_DENSE * per_area * 2 * np.pi * w.radius * (w.high - w.low)]
-    return sorted(_without_doubles(found, near), key=lambda wall: -wall.count)
+            walls += _fitted(local, flat, circle, height, near, axis)
+    walls = [w for w in walls if w.count > LEAST_DENSE * per_area * 2 * np.pi * w.radius * (w.high - w.low)]
+    return sorted(_without_doubles(walls, near), key=lambda wall: -wall.count)
 
 
 def _proposed(local: np.ndarray, size: float, near: float) -> list[tuple[np.ndarray, float]]:
@@ -106,8 +106,8 @@ def _proposed(local: np.ndarray, size: float, near: float) -> list[tuple[np.ndar
             second, third = rng.choice(np.arange(1, NEIGHBOURS), 2, replace=False)
             circle = _through(around[:, 0, :2], around[:, second, :2], around[:, third, :2])
             with np.errstate(invalid="ignore"):
-                kept = (circle[:, 2] > LEAST_RADIUS * size) & (circle[:, 2] < MOST_RADIUS * size)
-            circle, patch = circle[kept], around[kept]
+                possible = (circle[:, 2] > LEAST_RADIUS * size) & (circle[:, 2] < MOST_RADIUS * size)
+            circle, patch = circle[possible], around[possible]
             away = patch[..., :2] - circle[:, None, :2]
             on = np.abs(np.hypot(away[..., 0], away[..., 1]) - circle[:, 2:]) < _near(near, circle[:, 2:])
             sector = ((np.arctan2(away[..., 1], away[..., 0]) / (2 * np.pi) + 1) * SECTORS).astype(int) % SECTORS
@@ -183,15 +183,15 @@ def _is_round(away: np.ndarray) -> bool:
 
 
 def _without_doubles(walls: list[RoundWall], near: float) -> list[RoundWall]:
-    kept: list[RoundWall] = []
+    distinct: list[RoundWall] = []
     for wall in sorted(walls, key=lambda wall: -wall.count):
         double = any(
             np.hypot(wall.x - other.x, wall.y - other.y) < 2 * near + 0.1 * wall.radius
             and abs(wall.radius - other.radius) < 2 * near + 0.1 * wall.radius
             and wall.low < other.high
             and wall.high > other.low
-            for other in kept
+            for other in distinct
         )
         if not double:
-            kept.append(wall)
-    return kept
+            distinct.append(wall)
+    return distinct

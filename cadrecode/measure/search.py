@@ -16,12 +16,12 @@ import numpy as np
 
 from cadrecode.measure.features import EXTRUSION_NUMBERS, Feature
 from cadrecode.measure.grid import Grid
-from cadrecode.measure.proposals import Part, Proposal, TurnedProposal
+from cadrecode.measure.proposals import Proposal, Survey, TurnedProposal
 from cadrecode.program.language import Operation
 
-BEAM, MOVES = 3, 6  # states kept, and moves tried from each
+BEAM, MOVES = 3, 6  # drafts that go on, and moves tried from each
 MOST_FEATURES = 18
-FINISHED = 2  # states of a search that are worth finishing on the input itself
+FINISHED = 2  # drafts of a search that are worth finishing on the input itself
 LEAST_GAIN = 1e-9
 MOST_INSTEAD = 3  # moves that may take the place of one
 PATIENCE = 1  # steps that may pass without a gain
@@ -56,7 +56,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class State:
+class Draft:
     """Moves so far, and what they fill.
 
     Args:
@@ -77,9 +77,9 @@ class State:
     def features(self, grid: Grid) -> tuple[Feature, ...]:
         return tuple(move.feature(grid) for move in self.moves)
 
-    def after(self, move: Move, grid: Grid) -> State:
+    def after(self, move: Move, grid: Grid) -> Draft:
         numbers = self.numbers + move.proposal.numbers + EXTRUSION_NUMBERS
-        return State((*self.moves, move), move.fill(self.cells, grid), move.iou, numbers)
+        return Draft((*self.moves, move), move.fill(self.cells, grid), move.iou, numbers)
 
 
 class _Moves(ABC):
@@ -99,12 +99,12 @@ class _Moves(ABC):
     def span(self, column: int) -> tuple[int, int]:
         """The levels of a column of `of`."""
 
-    def moves(self, state: State | None, volumes: _Volumes, part: np.ndarray, price: float, most: int) -> list[Move]:
+    def moves(self, draft: Draft | None, volumes: _Volumes, part: np.ndarray, price: float, most: int) -> list[Move]:
         """The best few moves of this kind."""
-        if state is None:
+        if draft is None:
             gains = {Operation.UNION: (self.filled / (volumes.part + self.empty), self.adds)}
         else:
-            right, wrong = self.of(part & state.cells), self.of(state.cells & ~part)
+            right, wrong = self.of(part & draft.cells), self.of(draft.cells & ~part)
             gains = {
                 Operation.UNION: (
                     (volumes.right + self.filled - right) / (volumes.part + volumes.wrong + self.empty - wrong),
@@ -116,15 +116,15 @@ class _Moves(ABC):
                 ),
                 Operation.INTERSECT: (right / (volumes.part + wrong), self.adds),
             }
-        found = []
-        before = 0 if state is None else state.numbers
+        moves = []
+        before = 0 if draft is None else draft.numbers
         for operation, (iou, allowed) in gains.items():
             score = np.where(allowed[:, None], iou - price * (before + self.numbers), -np.inf)
             for flat in np.argpartition(score.ravel(), -min(most, score.size))[-most:]:
                 row, span = divmod(int(flat), score.shape[1])
                 worth = float(score[row, span]), float(iou[row, span])
-                found.append(Move(*worth, self.proposals[row], operation, self.span(span)))
-        return found
+                moves.append(Move(*worth, self.proposals[row], operation, self.span(span)))
+        return moves
 
 
 class _Sketches(_Moves):
@@ -162,16 +162,16 @@ class _Profiles(_Moves):
 
 def _distinct(sketches: Sequence[Proposal]) -> list[Proposal]:
     """Those that cover different columns; the shortest of each, and the last: boxes that reach beyond the part."""
-    kept: dict[tuple, Proposal] = {}
+    shortest: dict[tuple, Proposal] = {}
     for sketch in sketches:
         key = sketch.adds, sketch.mask.tobytes()
-        if key not in kept or sketch.numbers <= kept[key].numbers:
-            kept[key] = sketch
-    return list(kept.values())
+        if key not in shortest or sketch.numbers <= shortest[key].numbers:
+            shortest[key] = sketch
+    return list(shortest.values())
 
 
-def _alike(one: Move, other: Move) -> bool:
-    return one.proposal.axis == other.proposal.axis and type(one.proposal) is type(other.proposal)
+def _alike(first: Move, second: Move) -> bool:
+    return first.proposal.axis == second.proposal.axis and type(first.proposal) is type(second.proposal)
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class Search:
         deadline: On time.thread_time().
     """
 
-    def __init__(self, part: Part, price: float, deadline: float):
+    def __init__(self, part: Survey, price: float, deadline: float):
         self.cells, self.grid, self.price, self.deadline = part.cells, part.grid, price, deadline
         self.volume = self.grid.volume(part.cells)
         self.kinds: list[_Moves] = []
@@ -202,80 +202,80 @@ class Search:
         if turned:
             self.kinds.append(_Profiles(turned, part.cells, self.grid))
 
-    def best(self, beam: int = BEAM) -> list[State]:
+    def best(self, beam: int = BEAM) -> list[Draft]:
         """States whose features fill the part, best first, at most `beam` of them."""
-        found = self._beam(beam)
-        return sorted((self._reconsidered(state) for state in found), key=lambda state: -self.score(state))
+        drafts = self._beam(beam)
+        return sorted((self._reconsidered(draft) for draft in drafts), key=lambda draft: -self.score(draft))
 
-    def score(self, state: State) -> float:
-        return state.iou - self.price * state.numbers
+    def score(self, draft: Draft) -> float:
+        return draft.iou - self.price * draft.numbers
 
     @property
     def out_of_time(self) -> bool:
         return time.thread_time() > self.deadline
 
-    def _beam(self, beam: int) -> list[State]:
-        frontier: list[State | None] = [None]
-        best: list[State] = []
+    def _beam(self, beam: int) -> list[Draft]:
+        frontier: list[Draft | None] = [None]
+        best: list[Draft] = []
         without_gain = 0
         for _ in range(MOST_FEATURES):
             frontier = self._next(frontier, beam)
             if not frontier:
                 break
             before = self.score(best[0]) if best else -np.inf
-            best = sorted([*best, *frontier], key=lambda state: -self.score(state))[:beam]
+            best = sorted([*best, *frontier], key=lambda draft: -self.score(draft))[:beam]
             without_gain = 0 if self.score(best[0]) > before + LEAST_GAIN else without_gain + 1
             if without_gain > PATIENCE or self.out_of_time:
                 break
         return best
 
-    def _next(self, frontier: Sequence[State | None], beam: int) -> list[State]:
-        """The best states one move on from the frontier's. The first features are of different axes or kinds."""
-        moves = [(move, state) for state in frontier for move in self._moves(state, MOVES)]
+    def _next(self, frontier: Sequence[Draft | None], beam: int) -> list[Draft]:
+        """The best drafts one move further than the frontier's. The first features are of different axes or kinds."""
+        moves = [(move, draft) for draft in frontier for move in self._moves(draft, MOVES)]
         moves.sort(key=lambda pair: -pair[0].score)
-        after: list[State] = []
-        seen: set[bytes] = {state.cells.tobytes() for state in frontier if state is not None}
-        for move, state in moves:
+        after: list[Draft] = []
+        seen: set[bytes] = {draft.cells.tobytes() for draft in frontier if draft is not None}
+        for move, draft in moves:
             if not np.isfinite(move.score) or len(after) == beam:
                 break
-            if state is None and any(_alike(move, other.moves[0]) for other in after):
+            if draft is None and any(_alike(move, other.moves[0]) for other in after):
                 continue
-            reached = self._begun(move) if state is None else state.after(move, self.grid)
+            reached = self._begun(move) if draft is None else draft.after(move, self.grid)
             key = reached.cells.tobytes()
             if key not in seen:
                 seen.add(key)
                 after.append(reached)
         return after
 
-    def _begun(self, move: Move) -> State:
-        return State((move,), move.fill(None, self.grid), move.iou, move.proposal.numbers + EXTRUSION_NUMBERS)
+    def _begun(self, move: Move) -> Draft:
+        return Draft((move,), move.fill(None, self.grid), move.iou, move.proposal.numbers + EXTRUSION_NUMBERS)
 
-    def _moves(self, state: State | None, most: int) -> list[Move]:
+    def _moves(self, draft: Draft | None, most: int) -> list[Move]:
         volumes = _Volumes(self.volume)
-        if state is not None:
-            right, wrong = self.grid.volume(self.cells & state.cells), self.grid.volume(state.cells & ~self.cells)
+        if draft is not None:
+            right, wrong = self.grid.volume(self.cells & draft.cells), self.grid.volume(draft.cells & ~self.cells)
             volumes = _Volumes(self.volume, right, wrong)
-        return [move for kind in self.kinds for move in kind.moves(state, volumes, self.cells, self.price, most)]
+        return [move for kind in self.kinds for move in kind.moves(draft, volumes, self.cells, self.price, most)]
 
-    def _reconsidered(self, state: State) -> State:
+    def _reconsidered(self, draft: Draft) -> Draft:
         """Each move taken back in turn, and what pays most then done instead."""
         index = 0
-        while index < len(state.moves) and not self.out_of_time:
-            other = self._without(state, index)
+        while index < len(draft.moves) and not self.out_of_time:
+            other = self._without(draft, index)
             for _ in range(MOST_INSTEAD):
                 move = max(self._moves(other, 1), key=lambda move: move.score)
                 if other is not None and move.score < self.score(other) + LEAST_GAIN:
                     break
                 other = self._begun(move) if other is None else other.after(move, self.grid)
-            if self.score(other) > self.score(state) + LEAST_GAIN:
-                state, index = other, 0
+            if self.score(other) > self.score(draft) + LEAST_GAIN:
+                draft, index = other, 0
             else:
                 index += 1
-        return state
+        return draft
 
-    def _without(self, state: State, index: int) -> State | None:
-        """The state as it would be without one of its moves."""
-        moves = state.moves[:index] + state.moves[index + 1 :]
+    def _without(self, draft: Draft, index: int) -> Draft | None:
+        """The draft as it would be without one of its moves."""
+        moves = draft.moves[:index] + draft.moves[index + 1 :]
         while moves and moves[0].operation is not Operation.UNION:
             moves = moves[1:]
         if not moves:
@@ -285,19 +285,19 @@ class Search:
             cells = move.fill(cells, self.grid)
         right, wrong = self.grid.volume(self.cells & cells), self.grid.volume(cells & ~self.cells)
         numbers = sum(move.proposal.numbers + EXTRUSION_NUMBERS for move in moves)
-        return State(moves, cells, right / (self.volume + wrong), numbers)
+        return Draft(moves, cells, right / (self.volume + wrong), numbers)
 
 
-def states_of(part: Part, price: float, started: float, seconds: float) -> list[State]:
-    """What fills the part: the best states of prisms alone and, where something is round, of turned profiles too.
+def drafts_of(part: Survey, price: float, started: float, seconds: float) -> list[Draft]:
+    """What fills the part: the best drafts of prisms alone and, where something is round, of turned profiles too.
 
     Args: started: On time.thread_time().
     """
     prisms = [proposal for proposal in part.proposals if isinstance(proposal, Proposal)]
     searches = [replace(part, proposals=prisms), part] if len(prisms) < len(part.proposals) else [part]
-    states: list[State] = []
+    drafts: list[Draft] = []
     for index, searched in enumerate(searches):
         deadline = started + seconds * (index + 1) / len(searches)
         best = Search(searched, price, deadline).best()[:FINISHED]
-        states += best if index == 0 else [state for state in best if state.is_turned]
-    return states
+        drafts += best if index == 0 else [draft for draft in best if draft.is_turned]
+    return drafts

@@ -160,17 +160,17 @@ def _within(whole: CrossSection, levels: np.ndarray, span: Span, slack: float) -
     slab = CrossSection.square((right, high - low)).translate((0, low))
     region = slab - whole.offset(slack, JoinType.Miter) if span.is_hole else slab ^ whole
     parts = (region.offset(slack, JoinType.Miter) ^ slab if span.is_hole else region).decompose()
-    kept = [part for part in parts if part.bounds()[0] < span.radius and part.bounds()[2] < right]
+    inner = [part for part in parts if part.bounds()[0] < span.radius and part.bounds()[2] < right]
     if span.is_hole:  # on beyond the part, where the hole ends with it
         for at, is_end in ((low, span.first == 0), (high, span.last == len(levels) - 1)):
-            for part in kept if is_end else ():
+            for part in inner if is_end else ():
                 mouth = part ^ CrossSection.square((right, 2 * MOUTH)).translate((0, at - MOUTH))
                 left, _, wide, _ = mouth.bounds() if not mouth.is_empty() else (0, 0, 0, 0)
                 if wide > left:
                     below = OVERSHOOT if at == low else 0.0
-                    kept.append(CrossSection.square((wide - left, OVERSHOOT)).translate((left, at - below)))
+                    inner.append(CrossSection.square((wide - left, OVERSHOOT)).translate((left, at - below)))
                     break
-    return CrossSection.batch_boolean(kept, OpType.Add) if kept else CrossSection()
+    return CrossSection.batch_boolean(inner, OpType.Add) if inner else CrossSection()
 
 
 def _read(

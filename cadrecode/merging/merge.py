@@ -43,15 +43,15 @@ def merge(
         there is something else at `output_path`.
     """
     started = time.monotonic()
-    report = on_progress or (lambda step, share: None)
+    announce = on_progress or (lambda step, share: None)
     output = Path(output_path)
     if output.exists() and any(output.iterdir()) and not (output / "config.json").is_file():
         raise ModelError("{output} holds something that is no model. Choose another output_path.", output=output)
     first = next(iter(lora_path)) if isinstance(lora_path, Mapping) else lora_path
     base_model = base_model or adapter_base(first) or None
-    report("merging", 0.0)
-    check = merge_adapters(base_model, lora_path, output, on_verified=lambda: report("saving", 0.9))
-    report("done", 1.0)
+    announce("merging", 0.0)
+    check = merge_adapters(base_model, lora_path, output, on_verified=lambda: announce("saving", 0.9))
+    announce("done", 1.0)
     return MergeReport(
         **vars(check),
         output=output,

@@ -17,8 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from cadrecode.errors import ModelError
 from cadrecode.model.tokens import END, integer_tokens
-from cadrecode.program.grammar import State as Place
-from cadrecode.program.grammar import grammar
+from cadrecode.program.grammar import Place, grammar
 
 COMMA, DOT, NEXT_POINT, SEGMENT, ARC = ",", ".", "),(", ")).segment((", ")).arc(("
 POINT = 4  # tokens from a point to the next: x , y and what is between the points

@@ -19,7 +19,7 @@ MOST_DIGITS = 4  # before the point: in the CODE frame a part is 200 long
 DIGITS, NOT_ZERO = "0123456789", "123456789"
 
 Stack = tuple[int, ...]  # where the reading stands, innermost last, and where it goes on after each rule that it is in
-State = frozenset[Stack]  # all that the text so far can be
+Place = frozenset[Stack]  # all that the text so far can be
 Piece = Callable[["_Net", int], int]  # joined to a net's node; gives the node behind it
 
 
@@ -224,10 +224,10 @@ class Grammar:
         for count in counts:
             rules |= _rules(count)
         self._net = _Net(rules)
-        self._after: dict[tuple[State, str], State] = {}
-        self.start: State = self._closed((self._net.starts[f"program {count}"],) for count in counts)
+        self._after: dict[tuple[Place, str], Place] = {}
+        self.start: Place = self._closed((self._net.starts[f"program {count}"],) for count in counts)
 
-    def read(self, state: State, text: str) -> State:
+    def read(self, state: Place, text: str) -> Place:
         """The state after more text; the empty state if no program begins so."""
         for character in text:
             known = (state, character)
@@ -242,16 +242,16 @@ class Grammar:
         return state
 
     @staticmethod
-    def is_whole(state: State) -> bool:
+    def is_whole(state: Place) -> bool:
         """Whether the text so far is a program."""
         return () in state
 
     @staticmethod
-    def is_dead(state: State) -> bool:
+    def is_dead(state: Place) -> bool:
         """Whether no program begins so."""
         return not state
 
-    def _closed(self, stacks: Iterable[Stack]) -> State:
+    def _closed(self, stacks: Iterable[Stack]) -> Place:
         """With all that is reached without a character."""
         reached, waiting = set(), list(stacks)
         while waiting:

@@ -36,7 +36,7 @@ from cadrecode.program.language import (
     Sphere,
     Step,
 )
-from cadrecode.program.outline_sizes import Moves, Path, loop_sizes, one, place_sizes, slot_sizes
+from cadrecode.program.outline_sizes import Moves, Path, loop_sizes, move_of, place_sizes, slot_sizes
 from cadrecode.program.roles import Role, axis_of, is_round, obround, roles_of
 
 NUMBERED = {"hole", "slot", "pocket", "window", "cutout", "step"}  # also where there is a single one: "hole 1 diameter"
@@ -108,7 +108,7 @@ class _Namer:
 
     def point(self, point: Point2, name: str, path: Path) -> None:
         for index, axis in enumerate("xy"):
-            self.place(f"{name} {axis}", point[index], one(*path, index))
+            self.place(f"{name} {axis}", point[index], move_of(*path, index))
 
     def body(self, program: Program, path: Path) -> None:
         base = program.steps[0].solid
@@ -129,28 +129,28 @@ class _Namer:
         along = f"{name} {role.along}"
         match solid:
             case Box():
-                self.size(f"{name} width", solid.width, one(*path, "width"), rank)
-                self.size(f"{name} length", solid.height, one(*path, "height"), rank)
+                self.size(f"{name} width", solid.width, move_of(*path, "width"), rank)
+                self.size(f"{name} length", solid.height, move_of(*path, "height"), rank)
                 self._centred(name, role.along, solid, "depth", path, minor, follow)
             case Cylinder():
-                self.size(f"{name} diameter", 2 * solid.radius, one(*path, "radius", factor=0.5), rank)
+                self.size(f"{name} diameter", 2 * solid.radius, move_of(*path, "radius", factor=0.5), rank)
                 self._centred(name, role.along, solid, "height", path, minor, follow)
             case Sphere():
-                self.size(f"{name} diameter", 2 * solid.radius, one(*path, "radius", factor=0.5), rank)
-                self.place(f"{name} offset", solid.offset, one(*path, "offset"))
+                self.size(f"{name} diameter", 2 * solid.radius, move_of(*path, "radius", factor=0.5), rank)
+                self.place(f"{name} offset", solid.offset, move_of(*path, "offset"))
                 self.point(solid.center, name, (*path, "center"))
             case Revolution():
                 self.sketch(solid.sketch, (*path, "sketch"), name, step.operation, rank)
                 self.size(
-                    f"{name} angle", solid.degrees, one(*path, "degrees"), MINOR if solid.degrees == 360 else rank
+                    f"{name} angle", solid.degrees, move_of(*path, "degrees"), MINOR if solid.degrees == 360 else rank
                 )
                 self.point(solid.start, f"{name} axis", (*path, "start"))
             case Extrusion():
                 self.sketch(solid.sketch, (*path, "sketch"), name, step.operation, rank)
                 factor = (0.5 if solid.both else 1.0) * (-1.0 if solid.distance < 0 else 1.0)
-                moves = one(*path, "distance", factor=factor)
+                moves = move_of(*path, "distance", factor=factor)
                 self.size(along, solid.distance / factor, moves, minor, () if solid.both else follow)
-                self.size(f"{name} taper", solid.taper, one(*path, "taper"), FINISH)
+                self.size(f"{name} taper", solid.taper, move_of(*path, "taper"), FINISH)
         self.origin(solid, name, path)
 
     def _centred(
@@ -158,12 +158,12 @@ class _Namer:
     ) -> None:
         """The size of a box or a cylinder along its normal; one that stands on its plane stays there."""
         value = getattr(solid, field)
-        moves = one(*path, field)
+        moves = move_of(*path, field)
         if value and abs(abs(2 * solid.offset) - value) < 1e-6 * value:
-            moves += one(*path, "offset", factor=0.5 if solid.offset > 0 else -0.5)
+            moves += move_of(*path, "offset", factor=0.5 if solid.offset > 0 else -0.5)
         else:
             follow = ()
-            self.place(f"{name} offset", solid.offset, one(*path, "offset"))
+            self.place(f"{name} offset", solid.offset, move_of(*path, "offset"))
         self.size(f"{name} {along}", value, moves, rank, follow)
         self.point(solid.center, name, (*path, "center"))
 
@@ -173,36 +173,38 @@ class _Namer:
         shown = _places_of(solid)
         for index, letter in enumerate("xyz"):
             if index == axis or not shown:
-                place = one(*path, "plane", "origin", index)
+                place = move_of(*path, "plane", "origin", index)
                 self.place(f"{name} plane {letter}", solid.plane.origin[index], place)
 
     def finish(self, finish: Finish, path: Path) -> None:
         match finish:
             case Hole():
                 name = self.name("hole")
-                self.size(f"{name} diameter", finish.diameter, one(*path, "diameter"))
+                self.size(f"{name} diameter", finish.diameter, move_of(*path, "diameter"))
                 if finish.depth is not None:
-                    self.size(f"{name} depth", finish.depth, one(*path, "depth"))
+                    self.size(f"{name} depth", finish.depth, move_of(*path, "depth"))
                 head = (*path, "head")
                 match finish.head:
                     case Counterbore(diameter, depth):
-                        self.size(f"{name} counterbore diameter", diameter, one(*head, "diameter"))
-                        self.size(f"{name} counterbore depth", depth, one(*head, "depth"))
+                        self.size(f"{name} counterbore diameter", diameter, move_of(*head, "diameter"))
+                        self.size(f"{name} counterbore depth", depth, move_of(*head, "depth"))
                     case Countersink(diameter, degrees):
-                        self.size(f"{name} countersink diameter", diameter, one(*head, "diameter"))
-                        self.size(f"{name} countersink angle", degrees, one(*head, "degrees"))
+                        self.size(f"{name} countersink diameter", diameter, move_of(*head, "diameter"))
+                        self.size(f"{name} countersink angle", degrees, move_of(*head, "degrees"))
                 self.places(finish.places, name, (*path, "places"), self.is_turned)
                 self.origin(finish, name, path)
             case Edges(blend, size):
                 what = "radius" if blend is Blend.FILLET else "length"
-                self.size(f"{self.name(str(blend))} {what}", size, one(*path, "size"), FINISH)
+                self.size(f"{self.name(str(blend))} {what}", size, move_of(*path, "size"), FINISH)
             case Shell(thickness):
                 factor = -1.0 if thickness < 0 else 1.0
-                moves = one(*path, "thickness", factor=factor)
+                moves = move_of(*path, "thickness", factor=factor)
                 self.size(f"{self.name('shell')} thickness", abs(thickness), moves, FINISH)
             case Mirror(plane):
                 axis = [abs(part) for part in NAMED_PLANES[plane][1]].index(1)
-                self.place(f"{self.name('mirror')} plane {'xyz'[axis]}", finish.base[axis], one(*path, "base", axis))
+                self.place(
+                    f"{self.name('mirror')} plane {'xyz'[axis]}", finish.base[axis], move_of(*path, "base", axis)
+                )
 
     def sketch(self, sketch: Sketch, path: Path, owner: str, operation: Operation, rank: int) -> None:
         """The numbers of a sketch. Its first shape has the name of the solid that it makes."""
@@ -213,7 +215,7 @@ class _Namer:
             here = (*path, "steps", index)
             if isinstance(step, Corners):
                 what = "radius" if step.blend is Blend.FILLET else "length"
-                self.size(f"{self.name(f'corner {step.blend}')} {what}", step.size, one(*here, "size"), FINISH)
+                self.size(f"{self.name(f'corner {step.blend}')} {what}", step.size, move_of(*here, "size"), FINISH)
                 continue
             name, own_rank = first or self._shape(step, operation), rank if first else FEATURE
             if isinstance(step.shape, Face):
@@ -236,10 +238,10 @@ class _Namer:
         where = (*path, "shape")
         match step.shape:
             case Circle(radius):
-                self.size(f"{name} diameter", 2 * radius, one(*where, "radius", factor=0.5), rank)
+                self.size(f"{name} diameter", 2 * radius, move_of(*where, "radius", factor=0.5), rank)
             case Rect(width, height):
-                self.size(f"{name} width", width, one(*where, "width"), rank)
-                self.size(f"{name} length", height, one(*where, "height"), rank)
+                self.size(f"{name} width", width, move_of(*where, "width"), rank)
+                self.size(f"{name} length", height, move_of(*where, "height"), rank)
             case Loop() as loop:
                 slot = obround(loop)
                 sizes = loop_sizes(loop, where) if slot is None else slot_sizes(loop, slot, where)

@@ -17,7 +17,7 @@ Moves = tuple[tuple[Path, float], ...]  # numbers that move together, and how fa
 Size = tuple[str, float, Moves, bool]  # what it is called, its value, its moves, whether it is a length
 
 
-def one(*path: str | int, factor: float = 1.0) -> Moves:
+def move_of(*path: str | int, factor: float = 1.0) -> Moves:
     return ((path, factor),)
 
 
@@ -107,14 +107,14 @@ def place_sizes(places: Places, path: Path, is_turned: bool) -> Iterator[Size]:
     """
     match places:
         case Ring():
-            yield "pitch circle diameter", 2 * places.radius, one(*path, "radius", factor=0.5), True
-            yield "first angle", places.first, one(*path, "first"), False
+            yield "pitch circle diameter", 2 * places.radius, move_of(*path, "radius", factor=0.5), True
+            yield "first angle", places.first, move_of(*path, "first"), False
             yield from _middle(places.center, [(*path, "center")])
             return
         case Grid():
             for letter, field, number in (("x", "dx", places.columns), ("y", "dy", places.rows)):
                 if number > 1:
-                    yield f"spacing {letter}", getattr(places, field), one(*path, field), True
+                    yield f"spacing {letter}", getattr(places, field), move_of(*path, field), True
             yield from _middle(places.center, [(*path, "center")])
             return
     paths = [(*path, index) for index in range(len(places))]
@@ -128,7 +128,7 @@ def place_sizes(places: Places, path: Path, is_turned: bool) -> Iterator[Size]:
         return
     for index, (place, point) in enumerate(zip(paths, places)):
         for axis, letter in enumerate("xy"):
-            yield f"place {index + 1} {letter}", point[axis], one(*place, axis), False
+            yield f"place {index + 1} {letter}", point[axis], move_of(*place, axis), False
 
 
 def _middle(point: Point2, paths: list[Path]) -> Iterator[Size]:

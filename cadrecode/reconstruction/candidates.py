@@ -35,7 +35,7 @@ POLL_SECONDS = 0.1  # between two looks at whether the person has stopped the re
 
 # called with (stage, done, total); the stages: cleaning, reading, sampling, building, ranking, fitting, checking,
 # measuring
-Progress = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 
 
 class Cancelled(CadrecodeError):
@@ -87,7 +87,7 @@ def gather(
     writer: Writer,
     config: ReconstructConfig,
     seconds: float,
-    progress: Progress,
+    progress: OnProgress,
     stopping: Callable[[], bool],
 ) -> Pool:
     """Measure and write the candidates that the settings ask for.
@@ -176,7 +176,7 @@ def _written(
     given: Given,
     writer: Writer,
     config: ReconstructConfig,
-    progress: Progress,
+    progress: OnProgress,
     stopping: Callable[[], bool],
     enough: Callable[[], bool] = lambda: False,
 ) -> Pool:
@@ -207,7 +207,7 @@ def _written(
 
 
 def _draw(
-    given: Given, writer: Writer, config: ReconstructConfig, progress: Progress, stop: Callable[[], bool]
+    given: Given, writer: Writer, config: ReconstructConfig, progress: OnProgress, stop: Callable[[], bool]
 ) -> list[str]:
     """The texts that the model writes in one batch, the first greedy, the others sampled."""
     generate = writer.generate

@@ -15,7 +15,7 @@ from cadrecode.errors import Message
 from cadrecode.export import Exported, export_program
 from cadrecode.fit import fit
 from cadrecode.program import Program
-from cadrecode.reconstruction.candidates import Pool, Progress, Writer, gather
+from cadrecode.reconstruction.candidates import OnProgress, Pool, Writer, gather
 from cadrecode.reconstruction.given import Given
 from cadrecode.reconstruction.result import Reconstruction, parts_of, raw_text
 from cadrecode.scoring import FITTED, Candidate, SimpleNumbers, improve, rank
@@ -40,7 +40,7 @@ def reconstruct(
     name: str = "part",
     model_name: str = "",
     sandbox: Sandbox | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     should_stop: Callable[[], bool] | None = None,
     generate: Callable[..., list[str]] | None = None,
 ) -> Reconstruction:
@@ -104,7 +104,7 @@ def rebuild(
     config: ReconstructConfig,
     *,
     whole_seconds: float | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Rebuilt:
     """The candidates for a scan, ranked and fitted.
@@ -159,7 +159,7 @@ def _fitted(
     config: ReconstructConfig,
     seconds: float,
     is_exact: bool,
-    progress: Progress,
+    progress: OnProgress,
     stopping: Callable[[], bool],
 ) -> list[Candidate]:
     """The best few moved onto the points, and all in order again.
@@ -196,7 +196,7 @@ def _with_simple_numbers(
 
 
 def _check_in_kernel(
-    rebuilt: Rebuilt, run: Callable[[str], Exported], progress: Progress
+    rebuilt: Rebuilt, run: Callable[[str], Exported], progress: OnProgress
 ) -> tuple[list[Candidate], list[Candidate]]:
     """Run the candidates in OpenCASCADE, best first, until it accepts one.
 

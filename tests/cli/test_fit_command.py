@@ -23,7 +23,7 @@ def scan(tmp_path):
     return tmp_path
 
 
-def one(scan, *more, program="guess.py"):
+def fit_single(scan, *more, program="guess.py"):
     return main(
         ["fit", "--program", str(scan / program), "--cloud", str(scan / "scan.xyz"), "--output",
          str(scan / "out" / "better.py"), "--seconds", "2", *more]
@@ -31,7 +31,7 @@ def one(scan, *more, program="guess.py"):
 
 
 def test_one_program_is_fitted_in_place_and_written_with_all_its_files(scan, capsys):
-    assert one(scan, "--units", "cm") == 0
+    assert fit_single(scan, "--units", "cm") == 0
     printed = capsys.readouterr().out
     assert {path.name for path in (scan / "out").iterdir()} == {
         *(f"better.{kind}" for kind in ("py", "step", "stl", "3mf", "glb")),
@@ -61,7 +61,7 @@ def test_one_program_is_fitted_in_place_and_written_with_all_its_files(scan, cap
 def test_a_program_that_cannot_be_fitted_is_told_in_words(scan, capsys, program, words):
     (scan / "text.py").write_text("import cadquery as cq\nr=cq.Workplane('XY').text('A', 3, 1)")
     (scan / "centred.py").write_text(GUESS_CENTRED)
-    assert one(scan, program=program) == 2
+    assert fit_single(scan, program=program) == 2
     printed = capsys.readouterr().err
     assert words in printed
     assert "Traceback" not in printed
@@ -70,7 +70,7 @@ def test_a_program_that_cannot_be_fitted_is_told_in_words(scan, capsys, program,
 
 def test_the_models_units_are_read_where_they_are_said(scan, capsys):
     (scan / "centred.py").write_text(GUESS_CENTRED)
-    assert one(scan, "--frame", "code", program="centred.py") == 0
+    assert fit_single(scan, "--frame", "code", program="centred.py") == 0
     fitted = mesh_of(build(parse((scan / "out" / "better.py").read_text())))[0]
     np.testing.assert_allclose([fitted.min(0), fitted.max(0)], [(70, 35, -6), (130, 65, 6)], atol=0.1)
 
@@ -88,7 +88,7 @@ def test_many_programs_give_rows_and_means_and_a_code_of_zero(scan, capsys):
     assert [row["id"] for row in report["rows"]] == ["a", "a"]
     assert report["rows"][0]["iou_after"] > 0.99 > report["rows"][0]["iou_before"]
     assert "`text`" in report["rows"][1]["error"]
-    assert {one["id"] for one in report["skipped"]} == {"open", "gone"}
+    assert {entry["id"] for entry in report["skipped"]} == {"open", "gone"}
     printed = capsys.readouterr().out
     assert "2 fitted or failed, 1 of them with an error, 2 skipped" in printed
     assert f"{report['mean_iou_before']:.4f} -> {report['mean_iou_after']:.4f}" in printed

@@ -90,7 +90,7 @@ def test_a_small_piece_apart_goes_and_the_walls_of_a_hollow_stay():
     hollow = hollow / np.linalg.norm(hollow, axis=1, keepdims=True) * 4 + (-40, 0, 10)  # a ball in the thick of it
     cleaned = clean(as_cloud(np.vstack((points, crumb, hollow))))
     stayed = np.split(cleaned.remaining, (len(points), len(points) + len(crumb)))
-    assert [round(one.mean(), 2) for one in stayed] == [1, 0, 1]
+    assert [round(side.mean(), 2) for side in stayed] == [1, 0, 1]
     assert "150 in pieces apart from the part" in str(cleaned)
 
 

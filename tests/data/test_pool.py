@@ -60,4 +60,4 @@ def test_every_source_of_pairs_and_their_tokens_lie_on_disk():
 
 def test_what_is_mapped_already_is_not_copied():
     pairs = load_programs("invent:plates:3").pairs
-    assert [one.points is two.points for one, two in zip(pairs, on_disk(pairs))] == [True] * 3
+    assert [first.points is second.points for first, second in zip(pairs, on_disk(pairs))] == [True] * 3

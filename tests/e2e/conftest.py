@@ -45,9 +45,9 @@ def slide(page, field, value) -> None:
 
 def upload(page, button, file) -> None:
     """Press an upload button and choose a file."""
-    with page.expect_file_chooser() as asked:
+    with page.expect_file_chooser() as chooser:
         page.locator(button).click()
-    asked.value.set_files(file)
+    chooser.value.set_files(file)
 
 
 def find_browser() -> str | None:
@@ -114,9 +114,9 @@ class App:
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
@@ -147,11 +147,11 @@ def app(tmp_path_factory):
 def page(browser, app):
     """A fresh visitor at a wide screen. Requests that leave the machine and errors of the page fail the test."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US", accept_downloads=True)
-    one = context.new_page()
+    visitor = context.new_page()
     outside, broken = [], []
-    one.on("request", lambda r: outside.append(r.url) if _leaves(r.url) else None)
-    one.on("pageerror", lambda error: broken.append(str(error)))
-    yield one
+    visitor.on("request", lambda r: outside.append(r.url) if _leaves(r.url) else None)
+    visitor.on("pageerror", lambda error: broken.append(str(error)))
+    yield visitor
     context.close()
     assert outside == []
     assert broken == []

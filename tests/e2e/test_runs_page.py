@@ -114,13 +114,13 @@ def test_two_browsers_see_the_same_run_live_and_to_its_end(page, browser, app, t
     opened(page, app, "Train")
     other = browser.new_context(locale="zh-CN").new_page()
     opened(other, app, "训练", "/zh")
-    for one in (page, other):
-        expect(one.locator("#run-status")).to_contain_text("tiny")
-        expect(one.locator("#run-status .cr-pill")).to_have_text(re.compile("done|完成"), timeout=TRAIN)
-        expect(one.locator("#film img")).to_have_count(3 * 4)  # the points, the base, and twice while it learned
-    said = page.locator("#run-status").inner_text()
+    for window in (page, other):
+        expect(window.locator("#run-status")).to_contain_text("tiny")
+        expect(window.locator("#run-status .cr-pill")).to_have_text(re.compile("done|完成"), timeout=TRAIN)
+        expect(window.locator("#film img")).to_have_count(3 * 4)  # the points, the base, and twice while it learned
+    status = page.locator("#run-status").inner_text()
     for word in ("step 4 / 4", "loss ", "held-out loss", "IoU", "invalid", "learning rate", "samples/s", "peak memory"):
-        assert word in said
+        assert word in status
     assert "done: " in page.locator("#log").inner_text()
     other.context.close()
 
@@ -139,7 +139,7 @@ def test_save_and_stop_resume_kill_compare_delete(page, app, trained):
     state(page, ZH.state("stopped"))
     assert list((app.runs_dir / "long").glob("checkpoint-*"))
     page.locator("#resume").click()
-    state(page, *(ZH.state(one) for one in ("queued", "preparing", "training")))
+    state(page, *(ZH.state(state_name) for state_name in ("queued", "preparing", "training")))
     page.locator("#kill:not([disabled])").click()
     page.locator("#kill-yes").click()
     state(page, ZH.state("failed"))
@@ -149,7 +149,7 @@ def test_save_and_stop_resume_kill_compare_delete(page, app, trained):
     page.get_by_role("option", name="tiny").click()
     expect(page.locator("#differences")).to_contain_text("lora_r")
     assert "max_steps" in page.locator("#differences").inner_text()
-    names = page.evaluate("() => document.querySelector('#loss .js-plotly-plot').data.map((one) => one.name)")
+    names = page.evaluate("() => document.querySelector('#loss .js-plotly-plot').data.map((curve) => curve.name)")
     assert "tiny" in names
 
     page.locator("#delete:not([disabled])").click()
@@ -246,8 +246,10 @@ def test_every_tab_in_every_size_and_language(browser, app, trained, size, langu
         expect(page.locator(place)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         unlabelled = page.evaluate(
-            "() => [...document.querySelectorAll('button, input, textarea')].filter((one) => one.offsetParent && "
-            "!(one.innerText?.trim() || one.ariaLabel || one.title || one.labels?.length)).map((one) => one.outerHTML)"
+            "() => [...document.querySelectorAll('button, input, textarea')]"
+            ".filter((field) => field.offsetParent)"
+            ".filter((field) => !(field.innerText?.trim() || field.ariaLabel || field.title || field.labels?.length))"
+            ".map((field) => field.outerHTML)"
         )
         assert unlabelled == []
     picked = page.locator("#adapters .cr-card").first

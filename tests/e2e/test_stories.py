@@ -90,9 +90,9 @@ def test_a_batch_lists_its_failure_and_ends_with_a_zip(visitor, tmp_path):
     if visitor.url.endswith("/zh"):
         visitor.locator("#batch-files input[type=file]").set_input_files([broken, tmp_path / "scans.zip"])
     else:
-        with visitor.expect_file_chooser() as asked:
+        with visitor.expect_file_chooser() as chooser:
             visitor.locator("#batch-folder").click()
-        asked.value.set_files(tmp_path)
+        chooser.value.set_files(tmp_path)
     visitor.locator("#batch-files").get_by_text("broken").first.wait_for()  # "scans" is in its label
     visitor.locator("#batch-go").click()
     visitor.locator("#batch-zip:not([disabled])").wait_for(timeout=90_000)
@@ -163,9 +163,9 @@ def examples() -> list[str]:
 def test_the_api_does_what_its_page_says(app, tmp_path, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     assert len(examples()) == 1
-    said: list[tuple] = []
-    exec(examples()[0].replace("http://127.0.0.1:7860", app.url), {"print": lambda *told: said.append(told)})
-    (verdict, deviation, names), (size, solid), (fault,) = said
+    printed: list[tuple] = []
+    exec(examples()[0].replace("http://127.0.0.1:7860", app.url), {"print": lambda *values: printed.append(values)})
+    (verdict, deviation, names), (size, solid), (fault,) = printed
     assert verdict == "good_match"
     assert deviation < 1
     assert any(name.endswith(".step") for name in names)
@@ -203,7 +203,7 @@ def test_guests_rebuild_and_only_owners_train(browser, tmp_path):
                 page.evaluate("document.querySelector('#tab-train-button').click()")
                 page.evaluate("document.querySelector('#start').click()")
                 page.get_by_text("owner of the app").wait_for(timeout=30_000)
-                assert not [one for one in app.runs_dir.glob("*") if (one / "config.yaml").exists()]
+                assert not [folder for folder in app.runs_dir.glob("*") if (folder / "config.yaml").exists()]
             context.close()
         client = Client(app.url, auth=("you", "word"), verbose=False)
         result, _ = client.predict(

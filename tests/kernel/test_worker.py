@@ -12,7 +12,7 @@ import pytest
 def test_a_job_does_not_begin_before_it_is_measured():
     """On a busy machine the parent came to measure a child that had taken its memory already: growth 0, so "crashed"
     was said of a program that ran out of memory."""
-    said = _run("""
+    answers = _run("""
         import sys, time
         from cadrecode.kernel import isolation, worker
 
@@ -25,9 +25,9 @@ def test_a_job_does_not_begin_before_it_is_measured():
             server._reap()
             time.sleep(0.01)
     """)
-    assert said[0]["started"] == 7
-    assert (said[1]["ended"], said[1]["status"]) == (7, 0)
-    assert said[1]["grown_mb"] > 60
+    assert answers[0]["started"] == 7
+    assert (answers[1]["ended"], answers[1]["status"]) == (7, 0)
+    assert answers[1]["grown_mb"] > 60
 
 
 def _run(script: str) -> list[dict]:

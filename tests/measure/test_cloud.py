@@ -64,14 +64,14 @@ def test_the_samples_of_the_app_have_all_their_holes(name, processor_time):
     best, *_ = from_cloud(ruler_for(points * 100, cloud.normals), seconds=60)
     program = to_raw(best.program, frame)
     assert through_holes(build(program)) == len(SAMPLES[name])
-    found = {
+    walls = {
         (round(step.shape.radius, 1), x, y)
         for solid in program.solids()
         for step in solid.sketch.steps
         if isinstance(step.shape, Circle) and (step.mode is Mode.SUBTRACT or name == "channel.ply")
         for x, y in points_of(step.places)
     }
-    radii = sorted(radius for radius, *_ in {(radius, round(x), round(y)) for radius, x, y in found})
+    radii = sorted(radius for radius, *_ in {(radius, round(x), round(y)) for radius, x, y in walls})
     assert radii == pytest.approx(SAMPLES[name], abs=0.11)
 
 

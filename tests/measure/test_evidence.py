@@ -49,8 +49,8 @@ def test_small_round_walls_are_found_without_any_normals():
     ruler, part, judge = judged(DRILLED)
     anything = np.tile((0.0, 0.0, 1.0), (len(ruler.points), 1))
     walls = round_walls(ruler.points, anything, 2, part.grid.levels, ruler.size, 0.0, judge.per_area)
-    found = sorted((wall.x, wall.y, wall.radius) for wall in walls[:2])
-    np.testing.assert_allclose(found, [(-80, -45, 4), (30, 20, 4)], atol=0.1)
+    places = sorted((wall.x, wall.y, wall.radius) for wall in walls[:2])
+    np.testing.assert_allclose(places, [(-80, -45, 4), (30, 20, 4)], atol=0.1)
 
 
 def test_a_hole_pays_where_points_speak_for_it_and_nowhere_else():

@@ -17,10 +17,10 @@ def rounded(places, decimals=2):
     "ring", [Ring((0, 0), 75, 0, 360, 6), Ring((10, -20), 40, 22.5, 360, 8), Ring((5, 0), 60, -90, 360, 5)]
 )
 def test_places_on_a_circle_are_a_ring(ring):
-    found = pattern_of(rounded(points_of(ring)), turns=True)
-    assert isinstance(found, Ring)
-    assert (found.count, found.radius) == (ring.count, pytest.approx(ring.radius, abs=0.01))
-    apart = np.array(points_of(found))[:, None] - np.array(points_of(ring))[None]
+    pattern = pattern_of(rounded(points_of(ring)), turns=True)
+    assert isinstance(pattern, Ring)
+    assert (pattern.count, pattern.radius) == (ring.count, pytest.approx(ring.radius, abs=0.01))
+    apart = np.array(points_of(pattern))[:, None] - np.array(points_of(ring))[None]
     assert np.hypot(*apart.transpose(2, 0, 1)).min(axis=1).max() < 0.03
 
 

@@ -101,10 +101,10 @@ def test_whatever_it_allows_is_read_but_for_what_takes_arithmetic():
             except ProgramError as error:
                 errors.append(str(error))
     strange = [
-        one
-        for one in errors
+        error
+        for error in errors
         if not any(
-            word in one
+            word in error
             for word in ("loop", "ends where it begins", "parallel", "taper", "axis", "angle", "array", "corners")
         )
     ]

@@ -96,7 +96,7 @@ def test_nothing_stops_and_every_failure_is_listed_with_its_reason(folder):
     )
     report = run(folder, path, seconds=0.5)
     assert (report["n"], report["n_errors"], report["n_skipped"]) == (4, 3, 7)
-    reasons = {one["line"]: one["reason"] for one in report["skipped"]}
+    reasons = {entry["line"]: entry["reason"] for entry in report["skipped"]}
     assert "closed" in reasons[4]
     assert "broken.stl" in reasons[5]
     assert "no target of that name" in reasons[6]

@@ -29,8 +29,8 @@ def test_no_choice_is_farther_than_allowed():
     for value in (0.3713, 5.0491, 17.777, 123.456):
         for allowed in (0.004, 0.04, 0.4):
             for is_hole in (False, True):
-                found = choices(value, allowed, is_hole=is_hole)
-                assert all(abs(choice.value - value) <= allowed * 1.001 for choice in found)
+                simple = choices(value, allowed, is_hole=is_hole)
+                assert all(abs(choice.value - value) <= allowed * 1.001 for choice in simple)
     assert not choices(0.37131, 1e-6)
 
 

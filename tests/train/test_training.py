@@ -95,7 +95,7 @@ def test_the_encoder_may_learn_more_slowly(settings, trained, bases, tmp_path):
         saved = {key.removeprefix("base_model.model."): value for key, value in read_adapter(run.folder).items()}
         encoder = [value - base[key] for key, value in saved.items() if "point_encoder" in key]
         lora = [value for key, value in saved.items() if "lora_B" in key]
-        return tuple(float(torch.cat([one.flatten() for one in part]).norm()) for part in (encoder, lora))
+        return tuple(float(torch.cat([tensor.flatten() for tensor in part]).norm()) for part in (encoder, lora))
 
     encoder, lora = moved("alike")
     slow_encoder, same_lora = moved("slow", encoder_learning_rate=1e-4)

@@ -60,8 +60,8 @@ class Site:
         """(method, path) of every route, those in routers within the app, too."""
         for route in self.blocks.app.routes:
             inner = getattr(route, "original_router", None)
-            for one in inner.routes if inner is not None else [route]:
-                yield from ((method, one.path) for method in one.methods)
+            for inner_route in inner.routes if inner is not None else [route]:
+                yield from ((method, inner_route.path) for method in inner_route.methods)
 
     def close(self):
         build.stop(self.blocks)

@@ -57,8 +57,8 @@ def test_a_failure_is_a_row_and_the_others_go_on(plate, tmp_path, services):
 
 def test_a_stop_ends_after_the_scan_that_is_under_way(plate, tmp_path, services):
     job = batching.gather([plate, plate], tmp_path / "out", QUICK)
-    asked = iter([False] * 3 + [True] * 1000)
-    last = run(job, services, lambda: next(asked))[-1]
+    stops = iter([False] * 3 + [True] * 1000)
+    last = run(job, services, lambda: next(stops))[-1]
     assert last[1].state == "waiting"
 
 
@@ -67,4 +67,4 @@ def test_nothing_to_do_is_said_and_a_zip_of_nothing_is_none(tmp_path, services):
         batching.gather([], tmp_path, QUICK)
     with pytest.raises(CadrecodeError, match=r"a\.exe"):
         batching.gather([tmp_path / "a.exe"], tmp_path, QUICK)
-    assert batching.pack([batching.Row("a", "failed")], tmp_path / "a.zip") is None
+    assert batching.pack([batching.BatchItem("a", "failed")], tmp_path / "a.zip") is None

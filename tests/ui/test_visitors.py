@@ -27,9 +27,9 @@ def scan(seed: int) -> Work:
     return Work(Cloud(points, None, "scan", "points"), "scan")
 
 
-def rebuilt(work, services, base="embedded", stop=lambda: False, said=None):
-    said = [] if said is None else said
-    return actions.rebuild(work, CONFIG, services, lambda *progress: said.append(progress), stop, base=base)
+def rebuilt(work, services, base="embedded", stop=lambda: False, stages=None):
+    stages = [] if stages is None else stages
+    return actions.rebuild(work, CONFIG, services, lambda *progress: stages.append(progress), stop, base=base)
 
 
 def test_the_same_name_and_program_never_mean_the_same_file(services):
@@ -74,21 +74,21 @@ def test_nobody_changes_the_model_between_the_choice_and_its_use(services, typis
 
 
 def test_those_who_wait_are_told_their_place_and_may_leave(services):
-    said, left, stop = [], [], threading.Event()
+    stages, left, stop = [], [], threading.Event()
 
     def wait():
         try:
-            rebuilt(scan(1), services, stop=stop.is_set, said=said)
+            rebuilt(scan(1), services, stop=stop.is_set, stages=stages)
         except Cancelled:
             left.append(True)
 
     with services.engine.turn():
         visitor = threading.Thread(target=wait)
         visitor.start()
-        while visitor.is_alive() and not said:
+        while visitor.is_alive() and not stages:
             visitor.join(0.01)
-        assert said == [("waiting", 1, 0)]
-        assert "1 before it" in views.stage_words(views.Progress(*said[0]), EN)
+        assert stages == [("waiting", 1, 0)]
+        assert "1 before it" in views.stage_words(views.Progress(*stages[0]), EN)
         stop.set()
         visitor.join()
     assert left == [True]

@@ -25,7 +25,7 @@ WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"
 
 
 @dataclass(frozen=True)
-class Row:
+class BatchItem:
     """One scan of a batch.
 
     Args:
@@ -60,7 +60,7 @@ class Batch:
     """
 
     scans: tuple[Path, ...]
-    refused: tuple[Row, ...]
+    refused: tuple[BatchItem, ...]
     folder: Path
     config: ReconstructConfig
     base: str | None = None
@@ -79,13 +79,13 @@ def gather(
     Raises: CadrecodeError: there is nothing to rebuild.
     """
     scans: list[Path] = []
-    refused: list[Row] = []
+    refused: list[BatchItem] = []
     for number, path in enumerate(map(Path, uploads)):
         if path.suffix.lower() == ".zip":
             try:
                 unpacked, others = archive.unpack(path, folder / f"zip-{number}", READABLE)
             except archive.ArchiveError as error:
-                refused.append(Row(path.name, FAILED, why=str(error)))
+                refused.append(BatchItem(path.name, FAILED, why=str(error)))
                 continue
             scans += unpacked
             refused += [_unreadable(name) for name in others]
@@ -103,17 +103,17 @@ def gather(
     return Batch(tuple(scans), tuple(refused), folder, config, base, adapter)
 
 
-def _unreadable(name: str) -> Row:
-    return Row(
+def _unreadable(name: str) -> BatchItem:
+    return BatchItem(
         name, FAILED, why=Message("not a kind of file that is read ({suffixes})", suffixes=", ".join(sorted(READABLE)))
     )
 
 
 def rebuild_all(
     batch: Batch, services: Services, words: Words, on_progress: OnProgress, stop: Callable[[], bool]
-) -> Iterator[list[Row]]:
+) -> Iterator[list[BatchItem]]:
     """Rebuild one scan after the other, and yield all rows whenever one changes. A stop takes effect after a scan."""
-    rows = [Row(path.name) for path in batch.scans] + list(batch.refused)
+    rows = [BatchItem(path.name) for path in batch.scans] + list(batch.refused)
     yield list(rows)
     for index, path in enumerate(batch.scans):
         if stop():
@@ -124,7 +124,7 @@ def rebuild_all(
         try:
             done = _rebuilt(path, index, batch, services, words, on_progress, stop)
         except CadrecodeError as error:
-            done = Row(path.name, FAILED, why=str(error))
+            done = BatchItem(path.name, FAILED, why=str(error))
         rows[index] = replace(done, seconds=time.monotonic() - began)
         yield list(rows)
 
@@ -137,7 +137,7 @@ def _rebuilt(
     words: Words,
     on_progress: OnProgress,
     stop: Callable[[], bool],
-) -> Row:
+) -> BatchItem:
     """Rebuild a scan and copy its files into its folder. Raises: CadrecodeError: it cannot be rebuilt."""
     work = open_cloud(path, services, batch.config.unit)
     work = rebuild(work, batch.config, services, on_progress, stop, base=batch.base, adapter=batch.adapter)
@@ -149,10 +149,10 @@ def _rebuilt(
         if kind in made.paths:
             shutil.copy2(made.paths[kind], folder)
     verdict = work.shown.assessment.text
-    return Row(path.name, DONE, verdict, work.shown.deviation.mean, why=made.note, folder=folder)
+    return BatchItem(path.name, DONE, verdict, work.shown.deviation.mean, why=made.note, folder=folder)
 
 
-def pack(rows: Sequence[Row], target: Path) -> Path | None:
+def pack(rows: Sequence[BatchItem], target: Path) -> Path | None:
     """A zip with a folder for each rebuilt scan and a list of the failures; None where no scan was rebuilt."""
     done = [row for row in rows if row.folder is not None]
     if not done:

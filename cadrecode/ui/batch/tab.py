@@ -14,7 +14,7 @@ from cadrecode.errors import Message
 from cadrecode.ui import events, models
 from cadrecode.ui.background import OnProgress, Progress, Result, follow
 from cadrecode.ui.batch import actions as batching
-from cadrecode.ui.batch.actions import Row
+from cadrecode.ui.batch.actions import BatchItem
 from cadrecode.ui.draw import html
 from cadrecode.ui.draw.table import empty_table, rows_html
 from cadrecode.ui.events import error_text
@@ -31,7 +31,7 @@ NUMBERS = ("deviation", "seconds")
 KEEP_SECONDS = 48 * 3600  # how long a batch may take
 
 
-def cells(rows: Sequence[Row], unit: str, words: Words) -> list[list[str]]:
+def cells(rows: Sequence[BatchItem], unit: str, words: Words) -> list[list[str]]:
     """The table's text."""
     return [
         [
@@ -46,7 +46,7 @@ def cells(rows: Sequence[Row], unit: str, words: Words) -> list[list[str]]:
     ]
 
 
-def summary(rows: Sequence[Row], words: Words) -> str:
+def summary(rows: Sequence[BatchItem], words: Words) -> str:
     """ "3 rebuilt, 1 failed." """
     states = [row.state for row in rows]
     return words("batch.done", done=states.count(batching.DONE), failed=states.count(batching.FAILED))
@@ -107,7 +107,7 @@ def _run(services: Services, words: Words, visitor: str, uploads: list[str], val
     rested = (gr.update(interactive=True), gr.update(interactive=False))
     base, adapter = models.in_use(services)
     folder = services.fresh_folder(KEEP_SECONDS)
-    rows: list[Row] = []
+    rows: list[BatchItem] = []
 
     def work(report: OnProgress) -> Path | None:
         for now in batching.rebuild_all(job, services, words, report, stop.is_set):
@@ -131,7 +131,7 @@ def _run(services: Services, words: Words, visitor: str, uploads: list[str], val
             raise
 
 
-def _progress(rows: Sequence[Row], item: Progress, total: int, words: Words) -> str:
+def _progress(rows: Sequence[BatchItem], item: Progress, total: int, words: Words) -> str:
     """The progress of the current scan, and of all of them."""
     finished = sum(row.state in (batching.DONE, batching.FAILED) and row.seconds is not None for row in rows)
     stage = views.stage_text(item, words)
