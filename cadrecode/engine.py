@@ -80,6 +80,15 @@ class Engine:
         """Whether the model answers at random: its point encoder was never trained, and no adapter brings one."""
         return self._active is None and bool(getattr(self._model, "fresh_encoder", False))
 
+    @property
+    def state(self) -> tuple[str | None, str | None, dict[str, AdapterInfo]]:
+        """What is loaded: the base, the adapter in use, and all adapters. Set by an engine whose model is elsewhere."""
+        return self._base, self._active, self._adapters
+
+    @state.setter
+    def state(self, state: tuple[str | None, str | None, dict[str, AdapterInfo]]) -> None:
+        self._base, self._active, self._adapters = state
+
     def adapters(self) -> list[AdapterInfo]:
         """The loaded adapters, with the names given to `load_adapter`."""
         return list(self._adapters.values())

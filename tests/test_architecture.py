@@ -22,7 +22,7 @@ FLOORS = [
     {"label"},
     {"training"},
     {"engine", "jobs", "trial"},
-    {"library"},
+    {"library", "engine_process"},
     {"ui", "cli"},
     {"__main__"},
 ]

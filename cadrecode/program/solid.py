@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import math
 
 import manifold3d
@@ -100,6 +101,20 @@ def mesh_of(solid: Manifold) -> tuple[np.ndarray, np.ndarray]:
     mesh = solid.to_mesh64()
     vertices = np.array(mesh.vert_properties, np.float64)[:, :3]
     return vertices, np.array(mesh.tri_verts).reshape(-1, 3).astype(np.int64)
+
+
+def _pickled(solid: Manifold) -> tuple:
+    mesh = solid.to_mesh64()
+    columns = (mesh.vert_properties, mesh.tri_verts, mesh.merge_from_vert, mesh.merge_to_vert)
+    return _unpickled, tuple(map(np.array, columns))
+
+
+def _unpickled(*columns: np.ndarray) -> Manifold:
+    names = ("vert_properties", "tri_verts", "merge_from_vert", "merge_to_vert")
+    return Manifold(manifold3d.Mesh64(**dict(zip(names, columns))))
+
+
+copyreg.pickle(Manifold, _pickled)  # Manifold itself knows no way to another process
 
 
 def from_mesh(vertices: np.ndarray, faces: np.ndarray) -> Manifold:

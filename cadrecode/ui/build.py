@@ -32,6 +32,7 @@ from cadrecode.ui.login import Logins
 from cadrecode.ui.reconstruct import samples
 from cadrecode.ui.reconstruct import tab as reconstruct
 from cadrecode.ui.services import Services
+from cadrecode.ui.sessions import lighten
 from cadrecode.ui.train import tab as train
 from cadrecode.ui.words.language import PAGES, LanguageMiddleware
 from cadrecode.ui.words.text import LANGUAGES, Words
@@ -58,6 +59,7 @@ def build_app(services: Services) -> gr.Blocks:
                 api.build(services)
     app.queue(default_concurrency_limit=AT_ONCE)
     app._queue.sleep_when_free, app._queue.progress_update_sleep_when_free = LOOK_SECONDS, PROGRESS_SECONDS
+    lighten(app)
     return app
 
 

@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"Log in as {name} with the password {password}", flush=True)
     if not known.pairs and not is_local(given.host):
         print(OPEN_TO_ALL, file=sys.stderr, flush=True)
-    from cadrecode.engine import Engine
+    from cadrecode.engine_process import EngineProcess
     from cadrecode.kernel import shared_sandbox
     from cadrecode.ui.build import serve
     from cadrecode.ui.services import Services
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that files made for pages are removed then, too
     guests = frozenset({known.guest[0]} if known.guest else ())
     services = Services(
-        Engine(), given.runs_dir.resolve(), shared_sandbox, run_programs, guests, logins=known.pairs is not None
+        EngineProcess(), given.runs_dir.resolve(), shared_sandbox, run_programs, guests, logins=known.pairs is not None
     )
     window = open_window(given.port) if given.window else {}
     try:

@@ -13,6 +13,14 @@ from tests.ui.site import FILE_ADDRESSES, SPELLINGS, Site
 NO_RULE_NEEDED = {"apply"}  # gr.render's function, which draws the sliders of a visitor's own part
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_uploads(tmp_path_factory):
+    """Other apps on this machine upload into Gradio's usual folder."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     made = Site(tmp_path_factory.mktemp("site"), logins=True)
@@ -209,3 +217,16 @@ def test_logging_out_ends_this_session_and_no_other(site):
 
 def test_the_rules_name_no_address_twice():
     assert all(path == path.rstrip("/") or path == "/" for path in RULES)
+
+
+def test_a_call_leaves_little_behind(site):
+    """Each call of the API is a session for Gradio, which would note the settings of all components for it."""
+    guest = site.client(Role.GUEST)
+    for session in ("first", "second"):
+        program = {"data": ["import cadquery as cq\nr=1", "mm"], "session_hash": session}
+        assert guest.post(f"{API}/run/run_program", json=program).json()["data"][0]["ok"] is False
+    first, second = (site.blocks.state_holder.session_data[session] for session in ("first", "second"))
+    assert first.config_values == {}
+    assert first.blocks_config.blocks.maps[1] is second.blocks_config.blocks.maps[1]
+    assert len(first.blocks_config.blocks) > 500
+    assert len(first.blocks_config.blocks.maps[0]) < 10
