@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from typing import Any
 
 GAPS = "abcdefgh"  # the names of the values in sentences of others
+LONGEST_VALUE = 2000  # characters of a value: a file or a program may hold a name of a million
 
 
 class Message(str):
@@ -114,11 +115,15 @@ def foreign(text: str) -> str:
 
 
 def _message_of(value: Any) -> Any:
-    """An exception is replaced by its text, for it holds on to whatever was in memory where it was raised."""
+    """An exception is replaced by its text, for it holds on to whatever was in memory where it was raised. Long texts
+    are cut.
+    """
     if isinstance(value, CadrecodeError):
         return value.described
     if isinstance(value, Exception):
-        return value.args[0] if value.args and isinstance(value.args[0], Message) else str(value)
+        value = value.args[0] if value.args and isinstance(value.args[0], Message) else str(value)
+    if isinstance(value, str) and not isinstance(value, Message) and len(value) > LONGEST_VALUE:
+        return value[:LONGEST_VALUE] + "…"
     return value
 
 

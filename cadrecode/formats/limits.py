@@ -7,7 +7,7 @@ from pathlib import Path
 from cadrecode.errors import PointCloudError
 
 BYTES_PER_BYTE = 3  # of memory, for a byte of the file
-BYTES_FOR_ANY = 120 * 2**20  # on top, for every file; some 80 MB more go to blocks and copies on the way
+BYTES_FOR_ANY = 110 * 2**20  # on top, for every file; some 90 MB more go to blocks and copies on the way
 LONGEST_LINE = 2**20  # characters; a line of numbers has some hundred
 LARGEST_HEADER = 2**20  # bytes of a header in text
 

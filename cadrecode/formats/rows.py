@@ -67,8 +67,9 @@ class RowCollector:
         self.columns = max(self.columns, rows.shape[1])
         rows = np.array(rows[:, :MOST_COLUMNS], np.float64)  # a copy: the caller's block may be a view
         if self.most_bytes is not None:
-            held = 8 * rows.shape[1] + 16  # bytes of a row, with its key and its place among the keys
-            self.max_points = min(self.max_points, max(LEAST_POINTS, int(self.most_bytes / (1.25 * held))))
+            row = 8 * rows.shape[1]
+            held = 1.25 * (row + 25) + row  # bytes while rows are thinned: with their keys, thrice, and those that stay
+            self.max_points = min(self.max_points, max(LEAST_POINTS, int(self.most_bytes / held)))
         finite = np.isfinite(rows[:, :3]).all(axis=1)
         if not finite.all():
             if not self._bad:

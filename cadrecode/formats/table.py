@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cadrecode.errors import Message, PointCloudError
-from cadrecode.formats.columns import clean_name, locate, split_unnamed
+from cadrecode.formats.columns import LONGEST_LIST, clean_name, locate, split_unnamed
 from cadrecode.formats.content import describe, read_head, wrong_content
 from cadrecode.formats.number_lines import BadLine, blocks_of, is_number_row, parse_lines
 from cadrecode.formats.rows import FileContents, RowCollector, cut_short
@@ -154,7 +154,7 @@ def _look(path: Path, lines: list[str]) -> Layout:
                 "needed, without blanks inside a name.",
                 name=path.name,
                 columns=columns,
-                names=", ".join(names),
+                names=", ".join(names)[:LONGEST_LIST],
                 line=i + 1,
                 n=len(cells),
             )

@@ -106,6 +106,15 @@ class Arguments:
             raise error_at(node, "{argument} is neither True nor False.", Message("True or False"), argument=name)
         return value
 
+    def flags(self, name: str, position: int, count: int) -> tuple[bool, ...]:
+        """True or False for each of so many axes, or one for all of them."""
+        value = self.value(name, position, True)
+        if isinstance(value, bool):
+            return (value,) * count
+        if isinstance(value, list | tuple) and len(value) == count:
+            return tuple(map(bool, value))
+        raise error_at(self.call, "{argument} is neither True nor False.", Message("True or False"), argument=name)
+
     def text(self, name: str, position: int | None = None, default: str | None = None) -> str | None:
         node = self.node(name, position)
         if node is None:

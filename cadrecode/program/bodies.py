@@ -21,24 +21,15 @@ STEEPEST_TAPER = 85  # degrees
 NAMES_OF_NORMALS = {normal: name for name, (_, normal) in cad.NAMED_PLANES.items()}
 
 
-def _centered(arguments: Arguments, position: int) -> tuple[bool, bool, bool]:
-    value = arguments.value("centered", position, True)
-    if isinstance(value, bool):
-        return value, value, value
-    if isinstance(value, list | tuple) and len(value) == 3:
-        return tuple(map(bool, value))
-    raise error_at(arguments.call, "centered is neither True nor False.", Message("True or False"))
-
-
 def _box(stack: Stack, arguments: Arguments) -> Stack:
     sizes = [arguments.length(name, position) for position, name in enumerate(("length", "width", "height"))]
-    x, y, z = (0 if middle else size / 2 for middle, size in zip(_centered(arguments, 3), sizes))
+    x, y, z = (0 if middle else size / 2 for middle, size in zip(arguments.flags("centered", 3, 3), sizes))
     return _primitives(stack, arguments, lambda c: cad.Box(stack.plane, stack.offset + z, (c[0] + x, c[1] + y), *sizes))
 
 
 def _cylinder(stack: Stack, arguments: Arguments) -> Stack:
     height, radius = arguments.length("height", 0), arguments.length("radius", 1)
-    middle = _centered(arguments, 4)
+    middle = arguments.flags("centered", 4, 3)
     x, y = (0 if along else radius for along in middle[:2])
     lift = stack.offset + (0 if middle[2] else height / 2)
     return _primitives(
@@ -48,7 +39,7 @@ def _cylinder(stack: Stack, arguments: Arguments) -> Stack:
 
 def _sphere(stack: Stack, arguments: Arguments) -> Stack:
     radius = arguments.length("radius", 0)
-    x, y, z = (0 if middle else radius for middle in _centered(arguments, 6))
+    x, y, z = (0 if middle else radius for middle in arguments.flags("centered", 6, 3))
     return _primitives(
         stack, arguments, lambda c: cad.Sphere(stack.plane, stack.offset + z, (c[0] + x, c[1] + y), radius)
     )

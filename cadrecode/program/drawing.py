@@ -60,10 +60,7 @@ def _polar(stack: Stack, arguments: Arguments) -> Stack:
 def _grid(stack: Stack, arguments: Arguments) -> Stack:
     dx, dy = (arguments.number(name, at) for at, name in enumerate(("xSpacing", "ySpacing")))
     columns, rows = arguments.counts(("xCount", "yCount"), 2)
-    centered = arguments.value("center", 4, True)
-    along = (centered, centered) if isinstance(centered, bool) else centered
-    if not (isinstance(along, list | tuple) and len(along) == 2):
-        raise error_at(arguments.call, "center is neither True nor False.", Message("True or False"))
+    along = arguments.flags("center", 4, 2)
     center = (0 if along[0] else dx * (columns - 1) / 2, 0 if along[1] else dy * (rows - 1) / 2)
     return replace(stack, points=cad.Grid(center, dx, dy, columns, rows), is_solid=False, chosen=None)
 
@@ -86,9 +83,8 @@ def _circle(stack: Stack, arguments: Arguments) -> Stack:
 
 def _rect(stack: Stack, arguments: Arguments) -> Stack:
     width, height = arguments.length("xLen", 0), arguments.length("yLen", 1)
-    centered = arguments.value("centered", 2, True)
-    along = (centered, centered) if isinstance(centered, bool) else tuple(centered)
-    dx, dy = (0 if middle else size / 2 for middle, size in zip(along, (width, height)))
+    middles = arguments.flags("centered", 2, 2)
+    dx, dy = (0 if middle else size / 2 for middle, size in zip(middles, (width, height)))
     if (dx, dy) != (0, 0):
         stack = replace(stack, points=tuple((x + dx, y + dy) for x, y in cad.points_of(stack.places)))
     corners = tuple((x * width / 2, y * height / 2) for x in (-1, 1) for y in (-1, 1))
