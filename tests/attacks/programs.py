@@ -320,5 +320,5 @@ ROUTES = [
     Route("program text",
           [*_attacks(DOUBLING, 8), *_attacks(HEAVY, 4), *_attacks(NUMBERS, 6), *_attacks(TEXTS, 10)], _language),
     Route("link", _link_attacks(), _link),
-    Route("editor", [*_attacks(DOUBLING, 5), *_attacks(HEAVY, 4), *_attacks(NUMBERS, 3)], _editor),
+    Route("editor", [*_attacks(DOUBLING, 3), *_attacks(HEAVY, 2), *_attacks(NUMBERS, 2)], _editor),
 ]  # fmt: skip

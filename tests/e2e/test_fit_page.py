@@ -66,12 +66,20 @@ def captions(page) -> list[str]:
     return page.locator("#candidates .caption-label").all_inner_texts()
 
 
-def test_without_a_fit_there_are_no_numbers_before_it(with_bar):
+def test_without_a_fit_there_are_no_numbers_before_it_and_the_legend_is_there_while_the_colours_are(with_bar):
     numbers = rebuild(with_bar, 0)
     assert "both ways" in numbers
     assert "before the fit" not in numbers
     assert captions(with_bar)
     assert all("→" not in caption for caption in captions(with_bar))
+
+    legend = with_bar.locator("#numbers .cr-legend")
+    assert not legend.is_visible()
+    with_bar.get_by_role("radio", name="deviation").check()
+    legend.wait_for()
+    assert re.fullmatch(r"[\d.]+ mm inside\s*[\d.]+ mm outside", legend.inner_text())
+    with_bar.get_by_role("radio", name="solid").check()
+    assert not legend.is_visible()
 
 
 def test_with_a_fit_the_numbers_before_and_after_are_told_and_do_not_grow(page, app, tmp_path):
@@ -110,14 +118,3 @@ def test_the_coloured_cloud_and_the_report_are_downloads(with_bar, bar, tmp_path
     assert report["options"]["seconds"] == 2
     assert report["deviation"]["mean"] < 1
     assert np.abs(report["bounding_box"]["relative_difference"]).max() < 0.1
-
-
-def test_the_legend_is_there_while_the_colours_are(with_bar):
-    rebuild(with_bar, 0)
-    legend = with_bar.locator("#numbers .cr-legend")
-    assert not legend.is_visible()
-    with_bar.get_by_role("radio", name="deviation").check()
-    legend.wait_for()
-    assert re.fullmatch(r"[\d.]+ mm inside\s*[\d.]+ mm outside", legend.inner_text())
-    with_bar.get_by_role("radio", name="solid").check()
-    assert not legend.is_visible()

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 STEPS = 20
 FORM = {"max_steps": STEPS, "per_device_train_batch_size": 4, "learning_rate": "2e-3"}  # enough for a loss that falls
 FOLD = {"max_train_samples": 60, "max_eval_samples": 6, "eval_programs": 3, "warmup_steps": 4, "logging_steps": 5}
+MERGING = ("merge_final_only", "auto_merge_final")
 TRAIN_SECONDS = 600  # on a machine that does other things, too
 REBUILD_SECONDS = 120
 DRAW_SECONDS = 20
@@ -104,6 +105,8 @@ def test_the_main_job(page, app, block, tmp_path):
     page.get_by_role("button", name="All settings").click()
     for setting, value in FOLD.items():
         fill(page, f"#set-{setting}", value)
+    for setting in MERGING:  # a merge of its own follows
+        page.locator(f"#set-{setting} input").uncheck()
     page.locator("#start").click()
     page.locator("#run-status").get_by_text("trial").wait_for(timeout=30_000)
     page.wait_for_function(HAS_LOSS, timeout=TRAIN_SECONDS * 1000)

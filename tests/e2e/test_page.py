@@ -51,20 +51,6 @@ def test_a_chinese_browser_reads_chinese_and_can_change_its_mind(browser, app):
     context.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/zh"])
-def test_nothing_is_wider_than_a_phone(browser, app, path):
-    page = browser.new_page(viewport={"width": 390, "height": 844})
-    page.goto(f"{app.url}{path}")
-    page.locator("#numbers .cr-lead").wait_for(timeout=60_000)
-    tabs = page.get_by_role("tab")
-    assert tabs.count() == 5
-    for index in range(5):
-        tabs.nth(index).click()
-        page.wait_for_timeout(500)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.close()
-
-
 def test_a_fault_in_a_program_is_shown_with_its_place(opened):
     editor = opened.locator("#program .cm-content")
     editor.click()

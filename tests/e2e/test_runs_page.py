@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 TINY = {"max_steps": 4, "per_device_train_batch_size": 4, "lora_r": 4, "lora_alpha": 8}
 FOLD = {"max_train_samples": 24, "max_eval_samples": 6, "eval_programs": 3, "eval_steps": 2, "save_steps": 2,
         "logging_steps": 1, "warmup_steps": 1}  # fmt: skip
+MERGING = ("auto_merge_lora", "merge_final_only", "auto_merge_final")
 SECONDS = 1000
 TRAIN = 150 * SECONDS
 expect.set_options(timeout=60 * SECONDS)  # of a machine that has other things to do
@@ -45,6 +46,8 @@ def fill_tiny(page, name, **changes):
     page.get_by_role("button", name="All settings").click()
     for setting, value in FOLD.items():
         fill(page, f"#set-{setting}", value)
+    for setting in MERGING:  # a test of its own merges
+        page.locator(f"#set-{setting} input").uncheck()
 
 
 def state(page, *states):
@@ -239,7 +242,9 @@ def test_every_tab_in_every_size_and_language(browser, app, trained, size, langu
     page.set_default_timeout(60 * SECONDS)
     page.on("pageerror", lambda error: broken.append(str(error)))
     page.goto(app.url + ("/" if language == "en" else "/zh"))
-    for tab, place in (("train", "#run-status"), ("evaluate", "#quoted"), ("adapters", "#adapters")):
+    places = {"reconstruct": "#numbers .cr-lead", "batch": "#batch-go"}
+    places |= {"train": "#run-status", "evaluate": "#quoted", "adapters": "#adapters"}
+    for tab, place in places.items():
         page.get_by_role("tab", name=words(f"tab.{tab}"), exact=True).click()
         if tab == "train":
             expect(page.locator("#run-status .cr-pill.done")).to_be_visible(timeout=TRAIN)
@@ -265,7 +270,7 @@ def test_runs_and_evaluations_survive_a_restart_of_the_app(browser, app, trained
     page = browser.new_page(locale="en-US")
     opened(page, app, "Evaluate")
     fill(page, "#evaluate-limit", 4)
-    slide(page, "#evaluate-fit", 2)
+    slide(page, "#evaluate-fit", 1)
     page.locator("#evaluate").click()
     expect(page.locator("#evaluate-progress")).to_contain_text("1 / 4", timeout=90 * SECONDS)
     page.goto("about:blank")
@@ -280,15 +285,15 @@ def test_runs_and_evaluations_survive_a_restart_of_the_app(browser, app, trained
     expect(page.locator("#evaluation tbody td:nth-child(2)")).to_have_text("4", timeout=90 * SECONDS)
     expect(page.locator("#evaluate-of")).to_contain_text("invent:brackets: up to 4 parts")
 
-    fill(page, "#evaluate-limit", 8)  # what was scored before a cancel is there, and the rest can be scored
-    slide(page, "#evaluate-fit", 2)
+    fill(page, "#evaluate-limit", 6)  # what was scored before a cancel is there, and the rest can be scored
+    slide(page, "#evaluate-fit", 1)
     page.locator("#evaluate").click()
-    expect(page.locator("#evaluate-progress")).to_contain_text("1 / 8", timeout=90 * SECONDS)
+    expect(page.locator("#evaluate-progress")).to_contain_text("1 / 6", timeout=90 * SECONDS)
     page.locator("#evaluate-cancel").click()
     expect(page.locator("#evaluate-progress")).to_contain_text("Cut off before its end")
-    expect(page.locator("#evaluation tbody td:nth-child(2)")).not_to_have_text("8")
+    expect(page.locator("#evaluation tbody td:nth-child(2)")).not_to_have_text("6")
     page.locator("#evaluate-go-on").click()
-    expect(page.locator("#evaluation tbody td:nth-child(2)")).to_have_text("8", timeout=90 * SECONDS)
-    expect(page.locator("#evaluate-of")).to_contain_text("invent:brackets: up to 8 parts")
+    expect(page.locator("#evaluation tbody td:nth-child(2)")).to_have_text("6", timeout=90 * SECONDS)
+    expect(page.locator("#evaluate-of")).to_contain_text("invent:brackets: up to 6 parts")
     expect(page.locator("#evaluate-go-on")).to_be_hidden()
     page.close()

@@ -1,11 +1,9 @@
 """Programs read back off clouds sampled on solids of ours."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from cadrecode.cloud import normalise, read_cloud, sample_surface
+from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.fit import ruler_for
 from cadrecode.measure import from_cloud
@@ -15,8 +13,6 @@ from cadrecode.measure.levels import levels_of_points
 from cadrecode.measure.walls import Walls, circle_through_all
 from cadrecode.measure.winding import patch_areas
 from cadrecode.program import build, iou, mesh_of, parse, write
-from cadrecode.program.edit import to_raw
-from cadrecode.program.language import Circle, Mode, points_of
 
 PLATE = """import cadquery as cq
 w0=cq.Workplane('XY',origin=(0,0,-8))
@@ -47,32 +43,6 @@ def test_a_noisy_cloud_is_read_all_the_same(processor_time):
     solid, ruler = ruler_of(BRACKET, noise=1.0)  # 0.5 % of the size
     best, *_ = from_cloud(ruler, seconds=60)
     assert iou(solid, build(best.program)) > 0.95
-
-
-SAMPLES = {  # radii of the holes that make_samples.py drills, mm
-    "angle_bracket.ply": [2.75, 2.75, 5],
-    "channel.ply": [2.6, 2.6, 2.6, 2.6],
-    "flange.npy": [3.5, 3.5, 3.5, 3.5, 3.5, 3.5, 15],
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SAMPLES)
-def test_the_samples_of_the_app_have_all_their_holes(name, processor_time):
-    cloud = read_cloud(Path(__file__).resolve().parents[2] / "assets" / "clouds" / name)
-    points, frame = normalise(cloud.points)
-    best, *_ = from_cloud(ruler_for(points * 100, cloud.normals), seconds=60)
-    program = to_raw(best.program, frame)
-    assert through_holes(build(program)) == len(SAMPLES[name])
-    walls = {
-        (round(step.shape.radius, 1), x, y)
-        for solid in program.solids()
-        for step in solid.sketch.steps
-        if isinstance(step.shape, Circle) and (step.mode is Mode.SUBTRACT or name == "channel.ply")
-        for x, y in points_of(step.places)
-    }
-    radii = sorted(radius for radius, *_ in {(radius, round(x), round(y)) for radius, x, y in walls})
-    assert radii == pytest.approx(SAMPLES[name], abs=0.11)
 
 
 def test_the_inside_is_where_the_solid_is():

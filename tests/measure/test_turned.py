@@ -102,14 +102,9 @@ def test_a_cloud_is_folded_about_the_line_of_its_round_walls(text):
     best, likeness = read_from_cloud(text)
     assert likeness > 0.99
     assert best.source == "revolved"
-
-
-@pytest.mark.slow
-def test_the_arc_of_a_dome_is_one_arc_in_a_cloud():
-    best, _ = read_from_cloud(DOME)
-    (solid,) = turned(best)
-    edges = [edge for step in solid.sketch.steps for edge in step.shape.edges]
-    assert sum(isinstance(edge, Arc) for edge in edges) == 1
+    if text == DOME:
+        (solid,) = turned(best)
+        assert sum(isinstance(edge, Arc) for step in solid.sketch.steps for edge in step.shape.edges) == 1
 
 
 def test_flats_and_keyways_are_cut_from_a_turned_part_with_boxes():

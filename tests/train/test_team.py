@@ -1,7 +1,9 @@
 """Two processes, started as the guide does, train as one with the same global batch."""
 
 import json
+import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from cadrecode.cli.verbs import train_main
 from cadrecode.errors import ConfigError, ModelError, RunError
 from cadrecode.jobs import queue
 from cadrecode.model import sharding
@@ -28,14 +31,34 @@ DDP, FSDP = ["--multi_gpu"], ["--config_file", "configs/accelerate_fsdp.yaml"]
 CURVE = ("step", "loss", "learning_rate", "grad_norm")
 
 
-def launched(config, *words: str, how: list[str] = DDP) -> str:
+def launched(config, how: list[str] = DDP) -> str:
     path = Path(config.model_save_path).with_suffix(".yaml")
     path.write_text(config.to_yaml())
     command = [*LAUNCH, *how, "--num_processes", "2", "--main_process_port", "0"]
-    command += ["train_cad_recode_lora.py", "--config", str(path), *words]
+    command += ["train_cad_recode_lora.py", "--config", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def _member(rank: int, environment: dict[str, str], words: list[str]) -> None:
+    os.environ.update(environment, RANK=str(rank), LOCAL_RANK=str(rank))
+    sys.exit(train_main(words))
+
+
+def resumed(config, processes, *words: str, **environment: str) -> None:
+    """The two processes go on from the last checkpoint. Without the launcher, whose imports take most of its time."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    environment |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    command = ["--config", str(Path(config.model_save_path).with_suffix(".yaml")), "--resume_from_checkpoint", "last"]
+    members = [processes.Process(target=_member, args=(n, environment, [*command, *words])) for n in (0, 1)]
+    for member in members:
+        member.start()
+    for member in members:
+        member.join(240)
+    assert [member.exitcode for member in members] == [0, 0]
 
 
 def curve(run: Run) -> list[list[float]]:
@@ -46,7 +69,7 @@ def evaluated(run: Run) -> dict[int, float]:
     return {row["step"]: row["eval_loss"] for row in run.metrics() if "eval_loss" in row}
 
 
-def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained, tmp_path):
+def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained, processes, tmp_path):
     common = {"max_steps": 4, "save_steps": 2, "lora_dropout": 0.0, "auto_merge_final": False, "learning_rate": 5e-4}
     common |= {"do_eval": True, "eval_steps": 2, "warped_copies": 1, "height_steps": 2}  # which they make together
     alone = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
@@ -70,7 +93,7 @@ def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained,
         "rng_state_0.pth",
         "rng_state_1.pth",
     }
-    launched(config, "--resume_from_checkpoint", "last", "--auto_merge_final", "true")
+    resumed(config, processes, "--auto_merge_final", "true")
     assert (together.folder / "merged_model" / "model.safetensors").is_file()
     assert together.state == State.DONE
     assert [row["step"] for row in together.metrics() if "loss" in row] == [1, 2, 3, 4]
@@ -78,7 +101,9 @@ def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained,
         assert ours == pytest.approx(wanted, rel=1e-6)
 
 
-def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter(settings, trained, bases, tmp_path):
+def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter(
+    settings, trained, bases, processes, tmp_path
+):
     common = {"max_steps": 4, "save_steps": 2, "lora_dropout": 0.0, "learning_rate": 5e-4, "do_eval": True}
     common |= {"eval_steps": 2, "gradient_accumulation_steps": 2, "gradient_checkpointing": True}
     alone = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
@@ -102,7 +127,7 @@ def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter
 
     before = curve(together)
     shutil.rmtree(together.folder / "checkpoint-4")
-    launched(config, "--resume_from_checkpoint", "last", how=FSDP)
+    resumed(config, processes, ACCELERATE_USE_FSDP="true")
     assert [row["step"] for row in together.metrics() if "loss" in row] == [1, 2, 3, 4]
     for ours, wanted in zip(curve(together), before, strict=True):
         assert ours == pytest.approx(wanted, rel=1e-6)

@@ -1,7 +1,6 @@
 """What a training may not lose: its curve when it is killed, its last good checkpoint, the word that it failed."""
 
 import errno
-import multiprocessing
 import os
 import signal
 
@@ -72,14 +71,6 @@ def _child(config_yaml: str, folder: str, when: str, step: int) -> None:
 
     config = TrainConfig.from_values(yaml.safe_load(config_yaml), "test")
     train(config, Run(folder))
-
-
-@pytest.fixture(scope="module")
-def processes():
-    """Forked from a clean process that has torch already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["cadrecode.training"])
-    return context
 
 
 @pytest.mark.slow
