@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from cadrecode.config import PretrainConfig
+from cadrecode.config import PretrainConfig, ReconstructConfig
 from cadrecode.data.chunks import EVALUATION_PARTS, Prepare, RawBatch, make_chunk, make_tokenizer, read_tokenizer
 from cadrecode.data.stream import BATCHES_PER_CHUNK, ChunkStream, InventedPairs, held_out_pairs, oldest_needed, revisit
 from cadrecode.errors import Message, ProgramError, RunError
@@ -40,7 +40,7 @@ from cadrecode.runs import Run, State
 
 log = logging.getLogger(__name__)
 
-EVALUATION_CANDIDATES, EVALUATION_TEMPERATURE = 8, 0.7
+EVALUATION = ReconstructConfig()  # as many candidates, and drawn as freely, as a person's
 FINAL_LEARNING_RATE = 0.02  # share of the largest learning rate at the end of the cosine
 ADAM_BETAS = (0.9, 0.98)
 CHECKPOINT = "checkpoint.pt"
@@ -308,16 +308,16 @@ def measure(
     model.eval()
     with torch.compiler.set_stance("force_eager"):  # decoding has another shape at every step
         greedy = generate(model, tokenizer, pairs.clouds, max_new_tokens=max_tokens)
-        clouds = np.repeat(pairs.clouds, EVALUATION_CANDIDATES - 1, axis=0)
-        drawn = generate(model, tokenizer, clouds, temperature=EVALUATION_TEMPERATURE, max_new_tokens=max_tokens)
+        clouds = np.repeat(pairs.clouds, EVALUATION.candidates - 1, axis=0)
+        drawn = generate(model, tokenizer, clouds, temperature=EVALUATION.temperature, max_new_tokens=max_tokens)
     truths = [build(parse(text)) for text in pairs.texts]
     single = np.array([_iou_of(text, truth) for text, truth in zip(greedy, truths)])  # NaN: invalid
-    others = [_iou_of(text, truths[i // (EVALUATION_CANDIDATES - 1)]) for i, text in enumerate(drawn)]
+    others = [_iou_of(text, truths[i // (EVALUATION.candidates - 1)]) for i, text in enumerate(drawn)]
     every = np.nan_to_num(np.column_stack((single, np.reshape(others, (len(truths), -1)))))
     figures = {
         "invalid_ratio": np.isnan(single).mean(),
         "median_iou": np.median(every[:, 0]),
-        f"best_of_{EVALUATION_CANDIDATES}_iou": np.median(every.max(axis=1)),
+        f"best_of_{EVALUATION.candidates}_iou": np.median(every.max(axis=1)),
     }
     return {name: round(float(value), 4) for name, value in figures.items()}
 

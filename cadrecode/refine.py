@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cadrecode.cloud import Cloud, normalise, sample_surface
+from cadrecode.config import FIT_SECONDS
 from cadrecode.errors import DatasetError, Message, PointCloudError, ProgramError, joined
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SECONDS = 3.0  # for each program
 CLOUD_POINTS = 8192  # sampled on each target
 TOO_FAR = 0.75  # of the cloud's longest side: the fit cannot start from a box that is off by more
 SUSPECT = 0.25  # of it: off by that much, while in the other frame the program would be in place
@@ -66,7 +66,7 @@ def refine(
     text: str,
     cloud: Cloud,
     *,
-    seconds: float = SECONDS,
+    seconds: float = FIT_SECONDS,
     seed: int = 0,
     written_in: str = RAW,
     unit: str = "mm",
@@ -226,7 +226,7 @@ def refine_all(
     programs: str | Path,
     targets: str | Path,
     *,
-    seconds: float = SECONDS,
+    seconds: float = FIT_SECONDS,
     points: int = CLOUD_POINTS,
     noise: float = 0.0,
     limit: int | None = None,

@@ -22,7 +22,7 @@ from cadrecode.cli.shared import (
     seed,
     size_of,
 )
-from cadrecode.config import UNITS
+from cadrecode.config import FIT_SECONDS, UNITS
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def fit_main(argv: Arguments = None) -> int:
         "--noise", type=not_negative, help="standard deviation of the points, as a share of the longest side [0]"
     )
     many.add_argument("--limit", type=count, help="this many programs, drawn with the seed")
-    parser.add_argument("--seconds", type=positive, default=3.0, help="at most, for each program [%(default)s]")
+    parser.add_argument("--seconds", type=positive, default=FIT_SECONDS, help="at most, for each program [%(default)s]")
     parser.add_argument("--seed", type=seed, default=0)
     arguments = parser.parse_args(argv)
     work = {SINGLE: _fit_single, MANY: _fit_many}[_form(parser, arguments)]

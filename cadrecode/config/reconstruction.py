@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, NonNegativeFloat, PositiveFloat, PositiveI
 from cadrecode.config.settings import Seed, Settings
 
 Unit = Literal["mm", "cm", "m", "inch"]
+FIT_SECONDS = 3.0  # of the verb `fit`, for each program
 UNITS: tuple[str, ...] = get_args(Unit)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from cadrecode.cloud.distance import MOST_POINTS, CloudRuler
 from cadrecode.cloud.normals import Normals, given_normals, outward_normals
+from cadrecode.config import FIT_SECONDS
 from cadrecode.errors import Message, ProgramError
 from cadrecode.fit.box import box_agrees, in_box
 from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
@@ -77,7 +78,7 @@ def fit(
     points: np.ndarray | CloudRuler,
     *,
     normals: np.ndarray | None = None,
-    seconds: float = 3.0,
+    seconds: float = FIT_SECONDS,
     seed: int = 0,
     structure: bool = True,
     round_numbers: bool = True,

@@ -38,7 +38,7 @@ SQUARE = 0.9  # cosine of a point's normal with an axis: a point of a side of th
 CELL_ROUNDING = 0.75  # of a cell: how far a contour may be from the points of its wall
 
 
-def from_cloud(ruler: CloudRuler, *, seconds: float = 10.0, price: float = PRICE) -> list[Measured]:
+def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> list[Measured]:
     """Programs that fill an oriented cloud, best first.
 
     Args:

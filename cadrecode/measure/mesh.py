@@ -51,9 +51,7 @@ def _levels(solid: Manifold, size: float) -> list[np.ndarray]:
     ]
 
 
-def from_mesh(
-    vertices: np.ndarray, faces: np.ndarray, *, seconds: float = 10.0, price: float = PRICE
-) -> list[Measured]:
+def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price: float = PRICE) -> list[Measured]:
     """Programs that fill a closed mesh, best first.
 
     Args:
