@@ -86,7 +86,7 @@ def network(stock: bool) -> type[Qwen3WithPoints]:
 
 
 def network_config(name: str, layers: int = 0) -> Qwen3Config:
-    """The public config of Qwen3-1.7B-Base with the sizes of a shape, and our point encoder. Args: layers: 0: all."""
+    """The public config of Qwen3-1.7B-Base with the sizes of a shape, and our point encoder; 0 layers are all."""
     encoder = {"kind": "patch", "n_points": POINTS, "n_tokens": 64, "neighbours": 16, "width": 256, "layers": 3}
     config = Qwen3Config(
         **asdict(SHAPES[name]),
@@ -145,7 +145,7 @@ class SamePairs(Views):
 
 
 def random_pairs(lengths: tuple[int, ...], vocab_size: int) -> SamePairs:
-    """A batch of random clouds and random words. Args: lengths: tokens of each program, START and END among them."""
+    """A batch of random clouds and random words, with `lengths` tokens for each program, START and END among them."""
     rng = np.random.default_rng(SEED)
     pairs = []
     for number, length in enumerate(lengths):

@@ -40,7 +40,8 @@ def small_picture(
 ) -> Image:
     """A square picture of a part or a cloud on white; an empty frame where both are None.
 
-    Args: colours: (N, 3) uint8 for the points; without them all points have one colour, which fades with distance.
+    Args:
+        colours: (N, 3) uint8 for the points; without them all points have one colour, which fades with distance.
     """
     from PIL import Image, ImageDraw
 

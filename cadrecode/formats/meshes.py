@@ -182,7 +182,8 @@ def _numbers(
 ) -> Iterator[list[float]]:
     """The numbers of each vertex, or of each face, whose row begins with how many there are.
 
-    Args: rows: line numbers and words.
+    Args:
+        rows: line numbers and words.
     """
     for done in range(announced):
         line, words = next(rows, (0, []))

@@ -16,7 +16,8 @@ _VERTEX_BYTES = 48  # of memory: a vertex, and its copy on the way
 class Parts:
     """Takes the parts of a scene one by one.
 
-    Args: allowed: bytes that all of them may take.
+    Args:
+        allowed: bytes that all of them may take.
     """
 
     def __init__(self, name: str, allowed: int):

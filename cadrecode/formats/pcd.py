@@ -153,7 +153,8 @@ def _read_compressed(
 ) -> None:
     """One LZF block that holds field after field, each for all points.
 
-    Args: allowed: bytes that it may unpack to.
+    Args:
+        allowed: bytes that it may unpack to.
     """
     import lzf  # only here: other files do not need it
 

@@ -22,7 +22,8 @@ def fan_rows(rows: np.ndarray) -> np.ndarray:
 class Polygons:
     """Faces of any number of corners, taken one by one.
 
-    Args: allowed: bytes that their triangles may take.
+    Args:
+        allowed: bytes that their triangles may take.
     """
 
     def __init__(self, name: str, allowed: int):

@@ -49,7 +49,8 @@ class RowCollector:
     Every row draws a random key; the rows with the smallest keys stay. So the choice is uniform over a file whose
     length nobody knows, and the same for the same seed.
 
-    Args: most_bytes: memory that the rows may take; it lowers `max_points`.
+    Args:
+        most_bytes: memory that the rows may take; it lowers `max_points`.
     """
 
     def __init__(self, name: str, max_points: int, seed: int, most_bytes: int | None = None):

@@ -74,7 +74,8 @@ def canonical(program: cad.Program, height_steps: int = 1) -> cad.Program:
 def respelled(slabs: Sequence[Slab], solid: Manifold, height_steps: int = 1) -> cad.Program | None:
     """The text of a drawing, in canonical order or, where that is another shape, in its own; None if both are.
 
-    Args: solid: what it should be, but for rounding.
+    Args:
+        solid: what it should be, but for rounding.
     """
     try:
         steps = _spelled(slabs, height_steps)
@@ -112,7 +113,8 @@ def warped(
 ) -> Warped | None:
     """A part of other proportions in the design of a canonical program (`Warp`); every other part is turned, too.
 
-    Args:    gentle: much the same part, with other numbers.
+    Args:
+        gentle: much the same part, with other numbers.
     Returns: None where the program is more than slabs along the axes, or rounding breaks what would come out.
     """
     try:

@@ -42,7 +42,8 @@ class Invention:
 def invent(rng: np.random.Generator, family: str = "general", *, height_steps: int = 1) -> Program:
     """Draw one program of a family: CODE frame, centred, longest side 200, one closed body.
 
-    Args:   height_steps: see `spelling.GridSlab`.
+    Args:
+        height_steps: see `spelling.GridSlab`.
     Raises: ProgramError: there is no such family.
     """
     return invent_solid(rng, family, height_steps=height_steps).program

@@ -84,7 +84,8 @@ class Mix:
 def draw_holes(rng: np.random.Generator, outline: Outline, single: float = 0.0) -> tuple[Outline, ...]:
     """Holes for an outline, in the patterns of real parts; some may miss the material, which `invent` sees.
 
-    Args: single: share of outlines with a single hole, in the middle or off it.
+    Args:
+        single: share of outlines with a single hole, in the middle or off it.
     """
     w, h = _size(outline)
     x, y = _center(outline)

@@ -34,7 +34,8 @@ class Region:
 def regions(sketch: Sketch, sagitta: float) -> list[Region]:
     """The connected pieces of a sketch.
 
-    Args: sagitta: how far a side may cut into its circle while the area is computed.
+    Args:
+        sagitta: how far a side may cut into its circle while the area is computed.
     """
     arcs = list(_arcs(sketch))
     pieces = []

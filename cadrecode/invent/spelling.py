@@ -40,7 +40,8 @@ class Spelled:
 def spelled(slabs: Iterable[GridSlab], sagitta: float | None = None) -> list[Spelled]:
     """Slabs as canonical solids, in their order.
 
-    Args:   sagitta: how far a side may cut into its circle; by the size of the solids when None.
+    Args:
+        sagitta: how far a side may cut into its circle; by the size of the solids when None.
     Raises: Degenerate: rounding breaks a slab. ProgramError: a sketch has no area.
     """
     solids = [(grid.slab.cut, canonical_solid(grid)) for grid in slabs]

@@ -31,7 +31,8 @@ GENTLE_SPREAD = 0.06  # AXIS_SPREAD of a gentle warp, whose pieces are all stret
 class Warp:
     """Coordinates `knots[axis]` go to `images[axis]`, both ascending, others between them in proportion.
 
-    Args: hole: factor of the radii of holes, at most 1.
+    Args:
+        hole: factor of the radii of holes, at most 1.
     """
 
     knots: tuple[tuple[float, ...], ...]
@@ -42,7 +43,8 @@ class Warp:
     def draw(cls, slabs: Sequence[Slab], rng: np.random.Generator, *, gentle: bool = False) -> Warp:
         """A random warp for a drawing, into the CODE frame.
 
-        Args: gentle: each axis as a whole and by a few percent: other numbers, and much the same part.
+        Args:
+            gentle: each axis as a whole and by a few percent: other numbers, and much the same part.
         """
         boxes = np.array([slab.bounds() for slab in slabs if not slab.cut])
         low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
@@ -94,7 +96,8 @@ def _knots(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates at which the stretch of an axis changes, (K,) ascending, and the stretch between them, (K - 1,).
 
-    Args: arcs: (A, 2) intervals that arcs span, which are not stretched.
+    Args:
+        arcs: (A, 2) intervals that arcs span, which are not stretched.
     """
     arcs, center = np.clip(arcs, low, high), (low + high) / 2
     edges = np.concatenate((arcs.ravel(), rng.uniform(low, high, PIECES - 1), (low, high)))

@@ -91,7 +91,8 @@ class Worker:
     def wait(self, job_id: int, seconds: float, too_much: Callable[[int], bool] = lambda pid: False) -> End:
         """Wait for a job, at most `seconds`, then kill it.
 
-        Args: too_much: asked now and then with the job's pid; the job is killed where it takes more than it may.
+        Args:
+            too_much: asked now and then with the job's pid; the job is killed where it takes more than it may.
         """
         started, ended = self._jobs[job_id]
         until = time.monotonic() + seconds

@@ -72,7 +72,8 @@ def _faces(widths: dict[str, float]) -> dict[str, float]:
 def _widths(body: Manifold, solid: Manifold, least: float) -> dict[str, float]:
     """For the selector of each outermost face the width of the band that the solid lacks just below it.
 
-    Args: least: The band's area times its width, about twice the volume that the rim takes.
+    Args:
+        least: The band's area times its width, about twice the volume that the rim takes.
     """
     low, high = bounds(body)
     widths = {}

@@ -59,7 +59,7 @@ class Prism:
         return EXTRUSION_NUMBERS + numbers_of(self.steps)
 
     def solid(self, base: float | None = None) -> Extrusion:
-        """Args: base: Where its plane lies along the axis: `low`, where None, or `high`."""
+        """`base` is where its plane lies along the axis: `low` (also where None) or `high`."""
         base = self.low if base is None else base
         origin = tuple(base if axis == self.axis else 0.0 for axis in range(3))
         distance = self.high - self.low if base == self.low else self.low - self.high
@@ -93,7 +93,7 @@ class Turned:
 
 @dataclass(frozen=True)
 class Rim:
-    """Edges of the body that are rounded or bevelled, after all that is joined. Args: as of `Edges`."""
+    """Edges of the body that are rounded or bevelled, after all that is joined. It has the arguments of `Edges`."""
 
     blend: Blend
     size: float

@@ -67,7 +67,8 @@ class Grid:
     def by_interval(self, cells: np.ndarray, axis: int) -> np.ndarray:
         """(L, nu * nv) float32: for each column along `axis` the filled length between two levels.
 
-        Args: cells: (nx, ny, nz) bool.
+        Args:
+            cells: (nx, ny, nz) bool.
         """
         local = along(cells, axis)
         into = np.zeros((len(self.levels[axis]) - 1, len(local)), np.float32)
@@ -88,7 +89,8 @@ def along(cells: np.ndarray, axis: int) -> np.ndarray:
 def inside(polygons: Sequence[np.ndarray], u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """(nu, nv) bool: which places lie in the polygons, by the even-odd rule.
 
-    Args: polygons: (n, 2) each, closed without a repeated corner; u, v: ascending.
+    Args:
+        polygons: (n, 2) each, closed without a repeated corner; u, v: ascending.
     """
     if not polygons:
         return np.zeros((len(u), len(v)), bool)

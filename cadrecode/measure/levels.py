@@ -52,7 +52,7 @@ def levels_of_points(
 ) -> np.ndarray:
     """The levels along one axis of a cloud: heights that many more of its points share than the heights beside them.
 
-    Args: As `levels_of_faces`; noise: How far points lie off their faces.
+    `noise` says how far points lie off their faces; the other arguments are those of `levels_of_faces`.
     """
     near = max(POINTS_SAME_LEVEL * size, 2 * noise)
     tails = max(near, TAILS * noise)

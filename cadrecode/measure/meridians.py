@@ -166,7 +166,8 @@ class FoldedCloud:
 def round_about(points: np.ndarray, normals: np.ndarray, axis: int, size: float) -> Point2 | None:
     """Where the line along an axis stands that the normals of most points meet; None where too few meet one line.
 
-    Args: points, normals: (N, 3).
+    Args:
+        points, normals: (N, 3).
     """
     across = [(axis + 1) % 3, (axis + 2) % 3]
     walls = np.abs(normals[:, axis]) < CAP

@@ -43,7 +43,8 @@ def places_numbers(places: Places) -> int:
 def pattern_of(places: tuple[Point2, ...], *, turns: bool) -> Places:
     """Places as a ring or a grid where they are one and that takes fewer numbers.
 
-    Args: turns: Whether what stands there may be turned: shapes on a ring are.
+    Args:
+        turns: Whether what stands there may be turned: shapes on a ring are.
     """
     if len(places) < FEWEST or len(set(places)) < len(places):
         return places

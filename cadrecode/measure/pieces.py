@@ -47,7 +47,8 @@ class Piece:
 def cheapest_pieces(path: np.ndarray, tolerance: float, *, contour: bool) -> list[Piece] | None:
     """(n + 1, 2) from a corner back to it -> the cheapest pieces; None where no chain is within the tolerance.
 
-    Args: contour: Whether the path is drawn around cells, so that its corners mean nothing and turn either way.
+    Args:
+        contour: Whether the path is drawn around cells, so that its corners mean nothing and turn either way.
     """
     origin = path.mean(axis=0)
     local = path - origin

@@ -42,7 +42,7 @@ class Proposal:
     adds: bool
 
     def feature(self, operation: Operation, span: tuple[int, int], grid: Grid) -> Prism:
-        """Args: span: The levels between which it is extruded, by their indices."""
+        """`span` holds the levels between which it is extruded, by their indices."""
         low, high = span_between(operation, grid.levels[self.axis], *span)
         return Prism(operation, self.axis, low, high, self.steps)
 
@@ -162,7 +162,8 @@ def proposals(
     """Sketches for one axis: whole sections and the silhouette, with and without their holes, single outlines, holes
     alone and together, and what a section lacks of the silhouette.
 
-    Args: whole: The silhouette.
+    Args:
+        whole: The silhouette.
     """
     made: dict[tuple, Proposal] = {}
 

@@ -291,7 +291,8 @@ class Search:
 def drafts_of(part: Survey, price: float, started: float, seconds: float) -> list[Draft]:
     """What fills the part: the best drafts of prisms alone and, where something is round, of turned profiles too.
 
-    Args: started: On time.thread_time().
+    Args:
+        started: On time.thread_time().
     """
     prisms = [proposal for proposal in part.proposals if isinstance(proposal, Proposal)]
     searches = [replace(part, proposals=prisms), part] if len(prisms) < len(part.proposals) else [part]

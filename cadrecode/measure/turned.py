@@ -153,7 +153,8 @@ def _is_straight(region: CrossSection) -> bool:
 def _within(whole: CrossSection, levels: np.ndarray, span: Span, slack: float) -> CrossSection:
     """The profile of a boss or of a hole: what of the whole profile is filled, or empty, next to the line.
 
-    Args: slack: A gap that is narrower is none: contours end a little within the levels.
+    Args:
+        slack: A gap that is narrower is none: contours end a little within the levels.
     """
     low, high = float(levels[span.first]), float(levels[span.last])
     right = whole.bounds()[2] + OVERSHOOT
@@ -253,7 +254,7 @@ def _about_one_line(rings: Sequence[Ring]) -> list[list[Ring]]:
 
 
 def _spans(group: Sequence[Ring], is_hole: bool, *, changing: bool) -> list[Span]:
-    """Levels over which rings of one kind follow each other. Args: changing: Only those of different radii."""
+    """Levels over which rings of one kind follow each other; with `changing`, only rings of different radii."""
     radii: dict[int, float] = {}
     for ring in group:
         if ring.is_hole is is_hole:

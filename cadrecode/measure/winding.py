@@ -55,7 +55,7 @@ def bordered(grid: Grid, axis: int) -> np.ndarray:
 
 
 def contoured(field: np.ndarray, u: np.ndarray, v: np.ndarray) -> CrossSection:
-    """Args: field: (nu, nv) within the border of u (nu + 2,) and v (nv + 2,)."""
+    """`field` is (nu, nv), within the border of u (nu + 2,) and v (nv + 2,)."""
     least = LEAST_CELLS * float(np.median(np.diff(u)) * np.median(np.diff(v)))
     padded = np.pad(np.clip(field, 0, 1), 1)
     polygons = []

@@ -21,7 +21,7 @@ BETWEEN_LOOKS = 0.01  # seconds by the clock: asking for a thread's processor ti
 
 
 class _Budget:
-    """Args: until: the processor time of the thread at which it is used up."""
+    """A budget that is used up when the processor time of the thread reaches `until`."""
 
     def __init__(self, until: float):
         self.until = until

@@ -59,7 +59,8 @@ class _Corner:
 def blended(area: CrossSection, corners: Corners, segments: int) -> CrossSection:
     """An area with its corners rounded or bevelled.
 
-    Args: segments: Of a full circle of the fillet's radius.
+    Args:
+        segments: Of a full circle of the fillet's radius.
     Raises: ProgramError: it has no such corner.
     """
     chosen = list(_chosen(area, corners.selector))

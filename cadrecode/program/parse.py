@@ -37,7 +37,8 @@ _WORKPLANE = {**workplanes.METHODS, **drawing.METHODS, **bodies.METHODS}
 def parse(text: str) -> Program:
     """Read a program.
 
-    Args:    text: a CadQuery program in the language, which assigns its part to `r` (or `result`), or shows it.
+    Args:
+        text: a CadQuery program in the language, which assigns its part to `r` (or `result`), or shows it.
     Returns: the tree.
     Raises:  ProgramError: with line, column and what was expected there.
     """

@@ -49,7 +49,7 @@ def rounded_edges(solid: Manifold, finish: Edges, sagitta: float) -> Manifold:
 def with_blend(
     solid: Manifold, topology: Topology, segments: Sequence[int], blend: Blend, size: float, sagitta: float
 ) -> Manifold:
-    """Args: segments: numbers of the topology's segments; edges that go on smoothly from them are blended with them."""
+    """Blend the segments of these numbers, and the edges that go on smoothly from them."""
     chips: list[Manifold] = []
     fills: list[Manifold] = []
     for chain, closed in _chains(topology, _with_tangent(topology, set(segments))):

@@ -57,7 +57,8 @@ _FUNCTIONS: dict[str, Callable] = {
 class Scope:
     """The names of a program and their values: numbers, texts, tuples and lists, workplanes, sketches and solids.
 
-    Args: chain: evaluates calls that are CadQuery's.
+    Args:
+        chain: evaluates calls that are CadQuery's.
     """
 
     def __init__(self, chain: Callable[[ast.expr, Scope], Any]):

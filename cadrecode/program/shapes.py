@@ -40,7 +40,8 @@ def half_side(solid: Solid) -> float:
 def build_solid(solid: Solid, sagitta: float | None = None) -> Manifold:
     """One extrusion, revolution, box, cylinder or sphere.
 
-    Args:   sagitta: how far a side may cut into its circle; by the solid's own size when None.
+    Args:
+        sagitta: how far a side may cut into its circle; by the solid's own size when None.
     Raises: ProgramError: the sketch has no area.
     """
     if sagitta is None:

@@ -44,7 +44,8 @@ def sagitta_of(program: Program) -> float:
 class _Builder:
     """Builds the bodies of one program, each of them once however often it is used.
 
-    Args: solids: as in `build`.
+    Args:
+        solids: as in `build`.
     """
 
     def __init__(self, sagitta: float, solids: dict[Solid, Manifold] | None):

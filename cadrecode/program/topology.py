@@ -41,7 +41,7 @@ class Segments:
 
 
 class Topology:
-    """Args: solid: not empty."""
+    """The topology of a solid that is not empty."""
 
     def __init__(self, solid: Manifold):
         low, high = np.array(solid.bounding_box()).reshape(2, 3)

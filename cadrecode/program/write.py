@@ -51,7 +51,8 @@ DECIMALS = 6  # finer than any cloud, coarser than float noise
 def write(program: Program, *, names: bool = False) -> str:
     """The canonical text of a program. `parse(write(p))` builds the same solid; no line break at the end.
 
-    Args: names: sizes stand at the top, as variables with their names: `plate_thickness=8`.
+    Args:
+        names: sizes stand at the top, as variables with their names: `plate_thickness=8`.
     """
     if names:
         return _named(program)

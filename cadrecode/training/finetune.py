@@ -104,7 +104,8 @@ def _checkpoint_to_resume(config: TrainConfig, run: Run, done: bool) -> Path | N
 
     The checkpoint of the last step is of use to a run that failed after it, when it saved or merged.
 
-    Args: done: Whether the run was done before.
+    Args:
+        done: Whether the run was done before.
     Raises: RunError: why it cannot be resumed from.
     """
     name = config.resume_from_checkpoint

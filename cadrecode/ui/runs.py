@@ -42,7 +42,8 @@ def _newest(run: Run, written: int, size: int) -> dict[str, Any]:
 def queued(run: Run, words: Words, waiting: list[Run] | None = None) -> str:
     """That a run waits, and its place in the queue.
 
-    Args: waiting: The runs that wait, where they are known already.
+    Args:
+        waiting: The runs that wait, where they are known already.
     """
     waiting = queue.waiting(run.runs_dir) if waiting is None else waiting
     return words.state(State.QUEUED) + (f" #{waiting.index(run) + 1}" if run in waiting else "")

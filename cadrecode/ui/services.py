@@ -93,7 +93,8 @@ class Services:
     def warm(self, first: Callable[[], None]) -> None:
         """Load in the background what takes long to load, so that the first click does not wait for it.
 
-        Args: first: Prepares what the page shows; the rest begins once a page has loaded, or after a few seconds.
+        Args:
+            first: Prepares what the page shows; the rest begins once a page has loaded, or after a few seconds.
         """
 
         def work() -> None:

@@ -22,7 +22,8 @@ TRAINED = {"max_steps": 24, "per_device_train_batch_size": 8}
 class Screens:
     """Opens tabs of one app and photographs them.
 
-    Args: folder: where <tab>-<state>-<size>-<language>.png go.
+    Args:
+        folder: where <tab>-<state>-<size>-<language>.png go.
     """
 
     def __init__(self, browser, app: App, folder: Path):

@@ -140,7 +140,8 @@ def _check_place(name: str, entry: zipfile.ZipInfo, where: PurePosixPath) -> Non
 def _description(name: str, raw: bytes, bases: list[str]) -> dict:
     """The settings of an adapter, rebuilt from those on the list.
 
-    Args: bases: The models that the app offers; an adapter names one of them.
+    Args:
+        bases: The models that the app offers; an adapter names one of them.
     Raises: ModelError: a setting is missing, unknown, or has a value that is not taken.
     """
     given = parsed(raw)

@@ -144,7 +144,8 @@ def _wire_model(shown: Shown, look: Callable, services: Services, words: Words) 
 def _wire_merge(shown: Shown, look: Callable, events: Sequence[Callable], services: Services, words: Words) -> None:
     """Merging, which is done in the queue: a page shows the merge of its adapter, wherever it was started.
 
-    Args: events: After these, another adapter may be chosen.
+    Args:
+        events: After these, another adapter may be chosen.
     """
     timer = gr.Timer(LOOK_SECONDS, active=False)
     inputs, outputs = [shown.chosen, shown.followed], [shown.followed, timer, shown.progress]

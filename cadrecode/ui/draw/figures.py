@@ -58,7 +58,8 @@ def losses(rows: Metrics, names: Mapping[str, str], others: Mapping[str, Metrics
 def quality(rows: Metrics, names: Mapping[str, str], others: Mapping[str, Metrics] | None = None) -> Figure:
     """Median IoU and invalid ratio at each evaluation, and the IoU of other runs.
 
-    Args: names: The labels iou, invalid and step.
+    Args:
+        names: The labels iou, invalid and step.
     """
     figure = _figure(names["step"], "")
     _line(figure, *series(rows, "median_iou"), names["iou"], COLOURS[0], dots=True)

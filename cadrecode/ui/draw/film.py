@@ -48,7 +48,7 @@ def of_part(mesh: tuple[np.ndarray, np.ndarray] | None) -> str:
 
 
 def of_cloud(points: np.ndarray) -> str:
-    """The picture of a cloud, as an address. Args: points: (N, 3 or more)."""
+    """The picture of (N, 3 or more) points, as an address."""
     return _address(small_picture(None, np.asarray(points[:, :3], np.float64), pixels=PIXELS))
 
 

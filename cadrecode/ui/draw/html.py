@@ -131,7 +131,8 @@ def idle(text: str = "") -> str:
 def explained(settings: dict[str, tuple[str, str]]) -> str:
     """Settings with their names and help.
 
-    Args: settings: From the label to (name in the file, help).
+    Args:
+        settings: From the label to (name in the file, help).
     """
     rows = "".join(
         f"<dt>{escape(label)} <code>{name}</code></dt><dd>{_code(text)}</dd>"

@@ -67,7 +67,8 @@ def cancel(services: Services) -> None:
 def targets_of(source: str, family: str, files: Sequence[str] | None, path: str | None, folder: Path) -> str:
     """The parts to rebuild, as `EvaluationConfig` names them.
 
-    Args: folder: Where uploaded parts are kept; the page's own uploads are removed some time after it is closed.
+    Args:
+        folder: Where uploaded parts are kept; the page's own uploads are removed some time after it is closed.
 
     Raises: DatasetError, ArchiveError: Nothing was given, or nothing in it can be read.
     """

@@ -32,7 +32,8 @@ def distance(part: Part) -> str:
 def cloud_facts(cloud: Cloud | None, unit: str, words: Words, source: str = "") -> str:
     """Count, size and warnings of a cloud.
 
-    Args: source: Who made it, of a sample.
+    Args:
+        source: Who made it, of a sample.
     """
     if cloud is None:
         return html.note(words("cloud.none"))
@@ -54,7 +55,8 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
 
     The mean deviation takes the place of the verdict for a part that a person wrote.
 
-    Args: validity: What OpenCASCADE says about the part.
+    Args:
+        validity: What OpenCASCADE says about the part.
     """
     part, unit = work.shown, work.unit
     if part is None:

@@ -73,7 +73,8 @@ def data_path(source: str, family: str, count: float | None, path: str | None) -
 def preview(data: str, draw: int, words: Words) -> str:
     """What a source holds: counts, three pairs drawn at random, and which programs would be skipped and why.
 
-    Args: draw: Another number draws other pairs.
+    Args:
+        draw: Another number draws other pairs.
 
     Raises: DatasetError: The source holds no usable program.
     """
@@ -155,7 +156,8 @@ def badge(
 ) -> str:
     """Whether the memory suffices, what needs it, and which change would make it suffice.
 
-    Args: judge: In place of `estimate.estimate`.
+    Args:
+        judge: In place of `estimate.estimate`.
 
     Raises: ConfigError, ModelError: The settings or the base model cannot be used.
     """

@@ -172,7 +172,8 @@ def _filled(config: TrainConfig, form: Form) -> dict:
 def wire(form: Form, chosen: gr.State, services: Services, words: Words, tab: gr.Tab) -> gr.events.Dependency:
     """Wire the form.
 
-    Args: chosen: Becomes the name of the run that is started.
+    Args:
+        chosen: Becomes the name of the run that is started.
 
     Returns: the event of starting a run.
     """

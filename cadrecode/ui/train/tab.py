@@ -14,7 +14,8 @@ from cadrecode.ui.words.text import Words
 def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab, memory: gr.BrowserState) -> None:
     """Lay the tab out and wire it.
 
-    Args: memory: What a person has set in the form; see `browser.remember`.
+    Args:
+        memory: What a person has set in the form; see `browser.remember`.
     """
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
