@@ -97,13 +97,8 @@ def evaluate(
             if on_progress:
                 on_progress(len(shapes), limit)
     stopped = stopping()
-    if stopped and not shapes:
-        raise CadrecodeError("Stopped before the first shapes were scored.")
     if not shapes:
-        none = Message("No target of {targets} could be scored.", targets=targets)
-        reasons = [Message("{name}: {reason}", name=target.id, reason=target.reason) for target in skipped[:3]]
-        raise DatasetError(joined("{first} {second}", [none, joined("{first}; {second}", reasons)]))
-
+        raise _nothing_scored(targets, skipped, stopped)
     report = report_of(
         shapes, targets, candidates=candidates, seed=seed, temperature=temperature, fit_seconds=fit_seconds
     )
@@ -111,6 +106,14 @@ def evaluate(
     report["stopped"] = stopped
     report["skipped"] = [stored({"id": target.id, "reason": target.reason}) for target in skipped]
     return report
+
+
+def _nothing_scored(targets: str | Path, skipped: Sequence[Skipped], stopped: bool) -> CadrecodeError:
+    if stopped:
+        return CadrecodeError("Stopped before the first shapes were scored.")
+    none = Message("No target of {targets} could be scored.", targets=targets)
+    reasons = [Message("{name}: {reason}", name=target.id, reason=target.reason) for target in skipped[:3]]
+    return DatasetError(joined("{first} {second}", [none, joined("{first}; {second}", reasons)]))
 
 
 def report_of(
