@@ -142,7 +142,9 @@ def numbers_of(steps: Sequence[SketchStep]) -> int:
     total = 0
     for step in steps:
         total += places_numbers(patterned(step).places)
-        if isinstance(step.shape, Loop):
+        if isinstance(step.shape, Face):
+            total += numbers_of(step.shape.sketch.steps)
+        elif isinstance(step.shape, Loop):
             total += 2 + sum(2 if not hasattr(edge, "middle") else 4 for edge in step.shape.edges)
         else:
             total += 1 if isinstance(step.shape, Circle) else 2

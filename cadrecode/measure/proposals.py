@@ -12,8 +12,9 @@ from manifold3d import CrossSection, JoinType
 from cadrecode.measure.features import Prism, Turned, numbers_of, sketch_steps, span_between, with_holes
 from cadrecode.measure.grid import Grid, along
 from cadrecode.measure.outlines import ON_LEVEL, Outline, on_levels, outline_of, signed_area
+from cadrecode.measure.rings import ringed
 from cadrecode.measure.walls import Walls
-from cadrecode.program.language import Operation, Point2, Sketch, SketchStep
+from cadrecode.program.language import Mode, Operation, Point2, Sketch, SketchStep
 from cadrecode.program.section import cross_section
 
 TOLERANCES = 0.06, 0.4  # CODE: close to the section, and short where a spline or a scan has many pieces
@@ -184,6 +185,9 @@ def proposals(
             outer, holes = reader.outlines(area, tolerance)
             propose(with_holes(outer, holes), adds=True)
             propose(sketch_steps(outer), adds=True)
+            for rim in ringed(area, tolerance) if len(outer) == 1 else ():
+                propose(rim, adds=True)
+                propose(rim + sketch_steps(holes, Mode.SUBTRACT), adds=True)
             for single in outer[:MOST_SINGLES] if len(outer) > 1 else ():
                 propose(sketch_steps([single]), adds=True)
             _propose_alone(holes, propose)
