@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cadrecode.adapters import AdapterInfo, adapter_info, has_outdated_merge, merged_model, same_base
 from cadrecode.cloud import Cloud
@@ -15,6 +15,9 @@ from cadrecode.errors import ModelError
 from cadrecode.reconstruction import Cancelled, Reconstruction, reconstruct, threads_for
 from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 from cadrecode.turns import Stopped, Turns
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 HUB_BASES = ("filapro/cad-recode-v1.5", "Qwen/Qwen3-1.7B-Base", "Qwen/Qwen2-7B")  # these need the network
 
@@ -48,8 +51,8 @@ class Engine:
         self._load_model = load_model
         self._generate = generate
         self._turns = Turns()
-        self._model: Any = None
-        self._tokenizer: Any = None
+        self._model: PreTrainedModel | None = None
+        self._tokenizer: PreTrainedTokenizerBase | None = None
         self._base: str | None = None
         self._adapters: dict[str, AdapterInfo] = {}
         self._active: str | None = None
@@ -243,7 +246,7 @@ class Engine:
         return self._turns.waiting
 
     @contextlib.contextmanager
-    def ready(self) -> Iterator[tuple[Any, Any]]:
+    def ready(self) -> Iterator[tuple[PreTrainedModel, PreTrainedTokenizerBase]]:
         """The model that is in use and its tokenizer, for one user at a time; the embedded base if none is loaded."""
         with self._turns.take():
             self.load(self._base)

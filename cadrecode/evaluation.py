@@ -25,6 +25,8 @@ from cadrecode.scoring import FITTED, ByDistance, Candidate, Target, build_text,
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
     from cadrecode.cloud.distance import CloudRuler
     from cadrecode.kernel.sandbox import Sandbox
 
@@ -45,8 +47,8 @@ class _Prepared:
 
 def evaluate(
     targets: str | Path,
-    model: Any,
-    tokenizer: Any,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
     *,
     candidates: int = 1,
     limit: int | None = None,
@@ -141,8 +143,8 @@ def report_of(
 class _Evaluation:
     """How shapes are rebuilt; see `evaluate`. `known` holds the earlier rows by the names of their shapes."""
 
-    model: Any
-    tokenizer: Any
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
     candidates: int
     seed: int
     temperature: float
