@@ -192,6 +192,13 @@ def test_what_needs_nothing_runs(document, reader):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS[:2], ids=NAMES[:2])
+def test_the_readme_names_every_verb_and_has_at_most_150_lines(document):
+    text = document.read_text(encoding="utf-8")
+    assert [verb for verb in VERBS if verb not in text] == []
+    assert text.count("\n") <= 150
+
+
+@pytest.mark.parametrize("document", DOCUMENTS[:2], ids=NAMES[:2])
 def test_the_tree_names_every_room(document):
     tree = re.search(r"    cadrecode/\n(.*?)\n    assets/", document.read_text(encoding="utf-8"), re.DOTALL)[1]
     rooms = {f"{path.name}/" for path in (ROOT / "cadrecode").iterdir() if (path / "__init__.py").is_file()}
