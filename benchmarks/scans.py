@@ -3,7 +3,7 @@
     python -m benchmarks.scans --files FOLDER_OR_FILE ... --out FOLDER [--seconds 10] [--candidates 8]
 
 Each file is rebuilt as `inference_lora.py` does it. Lengths in the table are in the file's own units. FOLDER gets a
-picture of each file (the part, and the cloud coloured by its deviation), what `inference_lora.py` writes, and scans.json.
+picture of each file (the part, and the cloud by its deviation), what `inference_lora.py` writes, and scans.json.
 """
 
 from __future__ import annotations
