@@ -95,7 +95,7 @@ def _cases(path: Path, count: int, seed: int) -> Iterator[dict]:
             ruler = ruler_for(points)
             for name, candidate in candidates.items():
                 if candidate.ok:
-                    assessed = assess_cloud(candidate, ruler)
+                    assessed = assess_cloud(candidate.solid, ruler)
                     yield {
                         "id": row["id"],
                         "cloud": cloud,

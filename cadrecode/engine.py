@@ -58,6 +58,7 @@ class Engine:
         self._active: str | None = None
         self._slots: dict[str, str] = {}  # the names that PEFT knows the adapters by
         self._count = 0
+        self._chosen: tuple[Opened, str | Path | None] | None = None  # not loaded yet
 
     # --- what there is
 
@@ -196,30 +197,52 @@ class Engine:
         Raises: ModelError: nothing usable there, or the adapter belongs to another base.
         """
         with self._turns.take():
-            if lora_path is None:
-                self.load(base)
-                self.set_adapter(None)
-                return Opened(self._base, None, f"base model {self._base}")
-            merged = merged_model(lora_path)
-            if merged is not None:
-                self.load(str(merged))
-                self.set_adapter(None)
-                return Opened(self._base, None, f"merged model {merged} (preferred to the adapter beside it)")
-            info = adapter_info(lora_path)
-            if base is not None and not same_base(base, info.base):
-                raise ModelError(
-                    "The adapter in {path} was trained on {base}, but --base_model says {other}. Use "
-                    "--base_model {base}.",
-                    path=lora_path,
-                    base=info.base,
-                    other=base,
-                )
-            self.load(base or info.base)
-            self.load_adapter(info.name, lora_path)
-            note = f"adapter {lora_path} on {self._base}"
-            if has_outdated_merge(lora_path):
-                note += " (the merged model beside it is of an earlier training)"
-            return Opened(self._base, info.name, note)
+            opened = self._choice(base, lora_path)
+            self._use(opened, lora_path)
+            return opened
+
+    def choose(self, base: str | None = None, lora_path: str | Path | None = None) -> Opened:
+        """`open`, but a model whose files are here is not loaded before it has to write.
+
+        Raises: As `open`; what is wrong inside of the files shows when they are loaded.
+        """
+        with self._turns.take():
+            opened = self._choice(base, lora_path)
+            if opened.base != EMBEDDED and not (Path(opened.base) / "config.json").is_file():
+                self._use(opened, lora_path)
+            else:
+                self._chosen = opened, lora_path
+            return opened
+
+    def _choice(self, base: str | None, lora_path: str | Path | None) -> Opened:
+        """What `open` loads. Raises: ModelError: no adapter there, or it belongs to another base."""
+        if lora_path is None:
+            base = str(base or EMBEDDED)
+            return Opened(base, None, f"base model {base}")
+        merged = merged_model(lora_path)
+        if merged is not None:
+            return Opened(str(merged), None, f"merged model {merged} (preferred to the adapter beside it)")
+        info = adapter_info(lora_path)
+        if base is not None and not same_base(base, info.base):
+            raise ModelError(
+                "The adapter in {path} was trained on {base}, but --base_model says {other}. Use --base_model {base}.",
+                path=lora_path,
+                base=info.base,
+                other=base,
+            )
+        base = str(base or info.base)
+        note = f"adapter {lora_path} on {base}"
+        if has_outdated_merge(lora_path):
+            note += " (the merged model beside it is of an earlier training)"
+        return Opened(base, info.name, note)
+
+    def _use(self, opened: Opened, lora_path: str | Path | None) -> None:
+        self._chosen = None
+        self.load(opened.base)
+        if opened.adapter is None:
+            self.set_adapter(None)
+        else:
+            self.load_adapter(opened.adapter, lora_path)
 
     @contextlib.contextmanager
     def turn(
@@ -249,15 +272,31 @@ class Engine:
     def ready(self) -> Iterator[tuple[PreTrainedModel, PreTrainedTokenizerBase]]:
         """The model that is in use and its tokenizer, for one user at a time; the embedded base if none is loaded."""
         with self._turns.take():
-            self.load(self._base)
+            self._load_chosen()
             with threads_for(self._model):
                 yield self._model, self._tokenizer
+
+    def _load_chosen(self) -> None:
+        if self._chosen is None:
+            self.load(self._base)
+        else:
+            self._use(*self._chosen)
 
     # --- what it does
 
     def reconstruct(self, cloud: Cloud, config: ReconstructConfig | None = None, **options: Any) -> Reconstruction:
-        """`reconstruction.reconstruct` with the model that is in use; `options` are its other arguments."""
+        """`reconstruction.reconstruct` with the model that is in use, which is loaded only if it has to write.
+
+        Args:
+            options: The other arguments.
+        """
         if self._generate is not None:
             options.setdefault("generate", self._generate)
-        with self.ready() as (model, tokenizer):
-            return reconstruct(cloud, model, tokenizer, config, **options)
+        with self._turns.take(), contextlib.ExitStack() as stack:
+
+            def load() -> tuple[Any, Any]:
+                self._load_chosen()
+                stack.enter_context(threads_for(self._model))
+                return self._model, self._tokenizer
+
+            return reconstruct(cloud, None, None, config, load=load, **options)

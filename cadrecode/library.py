@@ -49,7 +49,7 @@ def reconstruct(
     config = ReconstructConfig.from_values(settings, source="reconstruct")
     cloud = _cloud(scan, config.seed)
     engine = _engine(device)
-    opened = engine.open(model, adapter)
+    opened = engine.choose(model, adapter)
     result = engine.reconstruct(
         cloud, config, name=name_of(name or cloud.name), model_name=opened.note, sandbox=shared_sandbox()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cadrecode.assessor import Assessor
 from cadrecode.errors import CadrecodeError, ConfigError, Message, ProgramError
 from cadrecode.export import Exported, export_program, write_json
 from cadrecode.formats.mesh_write import write_3mf, write_stl
@@ -82,7 +83,7 @@ class Part:
         exported: What OpenCASCADE made of the program, where it was run already.
         snapped: The numbers that were made simple after the fit, each with its reason.
         named_like: The program whose names the numbers keep: of the part that this one was changed from.
-        assess: Returns how good the part is; None where nobody can tell.
+        assessor: Says how good the part is; prepared when it is needed where there is a scan.
     """
 
     program: str
@@ -101,7 +102,7 @@ class Part:
     exported: Exported | None = field(default=None, repr=False, compare=False)
     snapped: tuple[Snap, ...] = field(default=(), repr=False, compare=False)
     named_like: Program | None = field(default=None, repr=False, compare=False)
-    assess: Callable[[], Assessment] | None = field(default=None, repr=False, compare=False)
+    assessor: Assessor | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of_program(
@@ -114,6 +115,7 @@ class Part:
         unit: str = "mm",
         sandbox: Sandbox | None = None,
         about: Mapping[str, Any] | None = None,
+        assessor: Assessor | None = None,
     ) -> Part:
         """Build a program that a person wrote. Nothing is executed unless it is outside of the language.
 
@@ -121,6 +123,7 @@ class Part:
 
         Args:
             sandbox: Runs text outside of the language; None where that is not allowed.
+            assessor: Of the cloud, where there is one already: that of another part of the same scan.
         Raises: ProgramError: it makes no solid, and where the fault is.
         """
         with budget.limited():
@@ -133,7 +136,7 @@ class Part:
                 raise ProgramError(outcome)
             raise ProgramError("{outcome}: {detail}", outcome=outcome, detail=built.detail)
         deviation = None if cloud is None else deviation_of(cloud.points, *built.mesh, most=QUICK_POINTS)
-        return cls(text, *built.mesh, name, unit, cloud, frame, deviation, about=about or {})
+        return cls(text, *built.mesh, name, unit, cloud, frame, deviation, about=about or {}, assessor=assessor)
 
     @cached_property
     def tree(self) -> Program | None:
@@ -150,8 +153,16 @@ class Part:
 
     @cached_property
     def assessment(self) -> Assessment | None:
-        """How good the part is: a verdict, and what it leaves unexplained; None for a program that was not ranked."""
-        return None if self.assess is None else self.assess()
+        """How good the part is: a verdict, and what it leaves unexplained; None without a scan."""
+        assessor = self.scan_assessor
+        return None if assessor is None else assessor.assess_mesh(self.vertices, self.faces)
+
+    @cached_property
+    def scan_assessor(self) -> Assessor | None:
+        """`assessor`, prepared at the first use; None without a scan."""
+        if self.assessor is None and self.cloud is not None:
+            return Assessor.of(self.cloud, self.frame)
+        return self.assessor
 
     @cached_property
     def parameters(self) -> dict[str, float]:
@@ -175,7 +186,13 @@ class Part:
         with budget.limited():
             text = laid_out(write(set_parameters(self.tree, values, named_like=self.named_like)))
         changed = self.of_program(
-            text, cloud=self.cloud, frame=self.frame, name=self.name, unit=self.unit, about=self.about
+            text,
+            cloud=self.cloud,
+            frame=self.frame,
+            name=self.name,
+            unit=self.unit,
+            about=self.about,
+            assessor=self.scan_assessor,
         )
         return replace(changed, named_like=self.named_like or self.tree)
 

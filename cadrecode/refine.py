@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cadrecode.assessor import Assessor
 from cadrecode.cloud import Cloud, normalise, sample_surface
 from cadrecode.config import FIT_SECONDS
 from cadrecode.errors import DatasetError, Message, PointCloudError, ProgramError, joined
+from cadrecode.figures import figure
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
 from cadrecode.part import PERSON, Part
@@ -38,7 +40,6 @@ from cadrecode.scoring import (
 )
 from cadrecode.scoring.programs import Row, read_programs, skip
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
-from cadrecode.scoring.verdict import assess_cloud
 
 if TYPE_CHECKING:
     from cadrecode.cloud.distance import CloudRuler
@@ -88,13 +89,12 @@ def refine(
     turned = written_in == RAW and given.placement is not None  # by `reconstruct`: the part stands askew in its cloud
     points_model, frame = normalise(cloud.points, placing(given.placement)[:, :3] if turned else None)
     points = points_model * CODE_PER_MODEL
-    normals = None if cloud.normals is None else frame.to_own_axes(cloud.normals)
     in_file = to_code(given, frame)
     doubts = _require_near(points, {RAW: in_file, CODE: given}, written_in, frame, program_name)
     program = in_file if written_in == RAW else given
     built = _built(program, program_name)
-    ruler = ruler_for(points, normals, seed=seed)
-    before, after = fitted(built, ruler, seconds, seed, frame, unit)
+    assessor = Assessor.of(cloud, frame, seed)
+    before, after = fitted(built, assessor.ruler, seconds, seed, frame, unit)
 
     def part(candidate: Candidate, program_text: str, **more: Any) -> Part:
         vertices, faces = candidate.mesh
@@ -103,7 +103,7 @@ def refine(
         distance = candidate.distance * frame.raw_per_code
         return Part(
             program_text, vertices, faces, unit=unit, cloud=cloud, frame=frame, deviation=deviation, distance=distance,
-            source=PERSON, snapped=candidate.snapped, assess=lambda: assess_cloud(candidate, ruler).in_file(frame),
+            source=PERSON, snapped=candidate.snapped, assessor=assessor,
             **more,
         )  # fmt: skip
 
@@ -216,7 +216,7 @@ def _off(program: Program, points: np.ndarray, name: str) -> float:
 
 
 def _place(corner: np.ndarray) -> str:
-    return f"({', '.join(f'{value:.4g}' for value in corner)})"
+    return f"({', '.join(map(figure, corner))})"
 
 
 # --- many programs

@@ -124,7 +124,7 @@ class Trial:
             "cd": None if scored.cd is None else round(scored.cd, 5),
             "genus": through_holes(best.solid) if best.ok else None,
             "true_genus": through_holes(target.solid),
-            "verdict": str(rebuilt.given.assess(best).verdict),
+            "verdict": str(rebuilt.given.assessor.assess(best.solid).verdict),
             "source": best.source,
             "characters": len(program),
             "numbers": best.number_count,

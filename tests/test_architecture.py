@@ -10,13 +10,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cadrecode"
 FLOORS = [
-    {"errors", "frames", "geometry", "shipped", "turns"},
+    {"errors", "figures", "frames", "geometry", "shipped", "turns"},
     {"json_files", "pictures"},
     {"adapters", "config", "runs", "formats"},
     {"kernel", "program"},
     {"cloud", "invent", "snapping"},
     {"model", "export"},
     {"fit", "measure", "data", "scoring", "estimate", "merging"},
+    {"assessor"},
     {"part"},
     {"reconstruction", "pretrain", "evaluation", "refine", "build_dataset"},
     {"label"},

@@ -11,10 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 from cadrecode.adapters import adapter_info, discover_adapters, merged_model, same_base
-from cadrecode.cloud import make_shape
+from cadrecode.cloud import Cloud, make_shape
 from cadrecode.config import ReconstructConfig
 from cadrecode.engine import Engine
 from cadrecode.errors import ModelError
+from cadrecode.program import build, mesh_of, parse
+from cadrecode.reconstruction import candidates
 
 BLOCK = "import cadquery as cq\nw0=cq.Workplane('XY')\nr=w0.workplane(offset=0/2).moveTo(0,0).box(200,200,200)"
 
@@ -223,6 +225,28 @@ def test_a_small_model_leaves_the_other_cores_alone(engine, bases, one_thread):
     with engine.ready():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 2
+
+
+def test_a_model_is_loaded_only_where_measuring_leaves_something_to_do(bases, monkeypatch):
+    monkeypatch.setattr(candidates, "HEAD_START", 1000.0)  # on a busy machine, a few seconds are no time
+    cube, loaded = make_shape("cube", n=2048), []
+    model = SimpleNamespace(
+        point_settings=SimpleNamespace(n_points=32, columns=3), device="fake", num_parameters=lambda: 1
+    )
+    engine = Engine(
+        load_model=lambda base, device: loaded.append(base) or (model, None),
+        generate=lambda model, tokenizer, clouds, **options: [BLOCK] * len(clouds),
+    )
+    solid = Cloud.of_mesh(*mesh_of(build(parse(BLOCK))))
+    for used_as in (solid, cube):
+        engine.choose(str(bases / "one"))
+        result = engine.reconstruct(used_as, ReconstructConfig(candidates=1))
+        assert (result.model_used, loaded) == (False, [])
+        assert result.best.source == "sections"
+    result = engine.reconstruct(cube, ReconstructConfig(source="model", candidates=1))
+    assert (result.model_used, loaded) == (True, [str(bases / "one")])
+    with pytest.raises(ModelError, match="no adapter"):
+        engine.choose(None, bases)
 
 
 def test_a_busy_engine_lets_others_wait():

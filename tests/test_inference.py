@@ -90,7 +90,7 @@ def test_the_guides_command_writes_program_step_and_stl(cube_model, tmp_path, ca
     assert printed.startswith("verdict     good match\n")
     assert "generated_code_report.json" in printed.split("\nwritten")[1]
     assert "3 of 3 valid" in printed
-    assert "40 x 40 x 40 cm" in printed
+    assert "40.0 x 40.0 x 40.0 cm" in printed
     assert str(cube_model) in printed
     assert np.ptp(mesh_of(build(parse(output.read_text())))[0], axis=0) == pytest.approx([40] * 3, rel=2e-3)
     assert np.ptp(read_mesh(output.with_suffix(".stl"))[0], axis=0) == pytest.approx([40] * 3, rel=2e-3)

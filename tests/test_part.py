@@ -98,3 +98,16 @@ def test_a_scan_with_a_name_of_300_letters_gives_files_that_can_be_written(tmp_p
     assert len(f"{name}_deviation.ply".encode()) < 255
     (tmp_path / f"{name}_deviation.ply").touch()
     assert name_of("a" * 300 + ".xyz") == "a" * 120
+
+
+def test_a_changed_part_has_a_verdict_of_its_own(cloud):
+    part = Part.of_program(PLATE, cloud=cloud)
+    assert part.assessment.verdict == "good_match"
+    thicker = part.with_parameters({"plate thickness": 11.0})
+    assert thicker.scan_assessor is part.scan_assessor  # preparing a scan takes long
+    assert thicker.assessment.verdict == "details_missing"
+    assert thicker.report["verdict_text"] == "main shape right, details missing"
+    filled = Part.of_program(PLATE.replace(".push([(24,0)]).circle(8,mode='s')", ""), cloud=cloud)
+    (hole,) = filled.assessment.unexplained
+    np.testing.assert_allclose(hole.place, (524, 0, 0), atol=1)
+    assert Part.of_program(PLATE).assessment is None

@@ -10,6 +10,7 @@ from pathlib import Path
 from cadrecode.cli.shared import (
     Arguments,
     count,
+    deviations_of,
     not_negative,
     output_of,
     parser_of,
@@ -23,6 +24,7 @@ from cadrecode.cli.shared import (
     size_of,
 )
 from cadrecode.config import FIT_SECONDS, UNITS
+from cadrecode.figures import length
 
 log = logging.getLogger(__name__)
 
@@ -104,9 +106,8 @@ def _fit_single(arguments: argparse.Namespace) -> None:
     say(f"cloud       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}")
     for warning in after.about["warnings"]:
         say(f"            {warning}")
-    say(f"distance    {before.distance:.4g} -> {after.distance:.4g} {units}, {refined.seconds:.1f} s")
-    was = before.deviation
-    say(f"before      {was.mean:.3g} {units} mean, {was.p95:.3g} p95, {was.max:.3g} max, deviation")
+    say(f"distance    {length(before.distance, units)} -> {length(after.distance, units)}, {refined.seconds:.1f} s")
+    say(f"before      {deviations_of(before.deviation, units)}, deviation")
     say_deviation(after.deviation, units)
     if after.program == before.program:
         say("            the fit is no nearer: the program stays as it was")

@@ -11,10 +11,11 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, get_args
+from typing import TYPE_CHECKING, Any, TextIO, get_args
 
 from cadrecode.config import Settings
 from cadrecode.errors import CadrecodeError, ConfigError
+from cadrecode.figures import length, lengths
 from cadrecode.runs import Run
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cadrecode.scoring import Deviation
 
 Arguments = Sequence[str] | None
+MOST_LISTED = 4  # entries of a list that are printed
 
 
 def count(text: str) -> int:
@@ -156,25 +158,34 @@ def output_of(text: str) -> Path:
 
 def size_of(points: np.ndarray, unit: str) -> str:
     """The bounding box in words."""
-    sides = points.max(axis=0) - points.min(axis=0)
-    return f"{' x '.join(f'{side:.4g}' for side in sides)} {unit}"
+    return lengths(points.max(axis=0) - points.min(axis=0), unit)
 
 
 def say_verdict(part: Part) -> None:
     """Print how good a part is, and what it leaves unexplained: before any number."""
     say(f"verdict     {part.assessment.text}")
-    for entry in part.assessment.report(part.unit)["unexplained"]:
-        say(f"            {entry['text']}")
+    say_few(part.assessment.report(part.unit)["unexplained"], lambda entry: entry["text"], " " * 12)
+
+
+def say_few(entries: Sequence[Any], text_of: Callable[[Any], str], head: str) -> None:
+    """Print the first few of a list, a line each; the report has all of them."""
+    for place, entry in enumerate(entries[:MOST_LISTED]):
+        say(f"{' ' * len(head) if place else head}{text_of(entry)}")
+    if len(entries) > MOST_LISTED:
+        say(f"{' ' * len(head)}and {len(entries) - MOST_LISTED} more, in the report")
+
+
+def deviations_of(deviation: Deviation, unit: str) -> str:
+    """The distances of points from a part in words."""
+    mean, p95, most = (length(value, unit) for value in (deviation.mean, deviation.p95, deviation.max))
+    return f"{mean} mean, {p95} p95, {most} max"
 
 
 def say_deviation(deviation: Deviation, unit: str) -> None:
     """Print how far the cloud lies from the part, and on which side on average."""
-    say(
-        f"deviation   {deviation.mean:.3g} {unit} mean, {deviation.p95:.3g} p95, {deviation.max:.3g} max, "
-        "from the points to the part"
-    )
+    say(f"deviation   {deviations_of(deviation, unit)}, from the points to the part")
     side = "outside" if deviation.bias > 0 else "inside"
-    say(f"            {deviation.bias:+.3g} {unit} on average with the sign: the points lie {side} of it")
+    say(f"            with their sign, the points lie {length(abs(deviation.bias), unit)} {side} of it on average")
 
 
 def say_written(written: Written) -> None:

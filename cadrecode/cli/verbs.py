@@ -28,6 +28,7 @@ from cadrecode.cli.shared import (
     say,
     say_deviation,
     say_estimate,
+    say_few,
     say_verdict,
     say_written,
     seed,
@@ -38,6 +39,7 @@ from cadrecode.cli.shared import (
 from cadrecode.config import PretrainConfig, ReconstructConfig, TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.errors import ConfigError
+from cadrecode.figures import length
 from cadrecode.runs import Follower, Run
 
 if TYPE_CHECKING:
@@ -178,7 +180,7 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
         cloud = read_cloud(arguments.point_cloud_file, seed=config.seed)
     units = config.unit
     engine = Engine(arguments.device)
-    opened = engine.open(arguments.base_model, arguments.lora_path)
+    opened = engine.choose(arguments.base_model, arguments.lora_path)
     log.info("rebuilding %s", cloud.name)
     result = engine.reconstruct(
         cloud,
@@ -193,8 +195,11 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     say(f"input       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}; {cloud.used_as}")
     for warning in cloud.warnings:
         say(f"            {warning}")
-    untrained = ", its point encoder never trained: expect nonsense" if engine.fresh_encoder else ""
-    say(f"model       {opened.note}{untrained}")
+    if result.model_used:
+        untrained = ", its point encoder never trained: expect nonsense" if engine.fresh_encoder else ""
+        say(f"model       {opened.note}{untrained}")
+    elif config.source == "both":
+        say("model       not needed: no program can be nearer to the input than a measured one is")
     if result.cleaned is not None:
         say(f"clean       {result.cleaned}; {size_of(result.cloud.points, units)} left")
     say(f"align       {result.alignment}")
@@ -206,9 +211,9 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     written = best.write_all(output.parent, sandbox=shared_sandbox())
     say(f"program     candidate {best.index}, {source_words(best.source)}, {len(best.parameters)} numbers")
     if best.distance_before is not None:
-        say(f"fit         distance {best.distance_before:.3g} -> {best.distance:.3g} {units}, candidate {best.index}")
-    for index, snap in enumerate(best.snapped):
-        say(f"{'' if index else 'snapped':<12}{snap.name}: {snap}")
+        before, after = length(best.distance_before, units), length(best.distance, units)
+        say(f"fit         distance {before} -> {after}, candidate {best.index}")
+    say_few(best.snapped, lambda snap: f"{snap.name}: {snap}", "snapped     ")
     say_deviation(best.deviation, units)
     say(f"part        {size_of(result.frame.to_own_axes(best.vertices), units)}{_oddities(best)}")
     say_written(written)

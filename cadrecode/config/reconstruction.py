@@ -46,7 +46,7 @@ class ReconstructConfig(Settings):
     """Same seed, same candidates."""
     seconds: NonNegativeFloat = 6.0
     """Time for fitting the best three candidates to the input. 0: they stay as they were written.
-    Measuring takes up to as long again, and at least 3 s."""
+    Measuring takes up to as long again, or up to 12 s where that is more. Most inputs take a few seconds."""
     align: Annotated[bool, BeforeValidator(_auto_is_on)] = True
     """Rebuild a part that stands askew along its own axes and turn it back. off: along the axes of the file."""
     clean: Annotated[Literal["off", "outliers", "all"], BeforeValidator(_switch_is_all)] = "off"

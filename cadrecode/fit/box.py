@@ -24,15 +24,16 @@ def in_box(program: Program, cost: float, objective: Objective) -> tuple[Program
     """The program with the cloud's bounding box, and its cost.
 
     A number is moved, what sticks out is cut off, or a feature reaches out to points that lie beyond, whichever costs
-    least. Noise makes the box of a cloud larger, so on a noisy cloud reaching out must lower the cost.
+    least. Noise makes the box of a cloud larger, so on a noisy cloud reaching out must lower the cost. Faces for which
+    the objective's time is too short stay where they are.
     """
     given_up: set[int] = set()
-    while True:
+    while not objective.out_of_time:
         off = _off(objective.solid(program), objective)
         wrong = _excess(off, objective)
         faces = [face for face in np.argsort(-wrong).tolist() if wrong[face] > 0 and face not in given_up]
         if not faces:
-            return program, cost
+            break
         changed = _cheapest(_with_face(program, faces[0], off, objective), objective)
         must_pay = objective.is_noisy and off[faces[0]] > 0
         dearest = -objective.noise if must_pay else DEAREST * objective.ruler.size
@@ -40,6 +41,7 @@ def in_box(program: Program, cost: float, objective: Objective) -> tuple[Program
             given_up.add(faces[0])
         else:
             program, cost = changed
+    return program, cost
 
 
 def box_agrees(program: Program, objective: Objective) -> bool:
@@ -71,6 +73,8 @@ def _with_face(program: Program, face: int, off: np.ndarray, objective: Objectiv
     else:
         changed = trimmed(program, objective, AGREES * objective.ruler.size)
     for other in chain(filter(None, moved), changed):
+        if objective.out_of_time:
+            return
         solid = objective.solid(other)
         if solid is None:
             continue

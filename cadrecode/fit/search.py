@@ -30,6 +30,7 @@ __all__ = ["FitResult", "fit", "ruler_for"]
 SEARCHES = (768, 512), (2048, 2048)  # points and surface samples while looking: fast first, then for what is small
 FINAL_POINTS, FINAL_SAMPLES = 4096, 2048  # when choosing between the given program and the results of the search
 FINAL_SHARE, FINAL_SHARE_NOISY = 0.2, 0.35  # of the time, for the last steps: squares, noise, rounding
+LEAST_BOX_SECONDS = 1.0  # for the bounding box at the end, also when all time is gone: people measure it first
 FIRST_SHARE_NOISY = 0.35  # of the time, on a noisy cloud, for the numbers of the given program
 TRIED_ALONE = 3  # changes of structure whose numbers are fitted: the best before any fitting
 ADDED = 1e-4  # of the cloud's size: gain needed for a feature that is added
@@ -90,7 +91,7 @@ def fit(
         program: CODE.
         points: (N, 3) float, CODE; or a ruler of them, from `ruler_for`, where several programs are fitted.
         normals: (N, 3) of the points; estimated when None.
-        seconds: At most this long, and a moment more.
+        seconds: At most this long, and up to a second more for the bounding box.
         structure: False moves numbers alone.
         round_numbers: Make numbers round in CODE; False where they are made simple in the user's units afterwards.
         should_stop: Called between steps; True ends the fit with the best so far.
@@ -122,16 +123,21 @@ def fit(
         programs += (moved, _restructured(moved, cost, search, rng)) if structure else (moved,)
         evaluations += search.evaluations
     polish = objective(*SEARCHES[0], 1.0, True)
-    best = _finished(programs, program, polish, judge, round_numbers, structure)
+    best, cost, noise = _finished(programs, program, polish, judge, round_numbers)
+    if structure:
+        judge.deadline = max(judge.deadline, time.monotonic() + LEAST_BOX_SECONDS)
+        boxed = _in_box(best, cost, program, judge, round_numbers)
+        if boxed != best and (not judge.is_noisy or judge.explains_better(boxed, best, noise)):
+            best = boxed
     after = judge.evaluate(best).measured.distance
     evaluations += polish.evaluations + judge.evaluations
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
 
 
 def _finished(
-    programs: list[Program], given: Program, polish: Objective, judge: Objective, round_numbers: bool, structure: bool
-) -> Program:
-    """The best of the programs that the searches found, with tidy numbers and the box of the cloud."""
+    programs: list[Program], given: Program, polish: Objective, judge: Objective, round_numbers: bool
+) -> tuple[Program, float, float]:
+    """The best of the programs that the searches tried, with tidy numbers; its cost, and the noise of the points."""
     noise = 0.0
     if judge.is_noisy:
         best, noise = _through_noise(programs, given, judge)
@@ -141,11 +147,7 @@ def _finished(
         best, cost, allowed = tidied(*_nearest(programs, given, polish, judge), given, judge)
     if round_numbers:
         best, cost = rounded_numbers(best, cost, given, judge, allowed)
-    if structure:
-        boxed = _in_box(best, cost, given, judge, round_numbers)
-        if boxed != best and (not judge.is_noisy or judge.explains_better(boxed, best, noise)):
-            return boxed
-    return best
+    return best, cost, noise
 
 
 def _nearest(programs: list[Program], program: Program, polish: Objective, judge: Objective) -> tuple[Program, float]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
@@ -32,6 +34,7 @@ FACES = 0.9  # cosine of a normal that faces along an axis
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1  # between two looks at whether the person has stopped the rebuild
+HEAD_START = 3.0  # seconds of measuring a cloud before a model is loaded for it: many a cloud needs none
 
 # called with (stage, done, total); the stages: cleaning, reading, sampling, building, ranking, fitting, checking,
 # measuring
@@ -50,12 +53,18 @@ class Writer:
         model: With its `tokenizer`, from `model.load.load_model`; not needed where all is measured.
         generate: In place of `model.decode.generate`.
         sandbox: Runs text outside of the language.
+        load: Returns model and tokenizer, in place of these two: called when they are needed for the first time.
     """
 
     model: PreTrainedModel | None = None
     tokenizer: PreTrainedTokenizerBase | None = None
     generate: Callable[..., list[str]] | None = None
     sandbox: Sandbox | None = None
+    load: Callable[[], tuple[Any, Any]] | None = None
+
+    def opened(self) -> tuple[Any, Any]:
+        """Model and tokenizer."""
+        return (self.model, self.tokenizer) if self.load is None else self.load()
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,8 @@ def gather(
 ) -> Pool:
     """Measure and write the candidates that the settings ask for.
 
-    The model writes while the input is measured, and stops as soon as a measured program is as near as the noise.
+    The model writes while a cloud is measured, and stops as soon as a measured program is as near as the noise. It is
+    not even loaded where measuring is that quick, nor for a closed solid, until measuring has left something to do.
     Where only measured programs are wanted, the model writes if nothing could be measured.
 
     Args:
@@ -103,11 +113,20 @@ def gather(
         return _written(given, writer, config, progress, stopping)
     measuring = _in_background(lambda: _measured(given, seconds))
     pool = Pool([], [])
-    if config.source == "both":
-        pool = _written(given, writer, config, progress, stopping, lambda: measuring.done() and measuring.result()[1])
+
+    def enough() -> bool:
+        return measuring.done() and measuring.result()[1]
+
     progress("reading", 0, 1)
-    while not stopping() and not measuring.done():
-        wait([measuring], POLL_SECONDS)
+    if config.source == "both":
+        head_start = 0.0 if writer.load is None else HEAD_START
+        _wait(measuring, math.inf if given.solid is not None else head_start, stopping)
+        if stopping():
+            pool = Pool([], [], stopped=True)
+        elif not enough():
+            pool = _written(given, writer, config, progress, stopping, enough)
+            progress("reading", 0, 1)
+    _wait(measuring, math.inf, stopping)
     measured, is_exact, *warnings = measuring.result() if measuring.done() else ([], False)
     progress("reading", 1, 1)
     if config.source == "measured" and not measured and writer.model is not None:
@@ -115,6 +134,13 @@ def gather(
     if stopping() and not measured and not pool.written:
         raise Cancelled("Stopped before there was a program.")
     return Pool(pool.written, measured, is_exact, pool.stopped or not measuring.done(), tuple(warnings))
+
+
+def _wait(future: Future[Any], seconds: float, stopping: Callable[[], bool]) -> None:
+    """Wait for work in the background, until a stop or for so many seconds."""
+    until = time.monotonic() + seconds
+    while not future.done() and not stopping() and time.monotonic() < until:
+        wait([future], POLL_SECONDS)
 
 
 def _in_background(work: Callable[[], T]) -> Future[T]:
@@ -214,13 +240,14 @@ def _draw(
     if generate is None:
         from cadrecode.model.decode import generate  # torch is imported only when a model is used
 
-    settings, total = writer.model.point_settings, config.candidates
+    model, tokenizer = writer.opened()
+    settings, total = model.point_settings, config.candidates
     normals = given.normals if settings.columns > 3 else None
     views = point_subsets(given.points_model, total, settings.n_points, config.seed, normals)
     progress("sampling", 0, total)
     return generate(
-        writer.model,
-        writer.tokenizer,
+        model,
+        tokenizer,
         views,
         temperature=[0.0] + [config.temperature] * (total - 1),
         seed=config.seed,

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cadrecode.assessor import Assessor
 from cadrecode.cloud import Cloud, normalise
 from cadrecode.cloud.align import SKIPPED, Alignment, align
 from cadrecode.cloud.clean import Cleaned, clean
 from cadrecode.config import ReconstructConfig
-from cadrecode.fit import ruler_for
-from cadrecode.frames import CODE_PER_MODEL, Frame
-from cadrecode.program import from_mesh, mesh_of
+from cadrecode.frames import Frame
+from cadrecode.program import mesh_of
 from cadrecode.reconstruction.volume import ByVolume
-from cadrecode.scoring import ByDistance, Candidate, Yardstick
-from cadrecode.scoring.verdict import Assessment, assess_cloud, assess_volume
+from cadrecode.scoring import ByDistance, Yardstick
 from cadrecode.snapping import face_places
 
 if TYPE_CHECKING:
@@ -32,21 +31,18 @@ class Given:
 
     Args:
         cloud: RAW, without what was cleaned away.
-        frame: Between the file (RAW) and the candidates (CODE).
+        assessor: Of that cloud: the frame between the file (RAW) and the candidates (CODE), and what they are
+            compared with.
         points_model: (N, 3) MODEL.
         normals: (N, 3) of the file, along the part's own axes; None where it has none.
-        ruler: Of the points, CODE.
-        solid: The closed mesh of the file, CODE; None where there are points alone.
         alignment: How the part is turned in the file.
         cleaned: What was taken out of the cloud; None where cleaning was off.
     """
 
     cloud: Cloud
-    frame: Frame
+    assessor: Assessor
     points_model: np.ndarray = field(repr=False)
     normals: np.ndarray | None = field(repr=False)
-    ruler: CloudRuler = field(repr=False)
-    solid: Manifold | None = field(repr=False)
     alignment: Alignment = SKIPPED
     cleaned: Cleaned | None = field(default=None, repr=False)
 
@@ -60,17 +56,28 @@ class Given:
             whole = cleaned.remaining.all()
             cloud = cleaned.cloud if whole else replace(cleaned.cloud, solid=None)
         alignment = align(cloud.points, cloud.normals, seed=config.seed) if config.align else SKIPPED
-        solid = None
         if cloud.solid is None:
-            points_model, frame = normalise(cloud.points, alignment.rotation)
+            _, frame = normalise(cloud.points, alignment.rotation)
         else:
-            vertices, faces = cloud.solid
-            frame = Frame.of(vertices, alignment.rotation)
-            points_model = frame.to_model(cloud.points)
-            solid = from_mesh(frame.to_code(vertices), faces)
+            frame = Frame.of(cloud.solid[0], alignment.rotation)
         normals = None if cloud.normals is None else frame.to_own_axes(cloud.normals)
-        ruler = ruler_for(points_model * CODE_PER_MODEL, normals, seed=config.seed)
-        return cls(cloud, frame, points_model, normals, ruler, solid, alignment, cleaned)
+        assessor = Assessor.of(cloud, frame, config.seed)
+        return cls(cloud, assessor, frame.to_model(cloud.points), normals, alignment, cleaned)
+
+    @property
+    def frame(self) -> Frame:
+        """Between the file (RAW) and the candidates (CODE)."""
+        return self.assessor.frame
+
+    @property
+    def ruler(self) -> CloudRuler:
+        """Of the points, CODE."""
+        return self.assessor.ruler
+
+    @property
+    def solid(self) -> Manifold | None:
+        """The closed mesh of the file, CODE; None where there are points alone."""
+        return self.assessor.solid
 
     @cached_property
     def faces(self) -> list[np.ndarray]:
@@ -81,9 +88,3 @@ class Given:
     def yardstick(self) -> Yardstick:
         """By volume where the file holds a closed solid, else by the distance to the points."""
         return ByDistance(self.ruler) if self.solid is None else ByVolume(self.solid, self.ruler)
-
-    def assess(self, candidate: Candidate) -> Assessment:
-        """How good a candidate is, its places in CODE."""
-        if self.solid is None:
-            return assess_cloud(candidate, self.ruler)
-        return assess_volume(candidate, self.solid)

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LEAST_MEASURING_SECONDS = 12.0  # of the processor; the app's samples take 1 to 12
 MEASURING_SHARE = 0.6  # of the time for a whole cloud; what is left is for the fit
+SOLID_SHARE = {"measured": 1.0, "both": 0.75, "model": 0.0}  # the same for a closed solid, which is not fitted
 EXACT_FIT_SHARE = 0.25  # of the time for the fit: enough for one program that is as near as the noise already
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
 
@@ -43,6 +44,7 @@ def reconstruct(
     on_progress: OnProgress | None = None,
     should_stop: Callable[[], bool] | None = None,
     generate: Callable[..., list[str]] | None = None,
+    load: Callable[[], tuple[Any, Any]] | None = None,
 ) -> Reconstruction:
     """Rebuild a scan: measure and write programs for it, rank them, fit the best, and check them in OpenCASCADE.
 
@@ -56,13 +58,14 @@ def reconstruct(
         on_progress: Called with (stage, done, total).
         should_stop: Called often; once it returns True, what is there is ranked and returned.
         generate: In place of `model.decode.generate`.
+        load: Returns model and tokenizer, in place of these two: called only where the model has to write.
     Raises: PointCloudError: not a usable cloud. ModelError: the model needs normals and there are none.
         Cancelled: stopped before any program was there.
     """
     started = time.monotonic()
     config = config or ReconstructConfig()
     progress = on_progress or (lambda stage, done, total: None)
-    writer = Writer(model, tokenizer, generate, sandbox)
+    writer = Writer(model, tokenizer, generate, sandbox, load)
     rebuilt = rebuild(cloud, writer, config, on_progress=progress, should_stop=should_stop)
     ranked = rebuilt.ranked
     passed_over: list[Candidate] = []
@@ -84,6 +87,7 @@ def reconstruct(
         stopped=rebuilt.pool.stopped,
         seconds=time.monotonic() - started,
         model=model_name,
+        model_used=bool(rebuilt.pool.written),
         warnings=rebuilt.pool.warnings,
     )
     return replace(result, parts=parts_of(result, ranked, name, exports))
@@ -120,7 +124,7 @@ def rebuild(
     given = Given.of(cloud, config, lambda: progress("cleaning", 0, 1))
     measuring_seconds = max(config.seconds, LEAST_MEASURING_SECONDS)
     if whole_seconds is not None:
-        share = MEASURING_SHARE if given.solid is None else 1.0
+        share = MEASURING_SHARE if given.solid is None else SOLID_SHARE[config.source]
         measuring_seconds = started + share * whole_seconds - time.monotonic()
     pool = gather(given, writer, config, measuring_seconds, progress, stopping)
     candidates = pool.candidates

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from cadrecode.cloud import Cloud
@@ -21,7 +20,6 @@ from cadrecode.program.layout import laid_out
 from cadrecode.reconstruction.given import Given
 from cadrecode.scoring import Candidate, deviation_of, source_words
 from cadrecode.scoring.deviation import QUICK_POINTS
-from cadrecode.scoring.verdict import Assessment
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,8 @@ class Reconstruction:
         passed_over: Better than the best, but OpenCASCADE could not build them (needs a sandbox).
         given: The scan as it was rebuilt.
         stopped: The person stopped it; candidates that were not reached are absent.
-        model: What wrote the programs, in words.
+        model: What writes programs, in words.
+        model_used: Whether it wrote any of the candidates.
         warnings: What went wrong on the way.
     """
 
@@ -46,6 +45,7 @@ class Reconstruction:
     stopped: bool = False
     seconds: float = 0.0
     model: str = ""
+    model_used: bool = True
     warnings: tuple[Message, ...] = ()
 
     @property
@@ -127,16 +127,11 @@ def parts_of(
                 candidate.source,
                 about,
                 exports.get(text),
-                assess=partial(_assessed, result.given, candidate),
+                assessor=result.given.assessor,
                 snapped=candidate.snapped,
             )
         )
     return tuple(parts)
-
-
-def _assessed(given: Given, candidate: Candidate) -> Assessment:
-    """How good a candidate is, its places in the file's units."""
-    return given.assess(candidate).in_file(given.frame)
 
 
 def _about(result: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any]:
@@ -149,6 +144,7 @@ def _about(result: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any
         warnings.append(Message(template, number=candidate.index, why=candidate.detail))
     return {
         "model": result.model,
+        "model_used": result.model_used,
         "options": result.config.model_dump(),
         "input": result.cloud.used_as,
         "alignment": str(result.alignment),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cadrecode.figures import length
 from cadrecode.formats.ply_write import write_ply
 
 MOST_POINTS = 200_000  # measured in half a second; more say nothing new, and no viewer shows them apart
@@ -57,7 +58,8 @@ class Deviation:
 
     def legend(self, unit: str) -> str:
         """What the colours mean, in ASCII."""
-        return f"blue -{self.limit:.3g} {unit} (inside of the part), white 0, red +{self.limit:.3g} {unit} (outside)"
+        limit = length(self.limit, unit)
+        return f"blue -{limit} (inside of the part), white 0, red +{limit} (outside)"
 
 
 def deviation_of(

@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from cadrecode.errors import Message
+from cadrecode.figures import length
 
 if TYPE_CHECKING:
     from cadrecode.cloud.distance import Measured
@@ -157,7 +158,7 @@ def in_words(clusters: Sequence[Cluster], unit: str) -> list[dict[str, Any]]:
                 "count": len(group),
                 "size": float(f"{size:.3g}"),
                 "places": [[float(f"{value:.5g}") for value in cluster.place] for cluster in group],
-                "text": _text(group[0].kind, len(group), f"{size:.3g} {unit}"),
+                "text": _text(group[0].kind, len(group), length(size, unit)),
             }
         )
     return entries[:MOST_LISTED]

@@ -17,9 +17,8 @@ from scipy.spatial import cKDTree
 from cadrecode.cloud.distance import CloudRuler, Measured
 from cadrecode.errors import Message
 from cadrecode.frames import Frame
-from cadrecode.program import iou
+from cadrecode.program import iou, mesh_of
 from cadrecode.program.solid import Manifold, bounds, through_holes
-from cadrecode.scoring.candidate import Candidate
 from cadrecode.scoring.ranking import unevenness
 from cadrecode.scoring.unexplained import Cluster, clusters_of, in_words, pieces_of
 
@@ -85,32 +84,32 @@ class Assessment:
         }
 
 
-def assess_volume(candidate: Candidate, solid: Manifold) -> Assessment:
-    """Of a result whose input is a closed solid in the candidate's frame."""
-    if not candidate.ok:
+def assess_volume(part: Manifold | None, solid: Manifold) -> Assessment:
+    """Of a part whose input is a closed solid in the same frame. None: no part was made."""
+    if part is None:
         return Assessment(Verdict.NONE)
-    likeness = iou(candidate.solid, solid)
+    likeness = iou(part, solid)
     low, high = bounds(solid)
-    differences = solid - candidate.solid, candidate.solid - solid
-    pieces = tuple(pieces_of(*differences, PIECE * solid.volume(), THIN * float((high - low).max())))
+    pieces = tuple(pieces_of(solid - part, part - solid, PIECE * solid.volume(), THIN * float((high - low).max())))
     verdict = Verdict.DETAILS
     if likeness < SOME:
         verdict = Verdict.NONE
-    elif likeness >= GOOD and through_holes(candidate.solid) == through_holes(solid):
+    elif likeness >= GOOD and through_holes(part) == through_holes(solid):
         verdict = Verdict.GOOD
     return Assessment(verdict, likeness, pieces)
 
 
-def assess_cloud(candidate: Candidate, ruler: CloudRuler) -> Assessment:
-    """Of a result that only a cloud can be asked about.
+def assess_cloud(part: Manifold | None, ruler: CloudRuler) -> Assessment:
+    """Of a part that only a cloud can be asked about.
 
     Args:
-        ruler: Of the cloud, in the candidate's frame.
+        part: None where no part was made.
+        ruler: Of the cloud, in the part's frame.
     """
-    if not candidate.ok:
+    if part is None:
         return Assessment(Verdict.NONE)
-    measured = _by_local_spacing(ruler.measure(*candidate.mesh), ruler)
-    per_length = candidate.solid.surface_area() / candidate.solid.volume()
+    measured = _by_local_spacing(ruler.measure(*mesh_of(part)), ruler)
+    per_length = part.surface_area() / part.volume()
     off = _mean_gap(measured, ruler) * per_length
     bare = measured.unsupported > 0
     guessed = float(np.mean(measured.unsupported)) * per_length

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cadrecode.errors import Message, ProgramError
+from cadrecode.figures import figure, short
 from cadrecode.program import Program
 from cadrecode.program.edit import Parameter, parameters, set_parameters
 from cadrecode.program.language import NOISE_DECIMALS, Operation, Solid, Step
@@ -39,7 +40,7 @@ class Snap:
     reason: Message
 
     def __str__(self) -> str:
-        return f"{self.before:.6g} -> {self.after:.6g}: {self.reason}"
+        return f"{short(self.before)} -> {short(self.after)}: {self.reason}"
 
 
 def snapped(
@@ -204,4 +205,4 @@ def _snaps(before: Program, after: Program, allowed: float, unit: str) -> Iterat
         elif value == 0 and " plane " not in number.name:
             reason = Message("centred")
         if reason and reason != ROUNDED:
-            yield Snap(number.name, was, value, Message("{reason}, within {x:.3g}", reason=reason, x=allowed))
+            yield Snap(number.name, was, value, Message("{reason}, within {x}", reason=reason, x=figure(allowed)))

@@ -6,6 +6,7 @@ import pytest
 from cadrecode.cloud import sample_surface
 from cadrecode.errors import ProgramError
 from cadrecode.fit import fit, ruler_for
+from cadrecode.fit.box import in_box
 from cadrecode.fit.knobs import knobs_of
 from cadrecode.fit.objective import Objective
 from cadrecode.program import build, iou, mesh_of, parse, write
@@ -215,3 +216,14 @@ def test_what_sticks_out_of_a_clean_cloud_is_cut_off_even_when_there_is_no_time(
     assert sides(fitted.program) == pytest.approx(np.ptp(points, axis=0), rel=5e-3)
     assert overlap(fitted.program, inside) > overlap(parse(out), inside)
     assert write(fit(parse(out), points, seconds=0, structure=False).program) == write(parse(out))
+
+
+def test_no_box_is_sought_without_time(monkeypatch):
+    objective = Objective(ruler_for(cloud(PLATE)), parse(PLATE), deadline=np.inf)
+    short = parse(PLATE.replace("extrude(30)", "extrude(24)"))
+    assert in_box(short, objective.cost(short), objective)[0] != short
+    calls = []
+    monkeypatch.setattr(Objective, "out_of_time", property(lambda self: len(calls) >= 3))
+    monkeypatch.setattr(Objective, "evaluate", lambda self, program: calls.append(program))
+    in_box(short, 1.0, objective)
+    assert len(calls) <= 3  # the search has dozens of programs to measure

@@ -35,14 +35,14 @@ def plate():
 
 @pytest.mark.parametrize("noise", [0.0, 1.0])
 def test_a_part_that_explains_all_points_is_a_good_match(noise):
-    assessed = assess_cloud(build_text(PLATE), scan(PLATE, noise))
+    assessed = assess_cloud(build_text(PLATE).solid, scan(PLATE, noise))
     assert assessed.verdict is Verdict.GOOD
     assert assessed.unexplained == ()
     assert assessed.likeness == pytest.approx(1, abs=0.02)
 
 
 def test_a_plate_without_its_holes_lacks_details_and_their_places_are_named(plate):
-    assessed = assess_cloud(build_text(NO_HOLE), plate)
+    assessed = assess_cloud(build_text(NO_HOLE).solid, plate)
     assert assessed.verdict is Verdict.DETAILS
     assert {cluster.kind for cluster in assessed.unexplained} == {Kind.HOLE}
     places = sorted(np.round(cluster.place, 0).tolist()[:2] for cluster in assessed.unexplained)
@@ -53,40 +53,40 @@ def test_a_plate_without_its_holes_lacks_details_and_their_places_are_named(plat
 
 
 def test_holes_that_nobody_saw_are_a_detail_too():
-    assessed = assess_cloud(build_text(PLATE), scan(NO_HOLE))
+    assessed = assess_cloud(build_text(PLATE).solid, scan(NO_HOLE))
     assert assessed.verdict is Verdict.DETAILS
     assert assessed.unexplained
 
 
 def test_a_wrong_thickness_is_no_good_match(plate):
-    assert assess_cloud(build_text(THICKER), plate).verdict is Verdict.DETAILS
-    assert assess_cloud(build_text(THICKER), scan(PLATE, 1.0)).verdict is Verdict.DETAILS
+    assert assess_cloud(build_text(THICKER).solid, plate).verdict is Verdict.DETAILS
+    assert assess_cloud(build_text(THICKER).solid, scan(PLATE, 1.0)).verdict is Verdict.DETAILS
 
 
 def test_half_a_plate_and_a_box_for_a_ring_are_no_match(plate):
-    assert assess_cloud(build_text(HALF), plate).verdict is Verdict.NONE
-    assert assess_cloud(build_text(BOX), scan(RING)).verdict is Verdict.NONE
-    assert assess_cloud(build_text("r=("), plate).verdict is Verdict.NONE
+    assert assess_cloud(build_text(HALF).solid, plate).verdict is Verdict.NONE
+    assert assess_cloud(build_text(BOX).solid, scan(RING)).verdict is Verdict.NONE
+    assert assess_cloud(build_text("r=(").solid, plate).verdict is Verdict.NONE
 
 
 @pytest.mark.parametrize("text", [BALL, PLATE, RING])
 def test_what_was_seen_from_one_side_is_a_guess(text):
     half = scan(text, seen=lambda points, normals: normals @ (0.3, 0.5, 0.8) > 0.1)
-    assert assess_cloud(build_text(text), half).verdict is Verdict.PARTLY
+    assert assess_cloud(build_text(text).solid, half).verdict is Verdict.PARTLY
 
 
 def test_a_closed_mesh_is_compared_by_volume_and_by_its_holes():
     solid = build(parse(PLATE))
-    assert assess_volume(build_text(PLATE), solid).verdict is Verdict.GOOD
-    unfilled = assess_volume(build_text(NO_HOLE), solid)
+    assert assess_volume(build_text(PLATE).solid, solid).verdict is Verdict.GOOD
+    unfilled = assess_volume(build_text(NO_HOLE).solid, solid)
     assert unfilled.verdict is Verdict.DETAILS
     assert [cluster.kind for cluster in unfilled.unexplained] == [Kind.HOLE] * 4
-    assert assess_volume(build_text(HALF), solid).verdict is Verdict.NONE
+    assert assess_volume(build_text(HALF).solid, solid).verdict is Verdict.NONE
 
 
 def test_places_and_sizes_are_in_the_units_of_the_file():
     frame = Frame.of(np.array([(0.0, 0, 0), (10, 5, 1)]))
-    assessed = assess_volume(build_text(NO_HOLE), build(parse(PLATE))).in_file(frame)
+    assessed = assess_volume(build_text(NO_HOLE).solid, build(parse(PLATE))).in_file(frame)
     assert assessed.unexplained[0].size == pytest.approx(1, rel=0.05)
     places = np.array([cluster.place for cluster in assessed.unexplained])
     assert np.allclose(np.sort(places[:, 0]), [2.5, 2.5, 7.5, 7.5], atol=0.01)

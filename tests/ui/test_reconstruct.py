@@ -294,7 +294,7 @@ def test_something_useful_is_there_before_the_first_click(services):
         (0.5, "0.500 mm"),
         (1234.5, "1,234 mm"),
         (42.04, "42.0 mm"),
-        (3e-6, "3.00e-06 mm"),
+        (3e-6, "<0.0001 mm"),
     ],
 )
 def test_lengths_show_three_figures(value, shown):

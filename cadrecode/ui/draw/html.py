@@ -7,26 +7,10 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from cadrecode.figures import length as length  # with the small pieces of page, as they all are
+
 if TYPE_CHECKING:
     from cadrecode.ui.words.text import Words
-
-
-def length(value: float, unit: str = "") -> str:
-    """A length with three significant figures, and its unit."""
-    size = abs(value)
-    if size >= 1e6 or 0 < size < 1e-4:
-        number = f"{value:.2e}"
-    elif size >= 100:
-        number = f"{value:,.0f}"
-    elif size >= 10:
-        number = f"{value:.1f}"
-    elif size >= 1:
-        number = f"{value:.2f}"
-    elif size >= 0.1:
-        number = f"{value:.3f}"
-    else:
-        number = f"{value:.4f}".rstrip("0").rstrip(".")
-    return f"{number} {unit}".rstrip()
 
 
 def clock(seconds: float | None) -> str:

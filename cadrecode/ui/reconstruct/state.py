@@ -62,7 +62,15 @@ class Work:
         """Show what a person's program makes. Raises: ProgramError: it makes no solid."""
         frame = self.rebuilt and self.rebuilt.frame
         about = self.parts[0].about if self.parts else None
+        assessor = self.shown and self.shown.scan_assessor
         part = Part.of_program(
-            text, cloud=self.scan, frame=frame, name=self.name, unit=self.unit, sandbox=sandbox, about=about
+            text,
+            cloud=self.scan,
+            frame=frame,
+            name=self.name,
+            unit=self.unit,
+            sandbox=sandbox,
+            about=about,
+            assessor=assessor,
         )
         return replace(self, edited=part)
