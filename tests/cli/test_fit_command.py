@@ -7,6 +7,7 @@ import pytest
 
 from cadrecode.cli import main
 from cadrecode.cloud import read_cloud, read_mesh, sample_surface
+from cadrecode.figures import length
 from cadrecode.program import build, mesh_of, parse
 
 TRUE = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(100,50,0))\nr=w0.box(60,30,12)\n"
@@ -46,7 +47,7 @@ def test_one_program_is_fitted_in_place_and_written_with_all_its_files(scan, cap
     np.testing.assert_allclose([step.min(0), step.max(0)], [10 * true.min(0), 10 * true.max(0)], atol=1)
     report = json.loads((scan / "out" / "better_report.json").read_text(encoding="utf-8"))
     assert report["distance"] < report["distance_before"]
-    assert f"{report['distance_before']:.4g} -> {report['distance']:.4g} cm" in printed
+    assert f"{length(report['distance_before'], 'cm')} -> {length(report['distance'], 'cm')}" in printed
     assert len(read_cloud(scan / "out" / "better_deviation.ply").points) == 2000
 
 
