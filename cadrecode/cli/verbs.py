@@ -47,7 +47,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ODD = (("bodies", 1, "separate bodies"), ("cavities", 0, "closed cavities"))  # more of them than a part has
+ODD = (
+    ("bodies", 1, ("separate body", "separate bodies")),
+    ("cavities", 0, ("closed cavity", "closed cavities")),
+)  # more of them than a part has
 TEMPERATURE = ReconstructConfig().temperature
 GRAMMAR_HELP = "let the model write programs of the language only; for a model that makes syntax errors"
 
@@ -222,7 +225,7 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
 def _oddities(best: Part) -> str:
     """Bodies and cavities that a part should not have."""
     entry = next(entry for entry in best.about["candidates"] if entry["index"] == best.index)
-    odd = [f"{entry[kind]} {words}" for kind, usual, words in ODD if entry[kind] > usual]
+    odd = [f"{entry[kind]} {words[entry[kind] > 1]}" for kind, usual, words in ODD if entry[kind] > usual]
     return f", in {' and '.join(odd)}" if odd else ""
 
 

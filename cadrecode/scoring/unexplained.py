@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from cadrecode.errors import Message
 from cadrecode.figures import length
@@ -68,7 +68,7 @@ def clusters_of(measured: Measured, points: np.ndarray, spacing: float, far: flo
     off, bare = np.abs(measured.gaps) > far, measured.unsupported > far
     places = np.vstack((points[off], measured.samples[bare]))
     signs = np.concatenate((np.sign(measured.gaps[off]), np.zeros(int(bare.sum()))))
-    groups = [group for group in _linked(places, LINK * spacing) if len(group) >= FEWEST_POINTS]
+    groups = [group for group in linked(places, LINK * spacing) if len(group) >= FEWEST_POINTS]
     clusters = [_cluster(places[group], signs[group]) for group in _joined(groups, places, signs)]
     return sorted(clusters, key=lambda cluster: -cluster.weight)
 
@@ -89,7 +89,7 @@ def pieces_of(missing: Manifold, extra: Manifold, least: float, thin: float) -> 
     return [cluster for _, cluster in sorted(clusters, key=lambda pair: -pair[0])]
 
 
-def _linked(places: np.ndarray, reach: float) -> list[np.ndarray]:
+def linked(places: np.ndarray, reach: float) -> list[np.ndarray]:
     """The rows of places that hang together over steps of at most `reach`."""
     if not len(places):
         return []
@@ -97,6 +97,14 @@ def _linked(places: np.ndarray, reach: float) -> list[np.ndarray]:
     links = coo_matrix((np.ones(len(pairs), bool), pairs.T), shape=(len(places),) * 2)
     count, labels = connected_components(links, directed=False)
     return [np.flatnonzero(labels == label) for label in range(count)]
+
+
+def hull_volume(places: np.ndarray) -> float:
+    """Of the convex hull of places (N, 3); 0 where they lie in a plane."""
+    try:
+        return float(ConvexHull(places).volume)
+    except (QhullError, ValueError):  # fewer than four places, or flat
+        return 0.0
 
 
 def _joined(groups: list[np.ndarray], places: np.ndarray, signs: np.ndarray) -> list[np.ndarray]:

@@ -20,11 +20,12 @@ from cadrecode.frames import Frame
 from cadrecode.program import iou, mesh_of
 from cadrecode.program.solid import Manifold, bounds, through_holes
 from cadrecode.scoring.ranking import unevenness
-from cadrecode.scoring.unexplained import Cluster, clusters_of, in_words, pieces_of
+from cadrecode.scoring.unexplained import LINK, Cluster, clusters_of, hull_volume, in_words, linked, pieces_of
 
 GOOD, SOME = 0.978, 0.8  # likely IoU, at least: of a good match, and of a part whose main shape is right
 CLOSE = 0.9  # likely IoU, at least, of the faces that were seen, where others were not
 FAR = 0.006, 4.0, 0.3  # of the size, the noise and the unevenness: points that are farther off are unexplained
+MOST_FAR = 0.35  # share of the points that are unexplained: with more, it is another shape
 UNSEEN = 0.12  # share of the surface without points near it: more was not seen
 ONE_SIDED = 0.12  # length of the mean normal: of a closed surface it is 0, of a box without its bottom 0.2
 PATCHES = 10  # along the longest side: the patches in which gaps are averaged, so that noise cancels out
@@ -110,17 +111,19 @@ def assess_cloud(part: Manifold | None, ruler: CloudRuler) -> Assessment:
         return Assessment(Verdict.NONE)
     measured = _by_local_spacing(ruler.measure(*mesh_of(part)), ruler)
     per_length = part.surface_area() / part.volume()
-    off = _mean_gap(measured, ruler) * per_length
+    far = FAR[0] * ruler.size + FAR[1] * ruler.noise + FAR[2] * unevenness(ruler)
+    is_other = float(np.mean(np.abs(measured.gaps) > far)) > MOST_FAR
+    gaps = _no_more_than_hulls(measured.gaps, ruler, far, part.surface_area())
+    off = _mean_gap(gaps, measured.facing, ruler) * per_length
     bare = measured.unsupported > 0
     guessed = float(np.mean(measured.unsupported)) * per_length
     unseen = float(bare.mean()) > UNSEEN or _one_sided(measured, ruler) > ONE_SIDED
-    far = FAR[0] * ruler.size + FAR[1] * ruler.noise + FAR[2] * unevenness(ruler)
     clusters = tuple(clusters_of(measured, ruler.points, ruler.spacing, far))
     if unseen:
-        verdict = Verdict.PARTLY if 1 - off >= CLOSE else Verdict.NONE
+        verdict = Verdict.NONE if is_other or 1 - off < CLOSE else Verdict.PARTLY
         return Assessment(verdict, max(1 - off - guessed, 0.0), clusters)
     likeness = max(1 - off - guessed, 0.0)
-    if likeness < SOME:
+    if is_other or likeness < SOME:
         verdict = Verdict.NONE
     elif likeness < GOOD or clusters:
         verdict = Verdict.DETAILS
@@ -145,18 +148,38 @@ def _by_local_spacing(measured: Measured, ruler: CloudRuler) -> Measured:
     return replace(measured, unsupported=np.maximum(unsupported, 0))
 
 
-def _mean_gap(measured: Measured, ruler: CloudRuler) -> float:
+def _no_more_than_hulls(gaps: np.ndarray, ruler: CloudRuler, far: float, area: float) -> np.ndarray:
+    """(N,) gaps, those of far points smaller where they would stand for more volume than the points enclose.
+
+    The tip of a missing pin is far from the part, but only the pin is missing.
+
+    Args:
+        area: Of the part's surface.
+    """
+    gaps, per_point = gaps.copy(), area / len(gaps)
+    rows = np.flatnonzero(np.abs(gaps) > far)
+    for group in linked(ruler.points[rows], LINK * ruler.spacing):
+        missed, most = per_point * np.abs(gaps[rows[group]]).sum(), hull_volume(ruler.points[rows[group]])
+        if missed > most > 0:
+            gaps[rows[group]] *= most / missed
+    return gaps
+
+
+def _mean_gap(gaps: np.ndarray, facing: np.ndarray, ruler: CloudRuler) -> float:
     """The mean distance between points and surface that noise does not explain.
 
     Signed gaps are averaged over patches of one direction. What is left of the noise in such a mean is taken off.
+
+    Args:
+        gaps: (N,) of the ruler's points.
+        facing: (N, 3) normals of the surface nearest to them.
     """
     cells = np.floor((ruler.points - ruler.box[0]) / (ruler.size / PATCHES)).astype(np.int64)
-    facing = measured.facing
     axis = np.abs(facing).argmax(axis=1)
     side = 2 * axis + (np.take_along_axis(facing, axis[:, None], 1)[:, 0] > 0)
     keys = np.column_stack((cells, side))
     _, patch, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    means = np.bincount(patch.reshape(-1), measured.gaps) / counts
+    means = np.bincount(patch.reshape(-1), gaps) / counts
     by_chance = ruler.noise * np.sqrt(2 / np.pi / counts)
     return float(np.sum(np.maximum(np.abs(means) - by_chance, 0) * counts) / counts.sum())
 

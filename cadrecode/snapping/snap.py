@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cadrecode.errors import Message, ProgramError
-from cadrecode.figures import figure, short
+from cadrecode.figures import short
 from cadrecode.program import Program
 from cadrecode.program.edit import Parameter, parameters, set_parameters
 from cadrecode.program.language import NOISE_DECIMALS, Operation, Solid, Step
@@ -205,4 +205,9 @@ def _snaps(before: Program, after: Program, allowed: float, unit: str) -> Iterat
         elif value == 0 and " plane " not in number.name:
             reason = Message("centred")
         if reason and reason != ROUNDED:
-            yield Snap(number.name, was, value, Message("{reason}, within {x}", reason=reason, x=figure(allowed)))
+            yield Snap(
+                number.name,
+                was,
+                value,
+                Message("{reason}, within {x}", reason=reason, x=short(float(f"{allowed:.3g}"))),
+            )

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from cadrecode.cloud import sample_surface
+from cadrecode.figures import length
 from cadrecode.fit import ruler_for
 from cadrecode.frames import Frame
-from cadrecode.program import build, mesh_of, parse
+from cadrecode.program import build, iou, mesh_of, parse
 from cadrecode.scoring import build_text
 from cadrecode.scoring.unexplained import Cluster, Kind, in_words
 from cadrecode.scoring.verdict import Verdict, assess_cloud, assess_volume
@@ -49,7 +50,7 @@ def test_a_plate_without_its_holes_lacks_details_and_their_places_are_named(plat
     np.testing.assert_allclose(places, [(-50, -30), (-50, 10), (50, -30), (50, 10)], atol=1.5)
     assert [cluster.size for cluster in assessed.unexplained] == pytest.approx([20] * 4, abs=1)
     (entry,) = assessed.report("mm")["unexplained"]
-    assert (entry["count"], str(entry["text"])) == (4, f"4 round spots of {entry['size']:.3g} mm: holes?")
+    assert (entry["count"], str(entry["text"])) == (4, f"4 round spots of {length(entry['size'], 'mm')}: holes?")
 
 
 def test_holes_that_nobody_saw_are_a_detail_too():
@@ -67,6 +68,14 @@ def test_half_a_plate_and_a_box_for_a_ring_are_no_match(plate):
     assert assess_cloud(build_text(HALF).solid, plate).verdict is Verdict.NONE
     assert assess_cloud(build_text(BOX).solid, scan(RING)).verdict is Verdict.NONE
     assert assess_cloud(build_text("r=(").solid, plate).verdict is Verdict.NONE
+
+
+def test_a_missing_pin_is_a_detail_however_long_it_is(plate):
+    pin = PLATE + ".union(w0.workplane(offset=0).circle(10).extrude(120))"
+    assessed = assess_cloud(build_text(PLATE).solid, scan(pin))
+    assert assessed.verdict is Verdict.DETAILS
+    assert [cluster.kind for cluster in assessed.unexplained] == [Kind.BOSS]
+    assert assessed.likeness == pytest.approx(iou(build(parse(PLATE)), build(parse(pin))), abs=0.05)
 
 
 @pytest.mark.parametrize("text", [BALL, PLATE, RING])
@@ -95,4 +104,4 @@ def test_places_and_sizes_are_in_the_units_of_the_file():
 def test_alike_places_are_counted_together():
     clusters = [Cluster(Kind.HOLE, (x, 0, 0), size, 9) for x, size in ((1, 5), (2, 5.2), (3, 9))]
     texts = [str(entry["text"]) for entry in in_words(clusters, "mm")]
-    assert texts == ["2 round spots of 5.1 mm: holes?", "a round spot of 9 mm: a hole?"]
+    assert texts == ["2 round spots of 5.10 mm: holes?", "a round spot of 9.00 mm: a hole?"]
