@@ -63,6 +63,9 @@ class EngineProcess(Engine):
     def open(self, base: str | None = None, lora_path: str | Path | None = None) -> Opened:
         return self._ask("open", base, lora_path)
 
+    def choose(self, base: str | None = None, lora_path: str | Path | None = None) -> Opened:
+        return self._ask("choose", base, lora_path)
+
     def ready(self) -> Any:
         raise TypeError("The model is in another process.")
 

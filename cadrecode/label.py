@@ -223,7 +223,7 @@ def _measured(
     best = next((candidate for candidate in rebuilt.ranked if candidate.ok), None)
     if best is None or best.program is None:
         raise DatasetError("nothing could be read off it")
-    assessment = rebuilt.given.assess(best)
+    assessment = rebuilt.given.assessor.assess(best.solid)
     kept = assessment.verdict == Verdict.GOOD or (least == assessment.verdict == Verdict.DETAILS)
     row = Label(
         part.name,

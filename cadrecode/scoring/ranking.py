@@ -14,6 +14,7 @@ from cadrecode.cloud.distance import CloudRuler
 from cadrecode.program import Program, write
 from cadrecode.program.solid import through_holes
 from cadrecode.scoring.candidate import Candidate, build_text
+from cadrecode.scoring.unexplained import clusters_of
 
 TRAINING_POINTS = 8192  # the network's points were chosen from that many in training; denser clouds are thinned to it
 FITTED = 3  # candidates; the fourth was hardly ever the best in the end
@@ -22,8 +23,10 @@ NOISY_NUMBER_COST = 0.004  # of the noise, where that is more
 UNEVEN_NUMBER_COST = 0.012  # of the unevenness, where that is more
 EVEN_NOISE = 3e-4  # of the size: more noise than this tilts normals more than uneven faces do
 FACING = 15.0, 0.6  # degrees off an axis, and the least share of the surface that is nearer: a part with flat faces
+FAR = 0.006, 4.0, 0.3  # of the size, the noise and the unevenness: what is farther off is unexplained
 BOX_OFF = 2.0  # of the distance of a candidate: its box need not agree better with the cloud's
 BOX_AGREES, BOX_FACE = 5e-3, 5e-3  # of the cloud's size: what a face that is farther off a clean cloud's box costs
+UNEXPLAINED_COST, MOST_UNEXPLAINED = 5e-4, 8  # of the cloud's size, for each unexplained place, and how many count
 NEAR = 5e-5, 0.4  # of the size, and of the noise: the distance of a program that nothing can better
 RESOLUTION = 6.25e-4, 0.3  # of the size, and of the noise: many points fix a number better than a single point
 KEPT = 0.1  # of the allowed change of numbers: how much farther away the surface may be on average
@@ -95,11 +98,17 @@ def unevenness(ruler: CloudRuler) -> float:
     return float(np.tan(np.median(slopes[facing]))) * ruler.size
 
 
+def far_from(ruler: CloudRuler) -> float:
+    """How far from a surface points are unexplained by it, and places on it by the points."""
+    return FAR[0] * ruler.size + FAR[1] * ruler.noise + FAR[2] * unevenness(ruler)
+
+
 class ByDistance:
     """Compares candidates by their distance to a cloud.
 
-    A bounding box that agrees with the cloud's is worth a little distance. Of two programs that are equally near
-    within the noise, the shorter comes first.
+    A bounding box that agrees with the cloud's is worth a little distance, and so is each place that is explained: a
+    hole is a small part of the surface, and what a person sees first. Of two programs that are equally near within the
+    noise, the shorter comes first.
 
     Args:
         ruler: Of the cloud, in the frame of the candidates.
@@ -113,7 +122,11 @@ class ByDistance:
         )
 
     def measured(self, candidate: Candidate) -> Candidate:
-        return replace(candidate, distance=self.ruler.distance(*candidate.mesh) if candidate.ok else None)
+        if not candidate.ok:
+            return replace(candidate, distance=None)
+        measured = self.ruler.measure(*candidate.mesh)
+        places = clusters_of(measured, self.ruler.points, self.ruler.spacing, far_from(self.ruler))
+        return replace(candidate, distance=measured.distance, unexplained=len(places))
 
     def key(self, candidate: Candidate) -> tuple:
         failed, distance, index = self._key_and_box(candidate)
@@ -121,7 +134,9 @@ class ByDistance:
 
     def _key_and_box(self, candidate: Candidate) -> tuple:
         failed, distance, index = candidate.key
-        return failed, distance + BOX_FACE * self.ruler.size * self._faces_off(candidate), index
+        places = min(candidate.unexplained, MOST_UNEXPLAINED)
+        off = BOX_FACE * self._faces_off(candidate) + UNEXPLAINED_COST * places
+        return failed, distance + self.ruler.size * off, index
 
     def improves(self, after: Candidate, before: Candidate) -> bool:
         if self.unevenness > 0:

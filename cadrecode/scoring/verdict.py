@@ -19,13 +19,12 @@ from cadrecode.errors import Message
 from cadrecode.frames import Frame
 from cadrecode.program import iou, mesh_of
 from cadrecode.program.solid import Manifold, bounds, through_holes
-from cadrecode.scoring.ranking import unevenness
+from cadrecode.scoring.ranking import far_from
 from cadrecode.scoring.unexplained import LINK, Cluster, clusters_of, hull_volume, in_words, linked, pieces_of
 
 GOOD, SOME = 0.978, 0.8  # likely IoU, at least: of a good match, and of a part whose main shape is right
 CLOSE = 0.9  # likely IoU, at least, of the faces that were seen, where others were not
-FAR = 0.006, 4.0, 0.3  # of the size, the noise and the unevenness: points that are farther off are unexplained
-MOST_FAR = 0.35  # share of the points that are unexplained: with more, it is another shape
+MOST_FAR = 0.35  # share of the points that are unexplained, at most, where others were not seen
 UNSEEN = 0.12  # share of the surface without points near it: more was not seen
 ONE_SIDED = 0.12  # length of the mean normal: of a closed surface it is 0, of a box without its bottom 0.2
 PATCHES = 10  # along the longest side: the patches in which gaps are averaged, so that noise cancels out
@@ -111,8 +110,7 @@ def assess_cloud(part: Manifold | None, ruler: CloudRuler) -> Assessment:
         return Assessment(Verdict.NONE)
     measured = _by_local_spacing(ruler.measure(*mesh_of(part)), ruler)
     per_length = part.surface_area() / part.volume()
-    far = FAR[0] * ruler.size + FAR[1] * ruler.noise + FAR[2] * unevenness(ruler)
-    is_other = float(np.mean(np.abs(measured.gaps) > far)) > MOST_FAR
+    far = far_from(ruler)
     gaps = _no_more_than_hulls(measured.gaps, ruler, far, part.surface_area())
     off = _mean_gap(gaps, measured.facing, ruler) * per_length
     bare = measured.unsupported > 0
@@ -120,10 +118,11 @@ def assess_cloud(part: Manifold | None, ruler: CloudRuler) -> Assessment:
     unseen = float(bare.mean()) > UNSEEN or _one_sided(measured, ruler) > ONE_SIDED
     clusters = tuple(clusters_of(measured, ruler.points, ruler.spacing, far))
     if unseen:
+        is_other = float(np.mean(np.abs(measured.gaps) > far)) > MOST_FAR
         verdict = Verdict.NONE if is_other or 1 - off < CLOSE else Verdict.PARTLY
         return Assessment(verdict, max(1 - off - guessed, 0.0), clusters)
     likeness = max(1 - off - guessed, 0.0)
-    if is_other or likeness < SOME:
+    if likeness < SOME:
         verdict = Verdict.NONE
     elif likeness < GOOD or clusters:
         verdict = Verdict.DETAILS
