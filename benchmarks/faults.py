@@ -1,16 +1,18 @@
 """Processes that die at any moment: python -m benchmarks.faults --seconds 600
 
 Opens the app with a folder of runs in which a training and a merge always wait or work, and again and again does harm
-at a random moment: SIGKILL to the app, to the sandbox's worker, to a training, to a merge; SIGSTOP to the worker; a
-second app on the same folder, killed as well; a damaged status file. After each, it checks that every run is still
-listed and says in words how it ended, that checkpoints, adapters and merged models that are offered are whole, that no
-process is left behind, and that the app answers. Prints faults and problems; exits with 1 where there are problems.
+at a random moment: SIGKILL to the app, to the sandbox's worker, to the engine, to a training, to a merge; SIGSTOP to
+the worker; a second app on the same folder, killed as well; a damaged status file. After each, it checks that every run
+is still listed and says in words how it ended, that checkpoints, adapters and merged models that are offered are whole,
+that no process is left behind, and that the app answers. Faults are added to those in --log, so that many can be done
+in several runs. Prints faults and problems of the whole log; exits with 1 where there are problems.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import signal
@@ -30,10 +32,11 @@ from cadrecode.adapters import discover_adapters
 from cadrecode.config import TrainConfig
 from cadrecode.jobs import merging, queue
 from cadrecode.runs import Kind, Run, State, checkpoint_problems
-from tests.e2e.conftest import App, free_port
+from tests.e2e.conftest import REPOSITORY, App, free_port
 
 PATIENCE_SECONDS = 180.0  # for a state that comes after a fault, on a busy machine
 MOST_WAIT_SECONDS = 20.0  # before the next fault
+CHILDREN = WORKER, ENGINE = "cadrecode.kernel.worker", "multiprocessing.spawn"  # in the command lines of the app's own
 TRAINING = TrainConfig(
     base_model_name="embedded", train_data_path="invent:brackets:40", max_steps=8, save_steps=2, save_total_limit=2,
     per_device_train_batch_size=2, gradient_accumulation_steps=1, lora_r=4, lora_alpha=8, n_points=64,
@@ -50,8 +53,7 @@ class Bench:
         self.random = random.Random(seed)
         self.app = App(self.runs_dir, free_port()).start()
         self.queued: set[str] = set()
-        self.problems: list[str] = []
-        self.faults: Counter[str] = Counter()
+        self.problems: list[str] = []  # of the last fault
 
     def feed(self) -> None:
         """See to it that a training waits or works, that ended ones go on, and that an adapter is merged."""
@@ -98,11 +100,12 @@ class Bench:
             self.problems.append(f"after {fault}: {problem}")
 
     def _orphans(self) -> list[psutil.Process]:
-        """Sandbox workers whose app is gone."""
+        """Sandbox workers and engines of this checkout whose app is gone."""
         orphans = []
-        for process in psutil.process_iter(["cmdline", "ppid", "environ"]):
+        for process in psutil.process_iter(["cmdline", "ppid", "environ", "cwd"]):
             words = " ".join(process.info["cmdline"] or ())
-            if "cadrecode.kernel.worker" in words and process.info["ppid"] == 1:
+            place = f"{process.info['cwd']} {(process.info['environ'] or {}).get('PYTHONPATH')}"
+            if process.info["ppid"] == 1 and any(name in words for name in CHILDREN) and str(REPOSITORY) in place:
                 orphans.append(process)
         return orphans
 
@@ -122,20 +125,24 @@ class Bench:
         self.app.process.wait()
         self.app.start()
 
-    def workers(self) -> list[psutil.Process]:
-        """The processes of the app's sandbox."""
+    def _children(self, name: str) -> list[psutil.Process]:
+        """Processes of the app, by a name of CHILDREN."""
         with contextlib.suppress(psutil.Error):
-            children = psutil.Process(self.app.process.pid).children(recursive=True)
-            return [child for child in children if "cadrecode.kernel.worker" in " ".join(child.cmdline())]
+            children = psutil.Process(self.app.process.pid).children()
+            return [child for child in children if name in " ".join(child.cmdline())]
         return []
 
     def kill_worker(self) -> None:
-        for worker in self.workers()[:1]:
+        for worker in self._children(WORKER):
             worker.kill()
 
     def stop_worker(self) -> None:
-        for worker in self.workers()[:1]:
+        for worker in self._children(WORKER):
             worker.suspend()
+
+    def kill_engine(self) -> None:
+        for engine in self._children(ENGINE):
+            engine.kill()
 
     def _kill_active(self, kind: Kind) -> None:
         for run in queue.list_runs(self.runs_dir, kind):
@@ -164,29 +171,32 @@ class Bench:
 
     def harm(self) -> Iterator[str]:
         """Do harm at random moments. Yields the name of each fault, once it is done."""
-        kinds = [self.kill_app, self.kill_worker, self.stop_worker, self.kill_training, self.kill_merge,
-                 self.second_app, self.damage_status]  # fmt: skip
+        kinds = [self.kill_app, self.kill_worker, self.stop_worker, self.kill_engine, self.kill_training,
+                 self.kill_merge, self.second_app, self.damage_status]  # fmt: skip
         while True:
             self.feed()
             time.sleep(self.random.uniform(0, MOST_WAIT_SECONDS))
             fault = self.random.choice(kinds)
+            self.problems = []
             fault()
-            self.faults[fault.__name__] += 1
             yield fault.__name__
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--log", type=Path, default=Path("faults.jsonl"), help="faults that were done, a line for each")
     given = parser.parse_args()
     queue.watch = lambda runs_dir: None  # the app alone moves the queue
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, given.log.open("a", encoding="utf-8") as log:
         bench = Bench(Path(folder), given.seed)
         until = time.monotonic() + given.seconds
         try:
             for fault in bench.harm():
                 bench.check(fault)
+                log.write(json.dumps({"fault": fault, "problems": bench.problems}) + "\n")
+                log.flush()
                 if time.monotonic() > until:
                     break
         finally:
@@ -195,11 +205,12 @@ def main() -> int:
                     if not run.state.final:
                         queue.kill(run)
             bench.app.stop()
-    for name, count in bench.faults.most_common():
+    done = [json.loads(line) for line in given.log.read_text(encoding="utf-8").splitlines()]
+    problems = [problem for entry in done for problem in entry["problems"]]
+    for name, count in Counter(entry["fault"] for entry in done).most_common():
         print(f"{name:<16}{count:>5}")
-    print(f"{bench.faults.total()} faults, {len(bench.problems)} problems")
-    print(*bench.problems, sep="\n")
-    return 1 if bench.problems else 0
+    print(f"{len(done)} faults, {len(problems)} problems", *problems, sep="\n")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":
