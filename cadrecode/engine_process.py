@@ -22,6 +22,7 @@ from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.engine import Engine, Opened
 from cadrecode.errors import CadrecodeError, ModelError
+from cadrecode.kernel import isolation
 from cadrecode.kernel.sandbox import Execution
 from cadrecode.reconstruction import Cancelled, Reconstruction
 
@@ -115,6 +116,8 @@ class EngineProcess(Engine):
                 self.close()
                 raise Cancelled("Stopped before there was a program.")
             if not self._line.poll(LOOK_SECONDS):
+                if isolation.is_stopped(self._process.pid):
+                    raise EOFError
                 continue
             match self._line.recv():
                 case ["progress", *progress]:

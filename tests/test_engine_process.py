@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import sys
 import threading
 
 import numpy as np
@@ -84,6 +85,15 @@ def test_after_its_death_the_next_call_starts_another_with_the_same_model(engine
         engine.reconstruct("die")
     assert engine.reconstruct("run", sandbox=Kernel())[0] is Outcome.FORBIDDEN
     assert engine.base == "mine"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says that a process is stopped")
+def test_a_stopped_process_is_replaced(engine):
+    engine.load("mine")
+    os.kill(engine._process.pid, signal.SIGSTOP)
+    with pytest.raises(ModelError, match="has died"):
+        engine.reconstruct("run", sandbox=Kernel())
+    assert engine.reconstruct("run", sandbox=Kernel())[0] is Outcome.FORBIDDEN
 
 
 def test_solids_and_errors_travel():

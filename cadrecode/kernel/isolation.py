@@ -102,6 +102,14 @@ def resident_mb(pid: int) -> float | None:
         return None
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether somebody has stopped a process (SIGSTOP), so that it answers nobody; False where the OS does not say."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+    except OSError:
+        return False
+
+
 def folder_mb(folder: Path, most_entries: int = 1000) -> float:
     """What lies in a job's folder, in MB; infinite where it holds more entries than any job makes."""
     total = 0

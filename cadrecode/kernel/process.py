@@ -16,11 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from cadrecode.errors import KernelError, Message
+from cadrecode.kernel import isolation
 from cadrecode.kernel.outcome import LOST, End
 from cadrecode.shipped import IMPORT_ROOT
 
 START_SECONDS = 120  # for importing CadQuery on a cold disk; 3 to 5 s is usual
-JOB_START_SECONDS = 20  # for a fork; a worker that is stopped does not answer
+JOB_START_SECONDS = 20  # for a fork, on a busy machine
 WATCH_SECONDS = 0.2  # how often a job's memory and its folder are looked at
 KILL_SECONDS = 5  # how long a killed job may take to be gone
 
@@ -78,15 +79,23 @@ class Worker:
         with self._lock:
             job_id = self._next = self._next + 1
             self._jobs[job_id] = (started, ended)
-        try:
-            if self._send({"start": job_id, "order": order}) and started.result(
-                JOB_START_SECONDS if self.forks else START_SECONDS
-            ):
-                return job_id
-        except FutureTimeoutError:  # it hangs
-            self._process.kill()
+        if self._send({"start": job_id, "order": order}) and self._has_begun(started):
+            return job_id
         del self._jobs[job_id]
         return None
+
+    def _has_begun(self, started: Future) -> bool:
+        """Wait for a job to begin. A worker that hangs or is stopped is killed."""
+        until = time.monotonic() + (JOB_START_SECONDS if self.forks else START_SECONDS)
+        while time.monotonic() < until and not isolation.is_stopped(self._process.pid):
+            with contextlib.suppress(FutureTimeoutError):
+                return started.result(WATCH_SECONDS) is not None
+        self._kill_worker()
+        return False
+
+    def _kill_worker(self) -> None:
+        self._process.kill()
+        self._process.wait()  # so that nobody takes it for a living one
 
     def wait(self, job_id: int, seconds: float, too_much: Callable[[int], bool] = lambda pid: False) -> End:
         """Wait for a job, at most `seconds`, then kill it.
@@ -112,7 +121,7 @@ class Worker:
         try:
             return replace(ended.result(KILL_SECONDS), **why)
         except FutureTimeoutError:  # the worker itself hangs; its jobs die with it
-            self._process.kill()
+            self._kill_worker()
             return End(LOST, **why)
 
     def close(self) -> None:

@@ -26,6 +26,13 @@ def too_large(node: ast.AST, value: float) -> ProgramError:
     return error_at(node, "{value} is too large.", Message("a number below 1e9"), value=shown)
 
 
+def check_places(count: int, node: ast.expr) -> None:
+    """Raises: ProgramError: an array has too many places."""
+    if count > MOST_IN_GRID:
+        most = Message("at most {most:,}", most=MOST_IN_GRID)
+        raise error_at(node, "The array has {count:,} places.", most, count=count)
+
+
 class Values(Protocol):
     """What evaluates an expression: see `scope.Scope`."""
 
@@ -92,9 +99,7 @@ class Arguments:
     def counts(self, names: tuple[str, str], position: int) -> tuple[int, int]:
         """Columns and rows."""
         columns, rows = (self.count(name, position + index) for index, name in enumerate(names))
-        if columns * rows > MOST_IN_GRID:
-            most = Message("at most {most:,}", most=MOST_IN_GRID)
-            raise error_at(self.call, "The array has {count:,} places.", most, count=columns * rows)
+        check_places(columns * rows, self.call)
         return columns, rows
 
     def flag(self, name: str, position: int | None = None, default: bool = False) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cadrecode.errors import Message
 from cadrecode.program import language as cad
-from cadrecode.program.arguments import Arguments, error_at
+from cadrecode.program.arguments import Arguments, check_places, error_at
 from cadrecode.program.section import cross_section
 from cadrecode.program.sketching import CLOSED_WITHIN, loop_of, regular_polygon, slot
 from cadrecode.program.states import Drawing, Stack
@@ -71,6 +71,7 @@ def _grid(stack: Stack, arguments: Arguments) -> Stack:
 def _with_wire(stack: Stack, shape: cad.Shape, arguments: Arguments, corners: tuple[cad.Point2, ...] = ()) -> Stack:
     """The shape at each place, or its corners where it is for construction alone."""
     if arguments.flag("forConstruction"):
+        check_places(cad.count_of(stack.places) * len(corners), arguments.call)
         rows = tuple((x + dx, y + dy) for dx, dy in cad.points_of(stack.places) for x, y in corners)
         return replace(stack, rows=rows, is_solid=False, chosen=None)
     wires = checked_steps((*stack.wires, cad.SketchStep(shape, cad.Mode.ADD, stack.places)), arguments.call)

@@ -40,6 +40,7 @@ def _drilled(body: Manifold, hole: cad.Hole, sagitta: float) -> Manifold:
     low, high = np.array(body.bounding_box()).reshape(2, 3)
     depth = hole.depth if hole.depth is not None else math.dist(low, high)  # as CadQuery's largestDimension
     tool = _drill(hole, depth, sagitta)
+    budget.check_triangles(tool.num_tri() * cad.count_of(hole.places))
     matrix = matrix_of(hole.plane)
     tools = [tool.translate((x, y, 0)).transform(matrix) for x, y in cad.points_of(hole.places)]
     return body - (tools[0] if len(tools) == 1 else Manifold.batch_boolean(tools, OpType.Add))

@@ -12,6 +12,7 @@ import manifold3d
 import numpy as np
 from manifold3d import CrossSection, FillRule
 
+from cadrecode.program import budget
 from cadrecode.program import language as cad
 from cadrecode.program.corners import blended
 
@@ -47,6 +48,7 @@ def cross_section(sketch: cad.Sketch, sagitta: float) -> CrossSection:
 def _placed(shape: CrossSection, places: cad.Places) -> CrossSection:
     if places == cad.ORIGIN:
         return shape
+    budget.check_triangles(2 * shape.num_vert() * cad.count_of(places))  # of the two ends of what is made of it
     turned = [shape.rotate(angle) for angle in places.angles()] if isinstance(places, cad.Ring) else None
     points = cad.points_of(places)
     moved = [copy.translate((float(x), float(y))) for copy, (x, y) in zip(turned or [shape] * len(points), points)]

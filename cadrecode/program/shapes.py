@@ -8,6 +8,7 @@ import numpy as np
 from manifold3d import CrossSection, Manifold
 
 from cadrecode.errors import Message, ProgramError
+from cadrecode.program import budget
 from cadrecode.program.language import Box, Cylinder, Extrusion, Revolution, Solid, Sphere
 from cadrecode.program.planes import matrix_of
 from cadrecode.program.section import SAGITTA, corners, cross_section, segments_of
@@ -64,6 +65,7 @@ def build_solid(solid: Solid, sagitta: float | None = None) -> Manifold:
         raise ProgramError("A sketch has no area.", expected=Message("a loop, circle or rectangle that encloses some"))
     if isinstance(solid, Revolution):
         return _revolved(solid, area, sagitta)
+    budget.check_triangles(4 * area.num_vert())
     depth = abs(solid.distance)
     if solid.taper:
         built = tapered(area, depth, solid.taper, sagitta)
@@ -96,6 +98,7 @@ def _revolved(solid: Revolution, area: CrossSection, sagitta: float) -> Manifold
     if -low > high:
         turned, radial, high = turned.mirror((1, 0)), -radial, -low
     segments = max(segments_of(high, sagitta), FEWEST_OF_REVOLUTION)
+    budget.check_triangles(2 * segments * area.num_vert())
     built = Manifold.revolve(turned, math.ceil(segments * solid.degrees / 360), solid.degrees)
     matrix = matrix_of(solid.plane, (*solid.start, 0))
     right, up = matrix[:, :2] @ radial, matrix[:, :2] @ along

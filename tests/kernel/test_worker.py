@@ -1,11 +1,15 @@
 """The sandbox's child process, without CadQuery."""
 
 import json
+import signal
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import Future
 
 import pytest
+
+from cadrecode.kernel.process import Worker
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory a process holds")
@@ -28,6 +32,16 @@ def test_a_job_does_not_begin_before_it_is_measured():
     assert answers[0]["started"] == 7
     assert (answers[1]["ended"], answers[1]["status"]) == (7, 0)
     assert answers[1]["grown_mb"] > 60
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says that a process is stopped")
+def test_a_stopped_worker_is_killed_before_a_job_is_given_up():
+    """Otherwise the next try took it for a living one, and gave up as well."""
+    worker = object.__new__(Worker)
+    worker.forks, worker._process = True, subprocess.Popen(["sleep", "60"])
+    worker._process.send_signal(signal.SIGSTOP)
+    assert not worker._has_begun(Future())
+    assert not worker.alive
 
 
 def _run(script: str) -> list[dict]:
