@@ -3,7 +3,6 @@
 import ast
 import functools
 import graphlib
-import subprocess
 import sys
 from pathlib import Path
 
@@ -112,16 +111,6 @@ def test_program_and_invent_need_numpy_and_manifold_alone():
     allowed = {"numpy", "manifold3d", "cadrecode"} | set(sys.stdlib_module_names)
     for path in [*(PACKAGE / "program").glob("*.py"), *(PACKAGE / "invent").glob("*.py")]:
         assert {name.split(".")[0] for name in imports(path)} <= allowed, path
-
-
-def test_opening_the_app_imports_neither_torch_nor_cadquery():
-    code = (
-        "import sys, tempfile, pathlib\n"
-        "import cadrecode.ui.launch, cadrecode.ui.build, cadrecode.engine, cadrecode.jobs.queue\n"
-        "print([name for name in ('torch', 'transformers', 'cadquery', 'OCP') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
-    assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
 def test_pretraining_needs_little():

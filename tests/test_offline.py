@@ -1,4 +1,7 @@
-"""Importing the package and opening the app use no network: looking a name up, or calling another machine, fails."""
+"""Importing the package and opening the app use no network: looking a name up, or calling another machine, fails.
+
+Nor does opening the app import what is heavy.
+"""
 
 import subprocess
 import sys
@@ -34,6 +37,9 @@ with socket.socket() as free:
     port = free.getsockname()[1]
 services = Services(Engine(), Path(tempfile.mkdtemp()), shared_sandbox)
 app, address = build.start(services, port=port)
+heavy = {"torch", "cadquery", "OCP", "transformers", "peft"} & {name.split(".")[0] for name in sys.modules}
+assert not heavy, f"imports {heavy}"
+assert len(app.get_config_file()["page"]) == 2  # English and Chinese
 page = httpx.get(address)
 assert page.status_code == 200, page
 foreign = [word for word in page.text.replace('"', " ").split() if word.startswith("http") and "127.0.0.1" not in word]

@@ -83,8 +83,8 @@ class App:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 break
             except OSError:
-                assert self.process.poll() is None, self.said()
-                assert time.monotonic() - began < OPEN_WITHIN_SECONDS, self.said()
+                assert self.process.poll() is None, self.terminal()
+                assert time.monotonic() - began < OPEN_WITHIN_SECONDS, self.terminal()
                 time.sleep(0.05)
         self.opened_cpu_seconds = self.cpu_seconds()
         return self
@@ -97,7 +97,7 @@ class App:
         user, system = stat.read_text().rsplit(")", 1)[1].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
-    def said(self) -> str:
+    def terminal(self) -> str:
         """What it wrote to its terminal."""
         return (self.runs_dir.parent / "app.log").read_text(encoding="utf-8", errors="replace")
 
@@ -155,7 +155,7 @@ def page(browser, app):
     context.close()
     assert outside == []
     assert broken == []
-    assert "A handler failed" not in app.said(), app.said()
+    assert "A handler failed" not in app.terminal(), app.terminal()
 
 
 @pytest.fixture

@@ -221,8 +221,8 @@ def test_ctrl_c_ends_the_app_at_once_with_a_page_open(browser, tmp_path):
     app.process.send_signal(signal.SIGINT)
     assert app.process.wait(CLOSE_SECONDS * BUSY) == 0
     page.close()
-    assert "Closed. Training runs go on." in app.said()
-    assert "Traceback" not in app.said()
+    assert "Closed. Training runs go on." in app.terminal()
+    assert "Traceback" not in app.terminal()
     left = subprocess.run(["pgrep", "-g", str(app.process.pid)], capture_output=True, text=True)
     assert left.stdout == ""
     app.stop()

@@ -2,7 +2,6 @@
 
 import pytest
 
-from cadrecode.kernel.sandbox import Sandbox
 from cadrecode.measure import from_mesh
 from cadrecode.program import build, mesh_of, parse, write
 
@@ -19,12 +18,6 @@ TURNED = (
     ".segment((18,20)).segment((18,90)).arc((16.536,93.536),(13,95)).segment((0,95)).close().assemble().finalize()"
     ".revolve(360,(0,0),(0,1)).cut(cq.Workplane('XY',origin=(30,0,-10)).box(8,10,50))"
 )
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(seconds=60) as sandbox:
-        yield sandbox
 
 
 @pytest.mark.parametrize(

@@ -9,22 +9,6 @@ import pytest
 from cadrecode.errors import ConfigError
 from cadrecode.ui import access, launch
 
-BUILDS_THE_APP = """
-import sys
-from pathlib import Path
-from cadrecode.engine import Engine
-from cadrecode.kernel import shared_sandbox
-from cadrecode.ui.build import build_app
-from cadrecode.ui.services import Services
-
-services = Services(Engine(), Path(sys.argv[1]), shared_sandbox)
-app = build_app(services)
-services.close()
-config = app.get_config_file()
-assert len(config["page"]) == 2, config["page"].keys()
-heavy = {"torch", "cadquery", "OCP", "transformers", "peft"}
-print(",".join(sorted(heavy & {name.split(".")[0] for name in sys.modules})))
-"""
 ENDS_WHILE_A_THREAD_STARTS = """
 import atexit, threading
 from cadrecode.ui import launch
@@ -42,13 +26,6 @@ atexit.register(ending.set)
 launch.main = lambda _: 3
 launch.run()
 """
-
-
-def test_building_the_app_imports_no_heavy_library(tmp_path):
-    command = [sys.executable, "-c", BUILDS_THE_APP, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == ""
 
 
 def test_what_a_thread_meets_while_the_app_closes_is_nobodys_concern():
