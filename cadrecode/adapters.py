@@ -135,7 +135,7 @@ def adapter_fingerprint(folder: str | Path) -> str:
 
 @lru_cache(maxsize=64)
 def _checksum(weights: Path, written_at: int, size: int) -> str:
-    """Of a file as it was written then: lists of adapters ask for it again and again."""
+    """The checksum of a file as it was written then. Cached, since lists of adapters need it again and again."""
     with weights.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 

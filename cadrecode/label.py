@@ -77,10 +77,10 @@ class Label:
     """What became of a part.
 
     Args:
-        name: Of the part, unique in its folder.
+        name: The part's name, unique in its folder.
         kept: Whether it is training data.
         reason: Why it is not.
-        verdict: Of `scoring.verdict`; empty where there is no program.
+        verdict: What `scoring.verdict` says; empty where there is no program.
         likeness: The IoU with a closed input; for a cloud, what it is likely to be.
         source: How the program was found.
         code: The program, CODE frame.

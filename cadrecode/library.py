@@ -40,9 +40,9 @@ def reconstruct(
         scan: A point cloud, mesh or STEP file; or (N, 3) points.
         model: Name or folder of a base; by default the adapter's own, else the embedded one.
         adapter: Folder of an adapter; a merged model in it is preferred.
-        name: Of the part, in STEP and for its files; by default that of the file.
+        name: The part's name, in STEP and for its files; by default the name of the file.
         device: "auto", "cpu", "cuda", ...
-        settings: Of `ReconstructConfig`: candidates, temperature, seed, seconds, align, clean, unit.
+        settings: Fields of `ReconstructConfig`: candidates, temperature, seed, seconds, align, clean, unit.
     Raises: PointCloudError: not a usable scan. ConfigError: settings that are unknown or impossible.
         ModelError: no such model. CadrecodeError: no candidate is a valid solid.
     """
@@ -61,7 +61,7 @@ def train(config: str | Path | TrainConfig, **settings: Any) -> Path:
 
     Args:
         config: A settings file such as configs/quickstart.yaml, or settings.
-        settings: Of `TrainConfig`, in place of the file's.
+        settings: Fields of `TrainConfig`, in place of the file's.
     Raises: ConfigError: settings that are unknown, impossible or at odds. DatasetError: no usable programs.
         ModelError: no such base. RunError: the run cannot be started or resumed.
     """
@@ -91,7 +91,7 @@ def evaluate(
         model: Name or folder of a base; by default the adapter's own, else the embedded one.
         adapter: Folder of an adapter; a merged model in it is preferred.
         device: "auto", "cpu", "cuda", ...
-        options: Of `evaluation.evaluate`: candidates, limit, seed, temperature, fit_seconds, ...
+        options: Arguments of `evaluation.evaluate`: candidates, limit, seed, temperature, fit_seconds, ...
     Returns: The report, as JSON can hold it.
     Raises: DatasetError: no target can be scored. ModelError: no such model.
     """

@@ -74,10 +74,10 @@ class Part:
         unit: "mm", "cm", "m" or "inch".
         cloud: The scan that it is measured against, without what was cleaned away; None where there is none.
         frame: Where and how the scan stands; None where nobody has looked.
-        deviation: Of the scan's points from the surface; None without a scan.
+        deviation: How far the scan's points lie from the surface; None without a scan.
         distance: Both ways, as candidates are ranked; None for a program that was not ranked.
         distance_before: The same before the fit; None where there was none.
-        index: Of its candidate; None for a program that a person wrote.
+        index: The number of its candidate; None for a program that a person wrote.
         source: Where the program comes from: "model", the name of a way of measuring, or "person".
         about: What is known of the rebuild that it comes from, for the report.
         exported: What OpenCASCADE made of the program, where it was run already.

@@ -79,7 +79,7 @@ def refine(
         text: A program of the language; nothing is executed.
         cloud: RAW.
         written_in: RAW, the units and place of the cloud's file; or CODE, as the model writes.
-        unit: Of the cloud's numbers.
+        unit: The unit of the cloud's numbers.
         program_name: What messages call the program.
     Raises: ProgramError: outside of the language, no solid, or too far from the cloud to begin with.
         PointCloudError: not a usable cloud.

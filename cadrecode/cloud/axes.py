@@ -142,7 +142,7 @@ def refined(rotation: np.ndarray, normals: np.ndarray, *, start: float = 2.0, ro
         rotation: (3, 3), where to start.
         normals: (N, 3).
         start: width of the first weights, in units of SPREAD.
-        rounds: of reweighting.
+        rounds: how often the points are weighted anew.
     """
     for number in range(rounds):
         spread = SPREAD * max(start * (1 - number / (rounds / 2)), 0.6)

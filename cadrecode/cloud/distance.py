@@ -97,13 +97,13 @@ class CloudRuler:
 
     Args:
         points: (N, 3) float, in the frame of the surfaces. Larger clouds are thinned to 8,192 points.
-        normals: of those points; without them the side on which the solid lies does not count.
-        seed: of the thinning.
+        normals: their normals; without them the side on which the solid lies does not count.
+        seed: decides which points thinning takes.
         n_samples: places on a surface that are measured.
 
     Attributes:
         points: (n, 3) the points that are measured.
-        all_points, all_normals: of the whole cloud, at most 200,000 at random.
+        all_points, all_normals: the whole cloud, or 200,000 of its points at random.
         box: (2, 3) lowest and highest corner of the cloud's bounding box.
         size: its longest side.
         spacing: how far apart neighbours in the cloud may lie; surface closer than that to a point is supported.

@@ -54,7 +54,7 @@ class Cloud:
     Args:
         points: (N, 3) float64, RAW.
         normals: (N, 3) float64 of length 1, or None.
-        name: of the file, or of the shape.
+        name: the name of the file or of the shape.
         kind: "cloud" (points in the file), "mesh" or "brep" (sampled on its surface), "shape" (made here).
         warnings: what the person should know.
         announced: points in the file, before any were left out; None where points were sampled.

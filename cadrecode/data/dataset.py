@@ -62,7 +62,7 @@ def load_programs(
     Args:
         source: see FORMATS.
         limit: at most this many pairs, drawn at random from the whole source.
-        seed: of the draw, the surface points and the invented parts.
+        seed: decides the draw, the surface points and the invented parts.
         respell: write each program as the embedded base writes an equal shape.
         height_steps: for parts that are invented, brought into the CODE frame, or respelled; see
             `invent.spelling.GridSlab`.

@@ -31,7 +31,7 @@ def spread(
 
     Args:
         surfaces: (B, S, 3) float, MODEL, S >= n_points, in random order.
-        generator: of the same device as the surfaces.
+        generator: on the device of the surfaces.
         noise_probability: share of clouds with Gaussian noise.
         noise_std: standard deviation of the noise, MODEL units.
         uneven_probability: share of clouds that are denser towards a side.

@@ -42,7 +42,7 @@ class Objective:
     """The cost of programs against one cloud, and the time that is left to look for cheaper ones.
 
     Args:
-        ruler: Of the cloud, in the programs' frame.
+        ruler: Measures by the cloud, in the programs' frame.
         start: The program that the search begins with; its size decides how finely circles are drawn.
         deadline: On time.monotonic().
         fine: Draw circles as finely as in the end.
@@ -130,7 +130,7 @@ class Objective:
         `plain`, and more than chance (Cox's comparison of models that are not nested, 1962, by drawn clouds).
 
         Args:
-            noise: Of the points, in the cloud's unit.
+            noise: The deviation of the points, in the cloud's unit.
         """
         at_plain, at_other = self.evaluate(plain), self.evaluate(other)
         if at_other is None:

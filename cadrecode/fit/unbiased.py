@@ -55,7 +55,7 @@ def unbiased(program: Program, given: Program, objective: Objective) -> tuple[Pr
         program: Where to begin, in the cloud's frame; it builds a solid.
         given: What the model wrote. Where the structure is still the same, its numbers stay unless the cloud
             contradicts them.
-        objective: Of a cloud whose noise is known.
+        objective: Measures by a cloud whose noise is known.
     Returns: The program, as far as it came in the objective's time; and the noise of a point in each direction, in the
         cloud's unit.
     """

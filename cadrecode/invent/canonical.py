@@ -145,7 +145,7 @@ def _spelled(slabs: Sequence[Slab], height_steps: int, everywhere: bool = False)
 
 @lru_cache(maxsize=1024)
 def _spelled_one(slab: Slab, height_steps: int, ends: Ends | None) -> Spelled:
-    """Of the drawings that are compared, each differs from the last in a slab or two."""
+    """Cached, since drawings that are compared differ in a slab or two."""
     return spelled([GridSlab(slab, height_steps=height_steps, ends=ends)], GRID_SAGITTA)[0]
 
 

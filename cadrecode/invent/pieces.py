@@ -56,13 +56,13 @@ class Mix:
     """How often a family draws what; shares are of 1.
 
     Args:
-        outlines: of slabs.
-        solids: of parts with 1, 2, ... of them.
-        sheets, plates, blocks: of first slabs; the others are bars.
+        outlines: weights of the outlines of slabs.
+        solids: shares of parts with 1, 2, ... solids.
+        sheets, plates, blocks: shares of first slabs; the others are bars.
         thinnest: thickness of the thinnest plate, by its longest side.
-        holed: of first slabs with holes.
-        single: of slabs with holes, the share with a single hole of any shape in place of a pattern.
-        on_top, wall, crossing: of further slabs; the others are cuts.
+        holed: share of first slabs that have holes.
+        single: share of slabs with holes that have a single hole of any shape in place of a pattern.
+        on_top, wall, crossing: shares of further slabs; the others are cuts.
     """
 
     outlines: Weights

@@ -104,7 +104,7 @@ class GridSlab:
         return at
 
     def length(self, value: float) -> float:
-        """Of a radius: in the steps of heights where the slab is nothing but a cylinder."""
+        """A radius on the grid: in the steps of heights where the slab is nothing but a cylinder."""
         return self._rounded(value, fine=self.slab.is_plain)
 
     def _rounded(self, value: float, fine: bool) -> float:

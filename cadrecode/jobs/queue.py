@@ -46,7 +46,7 @@ def start(config: TrainConfig, runs_dir: str | Path, name: str | None = None, pr
     """Queue a training in a folder of its own below `runs_dir`.
 
     Args:
-        name: Of the folder; by default the experiment's name, or else the date.
+        name: The folder's name; by default the experiment's name, or else the date.
         processes: How many train together, each with the whole model and a batch of its own: one for each GPU. This
             concerns how a run is started, not what it trains, so it stands in the status and not among the settings.
 
@@ -69,7 +69,7 @@ def add(runs_dir: Path, kind: Kind, name: str, settings_for: Callable[[Path], Se
     """Queue a run in a folder of its own, and see to it that the queue moves.
 
     Args:
-        name: Of the folder. A number is added to a name that is taken.
+        name: The folder's name. A number is added to a name that is taken.
         settings_for: Called with the new folder; what it raises removes the folder again.
         status: Fields of the status besides the state.
     """

@@ -81,7 +81,7 @@ class Sandbox:
         Args:
             code: CadQuery text. Anything may be in it; how it ends is the outcome, never an exception.
             folder: Where exports go, as <name>.step and so on; made if absent, files there are replaced.
-            exports: Of "step", "stl", "glb". STL and GLB hold the program's numbers; STEP also says their unit.
+            exports: Some of "step", "stl" and "glb". STL and GLB hold the program's numbers; STEP also says their unit.
             seconds: Wall-clock limit instead of the sandbox's own.
             name: File name without suffix, and the part's name in STEP.
             unit: The length of 1 in the program's numbers: "mm", "cm", "m" or "inch".

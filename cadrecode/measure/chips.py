@@ -27,7 +27,7 @@ def chips(
     Args:
         center: Where the line stands that the profile is turned about.
         whole: The half profile.
-        sections: Of the part, between each two levels.
+        sections: Sections of the part, between each two levels.
         slack: What is narrower is no chip.
     """
     made: dict[bytes, Proposal] = {}

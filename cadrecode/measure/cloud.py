@@ -42,8 +42,8 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
     """Programs that fill an oriented cloud, best first.
 
     Args:
-        ruler: Of the cloud, CODE, with its normals; see `fit.ruler_for`.
-        seconds: Of the processor, at most about so many: on a busy machine the result is the same, later.
+        ruler: Measures by the cloud, CODE, with its normals; see `fit.ruler_for`.
+        seconds: Processor time, at most about so long: on a busy machine the result is the same, later.
         price: IoU that each number of a program must bring.
     Returns: Nothing where the cloud has no inside: it has no normals, or too few points.
     """
@@ -117,7 +117,7 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Survey:
     """A cloud's levels, sections and inside, and what the part might be made of.
 
     Args:
-        ruler: Of the cloud, with its normals.
+        ruler: Measures by the cloud, with its normals.
         deadline: On time.thread_time(): what has not been read by then is left out.
     """
     points, normals = ruler.points, ruler.normals.directions

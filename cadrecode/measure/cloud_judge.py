@@ -50,7 +50,7 @@ class CloudJudge(Judge):
     """As `Judge`, for a solid that only its points are known of.
 
     Args:
-        ruler: Of the cloud, CODE.
+        ruler: Measures by the cloud, CODE.
         part: The cloud as it was measured.
     """
 

@@ -73,7 +73,7 @@ class Turned:
     Args:
         axis: 0, 1 or 2.
         center: Where the line meets the plane of the sketches across the axis.
-        steps: Of the half profile: distances from the line, and heights along the axis.
+        steps: The steps of the half profile: distances from the line, and heights along the axis.
     """
 
     operation: Operation

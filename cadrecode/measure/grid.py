@@ -76,7 +76,7 @@ class Grid:
         return into @ local.reshape(len(local), -1).astype(np.float32)
 
     def volume(self, cells: np.ndarray) -> float:
-        """Of the filled cells."""
+        """The volume of the filled cells."""
         x, y, z = self.widths
         return float(np.einsum("ijk,i,j,k->", cells, x, y, z, optimize=True))
 

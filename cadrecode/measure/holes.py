@@ -26,7 +26,8 @@ class Hole:
     Args:
         axis: Along which it goes.
         first, last: The intervals between levels that it passes through, both included.
-        outline: Of the column. region: The same as an area.
+        outline: The column's outline.
+        region: The same as an area.
     """
 
     axis: int

@@ -100,7 +100,7 @@ class FoldedCloud:
     Args:
         points, normals: (N, 3) CODE.
         numbers: (nx, ny, nz) winding numbers on the grid.
-        reader: Of the sections: how near outlines have to be to their points.
+        reader: Reads the sections; it knows how near outlines have to be to their points.
         size: Longest side, CODE.
     """
 

@@ -56,7 +56,7 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
 
     Args:
         vertices, faces: (n, 3) CODE and (m, 3).
-        seconds: Of the processor, at most about so many: on a busy machine the result is the same, later.
+        seconds: Processor time, at most about so long: on a busy machine the result is the same, later.
         price: IoU that each number of a program must bring.
     Returns: At least one program, unless the time was too short for any.
     Raises: ProgramError: The mesh is not a closed solid.

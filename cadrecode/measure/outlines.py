@@ -45,7 +45,7 @@ class Outline:
 
 
 def signed_area(polygon: np.ndarray) -> float:
-    """Of (n, 2); positive counter-clockwise."""
+    """The area of (n, 2) corners; positive counter-clockwise."""
     x, y = polygon.T
     return 0.5 * float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
 
@@ -178,7 +178,7 @@ def _round_contour(
 
 
 def _guessed(direction: np.ndarray) -> np.ndarray:
-    """Of a side without points: along an axis where it is not far from it."""
+    """The direction of a side without points: along an axis where it is not far from it."""
     axis = np.eye(2)[np.abs(direction).argmax()]
     return axis if abs(direction @ axis) > np.cos(UNSEEN_LEAN) else direction
 

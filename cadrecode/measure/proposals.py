@@ -30,7 +30,7 @@ class Proposal:
 
     Args:
         axis: 0, 1 or 2.
-        steps: Of the sketch.
+        steps: The steps of the sketch.
         numbers: How many numbers it takes to write them.
         mask: (nu, nv) bool: the columns of the grid that it covers.
         adds: Whether it may be joined or intersected; otherwise it is cut.
@@ -85,8 +85,8 @@ class Reader:
 
     Args:
         size: Longest side of the part, CODE.
-        levels: Of the two axes of the sketches: edges that lie on a level are put there exactly, so that what two
-            features share is the same number in both.
+        levels: Levels along the two axes of the sketches. Edges that lie on a level are put there exactly, so that
+            what two features share is the same number in both.
         tolerances: See `outline_of`; the closest first.
         on_level: How near to a level an edge lies on it.
     """

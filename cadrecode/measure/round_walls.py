@@ -36,8 +36,8 @@ class RoundWall:
 
     Args:
         axis: 0, 1 or 2; x and y are those of a sketch across it.
-        low, high: Of its points along the axis.
-        count: Of its points.
+        low, high: Where its points begin and end along the axis.
+        count: The number of its points.
     """
 
     axis: int

@@ -33,7 +33,7 @@ class Move:
 
     Args:
         span: The levels, by their indices; of a turned profile without meaning.
-        score, iou: Of what stands afterwards.
+        score, iou: Those of what stands afterwards.
     """
 
     score: float
@@ -62,7 +62,7 @@ class Draft:
     Args:
         cells: (nx, ny, nz) bool.
         iou: With the part, on the grid.
-        numbers: Of the features.
+        numbers: How many numbers the features have.
     """
 
     moves: tuple[Move, ...]

@@ -75,7 +75,7 @@ def turned_proposals(
 
     Args:
         sections: Across the axis, between each two levels.
-        reader: Of the sections.
+        reader: Reads the sections.
     """
     levels = grid.levels[axis]
     rings = [ring for index, area in enumerate(sections) for ring in _rings(index, area, reader, levels)]

@@ -30,7 +30,7 @@ class Walls:
     def between(
         cls, points: np.ndarray, normals: np.ndarray, axis: int, low: float, high: float, reach: float
     ) -> Walls:
-        """Of a cloud, (N, 3) each, between two heights along an axis."""
+        """The walls of a cloud, (N, 3) each, between two heights along an axis."""
         chosen = (np.abs(normals[:, axis]) < LEAN) & (points[:, axis] > low) & (points[:, axis] < high)
         across = [(axis + 1) % 3, (axis + 2) % 3]
         flat = normals[chosen][:, across]

@@ -114,7 +114,7 @@ def footprint(
     Args:
         batch: programs in a forward pass.
         tokens: tokens of each program, without the slots of the points.
-        dtype: of the base and of its computation.
+        dtype: the number type of the base and of its computation.
         quantization: "4bit", "8bit" or None.
     Raises: ModelError: the model has no layer of a target's name.
     """

@@ -17,7 +17,7 @@ def followers(program: Program, path: Path, index: int, is_through: bool) -> Mov
     cuts through the solid go on through it.
 
     Args:
-        path: Of the program.
+        path: The place in the program.
         is_through: The solid is a cut without a face.
     """
     step = program.steps[index]

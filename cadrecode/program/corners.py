@@ -24,7 +24,7 @@ class _Corner:
 
     Args:
         outline: (n, 2) float64.
-        index: Of the corner in the outline.
+        index: The corner's index in the outline.
         turn: Radians, positive where the material's corner is convex.
     """
 
@@ -50,7 +50,7 @@ class _Corner:
         return points
 
     def lengths(self) -> tuple[float, float]:
-        """Of the edges before and after it."""
+        """The lengths of the edges before and after it."""
         n = len(self.outline)
         neighbours = self.outline[(self.index - 1) % n], self.outline[(self.index + 1) % n]
         return math.dist(neighbours[0], self.point), math.dist(neighbours[1], self.point)
@@ -60,7 +60,7 @@ def blended(area: CrossSection, corners: Corners, segments: int) -> CrossSection
     """An area with its corners rounded or bevelled.
 
     Args:
-        segments: Of a full circle of the fillet's radius.
+        segments: Sides of a full circle of the fillet's radius.
     Raises: ProgramError: it has no such corner.
     """
     chosen = list(_chosen(area, corners.selector))

@@ -55,7 +55,7 @@ def to_raw(program: Program, frame: Frame, decimals: int | None = None) -> Progr
     In a turned frame the part stays in its own axes, centred, and is placed as a whole.
 
     Args:
-        decimals: Of every number; None: enough for 1/50,000 of the longest side.
+        decimals: Decimals of every number; None: enough for 1/50,000 of the longest side.
     """
     if frame.rotation is None:
         moved = transform(program, frame.raw_per_code, frame.center)

@@ -254,7 +254,7 @@ def _swept(rings: np.ndarray, flat: np.ndarray, closed: bool) -> Manifold | None
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Of two vectors; np.cross takes ten times as long."""
+    """The cross product of two vectors; np.cross takes ten times as long."""
     (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
     return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
 

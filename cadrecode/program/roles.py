@@ -184,7 +184,7 @@ class Obround:
     """A slot's outline: two straight sides and two round ends.
 
     Args:
-        center: Of the outline.
+        center: The middle of the outline.
         along: The direction of its sides, of length 1.
         width: Between its sides.
         length: From end to end.

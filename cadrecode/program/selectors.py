@@ -36,8 +36,8 @@ class Item:
     """What can be selected: a face, an edge or a corner.
 
     Args:
-        center: Of its area or its length.
-        direction: Of a straight edge, or a flat face's normal; None for others.
+        center: The middle of its area or its length.
+        direction: A straight edge's direction, or a flat face's normal; None for others.
         kind: 'PLANE', 'LINE', 'CIRCLE', ...
         is_face: Whether directions are those of normals.
     """

@@ -115,7 +115,7 @@ def _without_noise(built: Manifold, *numbers: float, within: tuple[float, ...] =
 
     Args:
         numbers: Along the axis.
-        within: Of the sketch.
+        within: The bounds of the sketch.
     """
     written = all(round(number, WRITTEN_DECIMALS) == number for number in numbers)
     if not written or all(4 * number == round(4 * number) for number in (*numbers, *within)):

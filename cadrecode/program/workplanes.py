@@ -53,7 +53,7 @@ def body_of(stack: Stack, arguments: Arguments) -> cad.Program:
 
 
 def diagonal_of(body: cad.Program) -> float:
-    """Of its bounding box."""
+    """The diagonal of its bounding box."""
     low, high = bounds(build(body))
     return math.dist(low, high)
 
@@ -113,7 +113,7 @@ def plane_of_faces(stack: Stack, arguments: Arguments, option: str, origin: cad.
 
 
 def named(origin: cad.Point3, x: cad.Point3, normal: cad.Point3) -> cad.Plane:
-    """With its name where the directions have one."""
+    """The plane with its name, where its directions have a name."""
     for name, directions in cad.NAMED_PLANES.items():
         if directions == (x, normal):
             return cad.Plane.named(name, origin)

@@ -31,7 +31,7 @@ class Given:
 
     Args:
         cloud: RAW, without what was cleaned away.
-        assessor: Of that cloud: the frame between the file (RAW) and the candidates (CODE), and what they are
+        assessor: Judges by that cloud: the frame between the file (RAW) and the candidates (CODE), and what they are
             compared with.
         points_model: (N, 3) MODEL.
         normals: (N, 3) of the file, along the part's own axes; None where it has none.
@@ -71,7 +71,7 @@ class Given:
 
     @property
     def ruler(self) -> CloudRuler:
-        """Of the points, CODE."""
+        """The ruler of the points, CODE."""
         return self.assessor.ruler
 
     @property

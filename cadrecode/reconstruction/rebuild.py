@@ -52,7 +52,7 @@ def reconstruct(
         cloud: RAW; a closed mesh in it is what the programs are compared with.
         model: With its `tokenizer`, from `model.load.load_model`.
         config: The settings; the defaults where it is None.
-        name: Of the part, in STEP and for its files.
+        name: The part's name, in STEP and for its files.
         model_name: What the report calls the model.
         sandbox: Checks the best in OpenCASCADE before calling it best, and runs text outside of the language.
         on_progress: Called with (stage, done, total).

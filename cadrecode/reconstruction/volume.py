@@ -28,7 +28,7 @@ class ByVolume:
 
     Args:
         solid: CODE.
-        ruler: Of points on its surface, CODE. Its distance is reported, and its noise raises the price of numbers.
+        ruler: Measures by points on its surface, CODE. Its distance is reported; its noise raises the price of numbers.
     """
 
     def __init__(self, solid: Manifold, ruler: CloudRuler):

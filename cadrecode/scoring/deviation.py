@@ -22,7 +22,7 @@ class Deviation:
     """Signed distances of a cloud's points to a solid's surface, in the cloud's unit: positive outside of it.
 
     Args:
-        mean: Of the distances without their sign; `rms`, `p95` and `max`, too.
+        mean: The mean distance, without signs; so are `rms`, `p95` and `max`.
         bias: Mean of the signed distances: above 0, the points lie outside, and the part is too small.
         points: (N, 3) float64, the points that were measured.
         signed: (N,) float64, their distances.

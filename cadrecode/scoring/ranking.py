@@ -111,7 +111,7 @@ class ByDistance:
     noise, the shorter comes first.
 
     Args:
-        ruler: Of the cloud, in the frame of the candidates.
+        ruler: Measures by the cloud, in the frame of the candidates.
     """
 
     def __init__(self, ruler: CloudRuler):

@@ -18,7 +18,7 @@ def part_report(
     """Source, unit, frame, deviation and bounding boxes.
 
     Args:
-        unit: Of the file's numbers and of every length in the report.
+        unit: The unit of the file's numbers and of every length in the report.
         frame: Between the file and the programs; None where there is none.
         vertices: (n, 3) of the part, RAW.
     """

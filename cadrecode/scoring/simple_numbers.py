@@ -27,7 +27,7 @@ class SimpleNumbers:
     Args:
         yardstick: Says whether a changed program is as good.
         frame: Between the file (RAW), in whose units numbers are simple, and the candidates (CODE).
-        unit: Of the file.
+        unit: The unit of the file.
         snap: How far a number may change, in the unit; "auto": as far as the input cannot tell the difference; "off".
         faces: Where the flat faces of a closed mesh lie along each axis, CODE; None for a cloud.
     """

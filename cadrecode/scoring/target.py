@@ -45,7 +45,7 @@ class Target:
         frame: CODE <-> RAW.
         surface: (8192, 3) points on it, unit cube (longest side 1).
         unit_per_code: unit-cube lengths in one CODE unit.
-        seed: of the samples.
+        seed: decides the samples.
     """
 
     id: str
@@ -64,7 +64,7 @@ class Target:
         Args:
             vertices: (n, 3) RAW.
             faces: (m, 3).
-            frame: Of the cloud that the model saw; the mesh's own when None.
+            frame: The frame of the cloud that the model saw; the mesh's own when None.
             seed: For the samples.
         Raises: ProgramError: the mesh is not a closed solid.
         """

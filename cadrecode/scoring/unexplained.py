@@ -100,7 +100,7 @@ def linked(places: np.ndarray, reach: float) -> list[np.ndarray]:
 
 
 def hull_volume(places: np.ndarray) -> float:
-    """Of the convex hull of places (N, 3); 0 where they lie in a plane."""
+    """The volume of the convex hull of places (N, 3); 0 where they lie in a plane."""
     try:
         return float(ConvexHull(places).volume)
     except (QhullError, ValueError):  # fewer than four places, or flat

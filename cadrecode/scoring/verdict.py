@@ -85,7 +85,7 @@ class Assessment:
 
 
 def assess_volume(part: Manifold | None, solid: Manifold) -> Assessment:
-    """Of a part whose input is a closed solid in the same frame. None: no part was made."""
+    """The verdict on a part whose input is a closed solid in the same frame. None: no part was made."""
     if part is None:
         return Assessment(Verdict.NONE)
     likeness = iou(part, solid)
@@ -100,11 +100,11 @@ def assess_volume(part: Manifold | None, solid: Manifold) -> Assessment:
 
 
 def assess_cloud(part: Manifold | None, ruler: CloudRuler) -> Assessment:
-    """Of a part that only a cloud can be asked about.
+    """The verdict on a part whose input is a cloud.
 
     Args:
         part: None where no part was made.
-        ruler: Of the cloud, in the part's frame.
+        ruler: Measures by the cloud, in the part's frame.
     """
     if part is None:
         return Assessment(Verdict.NONE)
@@ -153,7 +153,7 @@ def _no_more_than_hulls(gaps: np.ndarray, ruler: CloudRuler, far: float, area: f
     The tip of a missing pin is far from the part, but only the pin is missing.
 
     Args:
-        area: Of the part's surface.
+        area: The area of the part's surface.
     """
     gaps, per_point = gaps.copy(), area / len(gaps)
     rows = np.flatnonzero(np.abs(gaps) > far)

@@ -29,7 +29,7 @@ class BatchItem:
     """One scan of a batch.
 
     Args:
-        name: Of its file.
+        name: The name of its file.
         state: WAITING, WORKING, DONE or FAILED.
         verdict: How good the part is, in words.
         deviation: The mean, in the unit of the batch.

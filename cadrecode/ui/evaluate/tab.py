@@ -144,7 +144,7 @@ def _wire_form(form: Form, services: Services, words: Words, page: gr.Blocks, ta
 
 
 def _ticked(ticked: list[str], offered: list[tuple[str, str]]) -> list[str]:
-    """Of the ticked models, those that are still offered; the first offered model where there are none."""
+    """The ticked models that are still offered, or the first offered model where there are none."""
     values = [value for _, value in offered]
     return [value for value in ticked if value in values] or values[:1]
 

@@ -52,7 +52,7 @@ class Look:
     """What is shown of the latest evaluation, apart from its results.
 
     Args:
-        name: Of its run; None where nothing was evaluated yet.
+        name: The name of its run; None where nothing was evaluated yet.
         html: How far it is, or why it ended early.
         busy: It waits or is at work.
         resumable: It was cut off and can go on.

@@ -28,7 +28,7 @@ class Sample:
     Args:
         title: By language.
         source: What made it, and its licence.
-        unit: Of its numbers.
+        unit: The unit of its numbers.
     """
 
     path: Path

@@ -20,7 +20,7 @@ class Work:
     Args:
         cloud: The scan as its file has it, RAW.
         name: For the files.
-        unit: Of the scan's numbers.
+        unit: The unit of the scan's numbers.
         parts: Valid candidates, best first.
         chosen: Which of them is shown.
         edited: The part that a person's program made, shown instead.

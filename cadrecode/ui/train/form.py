@@ -65,7 +65,7 @@ class Entered:
     Args:
         preset: The preset that was chosen first.
         values: Settings of `TrainConfig`, as the widgets have them.
-        name: Of the run.
+        name: The run's name.
         processes: How many train together.
     """
 

@@ -86,7 +86,7 @@ class Seen:
 
     Args:
         table: The list as HTML.
-        names: Of all runs.
+        names: The names of all runs.
         view: The chosen run; None where there is no run.
         others: Figures of the runs that it is compared with.
     """
