@@ -1,6 +1,7 @@
 """What every room's tests share."""
 
 import gc
+import multiprocessing
 import time
 from pathlib import Path
 
@@ -25,6 +26,14 @@ def sandbox():
     from cadrecode.kernel import shared_sandbox
 
     return shared_sandbox()
+
+
+@pytest.fixture(scope="session")
+def processes():
+    """Makes processes that have torch already: forked from a clean process that has imported it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["cadrecode.training"])
+    return context
 
 
 @pytest.fixture

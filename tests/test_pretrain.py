@@ -1,15 +1,13 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from cadrecode import pretrain as verb
+from cadrecode.cli.verbs import pretrain_main
 from cadrecode.config import PretrainConfig
 from cadrecode.data import chunks
 from cadrecode.data.stream import held_out_pairs
@@ -18,6 +16,7 @@ from cadrecode.model.load import load_model, load_tokenizer
 from cadrecode.model.tokens import decode_program
 from cadrecode.pretrain import pretrain
 from cadrecode.runs import Run
+from tests.together import run_together
 
 TINY = {
     "max_pairs": 96,
@@ -43,7 +42,6 @@ TINY = {
 
 LARGER = {**TINY, "max_pairs": 640, "log_every": 4, "device": "cpu"}
 WORDS = {"tokenizer.json", "tokenizer_config.json"}
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -118,17 +116,14 @@ def test_the_figures_at_intervals_are_of_greedy_samples_and_of_the_best_of_eight
 
 
 @pytest.mark.slow
-def test_two_processes_learn_as_one_with_twice_the_batch(tmp_path):
-    """Through `accelerate launch`, over gloo. Other batches of the same stream, so the curves agree within noise."""
+def test_two_processes_learn_as_one_with_twice_the_batch(processes, tmp_path):
+    """Over gloo. Other batches of the same stream, so the curves agree within noise."""
     alone = PretrainConfig(output_path=str(tmp_path / "alone"), **{**LARGER, "batch_size": 16})
     pair = PretrainConfig(output_path=str(tmp_path / "pair"), **{**LARGER, "batch_size": 8})
     (tmp_path / "pair.yaml").write_text(pair.to_yaml())
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
-    launch += ["--main_process_port", "0", "-m", "cadrecode", "pretrain", "--config", str(tmp_path / "pair.yaml")]
     alone_rows = Run(pretrain(alone)).metrics()
     shutil.copytree(tmp_path / "alone", tmp_path / "pair", ignore=lambda _, names: set(names) - WORDS)  # the same ones
-    done = subprocess.run(launch, capture_output=True, text=True, timeout=240, cwd=ROOT)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_together(processes, pretrain_main, ["--config", str(tmp_path / "pair.yaml")])
     joint_rows = Run(tmp_path / "pair").metrics()
     assert [row["pairs"] for row in joint_rows] == [row["pairs"] for row in alone_rows]
     assert [row["learning_rate"] for row in joint_rows] == pytest.approx([row["learning_rate"] for row in alone_rows])

@@ -1,7 +1,6 @@
 """Tiny bases in the three layouts that the loader knows, and settings that train on them in seconds."""
 
 import json
-import multiprocessing
 
 import numpy as np
 import pytest
@@ -24,14 +23,6 @@ def _one_thread():
 @pytest.fixture(autouse=True)
 def _quick_proof(proof_here):
     """Of the merge at the end of a training."""
-
-
-@pytest.fixture(scope="session")
-def processes():
-    """Makes processes that have torch already: forked from a clean process that has imported it."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["cadrecode.training"])
-    return context
 
 
 @pytest.fixture(scope="session")

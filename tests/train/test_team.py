@@ -1,9 +1,7 @@
 """Two processes, started as the guide does, train as one with the same global batch."""
 
 import json
-import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +21,7 @@ from cadrecode.model.team import Team, own_device
 from cadrecode.runs import ORIGIN, Run, State, checkpoint_problems, process_start
 from cadrecode.training import trainer as training_loop
 from cadrecode.training.checkpoints import refuse_strangers
+from tests.together import run_together
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,24 +40,11 @@ def launched(config, how: list[str] = DDP) -> str:
     return done.stdout
 
 
-def _member(rank: int, environment: dict[str, str], words: list[str]) -> None:
-    os.environ.update(environment, RANK=str(rank), LOCAL_RANK=str(rank))
-    sys.exit(train_main(words))
-
-
-def resumed(config, processes, *words: str, **environment: str) -> None:
-    """The two processes go on from the last checkpoint. Without the launcher, whose imports take most of its time."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    environment |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    command = ["--config", str(Path(config.model_save_path).with_suffix(".yaml")), "--resume_from_checkpoint", "last"]
-    members = [processes.Process(target=_member, args=(n, environment, [*command, *words])) for n in (0, 1)]
-    for member in members:
-        member.start()
-    for member in members:
-        member.join(240)
-    assert [member.exitcode for member in members] == [0, 0]
+def resume(config, processes, *words: str, **environment: str) -> None:
+    """The two processes go on from the last checkpoint."""
+    path = Path(config.model_save_path).with_suffix(".yaml")
+    words = ("--config", str(path), "--resume_from_checkpoint", "last", *words)
+    run_together(processes, train_main, words, **environment)
 
 
 def curve(run: Run) -> list[list[float]]:
@@ -93,7 +79,7 @@ def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained,
         "rng_state_0.pth",
         "rng_state_1.pth",
     }
-    resumed(config, processes, "--auto_merge_final", "true")
+    resume(config, processes, "--auto_merge_final", "true")
     assert (together.folder / "merged_model" / "model.safetensors").is_file()
     assert together.state == State.DONE
     assert [row["step"] for row in together.metrics() if "loss" in row] == [1, 2, 3, 4]
@@ -127,7 +113,7 @@ def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter
 
     before = curve(together)
     shutil.rmtree(together.folder / "checkpoint-4")
-    resumed(config, processes, ACCELERATE_USE_FSDP="true")
+    resume(config, processes, ACCELERATE_USE_FSDP="true")
     assert [row["step"] for row in together.metrics() if "loss" in row] == [1, 2, 3, 4]
     for ours, wanted in zip(curve(together), before, strict=True):
         assert ours == pytest.approx(wanted, rel=1e-6)
