@@ -16,19 +16,12 @@ from cadrecode.program import bodies, budget, drawing, sketching, workplanes
 from cadrecode.program.arguments import Arguments, error_at, tuple_of
 from cadrecode.program.language import NAMED_PLANES, Plane, Program
 from cadrecode.program.scope import Scope
+from cadrecode.program.statements import Statements
 from cadrecode.program.states import Drawing, Stack
 
 LONGEST_PROGRAM = 100_000  # characters; a real one has under 2,000
 DEEPEST_NESTING = 150  # calls in one chain; keeps the recursion, here and in ast, far from Python's limit
-RESULTS = (
-    "r",
-    "result",
-    "part",
-    "model",
-    "body",
-    "solid",
-    "assembly",
-)  # what a program's part is called, in this order
+RESULTS = ("r", "result", "part", "model", "body", "solid", "assembly")  # what a part is called, in this order
 VIEWS = {"front": "XY", "back": "YX", "left": "ZY", "right": "YZ", "top": "XZ", "bottom": "ZX"}
 
 _WORKPLANE = {**workplanes.METHODS, **drawing.METHODS, **bodies.METHODS}
@@ -54,110 +47,34 @@ def parse(text: str) -> Program:
         raise ProgramError("Not Python: {error}.", error.lineno or 1, error.offset or 1, error=error.msg) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise ProgramError("Not readable as Python: {error}.", 1, 1, error=str(error) or type(error).__name__) from None
-    reader = _Reader()
+    statements = Statements(_chain)
     with budget.limited():
-        reader.run(module.body)
-        return reader.result()
+        statements.run(module.body)
+        return _result(statements)
 
 
-class _Reader:
-    """Runs through the statements of a program."""
-
-    def __init__(self) -> None:
-        self.scope = Scope(_chain)
-        self.shown: Any = None
-        self.last: str | None = None  # the name that was assigned a solid last
-
-    def result(self) -> Program:
-        names = self.scope.names
-        value = self.shown
-        if value is None:
-            parts = [names[name] for name in RESULTS if name in names]
-            parts += [names[self.last]] if self.last in names else []
-            value = next((part for part in parts if _is_part(part)), parts[0] if parts else None)
-        if value is None:
-            raise ProgramError("The program does not assign r.", expected=Message("`r=` with the finished part"))
-        if not _is_part(value):
-            raise ProgramError(
-                "r is {kind}.",
-                expected=Message("a solid, for example by `.extrude(10)`"),
-                kind=getattr(value, "kind", Message("no solid")),
-            )
-        return value.body
-
-    def run(self, statements: list[ast.stmt]) -> None:
-        for statement in statements:
-            self.scope.tick(statement)
-            match statement:
-                case ast.Assign([target], value):
-                    self._assign(target, self.scope.value(value))
-                case ast.AnnAssign(target, _, value) if value is not None:
-                    self._assign(target, self.scope.value(value))
-                case ast.AugAssign(ast.Name() as target, op, value):
-                    name = ast.copy_location(ast.Name(target.id, ast.Load()), target)
-                    self._assign(target, self.scope.value(ast.copy_location(ast.BinOp(name, op, value), statement)))
-                case ast.Import() | ast.ImportFrom() if self._imports(statement):
-                    pass
-                case ast.For(target, items, body, []):
-                    for item in self.scope.items(items):
-                        self.scope.assign(target, item)
-                        self.run(body)
-                case ast.If(test, body, orelse):
-                    self.run(body if self.scope.value(test) else orelse)
-                case ast.Expr(ast.Constant()) | ast.Pass():
-                    pass
-                case ast.Expr(ast.Call() as call) if self._call(call):
-                    pass
-                case _:
-                    raise error_at(
-                        statement,
-                        "This statement is not in the language.",
-                        Message("`name=...` or `import cadquery as cq`"),
-                    )
-
-    def _assign(self, target: ast.expr, value: Any) -> None:
-        self.scope.assign(target, value)
-        if isinstance(target, ast.Name) and isinstance(value, Stack) and value.is_solid:
-            self.last = target.id
-
-    def _imports(self, statement: ast.Import | ast.ImportFrom) -> bool:
-        if isinstance(statement, ast.ImportFrom):
-            if statement.module == "math" and not statement.level:
-                return self.scope.take_from_math(statement.names)
-            if statement.module == "cadquery" and not statement.level:
-                names = [alias for alias in statement.names if alias.name in ("Workplane", "Sketch", "Plane")]
-                for alias in names:
-                    self.scope.modules[alias.asname or alias.name] = alias.name
-                return len(names) == len(statement.names)
-            return False
-        for alias in statement.names:
-            if alias.name not in ("cadquery", "math"):
-                return False
-            self.scope.modules[alias.asname or alias.name] = alias.name
-        return True
-
-    def _call(self, call: ast.Call) -> bool:
-        """A statement that is a call: `show_object(part)` or `points.append((x,y))`."""
-        match call.func:
-            case ast.Name("show_object" | "show" | "debug") if call.args:
-                if call.func.id != "debug":
-                    self.shown = self.scope.value(call.args[0])
-                return True
-            case ast.Attribute(ast.Name(name), "append" | "extend") if isinstance(self.scope.names.get(name), list):
-                if len(call.args) != 1 or call.keywords:
-                    return False
-                value = self.scope.value(call.args[0])
-                added = [value] if call.func.attr == "append" else list(self.scope.items(call.args[0]))
-                self.scope.names[name] = self.scope.bounded(call, [*self.scope.names[name], *added])
-                return True
-        return False
+def _result(statements: Statements) -> Program:
+    names, value = statements.scope.names, statements.shown
+    if value is None:
+        parts = [names[name] for name in RESULTS if name in names]
+        parts += [names[statements.last]] if statements.last in names else []
+        value = next((part for part in parts if _is_part(part)), parts[0] if parts else None)
+    if value is None:
+        raise ProgramError("The program does not assign r.", expected=Message("`r=` with the finished part"))
+    if not _is_part(value):
+        raise ProgramError(
+            "r is {kind}.",
+            expected=Message("a solid, for example by `.extrude(10)`"),
+            kind=getattr(value, "kind", Message("no solid")),
+        )
+    return value.body
 
 
 def _is_part(value: Any) -> bool:
     return isinstance(value, Stack) and value.is_solid and value.body is not None
 
 
-def _chain(node: ast.expr, scope: Scope) -> Stack | Drawing:
+def _chain(node: ast.expr, scope: Scope) -> Any:
     """Evaluate `head.call(...).call(...)`, its calls collected first so that long chains do not recurse."""
     calls: list[ast.Call] = []
     head = node
@@ -166,14 +83,17 @@ def _chain(node: ast.expr, scope: Scope) -> Stack | Drawing:
         head = head.func.value
     if len(calls) > DEEPEST_NESTING * 20:
         raise error_at(node, "The chain has {count} calls.", Message("fewer"), count=len(calls))
-    state = _head(head, scope) if isinstance(head, ast.Call) else scope.value(head)
-    if not isinstance(state, Stack | Drawing):
-        raise error_at(head, "Not in the language.", Message("a workplane, a sketch or a solid"))
+    state = scope.value(head) if not isinstance(head, ast.Call) or _is_own(head, scope) else _head(head, scope)
     for call in reversed(calls):
         scope.tick(call)
         budget.check()
-        state = _apply(state, call, scope)
+        state = _apply(state, call, scope) if isinstance(state, Stack | Drawing) else scope.method(call, state)
     return state
+
+
+def _is_own(call: ast.Call, scope: Scope) -> bool:
+    """Whether it calls a function of the program itself."""
+    return isinstance(call.func, ast.Name) and call.func.id in scope.names
 
 
 def _is_cq(node: ast.expr, scope: Scope) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import math
 import operator
+from collections import ChainMap
 from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from cadrecode.errors import Message
@@ -14,6 +17,7 @@ from cadrecode.program.arguments import LARGEST, error_at, too_large
 MOST_VALUES = 20_000  # computed in one program; a long parametric script needs 2,000
 LONGEST_LIST = 1_000
 LARGEST_NESTED, DEEPEST_NESTED = 20_000, 20  # values of a list with those of the lists in it; lists within lists
+DEEPEST_CALLS = 20  # of the program's own functions within each other
 VALUES_PER_TICK = 8  # a list of so many values costs as much as one value that is computed
 _OPERATORS: dict[type, Callable] = {
     ast.Add: operator.add,
@@ -43,6 +47,11 @@ _FUNCTIONS: dict[str, Callable] = {
     "round": round,
     "int": int,
     "float": float,
+    "bool": bool,
+    "any": any,
+    "all": all,
+    "dict": dict,
+    "range": range,
     "len": len,
     "sum": sum,
     "sorted": sorted,
@@ -52,6 +61,50 @@ _FUNCTIONS: dict[str, Callable] = {
     "zip": lambda *values: list(zip(*values)),
     "reversed": lambda values: list(reversed(values)),
 }
+_NUMPY: dict[str, Callable] = {
+    **{name: getattr(math, name) for name in _MATH},
+    **{"arc" + name[1:]: getattr(math, name) for name in ("asin", "acos", "atan", "atan2")},
+    **{"deg2rad": math.radians, "rad2deg": math.degrees, "abs": abs, "array": list, "round": round, "power": math.pow},
+    "linspace": lambda start, stop, num=50, endpoint=True: [
+        start + (stop - start) * k / max(num - bool(endpoint), 1) for k in range(min(num, LONGEST_LIST + 1))
+    ],
+    "arange": lambda start, stop=None, step=1: [
+        (start if stop is not None else 0) + step * k
+        for k in range(min(math.ceil(((start if stop is None else stop) - (start if stop is not None else 0)) / step), LONGEST_LIST + 1))
+    ],
+}
+_CONSTANTS = ("pi", "tau", "e")
+_METHODS: dict[tuple[type, str], Callable] = {
+    (dict, "items"): lambda values: list(values.items()),
+    (dict, "keys"): list,
+    (dict, "values"): lambda values: list(values.values()),
+    (dict, "get"): dict.get,
+    (tuple, "toTuple"): tuple,
+    (tuple, "multiply"): lambda vector, factor: tuple(factor * value for value in vector),
+    (tuple, "add"): lambda vector, other: tuple(a + b for a, b in zip(vector, other, strict=True)),
+    (tuple, "sub"): lambda vector, other: tuple(a - b for a, b in zip(vector, other, strict=True)),
+}
+
+
+class Facts(SimpleNamespace):
+    """Numbers with names that were measured on a solid, such as `xlen` of its bounding box."""
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function that the program defines, or a lambda.
+
+    Args:
+        parameters: names, in order.
+        defaults: values of the last parameters.
+        body: statements, or the expression of a lambda.
+        names: those that it sees from outside.
+    """
+
+    parameters: tuple[str, ...]
+    defaults: dict[str, Any]
+    body: list[ast.stmt] | ast.expr
+    names: Any
 
 
 class Scope:
@@ -59,13 +112,16 @@ class Scope:
 
     Args:
         chain: evaluates calls that are CadQuery's.
+        run: runs the statements of a function, and returns its value.
     """
 
-    def __init__(self, chain: Callable[[ast.expr, Scope], Any]):
-        self.names: dict[str, Any] = {}
+    def __init__(self, chain: Callable[[ast.expr, Scope], Any], run: Callable[[list[ast.stmt]], Any]):
+        self.names: Any = {"__name__": "__main__"}
+        self.parameters: tuple[str, ...] = ()  # of the function that runs
+        self.depth = 0  # of calls of the program's own functions
         self.modules: dict[str, str] = {}  # name in the text -> "cadquery" or "math"
         self.functions: dict[str, Any] = {}  # names taken from math by `from math import ...`
-        self._chain, self._count = chain, 0
+        self._chain, self._run, self._count = chain, run, 0
         self._nested: dict[int, tuple[int, int, Any]] = {}  # id of a list -> its values in all, its depth, itself
 
     def tick(self, node: ast.AST) -> None:
@@ -102,23 +158,48 @@ class Scope:
                 return all(results) if isinstance(op, ast.And) else any(results)
             case ast.IfExp(test, body, orelse):
                 return self.value(body if self.value(test) else orelse)
-            case ast.Subscript(whole, index) if not isinstance(index, ast.Slice):
-                container, at = self.value(whole), self.value(index)
+            case ast.Subscript(whole, index):
+                container = self.value(whole)
+                if isinstance(index, ast.Slice):
+                    ends = (index.lower, index.upper, index.step)
+                    at = slice(*(None if end is None else self.value(end) for end in ends))
+                else:
+                    at = self.value(index)
                 return self._computed(node, lambda: container[at])
+            case ast.Dict(keys, values) if None not in keys:
+                pairs = [(self.value(key), self.value(value)) for key, value in zip(keys, values)]
+                return self._computed(node, lambda: dict(pairs))
+            case ast.JoinedStr(parts):
+                return self.bounded(node, "".join(map(self._text, parts)))
+            case ast.Lambda(arguments, body):
+                return self.function(node, arguments, body)
             case ast.ListComp() | ast.GeneratorExp():
                 return self._comprehension(node)
-            case ast.Attribute(head, name) if self.is_module(head, "math") and name in ("pi", "tau", "e"):
+            case ast.Attribute(head, name) if name in _CONSTANTS and self._is_math(head):
                 return getattr(math, name)
             case ast.Call():
                 return self._call(node)
+            case ast.Attribute(head, name) if not (isinstance(head, ast.Name) and head.id in self.modules):
+                value = self.value(head)
+                if isinstance(value, Facts) and name in vars(value):
+                    return vars(value)[name]
+                if isinstance(value, tuple) and len(value) == 3 and name in ("x", "y", "z"):
+                    return value["xyz".index(name)]
         raise error_at(node, "Not in the language.", Message("a number, a list, a workplane, a sketch or a solid"))
+
+    def _text(self, part: ast.expr) -> str:
+        """A piece of an f-string; a number with a format of its own is a placeholder."""
+        if isinstance(part, ast.Constant):
+            return part.value
+        value = self.value(part.value)
+        return str(value) if part.format_spec is None and isinstance(value, int | float | str) else "{}"
 
     def _named(self, node: ast.expr, name: str) -> Any:
         if name in self.names:
             return self.names[name]
         if isinstance(self.functions.get(name), float):
             return self.functions[name]
-        known = ", ".join(sorted(self.names)) or Message("none")
+        known = ", ".join(sorted(set(self.names) - {"__name__"})) or Message("none")
         raise error_at(node, "The name {name} is not assigned.", Message("one of: {known}", known=known), name=name)
 
     def _binary(self, node: ast.BinOp, left: Any, op: ast.operator, right: Any) -> Any:
@@ -162,7 +243,8 @@ class Scope:
                 if all(self.value(test) for test in generator.ifs):
                     loop(level + 1)
 
-        outside = dict(self.names)
+        outside = self.names
+        self.names = ChainMap({}, outside)
         loop(0)
         self.names = outside
         return self.bounded(node, values)
@@ -173,6 +255,20 @@ class Scope:
         if not isinstance(values, list | tuple):
             raise error_at(node, "Not a list.", Message("a list or a range"))
         return list(values)
+
+    def replace(self, node: ast.Call, name: str, values: list) -> None:
+        """A longer list under a name, where that name was assigned.
+
+        Raises: ProgramError: the list is the argument of a function, whose caller would not see the change.
+        """
+        names = self.names
+        while isinstance(names, ChainMap):
+            if name in names.maps[0]:
+                if name in self.parameters:
+                    raise error_at(node, "A list that is an argument is changed.", Message("a list of the function"))
+                break
+            names = names.maps[1]
+        names[name] = self.bounded(node, values)
 
     def assign(self, target: ast.expr, value: Any) -> None:
         """Raises: ProgramError: the target is no name, or the values do not match."""
@@ -193,25 +289,70 @@ class Scope:
         if function is None:
             return self._chain(node, self)
         values = [self.value(argument) for argument in node.args]
-        if node.keywords:
-            raise error_at(node, "Keywords are not in the language here.")
+        keywords = {keyword.arg or "": self.value(keyword.value) for keyword in node.keywords}
+        if isinstance(function, Function):
+            return self.called(node, function, values, keywords)
         if function is range:
             return self._range(node, values)
-        if any(hasattr(value, "joined_by") for value in values):
+        if any(hasattr(value, "joined_by") for value in values) and function not in (len, list, tuple, dict):
             raise error_at(node, "Not in the language.", Message("numbers"))
-        return self._computed(node, lambda: function(*values))
+        if function in _NUMPY.values() and len(values) == 1 and isinstance(values[0], list) and function is not list:
+            return self._computed(node, lambda: list(map(function, values[0])))
+        return self._computed(node, lambda: function(*values, **keywords))
+
+    def function(self, node: ast.AST, arguments: ast.arguments, body: list[ast.stmt] | ast.expr) -> Function:
+        """Raises: ProgramError: it takes `*args` or `**keywords`."""
+        if arguments.vararg or arguments.kwarg:
+            raise error_at(node, "Not in the language.", Message("a function with named parameters"))
+        parameters = [*arguments.posonlyargs, *arguments.args]
+        defaulted = parameters[len(parameters) - len(arguments.defaults) :]
+        defaults = {name.arg: self.value(value) for name, value in zip(defaulted, arguments.defaults)}
+        given = zip(arguments.kwonlyargs, arguments.kw_defaults)
+        defaults |= {name.arg: self.value(value) for name, value in given if value is not None}
+        names = tuple(parameter.arg for parameter in (*parameters, *arguments.kwonlyargs))
+        return Function(names, defaults, body, self.names)
+
+    def called(self, node: ast.AST, function: Function, values: list, keywords: dict[str, Any]) -> Any:
+        """What a function of the program returns."""
+        given = dict(zip(function.parameters, values))
+        wrong = len(values) > len(function.parameters) or set(keywords) & set(given)
+        local = function.defaults | given | keywords
+        if wrong or set(local) != set(function.parameters):
+            expected = Message("the arguments {names}", names=", ".join(function.parameters))
+            raise error_at(node, "The arguments do not match the function.", expected)
+        if self.depth >= DEEPEST_CALLS:
+            raise error_at(node, "The functions call each other too deeply.")
+        outside = self.names, self.parameters, self.depth
+        self.names, self.parameters, self.depth = ChainMap(local, function.names), function.parameters, self.depth + 1
+        body = function.body
+        result = self._run(body) if isinstance(body, list) else self.value(body)
+        self.names, self.parameters, self.depth = outside
+        return result
+
+    def method(self, node: ast.Call, value: Any) -> Any:
+        """The result of a method of a list, a dictionary or a vector."""
+        name = node.func.attr
+        function = _METHODS.get((type(value), name))
+        if function is None:
+            raise error_at(node, "`{name}` is not in the language here.", name=name)
+        arguments = [self.value(argument) for argument in node.args]
+        return self._computed(node, lambda: function(value, *arguments))
 
     def _is_cadquery(self, node: ast.expr) -> bool:
         return self.is_module(node, "cadquery")
 
-    def _function(self, node: ast.expr) -> Callable | None:
-        if isinstance(node, ast.Attribute) and self.is_module(node.value, "math") and node.attr in _MATH:
-            return getattr(math, node.attr)
-        if isinstance(node, ast.Name) and node.id not in self.names:
-            if node.id == "range":
-                return range
-            return self.functions.get(node.id) or _FUNCTIONS.get(node.id)
-        return None
+    def _is_math(self, node: ast.expr) -> bool:
+        return self.is_module(node, "math") or self.is_module(node, "numpy")
+
+    def _function(self, node: ast.expr) -> Callable | Function | None:
+        if isinstance(node, ast.Attribute):
+            if self.is_module(node.value, "math") and node.attr in _MATH:
+                return getattr(math, node.attr)
+            return _NUMPY.get(node.attr) if self.is_module(node.value, "numpy") else None
+        if isinstance(node, ast.Name) and node.id in self.names:
+            value = self.names[node.id]
+            return value if isinstance(value, Function) else None
+        return self.functions.get(node.id) or _FUNCTIONS.get(node.id) if isinstance(node, ast.Name) else None
 
     def _range(self, node: ast.Call, values: list) -> list:
         numbers = self._computed(node, lambda: range(*values))
@@ -222,37 +363,39 @@ class Scope:
     def _computed(self, node: ast.expr, compute: Callable[[], Any]) -> Any:
         try:
             value = compute()
-        except (TypeError, ValueError, OverflowError, ZeroDivisionError, IndexError, KeyError) as error:
+        except (TypeError, ValueError, OverflowError, ZeroDivisionError, IndexError, KeyError, RecursionError) as error:
             raise error_at(node, "This cannot be computed: {error}.", error=str(error)) from None
         return self.bounded(node, value)
 
     def bounded(self, node: ast.expr, value: Any) -> Any:
         if isinstance(value, int | float) and not abs(value) < LARGEST:
             raise too_large(node, value)
-        if isinstance(value, list | tuple | str) and len(value) > LONGEST_LIST:
+        if isinstance(value, list | tuple | str | dict) and len(value) > LONGEST_LIST:
             raise error_at(node, "The list is too long.", Message("at most {most:,} values", most=LONGEST_LIST))
         if isinstance(value, list | tuple):
             self._bound_nested(node, value)
+        elif isinstance(value, dict):
+            self._bound_nested(node, list(value.values()), value)
         return value
 
-    def _bound_nested(self, node: ast.expr, values: list | tuple) -> None:
+    def _bound_nested(self, node: ast.expr, values: list | tuple, owner: dict | None = None) -> None:
         """Lists within lists count each time they stand there: comparing or printing a few that double never ends."""
         self._count += len(values) // VALUES_PER_TICK
         size, depth = len(values), 1
         for value in values:
-            if isinstance(value, list | tuple):
+            if isinstance(value, list | tuple | dict):
                 inner_size, inner_depth, _ = self._nested.get(id(value), (len(value), 1, value))
                 size, depth = size + inner_size, max(depth, inner_depth + 1)
         if size > LARGEST_NESTED or depth > DEEPEST_NESTED:
             raise error_at(node, "The lists within the list are too long or too deep.", Message("a simple list"))
+        values = values if owner is None else owner
         self._nested[id(values)] = (size, depth, values)
 
     def take_from_math(self, names: list[ast.alias]) -> bool:
         """`from math import pi, sin`; False where a name is not read."""
         for alias in names:
-            chosen = (*_MATH, "pi", "tau", "e") if alias.name == "*" else (alias.name,)
-            for name in chosen:
-                if name not in _MATH and name not in ("pi", "tau", "e"):
+            for name in (*_MATH, *_CONSTANTS) if alias.name == "*" else (alias.name,):
+                if name not in _MATH and name not in _CONSTANTS:
                     return False
                 self.functions[alias.asname or name if alias.name != "*" else name] = getattr(math, name)
         return True
