@@ -179,6 +179,8 @@ def _finish_knobs(finish: Finish, path: Path, tied: bool) -> Iterator[Knob]:
             yield from _place_knobs(finish.places, (*path, "places"), tied)
         case Edges():
             yield Knob((((*path, "size"), 1.0),), True)
+            if finish.second is not None:
+                yield Knob((((*path, "second"), 1.0),), True)
         case Shell():
             yield Knob((((*path, "thickness"), 1.0),), True)
 

@@ -2,71 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from cadrecode.errors import Message
 from cadrecode.program import language as cad
+from cadrecode.program import primitives
 from cadrecode.program.arguments import Arguments, error_at, flat_point, number_of, tuple_of
-from cadrecode.program.drawing import first_vertices, nested, outlines
-from cadrecode.program.planes import axes, placing
-from cadrecode.program.sketching import CLOSED_WITHIN
+from cadrecode.program.drawing import first_vertices, outlines
+from cadrecode.program.planes import axes, placement_of, placing
+from cadrecode.program.primitives import operation_of
+from cadrecode.program.reach import distance_to
+from cadrecode.program.scope import Facts, Function
+from cadrecode.program.selectors import THEN
+from cadrecode.program.sketching import CLOSED_WITHIN, nested
+from cadrecode.program.solid import bounds, build
 from cadrecode.program.states import Chosen, Drawing, Stack, sketch_of, united
-from cadrecode.program.workplanes import body_of, corners_of, diagonal_of, plane_of_faces
+from cadrecode.program.workplanes import body_of, center_of_mass, corners_of, diagonal_of, plane_of_faces
 
 STEEPEST_TAPER = 85  # degrees
 NAMES_OF_NORMALS = {normal: name for name, (_, normal) in cad.NAMED_PLANES.items()}
-
-
-def _box(stack: Stack, arguments: Arguments) -> Stack:
-    sizes = [arguments.length(name, position) for position, name in enumerate(("length", "width", "height"))]
-    x, y, z = (0 if middle else size / 2 for middle, size in zip(arguments.flags("centered", 3, 3), sizes))
-    return _primitives(stack, arguments, lambda c: cad.Box(stack.plane, stack.offset + z, (c[0] + x, c[1] + y), *sizes))
-
-
-def _cylinder(stack: Stack, arguments: Arguments) -> Stack:
-    height, radius = arguments.length("height", 0), arguments.length("radius", 1)
-    middle = arguments.flags("centered", 4, 3)
-    x, y = (0 if along else radius for along in middle[:2])
-    lift = stack.offset + (0 if middle[2] else height / 2)
-    return _primitives(
-        stack, arguments, lambda c: cad.Cylinder(stack.plane, lift, (c[0] + x, c[1] + y), height, radius)
-    )
-
-
-def _sphere(stack: Stack, arguments: Arguments) -> Stack:
-    radius = arguments.length("radius", 0)
-    x, y, z = (0 if middle else radius for middle in arguments.flags("centered", 6, 3))
-    return _primitives(
-        stack, arguments, lambda c: cad.Sphere(stack.plane, stack.offset + z, (c[0] + x, c[1] + y), radius)
-    )
-
-
-def _primitives(stack: Stack, arguments: Arguments, make: Callable[[cad.Point2], cad.Solid]) -> Stack:
-    operation = _operation(arguments, None)
-    if operation is None:
-        stack = replace(stack, body=None)
-    solids = [make(point) for point in cad.points_of(stack.places)]
-    return stack.with_solids(solids, arguments.call, operation or cad.Operation.UNION)
-
-
-def _operation(arguments: Arguments, position: int | None) -> cad.Operation | None:
-    """How the new solid joins the body; None where it stands alone."""
-    arguments.skip("clean")
-    value = arguments.value("combine", position, True)
-    known = {
-        True: cad.Operation.UNION,
-        "a": cad.Operation.UNION,
-        "cut": cad.Operation.CUT,
-        "s": cad.Operation.CUT,
-        False: None,
-    }
-    if not isinstance(value, bool | str) or value not in known:
-        raise error_at(arguments.call, "Unknown value of combine.", Message("True, False, 'cut' or 's'"))
-    return known[value]
 
 
 def _drawn(stack: Stack, arguments: Arguments) -> tuple[Stack, cad.Plane]:
@@ -80,15 +38,29 @@ def _drawn(stack: Stack, arguments: Arguments) -> tuple[Stack, cad.Plane]:
 def _extrude(stack: Stack, arguments: Arguments) -> Stack:
     stack, plane = _drawn(stack, arguments)
     node = arguments.need("until", 0)
-    distance = number_of(node, arguments.scope)
-    if distance == 0:
-        raise error_at(node, "The extrusion's distance is zero.", Message("any other number"))
-    operation = _operation(arguments, 1)
+    operation = operation_of(arguments, 1)
+    distance = _until(stack, plane, node, arguments, operation is cad.Operation.CUT)
     both = arguments.flag("both", 3)
     solid = cad.Extrusion(plane, sketch_of(stack.wires), distance, both, _taper(arguments, 4))
     if operation is None:
         stack = replace(stack, body=None)
     return stack.with_solids([solid], arguments.call, operation or cad.Operation.UNION)
+
+
+def _until(stack: Stack, plane: cad.Plane, node: ast.expr, arguments: Arguments, cutting: bool) -> float:
+    """How far a sketch is pulled: a number, or up to the 'next' or the 'last' face."""
+    value = arguments.scope.value(node)
+    if value in ("next", "last"):
+        body = body_of(stack, arguments)
+        return distance_to(body, plane, sketch_of(stack.wires), value, cutting)
+    distance = number_of(node, arguments.scope)
+    if distance == 0:
+        raise error_at(
+            node,
+            "The cut's depth is zero." if cutting else "The extrusion's distance is zero.",
+            Message("any other number"),
+        )
+    return distance
 
 
 def _taper(arguments: Arguments, position: int) -> float:
@@ -106,9 +78,7 @@ def _taper(arguments: Arguments, position: int) -> float:
 
 def _cut_blind(stack: Stack, arguments: Arguments) -> Stack:
     stack, plane = _drawn(stack, arguments)
-    distance = number_of(arguments.need("until", 0), arguments.scope)
-    if distance == 0:
-        raise error_at(arguments.call, "The cut's depth is zero.", Message("any other number"))
+    distance = _until(stack, plane, arguments.need("until", 0), arguments, cutting=True)
     arguments.skip("clean")
     solid = cad.Extrusion(plane, sketch_of(stack.wires), distance, arguments.flag("both", 2), _taper(arguments, 3))
     return stack.with_solids([solid], arguments.call, cad.Operation.CUT)
@@ -141,7 +111,7 @@ def _revolve(stack: Stack, arguments: Arguments) -> Stack:
     direction = (end[0] - start[0], end[1] - start[1])
     if math.hypot(*direction) < CLOSED_WITHIN:
         raise error_at(last or arguments.call, "The axis has no direction.", Message("an end away from its start"))
-    operation = _operation(arguments, 3)
+    operation = operation_of(arguments, 3)
     solid = cad.Revolution(plane, sketch_of(stack.wires), degrees, start, direction)
     if operation is None:
         stack = replace(stack, body=None)
@@ -183,13 +153,18 @@ def _join(operation: cad.Operation):
 
 def _rotate(stack: Stack, arguments: Arguments) -> Stack:
     """A turn about an axis; what was turned or moved before becomes a body within a body."""
-    body = body_of(stack, arguments)
+    body_of(stack, arguments)
     ends = [arguments.need(name, index) for index, name in enumerate(("axisStartPoint", "axisEndPoint"))]
     start, end = (tuple_of(node, 3, arguments.scope) for node in ends)
     axis = tuple(b - a for a, b in zip(start, end))
+    return _turned(stack, start, axis, arguments.number("angleDegrees", 2), arguments)
+
+
+def _turned(stack: Stack, start: cad.Point3, axis: cad.Point3, degrees: float, arguments: Arguments) -> Stack:
+    body = stack.body
     if math.hypot(*axis) < 1e-9:
-        raise error_at(ends[1], "The axis has no direction.", Message("two different points"))
-    turn = cad.Placement(axis, arguments.number("angleDegrees", 2))
+        raise error_at(arguments.call, "The axis has no direction.", Message("two different points"))
+    turn = cad.Placement(axis, degrees)
     if start != (0, 0, 0):
         moved = np.array(start, float) - placing(turn)[:, :3] @ start
         turn = replace(turn, offset=tuple(round(float(value), 9) + 0.0 for value in moved))
@@ -264,12 +239,14 @@ def _blend(blend: cad.Blend):
     def blended(stack: Stack, arguments: Arguments) -> Stack:
         body_of(stack, arguments)
         size = arguments.length("radius" if blend is cad.Blend.FILLET else "length", 0)
-        if blend is cad.Blend.CHAMFER and arguments.number("length2", 1, size) != size:
-            raise error_at(arguments.call, "A chamfer of two lengths is not in the language.", Message("one length"))
+        second = abs(arguments.number("length2", 1, size)) if blend is cad.Blend.CHAMFER else size
         chosen = stack.chosen
-        if chosen is None or chosen.edges is None or chosen.body is not stack.body:
+        if chosen is None and stack.is_solid:
+            chosen = Chosen(stack.body)
+        if chosen is None or chosen.body is not stack.body or chosen.vertices:
             raise error_at(arguments.call, "No edges are chosen.", Message("`.edges(...)` before it"))
-        return stack.finished(cad.Edges(blend, size, chosen.faces or None, chosen.edges or None), arguments.call)
+        finish = cad.Edges(blend, size, chosen.faces or None, chosen.edges or None, None if second == size else second)
+        return stack.finished(finish, arguments.call)
 
     return blended
 
@@ -303,23 +280,93 @@ def _choose(what: str):
             chosen = Chosen(body_of(stack, arguments))
         if what == "vertices":
             chosen = replace(chosen, vertices=corners_of(chosen, selector, arguments.call))
-        elif getattr(chosen, what) is not None:
-            raise error_at(arguments.call, "Choosing twice is not in the language.", Message("one selector"))
+        elif what == "faces" and chosen.edges is not None:
+            raise error_at(arguments.call, "Faces of edges are not in the language.", Message("`.faces(...)` first"))
         else:
-            chosen = replace(chosen, **{what: selector})
+            before = getattr(chosen, what)
+            chosen = replace(
+                chosen, **{what: f"{before}{THEN}{selector}" if before and selector else before or selector}
+            )
         return replace(stack, chosen=chosen, is_solid=False, points=None, rows=())
 
     return choose
 
 
 METHODS = {
-    "box": _box,
-    "cylinder": _cylinder,
-    "sphere": _sphere,
+    **primitives.METHODS,
     "extrude": _extrude,
     "revolve": _revolve,
     "sketch": _sketch,
 }
+# --- what a solid tells
+
+
+def _bounding_box(stack: Stack, arguments: Arguments) -> Facts:
+    arguments.used = len(arguments.positional)
+    low, high = (tuple(round(float(v), 6) for v in corner) for corner in bounds(build(body_of(stack, arguments))))
+    facts = {
+        f"{axis}{end}": value for end, corner in (("min", low), ("max", high)) for axis, value in zip("xyz", corner)
+    }
+    facts |= {f"{axis}len": round(b - a, 6) for axis, a, b in zip("xyz", low, high)}
+    middle = tuple(round((a + b) / 2, 6) for a, b in zip(low, high))
+    return Facts(**facts, center=middle, DiagonalLength=math.dist(low, high))
+
+
+def _center_of(stack: Stack, arguments: Arguments) -> cad.Point3:
+    if stack.chosen is not None and stack.chosen.faces is not None:
+        return plane_of_faces(stack, arguments, "CenterOfMass").origin
+    return tuple(round(float(value), 6) + 0.0 for value in center_of_mass(build(body_of(stack, arguments))))
+
+
+def _volume(stack: Stack, arguments: Arguments) -> float:
+    return build(body_of(stack, arguments)).volume()
+
+
+def _about_center(stack: Stack, arguments: Arguments) -> Stack:
+    center = _center_of(replace(stack, chosen=None), arguments)
+    axis = tuple_of(arguments.need("axisEndPoint", 0), 3, arguments.scope)
+    return _turned(stack, center, axis, arguments.number("angleDegrees", 1), arguments)
+
+
+def _add(stack: Stack, arguments: Arguments) -> Stack:
+    """CadQuery keeps the solids side by side; for one part they are joined."""
+    node = arguments.need("obj", 0)
+    other = arguments.scope.value(node)
+    if not isinstance(other, Stack) or other.body is None:
+        raise error_at(node, "Not a solid.", Message("a solid"))
+    if stack.body is None:
+        return stack.with_body(other.body, arguments.call)
+    return stack.with_body(united(stack.body, cad.Operation.UNION, other.body), arguments.call)
+
+
+def _each_point(stack: Stack, arguments: Arguments) -> Stack:
+    """A function's solid at each place, as in `.eachpoint(lambda loc: pin.val().moved(loc))`."""
+    node = arguments.node("callback", 0) or arguments.need("callBackFunction", 0)
+    function, local = arguments.scope.value(node), arguments.flag("useLocalCoordinates", 1)
+    operation = operation_of(arguments, 2) if "combine" in arguments.keywords or len(arguments.positional) > 2 else None
+    body = None if operation is None else stack.body
+    for x, y in cad.points_of(stack.places):
+        place = placement_of(cad.Plane((x, y, 0)) if local else stack.moved(x, y))
+        solid = arguments.scope.called(node, function, [place], {}) if isinstance(function, Function) else function
+        if not isinstance(solid, Stack) or solid.body is None:
+            raise error_at(node, "Not a solid.", Message("a function that returns a solid"))
+        new = _wrapped(solid.body, placement_of(stack.lifted)) if local else solid.body
+        body = new if body is None else united(body, operation or cad.Operation.UNION, new)
+    return stack.with_body(body, arguments.call)
+
+
+def _moved(stack: Stack, arguments: Arguments) -> Stack:
+    body = body_of(stack, arguments)
+    node = arguments.need("loc", 0)
+    place = arguments.scope.value(node)
+    if not isinstance(place, cad.Placement):
+        raise error_at(node, "Not a location.", Message("the location that `eachpoint` gives"))
+    plain = body.placement is None
+    return stack.with_body(replace(body, placement=place) if plain else _wrapped(body, place), arguments.call)
+
+
+METHODS["add"] = _add
+METHODS["eachpoint"] = _each_point
 ON_BODIES = {str(operation): _join(operation) for operation in cad.Operation} | {
     "cutBlind": _cut_blind,
     "cutThruAll": _cut_through,
@@ -335,4 +382,10 @@ ON_BODIES = {str(operation): _join(operation) for operation in cad.Operation} | 
     "faces": _choose("faces"),
     "edges": _choose("edges"),
     "vertices": _choose("vertices"),
+    "rotateAboutCenter": _about_center,
+    "moved": _moved,
+    "located": _moved,
+    "BoundingBox": _bounding_box,
+    "Center": _center_of,
+    "Volume": _volume,
 }

@@ -12,12 +12,10 @@ import numpy as np
 from cadrecode.errors import Message
 from cadrecode.program import language as cad
 from cadrecode.program.arguments import Arguments, check_places, error_at
-from cadrecode.program.section import cross_section
-from cadrecode.program.sketching import CLOSED_WITHIN, loop_of, regular_polygon, slot
+from cadrecode.program.parallel import parallel_shape, tangents_of
+from cadrecode.program.sketching import CLOSED_WITHIN, ellipse, loop_of, regular_polygon, slot
 from cadrecode.program.states import Drawing, Stack
 from cadrecode.program.weight import checked_steps
-
-COARSE = 1e-3  # sagitta, of an outline's size, where only its place matters
 
 
 def here(stack: Stack) -> cad.Point2:
@@ -108,6 +106,47 @@ def _slot(stack: Stack, arguments: Arguments) -> Stack:
     return _with_wire(stack, slot(length, width, arguments.number("angle", 2, 0)), arguments)
 
 
+def _ellipse(stack: Stack, arguments: Arguments) -> Stack:
+    radii = arguments.length("x_radius", 0), arguments.length("y_radius", 1)
+    return _with_wire(stack, ellipse(*radii, arguments.number("rotation_angle", 2, 0)), arguments)
+
+
+def _offset(stack: Stack, arguments: Arguments) -> Stack:
+    """All outlines that wait are replaced by their offsets."""
+    distance, kind = arguments.number("d", 0), arguments.text("kind", 1, "arc")
+    if kind not in ("arc", "intersection"):
+        raise error_at(arguments.call, "Unknown kind of offset.", Message("'arc' or 'intersection'"))
+    stack = outlines(stack, arguments.call)
+    if not stack.wires:
+        raise error_at(arguments.call, "Nothing is drawn.", Message("an outline, circle or rectangle before it"))
+    wires = tuple(
+        replace(wire, shape=shape)
+        for wire in stack.wires
+        for shape in parallel_shape(wire.shape, distance, kind == "intersection")
+    )
+    if arguments.flag("forConstruction"):
+        ends = [[loop.start, *(edge.end for edge in loop.edges)] for loop in map(_as_loop, wires)]
+        check_places(sum(cad.count_of(wire.places) * len(loop) for wire, loop in zip(wires, ends)), arguments.call)
+        rows = tuple(
+            (x + dx, y + dy)
+            for wire, loop in zip(wires, ends)
+            for dx, dy in cad.points_of(wire.places)
+            for x, y in loop
+        )
+        return replace(stack, wires=(), rows=rows)
+    return replace(stack, wires=checked_steps(wires, arguments.call))
+
+
+def _as_loop(wire: cad.SketchStep) -> cad.Loop:
+    match wire.shape:
+        case cad.Rect(width, height):
+            x, y = width / 2, height / 2
+            return cad.Loop((-x, -y), tuple(map(cad.Line, ((x, -y), (x, y), (-x, y)))))
+        case cad.Circle(radius):
+            return cad.Loop((radius, 0), (cad.Arc((-radius, 0), (radius, 0)),))
+    return wire.shape
+
+
 def _place_sketch(stack: Stack, arguments: Arguments) -> Stack:
     for node in arguments.positional:
         drawing = arguments.scope.value(node)
@@ -184,22 +223,11 @@ def _tangent(stack: Stack, arguments: Arguments) -> Stack:
     dx, dy = arguments.point("endpoint", 0)
     end = (x + dx, y + dy) if arguments.flag("relative", 2, True) else (dx, dy)
     before = stack.edges[-2].end if len(stack.edges) > 1 else stack.start
-    along = _tangent_at_end(before, stack.edges[-1])
+    along = tangents_of(before, stack.edges[-1])[1]
     chord = np.subtract(end, (x, y))
     turn = math.atan2(along[0] * chord[1] - along[1] * chord[0], float(along @ chord))
     sag = -math.hypot(*chord) / 2 * math.tan(turn / 2)
     return _with_edge(stack, _bulge((x, y), end, sag), arguments)
-
-
-def _tangent_at_end(start: cad.Point2, edge: cad.Line | cad.Arc) -> np.ndarray:
-    chord = np.subtract(edge.end, start)
-    chord = chord / np.linalg.norm(chord)
-    if isinstance(edge, cad.Line):
-        return chord
-    first, second = np.subtract(edge.middle, start), np.subtract(edge.end, edge.middle)
-    # the angle between the chord and the tangent is the inscribed angle over the other half
-    turn = math.atan2(first[0] * second[1] - first[1] * second[0], float(first @ second))
-    return np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) @ chord
 
 
 def _polyline(stack: Stack, arguments: Arguments) -> Stack:
@@ -265,21 +293,6 @@ def outlines(stack: Stack, node: ast.AST) -> Stack:
     return _closed(stack, node)
 
 
-def nested(wires: tuple[cad.SketchStep, ...]) -> tuple[cad.SketchStep, ...]:
-    """Outlines within others become holes in them, and those within holes material again; outer ones first."""
-    if len(wires) < 2:
-        return wires
-    size = max(abs(value) for wire in wires for value in cross_section(cad.Sketch((wire,)), math.inf).bounds())
-    areas = [(cross_section(cad.Sketch((wire,)), COARSE * size), wire) for wire in wires]
-    areas.sort(key=lambda pair: -pair[0].area())
-    depths: list[int] = []
-    for index, (area, _) in enumerate(areas):
-        around = [at for at in range(index) if (areas[at][0] ^ area).area() > 0.99 * area.area()]
-        depths.append(max((depths[at] + 1 for at in around), default=0))
-    ordered = sorted(zip(depths, areas), key=lambda pair: pair[0])
-    return tuple(replace(wire, mode=cad.Mode.SUBTRACT if depth % 2 else cad.Mode.ADD) for depth, (_, wire) in ordered)
-
-
 def first_vertices(stack: Stack) -> Stack:
     """The corners of construction lines as places."""
     return replace(stack, points=stack.rows or cad.ORIGIN, rows=())
@@ -295,6 +308,8 @@ METHODS = {
     "rect": _rect,
     "polygon": _polygon,
     "slot2D": _slot,
+    "ellipse": _ellipse,
+    "offset2D": _offset,
     "placeSketch": _place_sketch,
     "lineTo": _line(lambda x, y, a: (a.number("x", 0), a.number("y", 1))),
     "line": _line(lambda x, y, a: (x + a.number("xDist", 0), y + a.number("yDist", 1))),

@@ -18,16 +18,28 @@ from cadrecode.program.topology import Topology
 
 FEWEST_OF_HOLE = 24  # segments: a counterbore is wide for its depth
 FLIPPED = 1e-6  # of the squared size: a facet that faces the other way by more has passed its neighbours
+MOST_ERODED = 600  # facets of a body whose cavity is computed with a ball
 OPENED = 1e-3  # of the wall: how far the cavity reaches out of an open face
 
 
-def finished(body: Manifold, finish: cad.Finish, sagitta: float) -> Manifold:
-    """Raises: ProgramError: there is no such edge or face, or no room for the wall."""
+class NoRoomError(ProgramError):
+    """A face of a shell would turn over."""
+
+
+def _no_room() -> NoRoomError:
+    return NoRoomError("There is no room for the shell's wall.", expected=Message("a thinner wall"))
+
+
+def finished(body: Manifold, finish: cad.Finish, sagitta: float, caps: np.ndarray) -> Manifold:
+    """The body with one finish more.
+
+    Args: caps: (3,) float64, the normal of the plane of the body's first solid.
+    Raises: ProgramError: there is no such edge or face, or no room for the wall."""
     match finish:
         case cad.Hole():
             return _drilled(body, finish, sagitta)
         case cad.Edges():
-            return rounded_edges(body, finish, sagitta)
+            return rounded_edges(body, finish, sagitta, caps)
         case cad.Shell():
             return _hollowed(body, finish, sagitta)
         case cad.Mirror(plane, base, union):
@@ -87,6 +99,18 @@ def _hollowed(body: Manifold, shell: cad.Shell, sagitta: float) -> Manifold:
     if shell.faces is not None and not opened:
         raise ProgramError("There is no face to open.", expected=Message("a selector of faces, such as '>Z'"))
     is_open = np.isin(topology.face_of_facet, sorted(opened))
+    try:
+        return _between_parallels(body, topology, shell, is_open, sagitta)
+    except NoRoomError:
+        if shell.thickness > 0 or topology.facet_area.size > MOST_ERODED:
+            raise
+        return _eroded(body, topology, wall, is_open, sagitta)
+
+
+def _between_parallels(
+    body: Manifold, topology: Topology, shell: cad.Shell, is_open: np.ndarray, sagitta: float
+) -> Manifold:
+    wall, opened = abs(shell.thickness), bool(is_open.any())
     through = np.where(is_open, OPENED * wall, 0.0)
     moved = _parallel(
         topology, np.where(is_open, 0.0, shell.thickness) if shell.thickness > 0 else through - wall * ~is_open
@@ -96,6 +120,26 @@ def _hollowed(body: Manifold, shell: cad.Shell, sagitta: float) -> Manifold:
     if shell.thickness < 0:
         return body - moved
     return moved - (_parallel(topology, through) if opened else body)
+
+
+def _eroded(body: Manifold, topology: Topology, wall: float, is_open: np.ndarray, sagitta: float) -> Manifold:
+    """An inward shell in which some faces of the cavity vanish, as fillets smaller than the wall do.
+
+    The cavity is where a ball of the wall's radius fits, with the body continued beyond its open faces.
+    """
+    prisms = []
+    for triangle in np.flatnonzero(is_open[topology.facet]):
+        normal, corners = topology.facet_normal[topology.facet[triangle]], topology.points[topology.triangles[triangle]]
+        prisms.append(
+            Manifold.hull_points(np.concatenate((corners - OPENED * wall * normal, corners + 2 * wall * normal)))
+        )
+        budget.check()
+    longer = Manifold.batch_boolean([body, *prisms], OpType.Add)
+    ball = Manifold.sphere(wall, max(8, segments_of(wall, sagitta) // 4))
+    cavity = longer.minkowski_difference(ball)
+    if cavity.is_empty():
+        raise _no_room()
+    return body - cavity
 
 
 def _parallel(topology: Topology, distances: np.ndarray) -> Manifold:
@@ -116,7 +160,7 @@ def _parallel(topology: Topology, distances: np.ndarray) -> Manifold:
     facing = np.sum(np.cross(b - a, c - a) * topology.facet_normal[topology.facet], axis=1)
     turned_over = np.bincount(topology.facet, facing).min() < -FLIPPED * topology.size**2
     if solid.status() != Error.NoError or turned_over:
-        raise ProgramError("There is no room for the shell's wall.", expected=Message("a thinner wall"))
+        raise _no_room()
     return solid
 
 

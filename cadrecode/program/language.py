@@ -287,12 +287,17 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Rounds or bevels edges of the body: those that the selector `edges` names, of the faces that `faces` names."""
+    """Rounds or bevels edges of the body: those that the selector `edges` names, of the faces that `faces` names.
+
+    A chamfer may have a second length, on the face that comes later in OpenCASCADE's order: on the caps of an
+    extrusion, else on the face across y.
+    """
 
     blend: Blend
     size: float
     faces: str | None = None
     edges: str | None = None
+    second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,8 +194,10 @@ class _Namer:
                 self.places(finish.places, name, (*path, "places"), self.is_turned)
                 self.origin(finish, name, path)
             case Edges(blend, size):
-                what = "radius" if blend is Blend.FILLET else "length"
-                self.size(f"{self.name(str(blend))} {what}", size, move_of(*path, "size"), FINISH)
+                what, name = "radius" if blend is Blend.FILLET else "length", self.name(str(blend))
+                self.size(f"{name} {what}", size, move_of(*path, "size"), FINISH)
+                if finish.second is not None:
+                    self.size(f"{name} second length", finish.second, move_of(*path, "second"), FINISH)
             case Shell(thickness):
                 factor = -1.0 if thickness < 0 else 1.0
                 moves = move_of(*path, "thickness", factor=factor)

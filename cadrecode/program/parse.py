@@ -15,6 +15,7 @@ from cadrecode.errors import Message, ProgramError
 from cadrecode.program import bodies, budget, drawing, sketching, workplanes
 from cadrecode.program.arguments import Arguments, error_at, tuple_of
 from cadrecode.program.language import NAMED_PLANES, Plane, Program
+from cadrecode.program.primitives import made_solid
 from cadrecode.program.scope import Scope
 from cadrecode.program.statements import Statements
 from cadrecode.program.states import Drawing, Stack
@@ -97,8 +98,12 @@ def _is_own(call: ast.Call, scope: Scope) -> bool:
 
 
 def _is_cq(node: ast.expr, scope: Scope) -> bool:
-    return isinstance(node, ast.Name) and (
-        scope.is_module(node, "cadquery") or (node.id == "cq" and node.id not in scope.names)
+    if isinstance(node, ast.Attribute):
+        return node.attr == "Solid" and _is_cq(node.value, scope)
+    return (
+        isinstance(node, ast.Name)
+        and (scope.modules.get(node.id) in ("cadquery", "Solid") or node.id == "cq")
+        and node.id not in scope.names
     )
 
 
@@ -109,14 +114,20 @@ def _head(call: ast.Call, scope: Scope) -> Stack | Drawing:
         name = function.attr
     else:
         name = scope.modules.get(function.id) if isinstance(function, ast.Name) else None
+    if isinstance(function, ast.Attribute):
+        solid = made_solid(Arguments(call, scope))
+        if solid is not None:
+            return solid
     if name == "Sketch" and not call.args and not call.keywords:
         return Drawing(None)
     if name != "Workplane":
         what = Message("cq.{name}", name=name) if isinstance(function, ast.Attribute) else Message("This call")
         raise error_at(call, "{what} is not in the language.", Message("cq.Workplane(...)"), what=what)
     arguments = Arguments(call, scope)
-    first, origin = arguments.node("inPlane", 0), arguments.node("origin", 1)
+    first, origin, solid = arguments.node("inPlane", 0), arguments.node("origin", 1), arguments.node("obj", 2)
     arguments.done()
+    if solid is not None:
+        first = solid
     if isinstance(first, ast.Call) and _name_of(first.func) == "Plane":
         if origin is not None:
             raise error_at(origin, "A cq.Plane brings its own origin.", Message("no second origin"))

@@ -38,3 +38,20 @@ def placing(placement: Placement) -> np.ndarray:
     angle = math.radians(placement.degrees)
     rotation = np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
     return np.column_stack((rotation, placement.offset))
+
+
+def placement_of(plane: Plane) -> Placement:
+    """The motion that brings what stands on XY to a plane."""
+    rotation = axes(plane)
+    turn = math.acos(max(-1.0, min(1.0, (float(np.trace(rotation)) - 1) / 2)))
+    if turn < 1e-12:
+        return Placement(offset=plane.origin)
+    if math.pi - turn < 1e-6:  # half a turn: the axis is the column of R + 1 that is longest
+        columns = rotation + np.eye(3)
+        axis = columns[:, int(np.argmax(np.linalg.norm(columns, axis=0)))]
+    else:
+        axis = np.array(
+            [rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]]
+        )
+    axis = axis / np.abs(axis).max()
+    return Placement(tuple(round(float(v), 9) + 0.0 for v in axis), round(math.degrees(turn), 9), plane.origin)

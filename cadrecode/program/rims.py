@@ -32,9 +32,31 @@ class _Piece:
     turn: float
 
 
-def rounded_edges(solid: Manifold, finish: Edges, sagitta: float) -> Manifold:
+@dataclass(frozen=True)
+class Second:
+    """The other length of a chamfer.
+
+    Args: caps: (3,) float64, the normal of the faces that have it, those of the body's first solid.
+    """
+
+    length: float
+    caps: np.ndarray
+
+    def lengths(self, size: float, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """(n, 2, 1): on the faces to the left and to the right of each segment, whose normals are (n, 1, 3)."""
+
+        def is_later(normals: np.ndarray) -> np.ndarray:
+            upright = np.abs(normals[:, 0] @ self.caps)
+            return 10 * upright + np.abs(normals[:, 0, 1])
+
+        is_left = is_later(left) > is_later(right)
+        return np.where(np.stack((is_left, ~is_left), 1), self.length, size)[..., None]
+
+
+def rounded_edges(solid: Manifold, finish: Edges, sagitta: float, caps: np.ndarray) -> Manifold:
     """A solid with some of its edges rounded or bevelled.
 
+    Args: caps: (3,) float64, the normal of the plane of the body's first solid.
     Raises: ProgramError: there is no such edge.
     """
     topology = Topology(solid)
@@ -43,18 +65,25 @@ def rounded_edges(solid: Manifold, finish: Edges, sagitta: float) -> Manifold:
         raise ProgramError(
             "There is no edge to {blend}.", expected=Message("a selector of sharp edges"), blend=str(finish.blend)
         )
-    return with_blend(solid, topology, segments, finish.blend, finish.size, sagitta)
+    second = None if finish.second is None else Second(finish.second, caps)
+    return with_blend(solid, topology, segments, finish.blend, finish.size, sagitta, second)
 
 
 def with_blend(
-    solid: Manifold, topology: Topology, segments: Sequence[int], blend: Blend, size: float, sagitta: float
+    solid: Manifold,
+    topology: Topology,
+    segments: Sequence[int],
+    blend: Blend,
+    size: float,
+    sagitta: float,
+    second: Second | None = None,
 ) -> Manifold:
     """Blend the segments of these numbers, and the edges that go on smoothly from them."""
     chips: list[Manifold] = []
     fills: list[Manifold] = []
     for chain, closed in _chains(topology, _with_tangent(topology, set(segments))):
         budget.check()
-        wedge = _wedge(topology, chain, closed, blend, size, sagitta)
+        wedge = _wedge(topology, chain, closed, blend, size, sagitta, second)
         if wedge is not None:
             (chips if chain[0].turn > 0 else fills).append(wedge)
     if chips:
@@ -145,13 +174,19 @@ def _chains(topology: Topology, chosen: set[int]) -> Iterator[tuple[list[_Piece]
 
 
 def _wedge(
-    topology: Topology, chain: list[_Piece], closed: bool, blend: Blend, size: float, sagitta: float
+    topology: Topology,
+    chain: list[_Piece],
+    closed: bool,
+    blend: Blend,
+    size: float,
+    sagitta: float,
+    second: Second | None,
 ) -> Manifold | None:
     convex = chain[0].turn > 0
     widest = max(abs(piece.turn) for piece in chain)
     pieces = math.ceil(segments_of(size, sagitta) * widest / math.tau)
     pieces = min(max(FEWEST_PIECES, pieces), MOST_PIECES)
-    profiles = _profiles(topology, chain, blend, size, pieces)
+    profiles = _profiles(topology, chain, blend, size, pieces, second)
     starts = topology.points[[piece.start for piece in chain]]
     directions = topology.points[[piece.end for piece in chain]] - starts
     directions /= np.linalg.norm(directions, axis=1)[:, None]
@@ -173,7 +208,9 @@ def _wedge(
     return _swept(np.array(rings), _flat(profiles[0], directions[0]), closed)
 
 
-def _profiles(topology: Topology, chain: list[_Piece], blend: Blend, size: float, pieces: int) -> np.ndarray:
+def _profiles(
+    topology: Topology, chain: list[_Piece], blend: Blend, size: float, pieces: int, second: Second | None
+) -> np.ndarray:
     """(n, k, 3): the wedge's outline across each segment, from its edge; the edge itself, pushed outward, comes
     first."""
     left = topology.facet_normal[[piece.left for piece in chain]][:, None, :]  # (n, 1, 3)
@@ -190,7 +227,8 @@ def _profiles(topology: Topology, chain: list[_Piece], blend: Blend, size: float
         along = topology.points[[piece.end for piece in chain]] - topology.points[[piece.start for piece in chain]]
         along = (along / np.linalg.norm(along, axis=1)[:, None])[:, None, :]
         # into either face, away from the edge
-        inner = size * np.concatenate((np.cross(left, along), np.cross(along, right)), axis=1)
+        lengths = size if second is None else second.lengths(size, left, right)
+        inner = lengths * np.concatenate((np.cross(left, along), np.cross(along, right)), axis=1)
     outer = [push * middle, inner[:, :1] + sign * push * left, inner, inner[:, -1:] + sign * push * right]
     return np.concatenate(outer, axis=1)
 

@@ -35,6 +35,10 @@ _COMPARISONS: dict[type, Callable] = {
     ast.GtE: operator.ge,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda value, values: operator.contains(values, value),
+    ast.NotIn: lambda value, values: not operator.contains(values, value),
 }
 _MATH = (
     *("sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "radians", "degrees", "hypot", "floor", "ceil"),
@@ -64,13 +68,23 @@ _FUNCTIONS: dict[str, Callable] = {
 _NUMPY: dict[str, Callable] = {
     **{name: getattr(math, name) for name in _MATH},
     **{"arc" + name[1:]: getattr(math, name) for name in ("asin", "acos", "atan", "atan2")},
-    **{"deg2rad": math.radians, "rad2deg": math.degrees, "abs": abs, "array": list, "round": round, "power": math.pow},
+    "deg2rad": math.radians,
+    "rad2deg": math.degrees,
+    "abs": abs,
+    "array": list,
+    "round": round,
+    "power": math.pow,
     "linspace": lambda start, stop, num=50, endpoint=True: [
         start + (stop - start) * k / max(num - bool(endpoint), 1) for k in range(min(num, LONGEST_LIST + 1))
     ],
     "arange": lambda start, stop=None, step=1: [
         (start if stop is not None else 0) + step * k
-        for k in range(min(math.ceil(((start if stop is None else stop) - (start if stop is not None else 0)) / step), LONGEST_LIST + 1))
+        for k in range(
+            min(
+                math.ceil(((start if stop is None else stop) - (start if stop is not None else 0)) / step),
+                LONGEST_LIST + 1,
+            )
+        )
     ],
 }
 _CONSTANTS = ("pi", "tau", "e")

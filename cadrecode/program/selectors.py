@@ -21,6 +21,7 @@ AXES: dict[str, Point3] = {
 }
 VIEWS = {"front": ">Z", "back": "<Z", "left": "<X", "right": ">X", "top": ">Y", "bottom": "<Y"}
 ALONG = 1e-4  # lengths nearer to each other than this are equal, and so are directions: CadQuery's own tolerance
+THEN = "\n"  # between selectors of which each chooses among what the one before it chose
 LONGEST = 200  # characters of a selector
 _NUMBER = r"\s*[+-]?\d+\.?\d*\s*"
 _TOKEN = re.compile(
@@ -53,13 +54,16 @@ def selected(items: Sequence[Item], selector: str) -> list[int]:
 
     Raises: ProgramError: it is no selector.
     """
-    chosen = _Reader(selector).read()(items, frozenset(range(len(items))))
+    chosen = frozenset(range(len(items)))
+    for part in selector.split(THEN):
+        chosen = _Reader(part).read()(items, chosen)
     return sorted(chosen)
 
 
 def check_selector(selector: str) -> None:
     """Raises: ProgramError: it is no selector."""
-    _Reader(selector).read()
+    for part in selector.split(THEN):
+        _Reader(part).read()
 
 
 _Filter = Callable[[Sequence[Item], frozenset[int]], frozenset[int]]

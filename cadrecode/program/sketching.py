@@ -10,10 +10,14 @@ from typing import Any
 from cadrecode.errors import Message
 from cadrecode.program import language as cad
 from cadrecode.program.arguments import Arguments, error_at, tuple_of
+from cadrecode.program.corners import corner_points
+from cadrecode.program.section import cross_section
 from cadrecode.program.selectors import check_selector
 from cadrecode.program.states import Drawing, Stack
 from cadrecode.program.weight import checked_steps
 
+ELLIPSE_ARCS = 16
+COARSE = 1e-3  # sagitta, of an outline's size, where only its place matters
 CLOSED_WITHIN = 1e-6  # the end of a loop that lies nearer than this to its start is its start
 
 
@@ -22,7 +26,33 @@ def _segment(sketch: Drawing, arguments: Arguments) -> Drawing:
 
 
 def _arc(sketch: Drawing, arguments: Arguments) -> Drawing:
-    return _edge(sketch, arguments, 2)
+    """Through points, or by a centre, a radius, the angle at which it begins and the angle over which it goes."""
+    arguments.skip("tag")
+    if len(arguments.positional) + len(arguments.keywords) != 4:
+        return _edge(sketch, arguments, 2)
+    (x, y), radius = arguments.point("c", 0), arguments.length("r", 1)
+    first, sweep = (math.radians(arguments.number(name, at)) for at, name in ((2, "a"), (3, "da")))
+
+    def at(turn: float) -> cad.Point2:
+        return round(x + radius * math.cos(turn), 9), round(y + radius * math.sin(turn), 9)
+
+    if sketch.edges:
+        sketch = _kept(sketch, arguments) if math.dist(_end(sketch), at(first)) > CLOSED_WITHIN else sketch
+    start = sketch.start if sketch.edges else at(first)
+    if abs(sweep) < math.tau - CLOSED_WITHIN:
+        return replace(sketch, start=start, edges=(*sketch.edges, cad.Arc(at(first + sweep / 2), at(first + sweep))))
+    circle = cad.SketchStep(cad.Circle(radius), cad.Mode.ADD, ((x, y),))
+    return replace(sketch, loops=(*sketch.loops, circle))
+
+
+def _kept(sketch: Drawing, arguments: Arguments) -> Drawing:
+    """With the loop that is drawn put aside, so that another one can begin."""
+    if not sketch.closed and math.dist(_end(sketch), sketch.start) > CLOSED_WITHIN:
+        raise error_at(
+            arguments.call, "A second loop begins before the first one is assembled.", Message("`.close()` before it")
+        )
+    loop = cad.SketchStep(loop_of(sketch.start, sketch.edges, arguments.call))
+    return replace(sketch, loops=(*sketch.loops, loop), start=None, edges=(), closed=False)
 
 
 def _edge(sketch: Drawing, arguments: Arguments, needed: int) -> Drawing:
@@ -31,9 +61,7 @@ def _edge(sketch: Drawing, arguments: Arguments, needed: int) -> Drawing:
     arguments.used = len(points)
     if len(points) == needed + 1:
         if sketch.edges and (sketch.closed or math.dist(_end(sketch), points[0]) > CLOSED_WITHIN):
-            raise error_at(
-                arguments.call, "A second loop begins before the first one is assembled.", Message("`.assemble()`")
-            )
+            sketch = _kept(sketch, arguments)
         if not sketch.edges:
             sketch = replace(sketch, start=points[0])
         points = points[1:]
@@ -66,14 +94,17 @@ def _close(sketch: Drawing, arguments: Arguments) -> Drawing:
 
 
 def _assemble(sketch: Drawing, arguments: Arguments) -> Drawing:
-    if not sketch.edges:
+    if not sketch.edges and not sketch.loops:
         raise error_at(
             arguments.call, "There are no edges to assemble.", Message("`.segment(...)` or `.arc(...)` before it")
         )
-    if not sketch.closed and math.dist(_end(sketch), sketch.start) > CLOSED_WITHIN:
+    if sketch.edges and not sketch.closed and math.dist(_end(sketch), sketch.start) > CLOSED_WITHIN:
         raise error_at(arguments.call, "The loop is open.", Message("`.close()` before `.assemble()`"))
-    loop = loop_of(sketch.start, sketch.edges, arguments.call)
-    return _with_step(sketch, loop, arguments, start=None, edges=(), closed=False)
+    loops = (_kept(sketch, arguments) if sketch.edges else sketch).loops
+    whole = loops[0].shape if len(loops) == 1 and loops[0].places == cad.ORIGIN else None
+    if whole is None:
+        whole = cad.Face(cad.Sketch(nested(loops)))
+    return _with_step(sketch, whole, arguments, start=None, edges=(), closed=False, loops=())
 
 
 def loop_of(start: cad.Point2, edges: tuple[cad.Line | cad.Arc, ...], node: ast.AST) -> cad.Loop:
@@ -85,8 +116,27 @@ def loop_of(start: cad.Point2, edges: tuple[cad.Line | cad.Arc, ...], node: ast.
     return cad.Loop(start, edges)
 
 
+def nested(wires: tuple[cad.SketchStep, ...]) -> tuple[cad.SketchStep, ...]:
+    """Outlines within others become holes in them, and those within holes material again; outer ones first."""
+    if len(wires) < 2:
+        return wires
+    size = max(abs(value) for wire in wires for value in cross_section(cad.Sketch((wire,)), math.inf).bounds())
+    areas = [(cross_section(cad.Sketch((wire,)), COARSE * size), wire) for wire in wires]
+    areas.sort(key=lambda pair: -pair[0].area())
+    depths: list[int] = []
+    for index, (area, _) in enumerate(areas):
+        around = [at for at in range(index) if (areas[at][0] ^ area).area() > 0.99 * area.area()]
+        depths.append(max((depths[at] + 1 for at in around), default=0))
+    ordered = sorted(zip(depths, areas), key=lambda pair: pair[0])
+    return tuple(replace(wire, mode=cad.Mode.SUBTRACT if depth % 2 else cad.Mode.ADD) for depth, (_, wire) in ordered)
+
+
 def _with_step(sketch: Drawing, shape: cad.Shape, arguments: Arguments, **changes: Any) -> Drawing:
-    places = cad.ORIGIN if isinstance(shape, cad.Loop) and not sketch.places else sketch.places or cad.ORIGIN
+    arguments.skip("tag")
+    places = sketch.places or cad.ORIGIN
+    if sketch.corners is not None:  # a shape at each of the chosen corners
+        area = cross_section(sketch.sketch, math.inf)
+        places = tuple(tuple(round(v, 6) for v in point) for point in corner_points(area, sketch.corners or None))
     step = cad.SketchStep(shape, arguments.mode(), places)
     return replace(sketch, steps=checked_steps((*sketch.steps, step), arguments.call), corners=None, **changes)
 
@@ -125,10 +175,44 @@ def _circle(sketch: Drawing, arguments: Arguments) -> Drawing:
 
 
 def _rect(sketch: Drawing, arguments: Arguments) -> Drawing:
-    shape = cad.Rect(arguments.length("w", 0), arguments.length("h", 1))
-    if arguments.number("angle", 2, 0):
-        raise error_at(arguments.call, "A turned rectangle is not in the language.", Message("a loop"))
-    return _with_step(sketch, shape, arguments)
+    width, height, angle = arguments.length("w", 0), arguments.length("h", 1), arguments.number("angle", 2, 0)
+    if not angle:
+        return _with_step(sketch, cad.Rect(width, height), arguments)
+    x, y = width / 2, height / 2
+    return _with_step(sketch, _loop_through(((-x, -y), (x, -y), (x, y), (-x, y)), angle), arguments)
+
+
+def _trapezoid(sketch: Drawing, arguments: Arguments) -> Drawing:
+    width, height, first = arguments.length("w", 0), arguments.length("h", 1), arguments.number("a1", 2)
+    second, x, y = arguments.number("a2", 3, first), width / 2, height / 2
+    left, right = (height / math.tan(math.radians(angle)) for angle in (first, second))
+    points = ((-x, -y), (x, -y), (x - right, y), (left - x, y))
+    return _with_step(sketch, _loop_through(points, arguments.number("angle", 4, 0)), arguments)
+
+
+def _loop_through(points: tuple[cad.Point2, ...], degrees: float = 0) -> cad.Loop:
+    """Straight edges through points that are turned about the origin."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    first, *others = [(round(x * cosine - y * sine, 9), round(x * sine + y * cosine, 9)) for x, y in points]
+    return cad.Loop(first, tuple(map(cad.Line, others)))
+
+
+def _ellipse(sketch: Drawing, arguments: Arguments) -> Drawing:
+    radii = arguments.length("a1", 0), arguments.length("a2", 1)
+    return _with_step(sketch, ellipse(*radii, arguments.number("angle", 2, 0)), arguments)
+
+
+def ellipse(x_radius: float, y_radius: float, degrees: float = 0) -> cad.Loop:
+    """An ellipse as ELLIPSE_ARCS circular arcs."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+
+    def at(half: int) -> cad.Point2:
+        turn = math.pi * half / ELLIPSE_ARCS
+        x, y = x_radius * math.cos(turn), y_radius * math.sin(turn)
+        return round(x * cosine - y * sine, 9), round(x * sine + y * cosine, 9)
+
+    arcs = [cad.Arc(at(2 * arc + 1), at(2 * arc + 2)) for arc in range(ELLIPSE_ARCS)]
+    return cad.Loop(at(0), tuple(arcs))
 
 
 def _regular(sketch: Drawing, arguments: Arguments) -> Drawing:
@@ -182,10 +266,20 @@ def _face(sketch: Drawing, arguments: Arguments) -> Drawing:
             "Not a finished sketch.",
             Message("a sketch that ends in `.assemble()`, `.circle(...)` or `.rect(...)`"),
         )
+    alone = inner.steps[0] if len(inner.steps) == 1 else None
+    again = any(isinstance(step, cad.SketchStep) and isinstance(step.shape, cad.Loop) for step in sketch.steps)
+    if (
+        again
+        and isinstance(alone, cad.SketchStep)
+        and alone == cad.SketchStep(alone.shape)
+        and isinstance(alone.shape, cad.Loop)
+    ):
+        return _with_step(sketch, alone.shape, arguments)  # `write` spells a second loop so
     return _with_step(sketch, cad.Face(inner.sketch), arguments)
 
 
 def _vertices(sketch: Drawing, arguments: Arguments) -> Drawing:
+    arguments.skip("tag")
     node = arguments.node("s", 0)
     selector = None if node is None else arguments.scope.value(node)
     if sketch.places is not None and sketch.places != cad.ORIGIN:
@@ -216,7 +310,7 @@ def _clean(sketch: Drawing, arguments: Arguments) -> Drawing:
 
 
 def _finalize(sketch: Drawing, arguments: Arguments) -> Stack:
-    if sketch.edges:
+    if sketch.edges or sketch.loops:
         raise error_at(arguments.call, "The loop is not assembled.", Message("`.assemble()` before `.finalize()`"))
     if not sketch.steps:
         raise error_at(arguments.call, "The sketch is empty.", Message("a loop, circle or rectangle"))
@@ -248,6 +342,8 @@ METHODS = {
     "regularPolygon": _regular,
     "polygon": _polygon,
     "slot": _slot,
+    "trapezoid": _trapezoid,
+    "ellipse": _ellipse,
     "face": _face,
     "vertices": _vertices,
     "fillet": _blend(cad.Blend.FILLET),

@@ -14,7 +14,7 @@ from cadrecode.geometry import corner_crosses, fold_into_triangle, places_on, th
 from cadrecode.program import budget
 from cadrecode.program.finishing import finished
 from cadrecode.program.language import Operation, Program, Solid
-from cadrecode.program.planes import placing
+from cadrecode.program.planes import axes, placing
 from cadrecode.program.section import SAGITTA
 from cadrecode.program.shapes import build_solid, half_side
 
@@ -77,7 +77,7 @@ class _Builder:
                 budget.check_triangles(body.num_tri())
                 budget.check()
         for finish in program.finishes:
-            body = finished(body, finish, self.sagitta)
+            body = finished(body, finish, self.sagitta, axes(program.solids()[0].plane)[:, 2])
             budget.check_triangles(body.num_tri())
             budget.check()
         if program.placement is not None:

@@ -125,7 +125,10 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A sketch on its way; `on` is None for `cq.Sketch()`, which stands on no plane."""
+    """A sketch on its way; `on` is None for `cq.Sketch()`, which stands on no plane.
+
+    `loops` are closed and wait, with the edges that are being drawn, for `.assemble()`.
+    """
 
     on: Stack | None
     steps: tuple = ()
@@ -133,6 +136,7 @@ class Drawing:
     start: cad.Point2 | None = None
     edges: tuple[cad.Line | cad.Arc, ...] = ()
     closed: bool = False
+    loops: tuple[cad.SketchStep, ...] = ()
     corners: str | None = None
 
     kind = Message("a sketch")

@@ -73,7 +73,7 @@ def corners_of(chosen: Chosen, selector: str, node: ast.AST) -> tuple[cad.Point3
             for vertex in (int(s.start[segment]), int(s.end[segment])):
                 counts[vertex] = counts.get(vertex, 0) + 1
         ends |= dict.fromkeys(vertex for vertex, count in counts.items() if count == 1)
-    points = [_rounded(topology.points[vertex]) for vertex in ends]
+    points = [rounded(topology.points[vertex]) for vertex in ends]
     places = selected([Item(point) for point in points], selector) if selector else range(len(points))
     if not len(places):
         raise error_at(node, "There is no such corner.", Message("a selector of corners"))
@@ -109,7 +109,7 @@ def plane_of_faces(stack: Stack, arguments: Arguments, option: str, origin: cad.
     center = center + (height - center @ normal) * normal
     x = np.cross((0, 0, 1), normal)
     x = np.array([1.0, 0, 0]) if np.linalg.norm(x) < ON_PLANE else x / np.linalg.norm(x)
-    return named(_rounded(center), _rounded(x), _rounded(normal))
+    return named(rounded(center), rounded(x), rounded(normal))
 
 
 def named(origin: cad.Point3, x: cad.Point3, normal: cad.Point3) -> cad.Plane:
@@ -120,7 +120,7 @@ def named(origin: cad.Point3, x: cad.Point3, normal: cad.Point3) -> cad.Plane:
     return cad.Plane(origin, x, normal, None)
 
 
-def _rounded(vector: Iterable[float]) -> cad.Point3:
+def rounded(vector: Iterable[float]) -> cad.Point3:
     values = [round(float(value), NOISE_DECIMALS) + 0.0 for value in vector]
     return tuple(int(value) if value == int(value) else value for value in values)
 
@@ -150,13 +150,13 @@ def _workplane(stack: Stack, arguments: Arguments) -> Stack:
         return replace(stack, offset=stack.offset + offset, is_solid=False, points=None, rows=())
     if stack.chosen.faces is None and stack.chosen.edges is None and stack.chosen.vertices:
         point = np.mean(stack.chosen.vertices, axis=0)  # of vertices alone: the plane as it is, through them
-        plane = replace(stack.plane, origin=_rounded(point))
+        plane = replace(stack.plane, origin=rounded(point))
     elif stack.chosen.edges is not None:
         raise error_at(arguments.call, "A workplane on edges is not in the language.", Message("a face"))
     else:
         plane = plane_of_faces(stack, arguments, option, origin)
     if invert:
-        plane = named(plane.origin, plane.x_direction, _rounded(-np.array(plane.normal, float)))
+        plane = named(plane.origin, plane.x_direction, rounded(-np.array(plane.normal, float)))
     return Stack(plane, offset, stack.body, tags=stack.tags)
 
 
@@ -164,7 +164,7 @@ def _through_middle(stack: Stack, option: str) -> cad.Plane:
     """After a solid, CadQuery lays the plane through the solid's middle."""
     solid, plane = build(stack.body), stack.lifted
     low, high = bounds(solid)
-    middle = (low + high) / 2 if option == "CenterOfBoundBox" else _center_of_mass(solid)
+    middle = (low + high) / 2 if option == "CenterOfBoundBox" else center_of_mass(solid)
     normal = axes(plane)[:, 2]
     center = middle
     if option == "ProjectedOrigin":
@@ -173,7 +173,7 @@ def _through_middle(stack: Stack, option: str) -> cad.Plane:
     return replace(plane, origin=tuple(round(value, CENTER_DECIMALS) + 0.0 for value in center.tolist()))
 
 
-def _center_of_mass(solid: Manifold) -> np.ndarray:
+def center_of_mass(solid: Manifold) -> np.ndarray:
     vertices, triangles = mesh_of(solid)
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     volumes = np.sum(a * np.cross(b, c), axis=1)
@@ -223,8 +223,8 @@ def _transformed(stack: Stack, arguments: Arguments) -> Stack:
     turn = np.eye(3)
     for axis, degrees in zip(local.T, turns):
         turn = turn @ placing(cad.Placement(tuple(axis), degrees))[:, :3]
-    origin = _rounded(local @ np.array(move, float) + plane.origin)
-    moved = named(origin, _rounded(turn @ local[:, 0]), _rounded(turn @ local[:, 2]))
+    origin = rounded(local @ np.array(move, float) + plane.origin)
+    moved = named(origin, rounded(turn @ local[:, 0]), rounded(turn @ local[:, 2]))
     if turns == (0, 0, 0):
         moved = replace(plane, origin=origin)
     return replace(stack, plane=moved, offset=0, points=None, is_solid=False, chosen=None, rows=())
@@ -256,6 +256,7 @@ def _end(stack: Stack, arguments: Arguments) -> Stack:
 def _same(stack: Stack, arguments: Arguments) -> Stack:
     """What changes nothing about the solid, such as `.combine()` and `.clean()`."""
     arguments.skip("clean", "glue", "tol")
+    arguments.used = len(arguments.positional)
     return stack
 
 
@@ -270,4 +271,9 @@ METHODS = {
     "split": _split,
     "combine": _same,
     "clean": _same,
+    "val": _same,
+    "solids": _same,
+    "first": _same,
+    "findSolid": _same,
+    "consolidateWires": _same,
 }

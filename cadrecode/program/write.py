@@ -42,6 +42,7 @@ from cadrecode.program.language import (
 )
 from cadrecode.program.naming import named_numbers
 from cadrecode.program.outline_sizes import SAME
+from cadrecode.program.selectors import THEN
 
 FIRST_MARK = 700_000_001.001  # larger than any number of a program, and half of none
 MARK = re.compile(r"\b7\d{8}\.001\b")
@@ -123,8 +124,10 @@ def _finish(finish: Finish, planes: dict[Plane, str]) -> str:
     match finish:
         case Hole():
             return f".copyWorkplane({planes[finish.plane]}){_hole_places(finish.places)}{_hole(finish)}"
-        case Edges(blend, size, faces, edges):
-            return f"{_faces(faces)}.edges({_quoted(edges)}).{blend}({number(size)})"
+        case Edges(blend, size, faces, edges, second):
+            sizes = _comma(number(size), "" if second is None else number(second))
+            chosen = "".join(f".edges({_quoted(part)})" for part in (edges or "").split(THEN))
+            return f"{_faces(faces)}{chosen}.{blend}({sizes})"
         case Shell(thickness, faces, sharp):
             kind = "kind='intersection'" if sharp else ""
             return f"{_faces(faces)}.shell({_comma(number(thickness), kind)})"
@@ -134,11 +137,11 @@ def _finish(finish: Finish, planes: dict[Plane, str]) -> str:
 
 
 def _faces(selector: str | None) -> str:
-    return "" if selector is None else f".faces({_quoted(selector)})"
+    return "" if selector is None else "".join(f".faces({_quoted(part)})" for part in selector.split(THEN))
 
 
 def _quoted(selector: str | None) -> str:
-    return "" if selector is None else f"'{selector}'"
+    return f"'{selector}'" if selector else ""
 
 
 def _hole_places(places: Places) -> str:
@@ -199,7 +202,7 @@ def _half(offset: float) -> str:
 
 
 def _sketch(sketch: Sketch, plane_name: str) -> str:
-    text, places = f"{plane_name}.sketch()", ORIGIN
+    text, places, assembled = f"{plane_name}.sketch()", ORIGIN, False
     for step in sketch.steps:
         if isinstance(step, Corners):
             reset = "" if places == ORIGIN else ".reset()"
@@ -217,8 +220,12 @@ def _sketch(sketch: Sketch, plane_name: str) -> str:
                 text += f".rect({_comma(number(width), number(height), mode)})"
             case Face(inner):
                 text += f".face({_comma(_sketch(inner, plane_name), mode)})"
+            case Loop() if assembled:  # CadQuery would assemble the edges of the first loop once more
+                inner = f"{plane_name}.sketch(){_loop(step.shape)}.assemble()"
+                text += f".face({_comma(inner, mode)})"
             case Loop():
                 text += f"{_loop(step.shape)}.assemble({mode})"
+                assembled = True
     return text
 
 

@@ -83,7 +83,7 @@ def test_every_knob_of_a_finished_part_changes_it(body):
         (f"{CYLINDER}.edges('|X').fillet(1)", "no edge"),
         (f"{BOX}.shell(-7)", "no room"),
         (f"{BOX}.faces('|X and |Y').shell(-1)", "no face"),
-        (f"{BOX}.fillet(1)", "No edges are chosen"),
+        (f"{BOX}.vertices('>Z').fillet(1)", "No edges are chosen"),
         ("w0.sketch().circle(5).vertices().fillet(1).finalize().extrude(1)", "no corner"),
         ("w0.hole(3)", "not in the language here"),
     ],

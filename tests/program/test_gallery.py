@@ -9,8 +9,9 @@ from cadrecode.errors import ProgramError
 from cadrecode.kernel import Sandbox
 from cadrecode.program import build, parse, write
 
-GALLERY = sorted((Path(__file__).parent / "gallery").glob("*.py"))
-NOT_READ = {"extrude_until", "mirrored_solid", "offset_wires"}  # until a face, measuring a solid, offset outlines
+HERE = Path(__file__).parent
+GALLERY = sorted((*(HERE / "gallery").glob("*.py"), *(HERE / "scripts").glob("*.py")))
+OUTSIDE = ["text('A',5,-1)", "twistExtrude(5,30)", "sweep(path)", "spline([(0,0),(1,1)])", "interpPlate([])"]
 HEAD = "import cadquery as cq\nimport math\n"
 PLATE = "cq.Workplane('XY').box(60,40,8)"
 ORDINARY = [
@@ -55,7 +56,7 @@ def check(text: str, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", [p for p in GALLERY if p.stem not in NOT_READ], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in GALLERY if path.stem != "extrude_until"], ids=lambda path: path.stem)
 def test_examples_of_cadquery_are_read_with_their_volume(path, sandbox):
     check(path.read_text(), sandbox)
 
@@ -66,11 +67,43 @@ def test_ordinary_scripts_are_read_with_their_volume(text, sandbox):
     check(HEAD + text, sandbox)
 
 
-@pytest.mark.parametrize("name", sorted(NOT_READ))
-def test_what_is_outside_of_the_language_is_refused_with_its_place(name):
-    with pytest.raises(ProgramError) as caught:
-        parse((Path(__file__).parent / "gallery" / f"{name}.py").read_text())
-    assert caught.value.line > 1
+def test_an_extrusion_until_a_curved_face_is_refused():
+    with pytest.raises(ProgramError, match="no face at which"):
+        parse((HERE / "gallery" / "extrude_until.py").read_text())
+
+
+def test_functions_of_numpy_are_those_of_math():
+    text = "import cadquery as cq\nimport {0} as m\nr=cq.Workplane().circle(30).extrude(5)\nfor k in {1}:\n"
+    text += "    r=r.faces('>Z').workplane(origin=(0,0,0)).center(20*m.cos(k),20*m.sin(k)).hole(4)"
+    by_numpy = parse(text.format("numpy", "m.linspace(0,2*m.pi,6,endpoint=False)"))
+    assert by_numpy == parse(text.format("math", "[2*m.pi*k/6 for k in range(6)]"))
+
+
+def test_functions_see_their_own_names_alone():
+    head = "import cadquery as cq\ndef block(w, d=2):\n    h = w\n    return cq.Workplane().box(w, d, h)\n"
+    assert build(parse(head + "r=block(3, d=4)")).volume() == pytest.approx(36)
+    for line in ("r=cq.Workplane().box(h,1,1)", "r=block()", "r=block(1,2,3)", "r=block(1,k=2)"):
+        with pytest.raises(ProgramError):
+            parse(head + "block(1)\n" + line)
+    with pytest.raises(ProgramError, match="too deeply"):
+        parse("def f(x):\n    return f(x)\nr=f(1)")
+    with pytest.raises(ProgramError, match="argument is changed"):
+        parse("def f(x):\n    x.append(1)\nf([1])")
+
+
+def test_two_lengths_of_a_chamfer_lie_as_in_opencascade(sandbox):
+    for plane, face in (("XY", ">Z"), ("XZ", "<Y"), ("YZ", ">X")):
+        text = f"import cadquery as cq\nw0=cq.Workplane('{plane}')\n"
+        text += f"r=w0.rect(40,30).extrude(12).faces('{face}').chamfer(6,1)"
+        text += "\nr=r.intersect(w0.workplane(offset=9).rect(60,60).extrude(1))"
+        assert build(parse(text)).volume() == pytest.approx(sandbox.run(text).volume, rel=1e-3)
+
+
+@pytest.mark.parametrize("call", OUTSIDE)
+def test_what_is_outside_of_the_language_is_refused_with_its_place(call):
+    with pytest.raises(ProgramError, match="is not in the language") as caught:
+        parse(f"import cadquery as cq\nr=cq.Workplane('XY').rect(2,2).{call}.extrude(1)")
+    assert caught.value.line == 2
 
 
 def test_a_text_that_doubles_is_refused():

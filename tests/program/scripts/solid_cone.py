@@ -1,0 +1,3 @@
+import cadquery as cq
+
+result = cq.Workplane(obj=cq.Solid.makeCone(10, 5, 20))
