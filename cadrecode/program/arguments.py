@@ -38,6 +38,8 @@ class Values(Protocol):
 
     def value(self, node: ast.expr) -> Any: ...
 
+    def called(self, node: ast.expr, function: Any, values: list, keywords: dict[str, Any]) -> Any: ...
+
 
 class Arguments:
     """The arguments of one call, by position or keyword, each taken at most once."""

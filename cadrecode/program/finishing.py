@@ -18,7 +18,7 @@ from cadrecode.program.topology import Topology
 
 FEWEST_OF_HOLE = 24  # segments: a counterbore is wide for its depth
 FLIPPED = 1e-6  # of the squared size: a facet that faces the other way by more has passed its neighbours
-MOST_ERODED = 600  # facets of a body whose cavity is computed with a ball
+MOST_ERODED = 300  # facets of a body whose cavity is computed with a ball
 OPENED = 1e-3  # of the wall: how far the cavity reaches out of an open face
 
 

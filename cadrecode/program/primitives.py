@@ -159,7 +159,7 @@ def made_solid(arguments: Arguments) -> Stack | None:
             solid = _turned(origin, axis, cad.Loop((0, 0), tuple(map(cad.Line, corners))))
         case _:
             latitudes = arguments.number("angleDegrees1", 3, 0), arguments.number("angleDegrees2", 4, 90)
-            solid = _zone(origin, axis, *values, *latitudes)
+            solid = _zone(origin, axis, values[0], *latitudes)
     last = {"makeSphere": ("angleDegrees3", 5)}.get(name, ("angleDegrees", len(sizes) + 2))
     _whole_turn(arguments, arguments.number(*last, 360))
     arguments.done()

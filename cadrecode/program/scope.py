@@ -9,7 +9,7 @@ from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from cadrecode.errors import Message
 from cadrecode.program.arguments import LARGEST, error_at, too_large
@@ -203,8 +203,8 @@ class Scope:
 
     def _text(self, part: ast.expr) -> str:
         """A piece of an f-string; a number with a format of its own is a placeholder."""
-        if isinstance(part, ast.Constant):
-            return part.value
+        if not isinstance(part, ast.FormattedValue):
+            return str(self.value(part))
         value = self.value(part.value)
         return str(value) if part.format_spec is None and isinstance(value, int | float | str) else "{}"
 
@@ -326,7 +326,7 @@ class Scope:
         names = tuple(parameter.arg for parameter in (*parameters, *arguments.kwonlyargs))
         return Function(names, defaults, body, self.names)
 
-    def called(self, node: ast.AST, function: Function, values: list, keywords: dict[str, Any]) -> Any:
+    def called(self, node: ast.expr, function: Function, values: list, keywords: dict[str, Any]) -> Any:
         """What a function of the program returns."""
         given = dict(zip(function.parameters, values))
         wrong = len(values) > len(function.parameters) or set(keywords) & set(given)
@@ -345,7 +345,7 @@ class Scope:
 
     def method(self, node: ast.Call, value: Any) -> Any:
         """The result of a method of a list, a dictionary or a vector."""
-        name = node.func.attr
+        name = cast(ast.Attribute, node.func).attr
         function = _METHODS.get((type(value), name))
         if function is None:
             raise error_at(node, "`{name}` is not in the language here.", name=name)
