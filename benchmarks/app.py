@@ -80,7 +80,7 @@ def first_look(app: App, browser, began: float) -> Page:
         page.goto(app.url)
         page.locator("#rebuild").wait_for()
         tell("... to a usable page", time.monotonic() - began, "s", "6 s")
-        page.locator("#numbers .cr-lead").wait_for()
+        page.locator("#numbers .cr-within").wait_for()
         tell("... to the sample part on it", time.monotonic() - began, "s", "")
         page.locator("#samples button").nth(7).wait_for()
     return page

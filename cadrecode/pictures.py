@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cadrecode.geometry import face_normals, unit, weld
+from cadrecode.geometry import face_normals, weld
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
     from PIL.Image import Image
 
-PART = (0.78, 0.83, 0.81)  # the viewer's light adds some violet
+PART = (0.78, 0.83, 0.81)
 EDGE = (0.16, 0.20, 0.28)
 CLOUD = (0.86, 0.40, 0.09)  # burnt orange, which colour-blind people can tell from the part
 SHARP_DEGREES = 25.0  # an edge is drawn between two faces that meet at a larger angle
@@ -74,7 +74,7 @@ def _draw_part(draw: ImageDraw.ImageDraw, vertices: np.ndarray, faces: np.ndarra
     screen = _on_screen(vertices, pixels)
     normals = face_normals(vertices, faces) @ VIEW.T
     light = 0.62 + 0.38 * np.clip(normals @ np.array([0.35, 0.65, 0.67]), 0, 1)
-    edges, _ = sharp_edges(vertices, faces, face_normals(vertices, faces))
+    edges = sharp_edges(vertices, faces)
     lines: dict[int, list] = {}
     facing = np.flatnonzero(normals[:, 2] > 0)
     of_vertex: dict[tuple[int, int], list[int]] = {}
@@ -113,10 +113,19 @@ def data_address(image: Image) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def sharp_edges(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where two faces meet at an angle, or a face has no neighbour.
+def sharp_edges(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(E, 2) int: the vertices between which two faces meet at an angle, or a face has no neighbour."""
+    ends, owner, other, closed = neighbours(vertices, faces)
+    normals = face_normals(vertices, faces)
+    cosines = (normals[owner] * normals[other]).sum(1)
+    return ends[~closed | (cosines < np.cos(np.radians(SHARP_DEGREES)))]
 
-    Returns: (E, 2) int vertex indices, and (E, 3) float64 outward directions.
+
+def neighbours(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The edges of a mesh.
+
+    Returns: (E, 2) int vertices, (E,) int one of its triangles, (E,) int the other, and (E,) bool whether it has just
+        these two.
     """
     _, welded = weld(np.round(vertices, 9))  # STL repeats its corners
     ends = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
@@ -126,9 +135,4 @@ def sharp_edges(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray) ->
     keys, ends, owner = keys[order], ends[order], owner[order]
     starts = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)])
     counts = np.diff(np.r_[starts, len(keys)])
-    other = owner[np.minimum(starts + 1, len(owner) - 1)]
-    cosines = (normals[owner[starts]] * normals[other]).sum(1)
-    sharp = (counts != 2) | (cosines < np.cos(np.radians(SHARP_DEGREES)))
-    outward = normals[owner[starts]] + np.where((counts == 2)[:, None], normals[other], 0)
-    outward = unit(outward)
-    return ends[starts][sharp], outward[sharp]
+    return ends[starts], owner[starts], owner[np.minimum(starts + 1, len(owner) - 1)], counts == 2

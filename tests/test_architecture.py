@@ -18,6 +18,7 @@ FLOORS = [
     {"fit", "measure", "data", "scoring", "estimate", "merging"},
     {"assessor"},
     {"part"},
+    {"part_faces"},
     {"reconstruction", "pretrain", "evaluation", "refine", "build_dataset"},
     {"label"},
     {"training"},

@@ -34,6 +34,7 @@ from cadrecode.ui.reconstruct import tab as reconstruct
 from cadrecode.ui.services import Services
 from cadrecode.ui.sessions import lighten
 from cadrecode.ui.train import tab as train
+from cadrecode.ui.viewer import component
 from cadrecode.ui.words.language import PAGES, LanguageMiddleware
 from cadrecode.ui.words.text import LANGUAGES, Words
 
@@ -45,6 +46,35 @@ LOOK_SECONDS = 0.03  # how often Gradio looks for work; its default, a thousand 
 PROGRESS_SECONDS = 1.0  # how often it looks for its own progress bars, of which there are none here
 THREADS = 200  # for handlers; a visitor who waits for the engine holds one
 AT_ONCE = 16  # calls of one handler at the same time; the engine and the sandbox do one thing at a time by themselves
+
+# The open tab is in the address; the Tab key stops once at the tabs, arrow keys go between them; Escape closes help.
+NAVIGATION = """
+const tabs = () => [...document.querySelectorAll('#tabs [role=tab]')];
+const open = () => tabs().find(tab => tab.dataset.tabId === location.hash.slice(1))?.click();
+const attach = () => {
+  const list = document.querySelector('#tabs [role=tablist]');
+  if (!list || !tabs().length) return requestAnimationFrame(attach);
+  const rove = () => {
+    for (const tab of tabs()) tab.tabIndex = tab.ariaSelected === 'true' ? 0 : -1;
+    const {tabId} = tabs().find(tab => tab.ariaSelected === 'true')?.dataset ?? {};
+    if (tabId && (location.hash || tabId !== 'reconstruct')) history.replaceState(null, '', `#${tabId}`);
+  };
+  open();
+  rove();
+  new MutationObserver(rove).observe(list, {subtree: true, childList: true, attributeFilter: ['aria-selected']});
+  list.addEventListener('keydown', (event) => {
+    const step = {ArrowRight: 1, ArrowLeft: -1}[event.key], next = tabs()[tabs().indexOf(event.target) + step];
+    next?.focus();
+    next?.click();
+  });
+};
+attach();
+window.addEventListener('hashchange', open);
+element.addEventListener('click', ({target}) => { if (target.lang) target.hash = location.hash; });
+document.addEventListener('keydown', ({key}) => {
+  if (key === 'Escape') document.querySelectorAll('.cr-about[open]').forEach(help => { help.open = false; });
+});
+"""
 
 
 def build_app(services: Services) -> gr.Blocks:
@@ -64,13 +94,13 @@ def build_app(services: Services) -> gr.Blocks:
 
 
 def _page(services: Services, words: Words, app: gr.Blocks) -> None:
-    gr.HTML(_head(words, services.logins))
+    gr.HTML(_head(words))
     memory = browser_state("train")
     with gr.Tabs(elem_id="tabs") as tabs:
         with gr.Tab(words("tab.reconstruct"), id="reconstruct") as tab:
+            reconstruct.build(services, words, app, tab)  # first: Rebuild is the fifth stop of the Tab key
             guide.tour(words)
             guide.about(words, "reconstruct")
-            reconstruct.build(services, words, app, tab)
         with gr.Tab(words("tab.batch"), id="batch") as tab:
             guide.about(words, "batch")
             batch.build(services, words, app, tab)
@@ -83,6 +113,7 @@ def _page(services: Services, words: Words, app: gr.Blocks) -> None:
         with gr.Tab(words("tab.adapters"), id="adapters", elem_id="tab-adapters") as handing_on:
             guide.about(words, "adapters")
             adapters.build(services, words, app, tabs, handing_on)
+    gr.HTML(_corner(words, services.logins), js_on_load=NAVIGATION, apply_default_css=False, elem_id="corner")
     if services.guests:
         hear(app.load, _hidden_from_guests, None, gr.HTML("", padding=False, elem_id="for-guests"), words, guests=True)
 
@@ -94,21 +125,24 @@ def _hidden_from_guests() -> str:
     return f"<style>{buttons} {{ display: none !important; }}</style>" if access.is_guest() else ""
 
 
-def _head(words: Words, logins: bool) -> str:
-    current = 'aria-current="page"'
+def _head(words: Words) -> str:
+    # Gradio's page heads each message with "Error", whatever title it is given; the style sheet shows this one
+    title = f'<style>:root {{ --cr-error-title: "{words("error.title")}"; }}</style>'
+    return f'{title}<div class="cr-head"><h1>cadrecode</h1><p>{words("head.claim")}</p></div>'
+
+
+def _corner(words: Words, logins: bool) -> str:
+    """The languages and the way out, at the top right; last for the Tab key."""
     links = "".join(
-        f'<a href="./?lang={language}" lang="{language}" {current if language == words.language else ""}>{name}</a>'
+        f'<span lang="{language}" aria-current="page">{name}</span>'
+        if language == words.language
+        else f'<a href="./?lang={language}" lang="{language}">{name}</a>'
         for language, name in LANGUAGES.items()
     )
     leave = ""
     if logins:
         leave = f'<form method="post" action="./logout"><button id="log-out">{words("login.out")}</button></form>'
-    # Gradio's page heads each message with "Error", whatever title it is given; the style sheet shows this one
-    title = f'<style>:root {{ --cr-error-title: "{words("error.title")}"; }}</style>'
-    return (
-        f'{title}<div class="cr-head"><h1>cadrecode</h1><p>{words("head.claim")}</p>'
-        f'<nav aria-label="{words("head.language")}">{links}</nav>{leave}</div>'
-    )
+    return f'<nav aria-label="{words("head.language")}">{links}</nav>{leave}'
 
 
 def start(
@@ -140,7 +174,7 @@ def start(
         auth=checked and checked.check,
         theme=theme.theme(),
         css_paths=theme.STYLE,
-        app_kwargs={"middleware": _guarding(hosts, checked, downloads)},
+        app_kwargs={"middleware": _guarding(hosts, checked, downloads), "routes": component.ROUTES},
         footer_links=[],
         run_history=False,
         ssr_mode=False,

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cadrecode.ui import access
 from cadrecode.ui.login import Logins, login_page
+from cadrecode.ui.viewer import component
 from cadrecode.ui.words.language import PAGES
 
 
@@ -43,6 +44,7 @@ RULES: dict[str, Role | None] = {  # the least role for an address; None where n
     "/static/{path:path}": Role.NOBODY,
     "/assets/{path:path}": Role.NOBODY,
     "/svelte/{path:path}": Role.NOBODY,
+    component.ADDRESS: Role.NOBODY,
     "/favicon.ico": Role.NOBODY,
     "/theme.css": Role.NOBODY,
     "/robots.txt": Role.NOBODY,

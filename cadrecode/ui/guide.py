@@ -29,7 +29,7 @@ const show = (step) => {
 const close = () => { box.hidden = true; point(null); localStorage.setItem(KEY, 'seen'); };
 next.addEventListener('click', () => at === steps.length - 1 ? close() : show(at + 1));
 end.addEventListener('click', close);
-box.addEventListener('keydown', (event) => { if (event.key === 'Escape') close(); });
+document.addEventListener('keydown', ({key}) => { if (key === 'Escape' && !box.hidden) close(); });
 document.addEventListener('click', (event) => {
   if (event.target.closest('.cr-tour-again')) { show(0); next.focus(); }
 });
@@ -53,7 +53,7 @@ def tour(words: Words) -> gr.HTML:
 
 
 def about(words: Words, tab: str) -> gr.HTML:
-    """A question mark that unfolds what a tab is for. It must be the first component of the tab."""
+    """A question mark that unfolds what a tab is for."""
     title = words("help.about", tab=words(f"tab.{tab}"))
     lines = "".join(f"<p>{escape(line)}</p>" for line in words(f"help.{tab}").split("\n"))
     if tab == "reconstruct":

@@ -19,7 +19,7 @@ READY = "#download-step:not([disabled])"
 VIEWS = (("wide", "en", False), ("narrow", "zh", False), ("wide", "zh", True))  # size, language, dark
 SAMPLE = 2
 DRAW_MS = 3500  # until 3D views, drawn without a graphics card, are there
-FILM_SIZE, FILM_WIDTH = (1200, 1240), 600
+FILM_SIZE, FILM_WIDTH = (1440, 900), 800
 NO_TOUR = "localStorage.setItem('cadrecode_tour', 'seen')"
 
 
@@ -57,9 +57,10 @@ def reconstruct(screens: Screens, size: str, language: str, dark: bool) -> None:
     page.locator("#rebuild:not([disabled])").wait_for()
     page.locator(READY).wait_for()
     page.mouse.move(0, 0)
-    page.locator("#mode input[value=deviation]").check()
+    page.locator("#mode label:has([value=deviation])").click()
     whole(page)
     screens.take(page, f"reconstruct-done-{name}")
+    page.locator("#open-program").click()
     page.locator("#program .cm-content").click()
     page.keyboard.press("Control+a")
     page.keyboard.insert_text("import cadquery as cq\nr = cq.Workplane('XY').box(10, 20, 'wide')")
@@ -118,10 +119,10 @@ def film(browser, app: App, path: Path) -> None:
     page.locator(READY).wait_for()
     page.wait_for_timeout(DRAW_MS)
     shoot(1800)
-    page.locator("#mode input[value=deviation]").check()
+    page.locator("#mode label:has([value=deviation])").click()
     page.wait_for_timeout(1200)
     shoot(1800)
-    page.locator("#mode input[value=solid]").check()
+    page.locator("#mode label:has([value=solid])").click()
     field = page.locator("#dimensions input[type=number]").nth(3)
     first = float(field.input_value())
     for step in (1.25, 1.5, 1.75, 2.0):

@@ -15,7 +15,7 @@ from .conftest import slide
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 REBUILD_SECONDS = 120
-FITTED = re.compile(r"both ways ([\d.,e-]+) mm \(([\d.,e-]+) mm before the fit\)")
+FITTED = re.compile(r"both ways <?([\d.,]+) mm \(<?([\d.,]+) mm before the fit\)")
 SEEN = """() => { window.seen = new Set();
   new MutationObserver(() => document.querySelectorAll('[role=status]').forEach(one => window.seen.add(one.innerText)))
     .observe(document.body, {subtree: true, childList: true, characterData: true}); }"""
@@ -58,12 +58,12 @@ def rebuild(page, seconds: int | None) -> str:
     page.evaluate(SEEN)
     page.locator("#rebuild").click()
     page.get_by_text(re.compile(r"^Done in")).wait_for(timeout=REBUILD_SECONDS * 1000)
-    page.locator("#download-report:not([disabled])").wait_for(timeout=60_000)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=60_000)
     return page.locator("#numbers").inner_text()
 
 
 def captions(page) -> list[str]:
-    return page.locator("#candidates .caption-label").all_inner_texts()
+    return page.locator("#candidates button").all_inner_texts()
 
 
 def test_without_a_fit_there_are_no_numbers_before_it_and_the_legend_is_there_while_the_colours_are(with_bar):
@@ -73,13 +73,16 @@ def test_without_a_fit_there_are_no_numbers_before_it_and_the_legend_is_there_wh
     assert captions(with_bar)
     assert all("→" not in caption for caption in captions(with_bar))
 
-    legend = with_bar.locator("#numbers .cr-legend")
+    legend, modes = with_bar.locator("#result .cr-legend"), with_bar.locator("#mode")
     assert not legend.is_visible()
-    with_bar.get_by_role("radio", name="deviation").check()
-    legend.wait_for()
-    assert re.fullmatch(r"[\d.]+ mm inside\s*[\d.]+ mm outside", legend.inner_text())
-    with_bar.get_by_role("radio", name="solid").check()
-    assert not legend.is_visible()
+    modes.get_by_text("deviation").click()
+    legend.get_by_text("0.5 mm inside").wait_for()
+    assert legend.locator("rect").count() == 27
+    with_bar.locator("#numbers input").fill("0.2")
+    with_bar.locator("#numbers input").press("Enter")
+    legend.get_by_text("0.2 mm outside").wait_for(timeout=30_000)
+    modes.get_by_text("solid").click()
+    legend.wait_for(state="hidden")
 
 
 def test_with_a_fit_the_numbers_before_and_after_are_told_and_do_not_grow(page, app, tmp_path):
@@ -97,9 +100,9 @@ def test_with_a_fit_the_numbers_before_and_after_are_told_and_do_not_grow(page, 
     distances = [caption.split(" · ")[0] for caption in captions(with_bar)]
     pairs = [text.split(" → ") for text in distances if "→" in text]
     assert pairs
-    assert all(float(after) <= float(before) for before, after in pairs)
+    assert all(float(after.removeprefix("<")) <= float(before.removeprefix("<")) for before, after in pairs)
     fitted = next(i for i, caption in enumerate(captions(with_bar)) if "→" in caption)
-    with_bar.locator("#candidates button.thumbnail-item").nth(fitted).click()
+    with_bar.locator("#candidates button").nth(fitted).click()
     with_bar.wait_for_function("() => document.querySelector('#numbers').innerText.includes('before the fit')")
     after, before = FITTED.search(with_bar.locator("#numbers").inner_text()).groups()
     assert float(after) <= float(before)
@@ -107,6 +110,7 @@ def test_with_a_fit_the_numbers_before_and_after_are_told_and_do_not_grow(page, 
 
 def test_the_coloured_cloud_and_the_report_are_downloads(with_bar, bar, tmp_path):
     rebuild(with_bar, 2)
+    with_bar.locator(".cr-numbers-side .cr-fold > button").click()
     for kind, name in (("deviation", "bar_deviation.ply"), ("report", "bar_report.json")):
         with with_bar.expect_download(timeout=60_000) as coming:
             with_bar.locator(f"#download-{kind}").click()

@@ -27,7 +27,6 @@ TRAIN_SECONDS = 600  # on a machine that does other things, too
 REBUILD_SECONDS = 120
 DRAW_SECONDS = 20
 POINTS_SHARE = 0.001  # of a picture, a few hundred pixels: how many points show depends on how much the part hides
-BUTTONS_PIXELS = 32  # the viewer's label and buttons lie over its picture
 HAS_LOSS = "() => document.querySelector('#loss .js-plotly-plot')?.data?.length"
 IS_VALID = "said => document.querySelector('#numbers').innerText.includes(said)"
 EN, ZH = Words("en"), Words("zh")
@@ -60,10 +59,10 @@ def losses(page) -> list[float]:
 
 
 def picture(page, place: str) -> np.ndarray:
-    """What a 3D view shows now, without the line of buttons above it: (H, W, 3) int."""
+    """What a 3D view shows now: (H, W, 3) int."""
     view = page.locator(f"{place} canvas")
     view.scroll_into_view_if_needed()
-    return np.asarray(Image.open(io.BytesIO(view.screenshot())).convert("RGB"), int)[BUTTONS_PIXELS:]
+    return np.asarray(Image.open(io.BytesIO(view.screenshot())).convert("RGB"), int)
 
 
 def part_share(shown: np.ndarray) -> float:
@@ -90,7 +89,7 @@ def test_the_main_job(page, app, block, tmp_path):
     page.goto(app.url)
 
     # Something useful is there before the first click.
-    page.get_by_text("mean deviation of the points").wait_for(timeout=60_000)
+    page.locator("#numbers .cr-within").wait_for(timeout=60_000)
     page.wait_for_function(IS_VALID, arg=EN("result.valid"), timeout=60_000)
 
     # An option, to be there after the reload below.
@@ -156,7 +155,7 @@ def test_the_main_job(page, app, block, tmp_path):
 def test_a_real_scan_and_a_real_mesh_become_steps_that_fit(page, app, shared_data, tmp_path, name, size, path, words):
     page.set_viewport_size(dict(zip(("width", "height"), SIZES[size])))
     page.goto(app.url + path)
-    page.locator("#numbers .cr-lead").wait_for(timeout=60_000)
+    page.locator("#numbers .cr-within").wait_for(timeout=60_000)
     rebuild_and_check(page, shared_data / name, tmp_path, words)
 
 
@@ -171,7 +170,7 @@ def rebuild_and_check(page, file: Path, folder: Path, words: Words) -> None:
     page.wait_for_function(IS_VALID, arg=words("result.valid"), timeout=60_000)
     after = picture_once(page, lambda shown: part_share(shown) > 0.05)
     assert cloud_share(after) < cloud_share(before)  # the part hides the points of its far side ...
-    page.get_by_role("radio", name=words("mode.solid")).check()
+    page.locator("#mode").get_by_text(words("mode.solid"), exact=True).click()
     picture_once(page, lambda shown: cloud_share(shown) == 0 and part_share(shown) > 0.05)
     assert cloud_share(after) > POINTS_SHARE  # ... and those in front were really over it
 

@@ -52,6 +52,7 @@ def test_a_chinese_browser_reads_chinese_and_can_change_its_mind(browser, app):
 
 
 def test_a_fault_in_a_program_is_shown_with_its_place(opened):
+    opened.locator("#open-program").click()
     editor = opened.locator("#program .cm-content")
     editor.click()
     opened.keyboard.press("Control+a")
@@ -65,7 +66,8 @@ def test_a_fault_in_a_program_is_shown_with_its_place(opened):
     editor.click()
     opened.keyboard.press("Control+a")
     opened.keyboard.insert_text("import cadquery as cq\nr=cq.Workplane('XY').box(10,20,30).edges('|Z').fillet(2)")
-    opened.locator("#run-program").click()  # outside of the language: OpenCASCADE builds it, in the sandbox
+    opened.locator("#program-error .cr-warn").wait_for()  # view and files are of the program before
+    opened.keyboard.press("Control+Enter")  # outside of the language: OpenCASCADE builds it, in the sandbox
     opened.locator("#numbers").get_by_text("10.0 × 20.0 × 30.0 mm").wait_for(timeout=60_000)
     assert opened.locator("#program-error").inner_text().strip() == ""
 

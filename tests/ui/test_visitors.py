@@ -42,9 +42,6 @@ def test_the_same_name_and_program_never_mean_the_same_file(services):
         alone = write_files(work, services, EN).paths
         assert paths["aligned"].read_bytes() == alone["aligned"].read_bytes()
     assert first["aligned"].read_bytes() != second["aligned"].read_bytes()
-    for show in (views.cloud_view, lambda work, services: views.view(work, views.WITH_POINTS, services)):
-        pictures = [show(work, services) for work in works]
-        assert pictures[0] != pictures[1]
 
 
 def test_nobody_changes_the_model_between_the_choice_and_its_use(services, typist, monkeypatch):

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from cadrecode import figures
 from cadrecode.figures import length as length  # with the small pieces of page, as they all are
 
 if TYPE_CHECKING:
     from cadrecode.ui.words.text import Words
+
+
+def shown(unit: str) -> tuple[float, str]:
+    """How lengths of a unit are shown: times what, and in which unit. Metres are shown as millimetres."""
+    return figures.SHOWN_IN.get(unit, (1.0, unit))
+
+
+def lengths(values: Iterable[float], unit: str) -> str:
+    """The sides of a box, and their unit."""
+    return figures.lengths(values, unit, " × ")
+
+
+def middle(text: str, most: int) -> str:
+    """A name, cut in its middle where it is longer than `most` letters: its beginning and its ending tell the most."""
+    if len(text) <= most:
+        return text
+    end = most // 2
+    return f"{text[: most - end - 1]}…{text[-end:]}"
 
 
 def clock(seconds: float | None) -> str:

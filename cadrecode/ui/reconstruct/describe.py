@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cadrecode.errors import ProgramError
+from cadrecode.figures import figure
 from cadrecode.scoring import source_words
 from cadrecode.ui.draw import html
 
@@ -17,16 +19,31 @@ if TYPE_CHECKING:
     from cadrecode.ui.reconstruct.state import Work
     from cadrecode.ui.words.text import Words
 
-MISSED = 0.02  # of the longest side: the part does not explain points that are farther away than this
-MISSED_SHARE = 0.01  # of the points; a smaller share is not mentioned
 MOST_UNEXPLAINED = 3  # groups of places that are listed on the page; the report has more
+LONGEST_NAME = 34  # letters of a file's name, in a column of 280 pixels
 TINY_MM = 1.0  # a scan whose longest side is less was most likely taken in metres
 
 
-def distance(part: Part) -> str:
-    """The distance before and after the fit, without its unit; a single number for a part that was not fitted."""
-    after = html.length(part.distance)
-    return after if part.distance_before is None else f"{html.length(part.distance_before)} → {after}"
+# A new tolerance goes to Python as an `input` event; a spot that is clicked is shown by the 3D view.
+SCRIPT = """
+element.addEventListener('change', ({target}) => {
+  if (target.valueAsNumber > 0) trigger('input', {tolerance: target.valueAsNumber});
+});
+element.addEventListener('click', ({target}) => {
+  const button = target.closest('[data-spot]');
+  if (button) document.dispatchEvent(new CustomEvent('cadrecode:spot', {detail: Number(button.dataset.spot)}));
+});
+"""
+
+
+def distance(part: Part, unit: str) -> str:
+    """The distance before and after the fit, in the unit that is shown but without it; a single number for a part that
+    was not fitted."""
+    after, before = (
+        None if value is None else figure(html.shown(unit)[0] * value)
+        for value in (part.distance, part.distance_before)
+    )
+    return after if before is None else f"{before} → {after}"
 
 
 def cloud_facts(cloud: Cloud | None, unit: str, words: Words, source: str = "") -> str:
@@ -38,8 +55,8 @@ def cloud_facts(cloud: Cloud | None, unit: str, words: Words, source: str = "") 
     if cloud is None:
         return html.note(words("cloud.none"))
     sides = cloud.points.max(0) - cloud.points.min(0)
-    size = " × ".join(html.length(float(side)) for side in sides)
-    lines = f"<b>{escape(cloud.name)}</b><br>{words('cloud.facts', n=f'{len(cloud.points):,}', size=size, unit=unit)}"
+    name = f'<b title="{escape(cloud.name)}">{escape(html.middle(cloud.name, LONGEST_NAME))}</b>'
+    lines = f"{name}<br>{words('cloud.facts', n=f'{len(cloud.points):,}', size=html.lengths(sides, unit))}"
     if source:
         lines += f"<br>{escape(words('cloud.source', source=source))}"
     if cloud.kind in ("mesh", "brep"):
@@ -51,9 +68,7 @@ def cloud_facts(cloud: Cloud | None, unit: str, words: Words, source: str = "") 
 
 
 def numbers(work: Work, words: Words, validity: str = "") -> str:
-    """The verdict in large type, and the other facts of the part in small print.
-
-    The mean deviation takes the place of the verdict for a part that a person wrote.
+    """The verdict, the share of the points within the tolerance, a table of facts, and what is not explained.
 
     Args:
         validity: What OpenCASCADE says about the part.
@@ -61,83 +76,104 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
     part, unit = work.shown, work.unit
     if part is None:
         return f'<div class="cr-numbers">{html.note(words("result.none"))}</div>'
-    lead, deviation = "", part.deviation
-    facts = _unexplained(part, unit, words)
+    verdict = ""
     if part.assessment is not None:
-        lead = f'<span class="cr-lead {part.assessment.verdict}">{escape(words.said(part.assessment.text))}</span>'
-    if deviation is not None:
-        mean = escape(html.length(deviation.mean, unit))
-        if lead:
-            facts.append(f"{words('result.mean')} <b>{mean}</b>")
-        else:
-            lead = f'<span class="cr-lead">{mean}<small>{words("result.mean")}</small></span>'
-    size = " × ".join(html.length(float(side)) for side in part.size)
-    facts += [*_distances(part, unit, words), f"<b>{size} {unit}</b>"]
-    if work.edited is None and part.index is not None:
-        facts.append(escape(words.said(source_words(part.source))))
-    if validity:
-        facts.append(validity)
+        verdict = f'<span class="cr-lead {part.assessment.verdict}">{escape(words.said(part.assessment.text))}</span>'
+    within = "" if part.deviation is None else _within(part.deviation, work.tolerance_shown, unit, words)
+    size = f"<b>{html.lengths(part.size, unit)}</b>"
+    facts = {"fit": _distances(part, unit, words), "size": [size], "solid": _solid(work, part, words, validity)}
+    facts = {key: lines for key, lines in facts.items() if lines}
+    head = "".join(f'<th scope="col">{escape(words(f"facts.{key}"))}</th>' for key in facts)
+    cells = "".join(f"<td>{' · '.join(lines)}</td>" for lines in facts.values())
+    notes = " · ".join(_notes(work, words))
+    return (
+        f'<div class="cr-numbers"><p class="cr-verdict">{verdict}{within}</p>{_unexplained(part, unit, words)}'
+        f'<table class="cr-facts"><thead><tr>{head}</tr></thead><tbody><tr>{cells}</tr></tbody></table>'
+        f'<p class="cr-small">{notes}</p></div>'
+    )
+
+
+def _within(deviation: Deviation, tolerance: float, unit: str, words: Words) -> str:
+    """ "98.4 % of the points within [0.5] mm"; the tolerance can be edited."""
+    factor, unit = html.shown(unit)
+    field = (
+        f'<input type="number" min="0" step="any" value="{factor * tolerance:.6g}" '
+        f'aria-label="{escape(words("result.tolerance"))} ({unit})">'
+    )
+    share = math.floor(1000 * float((abs(deviation.signed) <= tolerance).mean())) / 10
+    text = escape(words("result.within", share=f"{share:g}", x="|")).replace("|", f"{field} {unit}")
+    return f'<span class="cr-within">{text}</span>'
+
+
+def _solid(work: Work, part: Part, words: Words, validity: str) -> list[str]:
+    """What kind of solid it is, and where it comes from."""
+    facts = [f"<b>{validity}</b>"] if validity else []
     if work.edited is not None:
         facts.append(words("result.edited"))
-    elif work.rebuilt is not None and work.rebuilt.failed:
+    elif part.index is not None:
+        facts.append(escape(words.said(source_words(part.source))))
+    return facts
+
+
+def _notes(work: Work, words: Words) -> list[str]:
+    """What was done on the way to the part."""
+    notes: list[str] = []
+    if work.rebuilt is None:
+        return notes
+    if work.edited is None and work.rebuilt.failed:
         failed = [str(candidate.outcome) for candidate in work.rebuilt.failed]
         why = ", ".join(sorted({words.outcome(outcome) for outcome in failed}))
-        facts.append(words("result.failures", bad=len(failed), total=len(work.parts) + len(failed), why=why))
-    if deviation is not None:
-        facts += _missed(deviation, unit, words)
-    if work.rebuilt is not None:
-        facts += _standing(work.rebuilt.alignment, words)
-        whole, left = len(work.cloud.points), len(work.scan.points)
-        if left < whole:
-            facts.append(words("result.cleaned", x=f"{whole - left:,}", n=f"{whole:,}"))
-        if work.rebuilt.stopped:
-            facts.append(words("result.stopped"))
-    small_print = f'<span class="cr-small">{" · ".join(facts)}</span>'
-    return f'<div class="cr-numbers">{lead}{small_print}{_legend(deviation, unit, words)}</div>'
+        notes.append(words("result.failures", bad=len(failed), total=len(work.parts) + len(failed), why=why))
+    notes += _standing(work.rebuilt.alignment, words)
+    whole, left = len(work.cloud.points), len(work.scan.points)
+    if left < whole:
+        notes.append(words("result.cleaned", x=f"{whole - left:,}", n=f"{whole:,}"))
+    if work.rebuilt.stopped:
+        notes.append(words("result.stopped"))
+    return notes
 
 
-def _unexplained(part: Part, unit: str, words: Words) -> list[str]:
-    """Where the part and the scan disagree."""
-    if part.assessment is None:
+def spots(part: Part | None, unit: str, words: Words) -> list[dict[str, Any]]:
+    """Where part and scan disagree: `text`, and the `place` and `size` of each spot, in the order in which `numbers`
+    lists them."""
+    if part is None or part.assessment is None:
         return []
-    texts = [words.said(entry["text"]) for entry in part.assessment.report(unit)["unexplained"]]
-    return [f'<b class="cr-missed">{escape(text)}</b>' for text in texts[:MOST_UNEXPLAINED]]
+    entries = part.assessment.report(unit)["unexplained"][:MOST_UNEXPLAINED]
+    return [
+        {"place": place, "size": entry["size"], "text": words.said(entry["text"]), "entry": number}
+        for number, entry in enumerate(entries)
+        for place in entry["places"]
+    ]
+
+
+def _unexplained(part: Part, unit: str, words: Words) -> str:
+    """Where part and scan disagree: a button each, which turns the view there."""
+    texts = {spot["entry"]: spot["text"] for spot in spots(part, unit, words)}
+    title = escape(words("result.spot"))
+    buttons = "".join(
+        f'<li><button type="button" data-spot="{number}" title="{title}">{escape(text)}</button></li>'
+        for number, text in texts.items()
+    )
+    return f'<ul class="cr-missed">{buttons}</ul>' if buttons else ""
 
 
 def _distances(part: Part, unit: str, words: Words) -> list[str]:
     """How far the points lie from the part, and how far they did before the fit."""
 
     def bold(value: float) -> str:
-        return f"<b>{html.length(value, unit)}</b>"
+        return f"<b>{escape(html.length(value, unit))}</b>"
 
     facts = []
     if part.deviation is not None:
         bias = part.deviation.bias
-        side = "result.outside" if bias >= 0 else "result.inside"
+        facts.append(f"{words('result.mean')} {bold(part.deviation.mean)}")
         facts.append(words("result.p95", x=bold(part.deviation.p95)))
         facts.append(words("result.max", x=bold(part.deviation.max)))
-        facts.append(words(side, x=bold(abs(bias))))
+        facts.append(words("result.outside" if bias >= 0 else "result.inside", x=bold(abs(bias))))
     if part.distance is not None:
         before = "" if part.distance_before is None else words("result.before", x=bold(part.distance_before))
         facts.append(words("result.distance", x=bold(part.distance)) + before)
     return facts
-
-
-def _missed(deviation: Deviation, unit: str, words: Words) -> list[str]:
-    """The share of points that the part leaves unexplained; empty where it is small."""
-    far = MISSED * float((deviation.points.max(0) - deviation.points.min(0)).max())
-    share = float((abs(deviation.signed) > far).mean())
-    text = words("result.missed", share=f"{share:.0%}", x=html.length(far, unit))
-    return [f'<b class="cr-missed">{escape(text)}</b>'] if share >= MISSED_SHARE else []
-
-
-def _legend(deviation: Deviation | None, unit: str, words: Words) -> str:
-    """What the colours of the deviation mean; the style sheet shows it while they are on screen."""
-    if deviation is None:
-        return ""
-    end = html.length(deviation.limit, unit)
-    inside, outside = words("legend.inside", x=end), words("legend.outside", x=end)
-    return f'<span class="cr-legend">{inside}<i></i>{outside}</span>'
 
 
 def _standing(alignment: Alignment, words: Words) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cadrecode import __version__, pictures
 from cadrecode.part import Part
+from cadrecode.scoring.deviation import colours
 from cadrecode.ui.draw import html
 from cadrecode.ui.reconstruct import dimensions
 from cadrecode.ui.reconstruct.state import Work
@@ -60,7 +61,8 @@ def write_page(path: Path, work: Work, words: Words, validity: str = "") -> Path
 def _pictures(work: Work, part: Part, words: Words) -> str:
     drawn = [(pictures.small_picture((part.vertices, part.faces), pixels=PIXELS), words("result.title"))]
     if part.deviation is not None:
-        cloud = pictures.small_picture(None, part.deviation.points, colours=part.deviation.colours(), pixels=PIXELS)
+        shades = colours(part.deviation.signed, work.tolerance_shown)
+        cloud = pictures.small_picture(None, part.deviation.points, colours=shades, pixels=PIXELS)
         drawn.append((cloud, words("page.deviation")))
     return "".join(
         f'<figure><img alt="{escape(caption)}" src="{pictures.data_address(image)}">'
@@ -79,7 +81,7 @@ def _lead(work: Work, part: Part, words: Words) -> str:
         )
     if part.deviation is None:
         return verdict
-    end = html.length(part.deviation.limit, work.unit)
+    end = html.length(work.tolerance_shown, work.unit)
     return verdict + (
         f'<p class="{"small" if verdict else "lead"}">{html.length(part.deviation.mean, work.unit)} '
         f'<span class="small">{escape(words("result.mean"))}</span></p><p class="small">'
@@ -89,8 +91,7 @@ def _lead(work: Work, part: Part, words: Words) -> str:
 
 def _numbers(work: Work, part: Part, words: Words, validity: str) -> list[tuple[str, str]]:
     unit = work.unit
-    size = " × ".join(html.length(float(side)) for side in part.size)
-    rows = [(words("page.size"), f"{size} {unit}")]
+    rows = [(words("page.size"), html.lengths(part.size, unit))]
     if work.scan is not None:
         rows.append((words("page.points"), f"{len(work.scan.points):,}"))
     if part.deviation is not None:

@@ -6,17 +6,13 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cadrecode import pictures
 from cadrecode.part import Part
 from cadrecode.shipped import CLOUDS, SAMPLE_PROGRAM
+from cadrecode.ui.draw import film
 from cadrecode.ui.reconstruct.state import Work
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 FIRST_POINTS, FIRST_NOISE_MM = 4000, 0.05
 
@@ -56,16 +52,16 @@ def samples() -> tuple[Sample, ...]:
 
 
 @cache
-def thumbnails(language: str) -> tuple:
-    """A small picture of each sample, with its title."""
+def thumbnails(language: str) -> tuple[tuple[str, str], ...]:
+    """A small picture of each sample, as a data address, with its title."""
     return tuple((_picture(s.path), s.title[language]) for s in samples())
 
 
 @cache
-def _picture(path: Path) -> Image:
+def _picture(path: Path) -> str:
     from cadrecode.cloud import read_cloud
 
-    return pictures.small_picture(None, read_cloud(path).points, pixels=160)
+    return film.of_cloud(read_cloud(path).points)
 
 
 def prepare() -> None:

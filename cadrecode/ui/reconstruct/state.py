@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from cadrecode.part import Part
 
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
     from cadrecode.cloud import Cloud
     from cadrecode.kernel.sandbox import Sandbox
     from cadrecode.reconstruction import Reconstruction
+
+TOLERANCE = 0.005  # of the longest side of the scan
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Work:
         edited: The part that a person's program made, shown instead.
         rebuilt: What the parts were made of; None before the scan was rebuilt.
         source: Who made a sample; empty for a cloud that a person brought.
+        tolerance: The distance within which points count as explained, in the scan's unit; None: by the size.
     """
 
     cloud: Cloud | None = None
@@ -36,6 +42,7 @@ class Work:
     edited: Part | None = None
     rebuilt: Reconstruction | None = field(default=None, repr=False, compare=False)
     source: str = ""
+    tolerance: float | None = None
 
     @property
     def scan(self) -> Cloud | None:
@@ -48,6 +55,16 @@ class Work:
         if self.edited is not None:
             return self.edited
         return self.parts[self.chosen] if self.parts else None
+
+    @property
+    def tolerance_shown(self) -> float:
+        """The tolerance that a person has set, or a round number near TOLERANCE of the longest side."""
+        if self.tolerance is not None:
+            return self.tolerance
+        corners = self.scan.points if self.scan is not None else self.shown.vertices
+        wanted = TOLERANCE * float(np.ptp(corners, axis=0).max())
+        power = 10.0 ** math.floor(math.log10(wanted)) if wanted > 0 else 1.0
+        return min((power * x for x in (1, 2, 5, 10)), key=lambda x: abs(math.log(x / max(wanted, 1e-300))))
 
     def choosing(self, index: int) -> Work:
         """Show another candidate, and drop what was edited."""

@@ -1,26 +1,29 @@
-"""Reconstruct: "what is this part?". Drawing and wiring; what happens is in `actions`, what is shown in `views`."""
+"""Reconstruct: "what is this part?". The events; the widgets are in `layout`, what happens in `actions`, what is shown
+in `views`."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from cadrecode.config import UNITS, ReconstructConfig
-from cadrecode.errors import Message, ProgramError
+from cadrecode.config import ReconstructConfig
+from cadrecode.errors import CadrecodeError, Message, ProgramError
 from cadrecode.part import Part
 from cadrecode.ui import events, models
 from cadrecode.ui.background import OnProgress, Result, follow
 from cadrecode.ui.browser import browser_state, put_back, remember
 from cadrecode.ui.draw import html
+from cadrecode.ui.draw.strip import strip_html
 from cadrecode.ui.events import error_text
-from cadrecode.ui.reconstruct import actions, describe, dimensions, link, samples, views
-from cadrecode.ui.reconstruct.files import KINDS, write_files
-from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider, snap_field
+from cadrecode.ui.reconstruct import actions, describe, dimensions, layout, link, samples, views
+from cadrecode.ui.reconstruct.files import write_files
+from cadrecode.ui.reconstruct.layout import Form, Shown
 from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
@@ -32,20 +35,11 @@ WHOLE_ADDRESS = f"""(packed) => {{
   navigator.clipboard?.writeText(address).catch(() => {{}});
   return address;
 }}"""
-CAMERA = (55, 62, 4.0)  # degrees and distance: from the front right, a little above
-HEIGHT = "clamp(280px, 42vw, 440px)"
-STRIP: dict[str, Any] = {
-    "height": "auto", "allow_preview": False, "object_fit": "contain", "interactive": False, "buttons": [],
-}  # fmt: skip
 
 
 def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> None:
     """Lay the tab out and wire it."""
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=1, min_width=300):
-            form = _draw_form(words)
-        with gr.Column(scale=3, min_width=340):
-            shown = _draw_part(words)
+    form, shown = layout.draw(words)
     screen = Screen(services, words, form, shown, gr.State(None), gr.State(None))
     _wire_opening(screen, page, tab)
     _wire_cloud(screen)
@@ -53,121 +47,6 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     _wire_looks(screen)
     _wire_program(screen)
     _wire_sliders(screen)
-
-
-# --- the widgets ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Form:
-    """The widgets on the left: a cloud, and how it is rebuilt."""
-
-    upload: gr.File
-    gallery: gr.Gallery
-    preview: gr.Model3D
-    facts: gr.HTML
-    unit: gr.Dropdown
-    options: dict[str, gr.components.Component]  # a field for each setting, but for the unit
-    base: gr.Dropdown
-    adapter: gr.Dropdown
-    go: gr.Button
-    cancel: gr.Button
-    progress: gr.HTML
-
-
-@dataclass(frozen=True)
-class Shown:
-    """The widgets on the right: the part."""
-
-    result: gr.Model3D
-    mode: gr.Radio
-    numbers: gr.HTML
-    candidates: gr.Gallery
-    files: list[gr.DownloadButton]  # in the order of KINDS
-    make_link: gr.Button
-    address: gr.Textbox
-    note: gr.HTML
-    sliders: gr.Column
-    code: gr.Code
-    run: gr.Button
-    fault: gr.HTML
-
-    @property
-    def pictures(self) -> list[gr.components.Component]:
-        """What `views.drawn` fills."""
-        return [self.result, self.numbers, self.code, self.fault]
-
-
-def _draw_form(words: Words) -> Form:
-    upload = gr.File(label=words("cloud.drop"), height=100, elem_id="cloud-file")
-    gallery = gr.Gallery(
-        label=words("cloud.samples"), show_label=False, columns=4, elem_id="samples",
-        visible=bool(samples.samples()), **STRIP,
-    )  # fmt: skip
-    preview = gr.Model3D(
-        label=words("cloud.preview"), height=150, camera_position=CAMERA, interactive=False, elem_id="cloud"
-    )
-    facts = gr.HTML(html.note(words("cloud.none")), min_height=44, elem_id="cloud-facts")
-    unit = gr.Dropdown(list(UNITS), value=USUAL.unit, label=words("cloud.unit"), elem_id="unit")
-    with gr.Accordion(words("options.title"), open=False):
-        options = {
-            "candidates": candidates_slider(words),
-            "temperature": gr.Slider(
-                0.1, 1.5, USUAL.temperature, step=0.05,
-                label=words("options.temperature"), info=words("options.temperature.info"),
-            ),
-            "fit_seconds": fit_slider(words, "fit-seconds"),
-            "align": align_box(words, "align"),
-            "clean": clean_box(words, "clean"),
-            "snap": snap_field(words, "snap"),
-            "seed": gr.Number(USUAL.seed, precision=0, label=words("options.seed"), info=words("options.seed.info")),
-        }  # fmt: skip
-        base = gr.Dropdown([], label=words("options.base"), allow_custom_value=True)
-        adapter = gr.Dropdown([], label=words("options.adapter"))
-    with gr.Row():
-        go = gr.Button(words("rebuild.go"), variant="primary", elem_id="rebuild")
-        cancel = gr.Button(words("rebuild.cancel"), interactive=False, elem_id="cancel", min_width=90)
-    progress = gr.HTML(html.idle(), min_height=44)
-    return Form(upload, gallery, preview, facts, unit, options, base, adapter, go, cancel, progress)
-
-
-def _draw_part(words: Words) -> Shown:
-    result = gr.Model3D(
-        label=words("result.title"), height=HEIGHT, camera_position=CAMERA, interactive=False, elem_id="result"
-    )
-    modes = [(words(f"mode.{mode}"), mode) for mode in (views.WITH_POINTS, views.DEVIATION, views.SOLID)]
-    mode = gr.Radio(
-        modes, value=views.WITH_POINTS, show_label=False, container=False, label=words("mode.title"), elem_id="mode"
-    )
-    numbers = gr.HTML(describe.numbers(Work(), words), min_height=52, elem_id="numbers")
-    candidates = gr.Gallery(
-        label=words("candidates.title"), columns=8, elem_id="candidates", elem_classes="cr-strip", visible=False,
-        **STRIP,
-    )  # fmt: skip
-    with gr.Row(elem_classes="cr-files"):
-        labels = {kind: words(f"files.{kind}") for kind in ("aligned", "deviation", "report", "page")}
-        files = [
-            gr.DownloadButton(
-                labels.get(kind, f".{kind}"), interactive=False, size="sm", elem_id=f"download-{kind}", min_width=110
-            )
-            for kind in KINDS
-        ]
-        make_link = gr.Button(words("link.make"), size="sm", elem_id="make-link", min_width=110)
-    address = gr.Textbox(
-        label=words("link.label"), info=words("link.info"), visible=False, buttons=["copy"], max_lines=1, elem_id="link"
-    )
-    note = gr.HTML("", padding=False)
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=300, elem_id="dimensions") as sliders:
-            pass
-        with gr.Column(scale=3, min_width=300):
-            code = gr.Code(
-                label=words("program.title"), language="python", interactive=True, lines=8, wrap_lines=True,
-                elem_id="program",
-            )  # fmt: skip
-            run = gr.Button(words("program.run"), size="sm", elem_id="run-program")
-            fault = gr.HTML("", elem_id="program-error")
-    return Shown(result, mode, numbers, candidates, files, make_link, address, note, sliders, code, run, fault)
 
 
 # --- what is drawn after every change ---------------------------------------------------------------------------------
@@ -189,15 +68,15 @@ class Screen:
     work: gr.State
     turned: gr.State
 
-    def draw(self, work: Work, mode: str) -> tuple:
-        return views.drawn(work, mode, self.services, self.words)
+    def draw(self, work: Work) -> tuple:
+        return views.drawn(work, self.words)
 
-    def draw_strip(self, work: Work) -> dict:
-        return views.strip_drawn(work, self.words)
+    def draw_part(self, work: Work) -> tuple:
+        """The part, and the rows of its numbers."""
+        return *self.draw(work), dimensions.rows(work.shown, work.unit, self.words), work.shown
 
-    def draw_cloud(self, work: Work) -> tuple:
-        facts = describe.cloud_facts(work.cloud, work.unit, self.words, work.source)
-        return views.cloud_view(work, self.services), facts
+    def draw_cloud(self, work: Work) -> str:
+        return describe.cloud_facts(work.cloud, work.unit, self.words, work.source)
 
     def make_files(self, work: Work) -> list:
         made = write_files(work, self.services, self.words)
@@ -205,34 +84,31 @@ class Screen:
         return [describe.numbers(work, self.words, made.validity), note, *views.downloads(made.paths)]
 
     def then_files(self, event: gr.events.Dependency, **options: Any):
-        """After an event, make the files of the part on screen: the picture does not wait for OpenCASCADE."""
+        """After an event, make the files of the part on screen, and look which numbers move which faces: the picture
+        does not wait for either."""
         shown = self.shown
+        know = partial(views.knowledge, words=self.words)
+        hear(event.success, know, self.work, shown.faces, self.words, **options)
         return hear(
             event.success, self.make_files, self.work, [shown.numbers, shown.note, *shown.files], self.words, **options
         )
 
     def then_part(self, event: gr.events.Dependency):
         """After an event, draw the part on screen, its sliders and its files."""
-        drawn = hear(event.success, self.draw, [self.work, self.shown.mode], self.shown.pictures, self.words)
-        hear(drawn.success, lambda work: work.shown, self.work, self.turned, self.words)
-        return self.then_files(drawn)
+        outputs = [*self.shown.pictures, self.shown.dimensions, self.turned]
+        return self.then_files(hear(event.success, self.draw_part, self.work, outputs, self.words))
 
     def then_strip(self, event: gr.events.Dependency):
-        return hear(event.success, self.draw_strip, self.work, self.shown.candidates, self.words)
+        draw = partial(views.strip_drawn, words=self.words)
+        return hear(event.success, draw, self.work, self.shown.candidates, self.words)
 
     def then_cloud(self, event: gr.events.Dependency):
-        return hear(event.success, self.draw_cloud, self.work, [self.form.preview, self.form.facts], self.words)
+        return hear(event.success, self.draw_cloud, self.work, self.form.facts, self.words)
 
     def then_new_cloud(self, event: gr.events.Dependency):
         """After an event, draw a cloud that has no part yet."""
-        shown = self.shown
-        drawn = hear(self.then_cloud(event).success, self.draw, [self.work, shown.mode], shown.pictures, self.words)
-        fresh = [shown.candidates, self.turned, *shown.files]
-        return hear(
-            drawn.success,
-            lambda work: [self.draw_strip(work), work.shown, *views.downloads({})],
-            self.work, fresh, self.words,
-        )  # fmt: skip
+        self.then_strip(event)
+        self.then_part(self.then_cloud(event))
 
 
 # --- the events -------------------------------------------------------------------------------------------------------
@@ -253,8 +129,11 @@ def _wire_opening(screen: Screen, page: gr.Blocks, tab: gr.Tab) -> None:
         base_now, adapter_now = models.in_use(services)
         return gr.update(choices=bases, value=base_now), gr.update(choices=adapters, value=adapter_now)
 
+    def offer_samples():
+        return strip_html(words("cloud.samples"), samples.thumbnails(words.language))
+
     opened = hear(page.load, first, None, [screen.work, form.unit], words)
-    hear(page.load, lambda: list(samples.thumbnails(words.language)), None, form.gallery, words)
+    hear(page.load, offer_samples, None, form.samples, words)
     screen.then_part(screen.then_cloud(opened))
     for event in (page.load, tab.select):
         hear(event, offer_models, None, [form.base, form.adapter], words)
@@ -266,16 +145,20 @@ def _wire_opening(screen: Screen, page: gr.Blocks, tab: gr.Tab) -> None:
 def _wire_cloud(screen: Screen) -> None:
     services, words, form, work = screen.services, screen.words, screen.form, screen.work
 
-    def pick(event: gr.SelectData):
-        now = actions.open_sample(event.index, services)
-        return now, now.unit
+    def drop(path: str, unit: str) -> tuple:
+        try:
+            return actions.open_cloud(path, services, unit), "", gr.skip()
+        except CadrecodeError as error:  # nothing of the part before stays, which might be taken for this file's
+            return Work(unit=unit), html.bad(error_text(error, words)), None
 
-    dropped = hear(
-        form.upload.upload, lambda path, unit: actions.open_cloud(path, services, unit), [form.upload, form.unit],
-        work, words,
-    )  # fmt: skip
+    def pick(event: gr.EventData) -> tuple:
+        now = actions.open_sample(int(event.number), services)
+        return now, now.unit, "", None
+
+    dropped = hear(form.upload.upload, drop, [form.upload, form.unit], [work, form.fault, form.upload], words)
     screen.then_new_cloud(dropped)
-    screen.then_new_cloud(hear(form.gallery.select, pick, None, [work, form.unit], words))
+    outputs = [work, form.unit, form.fault, form.upload]
+    screen.then_new_cloud(hear(form.samples.select, pick, None, outputs, words))
     changed = hear(form.unit.input, lambda now, unit: now.in_unit(unit), [work, form.unit], work, words)
     screen.then_strip(screen.then_part(screen.then_cloud(changed)))
 
@@ -318,32 +201,38 @@ def _wire_rebuild(screen: Screen) -> None:
 
 
 def _wire_looks(screen: Screen) -> None:
-    """Another view, another candidate."""
+    """Another candidate, another tolerance."""
     shown, words, work = screen.shown, screen.words, screen.work
 
-    def choose(now: Work, event: gr.SelectData) -> Work:
-        return now.choosing(event.index)
+    def choose(now: Work, event: gr.EventData) -> Work:
+        return now.choosing(int(event.number))
 
-    look = partial(views.view, services=screen.services)
-    hear(shown.mode.input, look, [work, shown.mode], shown.result, words)
-    screen.then_part(hear(shown.candidates.select, choose, work, work, words))
+    def tolerate(now: Work, event: gr.EventData) -> Work:
+        return replace(now, tolerance=float(event.tolerance) / html.shown(now.unit)[0])
+
+    chosen = hear(shown.candidates.select, choose, work, work, words)
+    screen.then_strip(chosen)
+    screen.then_part(chosen)
+    screen.then_part(hear(shown.numbers.input, tolerate, work, work, words))
 
 
 def _wire_program(screen: Screen) -> None:
     services, words, shown, work = screen.services, screen.words, screen.shown, screen.work
 
-    def run(now: Work, text: str, mode: str) -> tuple:
+    def run(now: Work, text: str) -> tuple:
         try:
             after = actions.run_program(now, text, services)
         except ProgramError as error:
-            return now, gr.skip(), gr.skip(), describe.program_error(error, text, words)
-        picture, numbers, _, fault = screen.draw(after, mode)
-        return after, picture, numbers, fault
+            return now, gr.skip(), gr.skip(), gr.skip(), gr.skip(), describe.program_error(error, text, words)
+        picture, numbers, _, fault = screen.draw(after)
+        rows = dimensions.rows(after.shown, after.unit, words)
+        return after, after.shown, picture, numbers, rows, fault
 
-    inputs, outputs = [work, shown.code, shown.mode], [work, shown.result, shown.numbers, shown.fault]
-    ran = hear(shown.run.click, run, inputs, outputs, words)
-    screen.then_files(ran)
-    hear(ran.success, lambda now: now.shown, work, screen.turned, words)
+    inputs = [work, shown.code]
+    outputs = [work, screen.turned, shown.view, shown.numbers, shown.dimensions, shown.fault]
+    screen.then_files(hear(shown.run.click, run, inputs, outputs, words))
+    changed = json.dumps(html.warning(words("program.changed")))
+    shown.code.input(None, None, shown.fault, js=f"() => {changed}", api_visibility="private")
 
     def share(now: Work) -> dict:
         return gr.update(value=actions.shared(now), visible=True)
@@ -353,41 +242,17 @@ def _wire_program(screen: Screen) -> None:
 
 
 def _wire_sliders(screen: Screen) -> None:
-    """A slider for each named number of a part; they are made anew for each part."""
-    words, shown, unit = screen.words, screen.shown, screen.form.unit
+    words, shown = screen.words, screen.shown
 
-    def move(names: tuple[str, ...], now: Work, base: Part, mode: str, *values: Any) -> tuple:
+    def move(now: Work, base: Part, event: gr.EventData) -> tuple:
         try:
-            after = dimensions.moved(now, base, dict(zip(names, values)))
+            after = dimensions.moved(now, base, dimensions.sent(event, now.unit))
         except ProgramError as error:
             return now, gr.skip(), gr.skip(), gr.skip(), html.bad(error_text(error, words))
-        return after, *screen.draw(after, mode)
+        return after, *screen.draw(after)
 
-    def make(base: Part | None, unit: str) -> None:
-        if base is None:
-            return
-        gr.Markdown(f"**{words('dimensions.title')}**")
-        sizes, places = dimensions.named(base)
-        if not sizes:
-            gr.HTML(html.note(words("dimensions.none")))
-            return
-        reasons = dimensions.reasons(base, words)
-        sliders = [dimensions.slider(p, words.dimension(p.name), unit, reasons.get(p.name)) for p in sizes]
-        if places:
-            with gr.Accordion(words("dimensions.places"), open=False):
-                sliders += [dimensions.slider(p, words.dimension(p.name), unit, reasons.get(p.name)) for p in places]
-        if more := dimensions.left_out(base):
-            gr.HTML(html.note(words("dimensions.more", n=more)))
-        reset = gr.Button(words("dimensions.reset"), size="sm")
-        numbers, drawn = [*sizes, *places], [screen.work, *shown.pictures]
-        state = [screen.work, screen.turned, shown.mode]
-        slid = hear(  # without the queue: one answer to one request, where a hand waits for it
-            partial(gr.on, [slider.input for slider in sliders]), partial(move, tuple(p.name for p in numbers)),
-            [*state, *sliders], drawn, words, trigger_mode="always_last", queue=False,
-        )  # fmt: skip
-        screen.then_files(slid, trigger_mode="always_last")
-        put_back = hear(reset.click, lambda: [p.value for p in numbers], None, sliders, words)
-        screen.then_files(hear(put_back.success, partial(move, ()), state, drawn, words))
-
-    with shown.sliders:
-        gr.render([screen.turned, unit], triggers=[screen.turned.change, unit.input], show_progress="hidden")(make)
+    slid = hear(  # without the queue: one answer to one request, where a hand waits for it
+        shown.dimensions.input, move, [screen.work, screen.turned], [screen.work, *shown.pictures], words,
+        trigger_mode="always_last", queue=False,
+    )  # fmt: skip
+    screen.then_files(slid, trigger_mode="always_last")
