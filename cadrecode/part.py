@@ -16,10 +16,11 @@ from cadrecode.errors import CadrecodeError, ConfigError, Message, ProgramError
 from cadrecode.export import Exported, export_program, write_json
 from cadrecode.formats.mesh_write import write_3mf, write_stl
 from cadrecode.formats.ply_write import write_ply
+from cadrecode.kernel.outcome import Outcome
 from cadrecode.program import Program, budget, parse, write
 from cadrecode.program.edit import Parameter, parameters, set_parameters
 from cadrecode.program.layout import laid_out
-from cadrecode.scoring import build_text, deviation_of, part_report, source_words
+from cadrecode.scoring import OUTSIDE, build_text, deviation_of, part_report, source_words
 from cadrecode.scoring.deviation import MOST_POINTS, QUICK_POINTS
 
 if TYPE_CHECKING:
@@ -128,13 +129,15 @@ class Part:
         """
         with budget.limited():
             built = build_text(text, sandbox)
-            if not built.ok:
+            if built.outcome in (Outcome.SYNTAX, OUTSIDE):
                 parse(text)  # the language's own reading of the fault has a place
         if not built.ok:
             outcome = Message(str(built.outcome))
             if not built.detail:
                 raise ProgramError(outcome)
-            raise ProgramError("{outcome}: {detail}", outcome=outcome, detail=built.detail)
+            placed = re.fullmatch(r"line (\d+): (.*)", built.detail, re.DOTALL)  # as the sandbox tells it
+            line, detail = (int(placed[1]), placed[2]) if placed else (None, built.detail)
+            raise ProgramError("{outcome}: {detail}", line, outcome=outcome, detail=detail)
         deviation = None if cloud is None else deviation_of(cloud.points, *built.mesh, most=QUICK_POINTS)
         return cls(text, *built.mesh, name, unit, cloud, frame, deviation, about=about or {}, assessor=assessor)
 

@@ -119,6 +119,16 @@ def test_a_fault_in_a_program_has_a_place_an_excerpt_and_an_expectation(plate, s
     assert "第 2 行" in describe.program_error(caught.value, text, ZH)
 
 
+def test_an_error_of_the_sandbox_is_shown_as_it_is_with_its_line(plate, services):
+    text = "import cadquery as cq\nsize = 'wide'\nr=cq.Workplane('XY').box(10,20,size)"
+    with pytest.raises(ProgramError) as caught:
+        rebuilding.run_program(plate, text, services)
+    shown = describe.program_error(caught.value, text, EN)
+    assert "Line 3:" in shown
+    assert "TypeError: bad operand" in shown
+    assert "box(10,20,size)</pre>" in shown
+
+
 def test_the_mark_stands_below_the_fault_in_a_long_line():
     text = "x" * 200
     shown = describe.program_error(ProgramError("wrong", 1, 151), text, EN)

@@ -184,7 +184,7 @@ def _standing(alignment: Alignment, words: Words) -> list[str]:
 
 
 def program_error(error: ProgramError, text: str, words: Words) -> str:
-    """Where a program is wrong, with that line and a mark below it, and what was expected."""
+    """Where a program is wrong, with that line, a mark below it where the column is known, and what was expected."""
     if error.line is None:
         return html.bad(words.said(str(error)))
     lines = text.splitlines() or [""]
@@ -192,8 +192,12 @@ def program_error(error: ProgramError, text: str, words: Words) -> str:
     column = max(1, error.column or 1)
     start = max(0, column - 1 - 40)
     excerpt = ("…" if start else "") + line[start : start + 90] + ("…" if len(line) > start + 90 else "")
-    mark = " " * (column - 1 - start + (1 if start else 0)) + "^"
-    text = f"{words('error.place', line=error.line, column=column)} {words.said(error.message)}"
+    if error.column is None:
+        place = words("error.line", line=error.line)
+    else:
+        place = words("error.place", line=error.line, column=column)
+        excerpt += "\n" + " " * (column - 1 - start + (1 if start else 0)) + "^"
+    text = f"{place} {words.said(error.message)}"
     if error.expected:
         text += " " + words("error.expected", what=words.said(error.expected))
-    return f'<div class="cr-bad" role="alert">{escape(text)}<pre>{escape(excerpt)}\n{escape(mark)}</pre></div>'
+    return f'<div class="cr-bad" role="alert">{escape(text)}<pre>{escape(excerpt)}</pre></div>'

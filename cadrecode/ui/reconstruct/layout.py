@@ -35,6 +35,7 @@ const legible = () => {
   for (const sheet of [...document.adoptedStyleSheets, ...document.styleSheets]) {
     for (const {selectorText, style} of sheet.cssRules) {
       const colour = selectorText?.startsWith('.ͼ') && style.color.match(/^rgb\\((\\d+), (\\d+), (\\d+)\\)$/);
+      if (colour) sheet.legible = true;
       if (colour) style.setProperty('color', `rgb(${colour.slice(1).map(x => change(Number(x)))})`, 'important');
     }
   }
