@@ -41,6 +41,10 @@ class Deviation:
         """The distance at which the colours end, on both sides: 95 % of the points are nearer."""
         return self.p95
 
+    def within(self, tolerance: float) -> float:
+        """The share of the points that lie no farther away."""
+        return float((np.abs(self.signed) <= tolerance).mean())
+
     def figures(self) -> dict[str, float | int]:
         """The numbers, for a report."""
         names = ("mean", "bias", "rms", "p95", "max")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cadrecode.errors import CadrecodeError
 
@@ -39,6 +39,7 @@ class Services:
         stops: The running work of each visitor; setting the event cancels it.
         page_is_there: Set when a page has loaded.
         made: A folder for files made for pages.
+        finished: What batches have rebuilt, by what it was made of.
     """
 
     engine: Engine
@@ -50,6 +51,7 @@ class Services:
     stops: dict[str, threading.Event] = field(default_factory=dict)
     page_is_there: threading.Event = field(default_factory=threading.Event)
     made: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cadrecode-ui-")))
+    finished: dict[str, Any] = field(default_factory=dict, repr=False)
     _folders: dict[Path, float] = field(default_factory=dict, repr=False)  # and until when they are kept
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

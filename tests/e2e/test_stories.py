@@ -101,7 +101,7 @@ def test_a_batch_lists_its_failure_and_ends_with_a_zip(visitor, tmp_path):
     with visitor.expect_download(timeout=30_000) as coming:
         visitor.locator("#batch-zip").click()
     names = zipfile.ZipFile(coming.value.path()).namelist()
-    assert {"002-standoff/standoff.step", "002-standoff/standoff.py", "failed.txt"} <= set(names)
+    assert {"002-standoff/standoff.step", "002-standoff/standoff.py", "failed.txt", "index.html"} <= set(names)
 
 
 def test_a_report_opens_offline_and_a_link_brings_the_part(visitor, browser, app, tmp_path):

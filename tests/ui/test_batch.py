@@ -1,5 +1,6 @@
 """Many scans: each a row, a failure too, and one zip at the end."""
 
+import re
 import zipfile
 
 import numpy as np
@@ -9,6 +10,7 @@ from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError
 from cadrecode.ui.batch import actions as batching
 from cadrecode.ui.batch import tab
+from cadrecode.ui.batch.items import BatchItem, worst_first
 from cadrecode.ui.words.text import Words
 
 EN = Words("en")
@@ -43,16 +45,41 @@ def test_a_failure_is_a_row_and_the_others_go_on(plate, tmp_path, services):
     assert [row.name for row in last] == ["broken.xyz", "plate.xyz", "in the zip.xyz", "readme.md", "b.exe"]
     assert [row.state for row in last] == ["failed", "done", "done", "failed", "failed"]
     assert "points" in last[0].why
-    assert last[1].deviation < 0.1
+    assert (last[1].within, last[1].tolerance) == (1.0, 0.5)
+    assert [row.state for row in worst_first(last)] == ["failed"] * 3 + ["done"] * 2
     assert tab.summary(last, EN) == "2 rebuilt, 3 failed."
     cells = tab.cells(last, "mm", EN)
     assert cells[1][:2] == ["plate.xyz", "done"]
     assert (str(cells[1][2]), cells[0][2]) == ("good match", "–")
-    assert cells[1][3].endswith(" mm")
+    assert cells[1][3] == "100 % within 0.500 mm"
 
-    names = zipfile.ZipFile(batching.pack(last, tmp_path / "all.zip")).namelist()
+    packed = zipfile.ZipFile(batching.pack(last, tmp_path / "all.zip", "mm", EN))
+    names = packed.namelist()
     assert {"002-plate/plate.step", "002-plate/plate.py", "002-plate/plate_report.html", "failed.txt"} <= set(names)
     assert "003-in_the_zip/in_the_zip.step" in names
+    page = packed.read("index.html").decode()
+    for link in re.findall('href="([^"]+)"', page):
+        assert link in names
+    assert page.count("data:image/png") == 2
+    assert page.index("broken.xyz") < page.index("plate.xyz")
+
+
+def test_a_batch_goes_on_where_it_ended(plate, tmp_path, services, typist):
+    job = batching.gather([plate], tmp_path / "out", QUICK)
+    first = run(job, services)[-1]
+    asked = len(typist.asked)
+    again = run(batching.gather([plate], tmp_path / "more", QUICK), services)[-1]
+    assert again == first
+    assert len(typist.asked) == asked
+    run(batching.gather([plate], tmp_path / "other", QUICK.model_copy(update={"seed": 7})), services)
+    assert len(typist.asked) == asked + 1
+
+
+def test_a_doubtful_unit_is_a_remark(plate, tmp_path, services):
+    small = tmp_path / "small.xyz"
+    np.savetxt(small, np.loadtxt(plate) / 1000)
+    row = run(batching.gather([small], tmp_path / "out", QUICK), services)[-1][0]
+    assert "metres" in tab.cells([row], "mm", EN)[0][-1]
 
 
 def test_a_stop_ends_after_the_scan_that_is_under_way(plate, tmp_path, services):
@@ -67,4 +94,4 @@ def test_nothing_to_do_is_said_and_a_zip_of_nothing_is_none(tmp_path, services):
         batching.gather([], tmp_path, QUICK)
     with pytest.raises(CadrecodeError, match=r"a\.exe"):
         batching.gather([tmp_path / "a.exe"], tmp_path, QUICK)
-    assert batching.pack([batching.BatchItem("a", "failed")], tmp_path / "a.zip") is None
+    assert batching.pack([BatchItem("a", "failed")], tmp_path / "a.zip", "mm", EN) is None

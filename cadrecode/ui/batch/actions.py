@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import time
 import zipfile
@@ -14,6 +15,10 @@ from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError, Message
 from cadrecode.ui import archive, models
 from cadrecode.ui.background import OnProgress
+from cadrecode.ui.batch.items import DONE, FAILED, WORKING, BatchItem, worst_first
+from cadrecode.ui.batch.page import index_page
+from cadrecode.ui.draw import film
+from cadrecode.ui.reconstruct import describe
 from cadrecode.ui.reconstruct.actions import open_cloud, rebuild
 from cadrecode.ui.reconstruct.files import write_files
 from cadrecode.ui.services import Services
@@ -21,30 +26,6 @@ from cadrecode.ui.words.text import Words
 
 READABLE = frozenset({*CLOUD_SUFFIXES, *MESH_SUFFIXES, *BREP_SUFFIXES})
 PACKED = ("py", "step", "stl", "3mf", "report", "page")
-WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"
-
-
-@dataclass(frozen=True)
-class BatchItem:
-    """One scan of a batch.
-
-    Args:
-        name: The name of its file.
-        state: WAITING, WORKING, DONE or FAILED.
-        verdict: How good the part is, in words.
-        deviation: The mean, in the unit of the batch.
-        seconds: The time that it took.
-        why: Why it failed, or what is missing.
-        folder: Where its files are, once it is done.
-    """
-
-    name: str
-    state: str = WAITING
-    verdict: str = ""
-    deviation: float | None = None
-    seconds: float | None = None
-    why: str = ""
-    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -112,12 +93,20 @@ def _unreadable(name: str) -> BatchItem:
 def rebuild_all(
     batch: Batch, services: Services, words: Words, on_progress: OnProgress, stop: Callable[[], bool]
 ) -> Iterator[list[BatchItem]]:
-    """Rebuild one scan after the other, and yield all rows whenever one changes. A stop takes effect after a scan."""
+    """Rebuild one scan after the other, and yield all rows whenever one changes. A stop takes effect after a scan.
+
+    Scans that were rebuilt before with the same settings are not rebuilt again, so that a batch goes on where it ended.
+    """
     rows = [BatchItem(path.name) for path in batch.scans] + list(batch.refused)
     yield list(rows)
     for index, path in enumerate(batch.scans):
         if stop():
             return
+        key = _key(path, batch, words)
+        before = services.finished.get(key)
+        if before is not None and before.folder.is_dir():
+            rows[index] = replace(before, name=path.name)
+            continue
         rows[index] = replace(rows[index], state=WORKING)
         yield list(rows)
         began = time.monotonic()
@@ -126,7 +115,16 @@ def rebuild_all(
         except CadrecodeError as error:
             done = BatchItem(path.name, FAILED, why=str(error))
         rows[index] = replace(done, seconds=time.monotonic() - began)
+        if done.state == DONE and not stop():  # a rebuild that was stopped has fewer candidates
+            services.finished[key] = rows[index]
         yield list(rows)
+    yield list(rows)
+
+
+def _key(path: Path, batch: Batch, words: Words) -> str:
+    """Tells rebuilds apart: the file's content and name, the settings, the model, the language of the report."""
+    what = f"{path.name}\n{batch.config.model_dump_json()}\n{batch.base}\n{batch.adapter}\n{words.language}"
+    return hashlib.sha256(path.read_bytes() + what.encode()).hexdigest()
 
 
 def _rebuilt(
@@ -148,12 +146,18 @@ def _rebuilt(
     for kind in PACKED:
         if kind in made.paths:
             shutil.copy2(made.paths[kind], folder)
-    verdict = work.shown.assessment.text
-    return BatchItem(path.name, DONE, verdict, work.shown.deviation.mean, why=made.note, folder=folder)
+    part = work.shown
+    return BatchItem(
+        path.name, DONE, str(part.assessment.verdict), part.assessment.text,
+        part.deviation.within(work.tolerance_shown), work.tolerance_shown, why=made.note,
+        hint=describe.unit_hint(work.cloud, work.unit, words), picture=film.of_part((part.vertices, part.faces)),
+        folder=folder,
+    )  # fmt: skip
 
 
-def pack(rows: Sequence[BatchItem], target: Path) -> Path | None:
-    """A zip with a folder for each rebuilt scan and a list of the failures; None where no scan was rebuilt."""
+def pack(rows: Sequence[BatchItem], target: Path, unit: str, words: Words) -> Path | None:
+    """A zip with a page that lists all, a folder for each rebuilt scan and a list of the failures; None where no scan
+    was rebuilt."""
     done = [row for row in rows if row.folder is not None]
     if not done:
         return None
@@ -161,6 +165,7 @@ def pack(rows: Sequence[BatchItem], target: Path) -> Path | None:
         for row in done:
             for file in sorted(row.folder.iterdir()):
                 out.write(file, f"{row.folder.name}/{file.name}")
+        out.writestr("index.html", index_page(worst_first(rows), unit, words))
         failed = [f"{row.name}: {row.why}" for row in rows if row.state == FAILED]
         if failed:
             out.writestr("failed.txt", "\n".join(failed) + "\n")

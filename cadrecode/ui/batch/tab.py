@@ -14,7 +14,8 @@ from cadrecode.errors import Message
 from cadrecode.ui import events, models
 from cadrecode.ui.background import OnProgress, Progress, Result, follow
 from cadrecode.ui.batch import actions as batching
-from cadrecode.ui.batch.actions import BatchItem
+from cadrecode.ui.batch.items import DONE, FAILED, BatchItem, worst_first
+from cadrecode.ui.batch.page import remark, within
 from cadrecode.ui.draw import html
 from cadrecode.ui.draw.table import empty_table, rows_html
 from cadrecode.ui.events import error_text
@@ -25,8 +26,8 @@ from cadrecode.ui.words.text import Words
 
 hear = partial(events.hear, guests=True)
 
-COLUMNS = ("name", "state", "verdict", "deviation", "seconds", "why")
-NUMBERS = ("deviation", "seconds")
+COLUMNS = ("name", "state", "verdict", "within", "seconds", "why")
+NUMBERS = ("within", "seconds")
 
 KEEP_SECONDS = 48 * 3600  # how long a batch may take
 
@@ -38,9 +39,9 @@ def cells(rows: Sequence[BatchItem], unit: str, words: Words) -> list[list[str]]
             row.name,
             words(f"row.{row.state}"),
             words.said(row.verdict) or "–",
-            "–" if row.deviation is None else html.length(row.deviation, unit),
+            within(row, unit, words),
             "–" if row.seconds is None else html.clock(row.seconds),
-            words.said(row.why),
+            remark(row, words),
         ]
         for row in rows
     ]
@@ -49,7 +50,7 @@ def cells(rows: Sequence[BatchItem], unit: str, words: Words) -> list[list[str]]
 def summary(rows: Sequence[BatchItem], words: Words) -> str:
     """ "3 rebuilt, 1 failed." """
     states = [row.state for row in rows]
-    return words("batch.done", done=states.count(batching.DONE), failed=states.count(batching.FAILED))
+    return words("batch.done", done=states.count(DONE), failed=states.count(FAILED))
 
 
 def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> None:
@@ -113,14 +114,16 @@ def _run(services: Services, words: Words, visitor: str, uploads: list[str], val
         for now in batching.rebuild_all(job, services, words, report, stop.is_set):
             rows[:] = now
             report("loading", 0, 1)
-        return batching.pack(rows, folder / "cadrecode-batch.zip")
+        rows[:] = worst_first(rows)
+        return batching.pack(rows, folder / "cadrecode-batch.zip", job.config.unit, words)
 
     with services.stoppable(visitor) as stop:
         try:
             config = ReconstructConfig.from_values(values, source=Message("form"))
             job = batching.gather(uploads, folder, config, base, adapter)
             for item in follow(work):
-                shown = rows_html(*_table_shape(words), cells(rows, config.unit, words), pickable=False)
+                texts, pictures = cells(rows, config.unit, words), [(row.picture, row.grade) for row in rows]
+                shown = rows_html(*_table_shape(words), texts, pickable=False, pictures=pictures)
                 if isinstance(item, Result):
                     file = gr.update(value=item.value and str(item.value), interactive=item.value is not None)
                     yield shown, "", html.idle(summary(rows, words)), *rested, file
@@ -133,7 +136,7 @@ def _run(services: Services, words: Words, visitor: str, uploads: list[str], val
 
 def _progress(rows: Sequence[BatchItem], item: Progress, total: int, words: Words) -> str:
     """The progress of the current scan, and of all of them."""
-    finished = sum(row.state in (batching.DONE, batching.FAILED) and row.seconds is not None for row in rows)
+    finished = sum(row.state in (DONE, FAILED) and row.seconds is not None for row in rows)
     stage = views.stage_text(item, words)
     text = words("batch.progress", n=min(finished + 1, total), total=total, stage=stage)
     return html.progress(text, finished, total)

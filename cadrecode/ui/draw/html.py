@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -22,6 +23,11 @@ def shown(unit: str) -> tuple[float, str]:
 def lengths(values: Iterable[float], unit: str) -> str:
     """The sides of a box, and their unit."""
     return figures.lengths(values, unit, " × ")
+
+
+def percent(share: float) -> str:
+    """A share in per cent with a decimal, rounded down: 99.96 % is not all."""
+    return f"{math.floor(1000 * share) / 10:g}"
 
 
 def middle(text: str, most: int) -> str:

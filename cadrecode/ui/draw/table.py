@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from itertools import zip_longest
 
 import gradio as gr
 
@@ -40,6 +41,7 @@ def rows_html(
     chosen: str | None = None,
     *,
     pickable: bool = True,
+    pictures: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The table as HTML.
 
@@ -47,14 +49,17 @@ def rows_html(
         numbers: Which columns are aligned to the right.
         rows: Cells as plain text; the first cell is the name of its row.
         chosen: The name of the picked row.
+        pictures: For each row, the address of a picture before its name, or "", and a class of the row.
     """
     sides = ["cr-number" if number else "" for number in numbers]
     head = "".join(f'<th scope="col" class="{side}">{escape(text)}</th>' for text, side in zip(headers, sides))
     body = ""
-    for row in rows:
+    for row, (picture, kind) in zip_longest(rows, pictures, fillvalue=("", "")):
         picks = f' data-name="{escape(row[0])}" tabindex="0" aria-selected="{str(row[0] == chosen).lower()}"'
         cells = "".join(f'<td class="{side}">{escape(text)}</td>' for text, side in zip(row, sides))
-        body += f"<tr{picks if pickable else ''}>{cells}</tr>"
+        if picture:
+            cells = cells.replace(">", f'><img src="{picture}" alt="" width="48" height="48">', 1)
+        body += f'<tr class="{kind}"{picks if pickable else ""}>{cells}</tr>'
     return (
         f'<div class="cr-rows" role="region" aria-label="{escape(title)}" tabindex="-1"><table>'
         f"<caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from html import escape
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cadrecode.errors import ProgramError
 from cadrecode.figures import figure
@@ -62,9 +63,15 @@ def cloud_facts(cloud: Cloud | None, unit: str, words: Words, source: str = "") 
     if cloud.kind in ("mesh", "brep"):
         lines += f"<br>{escape(words.said(cloud.used_as))}"
     warnings = [words.said(warning) for warning in cloud.warnings]
-    if unit == "mm" and float(sides.max()) < TINY_MM:
-        warnings.append(words("cloud.tiny", size=html.length(float(sides.max()), unit)))
+    if hint := unit_hint(cloud, unit, words):
+        warnings.append(hint)
     return f'<div class="cr-note">{lines}</div>' + "".join(html.warning(warning) for warning in warnings)
+
+
+def unit_hint(cloud: Cloud, unit: str, words: Words) -> str:
+    """That a scan is too small for its unit; empty where it is not."""
+    side = float(np.ptp(cloud.points, axis=0).max())
+    return words("cloud.tiny", size=html.length(side, unit)) if unit == "mm" and side < TINY_MM else ""
 
 
 def numbers(work: Work, words: Words, validity: str = "") -> str:
@@ -100,8 +107,8 @@ def _within(deviation: Deviation, tolerance: float, unit: str, words: Words) -> 
         f'<input type="number" min="0" step="any" value="{factor * tolerance:.6g}" '
         f'aria-label="{escape(words("result.tolerance"))} ({unit})">'
     )
-    share = math.floor(1000 * float((abs(deviation.signed) <= tolerance).mean())) / 10
-    text = escape(words("result.within", share=f"{share:g}", x="|")).replace("|", f"{field} {unit}")
+    share = html.percent(deviation.within(tolerance))
+    text = escape(words("result.within", share=share, x="|")).replace("|", f"{field} {unit}")
     return f'<span class="cr-within">{text}</span>'
 
 

@@ -48,14 +48,18 @@ def write_page(path: Path, work: Work, words: Words, validity: str = "") -> Path
         _table(words("dimensions.title"), _dimensions(part, work.unit, words)),
         f"<h2>{escape(words('program.title'))}</h2><pre>{escape(part.program.strip())}</pre>",
     ]
-    language = {"en": "en", "zh": "zh-CN"}[words.language]
-    path.write_text(
-        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{escape(work.name)}</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head>'
-        f"<body>{''.join(body)}</body></html>\n",
-        encoding="utf-8",
-    )
+    path.write_text(whole_page(escape(work.name), "".join(body), words), encoding="utf-8")
     return path
+
+
+def whole_page(title: str, body: str, words: Words) -> str:
+    """A page that opens anywhere. Title and body are HTML."""
+    language = {"en": "en", "zh": "zh-CN"}[words.language]
+    return (
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head>'
+        f"<body>{body}</body></html>\n"
+    )
 
 
 def _pictures(work: Work, part: Part, words: Words) -> str:
