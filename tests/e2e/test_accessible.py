@@ -22,7 +22,7 @@ def test_axe_finds_nothing_serious(page, app, path, theme, width):
     page.locator(".cr-tour button:visible").last.click()
     page.locator("#open-program").click()
     page.locator("#program .cm-line span").first.wait_for()
-    page.wait_for_function("[...document.adoptedStyleSheets].some(sheet => sheet.legible)")
+    page.wait_for_function("[...document.adoptedStyleSheets, ...document.styleSheets].some(sheet => sheet.legible)")
     page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
     assert page.evaluate(LOOK) == []
 
