@@ -409,7 +409,7 @@ def test_a_handle_stands_where_its_number_is():
 
 
 def test_a_slider_says_why_its_number_was_changed():
-    reason = Message("{reason}, within {x:.3g}", reason=Message("equal to {name}", name="hole 1 diameter"), x=0.05)
+    reason = Message("{reason}, within {x}", reason=Message("equal to {name}", name="hole 1 diameter"), x="0.05")
     part = replace(
         Part.of_program("import cadquery as cq\nr=cq.Workplane('XY').box(3,4,5)"),
         snapped=(Snap("plate thickness", 5.02, 5.0, reason),),
