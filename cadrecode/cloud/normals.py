@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import coo_matrix
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 NEIGHBOURS = 12  # points of a local plane in a clean cloud
@@ -16,12 +17,18 @@ FLATTEST = 0.02  # quantile of the patches' spread that gives the noise; edges a
 FLATTEST_SPREAD = 0.26  # that quantile for 12-point patches, in units of the noise (Gaussian noise on a plane, drawn)
 BUNDLE, ON_PLANE, TRIPLES, BUNDLES = 20, 9, 60, 400  # of `_noise_of_planes`: points, those of one plane, planes tried
 PLANE_QUANTILE, PLANE_SPREAD = 0.25, 0.29  # of the bundles, and what it is in units of the noise (drawn as above)
+CORNERS, CORNER_TRIPLES, FEWEST_ON_FACE = 20, 48, 7  # of `_faces_at`: points, planes tried, and points of a face
+ON_FACE, ON_FACE_OF_NOISE = 0.03, 2.5  # of the nearest neighbours' distance, and of the noise: points of one plane
+AT_ONCE = 4096  # points whose planes are tried together
 NOISY = 0.25  # a cloud is noisy above this noise, in units of the distance to the nearest neighbour
 VIEWS = 40  # twice as many turn 0.1 % of the points more to the right side, in twice the time
 VIEW_DISTANCE = 4.0  # of an eye from the centre, in radii of the cloud
 HIDING_RADIUS = 100.0  # in largest distances from the eye; a larger radius sees into hollows, and through thin walls
 SEEN_POINTS = 8192  # points that the eyes look at; others take the side of their neighbours
 CERTAIN_VOTES = 0.2  # share of the views that makes a side certain; with less, a point may be seen through a wall
+SIDE_NEIGHBOURS, SIDE_ROUNDS, OWN_WEIGHT = 16, 150, 6.0  # of `_along_surface`; a sure side weighs as so many neighbours
+TURNED_ALIKE, CROSSING = 0.25, 0.3  # of the turn between two normals, and the least sine of a line with two faces
+GUESSED = 0.4  # confidence of a side that only the neighbours tell
 FEWEST_POINTS = 16  # fewer points make no surface
 
 
@@ -71,11 +78,12 @@ def outward_normals(points: np.ndarray, *, views: int = VIEWS, seed: int = 0) ->
     tree = cKDTree(points)
     directions, noise = _plane_normals(points, tree)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(points))[:SEEN_POINTS])
-    votes, cast = _votes(points[chosen], directions[chosen], views)
-    if len(chosen) < len(points) or (cast == 0).any():
-        side, confidence = _from_neighbours(points, directions, chosen, votes, cast, views)
-    else:
-        side, confidence = np.sign(votes), _confidence(votes, views)
+    votes = _votes(points[chosen], directions[chosen], views)
+    own = np.sign(votes) * _confidence(votes, views)
+    sides = _along_surface(points[chosen], directions[chosen], own, noise)
+    side, confidence = np.sign(sides), np.abs(sides)
+    if len(chosen) < len(points):
+        side, confidence = _from_neighbours(points, directions, chosen, sides)
     return Normals(directions * np.where(side < 0, -1.0, 1.0)[:, None], confidence, noise)
 
 
@@ -89,14 +97,48 @@ def _plane_normals(points: np.ndarray, tree: cKDTree) -> tuple[np.ndarray, float
     """The normal of the plane through each point's neighbours, of either sign, (N, 3); and the noise."""
     distances, near = tree.query(points, k=min(NEIGHBOURS_NOISY, len(points)))
     patches = points[near[:, : min(NEIGHBOURS, len(points))]]
-    directions, _ = thinnest(patches)
+    directions, spread = thinnest(patches)
     noise = _noise(patches, directions)
     if noise > 0:
         noise = min(noise, _noise_of_planes(points, near))
     apart = float(np.median(distances[:, 1]))
     if noise > NOISY * apart:
-        directions, _ = thinnest(points[near])
+        return thinnest(points[near])[0], noise
+    close = max(ON_FACE * apart, ON_FACE_OF_NOISE * noise)
+    thick = np.flatnonzero(spread > close)
+    for begin in range(0, len(thick), AT_ONCE):
+        rows = thick[begin : begin + AT_ONCE]
+        directions[rows] = _faces_at(points, near[rows, :CORNERS], directions[rows], close)
     return directions, noise
+
+
+def _faces_at(points: np.ndarray, near: np.ndarray, otherwise: np.ndarray, close: float) -> np.ndarray:
+    """(n, 3): the normal of the face that each place lies on, where the points around it are of several faces.
+
+    Args:
+        near: (n, k) rows of the points around each place; the first is the place itself.
+        otherwise: (n, 3) for places with too few points in one plane.
+        close: How near to a plane its points lie.
+    """
+    bundles = points[near] - points[near[:, :1]]
+    if bundles.shape[1] < FEWEST_ON_FACE + 1:
+        return otherwise
+    off = np.abs(np.einsum("nki,nti->ntk", bundles, _planes_through(bundles, CORNER_TRIPLES)))
+    lack = np.minimum(off / close, 1).sum(axis=2)
+    best = np.take_along_axis(off, lack.argmin(axis=1)[:, None, None], axis=1)[:, 0] < close
+    count = best.sum(axis=1)
+    middle = np.einsum("nk,nki->ni", best, bundles) / np.maximum(count, 1)[:, None]
+    centred = (bundles - middle[:, None]) * best[..., None]
+    normals = np.linalg.eigh(centred.transpose(0, 2, 1) @ centred)[1][:, :, 0]
+    return np.where((count >= FEWEST_ON_FACE)[:, None], normals, otherwise)
+
+
+def _planes_through(bundles: np.ndarray, count: int) -> np.ndarray:
+    """(n, count, 3): normals of planes through the first of each bundle (n, k, 3), the origin, and two others."""
+    rng = np.random.default_rng(0)
+    first, second = np.array([rng.choice(np.arange(1, bundles.shape[1]), 2, replace=False) for _ in range(count)]).T
+    across = np.cross(bundles[:, first], bundles[:, second])
+    return across / np.maximum(np.linalg.norm(across, axis=2, keepdims=True), np.finfo(float).tiny)
 
 
 def _noise(patches: np.ndarray, directions: np.ndarray) -> float:
@@ -124,10 +166,7 @@ def _noise_of_planes(points: np.ndarray, near: np.ndarray) -> float:
     bundles = points[near[rows, : min(BUNDLE, near.shape[1])]] - points[rows, None]
     if bundles.shape[1] < ON_PLANE + 1:
         return np.inf
-    first, second = np.array([rng.choice(np.arange(1, bundles.shape[1]), 2, replace=False) for _ in range(TRIPLES)]).T
-    across = np.cross(bundles[:, first], bundles[:, second])
-    across /= np.maximum(np.linalg.norm(across, axis=2, keepdims=True), np.finfo(float).tiny)
-    off = np.abs(np.einsum("nki,nti->ntk", bundles, across))
+    off = np.abs(np.einsum("nki,nti->ntk", bundles, _planes_through(bundles, TRIPLES)))
     nearest = np.partition(off, ON_PLANE - 1, axis=2)[:, :, ON_PLANE - 1].min(axis=1)
     return float(np.quantile(nearest, PLANE_QUANTILE)) / PLANE_SPREAD
 
@@ -144,11 +183,11 @@ def _spare(patches: np.ndarray) -> int:
     return max(patches.shape[1] - 3, 1)
 
 
-def _votes(points: np.ndarray, directions: np.ndarray, views: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each point the sum of cosines towards the eyes that see it, and the sum of their sizes: (n,) each."""
+def _votes(points: np.ndarray, directions: np.ndarray, views: int) -> np.ndarray:
+    """(n,): for each point the sum of cosines towards the eyes that see it."""
     centre = (points.min(axis=0) + points.max(axis=0)) / 2
     radius = float(np.linalg.norm(points - centre, axis=1).max())
-    votes, cast = np.zeros(len(points)), np.zeros(len(points))
+    votes = np.zeros(len(points))
     for direction in _spread(views):
         eye = centre + direction * radius * VIEW_DISTANCE
         rays = points - eye
@@ -162,8 +201,7 @@ def _votes(points: np.ndarray, directions: np.ndarray, views: int) -> tuple[np.n
         seen = hull[hull < len(points)]
         cosines = -np.einsum("ij,ij->i", rays[seen], directions[seen])
         votes[seen] += cosines
-        cast[seen] += np.abs(cosines)
-    return votes, cast
+    return votes
 
 
 def _confidence(votes: np.ndarray, views: int) -> np.ndarray:
@@ -181,27 +219,52 @@ def _spread(count: int) -> np.ndarray:
     return np.column_stack((np.cos(around) * np.sin(polar), np.sin(around) * np.sin(polar), np.cos(polar)))
 
 
-def _from_neighbours(
-    points: np.ndarray, directions: np.ndarray, chosen: np.ndarray, votes: np.ndarray, cast: np.ndarray, views: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sides and confidence of all points; those that no eye saw take them from the nearest seen points of a like plane.
+def _along_surface(points: np.ndarray, directions: np.ndarray, own: np.ndarray, noise: float) -> np.ndarray:
+    """Sides, with their confidence, that agree with those of the points around.
 
-    Points that the eyes looked at and did not see get a guess without confidence.
+    Two points of one face look the same way. Of points of two faces, a line from one to the other leaves the solid, or
+    the air, at both or at none (Koenig and Gumhold 2009). So points that few eyes see learn their side from others.
+
+    Args:
+        points, directions: (n, 3).
+        own: (n,) in [-1, 1]: the side of each by the views, and how sure it is.
+        noise: How far points lie off their faces.
+    Returns: (n,) in [-1, 1].
     """
-    seen = np.flatnonzero(cast > 0)
+    distances, near = cKDTree(points).query(points, k=min(SIDE_NEIGHBOURS + 1, len(points)))
+    apart = float(np.median(distances[:, 1]))
+    rows, columns = np.repeat(np.arange(len(points)), near.shape[1] - 1), near[:, 1:].ravel()
+    way = points[columns] - points[rows]
+    length = np.maximum(np.linalg.norm(way, axis=1), np.finfo(float).tiny)
+    leaving = np.einsum("ij,ij->i", directions[rows], way) / length
+    arriving = np.einsum("ij,ij->i", directions[columns], way) / length
+    cosine = np.einsum("ij,ij->i", directions[rows], directions[columns])
+    half_turn = np.sqrt(np.maximum(1 - np.abs(cosine), 0) / 2)  # sine of half the angle
+    slack = np.maximum(max(ON_FACE * apart, ON_FACE_OF_NOISE * noise) / length, TURNED_ALIKE * half_turn)
+    one_face = np.maximum(abs(np.abs(leaving) - half_turn), abs(np.abs(arriving) - half_turn)) < slack
+    one_face &= np.abs(cosine) > 0.7
+    crossing = ~one_face & (np.minimum(np.abs(leaving), np.abs(arriving)) > CROSSING)
+    alike = np.where(one_face, cosine, np.where(crossing, -leaving * arriving, 0.0))
+    graph = coo_matrix((alike, (rows, columns)), shape=(len(points),) * 2).tocsr()
+    graph = (graph + graph.T) / 2
+    weight = OWN_WEIGHT * np.abs(own)
+    total = np.maximum(weight + np.asarray(abs(graph).sum(axis=1)).ravel(), np.finfo(float).tiny)
+    sides = own
+    for _ in range(SIDE_ROUNDS):
+        sides = (weight * np.sign(own) + graph @ sides) / total
+    sure = np.where(np.sign(own) == np.sign(sides), np.abs(own), 0.0)
+    return np.sign(sides) * np.maximum(sure, GUESSED * np.abs(sides))
+
+
+def _from_neighbours(
+    points: np.ndarray, directions: np.ndarray, chosen: np.ndarray, own: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sides and confidence of all points; those that were not chosen take them from the nearest of a like plane."""
     side, confidence = np.zeros(len(points)), np.zeros(len(points))
-    if not len(seen):
-        return side, confidence
-    own = np.sign(votes) * _confidence(votes, views)
     side[chosen], confidence[chosen] = np.sign(own), np.abs(own)
-    unseen = np.setdiff1d(np.arange(len(points)), chosen[seen], assume_unique=True)
-    if len(unseen):
-        witnesses = chosen[seen]
-        _, near = cKDTree(points[witnesses]).query(points[unseen], k=min(5, len(seen)))
-        near = near.reshape(len(unseen), -1)
-        cosines = np.einsum("ij,ikj->ik", directions[unseen], directions[witnesses[near]])
-        sums = (cosines * own[seen[near]]).sum(axis=1)
-        side[unseen] = np.sign(sums)
-        confidence[unseen] = np.abs(sums) / near.shape[1]
-        confidence[chosen[cast == 0]] = 0.0
+    others = np.setdiff1d(np.arange(len(points)), chosen, assume_unique=True)
+    _, near = cKDTree(points[chosen]).query(points[others], k=min(5, len(chosen)))
+    cosines = np.einsum("ij,ikj->ik", directions[others], directions[chosen[near]])
+    sums = (cosines * own[near]).sum(axis=1)
+    side[others], confidence[others] = np.sign(sums), np.abs(sums) / near.shape[1]
     return side, confidence

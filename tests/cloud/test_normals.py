@@ -90,3 +90,20 @@ def test_thin_fins_are_no_noise():
     program = f"import cadquery as cq\nr=cq.Workplane('XY').box(112,130,4).translate((54,0,0)){fins}"
     points, _ = surface(program, 8192)
     assert local_noise(points) < 1e-6
+
+
+def test_next_to_edges_and_in_sheets_a_normal_is_that_of_its_own_face():
+    """A box of thin walls: nearly all of its patches hold points of two faces or more."""
+    box = HEAD + "r=w0.sketch().rect(200,120).rect(194,114,mode='s').finalize().extrude(40).union(w0.box(200,120,3))"
+    points, true = surface(box, 8192)
+    cosines = np.abs(np.einsum("ij,ij->i", outward_normals(points).directions, true))
+    assert np.mean(cosines > 0.99) > 0.92
+
+
+def test_walls_that_no_eye_sees_learn_their_side_from_those_beside_them():
+    """The walls of a slot that is far deeper than wide."""
+    slot = HEAD + "r=w0.sketch().rect(120,60).push([(0,10)]).rect(100,8,mode='s').finalize().extrude(200)"
+    slot += ".union(w0.box(120,60,10))"
+    points, true = surface(slot, 8192)
+    wrong = np.einsum("ij,ij->i", outward_normals(points).directions, true) < 0
+    assert np.mean(wrong) < 0.01
