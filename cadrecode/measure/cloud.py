@@ -26,12 +26,12 @@ from cadrecode.measure.search import drafts_of
 from cadrecode.measure.shorten import dropped, merged, shortened
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.walls import Walls
-from cadrecode.measure.winding import INSIDE, patch_areas, sections_of, winding_numbers, winding_numbers_at
+from cadrecode.measure.winding import INSIDE, patch_areas, sections_of, winding_numbers
 from cadrecode.program.language import Operation, Rect, SketchStep
 
 CELLS = 64  # along the longest side: about the spacing of 8,192 points
-MOST_PLACES, TIMED_PLACES = 400_000, 2000  # of the grid, and those whose winding numbers show how long all will take
-WINDING_SHARE = 0.5  # of the time for reading
+MOST_PLACES = 400_000  # of the grid
+PLACES_PER_SECOND = 60_000  # of reading: the winding numbers take a third to a half of that time
 READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
 TOLERANCES, TOLERANCE_NOISE = (0.3, 0.6), 3.0  # of a cell, and of the noise
 SQUARE = 0.9  # cosine of a point's normal with an axis: a point of a side of the box around the part
@@ -122,7 +122,8 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Survey:
     """
     points, normals = ruler.points, ruler.normals.directions
     areas = patch_areas(points)
-    grid = _grid([_levels(ruler, normals, areas, axis) for axis in range(3)], _places_by(deadline, ruler, areas))
+    most = min(MOST_PLACES, PLACES_PER_SECOND * (deadline - time.thread_time()))
+    grid = _grid([_levels(ruler, normals, areas, axis) for axis in range(3)], most)
     numbers = winding_numbers(points, normals, areas, grid)
     folded = FoldedCloud(points, normals, numbers, grid, ruler.size)
     sections, readers, proposed = [], [], []
@@ -144,16 +145,6 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Survey:
         sections.append(taken)
         readers.append(reader)
     return Survey(grid, numbers > INSIDE, sections, proposed, readers)
-
-
-def _places_by(deadline: float, ruler: CloudRuler, areas: np.ndarray) -> float:
-    """How many winding numbers there is time for."""
-    started = time.thread_time()
-    low, high = ruler.box
-    places = np.random.default_rng(0).uniform(low, high, (TIMED_PLACES, 3))
-    winding_numbers_at(places, ruler.points, ruler.normals.directions, areas)
-    now = time.thread_time()
-    return min(MOST_PLACES, TIMED_PLACES * WINDING_SHARE * (deadline - now) / max(now - started, 1e-6))
 
 
 def _grid(levels: list[np.ndarray], most: float) -> Grid:

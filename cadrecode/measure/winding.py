@@ -25,16 +25,11 @@ def patch_areas(points: np.ndarray) -> np.ndarray:
     return np.pi * distances[:, -1] ** 2 / (distances.shape[1] - 1)
 
 
-def winding_numbers_at(places: np.ndarray, points: np.ndarray, normals: np.ndarray, areas: np.ndarray) -> np.ndarray:
-    """(m,) of places (m, 3), for points (N, 3) with normals and the areas that they stand for."""
-    columns = [np.ascontiguousarray(array, np.float64) for array in (points, normals, areas, places)]
-    return igl.fast_winding_number(*columns)
-
-
 def winding_numbers(points: np.ndarray, normals: np.ndarray, areas: np.ndarray, grid: Grid) -> np.ndarray:
     """(nx, ny, nz) float32 at the places of the grid, cut off at -0.5 and 1.5."""
     places = np.stack(np.meshgrid(*grid.places, indexing="ij"), axis=-1).reshape(-1, 3)
-    numbers = winding_numbers_at(places, points, normals, areas)
+    columns = [np.ascontiguousarray(array, np.float64) for array in (points, normals, areas, places)]
+    numbers = igl.fast_winding_number(*columns)
     return np.clip(numbers, -0.5, 1.5).astype(np.float32).reshape(grid.shape)
 
 
