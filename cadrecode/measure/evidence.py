@@ -15,12 +15,14 @@ from scipy.spatial import cKDTree
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import OVERSHOOT, Feature, Prism
 from cadrecode.measure.grid import Grid
-from cadrecode.measure.round_walls import RoundWall
+from cadrecode.measure.round_walls import FEWEST, FEWEST_SECTORS, NEAR_BY_RADIUS, RoundWall, sectors_with_points
 from cadrecode.program.language import Circle, Operation, Rect, SketchStep
 
 ON_LEVEL = 0.02  # of the size: a wall's points may end so far before its ends
 SAME_RADIUS = 0.05  # of the radius: circles of one span that differ by less are equal
 HOLE_NUMBERS = 3  # that a hole costs where others like it share the rest
+SKIN = 3.0  # nats: how much likelier it is that a hole goes on into the air than that a skin covers its end
+WIDEST_COUNTERBORE = 3.5  # of the radius of its hole
 AS_GOOD = 0.5  # nats: a hole that goes on through air is as good as one that ends with its wall
 ACROSS = 0.93  # cosine of a floor's normals with its axis
 HALF_EXPLAINED = 2.5  # nats: points that cost more are left unexplained
@@ -32,18 +34,20 @@ MOST_STEPS, MOST_FLOORS = 8, 8  # blocks added, and floors tried for each
 def with_bores(
     features: tuple[Feature, ...], walls: Sequence[RoundWall], grid: Grid, judge: CloudJudge
 ) -> tuple[Feature, ...]:
-    """The features with holes and pins added for round walls that they do not explain."""
+    """The features with holes and pins added for round walls that they do not explain, and for those around their
+    holes: counterbores."""
     added: list[Prism] = []
-    for wall in walls:
-        if judge.out_of_time:
-            break
-        before = (*features, *added)
+    waiting = list(walls)
+    while waiting and not judge.out_of_time:
+        wall, before = waiting.pop(0), (*features, *added)
         least = judge.nats_per_number * HOLE_NUMBERS
         if _most_gain(wall, judge.costs(before), judge) > least:
             for operation in (Operation.CUT, Operation.UNION):
                 bore, gain = _bore_along(before, wall, operation, grid.levels[wall.axis], judge)
                 if gain > least:
                     added.append(bore)
+                    if operation is Operation.CUT:
+                        waiting = [*_walls_around(wall, judge.costs((*before, bore)), judge), *waiting]
                     break
     return (*features, *_grouped(added))
 
@@ -51,13 +55,52 @@ def with_bores(
 def _bore_along(
     features: tuple[Feature, ...], wall: RoundWall, operation: Operation, levels: np.ndarray, judge: CloudJudge
 ) -> tuple[Prism, float]:
-    """A bore along a wall between the levels next to its points, and how much it explains."""
-    ends = []
-    for end in (wall.low, wall.high):
+    """A bore along a wall and how much it explains. It ends with the wall's points or at the level next to them; a hole
+    may go on into the air, and does so where a skin over its end would be as likely."""
+    ends, gain = [wall.low, wall.high], -np.inf
+    for index, way in enumerate((-1, 1)):
+        end = ends[index]
         nearest = float(levels[np.abs(levels - end).argmin()])
-        ends.append(nearest if abs(nearest - end) < ON_LEVEL * float(levels[-1] - levels[0]) + OVERSHOOT else end)
-    bore = _bore(wall, operation, *ends)
-    return bore, judge.evidence(features, (*features, bore)) if ends[1] > ends[0] else -np.inf
+        if abs(nearest - end) < ON_LEVEL * float(levels[-1] - levels[0]) + OVERSHOOT:
+            ends[index] = nearest
+        options = [(ends[index], 0.0), (end, 0.0)]
+        if operation is Operation.CUT:
+            beyond = sorted((float(h) for h in levels if (h - end) * way > 0), key=lambda height: abs(height - end))
+            options += [(beyond[0], SKIN)] if beyond else []
+            options.append((float(levels[-index]) + way * OVERSHOOT, SKIN))
+        worth = {}
+        for height, bonus in dict(options).items():
+            tried = [height, ends[1]] if index == 0 else [ends[0], height]
+            if tried[0] < tried[1]:
+                worth[height] = judge.evidence(features, (*features, _bore(wall, operation, *tried))), bonus
+        if not worth:
+            return _bore(wall, operation, *sorted(ends)), -np.inf
+        ends[index] = max(worth, key=lambda height: sum(worth[height]))
+        gain = worth[ends[index]][0]
+    return _bore(wall, operation, *ends), gain
+
+
+def _walls_around(wall: RoundWall, costs: np.ndarray, judge: CloudJudge) -> list[RoundWall]:
+    """The wall of a wider bore about the line of a hole, by the points that are left unexplained; none, or one."""
+    u, v = (wall.axis + 1) % 3, (wall.axis + 2) % 3
+    away = judge.points[:, [u, v]] - (wall.x, wall.y)
+    distance, heights = np.hypot(*away.T), judge.points[:, wall.axis]
+    within = (distance > wall.radius + 2 * judge.close) & (distance < WIDEST_COUNTERBORE * wall.radius)
+    within &= costs > HALF_EXPLAINED
+    within &= (heights > wall.low - WIDEST_COUNTERBORE * wall.radius) & (
+        heights < wall.high + WIDEST_COUNTERBORE * wall.radius
+    )
+    rows = np.flatnonzero(within)[np.argsort(distance[within])]
+    if len(rows) < FEWEST:
+        return []
+    slack = 2 * judge.close + NEAR_BY_RADIUS * wall.radius
+    last = np.searchsorted(distance[rows], distance[rows] + slack, side="right")
+    first = int((last - np.arange(len(rows))).argmax())
+    on = rows[first : last[first]]
+    if len(on) < FEWEST or sectors_with_points(away[on]) < FEWEST_SECTORS:
+        return []
+    radius, low, high = float(np.median(distance[on])), float(heights[on].min()), float(heights[on].max())
+    return [replace(wall, radius=radius, low=low, high=high, count=len(on))] if high > low else []
 
 
 def opened(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:

@@ -17,7 +17,7 @@ from cadrecode.measure.walls import circle_through_all
 
 NEIGHBOURS, TRIPLES = 20, 8  # of each point: those looked at, and circles proposed
 STRIDES = 1, 4, 16  # every so many points: neighbours in a thinner cloud reach around larger circles
-LEAST_RADIUS, MOST_RADIUS = 0.004, 0.3  # of the size
+LEAST_RADIUS, MOST_RADIUS = 0.003, 0.3  # of the size
 NEAR, NEAR_BY_RADIUS = 7e-4, 0.015  # of the size, of the radius (facets): how near to a circle its points lie
 FEWEST = 6  # points of a wall
 SECTORS, FEWEST_SECTORS = 8, 6  # around a circle, and those that hold points
@@ -177,9 +177,18 @@ def _run(heights: np.ndarray, about: float) -> np.ndarray:
 
 
 def _is_round(away: np.ndarray) -> bool:
-    sector = ((np.arctan2(away[:, 1], away[:, 0]) / (2 * np.pi) + 1) * SECTORS).astype(int) % SECTORS
-    counts = np.bincount(sector, minlength=SECTORS)
+    counts = _by_sector(away)
     return np.count_nonzero(counts) >= FEWEST_SECTORS and np.sort(counts)[-2:].sum() <= MOST_IN_TWO * len(away)
+
+
+def sectors_with_points(away: np.ndarray) -> int:
+    """How many of the eight sectors around the origin hold some of the points (n, 2)."""
+    return np.count_nonzero(_by_sector(away))
+
+
+def _by_sector(away: np.ndarray) -> np.ndarray:
+    sector = ((np.arctan2(away[:, 1], away[:, 0]) / (2 * np.pi) + 1) * SECTORS).astype(int) % SECTORS
+    return np.bincount(sector, minlength=SECTORS)
 
 
 def _without_doubles(walls: list[RoundWall], near: float) -> list[RoundWall]:
