@@ -50,9 +50,8 @@ def encode(
                 Skipped(pair.name, Message("the base's tokenizer cannot spell it: its tokens give another text"))
             )
         elif len(tokens) > max_tokens:
-            too_long.append(
-                Skipped(pair.name, Message("{n} tokens; there is room for {most}", n=len(tokens), most=max_tokens))
-            )
+            reason = Message("{n} tokens; there is room for {most}", n=len(tokens), most=max_tokens)
+            too_long.append((len(tokens), Skipped(pair.name, reason)))
         else:
             usable.append((pair, np.array(tokens, np.int32)))
     if programs.pairs and len(lossy) == len(programs.pairs):
@@ -67,7 +66,11 @@ def encode(
     lengths = [len(tokens) for _, tokens in usable]
     stored = pieces_on_disk([tokens for _, tokens in usable]) if usable else []
     encoded = [EncodedPair(pair, tokens) for (pair, _), tokens in zip(usable, stored)]
-    return encoded, DatasetReport(programs.source, len(encoded), [*programs.skipped, *lossy], too_long, lengths)
+    too_long.sort(key=lambda entry: -entry[0])
+    longest = max([*lengths, *(length for length, _ in too_long)], default=0)
+    left_out = [entry for _, entry in too_long]
+    skipped = [*programs.skipped, *lossy]
+    return encoded, DatasetReport(programs.source, len(encoded), skipped, left_out, lengths, longest)
 
 
 def view(points: np.ndarray, n_points: int, rng: np.random.Generator) -> np.ndarray:

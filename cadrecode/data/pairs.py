@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from cadrecode.errors import Message
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -37,13 +39,33 @@ class Programs:
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """What became of a source: pairs in use, programs that were left out, and the lengths in tokens."""
+    """What became of a source: pairs in use, programs that were left out, and the lengths in tokens.
+
+    Args:
+        too_long: The longest first.
+        room_for_all: Tokens of the longest program of all.
+    """
 
     source: str
     used: int
     skipped: list[Skipped]
     too_long: list[Skipped]
     token_lengths: list[int] = field(repr=False)
+    room_for_all: int = 0
+
+    def warning(self, n_points: int) -> Message | None:
+        """What is not learnt because it is too long, the longest first, and the setting that would keep it."""
+        if not self.too_long:
+            return None
+        return Message(
+            "{count} of {total} programs of {source} are too long and will NOT be learnt: {longest}. max_seq_length "
+            "{enough} would keep them all.",
+            count=len(self.too_long),
+            total=len(self.too_long) + self.used,
+            source=self.source,
+            longest="; ".join(f"{entry.name} ({entry.reason})" for entry in self.too_long[:3]),
+            enough=self.room_for_all + n_points,
+        )
 
     def summary(self, examples: int = 5) -> str:
         """Some lines for the log, with so many examples of what was left out."""

@@ -87,6 +87,7 @@ class Status(BaseModel):
     adapter: str | None = None
     model: str | None = None
     error: str | None = None
+    worse: str | None = None
 
 
 class Evaluation(BaseModel):

@@ -7,13 +7,18 @@ from typing import Any
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.pairs import DatasetReport
+from cadrecode.errors import Message
 from cadrecode.runs import Run
 
 SETTINGS = (
     "lora_r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora", "use_qlora", "learning_rate", "max_steps",
     "per_device_train_batch_size", "gradient_accumulation_steps", "n_points", "seed",
 )  # fmt: skip
-FIGURES = {"eval_loss": "loss", "invalid_ratio": "invalid", "median_iou": "median IoU"}
+FIGURES = {
+    "eval_loss": "loss", "invalid_ratio": "invalid", "median_iou": "median IoU",
+    "mean_iou": "mean IoU, a failure as 0",
+}  # fmt: skip
+CLEARLY = 0.01  # of the mean IoU: a smaller difference of a few samples is chance
 
 
 def compare(run: Run, best_step: int | None) -> dict[str, dict[str, Any]]:
@@ -33,6 +38,27 @@ def compare(run: Run, best_step: int | None) -> dict[str, dict[str, Any]]:
         for name, entry in entries.items()
         if entry is not None
     }
+
+
+def worse_than_base(scores: dict[str, dict[str, Any]]) -> Message | None:
+    """In words, that the adapter rebuilds held-out parts worse than its base, or more often not at all; else None.
+
+    Args:
+        scores: See `compare`.
+    """
+    base, adapter = scores.get("base", {}), scores.get("adapter", {})
+    if base.get("mean_iou") is None or adapter.get("mean_iou") is None:
+        return None
+    if adapter["mean_iou"] >= base["mean_iou"] - CLEARLY and adapter["invalid_ratio"] <= base["invalid_ratio"]:
+        return None
+    return Message(
+        "The adapter is WORSE than its base on held-out parts: mean IoU {after:.3f} after {before:.3f}, invalid "
+        "{invalid:.0%} after {was_invalid:.0%}. More programs, a smaller learning_rate or more steps may help.",
+        after=adapter["mean_iou"],
+        before=base["mean_iou"],
+        invalid=adapter["invalid_ratio"],
+        was_invalid=base["invalid_ratio"],
+    )
 
 
 def write_card(folder: Path, config: TrainConfig, report: DatasetReport, scores: dict[str, dict[str, Any]]) -> None:
@@ -61,6 +87,8 @@ def write_card(folder: Path, config: TrainConfig, report: DatasetReport, scores:
         for name, figures in scores.items():
             lines.append(f"| {name} | {' | '.join(_cell(figures.get(key)) for key in FIGURES)} |")
         lines += ["", f"On {config.eval_programs} greedy programs and the validation loss; not a benchmark.", ""]
+    if worse := worse_than_base(scores):
+        lines += [f"**{worse}**", ""]
     lines += [
         "Use it:",
         "",

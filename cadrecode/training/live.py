@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerState
 
@@ -20,17 +21,18 @@ from cadrecode.model.adapters import PeftModel
 from cadrecode.model.team import Team
 from cadrecode.runs import Run, State, checkpoint_step
 from cadrecode.training.base import Precision, load_base, loss_of
-from cadrecode.training.card import compare, write_card
+from cadrecode.training.card import compare, worse_than_base, write_card
 from cadrecode.training.checkpoints import origin_of, refuse_strangers
 from cadrecode.training.heap import is_scarce, return_freed_blocks
 from cadrecode.training.preflight import check_disk, check_labels, check_memory, try_longest_batch
 from cadrecode.training.reading import RunPrograms
 from cadrecode.training.saving import merge_beside, size_mb
-from cadrecode.training.trainer import AdapterTrainer, training_arguments
+from cadrecode.training.trainer import SCORE, AdapterTrainer, training_arguments
 from cadrecode.training.watch import RunFolder
 
 log = logging.getLogger(__name__)
 
+NO_TOKENS = np.zeros(0, np.int32)  # of a pair whose cloud alone is used
 CHECKED_PAIRS = 4  # a saved adapter must have the live model's loss on these
 
 
@@ -80,8 +82,10 @@ def train_adapter(config: TrainConfig, run: Run, data: RunPrograms, checkpoint: 
     )
     check_labels(trainer, tokenizer)
     try_longest_batch(trainer, config)
+    asked = data.validation.pairs if data.validation is not None and held else []  # also what is too long to learn
+    asked_views = Views([EncodedPair(pair, NO_TOKENS) for pair in asked], config.n_points, seed=config.seed)
     watch = RunFolder(
-        run, config, lambda folder: merge_beside(config, folder, run), tokenizer, held_views, longest, team
+        run, config, lambda folder: merge_beside(config, folder, run), tokenizer, asked_views, longest, team
     )
     trainer.add_callback(watch)
     if checkpoint is not None:
@@ -121,11 +125,15 @@ def _encode(
     room = _room_for_tokens(config, model)
     pairs, report = encode(data.training, tokenizer, room)
     log.info("%s", report.summary())
+    if warning := report.warning(config.n_points):
+        log.warning("%s", warning)
     held: list[EncodedPair] = []
     reports = {"train": report.to_dict()}
     if data.validation is not None:
         held, validation_report = encode(data.validation, tokenizer, room)
         log.info("%s", validation_report.summary())
+        if validation_report.too_long:
+            log.warning("They are held out all the same: the loss leaves them out, the sample programs do not.")
         reports["validation"] = validation_report.to_dict()
     if team.first:
         (run.folder / "data.json").write_text(json.dumps(reports, indent=1), encoding="utf-8")
@@ -207,11 +215,14 @@ def _save(config: TrainConfig, run: Run, trainer: AdapterTrainer, report: Datase
     """Save the adapter with its card, and note how the base and the adapter were evaluated."""
     best = trainer.state
     if config.keep_best:
-        log.info("Kept: the weights of step %s, with eval_loss %s", best.best_global_step, best.best_metric)
+        log.info("Kept: the weights of step %s, the best by %s", best.best_global_step, SCORE)
     scores = compare(run, best.best_global_step if config.keep_best else None)
     for name, figures in scores.items():
         log.info("%s: %s", name, "  ".join(f"{k} {v:.4f}" for k, v in figures.items() if v is not None))
-    run.set_status(State.SAVING, scores=scores)
+    worse = worse_than_base(scores)
+    if worse:
+        log.warning("%s", worse)
+    run.set_status(State.SAVING, scores=scores, worse=worse)
     counts = adapters.save_adapter(trainer.model, trainer.processing_class, run.folder)
     write_card(run.folder, config, report, scores)
     log.info(

@@ -20,6 +20,8 @@ from cadrecode.runs import Run
 from cadrecode.training.base import Precision
 from cadrecode.training.checkpoints import finish_checkpoint, forget_checkpoint, not_written
 
+SCORE = "eval_score"  # which RunFolder adds to the figures of an evaluation
+
 
 class AdapterTrainer(Trainer):
     """Trains the adapter of a PEFT model on `Views`.
@@ -139,8 +141,8 @@ def training_arguments(config: TrainConfig, run: Run, precision: Precision, eval
         save_steps=config.save_steps,
         save_total_limit=config.save_total_limit,
         load_best_model_at_end=config.keep_best,
-        metric_for_best_model="eval_loss" if config.keep_best else None,
-        greater_is_better=False if config.keep_best else None,
+        metric_for_best_model=SCORE if config.keep_best else None,
+        greater_is_better=True if config.keep_best else None,
         logging_steps=config.logging_steps,
         logging_first_step=True,
         logging_nan_inf_filter=False,  # else an average hides a loss that is not a number

@@ -24,12 +24,14 @@ from cadrecode.model.team import Team
 from cadrecode.program import build, iou, mesh_of, parse
 from cadrecode.program.solid import Manifold
 from cadrecode.runs import RESUMABLE, SEAL, Run, State
+from cadrecode.training.trainer import SCORE
 
 log = logging.getLogger(__name__)
 
 STATUS_SECONDS = 0.5  # between rewrites of status.json
 KEPT_SAMPLES = 3
 EXPLODED, EXPLODED_BY, EXPLODED_TIMES = 2.0, 2.0, 3  # diverged: above 2 x the lowest loss + 2, three logs in a row
+LOSS_SHARE = 1e-4  # of the validation loss, taken off the mean IoU
 MORE_TOKENS = 1.25  # a sample is cut at this multiple of the longest training program
 
 
@@ -132,9 +134,12 @@ class RunFolder(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         started = time.monotonic()
+        written = self._write_programs(model, state.global_step) if self.team.first else {}
+        # The best checkpoint is that of the best parts; the loss, which falls while counts stay wrong, breaks ties.
+        [metrics[SCORE]] = self.team.agree((written.get("mean_iou") or 0.0) - LOSS_SHARE * metrics["eval_loss"])
         if not self.team.first:
             return
-        figures = {"eval_loss": metrics["eval_loss"]} | self._write_programs(model, state.global_step)
+        figures = {"eval_loss": metrics["eval_loss"]} | written
         self.run.log_metrics(state.global_step, **figures)
         words = "  ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)
         log.info("step %d evaluated  %s", state.global_step, words)
@@ -191,7 +196,10 @@ class RunFolder(TrainerCallback):
         return (time.monotonic() - self.started) / done * (state.max_steps - state.global_step) if done else None
 
     def _write_programs(self, model: PeftModel, step: int) -> dict[str, float | None]:
-        """Write programs for the first validation clouds. Returns: the invalid ratio and the median IoU."""
+        """Write programs for the first validation clouds.
+
+        Returns: the invalid ratio, the median IoU of the valid, and the mean of all, where a failure is 0.
+        """
         count = min(self.config.eval_programs, len(self.held_views or ()))
         if count == 0 or self.team.shards:  # with a part of the base no process can write programs
             return {}
@@ -216,7 +224,11 @@ class RunFolder(TrainerCallback):
             if i < KEPT_SAMPLES:
                 samples.append({**sample, **_write_sample(folder, i + 1, text, pair.text, clouds[i], solid)})
         self.run.write_samples(step, samples)
-        return {"invalid_ratio": 1 - len(ious) / count, "median_iou": statistics.median(ious) if ious else None}
+        return {
+            "invalid_ratio": 1 - len(ious) / count,
+            "median_iou": statistics.median(ious) if ious else None,
+            "mean_iou": sum(ious) / count,
+        }
 
 
 def _write_sample(

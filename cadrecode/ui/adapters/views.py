@@ -45,7 +45,7 @@ def _card(info: AdapterInfo, in_use: bool, words: Words) -> Card:
         ("data", _data(info.folder)),
         ("rank", f"{info.r} / {info.alpha}"),
         ("steps", f"{status['step']:,}" if status.get("step") else "–"),
-        ("iou", _scores(run)),
+        ("iou", _scores(run) + (f", {words('adapters.worse')}" if status.get("worse") else "")),
         ("size", html.file_size(info.size_mb * 1e6)),
         ("merged", html.file_size(merged) if merged is not None else words("adapters.not_merged")),
     )

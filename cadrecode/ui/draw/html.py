@@ -155,7 +155,7 @@ def _code(text: str) -> str:
 
 
 def state_pill(state: str, words: Words) -> str:
-    kind = {"done": "done", "failed": "failed", "damaged": "failed"}.get(
+    kind = {"done": "done", "failed": "failed", "damaged": "failed", "worse": "failed"}.get(
         state, "" if state in ("queued", "stopped") else "active"
     )
     return f'<span class="cr-pill {kind}">{escape(words.state(state))}</span>'

@@ -58,7 +58,7 @@ def rows(runs_dir: Path, words: Words) -> list[list[str]]:
 
 def _row(run: Run, waiting: list[Run], words: Words) -> list[str]:
     status, figures = run.status(), newest(run)
-    state = queued(run, words, waiting) if status["state"] == State.QUEUED else words.state(status["state"])
+    state = queued(run, words, waiting) if status["state"] == State.QUEUED else words.state(shown_state(status))
     step, total = status.get("step"), status.get("total")
     began = status.get("started_at") or status.get("created_at")
     return [
@@ -104,6 +104,8 @@ def look(run: Run, words: Words) -> RunView:
     lines += html.bar(step, total)
     if status.get("error"):
         lines += html.bad(words.said(status["error"]))
+    if status.get("worse"):
+        lines += html.bad(words.said(status["worse"]))
     hindrance = queue.why_not_resumable(run) if state.unfinished else None
     if hindrance:
         lines += html.warning(words.said(hindrance))
@@ -121,10 +123,15 @@ def look(run: Run, words: Words) -> RunView:
     )
 
 
+def shown_state(status: dict[str, Any]) -> str:
+    """The state of a run as people read it: a training that made things worse is not just done."""
+    return "worse" if status["state"] == State.DONE and status.get("worse") else str(status["state"])
+
+
 def _facts(run: Run, status: dict[str, Any], words: Words) -> list[str]:
     """The line of state and figures."""
     state, figures = State(status["state"]), newest(run)
-    facts = [f"<b>{html.escape(run.name)}</b>", html.state_pill(state, words)]
+    facts = [f"<b>{html.escape(run.name)}</b>", html.state_pill(shown_state(status), words)]
     if status.get("total"):
         facts.append(words("train.step", step=f"{status.get('step') or 0:,}", total=f"{status['total']:,}"))
     if download := _download(status):
