@@ -48,7 +48,7 @@ from transformers import PreTrainedTokenizerBase, PrinterCallback, TrainingArgum
 from benchmarks import gpu
 from benchmarks.sides import SEED, SHAPES, Clock, PlainTrainer, network, padded, random_model
 from cadrecode import pretrain as verb
-from cadrecode.config import EMBEDDED, PretrainConfig
+from cadrecode.config import PretrainConfig
 from cadrecode.data.chunks import Prepare, RawBatch, make_chunk
 from cadrecode.data.stream import BATCHES_PER_CHUNK
 from cadrecode.model.adapters import attach_lora, save_adapter
@@ -58,6 +58,7 @@ from cadrecode.model.network import Qwen3WithPoints
 from cadrecode.model.team import Team
 from cadrecode.model.tokens import PAD, build_tokenizer
 from cadrecode.runs import Run
+from cadrecode.shipped import EMBEDDED
 
 COMPARED = [gpu.Row("lora", "plain"), gpu.Row("lora", "ours"), gpu.Row("lora", "plain", checkpointing=True),
             gpu.Row("lora", "ours", checkpointing=True), gpu.Row("qlora", "ours"),

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
 
-from cadrecode.config import EMBEDDED, LORA_PRESETS, TrainConfig
+from cadrecode.config import LORA_PRESETS, TrainConfig
 from cadrecode.errors import Message
+from cadrecode.shipped import EMBEDDED
 
 if TYPE_CHECKING:
     import torch

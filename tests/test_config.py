@@ -168,15 +168,6 @@ def test_a_preset_of_the_guide_is_a_rank_and_an_alpha(tmp_path):
         TrainConfig.from_values({"lora_preset": "huge", "lora_q": 1}, "here")
 
 
-def test_programs_are_respelled_for_the_base_whose_spelling_it_is(tmp_path):
-    assert TrainConfig(base_model_name="embedded").respells
-    assert not TrainConfig().respells
-    path = tmp_path / "train.yaml"
-    for written, respells in (("yes", True), ("true", True), ("no", False), ("false", False)):
-        path.write_text(f"base_model_name: embedded\ncanonical: {written}\n")
-        assert TrainConfig.load(path).respells is respells
-
-
 def test_a_rebuild_takes_the_guides_names_and_a_check_box():
     given = {"fit_seconds": "2", "units": "inch", "align": "auto", "clean": True}
     config = ReconstructConfig.from_values(given, source="form")

@@ -4,10 +4,9 @@ from cadrecode.config.pretraining import PretrainConfig
 from cadrecode.config.queued import EvaluationConfig, MergeConfig
 from cadrecode.config.reconstruction import FIT_SECONDS, UNITS, ReconstructConfig
 from cadrecode.config.settings import Settings
-from cadrecode.config.training import EMBEDDED, LORA_PRESETS, LORA_TARGETS, TrainConfig
+from cadrecode.config.training import LORA_PRESETS, LORA_TARGETS, TrainConfig
 
 __all__ = [
-    "EMBEDDED",
     "FIT_SECONDS",
     "LORA_PRESETS",
     "LORA_TARGETS",

@@ -26,7 +26,6 @@ from cadrecode.config.settings import (
     YesNoAuto,
 )
 from cadrecode.errors import Message
-from cadrecode.shipped import EMBEDDED
 
 LORA_PRESETS = {  # the guide's; balanced is what it recommends
     "light": {"lora_r": 8, "lora_alpha": 16},
@@ -53,7 +52,8 @@ class TrainConfig(Settings):
     more_train_data: MaybeText = None
     """Further programs, in the same forms, mixed in: invent:general:1000 keeps the embedded base from forgetting."""
     canonical: YesNoAuto = "auto"
-    """Write each program as the embedded base writes an equal shape: only shapes are learnt. auto: for that base."""
+    """Write programs as the embedded base writes equal shapes, where that is no longer: only shapes are learnt.
+    auto: for that base, and others that `cadrecode pretrain` made."""
     turned_copies: NonNegativeInt = 0
     """Copies of each training program, turned or mirrored at random onto the axes, in canonical spelling."""
     warped_copies: NonNegativeInt = 0
@@ -175,11 +175,6 @@ class TrainConfig(Settings):
         if self.use_qlora or self.load_in_4bit:
             return "4bit"
         return "8bit" if self.load_in_8bit else None
-
-    @property
-    def respells(self) -> bool:
-        """Whether programs are brought into the embedded base's spelling."""
-        return self.canonical == "yes" or (self.canonical == "auto" and self.base_model_name == EMBEDDED)
 
     @property
     def merge_at_checkpoints(self) -> bool:

@@ -52,6 +52,7 @@ def load_programs(
     limit: int | None = None,
     seed: int = 0,
     respell: bool = False,
+    tokens_in: Callable[[str], int] = len,
     height_steps: int = 1,
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -62,9 +63,10 @@ def load_programs(
     Args:
         source: see FORMATS.
         limit: at most this many pairs, drawn at random from the whole source.
-        seed: decides the draw, the surface points and the invented parts.
-        respell: write each program as the embedded base writes an equal shape.
-        height_steps: for parts that are invented, brought into the CODE frame, or respelled; see
+        seed: of the draw, the surface points and the invented parts.
+        respell: Write the programs as the embedded base writes equal shapes, unless that makes them longer.
+        tokens_in: How long a text is; with `respell`, all programs of a source have the spelling that is shorter.
+        height_steps: For parts that are invented, brought into the CODE frame, or respelled; see
             `invent.spelling.GridSlab`.
         on_progress: called with (programs read, programs in all) now and then.
         should_stop: called now and then; True ends the reading early.
@@ -75,7 +77,8 @@ def load_programs(
     path = Path(source)
     if (path / POINTS_FILE).is_file() and (path / PROGRAMS_FILE).is_file():
         built = _read_built(path, limit, seed)
-        return replace(built, pairs=[_respelled(pair, height_steps) for pair in built.pairs]) if respell else built
+        pairs = [_respelled(pair, height_steps) for pair in built.pairs] if respell else built.pairs
+        return replace(built, pairs=_spelled_alike(pairs, tokens_in))
     entries, total = _entries(source, seed, limit, height_steps)
     if source.startswith("invent:") and height_steps == 1:
         respell = False  # invented programs are canonical already; finer heights are rounded anew in the CODE frame
@@ -103,11 +106,22 @@ def load_programs(
         none = Message("None of the {n} programs of {source} is usable.", n=len(skipped), source=source)
         lines = [Message("  {name}: {reason}", name=entry.name, reason=entry.reason) for entry in skipped[:3]]
         raise DatasetError(joined("{first}\n{second}", [none, *lines]))
-    return Programs(source, pairs, skipped)
+    return Programs(source, _spelled_alike(pairs, tokens_in), skipped)
 
 
 def _respelled(pair: Pair, height_steps: int) -> Pair:
-    return replace(pair, text=write(canonical(parse(pair.text), height_steps)))
+    return replace(pair, text=write(canonical(parse(pair.text), height_steps)), designed=pair.text)
+
+
+def _spelled_alike(pairs: list[Pair], tokens_in: Callable[[str], int]) -> list[Pair]:
+    """The pairs in the base's spelling, or all in their designers' where that is shorter on the whole.
+
+    A family is learnt from what its programs have in common, so they are not mixed. The base draws a ring of notches as
+    a single outline of arcs, which takes three times as many tokens as the pattern, and hides its count.
+    """
+    if sum(tokens_in(pair.designed) - tokens_in(pair.text) for pair in pairs if pair.designed) >= 0:
+        return pairs
+    return [replace(pair, text=pair.designed) if pair.designed else pair for pair in pairs]
 
 
 def exists(source: str | Path) -> bool:
@@ -162,9 +176,10 @@ def make_pair(
                 )
             program = to_code_frame(program, frame, height_steps)
         points = raw[rng.choice(len(raw), POOL_POINTS, replace=len(raw) < POOL_POINTS)]
+    designed = ""
     if respell:
-        program = canonical(program, height_steps)
-    return Pair(name, write(program), frame.to_model(points).astype(np.float16))
+        designed, program = write(program), canonical(program, height_steps)
+    return Pair(name, write(program), frame.to_model(points).astype(np.float16), designed)
 
 
 def in_code_frame(low: np.ndarray, high: np.ndarray, height_steps: int = 1) -> bool:

@@ -13,11 +13,16 @@ from cadrecode.errors import Message
 
 @dataclass(frozen=True)
 class Pair:
-    """A part: its program in canonical text, CODE frame, and points of its surface, (P, 3) float16, MODEL frame."""
+    """A part: its program in canonical text, CODE frame, and points of its surface, (P, 3) float16, MODEL frame.
+
+    Args:
+        designed: The program as its designer spelled it, where `text` is as the embedded base spells it.
+    """
 
     name: str
     text: str
     points: np.ndarray = field(repr=False, compare=False)
+    designed: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True)

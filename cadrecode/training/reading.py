@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +15,10 @@ from cadrecode.data.copies import copies_of, turned_copy, warped_copy
 from cadrecode.data.dataset import exists, load_programs
 from cadrecode.data.pairs import Programs
 from cadrecode.errors import DatasetError
+from cadrecode.label import PAGE_FILE, label, without_programs
+from cadrecode.model.load import read_base
 from cadrecode.model.team import Team
+from cadrecode.model.tokens import encode_program, integer_tokens
 from cadrecode.runs import Run
 
 log = logging.getLogger(__name__)
@@ -49,7 +54,10 @@ def read_programs(config: TrainConfig, run: Run, team: Team, held_out: bool | No
         return any(team.agree(run.stop_requested()))
 
     shared: dict[str, Any] = {"height_steps": config.height_steps, "should_stop": stopping, "processes": team}
-    reading = shared | {"respell": config.respells}
+    tokenizer = read_base(config.base_model_name).tokenizer
+    respell = config.canonical == "yes" or (config.canonical == "auto" and bool(integer_tokens(tokenizer)))
+    reading = shared | {"respell": respell, "tokens_in": lambda text: len(encode_program(tokenizer, text))}
+    config = _with_programs(config, run, team, stopping)
     read = _read_both(config, reading, held_out)
     programs = read.training
     if stopping():
@@ -69,6 +77,28 @@ def read_programs(config: TrainConfig, run: Run, team: Team, held_out: bool | No
         source = f"{programs.source} and {more.source}"
         programs = Programs(source, programs.pairs + more.pairs, programs.skipped + more.skipped)
     return replace(read, training=programs)
+
+
+def _with_programs(config: TrainConfig, run: Run, team: Team, stopping: Callable[[], bool]) -> TrainConfig:
+    """The settings with sources that hold programs: parts without any are measured first, into the run's folder."""
+    changes = {}
+    for key, limit in (("train_data_path", config.max_train_samples), ("val_data_path", config.max_eval_samples)):
+        source = getattr(config, key)
+        if source is None or not without_programs(source):
+            continue
+        out = run.folder / "labels" / key.partition("_")[0]
+        log.info("%s holds parts without programs: they are measured first. Look at %s", source, out / PAGE_FILE)
+        if team.first:
+            made = label(
+                source, out, workers=os.cpu_count() or 1, limit=limit, seed=config.seed, on_progress=_progress_of_few,
+                should_stop=run.stop_requested,
+            )  # fmt: skip
+            if made.skipped:
+                names = "; ".join(f"{entry.name} ({entry.reason})" for entry in made.skipped[:3])
+                log.warning("%d parts have no program and will NOT be learnt: %s ...", len(made.skipped), names)
+        team.wait()
+        changes[key] = str(out)
+    return config.changed(**changes) if changes else config
 
 
 def _read_both(config: TrainConfig, reading: dict[str, Any], held_out: bool | None) -> RunPrograms:
@@ -105,6 +135,11 @@ def _read_both(config: TrainConfig, reading: dict[str, Any], held_out: bool | No
 
 def _progress(done: int, total: int) -> None:
     log.info("  %s of %s", f"{done:,}", f"{total:,}")
+
+
+def _progress_of_few(done: int, total: int) -> None:
+    if done % max(1, total // 20) == 0:
+        _progress(done, total)
 
 
 def hold_out(programs: Programs, config: TrainConfig) -> tuple[Programs, Programs]:
