@@ -63,10 +63,10 @@ def load_programs(
     Args:
         source: see FORMATS.
         limit: at most this many pairs, drawn at random from the whole source.
-        seed: of the draw, the surface points and the invented parts.
-        respell: Write the programs as the embedded base writes equal shapes, unless that makes them longer.
-        tokens_in: How long a text is; with `respell`, all programs of a source have the spelling that is shorter.
-        height_steps: For parts that are invented, brought into the CODE frame, or respelled; see
+        seed: decides the draw, the surface points and the invented parts.
+        respell: write the programs as the embedded base writes equal shapes, unless that makes them longer.
+        tokens_in: how long a text is; with `respell`, all programs of a source have the spelling that is shorter.
+        height_steps: for parts that are invented, brought into the CODE frame, or respelled; see
             `invent.spelling.GridSlab`.
         on_progress: called with (programs read, programs in all) now and then.
         should_stop: called now and then; True ends the reading early.

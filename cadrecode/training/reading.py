@@ -90,7 +90,7 @@ def _with_programs(config: TrainConfig, run: Run, team: Team, stopping: Callable
         log.info("%s holds parts without programs: they are measured first. Look at %s", source, out / PAGE_FILE)
         if team.first:
             made = label(
-                source, out, workers=os.cpu_count() or 1, limit=limit, seed=config.seed, on_progress=_progress_of_few,
+                source, out, workers=os.cpu_count() or 1, limit=limit, seed=config.seed, on_progress=_progress_of_parts,
                 should_stop=run.stop_requested,
             )  # fmt: skip
             if made.skipped:
@@ -137,7 +137,7 @@ def _progress(done: int, total: int) -> None:
     log.info("  %s of %s", f"{done:,}", f"{total:,}")
 
 
-def _progress_of_few(done: int, total: int) -> None:
+def _progress_of_parts(done: int, total: int) -> None:
     if done % max(1, total // 20) == 0:
         _progress(done, total)
 

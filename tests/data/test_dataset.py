@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 
 from cadrecode.build_dataset import build_dataset
+from cadrecode.data.batches import encode
 from cadrecode.data.copies import copies_of, turned_copy, warped_copy
 from cadrecode.data.dataset import POOL_POINTS, load_programs, make_pair
+from cadrecode.data.pairs import Pair, Programs
 from cadrecode.errors import DatasetError, ProgramError
+from cadrecode.model.load import read_base
+from cadrecode.model.tokens import encode_program
 from cadrecode.program import build, iou, parse
 from cadrecode.program.solid import bounds
 
@@ -193,3 +197,30 @@ def test_copies_are_parts_of_their_own(copy, height_steps, tmp_path):
         assert np.allclose((pair.points.min(axis=0), pair.points.max(axis=0)), corners, atol=0.02)
     assert copies_of(programs, copy, 6, seed=0, height_steps=height_steps) == more
     assert copies_of(programs, copy, 0, seed=0) == []
+
+
+def test_a_pattern_stays_a_pattern(tmp_path):
+    """Respelled, the notches of a gear would be one outline of arcs, three times as long, and hide their count."""
+    for count in (15, 16, 17):
+        notches = f"w0.sketch().parray(95,0,360,{count}).rect(20,14).finalize().extrude(20)"
+        head = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-10))\n"
+        gear = f"r=w0.sketch().circle(100).finalize().extrude(20).cut({notches})"
+        (tmp_path / f"{count}.py").write_text(head + gear)
+    texts = [pair.text for pair in load_programs(tmp_path, respell=True).pairs]
+    assert [f",360,{count})" in text for count, text in zip((15, 16, 17), texts, strict=True)] == [True] * 3
+    assert max(map(len, texts)) < 220
+
+
+def test_what_is_too_long_is_said_with_the_setting_that_keeps_it():
+    tokenizer = read_base(None).tokenizer
+    short = "import cadquery as cq\nr=cq.Workplane('XY').box(10,20,30)"
+    long = short + "".join(f".union(cq.Workplane('XY').box(1,2,{n}))" for n in range(3, 40))
+    points = np.zeros((8, 3), np.float16)
+    programs = Programs("parts", [Pair("small", short, points), Pair("comb", long, points)], [])
+    _, report = encode(programs, tokenizer, 100)
+    assert report.used == 1
+    enough = len(encode_program(tokenizer, long)) + 512
+    assert "1 of 2 programs of parts are too long and will NOT be learnt: comb" in report.warning(512)
+    assert f"max_seq_length {enough} would keep them all" in report.warning(512)
+    _, whole = encode(programs, tokenizer, enough - 512)
+    assert whole.warning(512) is None

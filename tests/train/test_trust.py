@@ -15,6 +15,7 @@ from cadrecode.model.team import Team
 from cadrecode.runs import SEAL, Run, State, checkpoint_problems
 from cadrecode.training import checkpoints, preflight, watch
 from cadrecode.training import trainer as training_loop
+from cadrecode.training.card import worse_than_base
 from cadrecode.training.trainer import AdapterTrainer
 
 STEPS = 9
@@ -277,6 +278,20 @@ def test_the_preflight_leaves_no_trace_in_the_curve(settings, trained, monkeypat
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        ({"mean_iou": 0.7, "invalid_ratio": 0.0}, "mean IoU 0.700 after 0.800"),
+        ({"mean_iou": 0.9, "invalid_ratio": 0.25}, "invalid 25% after 0%"),
+        ({"mean_iou": 0.81, "invalid_ratio": 0.0}, None),
+    ],
+)
+def test_an_adapter_that_is_worse_than_its_base_says_so(after, words):
+    worse = worse_than_base({"base": {"mean_iou": 0.8, "invalid_ratio": 0.0}, "adapter": after})
+    assert (worse is None) is (words is None)
+    assert words is None or words in worse
+
+
 def test_base_against_adapter_and_a_card(settings, trained, bases):
     config = settings(do_eval=True, max_steps=5, eval_steps=2, save_steps=2, auto_merge_final=False)
     run = trained(config)
