@@ -545,7 +545,7 @@ NAMES = {
 
 
 @contextlib.contextmanager
-def _reader() -> Iterator[Callable[[tuple[str, bytes]], str]]:
+def reader() -> Iterator[Callable[[tuple[str, bytes]], str]]:
     from cadrecode.cloud import read_cloud
     from cadrecode.formats.columns import clean_name
 
@@ -584,8 +584,8 @@ READERS = {
 }  # fmt: skip
 ROUTES = [
     *(
-        Route(f"file {suffix}", _attacks(suffix, files), _reader, grows_mb=allowed_mb)
+        Route(f"file {suffix}", _attacks(suffix, files), reader, grows_mb=allowed_mb)
         for suffix, files in READERS.items()
     ),
-    Route("file names", [Attack(name, lambda _, text=text: (text, b"")) for name, text in NAMES.items()], _reader),
+    Route("file names", [Attack(name, lambda _, text=text: (text, b"")) for name, text in NAMES.items()], reader),
 ]

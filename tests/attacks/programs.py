@@ -8,16 +8,10 @@ from functools import partial
 
 from cadrecode.errors import CadrecodeError
 from tests.attacks.attack import Attack, Route
+from tests.attacks.lines import BOX, HEAD, lines
+from tests.attacks.unfolding import ARGUMENTS, UNFOLDING
 
-HEAD = "import cadquery as cq\n"
-BOX = "cq.Workplane('XY').box(10,20,30)"
 SECONDS = 12  # of processor time: the budget of a build, and what is around it
-
-
-def lines(first: str, each: str, times: int, last: str) -> str:
-    """A program that repeats a line; `{n}` is its number, `{m}` the one before."""
-    body = [each.replace("{n}", str(n)).replace("{m}", str(n - 1)) for n in range(1, times + 1)]
-    return "\n".join([HEAD + first, *body, last.replace("{n}", str(times))])
 
 
 def nested_sketch(depth: int, places: int) -> str:
@@ -318,7 +312,8 @@ def _link_attacks() -> list[Attack]:
 
 ROUTES = [
     Route("program text",
-          [*_attacks(DOUBLING, 8), *_attacks(HEAVY, 4), *_attacks(NUMBERS, 6), *_attacks(TEXTS, 10)], _language),
+          [*_attacks(DOUBLING, 8), *_attacks(HEAVY, 4), *_attacks(NUMBERS, 6), *_attacks(TEXTS, 10),
+           *_attacks(UNFOLDING, 4), *_attacks(ARGUMENTS, 4)], _language),
     Route("link", _link_attacks(), _link),
     Route("editor", [*_attacks(DOUBLING, 3), *_attacks(HEAVY, 2), *_attacks(NUMBERS, 2)], _editor),
 ]  # fmt: skip
