@@ -79,7 +79,7 @@ def train(screens: Screens) -> None:
 def train_in_vain(screens: Screens, bad: Path) -> None:
     """A run on programs of which none is usable."""
     page = screens.open("train")
-    page.get_by_text("my own programs").click()
+    page.get_by_text("my own parts").click()
     fill(page, "#data-path", bad)
     fill(page, "#run-name", "broken")
     page.locator("#start").click()

@@ -161,6 +161,16 @@ def test_a_preview_draws_pairs_counts_and_says_what_is_skipped(tmp_path):
         actions.preview(str(tmp_path / "empty"), 0, EN)
 
 
+def test_parts_without_programs_are_drawn_and_what_becomes_of_them_is_said(tmp_path):
+    for number in range(4):
+        np.save(tmp_path / f"scan{number}.npy", np.random.default_rng(number).random((500, 3)))
+    (tmp_path / "broken.stl").write_bytes(b"solid nothing")
+    shown = actions.preview(str(tmp_path), 0, EN)
+    assert "5 parts without programs" in shown
+    assert shown.count("<img") + shown.count("broken.stl ends") == actions.DRAWN
+    assert "5 个零件没有程序" in actions.preview(str(tmp_path), 0, ZH)
+
+
 def test_settings_go_out_and_in_as_yaml(tmp_path):
     name, text = actions.settings_file(values(lora_r="8", lora_alpha="16"), " ")
     assert name == "brackets.yaml"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cadrecode.config import TrainConfig
-from cadrecode.errors import ConfigError, Message
+from cadrecode.errors import CadrecodeError, ConfigError, Message
 from cadrecode.jobs import queue
 from cadrecode.shipped import CONFIGS
 from cadrecode.ui.draw import film, html
@@ -64,7 +64,7 @@ def data_path(source: str, family: str, count: float | None, path: str | None) -
         return f"invent:{family}:{int(count)}"
     path = (path or "").strip().strip("'\"")
     if not path:
-        raise ConfigError("Give the folder of .py programs or the .jsonl file to train on.")
+        raise ConfigError("Give the folder of parts (.py, STEP, STL, clouds) or the .jsonl file to train on.")
     if not Path(path).expanduser().exists():
         raise ConfigError("There is no folder or file {path} on the machine that runs the app.", path=path)
     return str(Path(path).expanduser())
@@ -78,6 +78,10 @@ def preview(data: str, draw: int, words: Words) -> str:
 
     Raises: DatasetError: The source holds no usable program.
     """
+    from cadrecode.label import without_programs
+
+    if without_programs(data):
+        return _preview_of_parts(data, draw, words)
     programs, total = _look_into(data)
     facts = words("data.facts", total=f"{total:,}", checked=len(programs.pairs) + len(programs.skipped))
     lines = html.note(f"{facts} {words('data.usable', n=len(programs.pairs), skipped=len(programs.skipped))}")
@@ -86,6 +90,23 @@ def preview(data: str, draw: int, words: Words) -> str:
         lines += html.more(words("data.skipped", n=len(programs.skipped)), reasons)
     chosen = np.random.default_rng(draw).permutation(len(programs.pairs))[:DRAWN]
     rows = [(programs.pairs[i].name, _strip(programs.pairs[i], words)) for i in chosen]
+    return lines + film.film(words("data.preview"), rows)
+
+
+def _preview_of_parts(data: str, draw: int, words: Words) -> str:
+    """What a folder of parts without programs holds: their number, and a few of them."""
+    from cadrecode.label import find_parts
+
+    parts = find_parts(data)
+    rows, faults = [], []
+    for index in np.random.default_rng(draw).permutation(len(parts))[:DRAWN]:
+        try:
+            rows.append((parts[index].name, [(film.of_cloud(parts[index].cloud(0).points), words("film.cloud"))]))
+        except CadrecodeError as error:
+            faults.append(f"{parts[index].name}: {words.said(error)}")
+    lines = html.note(words("data.parts", n=f"{len(parts):,}"))
+    if faults:
+        lines += html.more(words("data.skipped", n=len(faults)), faults)
     return lines + film.film(words("data.preview"), rows)
 
 
