@@ -252,7 +252,7 @@ def test_every_tab_in_every_size_and_language(browser, app, trained, size, langu
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         unlabelled = page.evaluate(
             "() => [...document.querySelectorAll('button, input, textarea')]"
-            ".filter((field) => field.offsetParent)"
+            ".filter((field) => field.checkVisibility())"
             ".filter((field) => !(field.innerText?.trim() || field.ariaLabel || field.title || field.labels?.length))"
             ".map((field) => field.outerHTML)"
         )
