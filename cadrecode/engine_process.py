@@ -40,7 +40,8 @@ STOP = "stop"  # a message to the child
 class EngineProcess(Engine):
     """An `Engine` whose model is in a child process, which is started at first use, and again after it died.
 
-    Args: make: Called in the child; returns what does the work.
+    Args:
+        make: Called in the child; returns what does the work.
     """
 
     def __init__(self, make: Callable[[], Engine] = Engine):

@@ -175,23 +175,23 @@ def find_parts(parts: str | Path) -> list[Unlabelled]:
     if path.suffix == ".npz" and path.is_file():
         with np.load(path, allow_pickle=False) as arrays:
             keys = sorted(name[:-2] for name in arrays.files if name.endswith("_v") and f"{name[:-2]}_f" in arrays)
-        found = [Unlabelled(key, path, key) for key in keys]
+        unlabelled = [Unlabelled(key, path, key) for key in keys]
     else:
         files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in READABLE or file.suffix == ".py"]
         beside = {cloud_beside(file) for file in files if file.suffix == ".py"}
         names = [file.relative_to(path) for file in files if file not in beside]
         stems = Counter(name.with_suffix("") for name in names)
-        found = [
+        unlabelled = [
             Unlabelled(str(name if stems[name.with_suffix("")] > 1 else name.with_suffix("")), path / name)
             for name in names
         ]
-    if not found:
+    if not unlabelled:
         raise DatasetError(
             "{parts} holds no parts. Readable: {suffixes}, .py, and an .npz of <id>_v and <id>_f.",
             parts=path,
             suffixes=", ".join(READABLE),
         )
-    return found
+    return unlabelled
 
 
 def without_programs(source: str | Path) -> bool:
@@ -227,12 +227,12 @@ def _measured(
     if best is None or best.program is None:
         raise DatasetError("nothing could be read off it")
     assessment = rebuilt.given.assessor.assess(best.solid)
-    kept = assessment.verdict == Verdict.GOOD or (least == assessment.verdict == Verdict.DETAILS)
+    is_good = assessment.verdict == Verdict.GOOD or (least == assessment.verdict == Verdict.DETAILS)
     program = with_few_digits(best.program)
     row = Label(
         part.name,
-        kept,
-        "" if kept else str(WORDS[assessment.verdict]),
+        is_good,
+        "" if is_good else str(WORDS[assessment.verdict]),
         str(assessment.verdict),
         round(assessment.likeness, 4),
         best.source,
@@ -314,8 +314,8 @@ def _rows(out: Path) -> dict[str, Label]:
 def _finish(out: Path, source: str, rows: list[Label]) -> Programs:
     """Write the data set and the page of pictures."""
     left_out = names_in(out / LEFT_OUT_FILE)
-    kept = [row for row in rows if row.kept]
-    pairs = [Pair(row.name, row.code, np.load(_points_of(out, row.name), mmap_mode="r")) for row in kept]
+    good = [row for row in rows if row.kept]
+    pairs = [Pair(row.name, row.code, np.load(_points_of(out, row.name), mmap_mode="r")) for row in good]
     skipped = [Skipped(row.name, row.reason) for row in rows if not row.kept]
     write_whole(out / PAGE_FILE, page(source, out, rows, left_out))
     programs = Programs(source, pairs, skipped)
@@ -330,11 +330,11 @@ def page(source: str, out: Path, rows: list[Label], left_out: set[str]) -> str:
     Args:
         left_out: Names of parts that a person has unticked.
     """
-    kept = sum(row.kept for row in rows)
+    count = sum(row.kept for row in rows)
     ordered = sorted(rows, key=lambda row: (row.kept, row.likeness))
     cards = "".join(_card(out, row, row.name not in left_out) for row in ordered[:MOST_PICTURES])
     more = f"<p>The {len(rows) - MOST_PICTURES:,} best are not shown.</p>" if len(rows) > MOST_PICTURES else ""
-    title = f"{escape(source)}: {kept:,} of {len(rows):,} parts have a program"
+    title = f"{escape(source)}: {count:,} of {len(rows):,} parts have a program"
     return PAGE.format(title=title, cards=cards, more=more, left_out=LEFT_OUT_FILE)
 
 

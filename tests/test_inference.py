@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from cadrecode.cli import inference_main
-from cadrecode.cli.verbs import evaluate_main
+from cadrecode.cli.evaluate import evaluate_main
 from cadrecode.cloud import read_mesh
 from cadrecode.program import build, mesh_of, parse
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cadrecode.scoring import Deviation
 
 Arguments = Sequence[str] | None
+GRAMMAR_HELP = "let the model write programs of the language only; for a model that makes syntax errors"
 MOST_LISTED = 4  # entries of a list that are printed
 
 

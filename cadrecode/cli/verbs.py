@@ -10,17 +10,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cadrecode.cli import trial
 from cadrecode.cli.doctor import doctor_main
+from cadrecode.cli.evaluate import evaluate_main
 from cadrecode.cli.fit import fit_main
 from cadrecode.cli.shared import (
+    GRAMMAR_HELP,
     Arguments,
     count,
     finite,
     log_to,
-    not_negative,
     output_of,
     parser_of,
     positive,
@@ -51,8 +51,6 @@ ODD = (
     ("bodies", 1, ("separate body", "separate bodies")),
     ("cavities", 0, ("closed cavity", "closed cavities")),
 )  # more of them than a part has
-TEMPERATURE = ReconstructConfig().temperature
-GRAMMAR_HELP = "let the model write programs of the language only; for a model that makes syntax errors"
 
 
 def train_main(argv: Arguments = None) -> int:
@@ -227,88 +225,6 @@ def _oddities(best: Part) -> str:
     entry = next(entry for entry in best.about["candidates"] if entry["index"] == best.index)
     odd = [f"{entry[kind]} {words[entry[kind] > 1]}" for kind, usual, words in ODD if entry[kind] > usual]
     return f", in {' and '.join(odd)}" if odd else ""
-
-
-def evaluate_main(argv: Arguments = None) -> int:
-    """Measure a model on shapes whose solid is known."""
-    parser = parser_of("evaluate", "Rebuild shapes whose solid is known from sampled clouds, and score the programs.")
-    parser.add_argument(
-        "--targets", required=True, help="folder, .npz of <id>_v and <id>_f, or invent:<family>:<count>"
-    )
-    parser.add_argument("--model", help="name or folder of a model [embedded]")
-    parser.add_argument("--lora_path", help="folder of an adapter for it; a merged_model in it is preferred")
-    parser.add_argument(
-        "--candidates",
-        type=count,
-        help="programs of the model for each shape; above 1, the first is reported apart, too [1; the whole way: 8]",
-    )
-    parser.add_argument(
-        "--temperature", type=positive, default=TEMPERATURE, help="of all candidates but the first [%(default)s]"
-    )
-    parser.add_argument(
-        "--fit", type=not_negative, default=0.0, metavar="SECONDS", help="for fitting to the cloud, for each shape [0]"
-    )
-    parser.add_argument("--limit", type=count, help="this many targets, drawn with the seed")
-    parser.add_argument("--seed", type=seed, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", metavar="FILE", help="file for the whole report")
-    parser.add_argument("--grammar", action="store_true", help=GRAMMAR_HELP)
-    trial.add_arguments(parser)
-    arguments = parser.parse_args(argv)
-    evaluating = trial.run if trial.is_asked(arguments) else _evaluate
-    return run_verb(lambda: evaluating(arguments), failure=2)
-
-
-def _evaluate(arguments: argparse.Namespace) -> None:
-    from cadrecode.engine import Engine
-    from cadrecode.evaluation import evaluate
-    from cadrecode.export import write_json
-    from cadrecode.kernel import shared_sandbox
-
-    engine = Engine(arguments.device)
-    opened = engine.open(arguments.model, arguments.lora_path)
-    say(f"model       {opened.note}")
-    with engine.ready() as (model, tokenizer):
-        report = evaluate(
-            arguments.targets,
-            model,
-            tokenizer,
-            candidates=arguments.candidates or 1,
-            limit=arguments.limit,
-            seed=arguments.seed,
-            temperature=arguments.temperature,
-            fit_seconds=arguments.fit,
-            sandbox=shared_sandbox(),
-            generate=writer_of(arguments.grammar),
-            on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
-        )
-    adapter = opened.adapter and str(arguments.lora_path)
-    report = {"model": opened.base, "adapter": adapter, "grammar": arguments.grammar, **report}
-    if arguments.json:
-        write_json(Path(arguments.json), report)
-    _say_scores(report)
-
-
-def _say_scores(report: dict[str, Any]) -> None:
-    """Print the figures of an evaluation: of the chosen candidates, of the single sample, and after the fit."""
-    kinds = {f"best of {report['candidates']}": "", "single": "single_"} if report["candidates"] > 1 else {"single": ""}
-    if "fit_seconds" in report:
-        kinds[f"{next(iter(kinds))} + fit"] = "fit_"
-    width = max(map(len, kinds)) + 2
-    say(f"shapes      {report['n']} scored, {len(report['skipped'])} skipped, {report['seconds']:.1f} s")
-    for entry in report["skipped"][:10]:
-        say(f"            {entry['id']}: {entry['reason']}")
-    heads = "median IoU   mean IoU (all)   mean IoU (valid)   median CD   mean CD   invalid   bbox within 0.5 %"
-    say(" " * width + heads)
-    for kind, prefix in kinds.items():
-        figures = [
-            report[prefix + key] for key in ("median_iou", "mean_iou_all", "mean_iou_valid", "median_cd", "mean_cd")
-        ]
-        cells = [
-            f"{'-' if value is None else format(value, '.3f'):>{w}}" for value, w in zip(figures, (10, 17, 19, 12, 10))
-        ]
-        ratios = f"{report[prefix + 'invalid_ratio']:>9.1%}{report[prefix + 'bbox_ratio']:>20.1%}"
-        say(f"{kind:<{width}}{''.join(cells)}{ratios}")
 
 
 def pretrain_main(argv: Arguments = None) -> int:

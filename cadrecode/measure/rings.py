@@ -28,7 +28,8 @@ ANGLE_DECIMALS, DECIMALS = 2, 3
 def ringed(area: CrossSection, tolerance: float) -> Iterator[tuple[SketchStep, ...]]:
     """The outer outline of a section as a disc and a ring of notches, or of teeth; nothing where it is neither.
 
-    Args: tolerance: As of `outline_of`, CODE.
+    Args:
+        tolerance: As of `outline_of`, CODE.
     """
     polygons = [np.asarray(part, np.float64) for part in area.to_polygons()]
     outer = max(polygons, key=signed_area, default=np.empty((0, 2)))
@@ -133,6 +134,6 @@ def _circle(points: np.ndarray) -> tuple[float, float, float]:
     return a / 2, b / 2, float(np.sqrt(max(c + (a * a + b * b) / 4, 0.0)))
 
 
-def _iou(one: CrossSection, other: CrossSection) -> float:
-    common = (one ^ other).area()
-    return common / max(one.area() + other.area() - common, 1e-12)
+def _iou(first: CrossSection, second: CrossSection) -> float:
+    common = (first ^ second).area()
+    return common / max(first.area() + second.area() - common, 1e-12)

@@ -33,7 +33,8 @@ def _no_room() -> NoRoomError:
 def finished(body: Manifold, finish: cad.Finish, sagitta: float, caps: np.ndarray) -> Manifold:
     """The body with one finish more.
 
-    Args: caps: (3,) float64, the normal of the plane of the body's first solid.
+    Args:
+        caps: (3,) float64, the normal of the plane of the body's first solid.
     Raises: ProgramError: there is no such edge or face, or no room for the wall."""
     match finish:
         case cad.Hole():

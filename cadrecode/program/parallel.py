@@ -20,7 +20,8 @@ FARTHEST_MITER = 100.0  # times the distance
 def parallel_shape(shape: cad.Shape, distance: float, is_sharp: bool) -> tuple[cad.Shape, ...]:
     """An outline moved outward by a distance, inward where that is negative; an inward one may fall into several.
 
-    Args: is_sharp: corners stay corners; they become arcs otherwise.
+    Args:
+        is_sharp: corners stay corners; they become arcs otherwise.
     Raises: ProgramError: nothing is left, or it is no outline.
     """
     match shape:

@@ -36,7 +36,8 @@ class _Piece:
 class Second:
     """The other length of a chamfer.
 
-    Args: caps: (3,) float64, the normal of the faces that have it, those of the body's first solid.
+    Args:
+        caps: (3,) float64, the normal of the faces that have it, those of the body's first solid.
     """
 
     length: float
@@ -56,7 +57,8 @@ class Second:
 def rounded_edges(solid: Manifold, finish: Edges, sagitta: float, caps: np.ndarray) -> Manifold:
     """A solid with some of its edges rounded or bevelled.
 
-    Args: caps: (3,) float64, the normal of the plane of the body's first solid.
+    Args:
+        caps: (3,) float64, the normal of the plane of the body's first solid.
     Raises: ProgramError: there is no such edge.
     """
     topology = Topology(solid)

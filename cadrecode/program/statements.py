@@ -29,7 +29,8 @@ class Flow(NamedTuple):
 class Statements:
     """Runs through statements.
 
-    Args: chain: evaluates calls that are CadQuery's.
+    Args:
+        chain: evaluates calls that are CadQuery's.
     """
 
     def __init__(self, chain: Callable[[ast.expr, Scope], Any]) -> None:
