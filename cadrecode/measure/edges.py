@@ -37,6 +37,8 @@ def with_rims(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...
             for rim in rims:
                 if not judge.out_of_time:
                     best = better(best, (*features, replace(rim, edges=edges)), judge)
+            if judge.out_of_time:
+                break
             rims = sorted(rims, key=lambda rim: -judge.score((*features, rim)))[:LIKELIEST] if edges is None else rims
         if best == features:
             break

@@ -41,11 +41,25 @@ class Values(Protocol):
     def called(self, node: ast.expr, function: Any, values: list, keywords: dict[str, Any]) -> Any: ...
 
 
+def _spread(nodes: list[ast.expr], scope: Values) -> list[ast.expr]:
+    """The arguments of a call, with numbers and texts in place of `*point`."""
+    spread: list[ast.expr] = []
+    for node in nodes:
+        if not isinstance(node, ast.Starred):
+            spread.append(node)
+            continue
+        values = scope.value(node.value)
+        if not isinstance(values, list | tuple) or not all(isinstance(v, int | float | str) for v in values):
+            raise error_at(node, "Not in the language.", Message("a list of numbers after *"))
+        spread += [ast.copy_location(ast.Constant(value), node) for value in values]
+    return spread
+
+
 class Arguments:
     """The arguments of one call, by position or keyword, each taken at most once."""
 
     def __init__(self, call: ast.Call, scope: Values):
-        self.call, self.scope, self.positional = call, scope, list(call.args)
+        self.call, self.scope, self.positional = call, scope, _spread(call.args, scope)
         self.keywords = {keyword.arg: keyword.value for keyword in call.keywords}
         self.used = 0
 

@@ -21,7 +21,7 @@ from cadrecode.program.selectors import THEN
 from cadrecode.program.sketching import CLOSED_WITHIN, nested
 from cadrecode.program.solid import bounds, build
 from cadrecode.program.states import Chosen, Drawing, Stack, sketch_of, united
-from cadrecode.program.workplanes import body_of, center_of_mass, corners_of, diagonal_of, plane_of_faces
+from cadrecode.program.workplanes import body_of, center_of_mass, corners_of, diagonal_of, on_object, plane_of_faces
 
 STEEPEST_TAPER = 85  # degrees
 NAMES_OF_NORMALS = {normal: name for name, (_, normal) in cad.NAMED_PLANES.items()}
@@ -227,6 +227,7 @@ def _drilled(
     stack: Stack, arguments: Arguments, position: int, head: cad.Counterbore | cad.Countersink | None
 ) -> Stack:
     body_of(stack, arguments)
+    stack = on_object(stack, arguments)
     diameter = arguments.length("diameter", 0)
     depth = arguments.value("depth", position)
     if depth is not None and not (isinstance(depth, int | float) and depth > 0):

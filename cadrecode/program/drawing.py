@@ -16,6 +16,7 @@ from cadrecode.program.parallel import parallel_shape, tangents_of
 from cadrecode.program.sketching import CLOSED_WITHIN, ellipse, loop_of, regular_polygon, slot
 from cadrecode.program.states import Drawing, Stack
 from cadrecode.program.weight import checked_steps
+from cadrecode.program.workplanes import on_object
 
 
 def here(stack: Stack) -> cad.Point2:
@@ -68,6 +69,7 @@ def _grid(stack: Stack, arguments: Arguments) -> Stack:
 
 def _with_wire(stack: Stack, shape: cad.Shape, arguments: Arguments, corners: tuple[cad.Point2, ...] = ()) -> Stack:
     """The shape at each place, or its corners where it is for construction alone."""
+    stack = on_object(stack, arguments)
     if arguments.flag("forConstruction"):
         check_places(cad.count_of(stack.places) * len(corners), arguments.call)
         rows = tuple((x + dx, y + dy) for dx, dy in cad.points_of(stack.places) for x, y in corners)
@@ -81,6 +83,7 @@ def _circle(stack: Stack, arguments: Arguments) -> Stack:
 
 
 def _rect(stack: Stack, arguments: Arguments) -> Stack:
+    stack = on_object(stack, arguments)
     width, height = arguments.length("xLen", 0), arguments.length("yLen", 1)
     middles = arguments.flags("centered", 2, 2)
     dx, dy = (0 if middle else size / 2 for middle, size in zip(middles, (width, height)))
@@ -148,6 +151,7 @@ def _as_loop(wire: cad.SketchStep) -> cad.Loop:
 
 
 def _place_sketch(stack: Stack, arguments: Arguments) -> Stack:
+    stack = on_object(stack, arguments)
     for node in arguments.positional:
         drawing = arguments.scope.value(node)
         if not isinstance(drawing, Drawing) or not drawing.steps or drawing.edges:

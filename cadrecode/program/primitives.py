@@ -13,7 +13,7 @@ from cadrecode.program import language as cad
 from cadrecode.program.arguments import Arguments, error_at, tuple_of
 from cadrecode.program.planes import axes
 from cadrecode.program.states import Stack
-from cadrecode.program.workplanes import named, rounded
+from cadrecode.program.workplanes import named, on_object, rounded
 
 UP: cad.Point3 = (0, 0, 1)
 
@@ -35,12 +35,14 @@ def operation_of(arguments: Arguments, position: int | None) -> cad.Operation | 
 
 
 def _box(stack: Stack, arguments: Arguments) -> Stack:
+    stack = on_object(stack, arguments)
     sizes = [arguments.length(name, position) for position, name in enumerate(("length", "width", "height"))]
     x, y, z = (0 if middle else size / 2 for middle, size in zip(arguments.flags("centered", 3, 3), sizes))
     return _at_places(stack, arguments, lambda c: cad.Box(stack.plane, stack.offset + z, (c[0] + x, c[1] + y), *sizes))
 
 
 def _cylinder(stack: Stack, arguments: Arguments) -> Stack:
+    stack = on_object(stack, arguments)
     height, radius = arguments.length("height", 0), arguments.length("radius", 1)
     node, middle = arguments.node("direct", 2), arguments.flags("centered", 4, 3)
     _whole_turn(arguments, arguments.number("angle", 3, 360))
@@ -61,6 +63,7 @@ def _cylinder(stack: Stack, arguments: Arguments) -> Stack:
 
 
 def _sphere(stack: Stack, arguments: Arguments) -> Stack:
+    stack = on_object(stack, arguments)
     radius = arguments.length("radius", 0)
     node = arguments.node("direct", 1)
     if node is not None and tuple_of(node, 3, arguments.scope) != UP:

@@ -302,7 +302,9 @@ class Scope:
         function = self._function(node.func)
         if function is None:
             return self._chain(node, self)
-        values = [self.value(argument) for argument in node.args]
+        values: list = []
+        for argument in node.args:
+            values += self.items(argument.value) if isinstance(argument, ast.Starred) else [self.value(argument)]
         keywords = {keyword.arg or "": self.value(keyword.value) for keyword in node.keywords}
         if isinstance(function, Function):
             return self.called(node, function, values, keywords)

@@ -160,6 +160,19 @@ def _workplane(stack: Stack, arguments: Arguments) -> Stack:
     return Stack(plane, offset, stack.body, tags=stack.tags)
 
 
+def on_object(stack: Stack, arguments: Arguments) -> Stack:
+    """What is drawn right after a solid or a choice of faces lies at the middle of that, as CadQuery places it."""
+    chosen = stack.chosen
+    if chosen is not None and chosen.faces is not None and chosen.edges is None and not chosen.vertices:
+        middle = plane_of_faces(stack, arguments, "CenterOfMass").origin
+    elif stack.is_solid and stack.body is not None and chosen is None:
+        middle = tuple(round(value, CENTER_DECIMALS) + 0.0 for value in center_of_mass(build(stack.body)).tolist())
+    else:
+        return stack
+    plane = replace(stack.lifted, origin=rounded(middle))
+    return replace(stack, plane=plane, offset=0, points=None, chosen=None, is_solid=False)
+
+
 def _through_middle(stack: Stack, option: str) -> cad.Plane:
     """After a solid, CadQuery lays the plane through the solid's middle."""
     solid, plane = build(stack.body), stack.lifted
