@@ -136,6 +136,20 @@ def test_a_scan_in_metres_is_doubted_and_its_unit_can_be_set(visitor, tmp_path):
     visitor.locator("#cloud-facts .cr-warn").wait_for(state="detached", timeout=30_000)
 
 
+def test_a_file_that_cannot_be_read_leaves_a_red_line_and_nothing_of_the_part_before(page, app, tmp_path):
+    page.goto(app.url)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
+    (tmp_path / "broken.xyz").write_text("1 2 3\n" * 9)
+    page.locator("#cloud-file input[type=file]").set_input_files(tmp_path / "broken.xyz")
+    page.locator("#cloud-fault .cr-bad").wait_for(timeout=30_000)
+    page.locator("#download-step[disabled]").wait_for(state="attached")
+    assert page.locator("#dimensions .cr-dim").count() == 0
+    page.locator("#result .cr-viewer:not([data-drawn])").wait_for()
+    page.locator("#samples button").nth(0).click()
+    page.locator("#cloud-fault .cr-bad").wait_for(state="detached")
+    page.locator("#result .cr-viewer[data-drawn]").wait_for()
+
+
 def test_cancel_ends_a_rebuild_soon(page, app):
     page.goto(app.url)
     page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)

@@ -144,16 +144,23 @@ def test_markup_in_names_and_errors_is_shown_not_obeyed(plate):
 
 
 def test_the_view_shows_the_part_with_its_scan_and_the_scan_alone_before_that(plate, services):
-    assert "vertices" not in views.view(plate, EN)
+    assert "vertices" not in views.view(plate)
     after, _ = rebuilt(plate, services)
-    shown = views.view(after, EN)
+    shown = views.view(after)
     assert {"vertices", "faces", "points", "signed"} <= set(shown)
-    assert shown["part"] == views.view(after, EN)["part"] != views.view(after.choosing(1), EN)["part"]
-    assert views.view(Work(), EN) is None
+    assert shown["part"] == views.view(after)["part"] != views.view(after.choosing(1))["part"]
+    assert views.view(Work()) is None
     known = views.knowledge(after, ZH)
     assert known["part"] == shown["part"]
     assert ["plate thickness", "板厚度"] in known["names"]
     assert len(known["moved"]) == 6
+    assert known["spots"] == []
+    narrow = dimensions.moved(after, after.shown, {"plate width": 60.0})
+    assert views.knowledge(narrow, EN)["spots"]
+    assert "cr-missed" in describe.numbers(narrow, EN)
+    quick = describe.numbers(narrow, EN, judged=False)
+    assert EN("result.checking") in quick
+    assert "cr-missed" not in quick
     assert sorted(index for face in known["moved"] for index in face) == [0, 0, 1, 1, 2, 2]  # two sides each
 
 
@@ -167,7 +174,7 @@ def test_the_tolerance_can_be_set_and_is_a_round_number_until_then(plate, servic
     for tolerance, share in ((0.9, "0 %"), (2, "100 %")):
         now = replace(thin, tolerance=tolerance)
         assert re.search(rf">{share} of the points within", describe.numbers(now, EN))
-        assert views.view(now, EN)["tolerance"] == tolerance
+        assert views.view(now)["tolerance"] == tolerance
     assert 'value="200"' in describe.numbers(replace(after.in_unit("m"), tolerance=0.2), EN)
 
 
@@ -306,7 +313,7 @@ def test_something_useful_is_there_before_the_first_click(services):
     work = samples.first_work()
     assert work.shown.deviation.mean < 2 * samples.FIRST_NOISE_MM
     assert len(dimensions.named(work.shown)[0]) >= 4
-    assert views.view(work, EN)["points"]
+    assert views.view(work)["points"]
     assert len(samples.samples()) == len(samples.thumbnails("zh")) >= 8
 
 

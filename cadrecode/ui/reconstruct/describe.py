@@ -74,17 +74,20 @@ def unit_hint(cloud: Cloud, unit: str, words: Words) -> str:
     return words("cloud.tiny", size=html.length(side, unit)) if unit == "mm" and side < TINY_MM else ""
 
 
-def numbers(work: Work, words: Words, validity: str = "") -> str:
+def numbers(work: Work, words: Words, validity: str = "", *, judged: bool = True) -> str:
     """The verdict, the share of the points within the tolerance, a table of facts, and what is not explained.
 
     Args:
         validity: What OpenCASCADE says about the part.
+        judged: False where a hand waits, and the verdict follows.
     """
     part, unit = work.shown, work.unit
     if part is None:
         return f'<div class="cr-numbers">{html.note(words("result.none"))}</div>'
     verdict = ""
-    if part.assessment is not None:
+    if not judged and part.cloud is not None:
+        verdict = f'<span class="cr-lead">{escape(words("result.checking"))}</span>'
+    elif part.assessment is not None:
         verdict = f'<span class="cr-lead {part.assessment.verdict}">{escape(words.said(part.assessment.text))}</span>'
     within = "" if part.deviation is None else _within(part.deviation, work.tolerance_shown, unit, words)
     size = f"<b>{html.lengths(part.size, unit)}</b>"
@@ -93,8 +96,9 @@ def numbers(work: Work, words: Words, validity: str = "") -> str:
     head = "".join(f'<th scope="col">{escape(words(f"facts.{key}"))}</th>' for key in facts)
     cells = "".join(f"<td>{' · '.join(lines)}</td>" for lines in facts.values())
     notes = " · ".join(_notes(work, words))
+    missed = _unexplained(part, unit, words) if judged else ""
     return (
-        f'<div class="cr-numbers"><p class="cr-verdict">{verdict}{within}</p>{_unexplained(part, unit, words)}'
+        f'<div class="cr-numbers"><p class="cr-verdict">{verdict}{within}</p>{missed}'
         f'<table class="cr-facts"><thead><tr>{head}</tr></thead><tbody><tr>{cells}</tr></tbody></table>'
         f'<p class="cr-small">{notes}</p></div>'
     )

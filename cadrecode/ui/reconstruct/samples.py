@@ -66,7 +66,7 @@ def _picture(path: Path) -> str:
 
 def prepare() -> None:
     """Make the sample part and the pictures before the first visitor comes."""
-    first_work()
+    _ = first_work().shown.assessment
     for sample in samples():
         _picture(sample.path)
 

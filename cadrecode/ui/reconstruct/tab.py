@@ -68,8 +68,8 @@ class Screen:
     work: gr.State
     turned: gr.State
 
-    def draw(self, work: Work) -> tuple:
-        return views.drawn(work, self.words)
+    def draw(self, work: Work, **options: bool) -> tuple:
+        return views.drawn(work, self.words, **options)
 
     def draw_part(self, work: Work) -> tuple:
         """The part, and the rows of its numbers."""
@@ -249,7 +249,7 @@ def _wire_sliders(screen: Screen) -> None:
             after = dimensions.moved(now, base, dimensions.sent(event, now.unit))
         except ProgramError as error:
             return now, gr.skip(), gr.skip(), gr.skip(), html.bad(error_text(error, words))
-        return after, *screen.draw(after)
+        return after, *screen.draw(after, judged=False)
 
     slid = hear(  # without the queue: one answer to one request, where a hand waits for it
         shown.dimensions.input, move, [screen.work, screen.turned], [screen.work, *shown.pictures], words,

@@ -19,7 +19,7 @@ from cadrecode.ui.viewer.scene import scene, scene_name
 from cadrecode.ui.words.text import Words
 
 
-def view(work: Work, words: Words) -> dict[str, Any] | None:
+def view(work: Work) -> dict[str, Any] | None:
     """The part on screen with the scan; the scan alone while there is no part, and None where there is nothing."""
     part, cloud = work.shown, work.scan
     if part is None and cloud is None:
@@ -27,29 +27,34 @@ def view(work: Work, words: Words) -> dict[str, Any] | None:
     deviation = part and part.deviation
     points, signed = (deviation.points, deviation.signed) if deviation else (cloud and cloud.points, None)
     mesh = part and (part.vertices, part.faces)
-    marked = describe.spots(part, work.unit, words)
     name = part.program if part else work.name
-    return scene(name, mesh, points, signed, unit=work.unit, tolerance=work.tolerance_shown, spots=marked)
+    return scene(name, mesh, points, signed, unit=work.unit, tolerance=work.tolerance_shown)
 
 
 def knowledge(work: Work, words: Words) -> dict[str, Any] | None:
-    """Which numbers move which faces of the part on screen, for the 3D view; None where it has no numbers."""
+    """What takes longer than drawing the part on screen: which numbers move which faces, and where the part does not
+    explain the scan. None where there is no part."""
     part = work.shown
-    sizes, _ = dimensions.named(part)
-    if not sizes:
+    if part is None:
         return None
+    sizes, _ = dimensions.named(part)
     moved = moved_faces(part, face_groups(part.vertices, part.faces), sizes)
     return {
         "part": scene_name(part.program),
         "names": [[size.name, words.dimension(size.name)] for size in sizes],
         "moved": moved,
+        "spots": describe.spots(part, work.unit, words),
     }
 
 
-def drawn(work: Work, words: Words) -> tuple[dict[str, Any] | None, str, str, str]:
-    """The part on screen: its picture, its numbers while OpenCASCADE has not looked at it, its program, no fault."""
+def drawn(work: Work, words: Words, *, judged: bool = True) -> tuple[dict[str, Any] | None, str, str, str]:
+    """The part on screen: its picture, its numbers while OpenCASCADE has not looked at it, its program, no fault.
+
+    Args:
+        judged: Whether there is time for the verdict.
+    """
     program = work.shown.program if work.shown else ""
-    return view(work, words), describe.numbers(work, words, words("result.checking")), program, ""
+    return view(work), describe.numbers(work, words, words("result.checking"), judged=judged), program, ""
 
 
 def downloads(paths: dict[str, Path]) -> list[dict]:

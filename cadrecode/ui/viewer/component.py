@@ -28,7 +28,7 @@ VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in SCRIPTS.values()
 # The view's script is loaded once for a page; what comes before it is loaded waits.
 LOAD = f"""
 let viewer = null, known = null;
-const show = () => {{ if (props.value?.part) viewer?.show(props.value); }};
+const show = () => {{ if (props.value?.part) viewer?.show(props.value); else viewer?.empty(); }};
 document.addEventListener('cadrecode:faces', ({{detail}}) => {{ known = detail; viewer?.know(known); }});
 document.addEventListener('cadrecode:spot', ({{detail}}) => viewer?.goTo(detail));
 import(new URL('viewer/{VERSION}/viewer.js', document.baseURI)).then(({{Viewer}}) => {{

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,6 @@ def scene(
     *,
     unit: str,
     tolerance: float,
-    spots: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """What the view draws: places are moved by `center`, so that numbers of single precision are enough.
 
@@ -40,7 +38,6 @@ def scene(
         signed: (N,) float, the distances of these points from the part; None where they were not measured.
         unit: Of all lengths; what the view writes is in the unit that is shown.
         tolerance: Where the colours of the deviation end.
-        spots: Marked places: `place` (RAW), `size` and `text` each.
     """
     drawn = np.concatenate([places for places in (mesh and mesh[0], points) if places is not None])
     extent = drawn if mesh is None else mesh[0]
@@ -50,7 +47,6 @@ def scene(
     shown: dict[str, Any] = {
         "part": scene_name(content), "center": center.tolist(), "size": (high - low).tolist(),
         "unit": shown_unit, "factor": factor, "tolerance": tolerance,
-        "spots": [spot | {"place": (np.array(spot["place"]) - center).tolist()} for spot in spots],
     }  # fmt: skip
     if mesh is not None:
         vertices, faces = mesh

@@ -59,9 +59,22 @@ export class Viewer {
     this.deviation.reset();
     this.section.reset();
     this.setMode(this.mode());
-    this.markSpots(data.spots);
+    this.markSpots();
     const sameBox = old && ['center', 'size'].every((key) => old[key].every((x, i) => Math.abs(x - data[key][i]) < 1e-3 * this.radius));
     if (sameBox) this.draw(); else this.fit();
+  }
+
+  /** Nothing to show. */
+  empty() {
+    this.data = null;
+    for (const name of ['part', 'edges', 'cloud', 'lit']) this.remove(name);
+    this.deviation.reset();
+    this.section.reset();
+    this.measure.clear();
+    this.marked = [];
+    this.spots.replaceChildren();
+    delete this.box.dataset.drawn;
+    this.draw();
   }
 
   makePart(data) {
@@ -122,24 +135,30 @@ export class Viewer {
   }
 
   /** Rings around places that the part does not explain. */
-  markSpots(spots) {
-    this.spots.replaceChildren(...spots.map((spot) => {
+  markSpots() {
+    this.marked = (this.faces?.spots ?? []).map((spot) => ({
+      ...spot, at: new T.Vector3(...spot.place.map((x, i) => x - this.origin[i]))}));
+    this.spots.replaceChildren(...this.marked.map((spot) => {
       const ring = document.createElement('span');
       ring.title = spot.text;
       return ring;
     }));
   }
 
-  /** Which numbers of the program move which faces: `names` of the numbers, `moved`, for each face their indices. */
-  know(known) { this.known = known; }
+  /** What is known of a part after it was drawn: `names` of its numbers; `moved`, for each face the indices of the numbers
+   * that move it; and `spots` where it does not explain the scan. */
+  know(known) {
+    this.known = known;
+    if (this.faces) { this.markSpots(); this.draw(); }
+  }
+
   get faces() { return this.known?.part === this.data?.part ? this.known : null; }
 
   /** Turn to a marked place, and pulse its rings. */
   goTo(entry) {
-    const rings = [...this.spots.children].filter((ring, i) => this.data.spots[i].entry === entry);
-    const first = this.data.spots.find((spot) => spot.entry === entry);
-    if (!first) return;
-    const place = new T.Vector3(...first.place);
+    const rings = [...this.spots.children].filter((ring, i) => this.marked[i].entry === entry);
+    const place = this.marked.find((spot) => spot.entry === entry)?.at.clone();
+    if (!place) return;
     if (place.length() > 0.1 * this.radius) this.face(place.setZ(place.z + 0.4 * this.radius).toArray());
     this.fit();
     rings.forEach((ring) => { ring.className = ''; void ring.offsetWidth; ring.className = 'cr-pulse'; });
@@ -215,9 +234,9 @@ export class Viewer {
 
   overlay() {
     [...this.spots.children].forEach((ring, i) => {
-      const {place, size} = this.data.spots[i];
-      const [x, y] = this.onStage(new T.Vector3(...place));
-      ring.hidden = this.mode() === 'cloud' || !this.section.keeps(new T.Vector3(...place));
+      const {at, size} = this.marked[i];
+      const [x, y] = this.onStage(at);
+      ring.hidden = this.mode() === 'cloud' || !this.section.keeps(at);
       const width = Math.max(size * this.camera.zoom, 14) + 6;
       ring.style.cssText = `left:${x - width / 2}px;top:${y - width / 2}px;width:${width}px;height:${width}px`;
     });
