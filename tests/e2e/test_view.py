@@ -8,17 +8,12 @@ from PIL import Image
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-# Moves the pointer over the view until its face names the wanted number. Returns the place, from the view's corner.
-FIND = """async (wanted) => {
-  const canvas = document.querySelector('#result canvas'), tip = document.querySelector('#result .cr-tip');
-  const frame = () => new Promise(resolve => requestAnimationFrame(resolve));
-  for (let y = 4; y < canvas.clientHeight; y += 6) for (let x = 4; x < canvas.clientWidth; x += 6) {
-    const {left, top} = canvas.getBoundingClientRect();
-    canvas.dispatchEvent(new PointerEvent('pointermove', {clientX: left + x, clientY: top + y, bubbles: true}));
-    await frame(); await frame();
-    if (!tip.hidden && tip.textContent === wanted) return [x, y];
-  }
+# Where a place of the sample part, in its own numbers, lies on the view: [x, y] in pixels.
+PLACE = """(place) => {
+  const {viewer} = document.querySelector('#result .cr-viewer');
+  return viewer.onStage(viewer.camera.position.clone().set(...place.map((x, i) => x - viewer.origin[i])));
 }"""
+WALL = (-28, 10, 25.4)  # on the wall of the large hole, the side that shows
 CAP = (217, 138, 78)  # the colour of a cut
 
 
@@ -29,14 +24,17 @@ def cap_share(page) -> float:
 
 
 def test_a_face_knows_its_number_and_a_hole_its_diameter(opened):
-    opened.wait_for_function("document.querySelector('#faces').dataset !== null")
     opened.locator(".cr-tour button:visible").last.click()
+    opened.wait_for_function("document.querySelector('#result .cr-viewer').viewer.faces")
     opened.locator("#result [data-look=right]").click()
     opened.keyboard.press("4")
-    x, y = opened.evaluate(FIND, "hole 2 diameter")
+    x, y = opened.evaluate(PLACE, WALL)
+    canvas = opened.locator("#result canvas")
+    canvas.hover(position={"x": x, "y": y})
+    opened.locator("#result .cr-tip").get_by_text("hole 2 diameter").wait_for()
     assert opened.locator("#dimensions .cr-dim.cr-lit").get_attribute("data-name") == "hole 2 diameter"
     opened.locator("#result [data-tool=measure]").click()
-    opened.locator("#result canvas").click(position={"x": x, "y": y})
+    canvas.click(position={"x": x, "y": y})
     opened.locator("#result .cr-measured").get_by_text("⌀ 24 mm").wait_for()
 
 

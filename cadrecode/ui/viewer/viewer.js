@@ -20,6 +20,7 @@ const unpack = (text, Kind) => new Kind(Uint8Array.from(atob(text), (c) => c.cha
 export class Viewer {
   constructor(box) {
     this.box = box;
+    box.viewer = this;
     this.stage = box.querySelector('.cr-stage');
     this.tip = box.querySelector('.cr-tip');
     this.lines = box.querySelector('.cr-lines');
