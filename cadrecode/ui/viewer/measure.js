@@ -1,5 +1,5 @@
 // Measuring by clicks: a hole or a shaft gives its diameter and centre, an edge its length, two places their distance.
-// A click near a corner takes the corner.
+// A click on a flat face near a corner takes the corner.
 import * as T from './three.js';
 
 const NEAR_PIXELS = 9;  // a corner or an edge so near to the click is meant
@@ -31,7 +31,7 @@ export class Measure {
     const hit = this.viewer.hit(x, y);
     if (!hit) return this.clear();
     if (this.picked.length === 2) this.picked = [];
-    this.picked.push(this.corner(x, y, hit) ?? this.edge(x, y, hit) ?? this.cylinder(hit) ?? {at: hit.point.clone()});
+    this.picked.push(this.cylinder(hit) ?? this.corner(x, y, hit) ?? this.edge(x, y, hit) ?? {at: hit.point.clone()});
     this.said.textContent = this.picked.map((item) => this.words(item)).concat(this.distance()).filter(Boolean).join(' · ');
     this.viewer.draw();
   }
