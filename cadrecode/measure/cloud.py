@@ -23,6 +23,7 @@ from cadrecode.measure.proposals import Reader, Survey, proposals
 from cadrecode.measure.round_walls import RoundWall, round_walls
 from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import drafts_of
+from cadrecode.measure.sheets import with_sheets
 from cadrecode.measure.shorten import dropped, merged, shortened
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.walls import Walls
@@ -125,6 +126,7 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Survey:
     most = min(MOST_PLACES, PLACES_PER_SECOND * (deadline - time.thread_time()))
     grid = _grid([_levels(ruler, normals, areas, axis) for axis in range(3)], most)
     numbers = winding_numbers(points, normals, areas, grid)
+    numbers = with_sheets(numbers, points, normals, math.sqrt(float(np.median(areas))), grid)
     folded = FoldedCloud(points, normals, numbers, grid, ruler.size)
     sections, readers, proposed = [], [], []
     for axis in range(3):

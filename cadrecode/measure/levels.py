@@ -15,6 +15,7 @@ RIM_ACROSS = 0.8  # and on a narrow face, all of which is near its rims, where e
 FROM_RIM = 0.02  # of the size: rims of a wide face are nearer to it
 POINTS_SAME_LEVEL = 5e-4  # of the size
 TAILS = 4.0  # deviations of the noise: points of one face lie so near to its level
+BESIDE_FACE = 0.25  # spacings of the points: so near to a face, points of low walls have its normal
 LEAST_PEAK = 1.2e-3  # of the size squared
 FEWEST_POINTS = 5  # of a level, beyond those that chance puts there
 CROWD, CLEAR = 6, 6.0  # strips beside a level, and how many times as many points it has as one of them; where a
@@ -55,7 +56,7 @@ def levels_of_points(
     `noise` says how far points lie off their faces; the other arguments are those of `levels_of_faces`.
     """
     near = max(POINTS_SAME_LEVEL * size, 2 * noise)
-    tails = max(near, TAILS * noise)
+    tails = max(near, TAILS * noise, BESIDE_FACE * float(np.sqrt(np.median(areas))))
     peaks: list[tuple[float, float]] = []
     for side in (facing > POINTS_ACROSS, facing < -POINTS_ACROSS):
         peaks += _peaks(heights[side], areas[side], near, tails, LEAST_PEAK * size * size)

@@ -298,7 +298,8 @@ def drafts_of(part: Survey, price: float, started: float, seconds: float) -> lis
     searches = [replace(part, proposals=prisms), part] if len(prisms) < len(part.proposals) else [part]
     drafts: list[Draft] = []
     for index, searched in enumerate(searches):
-        deadline = started + seconds * (index + 1) / len(searches)
+        now = time.thread_time()
+        deadline = now + (started + seconds - now) / (len(searches) - index)
         best = Search(searched, price, deadline).best()[:FINISHED]
         drafts += best if index == 0 else [draft for draft in best if draft.is_turned]
     return drafts

@@ -81,3 +81,29 @@ def test_a_block_with_bent_faces_is_a_box(processor_time):
     best, *_ = from_cloud(ruler_for(bent), seconds=30)
     assert len(parameters(best.program)) <= 8
     assert build(best.program).volume() == pytest.approx(solid.volume(), rel=0.03)
+
+
+def test_a_sheet_thinner_than_its_points_are_apart_keeps_its_outline():
+    """Its winding number says little: 8,192 points of this plate are 3.5 apart, and it is 1.5 thick."""
+    frame = """import cadquery as cq
+w0=cq.Workplane('XY')
+r=w0.sketch().rect(200,160).push([(-30,0)]).rect(60,100,mode='s').push([(60,20)]).circle(25,mode='s').finalize().extrude(1.5)"""
+    _, part, _ = judged(frame)
+    true = 200 * 160 - 60 * 100 - np.pi * 25**2
+    assert part.grid.volume(part.cells) == pytest.approx(1.5 * true, rel=0.02)
+    assert max(len(section.to_polygons()) for section in part.sections[2]) == 3
+
+
+def test_a_hole_opens_through_its_counterbore():
+    """The bore's points end at a ledge that is no level, so narrow is it."""
+    plate = """import cadquery as cq
+w0=cq.Workplane('XY',origin=(0,0,-10))
+w1=cq.Workplane('XY',origin=(0,0,4))
+r=w0.sketch().rect(200,120).push([(-50,20)]).circle(4,mode='s').finalize().extrude(20).cut(w1.sketch().push([(-50,20)]).circle(8).finalize().extrude(10))"""
+    ruler, part, judge = judged(plate)
+    bare = (block(200, 120, -10, 10),)
+    normals = ruler.normals.directions
+    walls = round_walls(ruler.points, normals, 2, part.grid.levels, ruler.size, 0.0, judge.per_area)
+    body = judge.build(with_bores(bare, [wall for wall in walls if wall.radius < 5], part.grid, judge))
+    assert through_holes(body) == 1
+    assert body.volume() == pytest.approx(build(parse(plate)).volume(), rel=1e-3)

@@ -1,0 +1,67 @@
+"""Sheets that are thinner than the points of a cloud are apart, where its winding number says little.
+
+Their outline is that of the points on both of their faces together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+from scipy.spatial import cKDTree
+
+from cadrecode.measure.grid import Grid, along
+
+THIN = 1.2  # spacings: a thicker sheet has an inside by the winding number
+FACING = 0.9  # cosine of the normals of a sheet's faces with its axis, at least
+FEWEST_ON_SHEET = 60  # points
+CLOSING, INSET = 1.6, 0.45  # spacings on the sheet: the widest gap between its points, and how far they end before it
+FAR, PIXELS = 3.0, 4  # spacings: places farther from its points are not the sheet's; pixels to a spacing
+FIFTH = 5  # nearest point, whose median distance gives the spacing
+
+
+def with_sheets(numbers: np.ndarray, points: np.ndarray, normals: np.ndarray, spacing: float, grid: Grid) -> np.ndarray:
+    """The winding numbers, where two faces of a sheet are next to each other those that its outline gives.
+
+    Args:
+        numbers: (nx, ny, nz) winding numbers at the places of the grid.
+        points, normals: (N, 3) of the cloud.
+        spacing: How far its points are apart.
+    """
+    numbers = numbers.copy()
+    for axis in range(3):
+        levels, heights, facing = grid.levels[axis], points[:, axis], normals[:, axis]
+        for index in np.flatnonzero(np.diff(levels) < THIN * spacing):
+            near = (levels[index + 1] - levels[index]) / 4
+            counts = [
+                np.count_nonzero((np.abs(heights - levels[index + side]) < near) & (way * facing > FACING))
+                for side, way in enumerate((-1, 1))
+            ]
+            if min(counts) < FEWEST_ON_SHEET:
+                continue
+            within = (heights > levels[index] - near) & (heights < levels[index + 1] + near)
+            flat = points[within][:, [(axis + 1) % 3, (axis + 2) % 3]]
+            covered = _covered(flat, *grid.across(axis))
+            local, here = along(numbers, axis), grid.interval[axis] == index
+            local[here] = np.where(np.isnan(covered), local[here], covered)
+    return numbers
+
+
+def _covered(flat: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """(nu, nv) in [0, 1]: 1 where points (n, 2) lie all around, 0.5 at their outline, 0 beyond, NaN far from them."""
+    nearest = cKDTree(flat).query(flat, k=FIFTH)[0][:, -1]
+    spacing = float(np.median(nearest)) / np.sqrt((FIFTH - 1) / np.pi)
+    pixel, margin = spacing / PIXELS, FAR * spacing
+    low = flat.min(axis=0) - margin
+    counts = np.ceil((np.ptp(flat, axis=0) + 2 * margin) / pixel).astype(int)
+    is_empty = np.ones(counts, bool)
+    is_empty[tuple(((flat - low) / pixel).astype(int).T)] = False
+    away = distance_transform_edt(is_empty) * pixel
+    near = away < CLOSING * spacing
+    depth = (distance_transform_edt(near) - distance_transform_edt(~near)) * pixel - (CLOSING - INSET) * spacing
+    cell = float(min(np.median(np.diff(u)), np.median(np.diff(v))))
+    covered = np.where(away < margin, np.clip(0.5 + depth / (2 * cell), 0, 1), np.nan)
+    columns = [((places - low[k]) / pixel).astype(int) for k, places in enumerate((u, v))]
+    inside = [(column >= 0) & (column < count) for column, count in zip(columns, counts)]
+    result = np.full((len(u), len(v)), np.nan)
+    result[np.ix_(*inside)] = covered[np.ix_(*(column[known] for column, known in zip(columns, inside)))]
+    return result
