@@ -58,7 +58,7 @@ def test_the_coloured_cloud_is_read_back_by_us_and_by_trimesh(tmp_path):
         shown[deviation.signed >= 1], np.broadcast_to(OUTSIDE, (sum(deviation.signed >= 1), 3))
     )
     assert (shown[deviation.signed <= -1] == INSIDE).all()
-    assert b"blue -1 mm (inside of the part), white 0, red +1 mm (outside)" in path.read_bytes()[:400]
+    assert b"blue -1.00 mm (inside of the part), white 0, red +1.00 mm (outside)" in path.read_bytes()[:400]
 
 
 def test_colours_diverge_from_white_and_end_at_the_limit():
