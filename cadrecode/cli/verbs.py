@@ -193,6 +193,8 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     )
     if result.best is not None:
         say_verdict(result.best)
+    for index, hint in enumerate(result.advice):
+        say(f"{'' if index else 'advice':<12}{hint}")
     say(f"input       {cloud.name}: {len(cloud.points):,} points, {size_of(cloud.points, units)}; {cloud.used_as}")
     for warning in cloud.warnings:
         say(f"            {warning}")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 OUTER = 0.25  # of the length: the points at that end of it
+FLAT = 1e-6  # of the longest side: a cloud that is thinner has no inside
 FACES = 0.9  # cosine of a normal that faces along an axis
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,11 @@ class Writer:
     generate: Callable[..., list[str]] | None = None
     sandbox: Sandbox | None = None
     load: Callable[[], tuple[Any, Any]] | None = None
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model, loaded or not."""
+        return self.model is not None or self.load is not None
 
     def opened(self) -> tuple[Any, Any]:
         """Model and tokenizer."""
@@ -129,7 +135,7 @@ def gather(
     _wait(measuring, math.inf, stopping)
     measured, is_exact, *warnings = measuring.result() if measuring.done() else ([], False)
     progress("reading", 1, 1)
-    if config.source == "measured" and not measured and writer.model is not None:
+    if config.source == "measured" and not measured and writer.has_model:
         return replace(_written(given, writer, config, progress, stopping), warnings=tuple(warnings))
     if stopping() and not measured and not pool.written:
         raise Cancelled("Stopped before there was a program.")
@@ -170,7 +176,9 @@ def _measured(given: Given, seconds: float) -> tuple[Any, ...]:
 
 
 def _read(given: Given, seconds: float) -> tuple[list[Candidate], bool]:
-    yardstick = given.yardstick
+    yardstick, sides = given.yardstick, np.ptp(given.ruler.box, axis=0)
+    if sides.min() < FLAT * sides.max():  # nothing is inside of a plane or a line
+        return [], False
     if given.solid is None:
         readings = from_cloud(given.ruler, seconds=seconds)
     else:

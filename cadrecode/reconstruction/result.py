@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from cadrecode.cloud import Cloud
 from cadrecode.cloud.align import Alignment
-from cadrecode.cloud.clean import Cleaned
+from cadrecode.cloud.clean import Cleaned, clean
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError, Message
 from cadrecode.export import Exported
+from cadrecode.figures import length
 from cadrecode.frames import Frame
 from cadrecode.part import Part
 from cadrecode.program import write
@@ -20,6 +24,10 @@ from cadrecode.program.layout import laid_out
 from cadrecode.reconstruction.given import Given
 from cadrecode.scoring import Candidate, deviation_of, source_words
 from cadrecode.scoring.deviation import QUICK_POINTS
+from cadrecode.scoring.verdict import Verdict
+
+TINY_MM = 1.0  # a scan whose longest side is less was most likely taken in metres
+WORTH_CLEANING = 0.005  # of the points: a clean cloud loses hardly any
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,28 @@ class Reconstruction:
     def best(self) -> Part | None:
         """The first valid part; None where there is none."""
         return self.parts[0] if self.parts else None
+
+    @cached_property
+    def advice(self) -> tuple[Message, ...]:
+        """What a person may try where the best part is no good match, and what the file's numbers look like."""
+        longest, advice = float(np.ptp(self.cloud.points, axis=0).max()), []
+        if self.config.unit == "mm" and longest < TINY_MM:
+            advice.append(
+                Message("The longest side is {x}. Is the file in metres? Set the unit to m.", x=length(longest, "mm"))
+            )
+        is_good = self.best is not None and self.best.assessment.verdict == Verdict.GOOD
+        if self.config.clean == "off" and not is_good:
+            cleaned = clean(self.cloud, seed=self.config.seed)
+            share = 1 - cleaned.remaining.mean()
+            if share >= WORTH_CLEANING:
+                advice.append(
+                    Message(
+                        "{share:.0%} of the points do not look like the part: cleaning {what}. Set clean to all.",
+                        share=share,
+                        what=str(cleaned),
+                    )
+                )
+        return tuple(advice)
 
     def require_best(self) -> Part:
         """The first valid part. Raises: CadrecodeError: there is none."""

@@ -27,6 +27,7 @@ CLOSE = 0.9  # likely IoU, at least, of the faces that were seen, where others w
 MOST_FAR = 0.35  # share of the points that are unexplained, at most, where others were not seen
 UNSEEN = 0.12  # share of the surface without points near it: more was not seen
 ONE_SIDED = 0.12  # length of the mean normal: of a closed surface it is 0, of a box without its bottom 0.2
+LINE, LINE_NOISE = 1e-4, 2.0  # of the size, and of the noise: the spread of a cloud that is a line
 PATCHES = 10  # along the longest side: the patches in which gaps are averaged, so that noise cancels out
 LOCAL_NEIGHBOURS, LOCAL_GAP = 4, 1.5  # of random points, 1 place in 10,000 is farther from all of them than that
 AREA_NEIGHBOURS = 8  # the distance to the last of them gives the area that a point stands for
@@ -108,6 +109,8 @@ def assess_cloud(part: Manifold | None, ruler: CloudRuler) -> Assessment:
     """
     if part is None:
         return Assessment(Verdict.NONE)
+    if _is_line(ruler):
+        return Assessment(Verdict.NONE)
     measured = _by_local_spacing(ruler.measure(*mesh_of(part)), ruler)
     per_length = part.surface_area() / part.volume()
     far = far_from(ruler)
@@ -129,6 +132,12 @@ def assess_cloud(part: Manifold | None, ruler: CloudRuler) -> Assessment:
     else:
         verdict = Verdict.GOOD
     return Assessment(verdict, likeness, clusters)
+
+
+def _is_line(ruler: CloudRuler) -> bool:
+    """Whether all points lie on one line within their noise, so that they say nothing about a solid."""
+    spreads = np.linalg.svd(ruler.points - ruler.points.mean(axis=0), compute_uv=False)
+    return float(spreads[1]) / np.sqrt(len(ruler.points)) <= max(LINE * ruler.size, LINE_NOISE * ruler.noise)
 
 
 def _by_local_spacing(measured: Measured, ruler: CloudRuler) -> Measured:

@@ -166,7 +166,9 @@ def test_a_shaft_is_no_tube_of_its_radii():
     worse_shaft = SHAFT.replace("circle(18)", "circle(17)")
     built = [build_text(TUBE), build_text(worse_shaft)]
     blind = CloudRuler(points[:256])
-    assert order(rank(built, ByDistance(blind))) == [0, 1]  # what a thin cloud tells by distances alone
+    distances = [blind.distance(*candidate.mesh) for candidate in built]
+    assert distances[0] < distances[1]  # what a thin cloud tells by distances alone
+    assert order(rank(built, ByDistance(blind))) == [1, 0]  # the places that it does not explain tell more
     assert order(rank(built, ByDistance(CloudRuler(points, outward_normals(points))))) == [1, 0]
 
 
@@ -244,3 +246,14 @@ def test_what_is_left_of_the_time_goes_to_the_best():
     assert improve(judged, yardstick, change, seconds=60, count=3) == judged
     assert [program for program, _ in calls] == [parse(BLOCK), parse(HALF_BLOCK), parse(BLOCK)]
     assert [round(seconds) for _, seconds in calls] == [30, 60, 60]
+
+
+def test_a_hole_is_worth_its_numbers_in_noise_too():
+    holes = [PLATE, PLATE.replace(".push([(60,0)]).circle(20,mode='s')", "")]
+    points = surface(PLATE, 8192)
+    points = points + np.random.default_rng(0).normal(0, 1.0, points.shape)
+    yardstick = ByDistance(CloudRuler(points, outward_normals(points)))
+    with_hole, without = rank([build_text(text) for text in holes], yardstick)
+    assert (with_hole.index, with_hole.unexplained) == (0, 0)
+    assert without.unexplained == 1
+    assert yardstick.key(without)[1] - yardstick.key(with_hole)[1] > 5e-4 * yardstick.ruler.size
