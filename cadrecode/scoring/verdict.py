@@ -28,6 +28,7 @@ MOST_FAR = 0.35  # share of the points that are unexplained, at most, where othe
 UNSEEN = 0.12  # share of the surface without points near it: more was not seen
 ONE_SIDED = 0.12  # length of the mean normal: of a closed surface it is 0, of a box without its bottom 0.2
 LINE, LINE_NOISE = 1e-4, 2.0  # of the size, and of the noise: the spread of a cloud that is a line
+MOST_AREA = 5.0  # of a part's surface, in areas of the cloud: more is held up by lone points alone
 PATCHES = 10  # along the longest side: the patches in which gaps are averaged, so that noise cancels out
 LOCAL_NEIGHBOURS, LOCAL_GAP = 4, 1.5  # of random points, 1 place in 10,000 is farther from all of them than that
 AREA_NEIGHBOURS = 8  # the distance to the last of them gives the area that a point stands for
@@ -109,7 +110,7 @@ def assess_cloud(part: Manifold | None, ruler: CloudRuler) -> Assessment:
     """
     if part is None:
         return Assessment(Verdict.NONE)
-    if _is_line(ruler):
+    if _is_line(ruler) or part.surface_area() > MOST_AREA * _area_of(ruler.points):
         return Assessment(Verdict.NONE)
     measured = _by_local_spacing(ruler.measure(*mesh_of(part)), ruler)
     per_length = part.surface_area() / part.volume()
@@ -132,6 +133,14 @@ def assess_cloud(part: Manifold | None, ruler: CloudRuler) -> Assessment:
     else:
         verdict = Verdict.GOOD
     return Assessment(verdict, likeness, clusters)
+
+
+def _area_of(points: np.ndarray) -> float:
+    """About the area that the points lie on, from their usual distances: lone points add hardly anything."""
+    points = np.unique(points, axis=0)
+    count = min(AREA_NEIGHBOURS, len(points) - 1)
+    reach = cKDTree(points).query(points, k=count + 1)[0][:, -1]
+    return float(np.median(np.pi * reach**2 / count)) * len(points)
 
 
 def _is_line(ruler: CloudRuler) -> bool:
@@ -157,7 +166,7 @@ def _by_local_spacing(measured: Measured, ruler: CloudRuler) -> Measured:
 
 
 def _no_more_than_hulls(gaps: np.ndarray, ruler: CloudRuler, far: float, area: float) -> np.ndarray:
-    """(N,) gaps, those of far points smaller where they would stand for more volume than the points enclose.
+    """(N,) gaps, those of points far outside smaller where they would stand for more volume than the points enclose.
 
     The tip of a missing pin is far from the part, but only the pin is missing.
 
@@ -165,9 +174,9 @@ def _no_more_than_hulls(gaps: np.ndarray, ruler: CloudRuler, far: float, area: f
         area: The area of the part's surface.
     """
     gaps, per_point = gaps.copy(), area / len(gaps)
-    rows = np.flatnonzero(np.abs(gaps) > far)
+    rows = np.flatnonzero(gaps > far)
     for group in linked(ruler.points[rows], LINK * ruler.spacing):
-        missed, most = per_point * np.abs(gaps[rows[group]]).sum(), hull_volume(ruler.points[rows[group]])
+        missed, most = per_point * gaps[rows[group]].sum(), hull_volume(ruler.points[rows[group]])
         if missed > most > 0:
             gaps[rows[group]] *= most / missed
     return gaps
