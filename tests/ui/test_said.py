@@ -108,6 +108,7 @@ def test_messages_hold_others():
 
 
 def test_what_is_no_message_of_ours_stays_as_it_is():
+    assert in_chinese("") == ""
     assert in_chinese("RuntimeError: nobody foresaw this") == "RuntimeError: nobody foresaw this"
     assert in_chinese(Message("Nobody wrote {what}.", what="this")) == "Nobody wrote this."
     assert in_chinese(Message("{name} holds no points.", name="none")) == "none 不含点。", "a file may be called so"

@@ -30,6 +30,8 @@ def in_chinese(message: str) -> str:
 
 
 def _look_up(english: str) -> str:
+    if not english:  # gettext keeps the head of the catalogue under the empty text
+        return ""
     chinese = _catalogue().gettext(english)
     for context in OWN_WORDS:
         if chinese == english:
