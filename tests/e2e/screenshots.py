@@ -17,7 +17,7 @@ from tests.e2e.screens_runs import Screens
 CLOUDS = REPOSITORY / "assets" / "clouds"
 READY = "#download-step:not([disabled])"
 VIEWS = (("wide", "en", False), ("narrow", "zh", False), ("wide", "zh", True))  # size, language, dark
-SAMPLE = 2
+SAMPLE = 3
 DRAW_MS = 3500  # until 3D views, drawn without a graphics card, are there
 FILM_SIZE, FILM_WIDTH = (1440, 900), 800
 NO_TOUR = "localStorage.setItem('cadrecode_tour', 'seen')"
@@ -50,7 +50,7 @@ def reconstruct(screens: Screens, size: str, language: str, dark: bool) -> None:
     screens.take(page, f"reconstruct-empty-{name}")
     page.locator(".cr-tour button:visible").last.click()
     page.locator("#samples button").nth(SAMPLE).click()
-    page.locator("#cloud-facts").get_by_text("bearing_block").wait_for()
+    page.locator("#cloud-facts").get_by_text("flange").wait_for()
     page.locator("#rebuild").click()
     page.locator("#cancel:not([disabled])").wait_for()
     screens.take(page, f"reconstruct-busy-{name}")
