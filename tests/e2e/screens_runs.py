@@ -71,7 +71,7 @@ def train(screens: Screens) -> None:
     page.locator("#start").click()
     expect(page.locator("#film img")).to_have_count(3 * 3, timeout=WAIT_MS)
     screens.take(page, "train-busy-wide-en")
-    page.locator("#run-status .cr-pill.done").wait_for()
+    page.locator("#run-status .cr-pill", has_text="done").wait_for()
     screens.take(page, "train-done-wide-en")
     page.close()
 

@@ -20,6 +20,7 @@ FOLD = {"max_train_samples": 24, "max_eval_samples": 6, "eval_programs": 3, "eva
 MERGING = ("auto_merge_lora", "merge_final_only", "auto_merge_final")
 SECONDS = 1000
 TRAIN = 150 * SECONDS
+ENDED = re.compile("^(done|完成)")  # four steps may leave a model that is worse than the base, and the pill says so
 expect.set_options(timeout=60 * SECONDS)  # of a machine that has other things to do
 
 
@@ -119,7 +120,7 @@ def test_two_browsers_see_the_same_run_live_and_to_its_end(page, browser, app, t
     opened(other, app, "训练", "/zh")
     for window in (page, other):
         expect(window.locator("#run-status")).to_contain_text("tiny")
-        expect(window.locator("#run-status .cr-pill")).to_have_text(re.compile("done|完成"), timeout=TRAIN)
+        expect(window.locator("#run-status .cr-pill")).to_have_text(ENDED, timeout=TRAIN)
         expect(window.locator("#film img")).to_have_count(3 * 4)  # the points, the base, and twice while it learned
     status = page.locator("#run-status").inner_text()
     for word in ("step 4 / 4", "loss ", "held-out loss", "IoU", "invalid", "learning rate", "samples/s", "peak memory"):
@@ -215,7 +216,7 @@ def test_base_against_adapter_on_uploaded_meshes(page, app, trained, tmp_path):
         packed.writestr("parts/plate.obj", box + "\n" + "\n".join("f " + " ".join(map(str, face)) for face in faces))
         packed.writestr("parts/broken.obj", "v 0 0 0")
     on_a_phone(page, app, "train")
-    expect(page.locator("#run-status .cr-pill.done")).to_be_visible(timeout=TRAIN)
+    expect(page.locator("#run-status .cr-pill")).to_have_text(ENDED, timeout=TRAIN)
     on_a_phone(page, app, "evaluate")
     page.locator("#evaluate-source").get_by_text(ZH("evaluate.upload")).click()
     page.locator("#evaluate-files input[type=file]").set_input_files(tmp_path / "parts.zip")
@@ -247,7 +248,7 @@ def test_every_tab_in_every_size_and_language(browser, app, trained, size, langu
     for tab, place in places.items():
         page.get_by_role("tab", name=words(f"tab.{tab}"), exact=True).click()
         if tab == "train":
-            expect(page.locator("#run-status .cr-pill.done")).to_be_visible(timeout=TRAIN)
+            expect(page.locator("#run-status .cr-pill")).to_have_text(ENDED, timeout=TRAIN)
         expect(page.locator(place)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         unlabelled = page.evaluate(
