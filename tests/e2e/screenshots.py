@@ -125,7 +125,7 @@ def film(browser, app: App, path: Path) -> None:
     page.locator("#mode label:has([value=solid])").click()
     field = page.locator("#dimensions input[type=number]").nth(3)
     first = float(field.input_value())
-    for step in (1.25, 1.5, 1.75, 2.0):
+    for step in (1.1, 1.2, 1.1, 1.0):
         field.fill(f"{first * step:.1f}")
         field.press("Enter")
         page.wait_for_timeout(1200)

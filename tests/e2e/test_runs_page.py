@@ -20,7 +20,7 @@ FOLD = {"max_train_samples": 24, "max_eval_samples": 6, "eval_programs": 3, "eva
 MERGING = ("auto_merge_lora", "merge_final_only", "auto_merge_final")
 SECONDS = 1000
 TRAIN = 150 * SECONDS
-ENDED = re.compile("^(done|完成)")  # four steps may leave a model that is worse than the base, and the pill says so
+ENDED = re.compile("^(done|已?完成)")  # four steps may leave a model that is worse than the base, and the pill says so
 expect.set_options(timeout=60 * SECONDS)  # of a machine that has other things to do
 
 
