@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import math
-import operator
 from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,91 +12,12 @@ from typing import Any, cast
 
 from cadrecode.errors import Message
 from cadrecode.program.arguments import LARGEST, error_at, too_large
+from cadrecode.program.functions import COMPARISONS, CONSTANTS, FUNCTIONS, LONGEST_LIST, MATH, METHODS, NUMPY, OPERATORS
 
 MOST_VALUES = 20_000  # computed in one program; a long parametric script needs 2,000
-LONGEST_LIST = 1_000
 LARGEST_NESTED, DEEPEST_NESTED = 20_000, 20  # values of a list with those of the lists in it; lists within lists
 DEEPEST_CALLS = 20  # of the program's own functions within each other
 VALUES_PER_TICK = 8  # a list of so many values costs as much as one value that is computed
-_OPERATORS: dict[type, Callable] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-}
-_COMPARISONS: dict[type, Callable] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.In: lambda value, values: operator.contains(values, value),
-    ast.NotIn: lambda value, values: not operator.contains(values, value),
-}
-_MATH = (
-    *("sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "radians", "degrees", "hypot", "floor", "ceil"),
-    *("fabs", "exp", "log", "pow", "fmod", "trunc", "copysign", "dist"),
-)
-_FUNCTIONS: dict[str, Callable] = {
-    "abs": abs,
-    "min": min,
-    "max": max,
-    "round": round,
-    "int": int,
-    "float": float,
-    "bool": bool,
-    "any": any,
-    "all": all,
-    "dict": dict,
-    "range": range,
-    "len": len,
-    "sum": sum,
-    "sorted": sorted,
-    "list": list,
-    "tuple": tuple,
-    "enumerate": lambda values, start=0: list(enumerate(values, start)),
-    "zip": lambda *values: list(zip(*values)),
-    "reversed": lambda values: list(reversed(values)),
-}
-_NUMPY: dict[str, Callable] = {
-    **{name: getattr(math, name) for name in _MATH},
-    **{"arc" + name[1:]: getattr(math, name) for name in ("asin", "acos", "atan", "atan2")},
-    "deg2rad": math.radians,
-    "rad2deg": math.degrees,
-    "abs": abs,
-    "array": list,
-    "round": round,
-    "power": math.pow,
-    "linspace": lambda start, stop, num=50, endpoint=True: [
-        start + (stop - start) * k / max(num - bool(endpoint), 1) for k in range(min(num, LONGEST_LIST + 1))
-    ],
-    "arange": lambda start, stop=None, step=1: [
-        (start if stop is not None else 0) + step * k
-        for k in range(
-            min(
-                math.ceil(((start if stop is None else stop) - (start if stop is not None else 0)) / step),
-                LONGEST_LIST + 1,
-            )
-        )
-    ],
-}
-_CONSTANTS = ("pi", "tau", "e")
-_METHODS: dict[tuple[type, str], Callable] = {
-    (dict, "items"): lambda values: list(values.items()),
-    (dict, "keys"): list,
-    (dict, "values"): lambda values: list(values.values()),
-    (dict, "get"): dict.get,
-    (tuple, "toTuple"): tuple,
-    (tuple, "multiply"): lambda vector, factor: tuple(factor * value for value in vector),
-    (tuple, "add"): lambda vector, other: tuple(a + b for a, b in zip(vector, other, strict=True)),
-    (tuple, "sub"): lambda vector, other: tuple(a - b for a, b in zip(vector, other, strict=True)),
-}
 
 
 class Facts(SimpleNamespace):
@@ -189,7 +109,7 @@ class Scope:
                 return self.function(node, arguments, body)
             case ast.ListComp() | ast.GeneratorExp():
                 return self._comprehension(node)
-            case ast.Attribute(head, name) if name in _CONSTANTS and self._is_math(head):
+            case ast.Attribute(head, name) if name in CONSTANTS and self._is_math(head):
                 return getattr(math, name)
             case ast.Call():
                 return self._call(node)
@@ -219,7 +139,7 @@ class Scope:
     def _binary(self, node: ast.BinOp, left: Any, op: ast.operator, right: Any) -> Any:
         if hasattr(left, "joined_by"):  # solids: a + b, a - b, a & b
             return left.joined_by(node, op, right)
-        if type(op) not in _OPERATORS:
+        if type(op) not in OPERATORS:
             raise error_at(node, "Not in the language.", Message("+ - * / // % or **"))
         if isinstance(op, ast.Div | ast.FloorDiv | ast.Mod) and right == 0:
             raise error_at(node, "Division by zero.")
@@ -231,15 +151,15 @@ class Scope:
             count = next((value for value in (left, right) if isinstance(value, int)), LONGEST_LIST + 1)
             if count > LONGEST_LIST:
                 raise error_at(node, "The list is too long.", Message("at most {most:,} values", most=LONGEST_LIST))
-        return self._computed(node, lambda: _OPERATORS[type(op)](left, right))
+        return self._computed(node, lambda: OPERATORS[type(op)](left, right))
 
     def _compared(self, node: ast.Compare, left: ast.expr, ops: list, comparators: list) -> bool:
         before = self.value(left)
         for op, comparator in zip(ops, comparators):
             after = self.value(comparator)
-            if type(op) not in _COMPARISONS:
+            if type(op) not in COMPARISONS:
                 raise error_at(node, "Not in the language.", Message("< <= > >= == or !="))
-            if not self._computed(node, lambda op=op, a=before, b=after: _COMPARISONS[type(op)](a, b)):
+            if not self._computed(node, lambda op=op, a=before, b=after: COMPARISONS[type(op)](a, b)):
                 return False
             before = after
         return True
@@ -312,7 +232,7 @@ class Scope:
             return self._range(node, values)
         if any(hasattr(value, "joined_by") for value in values) and function not in (len, list, tuple, dict):
             raise error_at(node, "Not in the language.", Message("numbers"))
-        if function in _NUMPY.values() and len(values) == 1 and isinstance(values[0], list) and function is not list:
+        if function in NUMPY.values() and len(values) == 1 and isinstance(values[0], list) and function is not list:
             return self._computed(node, lambda: list(map(function, values[0])))
         return self._computed(node, lambda: function(*values, **keywords))
 
@@ -348,7 +268,7 @@ class Scope:
     def method(self, node: ast.Call, value: Any) -> Any:
         """The result of a method of a list, a dictionary or a vector."""
         name = cast(ast.Attribute, node.func).attr
-        function = _METHODS.get((type(value), name))
+        function = METHODS.get((type(value), name))
         if function is None:
             raise error_at(node, "`{name}` is not in the language here.", name=name)
         arguments = [self.value(argument) for argument in node.args]
@@ -362,13 +282,13 @@ class Scope:
 
     def _function(self, node: ast.expr) -> Callable | Function | None:
         if isinstance(node, ast.Attribute):
-            if self.is_module(node.value, "math") and node.attr in _MATH:
+            if self.is_module(node.value, "math") and node.attr in MATH:
                 return getattr(math, node.attr)
-            return _NUMPY.get(node.attr) if self.is_module(node.value, "numpy") else None
+            return NUMPY.get(node.attr) if self.is_module(node.value, "numpy") else None
         if isinstance(node, ast.Name) and node.id in self.names:
             value = self.names[node.id]
             return value if isinstance(value, Function) else None
-        return self.functions.get(node.id) or _FUNCTIONS.get(node.id) if isinstance(node, ast.Name) else None
+        return self.functions.get(node.id) or FUNCTIONS.get(node.id) if isinstance(node, ast.Name) else None
 
     def _range(self, node: ast.Call, values: list) -> list:
         numbers = self._computed(node, lambda: range(*values))
@@ -410,8 +330,8 @@ class Scope:
     def take_from_math(self, names: list[ast.alias]) -> bool:
         """`from math import pi, sin`; False where a name is not read."""
         for alias in names:
-            for name in (*_MATH, *_CONSTANTS) if alias.name == "*" else (alias.name,):
-                if name not in _MATH and name not in _CONSTANTS:
+            for name in (*MATH, *CONSTANTS) if alias.name == "*" else (alias.name,):
+                if name not in MATH and name not in CONSTANTS:
                     return False
                 self.functions[alias.asname or name if alias.name != "*" else name] = getattr(math, name)
         return True
