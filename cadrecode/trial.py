@@ -7,6 +7,7 @@ nothing is chosen by the true shape; from a mesh the true shape is the input.
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,9 @@ from cadrecode.program.solid import through_holes
 from cadrecode.reconstruction import Writer, rebuild
 from cadrecode.scoring import Target, build_text, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
+from cadrecode.scoring.verdict import Verdict
+
+log = logging.getLogger(__name__)
 
 CLOUD_POINTS = 8192  # sampled on each target's surface
 DEFAULTS = ReconstructConfig()
@@ -106,15 +110,23 @@ class Trial:
         }
 
     def row(self, shape: Shape) -> dict[str, Any]:
-        """One shape, rebuilt and scored. Raises: ProgramError: it is not a closed solid."""
+        """One shape, rebuilt and scored; with an IoU of 0 where the rebuild fails.
+
+        Raises: ProgramError: The shape is not a closed solid.
+        """
         own_seed = seed_of(shape.id, self.seed)
         cloud = self._cloud_of(shape, own_seed)
         config = ReconstructConfig(source=self.source, candidates=self.candidates, seed=own_seed, align=False)
         started = time.monotonic()
-        rebuilt = rebuild(cloud, self.writer, config, whole_seconds=self.seconds)
+        verdict, frame, best = str(Verdict.NONE), None, build_text("")
+        try:
+            rebuilt = rebuild(cloud, self.writer, config, whole_seconds=self.seconds)
+            frame, best = rebuilt.given.frame, next(iter(rebuilt.ranked), best)
+            verdict = str(rebuilt.given.assessor.assess(best.solid).verdict)
+        except Exception:  # a fault of ours counts as a failure, and the other shapes still have their turn
+            log.exception("The rebuild of %s failed", shape.id)
         seconds = time.monotonic() - started
-        target = Target.of(shape.id, shape.vertices, shape.faces, frame=rebuilt.given.frame, seed=own_seed)
-        best = rebuilt.ranked[0] if rebuilt.ranked else build_text("")
+        target = Target.of(shape.id, shape.vertices, shape.faces, frame=frame, seed=own_seed)
         scored = score(best, target)
         program = best.text if best.program is None else write(best.program)
         return {
@@ -124,7 +136,7 @@ class Trial:
             "cd": None if scored.cd is None else round(scored.cd, 5),
             "genus": through_holes(best.solid) if best.ok else None,
             "true_genus": through_holes(target.solid),
-            "verdict": str(rebuilt.given.assessor.assess(best.solid).verdict),
+            "verdict": verdict,
             "source": best.source,
             "characters": len(program),
             "numbers": best.number_count,

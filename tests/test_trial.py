@@ -42,6 +42,18 @@ def test_a_closed_mesh_is_measured_whole(plates):
     json.dumps(report)
 
 
+def test_a_rebuild_that_fails_counts_as_nothing(plates, monkeypatch):
+    def fail(*arguments, **options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("cadrecode.trial.rebuild", fail)
+    report = Trial(source="measured").run(plates)
+    (row,) = report["shapes"]
+    assert row.keys() >= FIELDS
+    assert (row["iou"], row["genus"], row["true_genus"], row["verdict"]) == (0, None, 1, "no_match")
+    assert (report["final_mean_iou"], report["final_invalid_ratio"], report["final_genus_right"]) == (0, 1, 0)
+
+
 def test_a_cloud_is_measured_and_nothing_of_the_solid_is_seen(plates):
     (row,) = Trial(input="cloud", source="measured", seconds=30).run(plates)["shapes"]
     assert row["iou"] > 0.98
