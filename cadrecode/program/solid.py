@@ -51,17 +51,15 @@ def build(program: Program, sagitta: float | None = None, solids: dict[Solid, Ma
 def sagitta_of(program: Program) -> float:
     """How far a side may cut into its circle, for a program of this size.
 
-    What is round and thin, as a rod is, has finer sides: 16 of them would take 2.6 % of its volume.
+    What begins as something round and thin, as a rod does, has finer sides: 16 would take 2.6 % of its volume.
     """
     by_size = SAGITTA * max(map(half_side, program.solids()))
-    widest = max((radius for step in program.steps for radius in _radii(step)), default=math.inf)
+    widest = max(_radii(program.steps[0]), default=math.inf)
     return min(by_size, SAGITTA_OF_ROUND * widest)
 
 
 def _radii(step: Step) -> list[float]:
     """Of the full circles that a step adds."""
-    if step.operation is not Operation.UNION:
-        return []
     match step.solid:
         case Cylinder(radius=radius) | Sphere(radius=radius):
             return [radius]
