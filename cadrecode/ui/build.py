@@ -27,7 +27,7 @@ from cadrecode.ui.browser import browser_state
 from cadrecode.ui.draw import theme
 from cadrecode.ui.evaluate import tab as evaluate
 from cadrecode.ui.events import hear
-from cadrecode.ui.guard import Guard, Hosts
+from cadrecode.ui.guard import Guard, Hosts, fetch_nothing
 from cadrecode.ui.login import Logins
 from cadrecode.ui.reconstruct import samples
 from cadrecode.ui.reconstruct import tab as reconstruct
@@ -167,6 +167,7 @@ def start(
     gr.set_static_paths([downloads])  # served from where they lie, never copied
     hosts, checked = Hosts(host, {name.lower() for name in names}), Logins(auth) if auth else None
     app = build_app(services)
+    fetch_nothing()
     _, local, public = app.launch(
         server_name=host,
         server_port=port,

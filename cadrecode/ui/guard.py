@@ -6,14 +6,19 @@ with the addresses of the running app.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
+import gradio as gr
+from gradio import processing_utils
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -94,6 +99,7 @@ RULES: dict[str, Role | None] = {  # the least role for an address; None where n
     f"{API}/vibe-starter-queries": None,
     f"{API}/profiling/{{path:path}}": None,
 }
+MOST_READ, READ_SECONDS = 2**20, 2.0  # of the body of a request that is refused
 REFUSED = "x-cadrecode"  # a header that tells this guard's answers from Gradio's
 PATTERNS = [(compile_path(path)[0], path) for path in RULES]
 HEADERS = (
@@ -153,6 +159,8 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})  # the app has none
         else:
             answer = self._refusal(scope) or self._own_answer(scope)
+            if answer is not None:
+                await _read_body(receive)
             await (answer or self._pass)(scope, receive, _with_headers(send))
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -241,6 +249,27 @@ def _name_in(netloc: str) -> str:
 
 def _refused(why: str, text: str, status: int) -> PlainTextResponse:
     return PlainTextResponse(text, status, {REFUSED: why})
+
+
+async def _read_body(receive: Receive) -> None:
+    """Read what a refused request sends, if it is little: where it was not read, the caller may miss the answer."""
+    left = MOST_READ
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(READ_SECONDS):
+            while left > 0:
+                message = await receive()
+                if not message.get("more_body"):
+                    return
+                left -= len(message["body"])
+
+
+def fetch_nothing() -> None:
+    """Keep Gradio from fetching files whose addresses a visitor sends."""
+    processing_utils.async_ssrf_protected_get = _fetch_nothing
+
+
+async def _fetch_nothing(url: str) -> NoReturn:
+    raise gr.Error("Files are not fetched from addresses. Upload the file itself.", print_exception=False)
 
 
 def _path(scope: Scope) -> str:

@@ -133,6 +133,22 @@ def test_no_file_is_fetched_from_another_machine(site):
         assert site.client(Role.OWNER).get(f"{API}/file={address}").status_code == 403
 
 
+@pytest.mark.parametrize("key", ["path", "url"])
+def test_no_file_is_fetched_for_a_call(site, key):
+    """Also not from machines of the network, whose names Gradio would let pass."""
+    file = {"path": "scan.xyz", "meta": {"_type": "gradio.FileData"}, key: "http://192.0.2.1/scan.xyz"}
+    call = {"data": [file, "mm", 1, 0.7, 0, 0, False, False, "off"]}
+    answer = site.client(Role.GUEST).post(f"{API}/run/reconstruct", json=call)
+    assert answer.status_code == 500
+    assert "not fetched" in answer.text if key == "path" else "error" in answer.json()
+
+
+def test_a_refused_upload_gets_its_answer(site):
+    files = {"files": ("a.xyz", b"1 2 3\n" * 100_000)}
+    for _ in range(5):
+        assert site.client(Role.NOBODY).post(f"{API}/upload", files=files).status_code == 401
+
+
 @pytest.mark.parametrize("host", [
     "evil.example", "evil.example:7860", "127.0.0.1.evil.example", "localhost.evil.example", "192.168.1.5",
     "169.254.169.254", "", "localhost@evil.example", "[::1", "127.0.0.1 x",
