@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from cadrecode.ui.adapters import tab as adapters
 from cadrecode.ui.adapters.actions import DOWNLOADS
 from cadrecode.ui.batch import tab as batch
 from cadrecode.ui.browser import browser_state
-from cadrecode.ui.draw import theme
+from cadrecode.ui.draw import html, theme
 from cadrecode.ui.evaluate import tab as evaluate
 from cadrecode.ui.events import hear
 from cadrecode.ui.guard import Guard, Hosts, fetch_nothing
@@ -114,8 +115,15 @@ def _page(services: Services, words: Words, app: gr.Blocks) -> None:
             guide.about(words, "adapters")
             adapters.build(services, words, app, tabs, handing_on)
     gr.HTML(_corner(words, services.logins), js_on_load=NAVIGATION, apply_default_css=False, elem_id="corner")
+    missing = gr.HTML("", padding=False, elem_id="missing-layers")
+    hear(app.load, partial(_missing_layers, services, words), None, missing, words, guests=True)
     if services.guests:
         hear(app.load, _hidden_from_guests, None, gr.HTML("", padding=False, elem_id="for-guests"), words, guests=True)
+
+
+def _missing_layers(services: Services, words: Words) -> str:
+    missing = services.missing_layers()
+    return html.warning(words("isolation.missing", layers=", ".join(missing))) if missing else ""
 
 
 def _hidden_from_guests() -> str:

@@ -59,6 +59,14 @@ class Services:
         """The sandbox; None where programs must not run."""
         return self.open_sandbox() if self.run_programs else None
 
+    def missing_layers(self) -> list[str]:
+        """The layers of the sandbox that this machine lacks; starts it where it is cold. None where no program runs.
+
+        Raises: KernelError: it does not start.
+        """
+        sandbox = self.sandbox()
+        return [] if sandbox is None else sandbox.missing_layers()
+
     def fresh_folder(self, keep_seconds: float = KEEP_SECONDS) -> Path:
         """A new folder for the files of one answer, so that no two answers share a file. Old folders are removed."""
         now = time.monotonic()  # the clock of the day may be set while the app runs
@@ -110,6 +118,8 @@ class Services:
     def _warm_sandbox(self) -> None:
         if self.run_programs:
             self.open_sandbox().run("import cadquery as cq\nr=cq.Workplane('XY').box(1,1,1)")
+            if missing := self.missing_layers():
+                log.warning("Programs are not confined in full: this machine lacks %s.", ", ".join(missing))
 
     def _warm_engine(self) -> None:
         self.engine.load()

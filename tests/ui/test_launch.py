@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from cadrecode.errors import ConfigError
-from cadrecode.ui import access, launch
+from cadrecode.ui import access, build, launch
+from cadrecode.ui.words.text import Words
 
 ENDS_WHILE_A_THREAD_STARTS = """
 import atexit, threading
@@ -114,6 +115,20 @@ def test_where_isolation_is_required_and_missing_the_app_does_not_open(monkeypat
     monkeypatch.setattr("cadrecode.kernel.shared_sandbox", lambda: _sandbox(True))
     assert launch.main(["--require-isolation", "--runs_dir", str(tmp_path)]) == 0
     assert len(opened) == 1
+
+
+@pytest.mark.parametrize("confined", [True, False])
+def test_a_missing_layer_is_named_at_start_and_on_the_page(services, monkeypatch, caplog, confined):
+    sandbox = _sandbox(confined)
+    sandbox.run = lambda text: None
+    monkeypatch.setattr(services, "open_sandbox", lambda: sandbox)
+    services._warm_sandbox()
+    assert ("lacks landlock, seccomp" in caplog.text) != confined
+    page = {language: build._missing_layers(services, Words(language)) for language in ("en", "zh")}
+    assert ("lacks landlock, seccomp" in page["en"]) != confined
+    assert ("landlock, seccomp" in page["zh"]) != confined
+    services.run_programs = False
+    assert services.missing_layers() == []
 
 
 @pytest.mark.parametrize("confined", [True, False])
