@@ -23,6 +23,8 @@ _MAX_RESULT_BYTES = 2**20
 _MOST_ARRAY_BYTES = 2**29
 _DUMP_LINE = re.compile(r'File "<program>", line (\d+)')
 _STARVED = 0.6  # a crash with more than this part of the allowed memory in use is put down to memory
+LEAST_FREE_BYTES = 2**20  # with less on the disk, a job that failed has failed for that
+DISK_FULL = Message("the disk is full: free some space")
 _MEMORY_WORDS = ("bad_alloc", "MemoryError", "OutOfMemory", "cannot allocate memory")
 
 
@@ -119,6 +121,8 @@ class Remains:
         if self.end.status != 0:
             return self._violent_end()
         result = self._result()
+        if result is None and self._disk_is_full():
+            return self._end(Outcome.CRASHED, DISK_FULL)
         if result is None:
             return self._end(Outcome.CRASHED, Message("it ended without a readable result"))
         return Execution(
@@ -179,6 +183,8 @@ class Remains:
 
     def _violent_end(self) -> Execution:
         line, status = self._line_of_dump(), self.end.status
+        if self._disk_is_full():
+            return self._end(Outcome.CRASHED, DISK_FULL, line)
         if status is LOST:
             return self._end(Outcome.CRASHED, Message("the CAD kernel's process died; the next call starts another"))
         if status == -getattr(signal, "SIGXCPU", 24):
@@ -202,6 +208,12 @@ class Remains:
 
     def _end(self, outcome: Outcome, detail: str, line: int | None = None) -> Execution:
         return Execution(outcome, at_line(detail, line), line, self.seconds)
+
+    def _disk_is_full(self) -> bool:
+        try:
+            return shutil.disk_usage(self.folder).free < LEAST_FREE_BYTES
+        except OSError:
+            return False
 
     def _stderr(self) -> str:
         try:

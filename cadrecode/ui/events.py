@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import inspect
 import logging
@@ -94,7 +95,9 @@ def _message(error: Exception, words: Words) -> gr.Error:
 
 
 def error_text(error: Exception, words: Words) -> str:
-    """The text for an error: the message of an error of ours, the kind of any other."""
+    """The text for an error: the message of an error of ours, what the disk lacks, the kind of any other."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return words("error.disk")
     return (
         words.said(str(error))
         if isinstance(error, CadrecodeError)

@@ -6,9 +6,11 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 
+from cadrecode.kernel.outcome import End, Outcome, Remains
 from cadrecode.kernel.process import Worker
 
 
@@ -49,3 +51,13 @@ def _run(script: str) -> list[dict]:
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60, check=True
     )
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(("status", "written"), [(1, ""), (-6, ""), (0, ""), (0, '{"outcome": ')])
+def test_a_job_that_fails_on_a_full_disk_says_so(tmp_path, monkeypatch, status, written):
+    (tmp_path / "result.json").write_text(written)
+    remains = Remains(tmp_path, End(status), 10, 512, 0.1)
+    assert "full" not in remains.execution().detail
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=4096))
+    assert remains.execution().detail == "the disk is full: free some space"
+    assert remains.execution().outcome == Outcome.CRASHED

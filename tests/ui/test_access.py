@@ -1,5 +1,7 @@
 """What guests may do is checked where it is done."""
 
+import errno
+
 import gradio as gr
 import pytest
 from gradio.context import LocalContext
@@ -24,6 +26,15 @@ def visit():
 def test_an_owner_may_do_everything(visit, name):
     visit(name)
     assert in_words(lambda: "trained", Words("en"), guests=False)() == "trained"
+
+
+def test_a_full_disk_has_words():
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(gr.Error) as raised:
+        in_words(full, Words("en"))()
+    assert raised.value.message.startswith("The disk is full. Free some space")
 
 
 def test_a_guest_is_refused_in_words_before_anything_happens(visit):
