@@ -2,8 +2,9 @@
 
 Opens the app in a process of its own on this machine and, from threads here, does what visitors do over HTTP: upload
 clouds that are all called scan.xyz and differ, rebuild them, run programs. Every answer is compared with what that
-visitor sent. Prints answers that are another visitor's (mixed), answers that never came (lost), how long small requests
-took, and the memory of the app before and after. Exits with 1 where anything was mixed or lost.
+visitor sent. Prints answers that are another visitor's (mixed), answers that never came (lost), how long the requests
+took that began after the warm-up, and the memory of the app then and at the end. Exits with 1 where anything was mixed
+or lost.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ class Visitor:
         self.size = np.array([40 + number, 20 + number / 2, 10 + number / 4])
         self.client = httpx.Client(base_url=url, timeout=PATIENCE_SECONDS)
 
-    def live(self, until: float) -> None:
-        """Call the app until then, one call after the other."""
+    def live(self, warm: float, until: float) -> None:
+        """Call the app until then, one call after the other; calls that begin before `warm` are not timed."""
         while time.monotonic() < until:
             rebuilds = self.random.random() < REBUILDS
             began = time.monotonic()
@@ -62,7 +63,8 @@ class Visitor:
             except (httpx.HTTPError, ValueError, KeyError) as error:
                 self.seen.lost.append(f"visitor {self.number}: {type(error).__name__}: {error}")
                 continue
-            (self.seen.rebuild_seconds if rebuilds else self.seen.small_seconds).append(time.monotonic() - began)
+            if began > warm:
+                (self.seen.rebuild_seconds if rebuilds else self.seen.small_seconds).append(time.monotonic() - began)
             if wrong:
                 self.seen.mixed.append(f"visitor {self.number}: {wrong}")
 
@@ -127,12 +129,13 @@ def main() -> int:
         runs.parent.mkdir()
         app = App(runs, free_port()).start()
         try:
-            until = time.monotonic() + given.seconds
+            warm_seconds = min(given.warm_seconds, given.seconds / 2)
+            warm, until = time.monotonic() + warm_seconds, time.monotonic() + given.seconds
             visitors = [Visitor(number, app.url, seen) for number in range(given.clients)]
-            threads = [threading.Thread(target=visitor.live, args=(until,)) for visitor in visitors]
+            threads = [threading.Thread(target=visitor.live, args=(warm, until)) for visitor in visitors]
             for thread in threads:
                 thread.start()
-            time.sleep(min(given.warm_seconds, given.seconds / 2))
+            time.sleep(warm_seconds)
             warm_mb = memory_mb(app)
             for thread in threads:
                 thread.join()
