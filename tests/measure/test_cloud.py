@@ -1,15 +1,18 @@
 """Programs read back off clouds sampled on solids of ours."""
 
+import time
+
 import numpy as np
 import pytest
 
 from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.fit import ruler_for
-from cadrecode.measure import from_cloud
+from cadrecode.measure import from_cloud, search
 from cadrecode.measure.cloud import read
 from cadrecode.measure.judge import through_holes
 from cadrecode.measure.levels import levels_of_points
+from cadrecode.measure.proposals import Proposal, Survey, TurnedProposal
 from cadrecode.measure.walls import Walls, circle_through_all
 from cadrecode.measure.winding import patch_areas
 from cadrecode.program import build, iou, mesh_of, parse, write
@@ -104,3 +107,21 @@ def test_a_circle_is_moved_onto_its_points_unless_they_are_on_one_side():
     assert walls.circle(0.5, -0.4, 9.3) == pytest.approx((0, 0, 10), abs=1e-6)
     assert Walls(points[:10], points[:10] / 10, 2.0).circle(0.5, -0.4, 9.3) is None
     assert circle_through_all(points + np.array((3, 4))) == pytest.approx((3, 4, 10))
+
+
+def test_a_search_that_begins_late_has_its_share_of_the_time_that_is_left(monkeypatch):
+    """Reading took longer than the first of two searches would have had."""
+    left = []
+
+    class Idle:
+        def __init__(self, part, price, deadline):
+            left.append(deadline - time.thread_time())
+
+        def best(self):
+            return []
+
+    monkeypatch.setattr(search, "Search", Idle)
+    mask = np.ones((1, 1), bool)
+    proposed = [Proposal(0, (), 0, mask, True), TurnedProposal(0, (0.0, 0.0), (), 0, mask[None], True)]
+    search.drafts_of(Survey(None, mask[None], [], proposed, []), 0.0, time.thread_time() - 600, 1000)
+    np.testing.assert_allclose(left, (200, 400), atol=50)
