@@ -31,6 +31,7 @@ from cadrecode.measure.winding import INSIDE, patch_areas, sections_of, winding_
 from cadrecode.program.language import Operation, Rect, SketchStep
 
 CELLS = 64  # along the longest side: about the spacing of 8,192 points
+MOST_CELLS, FEW_PLACES = 256, 60_000  # along the longest side of a part, and of a grid that may have more
 MOST_PLACES = 400_000  # of the grid
 PLACES_PER_SECOND = 60_000  # of reading: the winding numbers take a third to a half of that time
 READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
@@ -150,8 +151,10 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Survey:
 
 
 def _grid(levels: list[np.ndarray], most: float) -> Grid:
-    """The finest grid of at most so many places."""
+    """The finest grid of at most so many places, with more cells along a needle, whose points are closer together."""
     cells = CELLS
+    while math.prod(Grid.between(levels, cells).shape) < FEW_PLACES and cells < MOST_CELLS:
+        cells += CELLS // 2
     while math.prod((grid := Grid.between(levels, cells)).shape) > most and cells > FEWEST_ALONG:
         cells = int(0.9 * cells)
     return grid

@@ -9,7 +9,7 @@ from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.fit import ruler_for
 from cadrecode.measure import from_cloud, search
-from cadrecode.measure.cloud import read
+from cadrecode.measure.cloud import _grid, read
 from cadrecode.measure.judge import through_holes
 from cadrecode.measure.levels import levels_of_points
 from cadrecode.measure.proposals import Proposal, Survey, TurnedProposal
@@ -125,3 +125,10 @@ def test_a_search_that_begins_late_has_its_share_of_the_time_that_is_left(monkey
     proposed = [Proposal(0, (), 0, mask, True), TurnedProposal(0, (0.0, 0.0), (), 0, mask[None], True)]
     search.drafts_of(Survey(None, mask[None], [], proposed, []), 0.0, time.thread_time() - 600, 1000)
     np.testing.assert_allclose(left, (200, 400), atol=50)
+
+
+def test_a_needle_has_more_cells_along_it():
+    needle = [np.array((0.0, 24.0)), np.array((0.0, 200.0)), np.array((0.0, 5.0))]
+    cube = [np.array((0.0, 200.0))] * 3
+    assert _grid(needle, 250_000).shape[1] > 120
+    assert _grid(cube, 1_000_000).shape == (64, 64, 64)
