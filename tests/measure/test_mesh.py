@@ -106,7 +106,7 @@ def test_a_price_that_no_feature_can_pay_leaves_the_plainest_program():
 def test_an_open_mesh_is_refused():
     vertices, faces = mesh_of(build(parse(PLATE)))
     with pytest.raises(ProgramError, match="not a closed solid"):
-        from_mesh(vertices, faces[1:])
+        from_mesh(vertices, faces[1:], seconds=10)
 
 
 def test_robot_parts_are_filled(shared_data):

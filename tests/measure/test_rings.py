@@ -21,7 +21,7 @@ CASES = [(GEAR, 17, "rect("), (HEAD + TRAPEZES, 12, "face("), (KNOB, 11, "circle
 def read(text):
     vertices, faces = mesh_of(build(parse(text)))
     vertices = Frame.of(vertices).to_code(vertices)
-    best = from_mesh(vertices, faces)[0].program
+    best = from_mesh(vertices, faces, seconds=10)[0].program
     return best, solid_from_mesh(vertices, faces)
 
 
