@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import pytest
 from fastapi import HTTPException
@@ -36,7 +37,7 @@ def logins(clock):
 def finished(work):
     """What a coroutine returns, in a thread of its own: another test's browser may keep a loop going in this one."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
+        return pool.submit(copy_context().run, asyncio.run, work).result()
 
 
 def tries(logins, name, password, caller="1.2.3.4"):
