@@ -41,7 +41,7 @@ def opened(page, app, scan):
     page.goto(app.url)
     page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
     page.locator("#cloud-file input[type=file]").set_input_files(scan)
-    page.locator("#cloud-facts").get_by_text(scan.name).wait_for(timeout=30_000)
+    page.locator("#cloud-facts").get_by_text(scan.name).wait_for(timeout=90_000)
     return page
 
 
@@ -58,7 +58,7 @@ def rebuild(page, seconds: int | None) -> str:
     page.evaluate(SEEN)
     page.locator("#rebuild").click()
     page.get_by_text(re.compile(r"^Done in")).wait_for(timeout=REBUILD_SECONDS * 1000)
-    page.locator("#download-step:not([disabled])").wait_for(timeout=60_000)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=120_000)
     return page.locator("#numbers").inner_text()
 
 
@@ -80,7 +80,7 @@ def test_without_a_fit_there_are_no_numbers_before_it_and_the_legend_is_there_wh
     assert legend.locator("rect").count() == 27
     with_bar.locator("#numbers input").fill("0.2")
     with_bar.locator("#numbers input").press("Enter")
-    legend.get_by_text("0.2 mm outside").wait_for(timeout=30_000)
+    legend.get_by_text("0.2 mm outside").wait_for(timeout=90_000)
     modes.get_by_text("solid").click()
     legend.wait_for(state="hidden")
 
@@ -112,7 +112,7 @@ def test_the_coloured_cloud_and_the_report_are_downloads(with_bar, bar, tmp_path
     rebuild(with_bar, 2)
     with_bar.locator(".cr-numbers-side .cr-fold > button").click()
     for kind, name in (("deviation", "bar_deviation.ply"), ("report", "bar_report.json")):
-        with with_bar.expect_download(timeout=60_000) as coming:
+        with with_bar.expect_download(timeout=120_000) as coming:
             with_bar.locator(f"#download-{kind}").click()
         assert coming.value.suggested_filename == name
         coming.value.save_as(tmp_path / name)
