@@ -35,6 +35,7 @@ from cadrecode.program.edit import number_at, parameters, replaced, rounded
 from cadrecode.program.solid import through_holes
 from cadrecode.reconstruction import Writer, rebuild
 from cadrecode.scoring import OUTSIDE, build_text, source_words
+from cadrecode.scoring.targets import drawn
 from cadrecode.scoring.verdict import WORDS, Verdict
 
 if TYPE_CHECKING:
@@ -129,10 +130,7 @@ def label(
     Raises: DatasetError: There are no parts, `out` is of other parts, or none could be labelled.
     """
     out = Path(out)
-    waiting = find_parts(parts)
-    if limit is not None and limit < len(waiting):
-        chosen = np.random.default_rng(seed).permutation(len(waiting))[:limit]
-        waiting = [waiting[i] for i in sorted(chosen)]
+    waiting = drawn(find_parts(parts), limit, seed)
     (out / POINTS_FOLDER).mkdir(parents=True, exist_ok=True)
     done = _rows(out)
     strangers = done.keys() - {part.name for part in waiting}
@@ -156,14 +154,17 @@ def label(
     rows = [done[part.name] for part in waiting if part.name in done]
     made = _finish(out, str(parts), rows)
     if not made.pairs and len(rows) == len(waiting):
-        reasons = "".join(f"\n  {entry.name}: {entry.reason}" for entry in made.skipped[:3])
-        raise DatasetError(
-            "No program could be found for any of the {count} parts of {source}.{reasons}",
-            count=len(rows),
-            source=str(parts),
-            reasons=reasons,
-        )
+        raise _nothing_kept(made)
     return made
+
+
+def _nothing_kept(made: Programs) -> DatasetError:
+    return DatasetError(
+        "No program could be found for any of the {count} parts of {source}.{reasons}",
+        count=len(made.skipped),
+        source=made.source,
+        reasons="".join(f"\n  {entry.name}: {entry.reason}" for entry in made.skipped[:3]),
+    )
 
 
 def find_parts(parts: str | Path) -> list[Unlabelled]:

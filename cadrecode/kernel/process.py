@@ -95,7 +95,7 @@ class Worker:
 
     def _kill_worker(self) -> None:
         self._process.kill()
-        self._process.wait()  # so that nobody takes it for a living one
+        self._process.wait()  # otherwise its zombie still looks alive
 
     def wait(self, job_id: int, seconds: float, too_much: Callable[[int], bool] = lambda pid: False) -> End:
         """Wait for a job, at most `seconds`, then kill it.

@@ -8,6 +8,7 @@ import numpy as np
 from manifold3d import CrossSection, JoinType
 
 from cadrecode.measure.outlines import outline_of, signed_area
+from cadrecode.measure.walls import circle_through_all
 from cadrecode.program.language import Circle, Face, Mode, Rect, Ring, Sketch, SketchStep
 from cadrecode.program.section import cross_section
 
@@ -86,7 +87,7 @@ def _repeated(
     edge = _dense(corners)
     free = edge[np.abs(np.hypot(*edge.T) - rim) > ON_RIM * rim]
     if len(free) > 3:
-        x, y, radius = _circle(free)
+        x, y, radius = circle_through_all(free)
         if abs(y) < SMOOTH * rim and np.abs(np.hypot(*(free - (x, y)).T) - radius).max() < SMOOTH * radius:
             return at(x, Circle(round(radius, DECIMALS)))
     on_rim = np.abs(np.hypot(*corners.T) - rim) < ON_RIM * rim
@@ -125,13 +126,6 @@ def _dense(polygon: np.ndarray, count: int = 4096) -> np.ndarray:
     way = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))))
     places = np.linspace(0, way[-1], count, endpoint=False)
     return np.column_stack([np.interp(places, way, closed[:, axis]) for axis in range(2)])
-
-
-def _circle(points: np.ndarray) -> tuple[float, float, float]:
-    """The circle of least squares, x, y and radius (Kasa 1976)."""
-    matrix = np.column_stack((points, np.ones(len(points))))
-    (a, b, c), *_ = np.linalg.lstsq(matrix, (points**2).sum(axis=1), rcond=None)
-    return a / 2, b / 2, float(np.sqrt(max(c + (a * a + b * b) / 4, 0.0)))
 
 
 def _iou(first: CrossSection, second: CrossSection) -> float:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from cadrecode.errors import DatasetError, KernelError, Message, PointCloudError
 from cadrecode.invent.draw import FAMILIES
 from cadrecode.invent.held_out import held_out
 from cadrecode.program import build, mesh_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -69,14 +72,15 @@ def load_targets(
         raise DatasetError(
             "{name} holds no meshes. Readable: {suffixes}.", name=path, suffixes=", ".join(sorted(suffixes))
         )
-    for file in _draw([file for file in files if ids is None or file.stem in ids], limit, seed):
+    for file in drawn([file for file in files if ids is None or file.stem in ids], limit, seed):
         try:
             yield Shape(file.stem, *read_mesh(file))
         except (PointCloudError, KernelError) as error:
             yield Skipped(file.stem, error.message)
 
 
-def _draw(items: Sequence, limit: int | None, seed: int) -> list:
+def drawn(items: Sequence[T], limit: int | None, seed: int) -> list[T]:
+    """At most `limit` of the items, drawn with the seed, in their order."""
     if limit is None or limit >= len(items):
         return list(items)
     chosen = np.random.default_rng(seed).permutation(len(items))[:limit]
@@ -93,7 +97,7 @@ def _from_npz(path: Path, limit: int | None, seed: int, wanted: Collection[str] 
                 name=path.name,
                 names=", ".join(sorted(names)[:4]),
             )
-        for id in _draw([id for id in ids if wanted is None or id in wanted], limit, seed):
+        for id in drawn([id for id in ids if wanted is None or id in wanted], limit, seed):
             if f"{id}_f" in names:
                 yield Shape(id, arrays[f"{id}_v"].astype(np.float64), arrays[f"{id}_f"].astype(np.int64))
             else:
