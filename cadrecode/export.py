@@ -8,7 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from cadrecode.errors import ProgramError
+from cadrecode.handover.surface import Places, places_of
 from cadrecode.kernel.sandbox import EXPORTS, Execution
+from cadrecode.program import parse
 
 if TYPE_CHECKING:
     from cadrecode.kernel.sandbox import Sandbox
@@ -42,11 +47,25 @@ def export_program(text: str, sandbox: Sandbox, *, name: str = "part", unit: str
         text: Any CadQuery program; how it ends is in the result, never an exception.
         name: The part's name in STEP.
         unit: Unit of the program's numbers ("mm", "cm", "m", "inch"); STEP carries it.
+
+    Faces have the names and the colours of their features in STEP, where the program is in the language.
     """
+    places = _places(text)
     with tempfile.TemporaryDirectory(prefix="cadrecode-") as folder:
-        execution = sandbox.run(text, Path(folder), EXPORTS, name=name, unit=unit)
+        features = None
+        if places is not None:
+            features = Path(folder) / "places.npy", list(places.names)
+            np.save(features[0], np.column_stack((places.points, places.normals, places.features)), allow_pickle=False)
+        execution = sandbox.run(text, Path(folder), EXPORTS, name=name, unit=unit, features=features)
         contents = {kind: path.read_bytes() for kind, path in execution.files.items()}
     return Exported(replace(execution, files={}), contents)
+
+
+def _places(text: str) -> Places | None:
+    try:
+        return places_of(parse(text))
+    except ProgramError:
+        return None
 
 
 def write_json(path: Path, content: dict[str, Any]) -> Path:

@@ -16,6 +16,7 @@ from cadrecode.errors import CadrecodeError, ConfigError, Message, ProgramError
 from cadrecode.export import Exported, export_program, write_json
 from cadrecode.formats.mesh_write import write_3mf, write_stl
 from cadrecode.formats.ply_write import write_ply
+from cadrecode.handover import hand_over
 from cadrecode.kernel.outcome import Outcome
 from cadrecode.program import Program, budget, parse, write
 from cadrecode.program.edit import Parameter, parameters, set_parameters
@@ -39,10 +40,29 @@ ENDINGS = {  # of the files of a part, by kind, in the order in which they are l
     "stl": ".stl",
     "3mf": ".3mf",
     "glb": ".glb",
+    "freecad": ".FCMacro",
+    "build123d": "_build123d.py",
+    "openscad": ".scad",
     "aligned": "_aligned.ply",
     "deviation": "_deviation.ply",
     "report": "_report.json",
 }
+SYSTEMS = ("freecad", "build123d", "openscad")  # other CAD systems that a program is handed over to
+
+
+def _kind_of(path: Path) -> str:
+    """The kind of a file by its name. Raises: ConfigError: there is none."""
+    name = path.name.lower()
+    if name.endswith(".json"):
+        return "report"
+    for kind in ("freecad", "build123d", "openscad", "py", "step", "stl", "3mf", "glb"):
+        if name.endswith(ENDINGS[kind].lower()):
+            return kind
+    raise ConfigError(
+        "{name}: a part is written as .py, .step, .stl, .3mf, .glb, .FCMacro (FreeCAD), _build123d.py, .scad "
+        "(OpenSCAD) or .json (its report).",
+        name=path.name,
+    )
 
 
 def name_of(file: str | Path) -> str:
@@ -248,20 +268,20 @@ class Part:
         }
 
     def write(self, path: str | Path) -> Path:
-        """Write one file: .py, .step, .stl, .3mf or .glb, or the report as .json.
+        """Write one file, by its ending: .py, .step, .stl, .3mf or .glb; .FCMacro for FreeCAD, .scad for OpenSCAD,
+        _build123d.py; or the report as .json.
 
         Raises: ConfigError: another ending. CadrecodeError: OpenCASCADE cannot build the program, and nothing else
-            makes such a file.
+            makes such a file. ProgramError: the program is outside of the language, and the file is another system's.
         """
         path = Path(path)
-        kind = {".json": "report"}.get(path.suffix.lower(), path.suffix.lower().removeprefix("."))
-        if kind not in ("py", "step", "stl", "3mf", "glb", "report"):
-            raise ConfigError(
-                "{name}: a part is written as .py, .step, .stl, .3mf, .glb or .json (its report).", name=path.name
-            )
+        kind = _kind_of(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if kind == "report":
             return write_json(path, self.measured().report)
+        if kind in SYSTEMS:
+            path.write_text(self.in_words_of(kind), encoding="utf-8")
+            return path
         part = self
         if kind in ("step", "stl", "glb"):
             from cadrecode.kernel.sandbox import shared_sandbox
@@ -280,7 +300,7 @@ class Part:
         folder, name = Path(folder), name or self.name
         folder.mkdir(parents=True, exist_ok=True)
         part, written = self.run(sandbox).measured(), Written()
-        for kind in ("py", "step", "stl", "3mf", "glb"):
+        for kind in ("py", "step", "stl", "3mf", "glb", *SYSTEMS):
             path = folder / f"{name}{ENDINGS[kind]}"
             if part._write_solid(kind, path):
                 written[kind] = path
@@ -300,10 +320,28 @@ class Part:
             write_json(written["report"], report)
         return written
 
+    def in_words_of(self, system: str) -> str:
+        """The program in the words of another CAD system, one of SYSTEMS, in millimetres.
+
+        Raises: ProgramError: the program is outside of the language.
+        """
+        if self.tree is None:
+            raise ProgramError("The program is outside of the language, so only CadQuery can build it.")
+        return hand_over(self.tree, system, name=self.name, unit=self.unit)
+
     def _write_solid(self, kind: str, path: Path) -> bool:
-        """Write the program or a file of its solid. False: only OpenCASCADE makes such a file, and it did not."""
+        """Write the program or a file of its solid.
+
+        Returns: False where only OpenCASCADE makes such a file, and it did not, or where the program is outside of the
+            language and the file is another system's.
+        """
         if kind == "py":
             path.write_text(self.program.rstrip() + "\n", encoding="utf-8")
+        elif kind in SYSTEMS:
+            try:
+                path.write_text(self.in_words_of(kind), encoding="utf-8")
+            except ProgramError:
+                return False
         elif self.exported is not None and kind in self.exported.contents:
             path.write_bytes(self.exported.contents[kind])
         elif kind == "stl":

@@ -14,6 +14,7 @@ FLOORS = [
     {"adapters", "config", "runs", "formats"},
     {"kernel", "program"},
     {"cloud", "invent", "snapping"},
+    {"handover"},
     {"model", "export"},
     {"fit", "measure", "data", "scoring", "estimate", "merging"},
     {"assessor"},

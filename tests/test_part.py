@@ -83,7 +83,7 @@ def test_where_opencascade_fails_the_stl_holds_the_mesh_and_a_step_is_an_error(c
 
     part = Part.of_program(PLATE, cloud=cloud)
     written = part.write_all(tmp_path, "plate", Fails())
-    assert list(written) == ["py", "stl", "3mf", "aligned", "deviation", "report"]
+    assert list(written) == ["py", "stl", "3mf", "freecad", "build123d", "openscad", "aligned", "deviation", "report"]
     assert "could not build the program (crashed, signal 11)" in written.note
     assert "The STL holds" in written.note
     assert written.note in json.loads(written["report"].read_text())["warnings"]

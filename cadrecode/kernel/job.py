@@ -86,10 +86,15 @@ def _judge(shapes: list[cq.Shape], name: str, order: dict, folder: Path) -> dict
 
 def _export(shape: cq.Shape, order: dict, folder: Path) -> list[str]:
     wanted = order["exports"]
-    if "step" in wanted:
-        solids.write_step(shape, folder / "part.step", order["unit"], order["name"])
-    if "stl" in wanted or "glb" in wanted:
+    names, features = order.get("features"), None
+    if "stl" in wanted or "glb" in wanted or names:
         vertices, facets = solids.triangles(shape)
+    if names:
+        places = np.load(folder / "places.npy", allow_pickle=False)
+        features = solids.features_of_faces(shape, places, names)
+    if "step" in wanted:
+        solids.write_step(shape, folder / "part.step", order["unit"], order["name"], features)
+    if "stl" in wanted or "glb" in wanted:
         if "stl" in wanted:
             write_stl(folder / "part.stl", vertices, facets)
         if "glb" in wanted:

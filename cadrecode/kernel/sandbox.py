@@ -75,6 +75,7 @@ class Sandbox:
         seconds: float | None = None,
         name: str = "part",
         unit: str = "mm",
+        features: tuple[Path, list[str]] | None = None,
     ) -> Execution:
         """Check a program, run it, measure the solid that it leaves in `r` (or `result`), and write `exports`.
 
@@ -85,6 +86,8 @@ class Sandbox:
             seconds: Wall-clock limit instead of the sandbox's own.
             name: File name without suffix, and the part's name in STEP.
             unit: The length of 1 in the program's numbers: "mm", "cm", "m" or "inch".
+            features: Names and colours the faces in STEP: an .npy file of places on the surface, as
+                `kernel.solids.features_of_faces` takes them, and the names of the features.
         Raises:
             KernelError: CadQuery cannot be started, or the folder cannot be written.
             ValueError: an export, a unit or a name that does not exist.
@@ -96,7 +99,10 @@ class Sandbox:
             return Execution(Outcome.SYNTAX if fault.syntax else Outcome.FORBIDDEN, fault.detail, fault.line)
         order = {"kind": "program", "code": code, "exports": exports, "unit": unit, "name": name}
         order["file_mb"] = PROGRAM_FILE_MB
-        with self._job(order, seconds or self.seconds, self.memory_mb) as ended:
+        inputs = {}
+        if features is not None:
+            inputs["places.npy"], order["features"] = features
+        with self._job(order, seconds or self.seconds, self.memory_mb, inputs) as ended:
             execution = ended.execution()
             if execution.ok and folder is not None:
                 files = {kind: ended.move(f"part.{kind}", Path(folder) / f"{name}.{kind}") for kind in exports}

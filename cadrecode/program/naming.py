@@ -77,6 +77,14 @@ def named_numbers(program: Program) -> list[Number]:
     return sorted(named, key=lambda number: number.rank)
 
 
+def named_features(program: Program) -> dict[Path, str]:
+    """What a person calls each solid and each finish, by its path in the tree: ("steps", 0, "solid") -> "plate"."""
+    namer = _Namer()
+    namer.body(program, ())
+    single = {noun for noun, count in namer.counts.items() if count == 1 and noun not in NUMBERED}
+    return {path: _unnumbered(f"{name} ", single).strip() for path, name in namer.features.items()}
+
+
 def _unnumbered(name: str, single: set[str]) -> str:
     """ "fillet 1 radius" -> "fillet radius" where there is no second fillet."""
     for noun in single:
@@ -92,6 +100,7 @@ class _Namer:
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
         self.numbers: list[Number] = []
+        self.features: dict[Path, str] = {}  # the solids and the finishes, by their places in the tree
         self.is_turned = False  # the body begins with a cylinder or a disk
 
     def name(self, noun: str) -> str:
@@ -125,6 +134,7 @@ class _Namer:
 
     def solid(self, step: Step, role: Role, path: Path, rank: int, follow: Moves) -> None:
         solid, name = step.solid, self.name(role.noun)
+        self.features[path] = name
         minor = MINOR if role.is_through else rank
         along = f"{name} {role.along}"
         match solid:
@@ -179,7 +189,7 @@ class _Namer:
     def finish(self, finish: Finish, path: Path) -> None:
         match finish:
             case Hole():
-                name = self.name("hole")
+                name = self.features[path] = self.name("hole")
                 self.size(f"{name} diameter", finish.diameter, move_of(*path, "diameter"))
                 if finish.depth is not None:
                     self.size(f"{name} depth", finish.depth, move_of(*path, "depth"))
@@ -194,19 +204,20 @@ class _Namer:
                 self.places(finish.places, name, (*path, "places"), self.is_turned)
                 self.origin(finish, name, path)
             case Edges(blend, size):
-                what, name = "radius" if blend is Blend.FILLET else "length", self.name(str(blend))
+                what = "radius" if blend is Blend.FILLET else "length"
+                name = self.features[path] = self.name(str(blend))
                 self.size(f"{name} {what}", size, move_of(*path, "size"), FINISH)
                 if finish.second is not None:
                     self.size(f"{name} second length", finish.second, move_of(*path, "second"), FINISH)
             case Shell(thickness):
                 factor = -1.0 if thickness < 0 else 1.0
                 moves = move_of(*path, "thickness", factor=factor)
-                self.size(f"{self.name('shell')} thickness", abs(thickness), moves, FINISH)
+                name = self.features[path] = self.name("shell")
+                self.size(f"{name} thickness", abs(thickness), moves, FINISH)
             case Mirror(plane):
                 axis = [abs(part) for part in NAMED_PLANES[plane][1]].index(1)
-                self.place(
-                    f"{self.name('mirror')} plane {'xyz'[axis]}", finish.base[axis], move_of(*path, "base", axis)
-                )
+                name = self.features[path] = self.name("mirror")
+                self.place(f"{name} plane {'xyz'[axis]}", finish.base[axis], move_of(*path, "base", axis))
 
     def sketch(self, sketch: Sketch, path: Path, owner: str, operation: Operation, rank: int) -> None:
         """The numbers of a sketch. Its first shape has the name of the solid that it makes."""

@@ -18,6 +18,8 @@ from cadrecode.program.topology import SHARP, Topology
 OUTWARD = 2e-3  # of a blend's size: how far a wedge reaches beyond the faces that it is cut off, so that nothing stays
 FARTHEST = 4.0  # times a blend's size: how far a wedge's end may lean
 FEWEST_PIECES, MOST_PIECES = 3, 5  # of a fillet's arc: more change little and take most of the time
+FINE = 1e-4  # sagitta over radius: whoever asks for less hands a mesh on, and gets up to so many pieces
+MOST_FINE_PIECES = 16
 LEAST_ACROSS = 0.05  # cosine between an edge and a face that it ends at
 
 
@@ -187,7 +189,7 @@ def _wedge(
     convex = chain[0].turn > 0
     widest = max(abs(piece.turn) for piece in chain)
     pieces = math.ceil(segments_of(size, sagitta) * widest / math.tau)
-    pieces = min(max(FEWEST_PIECES, pieces), MOST_PIECES)
+    pieces = min(max(FEWEST_PIECES, pieces), MOST_FINE_PIECES if sagitta < FINE * size else MOST_PIECES)
     profiles = _profiles(topology, chain, blend, size, pieces, second)
     starts = topology.points[[piece.start for piece in chain]]
     directions = topology.points[[piece.end for piece in chain]] - starts

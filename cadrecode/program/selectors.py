@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     rf"(?:>>|<<|[><|#+\-])?\s*(?:XY|XZ|YZ|X|Y|Z|\({_NUMBER},{_NUMBER},{_NUMBER}\))(?:\s*\[\s*-?\s*\d+\s*\])?"
     rf"|%\s*\w+|front|back|left|right|top|bottom))"
 )
-_ATOM = re.compile(r"(?P<mark>>>|<<|[><|#+\-]?)\s*(?P<axis>[XYZ]+|\([^)]*\))\s*(?:\[(?P<index>[^\]]*)\])?$")
+ATOM = re.compile(r"(?P<mark>>>|<<|[><|#+\-]?)\s*(?P<axis>[XYZ]+|\([^)]*\))\s*(?:\[(?P<index>[^\]]*)\])?$")
 
 
 @dataclass(frozen=True)
@@ -56,32 +56,32 @@ def selected(items: Sequence[Item], selector: str) -> list[int]:
     """
     chosen = frozenset(range(len(items)))
     for part in selector.split(THEN):
-        chosen = _Reader(part).read()(items, chosen)
+        chosen = Reader(part).read()(items, chosen)
     return sorted(chosen)
 
 
 def check_selector(selector: str) -> None:
     """Raises: ProgramError: it is no selector."""
     for part in selector.split(THEN):
-        _Reader(part).read()
+        Reader(part).read()
 
 
 _Filter = Callable[[Sequence[Item], frozenset[int]], frozenset[int]]
 _BINDS = {"exc": 1, "except": 1, "or": 2, "and": 3}  # as tightly as in CadQuery's grammar
 
 
-class _Reader:
+class Reader:
     """Reads an expression by precedence climbing."""
 
     def __init__(self, selector: str):
         self.selector, self.tokens, place = selector, [], 0
         text = selector.strip()
         if len(text) > LONGEST:
-            raise self._fault()
+            raise self.fault()
         while place < len(text):
             match = _TOKEN.match(text, place)
             if match is None or match.end() == place:
-                raise self._fault()
+                raise self.fault()
             self.tokens.append((match.lastgroup, match[match.lastgroup]))
             place = match.end()
         self.place = 0
@@ -89,7 +89,7 @@ class _Reader:
     def read(self) -> _Filter:
         expression = self._expression(0)
         if self.place < len(self.tokens):
-            raise self._fault()
+            raise self.fault()
         return expression
 
     def _expression(self, least: int) -> _Filter:
@@ -104,7 +104,7 @@ class _Reader:
 
     def _operand(self) -> _Filter:
         if self.place >= len(self.tokens):
-            raise self._fault()
+            raise self.fault()
         kind, text = self.tokens[self.place]
         self.place += 1
         if kind == "word" and text == "not":
@@ -113,24 +113,24 @@ class _Reader:
         if kind == "open":
             inner = self._expression(0)
             if self.place >= len(self.tokens) or self.tokens[self.place][0] != "close":
-                raise self._fault()
+                raise self.fault()
             self.place += 1
             return inner
         if kind != "atom":
-            raise self._fault()
-        return self._atom(VIEWS.get(text, text))
+            raise self.fault()
+        return self.atom(VIEWS.get(text, text))
 
-    def _atom(self, text: str) -> _Filter:
+    def atom(self, text: str) -> _Filter:
         if text.startswith("%"):
             kind = text[1:].strip().upper()
             return lambda items, among: frozenset(index for index in among if items[index].kind == kind)
-        match = _ATOM.match(text)
+        match = ATOM.match(text)
         if match is None:
-            raise self._fault()
+            raise self.fault()
         axis, mark = match["axis"], match["mark"]
         vector = AXES.get(axis) or tuple(float(value) for value in axis.strip("()").split(","))
         if not np.linalg.norm(vector) > 0:
-            raise self._fault()
+            raise self.fault()
         direction = np.array(vector, float) / np.linalg.norm(vector)
         if mark in (">", "<", ">>", "<<"):
             index = None if match["index"] is None else int(match["index"].replace(" ", ""))
@@ -142,7 +142,7 @@ class _Reader:
             if items[index].direction is not None and test(np.array(items[index].direction), direction)
         )
 
-    def _fault(self) -> ProgramError:
+    def fault(self) -> ProgramError:
         return ProgramError(
             "{selector!r} is no selector.", expected=Message("such as '>Z' or '|X and >Y'"), selector=self.selector
         )

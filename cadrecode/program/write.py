@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from cadrecode.program.edit import number_at, replaced
 from cadrecode.program.language import (
@@ -68,24 +69,58 @@ def write(program: Program, *, names: bool = False) -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class Marked:
+    """A program with a number in place of each size that nothing else has, so that a written text can be searched.
+
+    Args:
+        program: The tree with the marks.
+        sizes: Name -> value, as a person reads them.
+        marks: Mark -> the name that it stands for, the factor and the value that it replaced.
+    """
+
+    program: Program
+    sizes: dict[str, float]
+    marks: dict[float, tuple[str, float, float]]
+
+    @classmethod
+    def of(cls, program: Program) -> Marked:
+        sizes: dict[str, float] = {}
+        marks: dict[float, tuple[str, float, float]] = {}
+        marked = program
+        for size in named_numbers(program):
+            stored = [(path, factor, number_at(program, path)) for path, factor in size.moves]
+            if not size.is_length or any(
+                abs(factor) not in (0.5, 1) or abs(value - factor * size.value) > SAME for _, factor, value in stored
+            ):
+                continue  # a distance between numbers of the program, which none of them is
+            name = size.name.replace(" ", "_")
+            sizes[name] = size.value
+            for path, factor, value in stored:
+                mark = FIRST_MARK + len(marks)
+                marks[mark] = (name, factor, value)
+                marked = replaced(marked, path, mark)
+        return cls(marked, sizes, marks)
+
+    def named(self, text: str, prefix: str = "") -> str:
+        """A text that was written of the marked program, with names in place of the marks."""
+
+        def expression(match: re.Match[str]) -> str:
+            name, factor, _ = self.marks[float(match[0])]
+            return f"{'-' if factor < 0 else ''}{prefix}{name}{'/2' if abs(factor) == 0.5 else ''}"
+
+        return MARK.sub(expression, text)
+
+    def value(self, stored: float) -> float:
+        """The number of the program itself."""
+        return self.marks[stored][2] if stored in self.marks else stored
+
+
 def _named(program: Program) -> str:
-    """Each size is written as a number that nothing else has, which an expression of its name then replaces."""
-    sizes: dict[str, str] = {}
-    expressions: dict[str, str] = {}
-    marked = program
-    for size in named_numbers(program):
-        stored = [(path, factor, number_at(program, path)) for path, factor in size.moves]
-        if not size.is_length or any(abs(value - factor * size.value) > SAME for _, factor, value in stored):
-            continue  # a distance between numbers of the program, which none of them is
-        name = size.name.replace(" ", "_")
-        sizes[name] = number(size.value)
-        for path, factor, _ in stored:
-            mark = FIRST_MARK + len(expressions)
-            expressions[number(mark)] = f"{'-' if factor < 0 else ''}{name}{'/2' if abs(factor) == 0.5 else ''}"
-            marked = replaced(marked, path, mark)
-    text = MARK.sub(lambda match: expressions.get(match[0], match[0]), write(marked))
-    first, *lines = text.split("\n")
-    return "\n".join([first, *(f"{name}={value}" for name, value in sizes.items()), *lines])
+    """Sizes as variables at the top."""
+    marked = Marked.of(program)
+    first, *lines = marked.named(write(marked.program)).split("\n")
+    return "\n".join([first, *(f"{name}={number(value)}" for name, value in marked.sizes.items()), *lines])
 
 
 def number(value: float) -> str:

@@ -49,6 +49,8 @@ document.addEventListener('keydown', (event) => {
 }, true);
 """
 
+NAMED = ("freecad", "build123d", "openscad", "aligned", "deviation", "report", "page")  # files with names of their own
+
 
 @dataclass(frozen=True)
 class Form:
@@ -150,7 +152,7 @@ def _draw_files(words: Words) -> tuple[list[gr.DownloadButton], gr.Button, gr.Te
     """STEP is the button; the other files are behind it."""
     step = gr.DownloadButton(words("files.step"), interactive=False, variant="primary", elem_id="download-step")
     with gr.Accordion(words("files.more"), open=False, elem_classes="cr-fold"), gr.Row(elem_classes="cr-files"):
-        labels = {kind: words(f"files.{kind}") for kind in ("aligned", "deviation", "report", "page")}
+        labels = {kind: words(f"files.{kind}") for kind in NAMED}
         others = {
             kind: gr.DownloadButton(
                 labels.get(kind, f".{kind}"), interactive=False, size="sm", elem_id=f"download-{kind}", min_width=80
