@@ -214,7 +214,19 @@ def test_where_opencascade_refuses_all_the_nearest_is_still_shown(cloud):
 def test_files_stand_in_the_units_and_the_place_of_the_cloud(cloud, sandbox, tmp_path):
     result = rebuilt(cloud, candidates=2, generate=answers(BLOCK, PLATE), sandbox=sandbox, unit="cm")
     written = result.best.write_all(tmp_path / "out", "plate")  # without a sandbox: OpenCASCADE ran for the check
-    assert list(written) == ["py", "step", "stl", "3mf", "glb", "aligned", "deviation", "report"]
+    assert list(written) == [
+        "py",
+        "step",
+        "stl",
+        "3mf",
+        "glb",
+        "freecad",
+        "build123d",
+        "openscad",
+        "aligned",
+        "deviation",
+        "report",
+    ]
     assert written.note == ""
     assert all(path.parent == tmp_path / "out" and path.stem.startswith("plate") for path in written.values())
     assert parse(written["py"].read_text(encoding="utf-8"))
@@ -227,7 +239,7 @@ def test_files_stand_in_the_units_and_the_place_of_the_cloud(cloud, sandbox, tmp
 def test_without_opencascade_the_stl_holds_the_preview_and_the_note_says_so(cloud, tmp_path):
     result = rebuilt(cloud, candidates=1, generate=answers(PLATE))
     written = result.best.write_all(tmp_path, "plate")
-    assert list(written) == ["py", "stl", "3mf", "aligned", "deviation", "report"]
+    assert list(written) == ["py", "stl", "3mf", "freecad", "build123d", "openscad", "aligned", "deviation", "report"]
     assert "No STEP" in written.note
     vertices, faces = read_mesh(written["stl"])
     assert point_to_surface(cloud.points, vertices, faces).mean() < 0.2 * SCALE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -103,5 +104,6 @@ def choice(items: str, selector: str | None) -> str:
     """The expression that chooses what a selector names among the items that an expression names."""
     for part in (selector or "").split(THEN):
         if part:
-            items = _Translator(part).read()(None, _Chosen(items)).text
+            chosen: Any = _Translator(part).read()(None, _Chosen(items))
+            items = chosen.text
     return items

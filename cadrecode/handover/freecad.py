@@ -77,9 +77,8 @@ class FreeCad(Words):
         match places:
             case cad.Ring((x, y), radius):
                 return f"ring({n(x)}, {n(y)}, {_size(radius)}, {numbers(places.angles(), '[]')})"
-            case cad.Grid(dx=dx, dy=dy):
-                where = [tuple(map(self.marked.value, (dx, dy)))]
-                plain = cad.Grid(places.center, *where[0], places.columns, places.rows)
+            case cad.Grid(center, dx, dy, columns, rows):
+                plain = cad.Grid(center, self.marked.value(dx), self.marked.value(dy), columns, rows)
                 return f"[{', '.join(map(numbers, cad.points_of(plain)))}]"
         return f"[{', '.join(f'({_sizes(*place)})' for place in places)}]"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -44,17 +45,16 @@ def places_of(program: Program) -> Places | None:
     stages = list(_stages(program, ()))
     if len(stages) > MOST_FEATURES:
         return None
-    names, sagitta, solids = named_features(program), sagitta_of(program), {}
+    names, sagitta = named_features(program), sagitta_of(program)
     try:
         with budget.limited(SECONDS):
-            return _places(stages, names, sagitta, solids)
+            return _places(stages, names, sagitta)
     except ProgramError:
         return None
 
 
-def _places(
-    stages: list[tuple[Path, Program]], names: dict[Path, str], sagitta: float, solids: dict[Solid, object]
-) -> Places:
+def _places(stages: list[tuple[Path, Program]], names: dict[Path, str], sagitta: float) -> Places:
+    solids: dict[Solid, Any] = {}  # built once
     vertices, faces = mesh_of(build(stages[-1][1], sagitta, solids))
     sampled, normals = sample_surface(vertices, faces, POINTS, 0)
     points = np.concatenate((vertices[faces].mean(axis=1), sampled))
