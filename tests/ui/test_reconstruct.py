@@ -428,3 +428,29 @@ def test_a_slider_says_why_its_number_was_changed():
     assert dimensions.reasons(part, Words("zh")) == {
         "plate thickness": "原为 5.02，现为 5：等于孔 1 直径，偏差不超过 0.05"
     }
+
+
+def test_a_longer_search_keeps_the_better_part(plate, services, monkeypatch):
+    before, _ = rebuilt(plate, services)
+    good, bad = before.parts[0], before.parts[1]
+    assert rebuilding.is_better(good, bad)
+    assert not rebuilding.is_better(bad, good)
+    asked = []
+
+    def finds(part):
+        def rebuild(work, config, *given, **options):
+            asked.append(config.seconds)
+            return replace(work, parts=(part,), rebuilt=object())
+
+        monkeypatch.setattr(rebuilding, "rebuild", rebuild)
+        return rebuilding.search_longer(replace(before, parts=(found_first,)), ReconstructConfig(seconds=1))
+
+    found_first = good
+    kept = finds(bad)
+    assert (kept.parts, kept.rebuilt) == ((good,), before.rebuilt)
+    found_first = bad
+    assert finds(good).parts == (good,)
+    assert asked == [rebuilding.LONGER * ReconstructConfig().seconds] * 2
+    shown = replace(before, chosen=1)
+    assert "data-search" in describe.numbers(shown, EN)
+    assert "data-search" not in describe.numbers(replace(shown, rebuilt=None), EN)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError
-from cadrecode.part import name_of
+from cadrecode.part import Part, name_of
+from cadrecode.scoring.verdict import Verdict
 from cadrecode.ui import access, models
 from cadrecode.ui.background import WAITING, OnProgress
 from cadrecode.ui.reconstruct import link, samples
 from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.services import Services
 
+LONGER = 4  # times the seconds of a rebuild
+VERDICTS = (Verdict.GOOD, Verdict.DETAILS, Verdict.PARTLY, Verdict.NONE)  # the best first
 MOST_LETTERS = 80  # of a name; with an ending, file systems take 255 bytes
 
 
@@ -68,6 +73,33 @@ def rebuild(
         )
     result.require_best()
     return replace(work, parts=result.parts, chosen=0, edited=None, rebuilt=result)
+
+
+def search_longer(work: Work, config: ReconstructConfig, *given: Any, **options: Any) -> Work:
+    """Rebuild once more with more time, for places that no part explains. The scan's best part stays where the longer
+    search finds no better one.
+
+    Args:
+        given, options: As those of `rebuild`.
+    Raises: As `rebuild`.
+    """
+    seconds = LONGER * max(config.seconds, ReconstructConfig().seconds)
+    after = rebuild(work, config.changed(seconds=seconds), *given, **options)
+    if work.parts and not is_better(after.parts[0], work.parts[0]):
+        return replace(work, chosen=0, edited=None)
+    return after
+
+
+def is_better(part: Part, other: Part) -> bool:
+    """Whether a part has the better verdict for its scan, or, with the same verdict, fewer places that it does not
+    explain, or as many and the smaller distance."""
+
+    def key(part: Part) -> tuple[int, int, float]:
+        said = part.assessment
+        places = sum(len(entry["places"]) for entry in said.report(part.unit)["unexplained"])
+        return VERDICTS.index(said.verdict), places, math.inf if part.distance is None else part.distance
+
+    return key(part) < key(other)
 
 
 def run_program(work: Work, text: str, services: Services) -> Work:

@@ -33,6 +33,7 @@ element.addEventListener('change', ({target}) => {
 element.addEventListener('click', ({target}) => {
   const button = target.closest('[data-spot]');
   if (button) document.dispatchEvent(new CustomEvent('cadrecode:spot', {detail: Number(button.dataset.spot)}));
+  if (target.closest('[data-search]')) trigger('select', {});
 });
 """
 
@@ -96,7 +97,7 @@ def numbers(work: Work, words: Words, validity: str = "", *, judged: bool = True
     head = "".join(f'<th scope="col">{escape(words(f"facts.{key}"))}</th>' for key in facts)
     cells = "".join(f"<td>{' · '.join(lines)}</td>" for lines in facts.values())
     notes = " · ".join(_notes(work, words))
-    missed = _unexplained(part, unit, words) if judged else ""
+    missed = _unexplained(part, unit, words, can_search=work.rebuilt is not None) if judged else ""
     return (
         f'<div class="cr-numbers"><p class="cr-verdict">{verdict}{within}</p>{missed}'
         f'<table class="cr-facts"><thead><tr>{head}</tr></thead><tbody><tr>{cells}</tr></tbody></table>'
@@ -157,15 +158,16 @@ def spots(part: Part | None, unit: str, words: Words) -> list[dict[str, Any]]:
     ]
 
 
-def _unexplained(part: Part, unit: str, words: Words) -> str:
-    """Where part and scan disagree: a button each, which turns the view there."""
+def _unexplained(part: Part, unit: str, words: Words, *, can_search: bool) -> str:
+    """Where part and scan disagree: a button each, which turns the view there, and one that searches longer."""
     texts = {spot["entry"]: spot["text"] for spot in spots(part, unit, words)}
     title = escape(words("result.spot"))
     buttons = "".join(
         f'<li><button type="button" data-spot="{number}" title="{title}">{escape(text)}</button></li>'
         for number, text in texts.items()
     )
-    return f'<ul class="cr-missed">{buttons}</ul>' if buttons else ""
+    look = f'<li><button type="button" data-search>{escape(words("result.search"))}</button></li>'
+    return f'<ul class="cr-missed">{buttons}{look if can_search else ""}</ul>' if buttons else ""
 
 
 def _distances(part: Part, unit: str, words: Words) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -166,7 +166,7 @@ def _wire_cloud(screen: Screen) -> None:
 def _wire_rebuild(screen: Screen) -> None:
     services, words, form, work = screen.services, screen.words, screen.form, screen.work
 
-    def rebuild(request: gr.Request, now: Work, base: str, adapter: str, *values: Any) -> Iterator:
+    def rebuild(verb: Callable, request: gr.Request, now: Work, base: str, adapter: str, *values: Any) -> Iterator:
         busy = (gr.update(interactive=False), gr.update(interactive=True))
         rested = (gr.update(interactive=True), gr.update(interactive=False))
         given = dict(zip(form.options, values)) | {"unit": now.unit}
@@ -175,13 +175,15 @@ def _wire_rebuild(screen: Screen) -> None:
 
             def rebuilt(report: OnProgress) -> Work:
                 config = ReconstructConfig.from_values(given, source=Message("form"))
-                return actions.rebuild(now, config, services, report, stop.is_set, base=base, adapter=adapter)
+                return verb(now, config, services, report, stop.is_set, base=base, adapter=adapter)
 
             yield gr.skip(), html.progress(words.stage("loading"), 0, 1), *busy
             try:
                 for item in follow(rebuilt):
                     if isinstance(item, Result):
-                        done = words("rebuild.done", seconds=f"{time.monotonic() - began:.1f}")
+                        same = verb is actions.search_longer and item.value.rebuilt is now.rebuilt
+                        key = "rebuild.nothing" if same else "rebuild.done"
+                        done = words(key, seconds=f"{time.monotonic() - began:.1f}")
                         yield item.value, html.idle(done), *rested
                     else:
                         yield gr.skip(), views.stage_words(item, words), *busy
@@ -194,9 +196,10 @@ def _wire_rebuild(screen: Screen) -> None:
 
     inputs = [work, form.base, form.adapter, *form.options.values()]
     outputs = [work, form.progress, form.go, form.cancel]
-    done = hear(form.go.click, rebuild, inputs, outputs, words, concurrency_limit=64)
-    screen.then_part(done)
-    screen.then_strip(done)
+    for event, verb in ((form.go.click, actions.rebuild), (screen.shown.numbers.select, actions.search_longer)):
+        done = hear(event, partial(rebuild, verb), inputs, outputs, words, concurrency_limit=64)
+        screen.then_part(done)
+        screen.then_strip(done)
     hear(form.cancel.click, cancel, None, None, words)
 
 
