@@ -47,7 +47,7 @@ class Message(str):
         text, template, values = (saved.get(key) for key in ("text", "template", "values"))
         if not (isinstance(template, str) and isinstance(values, dict)):
             return str(text)
-        values = {gap: cls.from_json(value) for gap, value in values.items()} if values else {}
+        values = {gap: value if isinstance(value, Real) else cls.from_json(value) for gap, value in values.items()}
         if values and not _only_gaps(template, values):
             return str(text)
         try:

@@ -75,6 +75,7 @@ class Status(BaseModel):
     step: Count | None = None
     total: Count | None = None
     download: Download | None = None
+    reading: Download | None = None
     pid: ProcessNumber | None = None
     process_start: Seconds | None = None
     processes: ProcessNumber = 1

@@ -19,7 +19,9 @@ from cadrecode.label import PAGE_FILE, label, without_programs
 from cadrecode.model.load import read_base
 from cadrecode.model.team import Team
 from cadrecode.model.tokens import encode_program, integer_tokens
-from cadrecode.runs import Run
+from cadrecode.runs import Run, State
+
+OnProgress = Callable[[int, int], None]  # how many are done, and of how many
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +59,9 @@ def read_programs(config: TrainConfig, run: Run, team: Team, held_out: bool | No
     tokenizer = read_base(config.base_model_name).tokenizer
     respell = config.canonical == "yes" or (config.canonical == "auto" and bool(integer_tokens(tokenizer)))
     reading = shared | {"respell": respell, "tokens_in": lambda text: len(encode_program(tokenizer, text))}
-    config = _with_programs(config, run, team, stopping)
-    read = _read_both(config, reading, held_out)
+    progress = _progress_of(run, team)
+    config = _with_programs(config, run, team, stopping, progress)
+    read = _read_both(config, reading, held_out, progress)
     programs = read.training
     if stopping():
         return read
@@ -69,17 +72,19 @@ def read_programs(config: TrainConfig, run: Run, team: Team, held_out: bool | No
     ):
         if count:
             log.info("Making %d %s copies of each", count, kind)
-            copies += copies_of(programs, copy, count, seed, on_progress=_progress, **shared)
+            copies += copies_of(programs, copy, count, seed, on_progress=progress, **shared)
     programs = replace(programs, pairs=programs.pairs + copies)
     if config.more_train_data is not None:
-        more = load_programs(config.more_train_data, seed=config.seed, on_progress=_progress, **reading)
+        more = load_programs(config.more_train_data, seed=config.seed, on_progress=progress, **reading)
         log.info("Mixed in: %s programs of %s", f"{len(more.pairs):,}", config.more_train_data)
         source = f"{programs.source} and {more.source}"
         programs = Programs(source, programs.pairs + more.pairs, programs.skipped + more.skipped)
     return replace(read, training=programs)
 
 
-def _with_programs(config: TrainConfig, run: Run, team: Team, stopping: Callable[[], bool]) -> TrainConfig:
+def _with_programs(
+    config: TrainConfig, run: Run, team: Team, stopping: Callable[[], bool], progress: OnProgress
+) -> TrainConfig:
     """The settings with sources that hold programs: parts without any are measured first, into the run's folder."""
     changes = {}
     for key, limit in (("train_data_path", config.max_train_samples), ("val_data_path", config.max_eval_samples)):
@@ -90,7 +95,7 @@ def _with_programs(config: TrainConfig, run: Run, team: Team, stopping: Callable
         log.info("%s holds parts without programs: they are measured first. Look at %s", source, out / PAGE_FILE)
         if team.first:
             made = label(
-                source, out, workers=os.cpu_count() or 1, limit=limit, seed=config.seed, on_progress=_progress_of_parts,
+                source, out, workers=os.cpu_count() or 1, limit=limit, seed=config.seed, on_progress=progress,
                 should_stop=run.stop_requested,
             )  # fmt: skip
             if made.skipped:
@@ -101,10 +106,12 @@ def _with_programs(config: TrainConfig, run: Run, team: Team, stopping: Callable
     return config.changed(**changes) if changes else config
 
 
-def _read_both(config: TrainConfig, reading: dict[str, Any], held_out: bool | None) -> RunPrograms:
+def _read_both(
+    config: TrainConfig, reading: dict[str, Any], held_out: bool | None, progress: OnProgress
+) -> RunPrograms:
     log.info("Reading programs from %s", config.train_data_path)
     programs = load_programs(
-        config.train_data_path, limit=config.max_train_samples, seed=config.seed, on_progress=_progress, **reading
+        config.train_data_path, limit=config.max_train_samples, seed=config.seed, on_progress=progress, **reading
     )
     splits = config.do_eval and (config.val_data_path is None or not exists(config.val_data_path))
     if splits and held_out is False:
@@ -133,13 +140,16 @@ def _read_both(config: TrainConfig, reading: dict[str, Any], held_out: bool | No
     return RunPrograms(programs, validation, held_out)
 
 
-def _progress(done: int, total: int) -> None:
-    log.info("  %s of %s", f"{done:,}", f"{total:,}")
+def _progress_of(run: Run, team: Team) -> OnProgress:
+    """Says in the run's status how many programs are read, or parts measured, and in the log at every twentieth."""
 
+    def progress(done: int, total: int) -> None:
+        if done % max(1, total // 20) == 0 or done == total:
+            log.info("  %s of %s", f"{done:,}", f"{total:,}")
+        if team.first:
+            run.set_status(State.PREPARING, reading={"done": done, "total": total})
 
-def _progress_of_parts(done: int, total: int) -> None:
-    if done % max(1, total // 20) == 0:
-        _progress(done, total)
+    return progress
 
 
 def hold_out(programs: Programs, config: TrainConfig) -> tuple[Programs, Programs]:

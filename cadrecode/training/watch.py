@@ -28,6 +28,7 @@ from cadrecode.training.trainer import SCORE
 
 log = logging.getLogger(__name__)
 
+FEWEST_STEPS = 2  # before the time left is estimated
 STATUS_SECONDS = 0.5  # between rewrites of status.json
 KEPT_SAMPLES = 3
 EXPLODED, EXPLODED_BY, EXPLODED_TIMES = 2.0, 2.0, 3  # diverged: above 2 x the lowest loss + 2, three logs in a row
@@ -63,7 +64,9 @@ class RunFolder(TrainerCallback):
         self.started = self.last_status = self.last_log = time.monotonic()
         self.logged_step = 0
         self.lowest, self.exploded = math.inf, 0
-        self.paused = 0.0  # seconds of evaluating, saving and merging, which do not count in the speed
+        self.paused = 0.0  # seconds of evaluating, saving and merging since the last log: not in the speed
+        self.pauses = 0.0  # and all of them so far
+        self.evaluations: list[float] = []  # the seconds of each
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -143,7 +146,8 @@ class RunFolder(TrainerCallback):
         self.run.log_metrics(state.global_step, **figures)
         words = "  ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)
         log.info("step %d evaluated  %s", state.global_step, words)
-        self.paused += time.monotonic() - started + metrics.get("eval_runtime", 0.0)
+        self.evaluations.append(time.monotonic() - started + metrics.get("eval_runtime", 0.0))
+        self._pause(self.evaluations[-1])
         self._set_status(State.SAVING if control.should_save else State.TRAINING, state)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -158,7 +162,7 @@ class RunFolder(TrainerCallback):
                 for name in (SEAL, *RESUMABLE, "adapter_config.json", "README.md"):
                     (folder / name).unlink(missing_ok=True)
                 log.info("keep_lora_only is false: %s keeps its merged model alone.", folder.name)
-        self.paused += time.monotonic() - started
+        self._pause(time.monotonic() - started)
         self._set_status(State.SAVING if control.should_training_stop else State.TRAINING, state)
 
     def _refuse_divergence(self, step: int, loss: float, learning_rate: float) -> None:
@@ -191,9 +195,21 @@ class RunFolder(TrainerCallback):
         self.last_status = time.monotonic()
         self.run.set_status(status, step=state.global_step, total=state.max_steps, eta_seconds=self._eta(state))
 
+    def _pause(self, seconds: float) -> None:
+        self.paused += seconds
+        self.pauses += seconds
+
     def _eta(self, state: TrainerState) -> float | None:
-        done = state.global_step - self.first_step
-        return (time.monotonic() - self.started) / done * (state.max_steps - state.global_step) if done else None
+        """Seconds left: of the steps, at their mean pace without pauses, and of the evaluations to come.
+
+        None before the second step, because the first takes longer than others.
+        """
+        done, left = state.global_step - self.first_step, state.max_steps - state.global_step
+        if done < FEWEST_STEPS:
+            return None
+        pace = (time.monotonic() - self.started - self.pauses) / done
+        pause = statistics.mean(self.evaluations) if self.evaluations else 0.0
+        return left * pace + math.ceil(left / max(1, self.config.eval_steps)) * pause
 
     def _write_programs(self, model: PeftModel, step: int) -> dict[str, float | None]:
         """Write programs for the first validation clouds.

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from cadrecode.ui.words.text import Words
 
 from .conftest import SIZES, fill, slide, upload
+from .test_accessible import AXE, LOOK
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -40,6 +41,11 @@ def opened(page, app, tab, path="/"):
     return page
 
 
+def advanced(page):
+    """Unfold what few people need."""
+    page.locator("#train-advanced > button").click()
+
+
 def fill_tiny(page, name, **changes):
     fill(page, "#run-name", name)
     for setting in TINY:
@@ -58,6 +64,7 @@ def state(page, *states):
 
 def test_several_processes_show_in_the_command_and_in_the_estimate(page, app):
     opened(page, app, "Train")
+    advanced(page)
     expect(page.locator("#command pre")).to_have_text(re.compile("^python train_cad_recode_lora.py "))
     fill(page, "#processes", 2)
     expect(page.locator("#command pre")).to_have_text(
@@ -81,6 +88,7 @@ def trained(browser, app, tmp_path_factory):
 
     # The adapter's size sets two settings; the command and the badge follow.
     expect(page.locator("#badge .cr-pill")).to_have_text(re.compile("enough|tight"))
+    advanced(page)
     page.locator("#strength").get_by_text("high").click()
     expect(page.locator("#command pre")).to_have_text(re.compile("--lora_r 64 --lora_alpha 128"))
     expect(page.locator("#badge")).to_contain_text("an adapter of 20.3 MB")
@@ -131,6 +139,7 @@ def test_two_browsers_see_the_same_run_live_and_to_its_end(page, browser, app, t
 
 def test_save_and_stop_resume_kill_compare_delete(page, app, trained):
     on_a_phone(page, app, "train")
+    advanced(page)
     upload(page, "#import-yaml", trained / "tiny.yaml")
     expect(page.locator("#set-lora_r textarea, #set-lora_r input")).to_have_value("4")
     fill(page, "#run-name", "long")
@@ -227,7 +236,7 @@ def test_base_against_adapter_on_uploaded_meshes(page, app, trained, tmp_path):
     expect(page.locator("#evaluate")).to_be_disabled()
     on_a_phone(page, app, "evaluate")  # the page is closed, and opened again: the evaluation goes on
     expect(page.locator("#evaluation tbody tr")).to_have_count(2, timeout=90 * SECONDS)
-    expect(page.locator("#evaluate-parts img")).to_have_count(2 * 2 * 2)
+    expect(page.locator("#evaluate-parts img")).to_have_count(3)  # the true part, and what each model made of it
     scores = [float(cell) for cell in page.locator("#evaluation tbody td:nth-child(6)").all_inner_texts()]
     assert min(scores) > 0.5
     expect(page.get_by_text(ZH("evaluate.skipped", n=1))).to_be_visible()
@@ -258,6 +267,8 @@ def test_every_tab_in_every_size_and_language(browser, app, trained, size, langu
             ".map((field) => field.outerHTML)"
         )
         assert unlabelled == []
+        page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+        assert page.evaluate(LOOK) == []
     picked = page.locator("#adapters .cr-card").first
     expect(picked).to_be_visible()
     picked.focus()

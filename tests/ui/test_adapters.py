@@ -57,6 +57,7 @@ def test_a_card_says_base_data_rank_steps_scores_and_sizes(services, adapter):
     shown = views.cards_html(views.cards(services, EN), "brackets", EN)
     assert 'data-name="brackets"' in shown
     assert 'aria-selected="true"' in shown
+    assert '<span class="cr-pill done">+0.07 IoU on such parts</span>' in shown
     merged.write_bytes(merged.read_bytes()[:-1])  # cut short
     assert dict(views.cards(services, EN)[0].facts)["Merged"] == "not yet"
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import zipfile
 
 import pytest
@@ -11,7 +12,7 @@ from cadrecode.jobs import evaluating, queue
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.runs import State
 from cadrecode.ui.draw import html
-from cadrecode.ui.evaluate import actions, views
+from cadrecode.ui.evaluate import actions, parts, views
 from cadrecode.ui.words.text import Words
 
 EN = Words("en")
@@ -48,8 +49,12 @@ def test_one_row_a_model_with_failures_counted(services, typist):
         "0 %" if scored["invalid_ratio"] == 0 else f"{100 * scored['invalid_ratio']:.0f} %",
     ]
     assert row[4:6] == ["–", "–"]  # a single sample has no best, and nothing was fitted
-    (written,) = json.loads(views.write_report(reports, services).read_text())
+    page, report = views.files(results, parts.parts_html(reports, results.targets, None, EN), services, EN)
+    (written,) = json.loads(report.read_text())
     assert written["model"] == "embedded"
+    text = page.read_text()
+    assert text.count("<article") == 3
+    assert not re.search(r"""(src|href)=(?!["']?data:)""", text)  # it opens anywhere
     assert len(written["shapes"]) == 3
 
 
@@ -110,16 +115,31 @@ def test_a_fit_stands_apart_and_is_not_worse(services, typist):
     assert all(len(values) == 3 for values in views.ious(reports, EN).values())
 
 
-def test_the_worst_and_the_best_are_drawn_beside_the_true_part(services, typist):
+def test_each_part_is_drawn_beside_the_true_part_the_worst_first(services, typist):
     _, results = evaluated(services, typist)
-    reports = results.reports
-    shown = views.pictures(reports, results.targets, services, EN)
-    ranked = sorted(reports[0][1]["shapes"], key=lambda shape: shape["iou"])
-    worst, best = shown.split("<h4>embedded base: best")
-    assert worst.index(ranked[0]["id"]) < worst.index(ranked[1]["id"])
-    assert ranked[-1]["id"] in best
-    assert f"IoU {ranked[-1]['iou']:.2f}" in best
-    assert shown.count("<img") == 8  # two and two, each beside the part that was asked for
+    shown = parts.parts_html(results.reports, results.targets, None, EN)
+    ranked = sorted(results.reports[0][1]["shapes"], key=lambda shape: shape["iou"])
+    places = [shown.index(f">{row['id']}<") for row in ranked]
+    assert places == sorted(places)
+    assert f"IoU {ranked[-1]['iou']:.2f}" in shown
+    assert shown.count("<img") == 6
+    assert 'data-only="" aria-pressed="true">all 3<' in shown
+
+
+def scored(iou, outcome="ok"):
+    return {"id": f"part {iou} {outcome}", "iou": iou, "program": "r=", "outcome": outcome}
+
+
+def test_parts_are_told_apart_by_verdict_and_failures_come_first(monkeypatch):
+    reports = [("embedded", {"shapes": [scored(0.99), scored(0.9), scored(0.3), scored(0, "syntax error")]})]
+    listed = parts.scored_parts(reports)
+    assert [part.grade for part in listed] == ["failed", "no_match", "details_missing", "good_match"]
+    monkeypatch.setattr(parts, "MOST_PARTS", 2)
+    shown = parts.parts_html(reports, {}, None, EN)
+    assert shown.count("<article") == 2
+    assert "The worst 2 of 4 parts." in shown
+    assert 'data-only="good_match" aria-pressed="false">good match 1<' in shown
+    assert "syntax error" in shown
 
 
 def without_seconds(results):
@@ -185,7 +205,7 @@ def test_a_stop_keeps_what_there_is_and_a_lost_target_costs_no_figure(services, 
     assert stopped.reports == results.reports
     (run.folder / "targets" / "one.stl").unlink()
     assert views.results(run).targets == {}
-    assert views.pictures(results.reports, {}, services, EN).count("<img") == 4
+    assert parts.parts_html(results.reports, {}, None, EN).count("<img") == 2
 
 
 def test_cancel_takes_a_waiting_evaluation_out_of_the_queue(services):

@@ -18,4 +18,13 @@ def test_a_name_cannot_leave_its_attribute():
 
 
 def test_rows_that_cannot_be_picked_take_no_focus():
-    assert 'tabindex="0"' not in rows_html("t", ["n"], [False], [["a"]], pickable=False)
+    made = rows_html("t", ["n"], [False], [["a"]], pickable=False)
+    assert made.count('tabindex="0"') == 1  # the table alone, which scrolls
+    assert '<tr class="">' in made
+
+
+def test_a_long_name_is_cut_in_the_middle_and_is_whole_on_hover():
+    name = "a" * 40 + "z" * 40
+    made = rows_html("t", ["n"], [False], [[name]])
+    assert f'title="{name}">aaaaaaaaaaaaaaa…zzzzzzzzzzzzzzzz<' in made
+    assert f'data-name="{name}"' in made

@@ -13,7 +13,8 @@ from cadrecode.errors import ConfigError, DatasetError, RunError
 from cadrecode.estimate import estimate, recommended
 from cadrecode.jobs import queue
 from cadrecode.runs import Run, State
-from cadrecode.ui.train import actions, fields, views
+from cadrecode.ui.draw import figures
+from cadrecode.ui.train import actions, fields, run_list, views
 from cadrecode.ui.words.text import Words
 
 EN, ZH = Words("en"), Words("zh")
@@ -320,3 +321,29 @@ def test_sample_parts_are_drawn_at_each_evaluation(tmp_path):
     for text in ("a &lt;part&gt;", "base · invalid", "step 10 · IoU 0.50", "step 20 · IoU 0.93"):
         assert text in shown
     assert [name for name, _ in views.look(run, EN).evaluations] == ["step-000000", "step-000010", "step-000020"]
+
+
+@pytest.mark.parametrize(
+    ("state", "fields", "phase", "line"),
+    [
+        (State.PREPARING, {"reading": {"done": 300, "total": 1000}}, "prepare", "preparing · 300 / 1,000"),
+        (State.EVALUATING, {"step": 0}, "base check", "scoring the base"),
+        (State.TRAINING, {"step": 12}, "train", "step 12 / 100 · 1:12 left"),
+        (State.EVALUATING, {"step": 50}, "train", "step 50 / 100 · evaluating · 1:12 left"),
+        (State.SAVING, {"step": 50}, "train", "step 50 / 100 · saving"),
+        (State.SAVING, {"step": 100}, "save and merge", "saving"),
+        (State.MERGING, {"step": 100}, "save and merge", "merging"),
+    ],
+)
+def test_one_line_says_which_phase_a_run_has_reached(tmp_path, state, fields, phase, line):
+    shown = views.look(make_run(tmp_path, "a", state, **fields), EN).html
+    assert f"aria-current=step>{phase}<" in shown
+    assert line in shown
+    assert "cr-phases" not in views.look(make_run(tmp_path, "b", State.DONE), EN).html
+
+
+def test_a_curve_is_drawn_from_its_second_point_on():
+    rows = [{"step": 2, "loss": 1.0}]
+    names = EN.curve()
+    assert not run_list._plot(figures.losses(rows, names))["visible"]
+    assert run_list._plot(figures.losses([*rows, {"step": 4, "loss": 0.9}], names))["visible"]

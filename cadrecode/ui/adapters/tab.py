@@ -18,6 +18,15 @@ from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
 LOOK_SECONDS = 1.0  # how often a page looks at a merge that is at work
+# A file that was just packed is saved without another press; of several, a person picks.
+SAVE = """() => {
+  const save = (tries) => {
+    const links = document.querySelectorAll('#adapter-file a[href]');
+    if (links.length === 1) links[0].click();
+    else if (!links.length && tries) setTimeout(save, 100, tries - 1);
+  };
+  setTimeout(save, 300, 20);
+}"""
 
 
 @dataclass(frozen=True)
@@ -181,8 +190,9 @@ def _wire_files(shown: Shown, look: Callable, services: Services, words: Words) 
 
         return offered
 
-    hear(shown.pack.click, offer(actions.pack_adapter), shown.chosen, [shown.files, shown.progress], words)
-    hear(shown.pack_merged.click, offer(actions.offer_merged), shown.chosen, [shown.files, shown.progress], words)
+    for button, make in ((shown.pack, actions.pack_adapter), (shown.pack_merged, actions.offer_merged)):
+        packed = hear(button.click, offer(make), shown.chosen, [shown.files, shown.progress], words)
+        packed.success(None, None, None, js=SAVE, api_visibility="private")
 
     def take_in(path: str):
         try:

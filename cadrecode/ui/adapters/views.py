@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from cadrecode.adapters import AdapterInfo, discover_adapters
 from cadrecode.config import TrainConfig
@@ -14,20 +16,30 @@ from cadrecode.runs import Run, State
 from cadrecode.shipped import EMBEDDED
 from cadrecode.ui import models
 from cadrecode.ui.adapters.actions import folder_size
-from cadrecode.ui.draw import html
+from cadrecode.ui.draw import film, html
 from cadrecode.ui.runs import metrics, queued
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
+LONGEST_NAME = 26  # letters of an adapter's name
+
 
 @dataclass(frozen=True)
 class Card:
-    """An adapter as it is shown; each fact has a label and a text."""
+    """An adapter as it is shown.
+
+    Args:
+        facts: A label and a text each.
+        gain: What it adds to its base on parts of the kind that it has learnt, as HTML; empty where nobody measured.
+        pictures: Parts of the kind that it has learnt, as data addresses.
+    """
 
     name: str
     facts: tuple[tuple[str, str], ...]
     in_use: bool
     merged_bytes: int | None
+    gain: str = ""
+    pictures: tuple[str, ...] = ()
 
 
 def cards(services: Services, words: Words) -> list[Card]:
@@ -40,25 +52,45 @@ def _card(info: AdapterInfo, in_use: bool, words: Words) -> Card:
     run = Run(info.folder)
     status = run.status() if run.exists() else {}
     merged = folder_size(info.merged) if info.merged else None
+    before, after = _ious(run, status)
     facts = (
         ("base", models.base_words(info.base, words) if info.base == EMBEDDED else Path(info.base).name),
         ("data", _data(info.folder)),
         ("rank", f"{info.r} / {info.alpha}"),
         ("steps", f"{status['step']:,}" if status.get("step") else "–"),
-        ("iou", _scores(run) + (f", {words('adapters.worse')}" if status.get("worse") else "")),
+        ("iou", "–" if after is None else f"{after:.2f}" if before is None else f"{before:.2f} → {after:.2f}"),
         ("size", html.file_size(info.size_mb * 1e6)),
         ("merged", html.file_size(merged) if merged is not None else words("adapters.not_merged")),
     )
-    return Card(info.name, tuple((words(f"adapters.{key}"), text) for key, text in facts), in_use, merged)
+    labelled = tuple((words(f"adapters.{key}"), text) for key, text in facts)
+    return Card(
+        info.name, labelled, in_use, merged, _gain(before, after, bool(status.get("worse")), words), _learnt(run)
+    )
 
 
-def _scores(run: Run) -> str:
-    """The median IoU of the adapter, with that of its base before it where it was measured."""
+def _ious(run: Run, status: dict[str, Any]) -> tuple[float | None, float | None]:
+    """The median IoU of the base and of the adapter as it was saved, where they were measured."""
+    scores = status.get("scores") or {}
+    if scores.get("adapter", {}).get("median_iou") is not None:
+        return scores.get("base", {}).get("median_iou"), scores["adapter"]["median_iou"]
     rows = [row for row in metrics(run) if row.get("median_iou") is not None]
     if not rows:
-        return "–"
-    before = f"{rows[0]['median_iou']:.2f} → " if rows[0]["step"] == 0 and len(rows) > 1 else ""
-    return f"{before}{rows[-1]['median_iou']:.2f}"
+        return None, None
+    return rows[0]["median_iou"] if rows[0]["step"] == 0 and len(rows) > 1 else None, rows[-1]["median_iou"]
+
+
+def _learnt(run: Run) -> tuple[str, ...]:
+    """Pictures of held-out parts of its training."""
+    try:
+        samples = run.samples()
+        return tuple(_picture(sample["target"]) for sample in samples[-1]["samples"]) if samples else ()
+    except (OSError, ValueError, KeyError):  # a file of a sample is damaged or was removed
+        return ()
+
+
+@lru_cache(maxsize=256)
+def _picture(program: str) -> str:
+    return film.of_program(program)
 
 
 def _data(folder: Path) -> str:
@@ -74,11 +106,24 @@ def cards_html(listed: list[Card], chosen: str | None, words: Words) -> str:
     shown = ""
     for card in listed:
         facts = "".join(f"<dt>{escape(word)}</dt><dd>{escape(text)}</dd>" for word, text in card.facts)
-        used = f'<span class="cr-pill done">{escape(words("adapters.in_use"))}</span>' if card.in_use else ""
+        used = f'<span class="cr-pill active">{escape(words("adapters.in_use"))}</span>' if card.in_use else ""
+        drawn = "".join(f'<img src="{address}" alt="" width="76" height="76">' for address in card.pictures)
         picked = f'role="option" tabindex="0" aria-selected="{str(card.name == chosen).lower()}"'
-        name = escape(card.name)
-        shown += f'<div class="cr-card" data-name="{name}" {picked}><h4>{name} {used}</h4><dl>{facts}</dl></div>'
+        name, short = escape(card.name), escape(html.middle(card.name, LONGEST_NAME))
+        head = f'<h4 title="{name}">{short}</h4><p>{card.gain}{used}</p><div class="cr-learnt">{drawn}</div>'
+        shown += f'<div class="cr-card" data-name="{name}" {picked}>{head}<dl>{facts}</dl></div>'
     return f'<div class="cr-cards" role="listbox" aria-label="{escape(words("adapters.title"))}">{shown}</div>'
+
+
+def _gain(before: float | None, after: float | None, is_worse: bool, words: Words) -> str:
+    """A pill with what an adapter adds."""
+    if before is None or after is None:
+        return ""
+    text = words("adapters.gain", x=f"{after - before:+.2f}".replace("-", "−"))
+    if is_worse:
+        text += f", {words('adapters.worse')}"
+    kind = "failed" if is_worse else "done" if after > before else ""
+    return f'<span class="cr-pill {kind}">{escape(text)}</span>'
 
 
 def answering(services: Services, words: Words) -> str:

@@ -8,6 +8,10 @@ from itertools import zip_longest
 
 import gradio as gr
 
+from cadrecode.ui.draw.html import middle
+
+LONGEST_NAME = 32  # letters of a row's name
+
 # The browser sends a picked row (or card) to Python, as a `select` event with the row's name.
 PICK = """
 let picked = null;  // by keyboard: the answer replaces the table, so the new row gets the focus of the old
@@ -56,11 +60,12 @@ def rows_html(
     body = ""
     for row, (picture, kind) in zip_longest(rows, pictures, fillvalue=("", "")):
         picks = f' data-name="{escape(row[0])}" tabindex="0" aria-selected="{str(row[0] == chosen).lower()}"'
-        cells = "".join(f'<td class="{side}">{escape(text)}</td>' for text, side in zip(row, sides))
+        name = f'<td class="{sides[0]}" title="{escape(row[0])}">{escape(middle(row[0], LONGEST_NAME))}</td>'
+        cells = name + "".join(f'<td class="{side}">{escape(text)}</td>' for text, side in zip(row[1:], sides[1:]))
         if picture:
             cells = cells.replace(">", f'><img src="{picture}" alt="" width="48" height="48">', 1)
         body += f'<tr class="{kind}"{picks if pickable else ""}>{cells}</tr>'
     return (
-        f'<div class="cr-rows" role="region" aria-label="{escape(title)}" tabindex="-1"><table>'
+        f'<div class="cr-rows" role="region" aria-label="{escape(title)}" tabindex="{-1 if pickable else 0}"><table>'
         f"<caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )

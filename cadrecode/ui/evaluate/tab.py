@@ -9,7 +9,7 @@ import gradio as gr
 from cadrecode.invent.draw import FAMILIES
 from cadrecode.ui.draw import figures, html
 from cadrecode.ui.draw.table import empty_table, rows_html
-from cadrecode.ui.evaluate import actions, views
+from cadrecode.ui.evaluate import actions, parts, views
 from cadrecode.ui.evaluate.actions import INVENTED, OWN, SUFFIXES, UPLOAD
 from cadrecode.ui.events import error_text, hear
 from cadrecode.ui.services import Services
@@ -105,6 +105,7 @@ class Shown:
     histogram: gr.Plot
     pictures: gr.HTML
     skipped: gr.HTML
+    page: gr.DownloadButton
     export: gr.DownloadButton
 
 
@@ -114,12 +115,16 @@ def _scores(words: Words) -> Shown:
     hint = gr.HTML(html.empty(words("evaluate.empty")), elem_id="evaluate-hint")
     with gr.Column(visible=False) as details:
         histogram = gr.Plot(label=words("evaluate.histogram"), elem_id="histogram")
-        pictures = gr.HTML(elem_id="evaluate-parts", padding=False)
+        pictures = gr.HTML(elem_id="evaluate-parts", padding=False, js_on_load=parts.FILTER)
         skipped = gr.HTML(padding=False)
     gr.HTML(html.note(words("evaluate.how")))
-    export = gr.DownloadButton(words("evaluate.export"), size="sm", interactive=False)
+    with gr.Row(elem_classes="cr-actions"):
+        page = gr.DownloadButton(
+            words("evaluate.page"), size="sm", interactive=False, variant="primary", elem_id="evaluate-page"
+        )
+        export = gr.DownloadButton(words("evaluate.export"), size="sm", interactive=False)
     gr.HTML(views.quoted(words) + html.note(words("quoted.note")), elem_id="quoted", padding=False)
-    return Shown(table, settings, hint, details, histogram, pictures, skipped, export)
+    return Shown(table, settings, hint, details, histogram, pictures, skipped, page, export)
 
 
 def _table_shape(words: Words) -> tuple[str, list[str], list[bool]]:
@@ -203,13 +208,16 @@ def _wire_scores(form: Form, shown: Shown, services: Services, words: Words, tab
 
 def _results(results: views.Results, shown: Shown, services: Services, words: Words) -> dict:
     reports = results.reports
+    drawn = parts.parts_html(reports, results.targets, services.sandbox(), words)
+    page, report = views.files(results, drawn, services, words)
     return {
         shown.table: rows_html(*_table_shape(words), views.rows(reports, words), pickable=False),
         shown.settings: html.note(views.settings_line(results.settings, words)),
         shown.hint: "",
         shown.details: gr.update(visible=True),
         shown.histogram: figures.histogram(views.ious(reports, words), words.curve()),
-        shown.pictures: views.pictures(reports, results.targets, services, words),
+        shown.pictures: drawn,
         shown.skipped: views.skipped(reports, words),
-        shown.export: gr.update(value=str(views.write_report(reports, services)), interactive=True),
+        shown.page: gr.update(value=str(page), interactive=True),
+        shown.export: gr.update(value=str(report), interactive=True),
     }

@@ -8,28 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from cadrecode.config import EvaluationConfig
-from cadrecode.errors import ConfigError, DatasetError, restored
+from cadrecode.errors import ConfigError, restored
 from cadrecode.jobs import evaluating, queue
 from cadrecode.jobs.evaluating import name_of
 from cadrecode.runs import Kind, Run, State
 from cadrecode.ui import models
-from cadrecode.ui.draw import film, html
+from cadrecode.ui.draw import html
+from cadrecode.ui.evaluate import parts
+from cadrecode.ui.evaluate.parts import Meshes, ModelReport
 from cadrecode.ui.runs import queued
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
 COLUMNS = ("model", "n", "invalid", "single", "best", "fit", "mean", "cd", "seconds")
-SHOWN = 4  # worst and best
 
 # Not measured here: CAD-Recode v1.5 as its authors report it, in CHANGELOG.md of github.com/filaPro/cad-recode, which
 # names the paper's second version, arXiv 2412.14042v2. Set, IoU, median Chamfer distance x 1000, invalid ratio.
 QUOTED = (("DeepCAD", 0.920, 0.157, 0.0037), ("Fusion360", 0.878, 0.151, 0.005))
-
-ModelReport = tuple[str, dict]  # a model's name, and its report
-Meshes = dict[str, tuple[np.ndarray, np.ndarray]]  # of an id: (n, 3) and (m, 3)
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class Results:
     Args:
         settings: What it scores.
         reports: In the order of the settings; of a model that was cut off, a report of its rows.
-        targets: The true parts that `pictures` shows.
+        targets: The true parts that are drawn.
     """
 
     settings: EvaluationConfig
@@ -121,7 +117,7 @@ def results(run: Run) -> Results:
     options = {"candidates": settings.candidates, "seed": settings.seed, "fit_seconds": settings.fit_seconds}
     partial = {model: report_of(scored, settings.targets, **options) for model, scored in rows.items()}
     listed = [(name_of(m), report) for m in settings.models if (report := reports.get(m) or partial.get(m))]
-    return Results(settings, listed, shown_targets(listed))
+    return Results(settings, listed, parts.targets_of(listed))
 
 
 def settings_line(settings: EvaluationConfig, words: Words) -> str:
@@ -179,49 +175,6 @@ def ious(reports: Sequence[ModelReport], words: Words) -> dict[str, list[float]]
     return by_model
 
 
-def shown_targets(reports: Sequence[ModelReport]) -> Meshes:
-    """The true parts that `pictures` shows."""
-    from cadrecode.scoring.targets import Shape, load_targets
-
-    wanted = {row["id"] for _, _, _, rows_shown in _picked(reports) for row in rows_shown}
-    try:
-        shapes = load_targets(reports[0][1]["targets"], ids=wanted) if wanted else ()
-        return {shape.id: (shape.vertices, shape.faces) for shape in shapes if isinstance(shape, Shape)}
-    except DatasetError:  # the parts were deleted since; the figures stand
-        return {}
-
-
-def pictures(reports: Sequence[ModelReport], targets: Meshes, services: Services, words: Words) -> str:
-    """The worst and the best parts of each model: the true part, then the part that its program makes."""
-    drawn = [
-        (words(title, model=models.base_words(name, words)),
-         [cell for row in rows_shown for cell in _pair(row, prefix, targets, services, words)])
-        for title, name, prefix, rows_shown in _picked(reports)
-    ]  # fmt: skip
-    return film.film(words("evaluate.pictures"), drawn)
-
-
-def _picked(reports: Sequence[ModelReport]) -> list[tuple[str, str, str, list[dict]]]:
-    """What is shown: (key of the title, model, "fit_" where there was a fit, rows)."""
-    picked = []
-    for name, scored in reports:
-        prefix = "fit_" if "fit_median_iou" in scored else ""
-        ranked = sorted(scored["shapes"], key=lambda row: row[f"{prefix}iou"])
-        count = min(SHOWN, (len(ranked) + 1) // 2)
-        picked.append(("evaluate.worst", name, prefix, ranked[:count]))
-        picked.append(("evaluate.best_parts", name, prefix, ranked[-count:][::-1] if count else []))
-    return picked
-
-
-def _pair(row: dict, prefix: str, targets: Meshes, services: Services, words: Words) -> list[film.Picture]:
-    from cadrecode.scoring import build_text
-
-    built = build_text(row[f"{prefix}program"], services.sandbox())
-    caption = words("film.iou", x=f"{row[f'{prefix}iou']:.2f}") if built.ok else words.outcome(built.outcome)
-    part = film.of_part(built.mesh if built.ok else None)
-    return [(film.of_part(targets.get(row["id"])), row["id"]), (part, caption)]
-
-
 def quoted(words: Words) -> str:
     """Published figures, marked as quoted."""
     headers = [words("quoted.set"), words("adapters.iou"), words("quoted.cd"), words("evaluate.invalid")]
@@ -232,9 +185,21 @@ def quoted(words: Words) -> str:
     return html.plain_table(words("quoted.title"), headers, table)
 
 
-def write_report(reports: Sequence[ModelReport], services: Services) -> Path:
+def files(results: Results, shown_parts: str, services: Services, words: Words) -> tuple[Path, Path]:
+    """The evaluation as a page to hand on, and as JSON.
+
+    Args:
+        shown_parts: The parts as `parts.parts_html` draws them.
+    """
+    stem = services.fresh_folder() / f"evaluation-{time.strftime('%Y%m%d-%H%M')}"
+    headers = [words(f"evaluate.{key}") for key in COLUMNS]
+    table = html.plain_table(words("evaluate.title"), headers, rows(results.reports, words))
+    tables = f"<p>{html.escape(settings_line(results.settings, words))}</p>{table}{html.note(words('evaluate.how'))}"
+    page = parts.write_page(stem.with_suffix(".html"), tables, shown_parts, words)
+    return page, write_report(results.reports, stem.with_suffix(".json"))
+
+
+def write_report(reports: Sequence[ModelReport], path: Path) -> Path:
     """The reports as a JSON file."""
-    text = json.dumps([{"model": name, **scored} for name, scored in reports], indent=1)
-    path = services.fresh_folder() / f"evaluation-{time.strftime('%Y%m%d-%H%M')}.json"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(json.dumps([{"model": name, **scored} for name, scored in reports], indent=1), encoding="utf-8")
     return path

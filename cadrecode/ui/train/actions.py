@@ -192,11 +192,11 @@ def badge(
         needs += f" ({words('memory.each', n=count)})"
     small = words("memory.trainable", n=f"{expected.trainable:,}", size=html.file_size(expected.adapter_bytes))
     parts = [f"{words(f'memory.{part}')}: {html.file_size(size)}" for part, size in expected.parts.items()]
+    advised = ", ".join(f"{name} {fields.typed(value)}" for name, value in expected.recommended.items())
+    parts.append(words("memory.recommended", settings=advised))
     pill = f'<span class="cr-pill {kind}">{html.escape(words(f"memory.{expected.verdict}"))}</span>'
     lines = f'<div class="cr-state" role="status">{pill}<span>{html.escape(needs)}</span></div>'
     lines += html.note(small) + html.more(words("memory.parts"), parts)
-    advised = ", ".join(f"{name} {fields.typed(value)}" for name, value in expected.recommended.items())
-    lines += html.note(words("memory.recommended", settings=advised))
     if expected.changes:
         changed = ", ".join(f"{name} {fields.typed(value)}" for name, value in expected.changes.items())
         return lines + html.warning(words("memory.advice", changes=changed))

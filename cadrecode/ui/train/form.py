@@ -87,38 +87,62 @@ def entered(form: Form, *values: Any) -> Entered:
 def draw(words: Words) -> Form:
     """Lay the form out, filled with the quickstart."""
     config = actions.preset("quickstart")
-    source, family, count, path, preview, draw_parts = _draw_data(config.train_data_path, words)
-    presets = [(words(f"preset.{key}"), key) for key in actions.PRESETS]
-    preset = gr.Dropdown(presets, value="quickstart", label=words("preset.title"), elem_id="preset")
-    strengths = [
-        (words(f"strength.{key}", r=both["lora_r"], a=both["lora_alpha"]), key) for key, both in LORA_PRESETS.items()
-    ]
-    strength = gr.Radio(strengths, value=None, label=words("strength.title"), elem_id="strength")
-    name = gr.Textbox(label=words("train.name"), info=words("train.name.info"), max_lines=1, elem_id="run-name")
-    settings = _draw_settings(config, words)
-    badge = gr.HTML(html.note(words("memory.waiting")), min_height=76, elem_id="badge")
-    fix = gr.Button(words("memory.fix"), size="sm", visible=False, elem_id="fix")
-    processes = gr.Number(
-        1, precision=0, minimum=1, label=words("train.processes"), info=words("train.processes.info"),
-        elem_id="processes",
-    )  # fmt: skip
-    start = gr.Button(words("train.start"), variant="primary", elem_id="start")
-    command = gr.HTML(html.command("", words), js_on_load=html.COPY, container=True, elem_id="command")
-    with gr.Row():
-        kinds = [".yaml", ".yml"]
-        load = gr.UploadButton(words("train.import"), file_types=kinds, size="sm", min_width=120, elem_id="import-yaml")
-        save = gr.Button(words("train.export"), size="sm", min_width=120, elem_id="export-yaml")
-        file = [gr.Textbox(visible="hidden", label=part) for part in ("name", "text")]
+    with _card(1, words("train.card.parts")):
+        source, family, count, path, preview, draw_parts = _draw_data(config.train_data_path, words)
+    with _card(2, words("preset.title")):
+        presets = [(words(f"preset.{key}"), key) for key in actions.PRESETS]
+        preset = gr.Dropdown(
+            presets, value="quickstart", label=words("preset.title"), show_label=False, elem_id="preset"
+        )
+        strengths = [(words(f"strength.{key}", r=both["lora_r"]), key) for key, both in LORA_PRESETS.items()]
+        strength = gr.Radio(strengths, value=None, label=words("strength.title"), elem_id="strength")
+        settings = _draw_settings(config, words)
+    with _card(3, words("train.card.start")):
+        name = gr.Textbox(
+            label=words("train.name"),
+            show_label=False,
+            max_lines=1,
+            elem_id="run-name",
+            placeholder=f"{words('train.name')}. {words('train.name.info')}",
+        )
+        badge = gr.HTML(html.note(words("memory.waiting")), min_height=76, elem_id="badge")
+        fix = gr.Button(words("memory.fix"), size="sm", visible=False, elem_id="fix")
+        start = gr.Button(words("train.start"), variant="primary", elem_id="start")
+        with gr.Accordion(words("train.advanced"), open=False, elem_classes="cr-fold", elem_id="train-advanced"):
+            processes, command, load, save, file = _draw_advanced(words)
     return Form(
         source, family, count, path, preview, draw_parts, preset, strength, name, settings, badge, fix, processes,
         start, command, load, save, file,
     )  # fmt: skip
 
 
+def _card(number: int, title: str) -> gr.Column:
+    """A step of the form, with its number and its name above what is drawn in it."""
+    card = gr.Column(elem_classes="cr-step")
+    with card:
+        gr.HTML(f'<h2><span aria-hidden="true">{number}</span>{html.escape(title)}</h2>', padding=False)
+    return card
+
+
+def _draw_advanced(words: Words) -> tuple:
+    """What few people need: processes, the command for a terminal, and the settings as a file."""
+    processes = gr.Number(
+        1, precision=0, minimum=1, label=words("train.processes"), info=words("train.processes.info"),
+        elem_id="processes",
+    )  # fmt: skip
+    command = gr.HTML(html.command("", words), js_on_load=html.COPY, container=True, elem_id="command")
+    with gr.Row():
+        kinds = [".yaml", ".yml"]
+        load = gr.UploadButton(words("train.import"), file_types=kinds, size="sm", min_width=120, elem_id="import-yaml")
+        save = gr.Button(words("train.export"), size="sm", min_width=120, elem_id="export-yaml")
+        file = [gr.Textbox(visible="hidden", label=part) for part in ("name", "text")]
+    return processes, command, load, save, file
+
+
 def _draw_data(data: str, words: Words) -> tuple:
     """The widgets of the data to train on: source, family, count, path, preview, and the button that draws it."""
     kinds = [(words("data.invented"), INVENTED), (words("data.own"), OWN)]
-    source = gr.Radio(kinds, value=INVENTED, label=words("data.title"))
+    source = gr.Radio(kinds, value=INVENTED, label=words("data.title"), show_label=False)
     families = [(f"{key}: {words.family(key, text)}", key) for key, text in FAMILIES.items()]
     with gr.Row():
         family = gr.Dropdown(
@@ -128,7 +152,7 @@ def _draw_data(data: str, words: Words) -> tuple:
             actions.count_of(data), precision=0, minimum=1, label=words("data.count"), min_width=100, elem_id="count"
         )
     path = gr.Textbox(label=words("data.path"), info=words("data.path.info"), visible=False, elem_id="data-path")
-    with gr.Accordion(words("data.look"), open=False, elem_id="data-look"):
+    with gr.Accordion(words("data.look"), open=False, elem_id="data-look", elem_classes="cr-fold"):
         preview = gr.HTML(html.note(words("data.look.hint")), elem_id="data-preview")
         button = gr.Button(words("data.draw"), size="sm", elem_id="data-draw")
     return source, family, count, path, preview, button
@@ -146,7 +170,7 @@ def _draw_settings(config: TrainConfig, words: Words) -> dict[str, gr.components
 
     few = fields.names(first=True)
     draw_some(few, 130)  # three side by side, two on a phone
-    with gr.Accordion(words("train.more"), open=False, max_height=560):
+    with gr.Accordion(words("train.more"), open=False, max_height=560, elem_classes="cr-fold"):
         gr.HTML(html.explained({words(f"set.{name}"): (name, words.help(name)) for name in few}))
         for title, names in fields.grouped().items():
             gr.Markdown(f"**{words(f'group.{title}')}**")

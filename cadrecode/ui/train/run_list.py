@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
@@ -17,6 +18,9 @@ from cadrecode.ui.runs import metrics
 from cadrecode.ui.services import Services
 from cadrecode.ui.train import views
 from cadrecode.ui.words.text import Words
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 LOOK_SECONDS = 2.0  # how often a page looks at the runs
 MOST_COMPARED = 3
@@ -56,7 +60,7 @@ def draw(words: Words) -> Shown:
     table = empty_table(*_table_shape(words), elem_id="runs")
     status = gr.HTML(html.empty(words("runs.empty")), min_height=60, elem_id="run-status")
     with gr.Column(visible=False) as details:  # until there is a run
-        with gr.Row(elem_classes="cr-files"):
+        with gr.Row(elem_classes="cr-actions"):
             stop = gr.Button(words("train.stop"), elem_id="stop", **small)
             resume = gr.Button(words("train.resume"), elem_id="resume", **small)
             kill = gr.Button(words("train.kill"), variant="stop", elem_id="kill", **small)
@@ -64,10 +68,11 @@ def draw(words: Words) -> Shown:
         kill_question = confirm.asking(words("train.kill.sure"), words("train.kill.yes"), "kill-yes", words)
         delete_question = confirm.asking(words("train.delete.sure"), words("train.delete.yes"), "delete-yes", words)
         film = gr.HTML(elem_id="film", padding=False)
-        losses = gr.Plot(label=words("train.curve"), elem_id="loss")
+        hidden = {"visible": False, "min_width": 280}  # until there are two points
+        losses = gr.Plot(label=words("train.curve"), elem_id="loss", **hidden)
         with gr.Row():
-            quality = gr.Plot(label=words("train.quality"), elem_id="quality", min_width=280)
-            rate = gr.Plot(label=words("train.rate"), elem_id="rate", min_width=280)
+            quality = gr.Plot(label=words("train.quality"), elem_id="quality", **hidden)
+            rate = gr.Plot(label=words("train.rate"), elem_id="rate", **hidden)
         compare = gr.Dropdown(
             [], multiselect=True, max_choices=MOST_COMPARED, allow_custom_value=True, label=words("compare.title"),
             info=words("compare.info"), elem_id="compare", visible=False,
@@ -134,13 +139,18 @@ def _updates(now: Seen, old: Seen | None, shown: Shown, services: Services, word
     if before is None or rows != before.metrics or now.others != old.others:
         names = words.curve()
         updates |= {
-            shown.losses: figures.losses(rows, names, now.others),
-            shown.quality: figures.quality(rows, names, now.others),
-            shown.rate: figures.rate(rows, names),
+            shown.losses: _plot(figures.losses(rows, names, now.others)),
+            shown.quality: _plot(figures.quality(rows, names, now.others)),
+            shown.rate: _plot(figures.rate(rows, names)),
         }
         runs = [views.existing(services.runs_dir, other) for other in (view.name, *now.others)]
         updates[shown.differences] = views.comparison(runs, words) if len(runs) > 1 else ""
     return updates
+
+
+def _plot(figure: Figure) -> dict:
+    """A curve from its second point on: of one point, axes from nowhere to nowhere are all there is to see."""
+    return gr.update(value=figure, visible=any(len(line.x) > 1 for line in figure.data))
 
 
 def wire(shown: Shown, services: Services, words: Words, page: gr.Blocks) -> Callable[[Callable], gr.events.Dependency]:

@@ -23,6 +23,8 @@ from cadrecode.ui.words.text import Words
 COLUMNS = ("name", "state", "step", "loss", "iou", "eta", "started")
 NUMBERS = ("step", "loss", "iou", "eta")
 LOG_LINES = 40
+LONGEST_NAME = 40  # letters of a run's name
+PHASES = ("preparing", "base_check", "training", "merging")
 FRAMES = 6  # evaluations in the film: the first, and the newest
 NOT_COMPARED = ("model_save_path", "experiment_name", "resume_from_checkpoint")  # these differ in every run
 
@@ -97,11 +99,13 @@ def look(run: Run, words: Words) -> RunView:
     """Read a run folder."""
     status = run.status()
     state = State(status["state"])
-    lines = f'<div class="cr-state">{"".join(f"<span>{fact}</span>" for fact in _facts(run, status, words))}</div>'
-    step, total = status.get("step") or 0, status.get("total") or 0
-    if download := _download(status):
-        step, total = download
-    lines += html.bar(step, total)
+    name = html.middle(run.name, LONGEST_NAME)
+    pill = html.state_pill(shown_state(status), words)
+    lines = f'<div class="cr-state"><b title="{html.escape(run.name)}">{html.escape(name)}</b>{pill}</div>'
+    if not state.final:
+        lines += _progress(run, status, words)
+    facts = "".join(f"<span>{fact}</span>" for fact in _facts(status, newest(run), words))
+    lines += f'<div class="cr-state">{facts}</div>'
     if status.get("error"):
         lines += html.bad(words.said(status["error"]))
     if status.get("worse"):
@@ -128,19 +132,60 @@ def shown_state(status: dict[str, Any]) -> str:
     return "worse" if status["state"] == State.DONE and status.get("worse") else str(status["state"])
 
 
-def _facts(run: Run, status: dict[str, Any], words: Words) -> list[str]:
-    """The line of state and figures."""
-    state, figures = State(status["state"]), newest(run)
-    facts = [f"<b>{html.escape(run.name)}</b>", html.state_pill(shown_state(status), words)]
-    if status.get("total"):
+def phase_of(status: dict[str, Any]) -> int:
+    """Which of PHASES a run that is at work has reached."""
+    match State(status["state"]):
+        case State.QUEUED | State.PREPARING:
+            return 0
+        case State.EVALUATING if not status.get("step"):
+            return 1
+        case State.TRAINING | State.EVALUATING:
+            return 2
+        case State.SAVING if (status.get("step") or 0) < (status.get("total") or 0):
+            return 2
+    return 3
+
+
+def _progress(run: Run, status: dict[str, Any], words: Words) -> str:
+    """The phases, of which one is at work, and how far it is."""
+    reached = phase_of(status)
+    names = "".join(
+        f'<li class="{"done" if number < reached else ""}"{" aria-current=step" if number == reached else ""}>'
+        f"{html.escape(words(f'phase.{phase}'))}</li>"
+        for number, phase in enumerate(PHASES)
+    )
+    state, step, total = State(status["state"]), status.get("step") or 0, status.get("total") or 0
+    facts = [words.state(state)]
+    if state == State.QUEUED:
+        facts = [queued(run, words)]
+    elif download := _download(status):
+        (step, total), (done, whole) = download, map(html.file_size, download)
+        facts = [words("train.download", done=done, total=whole)]
+    elif reached == 0:
+        reading = status.get("reading") or {"done": 0, "total": 0}
+        step, total = reading["done"], reading["total"]
+        if total:
+            facts.append(f"{step:,} / {total:,}")
+    elif reached == 1:
+        facts = [words("train.base_check")]
+    elif reached == 2:
+        facts = [words("train.step", step=f"{step:,}", total=f"{total:,}")]
+        if state != State.TRAINING:
+            facts.append(words.state(state))
+        if status.get("eta_seconds") is not None:
+            facts.append(words("train.eta", eta=html.clock(status["eta_seconds"])))
+    if run.stop_requested() and state.active:
+        facts.append(words("train.stopping"))
+    return f'<ol class="cr-phases">{names}</ol>' + html.progress(" · ".join(facts), step, total)
+
+
+def _facts(status: dict[str, Any], figures: dict[str, Any], words: Words) -> list[str]:
+    """The line of figures."""
+    facts = []
+    if State(status["state"]).final and status.get("total"):
         facts.append(words("train.step", step=f"{status.get('step') or 0:,}", total=f"{status['total']:,}"))
-    if download := _download(status):
-        done, whole = map(html.file_size, download)
-        facts.append(words("train.download", done=done, total=whole))
     if status.get("processes", 1) > 1:
         facts.append(words("train.together", n=status["processes"]))
-    if state.active and status.get("eta_seconds") is not None:
-        facts.append(words("train.eta", eta=html.clock(status["eta_seconds"])))
     for key, name, form in (
         ("loss", "train.loss_now", "{:.3f}"),
         ("eval_loss", "train.eval_now", "{:.3f}"),
@@ -153,8 +198,6 @@ def _facts(run: Run, status: dict[str, Any], words: Words) -> list[str]:
             facts.append(words(name, x=form.format(figures[key])))
     if "peak_memory_mb" in figures:
         facts.append(words("train.memory", x=html.file_size(figures["peak_memory_mb"] * 2**20)))
-    if run.stop_requested() and state.active:
-        facts.append(words("train.stopping"))
     return facts
 
 
