@@ -66,6 +66,6 @@ def rows_html(
             cells = cells.replace(">", f'><img src="{picture}" alt="" width="48" height="48">', 1)
         body += f'<tr class="{kind}"{picks if pickable else ""}>{cells}</tr>'
     return (
-        f'<div class="cr-rows" role="region" aria-label="{escape(title)}" tabindex="{-1 if pickable else 0}"><table>'
+        f'<div class="cr-rows" role="region" aria-label="{escape(title)}" tabindex="{-1 if pickable and rows else 0}"><table>'
         f"<caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )

@@ -117,12 +117,10 @@ def _scores(words: Words) -> Shown:
         histogram = gr.Plot(label=words("evaluate.histogram"), elem_id="histogram")
         pictures = gr.HTML(elem_id="evaluate-parts", padding=False, js_on_load=parts.FILTER)
         skipped = gr.HTML(padding=False)
+        with gr.Row(elem_classes="cr-actions"):
+            page = gr.DownloadButton(words("evaluate.page"), size="sm", variant="primary", elem_id="evaluate-page")
+            export = gr.DownloadButton(words("evaluate.export"), size="sm")
     gr.HTML(html.note(words("evaluate.how")))
-    with gr.Row(elem_classes="cr-actions"):
-        page = gr.DownloadButton(
-            words("evaluate.page"), size="sm", interactive=False, variant="primary", elem_id="evaluate-page"
-        )
-        export = gr.DownloadButton(words("evaluate.export"), size="sm", interactive=False)
     gr.HTML(views.quoted(words) + html.note(words("quoted.note")), elem_id="quoted", padding=False)
     return Shown(table, settings, hint, details, histogram, pictures, skipped, page, export)
 
@@ -218,6 +216,6 @@ def _results(results: views.Results, shown: Shown, services: Services, words: Wo
         shown.histogram: figures.histogram(views.ious(reports, words), words.curve()),
         shown.pictures: drawn,
         shown.skipped: views.skipped(reports, words),
-        shown.page: gr.update(value=str(page), interactive=True),
-        shown.export: gr.update(value=str(report), interactive=True),
+        shown.page: str(page),
+        shown.export: str(report),
     }

@@ -196,8 +196,14 @@ def _wire_rebuild(screen: Screen) -> None:
 
     inputs = [work, form.base, form.adapter, *form.options.values()]
     outputs = [work, form.progress, form.go, form.cancel]
-    for event, verb in ((form.go.click, actions.rebuild), (screen.shown.numbers.select, actions.search_longer)):
-        done = hear(event, partial(rebuild, verb), inputs, outputs, words, concurrency_limit=64)
+    def once(request: gr.Request, now: Work, base: str, adapter: str, *values: Any) -> Iterator:
+        yield from rebuild(actions.rebuild, request, now, base, adapter, *values)
+
+    def longer(request: gr.Request, now: Work, base: str, adapter: str, *values: Any) -> Iterator:
+        yield from rebuild(actions.search_longer, request, now, base, adapter, *values)
+
+    for event, handler in ((form.go.click, once), (screen.shown.numbers.select, longer)):
+        done = hear(event, handler, inputs, outputs, words, concurrency_limit=64)
         screen.then_part(done)
         screen.then_strip(done)
     hear(form.cancel.click, cancel, None, None, words)
