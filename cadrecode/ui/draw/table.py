@@ -65,7 +65,8 @@ def rows_html(
         if picture:
             cells = cells.replace(">", f'><img src="{picture}" alt="" width="48" height="48">', 1)
         body += f'<tr class="{kind}"{picks if pickable else ""}>{cells}</tr>'
+    reach = -1 if pickable and rows else 0  # what scrolls must be reached by the keyboard
     return (
-        f'<div class="cr-rows" role="region" aria-label="{escape(title)}" tabindex="{-1 if pickable and rows else 0}"><table>'
+        f'<div class="cr-rows" role="region" aria-label="{escape(title)}" tabindex="{reach}"><table>'
         f"<caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )

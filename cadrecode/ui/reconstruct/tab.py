@@ -196,6 +196,7 @@ def _wire_rebuild(screen: Screen) -> None:
 
     inputs = [work, form.base, form.adapter, *form.options.values()]
     outputs = [work, form.progress, form.go, form.cancel]
+
     def once(request: gr.Request, now: Work, base: str, adapter: str, *values: Any) -> Iterator:
         yield from rebuild(actions.rebuild, request, now, base, adapter, *values)
 
