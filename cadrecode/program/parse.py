@@ -26,6 +26,7 @@ RESULTS = ("r", "result", "part", "model", "body", "solid", "assembly")  # what 
 VIEWS = {"front": "XY", "back": "YX", "left": "ZY", "right": "YZ", "top": "XZ", "bottom": "ZX"}
 
 _WORKPLANE = {**workplanes.METHODS, **drawing.METHODS, **bodies.METHODS}
+METHOD_NAMES = tuple(sorted({*_WORKPLANE, *bodies.ON_BODIES, *sketching.METHODS}))  # what may stand after a dot
 
 
 def parse(text: str) -> Program:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE_SECONDS = 3  # the first page may load for this long before the model is loaded, which takes the processor as well
+MOST_WORKS = 16  # that are kept for reloads: each has a scan
 KEEP_SECONDS = 2 * 3600  # how long pictures and files made for a page are kept
 
 
@@ -40,6 +42,7 @@ class Services:
         page_is_there: Set when a page has loaded.
         made: A folder for files made for pages.
         finished: What batches have rebuilt, by what it was made of.
+        works: What pages show, by a secret of each browser tab, so that a reload finds it again; the oldest first.
     """
 
     engine: Engine
@@ -52,6 +55,7 @@ class Services:
     page_is_there: threading.Event = field(default_factory=threading.Event)
     made: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cadrecode-ui-")))
     finished: dict[str, Any] = field(default_factory=dict, repr=False)
+    works: OrderedDict[str, Any] = field(default_factory=OrderedDict, repr=False)
     _folders: dict[Path, float] = field(default_factory=dict, repr=False)  # and until when they are kept
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -79,6 +83,16 @@ class Services:
         for path in old:
             shutil.rmtree(path, ignore_errors=True)
         return folder
+
+    def keep(self, key: str, work: Any) -> None:
+        """Note what a browser's tab shows. Without a key nothing is kept."""
+        if not key:
+            return
+        with self._guard:
+            self.works[key] = work
+            self.works.move_to_end(key)
+            while len(self.works) > MOST_WORKS:
+                self.works.popitem(last=False)
 
     def close(self) -> None:
         """Remove the files that were made for pages."""

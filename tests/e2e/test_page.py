@@ -106,3 +106,26 @@ def test_a_login_is_asked_for_and_lets_its_owner_in_and_out(browser, tmp_path):
         page.close()
     finally:
         app.stop()
+
+
+def test_methods_are_completed_and_a_reload_keeps_the_part(page, app):
+    page.add_init_script("localStorage.setItem('cadrecode_tour', 'seen')")
+    page.goto(app.url)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
+    page.locator("#open-program").click()
+    page.locator("#program .cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("import cadquery as cq\nr=cq.Workplane('XY').box(10,20,30).edg")
+    page.locator(".cr-words li", has_text="edges").wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.type("('|Z').fil")
+    page.locator(".cr-words li", has_text="fillet").wait_for()
+    page.keyboard.press("Enter")
+    page.keyboard.type("(2)")
+    page.keyboard.press("Control+Enter")
+    size = page.locator("#numbers").get_by_text("10.0 × 20.0 × 30.0 mm")
+    size.wait_for(timeout=90_000)
+    page.locator("#numbers").get_by_text("valid solid").wait_for(timeout=90_000)
+    page.reload()
+    size.wait_for(timeout=90_000)
+    assert ".edges('|Z').fillet(2)" in page.locator("#program .cm-content").text_content()

@@ -95,3 +95,12 @@ def test_nothing_to_do_is_said_and_a_zip_of_nothing_is_none(tmp_path, services):
     with pytest.raises(CadrecodeError, match=r"a\.exe"):
         batching.gather([tmp_path / "a.exe"], tmp_path, QUICK)
     assert batching.pack([BatchItem("a", "failed")], tmp_path / "a.zip", "mm", EN) is None
+
+
+def test_a_persons_tolerance_is_that_of_every_row(plate, tmp_path, services):
+    job = batching.gather([plate], tmp_path / "out", QUICK, tolerance=2.5)
+    row = run(job, services)[-1][0]
+    assert row.tolerance == 2.5
+    assert tab.cells([row], "mm", EN)[0][3] == "100 % within 2.50 mm"
+    other = run(batching.gather([plate], tmp_path / "more", QUICK, tolerance=1.5), services)[-1][0]
+    assert other.tolerance == 1.5  # not the row of before

@@ -15,6 +15,7 @@ from cadrecode.errors import CadrecodeError, Message, PointCloudError, ProgramEr
 from cadrecode.part import Part
 from cadrecode.program.edit import Parameter
 from cadrecode.snapping import Snap
+from cadrecode.ui import services as ui_services
 from cadrecode.ui.draw import html
 from cadrecode.ui.reconstruct import actions as rebuilding
 from cadrecode.ui.reconstruct import describe, dimensions, samples
@@ -454,3 +455,21 @@ def test_a_longer_search_keeps_the_better_part(plate, services, monkeypatch):
     shown = replace(before, chosen=1)
     assert "data-search" in describe.numbers(shown, EN)
     assert "data-search" not in describe.numbers(replace(shown, rebuilt=None), EN)
+
+
+def test_a_reload_finds_what_its_tab_showed_and_old_works_are_forgotten(services):
+    for number in range(ui_services.MOST_WORKS + 2):
+        services.keep(f"tab {number}", Work(name=f"part {number}"))
+    services.keep("tab 2", Work(name="later"))
+    services.keep("", Work(name="nobody's"))
+    assert "tab 1" not in services.works
+    assert services.works["tab 2"].name == "later"
+    assert len(services.works) == ui_services.MOST_WORKS
+    assert "" not in services.works
+
+
+def test_advice_of_a_rebuild_is_on_the_page(plate, services):
+    after, _ = rebuilt(plate, services)
+    assert "cr-warn" not in describe.numbers(after, EN)
+    object.__setattr__(after.rebuilt, "advice", (Message("Set clean to {x}.", x="all"),))
+    assert '<div class="cr-warn">Set clean to all.</div>' in describe.numbers(after, EN)

@@ -38,6 +38,7 @@ class Batch:
         folder: For the results.
         config: Settings for all scans.
         base: As `models.choices` lists it, and so is `adapter`.
+        tolerance: The distance within which points count as explained, in the unit of the settings; None: by the size.
     """
 
     scans: tuple[Path, ...]
@@ -46,6 +47,7 @@ class Batch:
     config: ReconstructConfig
     base: str | None = None
     adapter: str = models.PLAIN
+    tolerance: float | None = None
 
 
 def gather(
@@ -54,6 +56,7 @@ def gather(
     config: ReconstructConfig,
     base: str | None = None,
     adapter: str = models.PLAIN,
+    tolerance: float | None = None,
 ) -> Batch:
     """The scans among the uploads, zips unpacked, and a failed row for every other file.
 
@@ -81,7 +84,7 @@ def gather(
             if refused
             else Message("Drop several files, or a zip of them."),
         )
-    return Batch(tuple(scans), tuple(refused), folder, config, base, adapter)
+    return Batch(tuple(scans), tuple(refused), folder, config, base, adapter, tolerance)
 
 
 def _unreadable(name: str) -> BatchItem:
@@ -123,7 +126,8 @@ def rebuild_all(
 
 def _key(path: Path, batch: Batch, words: Words) -> str:
     """Tells rebuilds apart: the file's content and name, the settings, the model, the language of the report."""
-    what = f"{path.name}\n{batch.config.model_dump_json()}\n{batch.base}\n{batch.adapter}\n{words.language}"
+    what = f"{path.name}\n{batch.config.model_dump_json()}\n{batch.base}\n{batch.adapter}\n{batch.tolerance}\n"
+    what += words.language
     return hashlib.sha256(path.read_bytes() + what.encode()).hexdigest()
 
 
@@ -137,7 +141,7 @@ def _rebuilt(
     stop: Callable[[], bool],
 ) -> BatchItem:
     """Rebuild a scan and copy its files into its folder. Raises: CadrecodeError: it cannot be rebuilt."""
-    work = open_cloud(path, services, batch.config.unit)
+    work = replace(open_cloud(path, services, batch.config.unit), tolerance=batch.tolerance)
     work = rebuild(work, batch.config, services, on_progress, stop, base=batch.base, adapter=batch.adapter)
     on_progress("checking", 0, 1)
     made = write_files(work, services, words)

@@ -67,6 +67,10 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                 "clean": clean_box(words),
                 "snap": snap_field(words),
             }
+            tolerance = gr.Number(
+                None, minimum=0, label=words("result.tolerance"), info=words("batch.tolerance.info"),
+                elem_id="batch-tolerance",
+            )  # fmt: skip
             model = gr.HTML("", padding=False)
             with gr.Row():
                 go = gr.Button(words("batch.go"), variant="primary", elem_id="batch-go")
@@ -86,11 +90,12 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         hear(event, name_model, None, model, words)
     hear(folder.upload, lambda files: files, folder, uploads, words)
 
-    def run(request: gr.Request, uploads: list[str] | None, *values: Any) -> Iterator[tuple]:
-        yield from _run(services, words, f"batch {request.session_hash}", uploads or [], dict(zip(settings, values)))
+    def run(request: gr.Request, uploads: list[str] | None, within: float | None, *values: Any) -> Iterator[tuple]:
+        given = dict(zip(settings, values))
+        yield from _run(services, words, f"batch {request.session_hash}", uploads or [], within or None, given)
 
     outputs = [table, empty, progress, go, cancel, result]
-    hear(go.click, run, [uploads, *settings.values()], outputs, words, concurrency_limit=8)
+    hear(go.click, run, [uploads, tolerance, *settings.values()], outputs, words, concurrency_limit=8)
 
     def cancel_now(request: gr.Request) -> None:
         services.cancel(f"batch {request.session_hash}")
@@ -102,7 +107,14 @@ def _table_shape(words: Words) -> tuple[str, list[str], list[bool]]:
     return words("batch.title"), [words(f"batch.{key}") for key in COLUMNS], [key in NUMBERS for key in COLUMNS]
 
 
-def _run(services: Services, words: Words, visitor: str, uploads: list[str], values: dict[str, Any]) -> Iterator[tuple]:
+def _run(
+    services: Services,
+    words: Words,
+    visitor: str,
+    uploads: list[str],
+    tolerance: float | None,
+    values: dict[str, Any],
+) -> Iterator[tuple]:
     """Rebuild the uploads with the settings of the form, and show the rows as they change."""
     busy = (gr.update(interactive=False), gr.update(interactive=True), gr.skip())
     rested = (gr.update(interactive=True), gr.update(interactive=False))
@@ -120,7 +132,8 @@ def _run(services: Services, words: Words, visitor: str, uploads: list[str], val
     with services.stoppable(visitor) as stop:
         try:
             config = ReconstructConfig.from_values(values, source=Message("form"))
-            job = batching.gather(uploads, folder, config, base, adapter)
+            tolerance = tolerance and tolerance / html.shown(config.unit)[0]  # entered as it is shown
+            job = batching.gather(uploads, folder, config, base, adapter, tolerance)
             for item in follow(work):
                 texts, pictures = cells(rows, config.unit, words), [(row.picture, row.grade) for row in rows]
                 shown = rows_html(*_table_shape(words), texts, pickable=False, pictures=pictures)

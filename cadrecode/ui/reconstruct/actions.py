@@ -72,6 +72,7 @@ def rebuild(
             should_stop=stop,
         )
     result.require_best()
+    _ = result.advice  # takes a second for a large scan: not while the page is drawn
     return replace(work, parts=result.parts, chosen=0, edited=None, rebuilt=result)
 
 

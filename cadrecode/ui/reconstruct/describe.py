@@ -97,11 +97,13 @@ def numbers(work: Work, words: Words, validity: str = "", *, judged: bool = True
     head = "".join(f'<th scope="col">{escape(words(f"facts.{key}"))}</th>' for key in facts)
     cells = "".join(f"<td>{' · '.join(lines)}</td>" for lines in facts.values())
     notes = " · ".join(_notes(work, words))
+    advice = () if work.rebuilt is None else work.rebuilt.advice
+    hints = "".join(html.warning(words.said(hint)) for hint in advice)
     missed = _unexplained(part, unit, words, can_search=work.rebuilt is not None) if judged else ""
     return (
         f'<div class="cr-numbers"><p class="cr-verdict">{verdict}{within}</p>{missed}'
         f'<table class="cr-facts"><thead><tr>{head}</tr></thead><tbody><tr>{cells}</tr></tbody></table>'
-        f'<p class="cr-small">{notes}</p></div>'
+        f'<p class="cr-small">{notes}</p>{hints}</div>'
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 import gradio as gr
 
 from cadrecode.config import UNITS
+from cadrecode.program.parse import METHOD_NAMES
 from cadrecode.ui.draw import html
 from cadrecode.ui.draw.strip import strip
 from cadrecode.ui.reconstruct import describe, dimensions
@@ -48,6 +51,14 @@ document.addEventListener('keydown', (event) => {
   document.querySelector('#run-program')?.click();
 }, true);
 """
+
+COMPLETE = Path(__file__).with_name("complete.js")
+
+
+def completion() -> str:
+    """Offers the language's methods after a dot of the program."""
+    return f"{{ {COMPLETE.read_text(encoding='utf-8').replace('WORDS', json.dumps(METHOD_NAMES))} }}"
+
 
 NAMED = ("freecad", "build123d", "openscad", "aligned", "deviation", "report", "page")  # files with names of their own
 
@@ -174,6 +185,6 @@ def _draw_program(words: Words) -> tuple[gr.Code, gr.Button, gr.HTML]:
             label=words("program.title"), show_label=False, language="python", interactive=True, lines=8,
             max_lines=24, wrap_lines=True, elem_id="program",
         )  # fmt: skip
-        fault = gr.HTML("", elem_id="program-error", padding=False, js_on_load=EDITOR)
+        fault = gr.HTML("", elem_id="program-error", padding=False, js_on_load=EDITOR + completion())
         run = gr.Button(words("program.run"), size="sm", elem_id="run-program")
     return code, run, fault

@@ -36,11 +36,16 @@ WHOLE_ADDRESS = f"""(packed) => {{
   return address;
 }}"""
 
+# The secret of a browser's tab, which lasts as long as the tab.
+KEY = """() => sessionStorage.cadrecode_tab ??=
+  [...crypto.getRandomValues(new Uint8Array(16))].map(x => x.toString(16).padStart(2, '0')).join('')"""
+
 
 def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> None:
     """Lay the tab out and wire it."""
     form, shown = layout.draw(words)
-    screen = Screen(services, words, form, shown, gr.State(None), gr.State(None))
+    key = gr.Textbox(visible="hidden", label="key")
+    screen = Screen(services, words, form, shown, gr.State(None), gr.State(None), key)
     _wire_opening(screen, page, tab)
     _wire_cloud(screen)
     _wire_rebuild(screen)
@@ -59,6 +64,7 @@ class Screen:
     Args:
         work: Holds a visitor's `Work`.
         turned: Holds the part that the sliders are made for.
+        key: Holds the secret of the browser's tab, by which a reload finds the work again.
     """
 
     services: Services
@@ -67,6 +73,7 @@ class Screen:
     shown: Shown
     work: gr.State
     turned: gr.State
+    key: gr.Textbox
 
     def draw(self, work: Work, **options: bool) -> tuple:
         return views.drawn(work, self.words, **options)
@@ -78,7 +85,8 @@ class Screen:
     def draw_cloud(self, work: Work) -> str:
         return describe.cloud_facts(work.cloud, work.unit, self.words, work.source)
 
-    def make_files(self, work: Work) -> list:
+    def make_files(self, work: Work, key: str) -> list:
+        self.services.keep(key, work)
         made = write_files(work, self.services, self.words)
         note = html.note(made.note) if made.note else ""
         return [describe.numbers(work, self.words, made.validity), note, *views.downloads(made.paths)]
@@ -90,7 +98,12 @@ class Screen:
         know = partial(views.knowledge, words=self.words)
         hear(event.success, know, self.work, shown.faces, self.words, **options)
         return hear(
-            event.success, self.make_files, self.work, [shown.numbers, shown.note, *shown.files], self.words, **options
+            event.success,
+            self.make_files,
+            [self.work, self.key],
+            [shown.numbers, shown.note, *shown.files],
+            self.words,
+            **options,
         )
 
     def then_part(self, event: gr.events.Dependency):
@@ -118,11 +131,11 @@ def _wire_opening(screen: Screen, page: gr.Blocks, tab: gr.Tab) -> None:
     """What is there when the page opens: the sample part or a shared one, the models, what was set before."""
     services, words, form = screen.services, screen.words, screen.form
 
-    def first(request: gr.Request):
+    def first(request: gr.Request, key: str):
         services.page_is_there.set()
         shared = request.query_params.get(link.QUERY)
-        work = link.opened(shared) if shared else samples.first_work()
-        return work, work.unit
+        work = link.opened(shared) if shared else services.works.get(key) or samples.first_work()
+        return work, work.unit, key
 
     def offer_models():
         bases, adapters = models.choices(services, words)
@@ -132,7 +145,8 @@ def _wire_opening(screen: Screen, page: gr.Blocks, tab: gr.Tab) -> None:
     def offer_samples():
         return strip_html(words("cloud.samples"), samples.thumbnails(words.language))
 
-    opened = hear(page.load, first, None, [screen.work, form.unit], words)
+    opened = hear(page.load, first, screen.key, [screen.work, form.unit, screen.key], words, js=KEY)
+    screen.then_strip(opened)
     hear(page.load, offer_samples, None, form.samples, words)
     screen.then_part(screen.then_cloud(opened))
     for event in (page.load, tab.select):

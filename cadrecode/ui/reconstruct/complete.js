@@ -1,0 +1,64 @@
+// Completion in the program: the language's methods after a dot.
+const words = WORDS, most = 8;
+const box = document.body.appendChild(document.createElement('ul'));
+box.className = 'cr-words';
+box.setAttribute('role', 'listbox');
+box.hidden = true;
+let prefix = '', at = 0;
+
+const close = () => { box.hidden = true; };
+
+const mark = (index) => {
+  at = (index + box.children.length) % box.children.length;
+  [...box.children].forEach((item, number) => item.setAttribute('aria-selected', number === at));
+};
+
+const accept = () => {
+  const word = box.children[at].textContent;
+  close();
+  document.execCommand('insertText', false, word.slice(prefix.length));
+};
+
+const offer = () => {
+  const selection = getSelection();
+  const line = selection.isCollapsed && selection.anchorNode?.parentElement?.closest('#program .cm-line');
+  if (!line) return close();
+  const before = document.createRange();
+  before.setStart(line, 0);
+  before.setEnd(selection.anchorNode, selection.anchorOffset);
+  const found = before.toString().match(/\.(\w*)$/);
+  const fitting = found ? words.filter(word => word.startsWith(found[1]) && word !== found[1]).slice(0, most) : [];
+  if (!fitting.length || /\d\.\d*$/.test(before.toString())) return close();
+  prefix = found[1];
+  box.replaceChildren(...fitting.map(word => {
+    const item = document.createElement('li');
+    item.setAttribute('role', 'option');
+    item.textContent = word;
+    return item;
+  }));
+  mark(0);
+  const place = selection.getRangeAt(0).getBoundingClientRect();
+  box.style.left = `${place.left + scrollX}px`;
+  box.style.top = `${place.bottom + scrollY + 2}px`;
+  box.hidden = false;
+};
+
+document.addEventListener('input', ({target}) => { if (target.closest?.('#program')) setTimeout(offer); });
+box.addEventListener('mousedown', (event) => {  // before the editor loses its focus
+  const item = event.target.closest('li');
+  event.preventDefault();
+  if (!item) return;
+  mark([...box.children].indexOf(item));
+  accept();
+});
+document.addEventListener('focusout', close);
+document.addEventListener('keydown', (event) => {
+  if (box.hidden || event.ctrlKey || event.metaKey) return;
+  const step = {ArrowDown: 1, ArrowUp: -1}[event.key];
+  if (step) mark(at + step);
+  else if (event.key === 'Enter' || event.key === 'Tab') accept();
+  else if (event.key === 'Escape') close();
+  else return event.key.length > 1 && event.key !== 'Backspace' && close();
+  event.preventDefault();
+  event.stopPropagation();
+}, true);
