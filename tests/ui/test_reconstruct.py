@@ -473,3 +473,11 @@ def test_advice_of_a_rebuild_is_on_the_page(plate, services):
     assert "cr-warn" not in describe.numbers(after, EN)
     object.__setattr__(after.rebuilt, "advice", (Message("Set clean to {x}.", x="all"),))
     assert '<div class="cr-warn">Set clean to all.</div>' in describe.numbers(after, EN)
+
+
+def test_the_page_of_a_scan_in_metres_counts_in_millimetres(plate, services, tmp_path):
+    after, _ = rebuilt(plate.in_unit("m"), services, unit="m")
+    page = write_page(tmp_path / "part.html", after, EN).read_text()
+    width = after.shown.numbers[0].value
+    assert f"{1000 * width:.6g} mm" in page
+    assert not re.search(r"\d m<", page)

@@ -116,7 +116,11 @@ def _numbers(work: Work, part: Part, words: Words, validity: str) -> list[tuple[
 
 def _dimensions(part: Part, unit: str, words: Words) -> list[tuple[str, str]]:
     sizes, _ = dimensions.named(part)
-    return [(words.dimension(size.name), f"{size.value:.6g} {'°' if size.is_angle else unit}") for size in sizes]
+    factor, unit = html.shown(unit)
+    return [
+        (words.dimension(size.name), f"{size.value:.6g} °" if size.is_angle else f"{factor * size.value:.6g} {unit}")
+        for size in sizes
+    ]
 
 
 def _table(title: str, rows: list[tuple[str, str]]) -> str:
