@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from cadrecode.cli import inference_main
 from cadrecode.cli.evaluate import evaluate_main
 from cadrecode.cloud import read_mesh
+from cadrecode.part import ENDINGS
 from cadrecode.program import build, mesh_of, parse
 
 CUBE = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,0))\n"
@@ -81,12 +82,7 @@ def test_the_guides_command_writes_program_step_and_stl(cube_model, tmp_path, ca
     )
     printed = capsys.readouterr().out
     assert code == 0
-    assert {path.name for path in output.parent.iterdir()} == {
-        *(f"generated_code.{kind}" for kind in ("py", "step", "stl", "3mf", "glb")),
-        "generated_code_aligned.ply",
-        "generated_code_deviation.ply",
-        "generated_code_report.json",
-    }
+    assert {path.name for path in output.parent.iterdir()} == {f"generated_code{ending}" for ending in ENDINGS.values()}
     assert printed.startswith("verdict     good match\n")
     assert "generated_code_report.json" in printed.split("\nwritten")[1]
     assert "3 of 3 valid" in printed

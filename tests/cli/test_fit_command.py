@@ -8,6 +8,7 @@ import pytest
 from cadrecode.cli import main
 from cadrecode.cloud import read_cloud, read_mesh, sample_surface
 from cadrecode.figures import length
+from cadrecode.part import ENDINGS
 from cadrecode.program import build, mesh_of, parse
 
 TRUE = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(100,50,0))\nr=w0.box(60,30,12)\n"
@@ -34,12 +35,7 @@ def fit_single(scan, *more, program="guess.py"):
 def test_one_program_is_fitted_in_place_and_written_with_all_its_files(scan, capsys):
     assert fit_single(scan, "--units", "cm") == 0
     printed = capsys.readouterr().out
-    assert {path.name for path in (scan / "out").iterdir()} == {
-        *(f"better.{kind}" for kind in ("py", "step", "stl", "3mf", "glb")),
-        "better_aligned.ply",
-        "better_deviation.ply",
-        "better_report.json",
-    }
+    assert {path.name for path in (scan / "out").iterdir()} == {f"better{ending}" for ending in ENDINGS.values()}
     true = mesh_of(build(parse(TRUE)))[0]
     fitted = mesh_of(build(parse((scan / "out" / "better.py").read_text())))[0]
     np.testing.assert_allclose([fitted.min(0), fitted.max(0)], [true.min(0), true.max(0)], atol=0.1)
