@@ -1,7 +1,9 @@
-"""What the reports of `cadrecode evaluate` mean: is a difference luck, and how high could a score be?
+"""What the reports of `cadrecode evaluate` mean: is a difference luck, how high could a score be, is a verdict right?
 
     python -m benchmarks.evaluation compare BASE.json ADAPTER.json
     python -m benchmarks.evaluation ceiling --programs FILE.jsonl.gz --targets MESHES.npz
+    python -m benchmarks.evaluation verdicts REPORT.json ...
+    python -m benchmarks.evaluation changed --programs FILE.jsonl.gz [--count 40] [--seed 0]
 
 `compare` takes two reports (`--json`) on the same targets and prints the differences of their IoU, where a failure
 counts 0, each with a 90 % bootstrap interval over the targets (Efron 1979), and on how many targets either is nearer.
@@ -9,25 +11,45 @@ counts 0, each with a 90 % bootstrap interval over the targets (Efron 1979), and
 `ceiling` scores the designers' own programs, rounded to whole numbers, against the true meshes. Parts are not made of
 whole numbers, so this is the best that a model can hope for that writes such programs. Where a row has no program (the
 rounding broke the shape, or the language cannot express it) the row counts with the IoU of `--otherwise`.
+
+`verdicts` and `changed` print verdicts by the true IoU, which a verdict never sees. `verdicts` takes the rows of
+reports: results as people get them. `changed` takes the `code` of each row for the true shape, and samples clouds of
+it: clean, with noise of 0.25, 0.5 and 1 % of the size, and seen from one side. Each cloud is compared with the true
+program, with programs that have a feature less, with programs whose numbers are moved by 0.3, 1 and 3 CODE units, and
+with what models wrote where the row has it.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from cadrecode.scoring import Target, build_text, score
+from cadrecode.cloud import sample_surface
+from cadrecode.errors import ProgramError
+from cadrecode.fit import ruler_for
+from cadrecode.fit.knobs import knobs_of
+from cadrecode.fit.structure import simpler
+from cadrecode.program import Program, build, iou, mesh_of, parse
+from cadrecode.scoring import Target, build_program, build_text, score
 from cadrecode.scoring.programs import read_programs
 from cadrecode.scoring.targets import Shape, load_targets
+from cadrecode.scoring.verdict import Verdict, assess_cloud
 
 RESAMPLES = 20_000
 LEVEL = (5, 95)  # percentiles of the interval
 EQUAL = 0.002  # IoU: a smaller difference cannot be seen
 PERCENTILES = (5, 25, 50, 75)  # of the table of `ceiling`
+POINTS = 8192
+NOISES = (0.0, 0.0025, 0.005, 0.01)  # of the longest side
+MOVED = (0.3, 1.0, 3.0)  # CODE
+BINS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99, 1.0)
 
 
 def main() -> None:
@@ -39,11 +61,30 @@ def main() -> None:
     own.add_argument("--programs", type=Path, required=True, help='rows of {"id", "code"}, CODE frame')
     own.add_argument("--targets", required=True, help="as `cadrecode evaluate` takes them, with the same ids")
     own.add_argument("--otherwise", type=float, default=1.0, help="IoU where there is no program [%(default)s]")
+    modes.add_parser("verdicts").add_argument("reports", type=Path, nargs="+")
+    changed = modes.add_parser("changed")
+    changed.add_argument("--programs", type=Path, required=True)
+    changed.add_argument("--count", type=int, default=40)
+    changed.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.mode == "ceiling":
         ceiling(options.programs, options.targets, options.otherwise)
-        return
-    first, second = (json.loads(path.read_text(encoding="utf-8")) for path in options.reports)
+    elif options.mode == "verdicts":
+        rows = [row for path in options.reports for row in json.loads(path.read_text(encoding="utf-8"))["shapes"]]
+        print_verdicts((row["verdict"], row["iou"]) for row in rows)
+    elif options.mode == "changed":
+        cases: dict[str, list[tuple[str, float]]] = defaultdict(list)
+        for cloud, verdict, overlap in changed_programs(options.programs, options.count, options.seed):
+            cases[cloud].append((verdict, overlap))
+        for cloud, pairs in cases.items():
+            print(cloud)
+            print_verdicts(pairs)
+    else:
+        _compare_files(parser, options.reports)
+
+
+def _compare_files(parser: argparse.ArgumentParser, reports: list[Path]) -> None:
+    first, second = (json.loads(path.read_text(encoding="utf-8")) for path in reports)
     if {row["id"] for row in first["shapes"]} != {row["id"] for row in second["shapes"]}:
         parser.error("the reports are of different targets")
     compare(first, second)
@@ -93,6 +134,68 @@ def ceiling(programs: Path, targets: str, otherwise: float) -> None:
 
 def _own_iou(shape: Shape, text: str) -> float:
     return score(build_text(text, None), Target.of(shape.id, shape.vertices, shape.faces)).iou
+
+
+def print_verdicts(pairs: Iterable[tuple[str, float]]) -> None:
+    """Verdicts by true IoU, and how many of the good matches are right."""
+    counts: Counter[tuple[str, int]] = Counter()
+    good = []
+    for verdict, overlap in pairs:
+        counts[verdict, int(np.searchsorted(BINS[1:-1], overlap, side="right"))] += 1
+        if verdict == Verdict.GOOD:
+            good.append(overlap >= 0.97)
+    print(f"  {'true IoU from':<18}" + "".join(f"{low:>7}" for low in BINS[:-1]))
+    for verdict in Verdict:
+        print(f"  {verdict:<18}" + "".join(f"{counts[verdict, place]:>7}" for place in range(len(BINS) - 1)))
+    if good:
+        print(f"  good matches with an IoU of 0.97 or more: {sum(good)} of {len(good)}, {np.mean(good):.1%}")
+
+
+def changed_programs(path: Path, count: int, seed: int) -> Iterator[tuple[str, str, float]]:
+    """For each cloud and each candidate: the cloud's name, the verdict on the candidate, and its true IoU."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt") as lines:
+        rows = [json.loads(line) for line in lines]
+    for place in np.random.default_rng(seed).permutation(len(rows))[:count]:
+        row = rows[place]
+        try:
+            truth = parse(row["code"])
+            solid = build(truth)
+        except (ProgramError, KeyError):
+            continue
+        rng = np.random.default_rng([seed, int(place)])
+        candidates = [build_program(program) for program in _candidates(truth, row, rng)]
+        for cloud, points in _clouds(mesh_of(solid), rng):
+            ruler = ruler_for(points)
+            for candidate in candidates:
+                if candidate.ok:
+                    yield cloud, str(assess_cloud(candidate.solid, ruler).verdict), iou(candidate.solid, solid)
+
+
+def _candidates(truth: Program, row: dict, rng: np.random.Generator) -> Iterator[Program]:
+    yield truth
+    yield from islice(simpler(truth), 3)
+    for by in MOVED:
+        program = truth
+        for knob in knobs_of(truth):
+            program = knob.turned(program, float(rng.uniform(-by, by))) or program
+        yield program
+    for name in ("model_a", "model_b"):
+        if name in row:
+            try:
+                yield parse(row[name])
+            except ProgramError:
+                continue
+
+
+def _clouds(mesh: tuple[np.ndarray, np.ndarray], rng: np.random.Generator) -> Iterator[tuple[str, np.ndarray]]:
+    points, normals = sample_surface(*mesh, POINTS, rng)
+    size = float(np.ptp(points, axis=0).max())
+    for noise in NOISES:
+        yield f"noise of {noise:.2%}", points + rng.normal(0, noise * size, points.shape)
+    view = rng.normal(size=3)
+    seen = normals @ view / np.linalg.norm(view) > 0.2
+    yield "seen from one side", points[seen]
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def test_an_open_mesh_is_refused():
 
 
 def test_robot_parts_are_filled(shared_data):
-    """Three of the quick ones; benchmarks/measured.py measures them all."""
+    """Three of the quick ones; `cadrecode evaluate --input mesh` measures them all."""
     from cadrecode.cloud import read_mesh
     from cadrecode.frames import Frame
     from cadrecode.program import from_mesh as solid_of
