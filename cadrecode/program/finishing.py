@@ -17,7 +17,7 @@ from cadrecode.program.selectors import selected
 from cadrecode.program.topology import Topology
 
 FEWEST_OF_HOLE = 24  # segments: a counterbore is wide for its depth
-FLIPPED = 1e-6  # of the squared size: a facet that faces the other way by more has passed its neighbours
+FLIPPED = 1e-6  # of the size squared: facets that face the other way by more have passed others; cubed, for a volume
 MOST_ERODED = 300  # facets of a body whose cavity is computed with a ball
 OPENED = 1e-3  # of the wall: how far the cavity reaches out of an open face
 
@@ -160,7 +160,7 @@ def _parallel(topology: Topology, distances: np.ndarray) -> Manifold:
     a, b, c = (moved[topology.triangles[:, corner]] for corner in range(3))
     facing = np.sum(np.cross(b - a, c - a) * topology.facet_normal[topology.facet], axis=1)
     turned_over = np.bincount(topology.facet, facing).min() < -FLIPPED * topology.size**2
-    if solid.status() != Error.NoError or turned_over:
+    if solid.status() != Error.NoError or turned_over or solid.volume() <= FLIPPED * topology.size**3:
         raise _no_room()
     return solid
 

@@ -11,6 +11,7 @@ from manifold3d import Manifold, Mesh64, OpType, triangulate
 
 from cadrecode.errors import Message, ProgramError
 from cadrecode.program import budget
+from cadrecode.program.clearance import check_clearance
 from cadrecode.program.language import Blend, Edges
 from cadrecode.program.section import segments_of
 from cadrecode.program.topology import SHARP, Topology
@@ -70,7 +71,20 @@ def rounded_edges(solid: Manifold, finish: Edges, sagitta: float, caps: np.ndarr
             "There is no edge to {blend}.", expected=Message("a selector of sharp edges"), blend=str(finish.blend)
         )
     second = None if finish.second is None else Second(finish.second, caps)
+    blended = np.array(sorted(_with_tangent(topology, set(segments))))
+    check_clearance(topology, blended, _strips(topology, blended, finish, second), finish.blend)
     return with_blend(solid, topology, segments, finish.blend, finish.size, sagitta, second)
+
+
+def _strips(topology: Topology, segments: np.ndarray, finish: Edges, second: Second | None) -> np.ndarray:
+    """(n, 2): how much of the faces to the left and to the right of each segment a blend takes."""
+    edges = topology.segments
+    if finish.blend is Blend.FILLET:
+        return np.repeat(finish.size * np.tan(np.abs(edges.turn[segments]) / 2)[:, None], 2, axis=1)
+    if second is None:
+        return np.full((len(segments), 2), finish.size)
+    left, right = (topology.facet_normal[side[segments]][:, None, :] for side in (edges.left, edges.right))
+    return second.lengths(finish.size, left, right)[..., 0]
 
 
 def with_blend(

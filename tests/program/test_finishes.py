@@ -55,6 +55,33 @@ def test_it_is_what_opencascade_builds_and_reads_back_to_the_letter(body, sandbo
     assert build(transform(program, 0.1, (3, 4, 5))).volume() == pytest.approx(execution.volume / 1000, rel=4e-3)
 
 
+CUBE = "w0.workplane(offset=0/2).box(50,50,50)"
+PLATE = "w0.workplane(offset=0/2).box(60,40,10).copyWorkplane(w1)"
+
+
+@pytest.mark.parametrize(
+    ("body", "largest", "too_large"),
+    [
+        (CUBE + ".edges('|Z').fillet({})", 24.9, 25),  # two rounds meet on a side
+        (CUBE + ".edges('>Z and >X').fillet({})", 49, 50),  # one takes all of a side
+        (CUBE + ".edges('>Z').chamfer({})", 24, 26),
+        (CYLINDER + ".faces('>Z').edges().fillet({})", 5.9, 6.1),  # a round cap may be taken whole
+        (CYLINDER + ".edges().fillet({})", 4.9, 5),  # the wall may not
+        (PLATE + ".pushPoints([(0,12)]).hole(10).faces('>Z').edges().fillet({})", 1.4, 1.5),
+        (PLATE + ".pushPoints([(0,12)]).hole(10).faces('>Z').edges('%CIRCLE').chamfer({})", 2.9, 3.1),
+        (PLATE + ".pushPoints([(-6,0),(6,0)]).hole(10).faces('>Z').edges('%CIRCLE').fillet({})", 0.9, 1.1),
+        (CUBE + ".shell(-{})", 24, 25),
+        (CUBE + ".shell(-{})", 24, 30),  # the cavity would be inside out
+    ],
+)
+def test_a_blend_or_wall_without_room_is_refused_where_opencascade_refuses_it(body, largest, too_large, sandbox):
+    assert sandbox.run(HEAD + f"r={body.format(largest)}").valid
+    assert build(parse(HEAD + f"r={body.format(largest)}")).volume() > 0
+    assert not sandbox.run(HEAD + f"r={body.format(too_large)}").valid
+    with pytest.raises(ProgramError, match="There is no room for the"):
+        build(parse(HEAD + f"r={body.format(too_large)}"))
+
+
 def test_a_program_with_a_fillet_has_its_sliders():
     program = parse(HEAD + f"r={BOX}.edges('|Z').fillet(2).copyWorkplane(w1).pushPoints([(1,2)]).cboreHole(3,5,2)")
     values = {parameter.name: parameter.value for parameter in parameters(program)}
