@@ -4,8 +4,8 @@
     part = cadrecode.reconstruct("scan.ply", unit="mm")        # a file, or (N, 3) points
     part.program, part.deviation.mean, part.parameters           # the text, how near it is, its named numbers
     part.with_parameters({"hole 1 diameter": 8.0}).write("part.step")
-    solid = cadrecode.build(cadrecode.parse(part.program))       # a closed mesh, without CadQuery
-    cadrecode.iou(solid, solid), cadrecode.write(cadrecode.parse(part.program))
+    solid = cadrecode.build(part)                                # a closed mesh, without CadQuery
+    cadrecode.iou(solid, part), cadrecode.write(cadrecode.parse(part.program))
     cadrecode.train("configs/quickstart.yaml"), cadrecode.evaluate("invent:general:10")
 
 Each name is imported when it is first used, so `import cadrecode` is quick and needs neither torch nor CadQuery.
@@ -20,12 +20,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cadrecode.library import evaluate, reconstruct, train
     from cadrecode.part import Part
-    from cadrecode.program import build, iou, parse, write
+    from cadrecode.program import parse, write
+    from cadrecode.solids import build, iou
 
 __version__ = "0.1.0"
 __all__ = ["Part", "build", "evaluate", "iou", "parse", "reconstruct", "train", "write"]
 
-_HOMES = {"Part": "part", "reconstruct": "library", "train": "library", "evaluate": "library"}
+_HOMES = {"Part": "part", "build": "solids", "iou": "solids"} | dict.fromkeys(
+    ("reconstruct", "train", "evaluate"), "library"
+)
 
 # On a CPU, bitsandbytes warns at each import that the hub has no faster kernel. Its own works. Set here, since
 # transformers imports it, too.

@@ -19,7 +19,7 @@ FLOORS = [
     {"fit", "measure", "data", "scoring", "estimate", "merging"},
     {"assessor"},
     {"part"},
-    {"part_faces"},
+    {"part_faces", "solids"},
     {"reconstruction", "pretrain", "evaluation", "refine", "build_dataset"},
     {"label"},
     {"training"},

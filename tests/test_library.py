@@ -35,7 +35,7 @@ def test_ten_lines_from_a_scan_to_a_changed_step_file(tmp_path):
     assert part.deviation.mean < 0.1 * part.size.max()
     program = cadrecode.parse(part.program)
     solid = cadrecode.build(program)
-    assert cadrecode.iou(solid, solid) == pytest.approx(1)
+    assert cadrecode.iou(solid, part) == cadrecode.iou(part.program, program) == pytest.approx(1)
     assert cadrecode.parse(cadrecode.write(program)) == program
     name, value = next(iter(part.parameters.items()))
     changed = part.with_parameters({name: value * 1.1})
