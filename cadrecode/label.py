@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 READABLE = (*MESH_SUFFIXES, *BREP_SUFFIXES, *CLOUD_SUFFIXES)
 ROWS_FILE, POINTS_FOLDER, PAGE_FILE = "labels.jsonl", "points", "index.html"
 SECONDS = 20.0  # for a part; most closed meshes take 1 to 3
-PIXELS, COLOURS, MOST_PICTURES = 120, 32, 1000  # of the page
+PIXELS, MOST_PICTURES = 120, 1000  # of the page
 DIGITS, LEAST_LIKENESS = 4, 0.985  # after the decimal point, at most; and IoU with the program that has all of them
 OWN = "script"  # the source of a program that its designer wrote in the language
 
@@ -356,7 +356,7 @@ def _card(out: Path, row: Label, ticked: bool) -> str:
 
 
 def _picture(image: Image, what: str) -> str:
-    return f'<img alt="{what}" width="{PIXELS}" height="{PIXELS}" src="{data_address(image.quantize(COLOURS))}">'
+    return f'<img alt="{what}" width="{PIXELS}" height="{PIXELS}" src="{data_address(image)}">'
 
 
 PAGE = """<!doctype html>

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PART = (0.78, 0.83, 0.81)
 EDGE = (0.16, 0.20, 0.28)
 CLOUD = (0.86, 0.40, 0.09)  # burnt orange, which colour-blind people can tell from the part
+QUALITY = 85  # of WebP, for pictures of flat colours
 SHARP_DEGREES = 25.0  # an edge is drawn between two faces that meet at a larger angle
 
 # From the front right, a little above: rows are screen right, screen up, towards the eye.
@@ -38,7 +39,7 @@ def small_picture(
     colours: np.ndarray | None = None,
     pixels: int = 200,
 ) -> Image:
-    """A square picture of a part or a cloud on white; an empty frame where both are None.
+    """A square picture of a part or a cloud without a ground, RGBA; nothing on it where both are None.
 
     Args:
         colours: (N, 3) uint8 for the points; without them all points have one colour, which fades with distance.
@@ -46,7 +47,7 @@ def small_picture(
     from PIL import Image, ImageDraw
 
     fine = 2 * pixels  # drawn twice as large and shrunk, for smooth lines
-    image = Image.new("RGB", (fine, fine), "white")
+    image = Image.new("RGBA", (fine, fine))
     draw = ImageDraw.Draw(image)
     if mesh is not None and len(mesh[1]):
         _draw_part(draw, *mesh, fine)
@@ -60,9 +61,8 @@ def _draw_cloud(draw: ImageDraw.ImageDraw, points: np.ndarray, colours: np.ndarr
     """Draw points, far points first. Given colours do not fade with distance, because they stand for numbers."""
     shown = _on_screen(points, pixels)
     order = np.argsort(shown[:, 2])
-    if colours is None:
-        fade = np.linspace(0.55, 0, len(shown))[:, None]
-        painted = np.array(CLOUD) * (1 - fade) + fade
+    if colours is None:  # far points let the ground through
+        painted = np.column_stack((np.tile(CLOUD, (len(shown), 1)), np.linspace(0.45, 1, len(shown))))
     else:
         painted = colours[order] * 0.94  # so that white, the middle of the scale, is visible on white
     for (x, y, _), colour in zip(shown[order], painted):
@@ -109,8 +109,8 @@ def _rgb(colour: Iterable[float]) -> tuple[int, int, int]:
 def data_address(image: Image) -> str:
     """A picture as a data address, which a page needs no file for."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    image.save(buffer, "WEBP", quality=QUALITY, alpha_quality=QUALITY)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def sharp_edges(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ def test_a_failure_is_a_row_and_the_others_go_on(plate, tmp_path, services):
     page = packed.read("index.html").decode()
     for link in re.findall('href="([^"]+)"', page):
         assert link in names
-    assert page.count("data:image/png") == 2
+    assert page.count("data:image/webp") == 2
     assert page.index("broken.xyz") < page.index("plate.xyz")
 
 

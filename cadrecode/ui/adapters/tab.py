@@ -72,7 +72,7 @@ def _draw(words: Words) -> Shown:
             to_train = gr.Button(words("adapters.go"), min_width=160, scale=0)
             gr.HTML("")
     picked = gr.HTML(elem_id="adapter-picked", min_height=24)
-    small = {"size": "sm", "min_width": 210}
+    small = {"size": "sm", "min_width": 120}
     off = {"interactive": False, **small}
     with gr.Row(elem_classes="cr-actions"):
         use = gr.Button(words("adapters.use"), variant="primary", elem_id="adapter-use", **off)

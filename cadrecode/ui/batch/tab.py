@@ -59,18 +59,24 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
         with gr.Column(scale=1, min_width=300):
             uploads = gr.File(label=words("batch.drop"), file_count="multiple", height=140, elem_id="batch-files")
             folder = gr.UploadButton(words("batch.folder"), file_count="directory", size="sm", elem_id="batch-folder")
-            settings = {
-                "unit": gr.Dropdown(list(UNITS), value=USUAL.unit, label=words("cloud.unit"), elem_id="batch-unit"),
-                "candidates": candidates_slider(words, "batch-candidates"),
-                "seconds": fit_slider(words, "batch-fit"),
-                "align": align_box(words),
-                "clean": clean_box(words),
-                "snap": snap_field(words),
-            }
-            tolerance = gr.Number(
-                None, minimum=0, label=words("result.tolerance"), info=words("batch.tolerance.info"),
-                elem_id="batch-tolerance",
-            )  # fmt: skip
+            with gr.Column(elem_classes="cr-step"):
+                with gr.Row():
+                    unit = gr.Dropdown(
+                        list(UNITS), value=USUAL.unit, label=words("cloud.unit"), elem_id="batch-unit", min_width=100
+                    )
+                    tolerance = gr.Number(
+                        0, minimum=0, label=words("result.tolerance"), elem_id="batch-tolerance", min_width=100
+                    )
+                gr.HTML(html.note(words("batch.tolerance.info")), padding=False)
+                with gr.Accordion(words("options.title"), open=False, elem_id="batch-options", elem_classes="cr-fold"):
+                    settings = {
+                        "unit": unit,
+                        "candidates": candidates_slider(words, "batch-candidates"),
+                        "seconds": fit_slider(words, "batch-fit"),
+                        "align": align_box(words),
+                        "clean": clean_box(words),
+                        "snap": snap_field(words),
+                    }
             model = gr.HTML("", padding=False)
             with gr.Row():
                 go = gr.Button(words("batch.go"), variant="primary", elem_id="batch-go")

@@ -7,18 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cadrecode.errors import ProgramError
 from cadrecode.pictures import data_address, small_picture
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 PIXELS = 120
-SHADES = 32  # colours of a picture: a third of the bytes, without a visible difference
 
 Picture = tuple[str, str]  # data address, caption
 
@@ -44,12 +39,12 @@ def film(title: str, rows: Sequence[tuple[str, Sequence[Picture]]]) -> str:
 
 def of_part(mesh: tuple[np.ndarray, np.ndarray] | None) -> str:
     """The picture of a part, as an address; an empty frame for None."""
-    return _address(small_picture(mesh, pixels=PIXELS))
+    return data_address(small_picture(mesh, pixels=PIXELS))
 
 
 def of_cloud(points: np.ndarray) -> str:
     """The picture of (N, 3 or more) points, as an address."""
-    return _address(small_picture(None, np.asarray(points[:, :3], np.float64), pixels=PIXELS))
+    return data_address(small_picture(None, np.asarray(points[:, :3], np.float64), pixels=PIXELS))
 
 
 def of_program(text: str) -> str:
@@ -60,7 +55,3 @@ def of_program(text: str) -> str:
         return of_part(mesh_of(build(parse(text))))
     except ProgramError:
         return of_part(None)
-
-
-def _address(image: Image) -> str:
-    return data_address(image.quantize(SHADES))

@@ -55,34 +55,35 @@ class Form:
 
 
 def _form(services: Services, words: Words) -> Form:
-    kinds = [(words(f"evaluate.{kind}"), kind) for kind in (INVENTED, UPLOAD, OWN)]
-    source = gr.Radio(kinds, value=INVENTED, label=words("evaluate.targets"), elem_id="evaluate-source")
-    families = [(f"{key}: {words.family(key, text)}", key) for key, text in FAMILIES.items()]
-    family = gr.Dropdown(families, value="brackets", label=words("data.family"))
-    files = gr.File(
-        label=words("evaluate.files"), file_count="multiple", file_types=[*SUFFIXES, ".zip", ".npz"],
-        visible=False, elem_id="evaluate-files", height=140,
-    )  # fmt: skip
-    path = gr.Textbox(label=words("evaluate.path"), info=words("evaluate.path.info"), visible=False)
-    offered = actions.choices(services, words)
-    chosen = gr.CheckboxGroup(
-        offered, value=_ticked([], offered), label=words("evaluate.models"), elem_id="evaluate-models"
-    )
-    with gr.Row():
-        numbers = {
-            name: gr.Number(
-                value, precision=0, minimum=minimum, label=words(label), min_width=100, elem_id=f"evaluate-{name}"
-            )
-            for name, value, minimum, label in (
-                ("limit", 50, 1, "evaluate.limit"),
-                ("candidates", 1, 1, "options.candidates"),
-                ("seed", 0, 0, "options.seed"),
-            )
-        }
-    fit_seconds = gr.Slider(
-        0, 20, 0, step=1, label=words("evaluate.fit_seconds"), info=words("evaluate.fit_seconds.info"),
-        elem_id="evaluate-fit",
-    )  # fmt: skip
+    with gr.Column(elem_classes="cr-step"):
+        kinds = [(words(f"evaluate.{kind}"), kind) for kind in (INVENTED, UPLOAD, OWN)]
+        source = gr.Radio(kinds, value=INVENTED, label=words("evaluate.targets"), elem_id="evaluate-source")
+        families = [(f"{key}: {words.family(key, text)}", key) for key, text in FAMILIES.items()]
+        family = gr.Dropdown(families, value="brackets", label=words("data.family"))
+        files = gr.File(
+            label=words("evaluate.files"), file_count="multiple", file_types=[*SUFFIXES, ".zip", ".npz"],
+            visible=False, elem_id="evaluate-files", height=140,
+        )  # fmt: skip
+        path = gr.Textbox(label=words("evaluate.path"), info=words("evaluate.path.info"), visible=False)
+        offered = actions.choices(services, words)
+        chosen = gr.CheckboxGroup(
+            offered, value=_ticked([], offered), label=words("evaluate.models"), elem_id="evaluate-models"
+        )
+        with gr.Row():
+            numbers = {
+                name: gr.Number(
+                    value, precision=0, minimum=minimum, label=words(label), min_width=100, elem_id=f"evaluate-{name}"
+                )
+                for name, value, minimum, label in (
+                    ("limit", 50, 1, "evaluate.limit"),
+                    ("candidates", 1, 1, "options.candidates"),
+                    ("seed", 0, 0, "options.seed"),
+                )
+            }
+        fit_seconds = gr.Slider(
+            0, 20, 0, step=1, label=words("evaluate.fit_seconds"), info=words("evaluate.fit_seconds.info"),
+            elem_id="evaluate-fit",
+        )  # fmt: skip
     with gr.Row():
         go = gr.Button(words("evaluate.go"), variant="primary", elem_id="evaluate")
         cancel = gr.Button(words("rebuild.cancel"), interactive=False, min_width=90, elem_id="evaluate-cancel")

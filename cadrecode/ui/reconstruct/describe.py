@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_UNEXPLAINED = 3  # groups of places that are listed on the page; the report has more
 LONGEST_NAME = 34  # letters of a file's name, in a column of 280 pixels
+LEAST_BIAS = 0.25  # of the mean deviation: less is said by noise alone
 TINY_MM = 1.0  # a scan whose longest side is less was most likely taken in metres
 
 
@@ -60,7 +61,7 @@ def cloud_facts(cloud: Cloud | None, unit: str, words: Words, source: str = "") 
     name = f'<b title="{escape(cloud.name)}">{escape(html.middle(cloud.name, LONGEST_NAME))}</b>'
     lines = f"{name}<br>{words('cloud.facts', n=f'{len(cloud.points):,}', size=html.lengths(sides, unit))}"
     if source:
-        lines += f"<br>{escape(words('cloud.source', source=source))}"
+        lines = f'<span title="{escape(words("cloud.source", source=source))}">{lines}</span>'
     if cloud.kind in ("mesh", "brep"):
         lines += f"<br>{escape(words.said(cloud.used_as))}"
     warnings = [words.said(warning) for warning in cloud.warnings]
@@ -184,7 +185,8 @@ def _distances(part: Part, unit: str, words: Words) -> list[str]:
         facts.append(f"{words('result.mean')} {bold(part.deviation.mean)}")
         facts.append(words("result.p95", x=bold(part.deviation.p95)))
         facts.append(words("result.max", x=bold(part.deviation.max)))
-        facts.append(words("result.outside" if bias >= 0 else "result.inside", x=bold(abs(bias))))
+        if abs(bias) > LEAST_BIAS * part.deviation.mean:
+            facts.append(words("result.outside" if bias >= 0 else "result.inside", x=bold(abs(bias))))
     if part.distance is not None:
         before = "" if part.distance_before is None else words("result.before", x=bold(part.distance_before))
         facts.append(words("result.distance", x=bold(part.distance)) + before)

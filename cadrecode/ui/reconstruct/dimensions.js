@@ -37,6 +37,8 @@ element.addEventListener('click', ({target}) => {
     for (const row of rows()) if (!isLocked(row)) set(row, row.dataset.value);
     send();
   }
+  const more = target.closest('.cr-more');
+  if (more) more.setAttribute('aria-expanded', element.querySelector('.cr-dims').classList.toggle('cr-all'));
   const button = target.closest('[data-do]'), row = button?.closest('.cr-dim');
   if (button?.dataset.do === 'lock') {
     button.setAttribute('aria-pressed', !isLocked(row));
@@ -53,8 +55,18 @@ for (const kind of ['pointerover', 'focusin']) {
   element.addEventListener(kind, ({target}) => { const row = target.closest('.cr-dim'); if (row) light(row.dataset.name); });
 }
 for (const kind of ['pointerleave', 'focusout']) element.addEventListener(kind, () => light(null));
+// A number that is folded away takes the place of the sixth while its face is under the pointer, and until the next one.
 document.addEventListener('cadrecode:face', ({detail}) => {
   for (const row of rows()) row.classList.toggle('cr-lit', detail.names.includes(row.dataset.name));
+  const lit = rows().filter((row) => row.matches('.cr-lit'));
+  if (!lit.length) return;
+  const folded = lit.some((row) => !row.matches('.cr-rest')) ? null : lit[0];
+  for (const row of rows()) row.classList.toggle('cr-shown', row === folded);
+  element.querySelector('.cr-dims')?.classList.toggle('cr-peek', Boolean(folded));
+});
+document.addEventListener('cadrecode:pick', () => {
+  const row = [...element.querySelectorAll('.cr-lit')].find((row) => row.offsetHeight);
+  row?.querySelector('input').select();
 });
 // a new part: the fields have its numbers, whatever was typed into them before
 watch('value', () => { for (const row of rows()) {

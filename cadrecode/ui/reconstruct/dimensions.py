@@ -84,25 +84,28 @@ def rows(part: Part | None, unit: str, words: Words) -> str:
         return html.note(words("dimensions.none"))
     why = reasons(part, words)
     measured = {snap.name: snap.before for snap in part.snapped}
-    lines = [_row(number, unit, words, why.get(number.name, ""), measured.get(number.name)) for number in sizes]
-    lines += [_row(number, unit, words, why.get(number.name, ""), measured.get(number.name)) for number in places]
-    first, rest = lines[:FIRST], lines[FIRST:]
+    lines = [
+        _row(number, unit, words, why.get(number.name, ""), measured.get(number.name), folded=place >= FIRST)
+        for place, number in enumerate([*sizes, *places])
+    ]
     more = left_out(part)
-    folded = "".join(rest) + (html.note(words("dimensions.more", n=more)) if more else "")
-    if folded:
-        folded = f"<details><summary>{escape(words('dimensions.rest', n=len(rest)))}</summary>{folded}</details>"
+    note = html.note(words("dimensions.more", n=more)) if more else ""
+    if len(lines) > FIRST:
+        rest = escape(words("dimensions.rest", n=len(lines) - FIRST))
+        note += f'<button type="button" class="cr-more" aria-expanded="false">{rest}</button>'
     head = (
         f"<h3>{escape(words('dimensions.title'))}</h3>"
         f'<button type="button" class="cr-reset">{escape(words("dimensions.reset"))}</button>'
     )
-    return f'<div class="cr-dims"><div class="cr-dims-head">{head}</div>{"".join(first)}{folded}</div>'
+    return f'<div class="cr-dims"><div class="cr-dims-head">{head}</div>{"".join(lines)}{note}</div>'
 
 
-def _row(number: Parameter, unit: str, words: Words, why: str, measured: float | None) -> str:
+def _row(number: Parameter, unit: str, words: Words, why: str, measured: float | None, *, folded: bool) -> str:
     """One number: its name, the number to type, two buttons, and the slider.
 
     Args:
         why: Why it was made simple, if it was; `measured` is what it was before.
+        folded: It is among those behind one click.
     """
     factor, unit = (1.0, "°") if number.is_angle else html.shown(unit)
     low, high, step = slider_ends(number)
@@ -112,7 +115,8 @@ def _row(number: Parameter, unit: str, words: Words, why: str, measured: float |
     name = f'data-name="{escape(number.name)}"'
     snap_help = escape(why or words("dimensions.snap.help"))
     return (
-        f'<div class="cr-dim{" cr-snapped" if why else ""}" {name} data-value="{value}"{before} '
+        f'<div class="cr-dim{" cr-snapped" if why else ""}{" cr-rest" if folded else ""}" {name} '
+        f'data-value="{value}"{before} '
         f'{"data-angle" if number.is_angle else ""} title="{escape(why)}">'
         f"<span>{escape(words.dimension(number.name))}</span>"
         f'<input type="number" step="any" value="{value}" aria-label="{label}"><i>{unit}</i>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -53,8 +54,8 @@ def samples() -> tuple[Sample, ...]:
 
 @cache
 def thumbnails(language: str) -> tuple[tuple[str, str], ...]:
-    """A small picture of each sample, as a data address, with its title."""
-    return tuple((_picture(s.path), s.title[language]) for s in samples())
+    """A small picture of each sample, as a data address, with the beginning of its title."""
+    return tuple((_picture(s.path), re.split(r"[,(（]", s.title[language])[0].strip()) for s in samples())
 
 
 @cache

@@ -88,8 +88,11 @@ class Screen:
     def make_files(self, work: Work, key: str) -> list:
         self.services.keep(key, work)
         made = write_files(work, self.services, self.words)
-        note = html.note(made.note) if made.note else ""
-        return [describe.numbers(work, self.words, made.validity), note, *views.downloads(made.paths)]
+        note, fault = html.note(made.note) if made.note else "", gr.skip()
+        if made.fault is not None:
+            fault = describe.program_error(made.fault, work.shown.program, self.words)
+            note = html.bad(made.note)
+        return [describe.numbers(work, self.words, made.validity), note, fault, *views.downloads(made.paths)]
 
     def then_files(self, event: gr.events.Dependency, **options: Any):
         """After an event, make the files of the part on screen, and look which numbers move which faces: the picture
@@ -101,7 +104,7 @@ class Screen:
             event.success,
             self.make_files,
             [self.work, self.key],
-            [shown.numbers, shown.note, *shown.files],
+            [shown.numbers, shown.note, shown.fault, *shown.files],
             self.words,
             **options,
         )

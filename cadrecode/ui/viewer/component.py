@@ -83,7 +83,7 @@ def _markup(words: Words) -> str:
     )
     legend = (
         f'<div class="cr-legend" hidden><span data-text="{escape(words("legend.inside"))}"></span>'
-        f'<svg viewBox="0 0 100 30" preserveAspectRatio="none" role="img" aria-label="{escape(words("legend.title"))}">'
+        f'<svg viewBox="0 0 100 40" preserveAspectRatio="none" role="img" aria-label="{escape(words("legend.title"))}">'
         f'</svg><span data-text="{escape(words("legend.outside"))}"></span>'
         f"<small>{escape(words('legend.unseen'))}</small></div>"
     )

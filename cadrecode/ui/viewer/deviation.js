@@ -57,7 +57,7 @@ export class Deviation {
     return ON.map((on, i) => on + Math.abs(share) * (end[i] - on));
   }
 
-  /** The legend: a histogram over the scale of colours; its outermost bars hold what lies beyond the tolerance. */
+  /** The legend: a histogram above the scale of colours; its outermost bars hold what lies beyond the tolerance. */
   explain() {
     const {signed, data: {tolerance}} = this.viewer, counts = new Array(BARS + 2).fill(0);
     for (const value of signed) counts[Math.max(0, Math.min(BARS + 1, Math.floor((value / tolerance + 1) / 2 * BARS) + 1))]++;
@@ -65,7 +65,8 @@ export class Deviation {
     for (const end of this.legend.querySelectorAll('[data-text]')) end.textContent = end.dataset.text.replace('{x}', this.viewer.length(tolerance));
     this.legend.querySelector('svg').innerHTML = counts.map((count, i) => {
       const [r, g, b] = this.colour(((i - 0.5) / BARS * 2 - 1) * tolerance), height = 30 * count / highest;
-      return `<rect x="${i * width}" width="${width * 0.92}" y="${30 - height}" height="${height}" fill="rgb(${r},${g},${b})"/>`;
+      return `<rect class="cr-bars" x="${i * width}" width="${width * 0.92}" y="${30 - height}" height="${height}"/>` +
+        `<rect x="${i * width}" width="${width * 1.02}" y="32" height="8" fill="rgb(${r},${g},${b})"/>`;
     }).join('');
   }
 }

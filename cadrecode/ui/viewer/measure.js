@@ -37,7 +37,8 @@ export class Measure {
   }
 
   words({diameter, length, at}) {
-    const place = `(${at.toArray().map((x, i) => Number(((x + this.viewer.origin[i]) * this.viewer.data.factor).toPrecision(5))).join(', ')})`;
+    const {origin, radius, data: {factor}} = this.viewer, digits = Math.max(0, 4 - Math.floor(Math.log10(2 * radius * factor)));
+    const place = `(${at.toArray().map((x, i) => Number(((x + origin[i]) * factor).toFixed(Math.min(digits, 9)))).join(', ')})`;
     if (diameter) return `⌀ ${this.viewer.length(diameter, 5)} ${place}`;
     return length ? this.viewer.length(length, 5) : place;
   }

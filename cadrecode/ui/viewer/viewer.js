@@ -270,7 +270,9 @@ export class Viewer {
     stage.addEventListener('pointerdown', ({offsetX, offsetY}) => { start = [offsetX, offsetY]; });
     canvas.addEventListener('pointerup', (event) => {
       const moved = start && Math.hypot(event.offsetX - start[0], event.offsetY - start[1]);
-      if (moved !== null && moved < 4 && this.measure.on) this.measure.click(event.offsetX, event.offsetY);
+      if (moved === null || moved >= 4) return;
+      if (this.measure.on) this.measure.click(event.offsetX, event.offsetY);
+      else document.dispatchEvent(new CustomEvent('cadrecode:pick'));
     });
     canvas.addEventListener('pointermove', (event) => {
       if (event.buttons === 0) this.hover ??= requestAnimationFrame(() => { this.hover = null; this.point(event.offsetX, event.offsetY); });
@@ -306,7 +308,7 @@ export class Viewer {
     this.lightUp(hit && names.length ? new Set([hit.group]) : null);
     this.tip.hidden = !names.length;
     this.tip.textContent = names.map(([, label]) => label).join(' · ');
-    this.tip.style.cssText = `left:${x + 14}px;top:${y + 12}px`;
+    this.tip.style.cssText = x < 0.6 * this.width ? `left:${x + 14}px;top:${y + 12}px` : `right:${this.width - x + 8}px;top:${y + 12}px`;
     document.dispatchEvent(new CustomEvent('cadrecode:face', {detail: {names: names.map(([name]) => name)}}));
   }
 
