@@ -39,7 +39,9 @@ class Grid:
         for heights in levels:
             lengths = np.diff(heights)
             cell = min(longest / cells, float(heights[-1] - heights[0]) / FEWEST_ALONG)
-            counts = np.maximum(np.round(lengths / cell).astype(int), FEWEST_CELLS)
+            counts = np.full(len(lengths), FEWEST_CELLS)
+            if cell > 0:  # a line or a plane has no extent
+                counts = np.maximum(np.round(lengths / cell).astype(int), FEWEST_CELLS)
             index = np.repeat(np.arange(len(counts)), counts)
             width = (lengths / counts)[index]
             number = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)

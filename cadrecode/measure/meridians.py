@@ -133,11 +133,13 @@ class FoldedCloud:
         """By the mean of the winding numbers on circles about the line."""
         grid = self.grid
         turns = np.arange(ANGLES) * (2 * np.pi / ANGLES)
-        cell = max(float(np.median(grid.widths[(axis + k) % 3])) for k in (1, 2))
-        radii = cell * np.arange(0.5, self.size / cell)
+        across = [(axis + 1) % 3, (axis + 2) % 3]
+        cell = max(float(np.median(grid.widths[k])) for k in across)
+        farthest = np.hypot(*(np.abs(grid.levels[k][[0, -1]] - middle).max() for k, middle in zip(across, center)))
+        radii = cell * np.arange(0.5, min(farthest, self.size) / cell)
         at = []
         inside = np.ones((len(radii), ANGLES), bool)
-        for middle, along_turn, k in zip(center, (np.cos(turns), np.sin(turns)), ((axis + 1) % 3, (axis + 2) % 3)):
+        for middle, along_turn, k in zip(center, (np.cos(turns), np.sin(turns)), across):
             place = middle + np.outer(radii, along_turn)
             inside &= (place > grid.levels[k][0]) & (place < grid.levels[k][-1])
             at.append(np.interp(place, grid.places[k], np.arange(len(grid.places[k]))))
