@@ -74,10 +74,12 @@ def test_of_a_box_seen_from_one_side_the_rest_is_a_guess():
     assert result.best.assessment.verdict == "partly_seen"
 
 
+@pytest.mark.slow
 def test_what_is_no_part_is_never_a_good_match():
     assert rebuilt(cloud(blob())).best.assessment.verdict in ("details_missing", "no_match")
 
 
+@pytest.mark.slow
 def test_what_lies_around_a_part_is_named_and_its_removal_helps():
     points, _ = surface(BOX)
     dirty = cloud(np.vstack((points, np.random.default_rng(5).uniform(-90, 90, (300, 3)))))
@@ -92,6 +94,7 @@ def test_what_lies_around_a_part_is_named_and_its_removal_helps():
     assert cleaned.advice == ()
 
 
+@pytest.mark.slow
 def test_a_table_under_a_part_is_named():
     points, normals = surface(BOX)
     table = np.random.default_rng(5).uniform(-1, 1, (4000, 3)) * (120, 100, 0) - (0, 0, 12.5)

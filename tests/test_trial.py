@@ -54,6 +54,7 @@ def test_a_rebuild_that_fails_counts_as_nothing(plates, monkeypatch):
     assert (report["final_mean_iou"], report["final_invalid_ratio"], report["final_genus_right"]) == (0, 1, 0)
 
 
+@pytest.mark.slow
 def test_a_cloud_is_measured_and_nothing_of_the_solid_is_seen(plates):
     (row,) = Trial(input="cloud", source="measured", seconds=30).run(plates)["shapes"]
     assert row["iou"] > 0.98

@@ -134,6 +134,7 @@ def test_freecad_builds_the_same_and_follows_its_spreadsheet(volumes, tmp_path):
     assert answer_of([freecad], script, tmp_path) == pytest.approx(wanted, rel=NEAR)
 
 
+@pytest.mark.slow
 def test_openscad_builds_the_same(volumes, tmp_path):
     if not shutil.which("openscad"):
         pytest.skip("needs OpenSCAD (apt-get install openscad)")

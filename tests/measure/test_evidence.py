@@ -73,6 +73,7 @@ def test_bores_and_steps_are_added_until_all_points_are_explained():
     assert judge.build(stepped).volume() == pytest.approx(build(parse(STEPPED)).volume(), rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_block_with_bent_faces_is_a_box(processor_time):
     rng = np.random.default_rng(2)
     solid = build(parse(BLOCK))

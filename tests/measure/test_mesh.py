@@ -86,6 +86,7 @@ def test_invented_parts_are_filled(family, index):
     assert through_holes(again) == through_holes(solid)
 
 
+@pytest.mark.slow
 def test_what_is_read_is_the_same_each_time():
     mesh = mesh_of(build(held_out("brackets", 7)))
     first, second = (from_mesh(*mesh, seconds=60) for _ in range(2))

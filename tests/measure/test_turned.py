@@ -64,6 +64,7 @@ def test_the_axis_may_be_any_of_the_three(axis):
     assert len(turned(best)) == len(best.program.steps) == 1
 
 
+@pytest.mark.slow
 def test_a_dome_is_an_arc():
     (solid,) = turned(read_back(DOME))
     assert any(isinstance(edge, Arc) for step in solid.sketch.steps for edge in step.shape.edges)

@@ -50,6 +50,7 @@ def started(config) -> Run:
     return Run.create(config.model_save_path, config.to_yaml())
 
 
+@pytest.mark.slow
 def test_the_status_the_log_and_the_page_say_how_far_it_is(settings, hub, caplog, capfd):
     config = settings(base_model_name="owner/part", max_steps=1, save_steps=1, auto_merge_final=False)
     run, seen = started(config), []

@@ -189,6 +189,7 @@ def test_a_stopped_and_resumed_run_equals_the_uninterrupted_one(settings, traine
         assert torch.equal(value, read_adapter(resumed.folder)[key]), key
 
 
+@pytest.mark.slow
 def test_resuming_obeys_another_learning_rate_and_weight_decay(settings, trained, monkeypatch):
     common = {"auto_merge_final": False, "lr_scheduler_type": "constant", "warmup_steps": 0, "save_steps": 1}
     config = settings(learning_rate=1e-3, encoder_learning_rate=1e-4, max_steps=1, **common)
@@ -212,6 +213,7 @@ def test_resuming_obeys_another_learning_rate_and_weight_decay(settings, trained
         trained(config.changed(encoder_learning_rate=None, max_steps=4, resume_from_checkpoint="last"))
 
 
+@pytest.mark.slow
 def test_the_split_belongs_to_the_run(settings, trained):
     config = settings(do_eval=True, max_steps=1, save_steps=1, eval_steps=1, auto_merge_final=False)
     trained(config)
@@ -219,6 +221,7 @@ def test_the_split_belongs_to_the_run(settings, trained):
     assert trained(config.changed(do_eval=False, **more)).state == State.DONE
 
 
+@pytest.mark.slow
 def test_programs_that_were_trained_on_cannot_be_held_out_later(settings, trained):
     config = settings(max_steps=1, save_steps=1, auto_merge_final=False)
     trained(config)
