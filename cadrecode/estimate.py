@@ -140,7 +140,14 @@ def _parts(settings: TrainConfig, longest: int | None) -> tuple[dict[str, int], 
     tokens = min(settings.max_seq_length - settings.n_points, config.max_position_embeddings - slots)
     measured = footprint(
         config,
-        Adapter(settings.lora_r, settings.lora_alpha, settings.lora_dropout, settings.lora_target_modules),
+        Adapter(
+            settings.lora_r,
+            settings.lora_alpha,
+            settings.lora_dropout,
+            settings.lora_target_modules,
+            tuple(settings.ranks.items()),
+        ),
+        optim=settings.optim,
         batch=settings.per_device_train_batch_size,
         tokens=min(tokens, longest or tokens),
         dtype=_dtype(settings, gpu),

@@ -26,13 +26,12 @@ import numpy as np
 from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, Cloud, read_cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.data.dataset import LEFT_OUT_FILE, POOL_POINTS, cloud_beside, make_pair, names_in, write_built
+from cadrecode.data.digits import with_few_digits
 from cadrecode.data.pairs import Pair, Programs, Skipped
 from cadrecode.errors import CadrecodeError, DatasetError
 from cadrecode.json_files import read_lines, write_whole
 from cadrecode.pictures import data_address, small_picture
-from cadrecode.program import Program, build, iou, mesh_of, parse, write
-from cadrecode.program.edit import number_at, parameters, replaced, rounded
-from cadrecode.program.solid import through_holes
+from cadrecode.program import build, mesh_of, parse, write
 from cadrecode.reconstruction import Writer, rebuild
 from cadrecode.scoring import OUTSIDE, build_text, source_words
 from cadrecode.scoring.targets import drawn
@@ -47,7 +46,6 @@ READABLE = (*MESH_SUFFIXES, *BREP_SUFFIXES, *CLOUD_SUFFIXES)
 ROWS_FILE, POINTS_FOLDER, PAGE_FILE = "labels.jsonl", "points", "index.html"
 SECONDS = 20.0  # for a part; most closed meshes take 1 to 3
 PIXELS, MOST_PICTURES = 120, 1000  # of the page
-DIGITS, LEAST_LIKENESS = 4, 0.985  # after the decimal point, at most; and IoU with the program that has all of them
 OWN = "script"  # the source of a program that its designer wrote in the language
 
 OnProgress = Callable[[int, int], None]
@@ -245,34 +243,6 @@ def _measured(
     rng = np.random.default_rng(own_seed)
     chosen = rng.choice(len(points), POOL_POINTS, replace=len(points) < POOL_POINTS)
     return row, points[chosen].astype(np.float16)
-
-
-def with_few_digits(program: Program) -> Program:
-    """The program with each number as round as the part allows: a model writes and learns whole numbers best.
-
-    The thickness of a thin wall keeps a digit that the length of a block does not need.
-    """
-    exact = build(program)
-    holes = through_holes(exact)
-
-    def likeness(changed: Program) -> float:
-        solid = build(changed)
-        return iou(solid, exact) if through_holes(solid) == holes else 0.0
-
-    for decimals in range(DIGITS):
-        changed = rounded(program, decimals)
-        if likeness(changed) >= LEAST_LIKENESS:
-            program = changed
-            break
-    lengths = [number for number in parameters(program) if not number.is_angle]
-    sizes = dict.fromkeys(path for number in lengths for path, _ in number.moves if "plane" not in path)
-    for path in sizes:  # planes stay: features share them
-        value = number_at(program, path)
-        if value != round(value):
-            changed = replaced(program, path, float(round(value)))
-            if likeness(changed) >= LEAST_LIKENESS:
-                program = changed
-    return program
 
 
 def _labelled(

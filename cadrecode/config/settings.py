@@ -48,6 +48,11 @@ def _split_names(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _split_ranks(value: Any) -> Any:
+    """YAML writes ranks as a mapping, the command line as q_proj=8,down_proj=32."""
+    return tuple(f"{name}={rank}" for name, rank in value.items()) if isinstance(value, dict) else _split_names(value)
+
+
 def _no_is_a_word(value: Any) -> Any:
     """YAML reads a bare `no` as false."""
     return "no" if value is False else value
@@ -67,6 +72,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 HeightSteps = Annotated[int, Field(ge=1, le=10)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names), Field(min_length=1)]
+Ranks = Annotated[tuple[Annotated[str, Field(pattern=r"^\w+=[1-9]\d{0,3}$")], ...], BeforeValidator(_split_ranks)]
 Precision = Annotated[Literal["bf16", "fp16", "no"], BeforeValidator(_no_is_a_word)]
 YesNoAuto = Annotated[Literal["auto", "yes", "no"], BeforeValidator(_words_for_bools)]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]

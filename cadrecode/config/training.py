@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from cadrecode.config.settings import (
     Contradiction,
@@ -19,6 +19,7 @@ from cadrecode.config.settings import (
     MaybeText,
     Names,
     Precision,
+    Ranks,
     Seed,
     Settings,
     Share,
@@ -33,6 +34,11 @@ LORA_PRESETS = {  # the guide's; balanced is what it recommends
     "high": {"lora_r": 64, "lora_alpha": 128},
 }
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+def _all_linear(value: Any) -> Any:
+    """PEFT's word for every layer that LoRA can target."""
+    return LORA_TARGETS if value in ("all-linear", ["all-linear"]) else value
 
 
 class TrainConfig(Settings):
@@ -58,6 +64,8 @@ class TrainConfig(Settings):
     """Copies of each training program, turned or mirrored at random onto the axes, in canonical spelling."""
     warped_copies: NonNegativeInt = 0
     """Copies of each training program in other proportions, in canonical spelling: the same designs, other numbers."""
+    pattern_copies: NonNegativeInt = 0
+    """Copies of each training program that repeats something, with other counts and sizes: 13 fins become 8 to 16."""
     height_steps: HeightSteps = 1
     """Steps of a unit in which thicknesses of copies, invented parts and respelled programs are written. 2: halves."""
     max_train_samples: MaybeCount = None
@@ -72,6 +80,8 @@ class TrainConfig(Settings):
     """Share of clouds that get noise in training."""
     noise_std: NonNegativeFloat = 0.01
     """Size of that noise, in MODEL units (the part is 2 long)."""
+    partial_probability: Share = 0.0
+    """Share of clouds in training that lack what is hidden from one side of the part, as a scanner sees it."""
 
     lora_r: PositiveInt = 16
     """Width of the low-rank update. A higher rank learns more and needs more memory."""
@@ -79,8 +89,13 @@ class TrainConfig(Settings):
     """Scale of the update; usually twice lora_r."""
     lora_dropout: Dropout = 0.1
     """Share of the update's inputs dropped in training, against overfitting."""
-    lora_target_modules: Names = LORA_TARGETS
-    """The linear layers that get an update."""
+    lora_target_modules: Annotated[Names, BeforeValidator(_all_linear)] = LORA_TARGETS
+    """The linear layers that get an update; all-linear: each of them."""
+    rank_pattern: Ranks = ()
+    """Layers with a rank of their own, as down_proj=32,q_proj=8. The others have lora_r."""
+    init_lora_weights: Literal["default", "gaussian", "pissa", "olora", "loftq"] = "default"
+    """How an adapter begins. pissa, olora: with the largest part of the base's weights, which learns faster; loftq:
+    with what 4 bits lose of them (QLoRA). These three are saved with twice the rank."""
 
     use_rslora: bool = False
     """Divide lora_alpha by the root of lora_r in place of lora_r itself: steadier at high ranks."""
@@ -122,8 +137,15 @@ class TrainConfig(Settings):
     encoder_learning_rate: MaybeRate = None
     """Largest step for the point encoder, which trains in full; use less for one that is trained already. Empty:
     learning_rate."""
-    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
-    """How the learning rate falls after the warm-up."""
+    lr_scheduler_type: Literal[
+        "cosine", "linear", "constant", "constant_with_warmup", "cosine_with_restarts", "cosine_with_min_lr",
+        "polynomial", "inverse_sqrt", "warmup_stable_decay",
+    ] = "cosine"  # fmt: skip
+    """How the learning rate falls after the warm-up. cosine_with_min_lr: to a tenth; warmup_stable_decay: in the last
+    fifth alone."""
+    optim: Literal["adamw_torch_fused", "adamw_torch", "adamw_8bit", "paged_adamw_32bit", "paged_adamw_8bit",
+                   "adafactor", "lion_8bit", "sgd"] = "adamw_torch_fused"  # fmt: skip
+    """The optimizer. The 8-bit ones need a quarter of the memory for its moments; paged ones leave a full GPU."""
     weight_decay: NonNegativeFloat = 0.01
     """Pull of the weights towards zero."""
     max_grad_norm: PositiveFloat = 1.0
@@ -132,6 +154,8 @@ class TrainConfig(Settings):
     """Steps in which the learning rate rises from zero."""
     max_steps: PositiveInt = 50_000
     """Steps of training."""
+    num_train_epochs: MaybeRate = None
+    """Passes over the training data, from which max_steps is then reckoned. Empty: max_steps itself counts."""
     do_eval: bool = False
     """Evaluate every eval_steps: loss on the validation data, and programs written for some of its clouds."""
     eval_steps: PositiveInt = 5000
@@ -139,7 +163,9 @@ class TrainConfig(Settings):
     eval_programs: NonNegativeInt = 8
     """Programs written at each evaluation, for the invalid ratio and the median IoU; the first three are kept."""
     load_best_model_at_end: bool = True
-    """With do_eval: end with the weights of the lowest evaluation loss. save_steps must be a multiple of eval_steps."""
+    """With do_eval: end with the weights of the best held-out parts. save_steps must be a multiple of eval_steps."""
+    early_stopping: MaybeCount = None
+    """End after so many evaluations in a row in which held-out parts were not better. Empty: never."""
     save_steps: PositiveInt = 10_000
     """Steps between checkpoints."""
     save_total_limit: MaybeCount = 5
@@ -166,6 +192,8 @@ class TrainConfig(Settings):
     """A tracker that gets the figures too, offline, in the run folder (WANDB_MODE=online, SWANLAB_MODE=cloud: send)."""
     force: bool = False
     """Train even where less memory is free than the training is expected to need."""
+    hub_model_id: MaybeText = None
+    """Push the adapter at the end to this private repository of the hub, owner/name. Needs `hf auth login`."""
     use_swanlab: bool = False
     """The guide's spelling of report_to: swanlab."""
 
@@ -175,6 +203,16 @@ class TrainConfig(Settings):
         if self.use_qlora or self.load_in_4bit:
             return "4bit"
         return "8bit" if self.load_in_8bit else None
+
+    @property
+    def ranks(self) -> dict[str, int]:
+        """`rank_pattern` by layer."""
+        return {name: int(rank) for name, _, rank in (entry.partition("=") for entry in self.rank_pattern)}
+
+    @property
+    def changes_base(self) -> bool:
+        """Whether the adapter begins as a part of the base, which is then trained without that part."""
+        return self.init_lora_weights in ("pissa", "olora", "loftq")
 
     @property
     def merge_at_checkpoints(self) -> bool:
@@ -193,6 +231,7 @@ class TrainConfig(Settings):
 
     def contradictions(self) -> Iterator[Contradiction]:
         yield from self._contradictions_of_saving()
+        yield from self._contradictions_of_adapter()
         if self.load_in_8bit and (self.load_in_4bit or self.use_qlora):
             four = "use_qlora" if self.use_qlora else "load_in_4bit"
             yield (
@@ -210,6 +249,13 @@ class TrainConfig(Settings):
                     guide=self.n_points + 768,
                 ),
             )
+        if self.use_swanlab and self.report_to not in ("none", "swanlab"):
+            yield (
+                ("use_swanlab", "report_to"),
+                Message("use_swanlab and report_to: {name} name two trackers.", name=self.report_to),
+            )
+
+    def _contradictions_of_adapter(self) -> Iterator[Contradiction]:
         unknown = [name for name in self.lora_target_modules if name not in LORA_TARGETS]
         if unknown:
             yield (
@@ -220,10 +266,29 @@ class TrainConfig(Settings):
                     layers=", ".join(LORA_TARGETS),
                 ),
             )
-        if self.use_swanlab and self.report_to not in ("none", "swanlab"):
+        stray = [name for name in self.ranks if name not in self.lora_target_modules]
+        if stray:
             yield (
-                ("use_swanlab", "report_to"),
-                Message("use_swanlab and report_to: {name} name two trackers.", name=self.report_to),
+                ("rank_pattern", "lora_target_modules"),
+                Message("rank_pattern has {names}, which lora_target_modules has not.", names=", ".join(stray)),
+            )
+        if self.init_lora_weights == "loftq" and self.quantization != "4bit":
+            yield (
+                ("init_lora_weights", "use_qlora", "load_in_4bit"),
+                Message("init_lora_weights loftq makes up for 4 bits: set use_qlora true, or take pissa."),
+            )
+        if self.init_lora_weights in ("pissa", "olora") and self.quantization is not None:
+            yield (
+                ("init_lora_weights", "use_qlora", "load_in_4bit", "load_in_8bit"),
+                Message(
+                    "init_lora_weights {name} needs the base in full precision: take loftq with use_qlora.",
+                    name=self.init_lora_weights,
+                ),
+            )
+        if self.changes_base and (self.use_dora or self.use_rslora):
+            yield (
+                ("init_lora_weights", "use_dora", "use_rslora"),
+                Message("init_lora_weights {name} goes with plain LoRA alone.", name=self.init_lora_weights),
             )
 
     def _contradictions_of_saving(self) -> Iterator[Contradiction]:
@@ -238,6 +303,11 @@ class TrainConfig(Settings):
                     eval_steps=self.eval_steps,
                     multiple=multiple,
                 ),
+            )
+        if self.early_stopping is not None and not self.keep_best:
+            yield (
+                ("early_stopping", "do_eval", "load_best_model_at_end"),
+                Message("early_stopping needs do_eval and load_best_model_at_end, which say what is best."),
             )
         if self.merge_final_only and not self.auto_merge_final:
             yield (
@@ -262,7 +332,7 @@ class TrainConfig(Settings):
     def advice(self) -> list[str]:
         """Settings that are possible but rarely meant, in words; for the log and the form."""
         words = []
-        if self.warmup_steps >= self.max_steps:
+        if self.warmup_steps >= self.max_steps and self.num_train_epochs is None:
             words.append(
                 Message(
                     "The warm-up ({warmup_steps} steps) is not over when training ends ({max_steps} steps): try "

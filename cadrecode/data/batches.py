@@ -15,9 +15,9 @@ import torch
 from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 
-from cadrecode.cloud import farthest_point_sample
 from cadrecode.data.pairs import DatasetReport, Pair, Programs, Skipped
 from cadrecode.data.pool import pieces_on_disk
+from cadrecode.data.views import view
 from cadrecode.errors import DatasetError, Message
 from cadrecode.model.network import IGNORED
 from cadrecode.model.tokens import decode_program, encode_program
@@ -73,14 +73,6 @@ def encode(
     return encoded, DatasetReport(programs.source, len(encoded), skipped, left_out, lengths, longest)
 
 
-def view(points: np.ndarray, n_points: int, rng: np.random.Generator) -> np.ndarray:
-    """The points that the model reads, spread over a random half of a cloud. (P, 3) -> (n_points, 3) float32."""
-    count = min(len(points), max(n_points, len(points) // 2))
-    subset = np.asarray(points[rng.permutation(len(points))[:count]], np.float32)
-    order = farthest_point_sample(subset, min(n_points, count), seed=int(rng.integers(2**31)))
-    return subset[np.resize(order, n_points)]
-
-
 class Views(Dataset):
     """Pairs as the network reads them: item `epoch * len(pairs) + i` is the view of pair i in that epoch.
 
@@ -88,6 +80,7 @@ class Views(Dataset):
         n_points: points of each cloud.
         noise_probability: share of clouds with Gaussian noise; 0 for evaluation.
         noise_std: standard deviation of the noise, MODEL units.
+        partial_probability: share of clouds that are seen from one side.
     """
 
     def __init__(
@@ -98,21 +91,24 @@ class Views(Dataset):
         seed: int = 0,
         noise_probability: float = 0.0,
         noise_std: float = 0.0,
+        partial_probability: float = 0.0,
     ):
         self.encoded, self.n_points, self.seed = encoded, n_points, seed
         self.noise_probability, self.noise_std = noise_probability, noise_std
+        self.partial_probability = partial_probability
 
     def __len__(self) -> int:
         return len(self.encoded)
 
     def __getitem__(self, item: int) -> dict:
-        """{"tokens": (T,) int32, "point_cloud": (n_points, 3) float32 MODEL}."""
+        """{"tokens": (T,) int32, "point_cloud": (n_points, 3) float32 MODEL, or (n_points, 6) with normals}."""
         epoch, index = divmod(int(item), len(self.encoded))
         rng = np.random.default_rng([self.seed, epoch, index])
         entry = self.encoded[index]
-        cloud = view(entry.pair.points, self.n_points, rng)
+        one_sided = self.partial_probability > 0 and rng.random() < self.partial_probability
+        cloud = view(entry.pair.points, self.n_points, rng, one_sided)
         if rng.random() < self.noise_probability:
-            cloud = cloud + rng.normal(0, self.noise_std, cloud.shape).astype(np.float32)
+            cloud[:, :3] += rng.normal(0, self.noise_std, (self.n_points, 3)).astype(np.float32)
         return {"tokens": entry.tokens, "point_cloud": cloud}
 
 

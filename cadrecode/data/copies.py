@@ -1,4 +1,4 @@
-"""More training pairs made from existing pairs: the same parts turned, the same designs with other numbers."""
+"""More training pairs from existing pairs: the same parts turned, the same designs with other numbers or counts."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from cadrecode.data.dataset import POOL_POINTS
+from cadrecode.data.digits import with_few_digits
 from cadrecode.data.pairs import Pair, Programs
 from cadrecode.data.pool import on_disk
 from cadrecode.data.sharing import ALONE, Processes, shared
 from cadrecode.frames import Frame
 from cadrecode.invent.canonical import turned, warped
+from cadrecode.invent.recount import recounted
 from cadrecode.invent.turn import Turn
-from cadrecode.program import parse, write
+from cadrecode.program import build, parse, write
+from cadrecode.program.edit import to_code
 from cadrecode.program.solid import bounds, sample
 
 Original = tuple[int, Pair, np.random.Generator]  # number of the copy, the pair to copy, the copy's randomness
-Copy = Callable[[Original, int], Pair | None]  # turned_copy or warped_copy
+Copy = Callable[[Original, int], Pair | None]  # turned_copy, warped_copy or pattern_copy
 
 
 def copies_of(
@@ -79,6 +82,19 @@ def warped_copy(original: Original, height_steps: int) -> Pair | None:
     points, _ = sample(invention.solid, POOL_POINTS, rng)
     points = Frame.of(np.stack(bounds(invention.solid))).to_model(points)
     return Pair(f"{pair.name}, warped {number + 1}", write(invention.program), points.astype(np.float16))
+
+
+def pattern_copy(original: Original, height_steps: int) -> Pair | None:
+    """A part of the same design with other counts of what repeats, and other sizes; None where nothing repeats."""
+    number, pair, rng = original
+    changed = recounted(parse(pair.text), rng)
+    if changed is None:
+        return None
+    solid = build(changed)
+    frame = Frame.of(np.stack(bounds(solid)))
+    points, _ = sample(solid, POOL_POINTS, rng)
+    program = with_few_digits(to_code(changed, frame))
+    return Pair(f"{pair.name}, recounted {number + 1}", write(program), frame.to_model(points).astype(np.float16))
 
 
 def _originals(programs: Programs, count: int, seed: int) -> Iterator[Original]:

@@ -16,13 +16,16 @@ class Pair:
     """A part: its program in canonical text, CODE frame, and points of its surface, (P, 3) float16, MODEL frame.
 
     Args:
+        text: Empty for a held-out part that has no program; then there is a mesh.
         designed: The program as its designer spelled it, where `text` is as the embedded base spells it.
+        mesh: The part itself, vertices (n, 3) CODE and faces (m, 3), where `text` was read off it.
     """
 
     name: str
     text: str
     points: np.ndarray = field(repr=False, compare=False)
     designed: str = field(default="", repr=False, compare=False)
+    mesh: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

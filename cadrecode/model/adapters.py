@@ -7,7 +7,7 @@ were trained on the tokens of that encoder.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE, adapter_base
 from cadrecode.errors import Message, ModelError
+from cadrecode.model.beginnings import (
+    PARTS_OF_BASE,
+    PEFT_WORDS,
+    begin_with_what_is_lost,
+    difference,
+    note_beginning,
+    write_difference,
+)
+from cadrecode.model.load import read_base
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +56,8 @@ def attach_lora(
     target_modules: Sequence[str] = TARGETS,
     use_rslora: bool = False,
     use_dora: bool = False,
+    ranks: Mapping[str, int] | None = None,
+    init: str = "default",
 ) -> PeftModel:
     """Freeze the model and give it a fresh adapter, together with its point encoder.
 
@@ -55,6 +66,8 @@ def attach_lora(
         alpha: scale of the update, divided by r, or by sqrt(r) with use_rslora.
         dropout: share of the update's inputs that is dropped in training.
         use_dora: learn the length of each weight row apart from its direction.
+        ranks: layers with an r of their own.
+        init: how it begins: default, gaussian, pissa, olora or loftq; see `model.beginnings`.
     Returns: the wrapped model, of which the adapter (float32) and the encoder are trainable.
     Raises: ModelError: the model has no layer of a target's name.
     """
@@ -71,6 +84,8 @@ def attach_lora(
         r=r,
         lora_alpha=alpha,
         lora_dropout=dropout,
+        rank_pattern=dict(ranks or {}),
+        init_lora_weights=PEFT_WORDS.get(init, True),
         target_modules=sorted(target_modules),
         use_rslora=use_rslora,
         use_dora=use_dora,
@@ -78,7 +93,12 @@ def attach_lora(
         bias="none",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, config)
+    wrapped = get_peft_model(model, config)
+    if init == "loftq":
+        begin_with_what_is_lost(wrapped, read_base(model.config._name_or_path).weights)
+    if init in PARTS_OF_BASE:
+        note_beginning(wrapped)
+    return wrapped
 
 
 def prepare_for_kbit(model: PreTrainedModel, *, gradient_checkpointing: bool = True) -> PreTrainedModel:
@@ -117,11 +137,11 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: P
     broken = [key for key, value in state.items() if not value.isfinite().all()]
     if broken:
         raise ModelError("The adapter holds NaN or infinite numbers, for example in {name}: not saved.", name=broken[0])
-    model.save_pretrained(folder, selected_adapters=[name], save_embedding_layers=False)
-    if name != "default":  # PEFT puts any other name into a folder of its own
-        for path in (folder / name).iterdir():
-            path.replace(folder / path.name)
-        (folder / name).rmdir()
+    if (doubled := difference(model, state)) is not state:
+        state = doubled
+        write_difference(model, state, folder)
+    else:
+        _write(model, name, folder)
     tokenizer.save_pretrained(folder)
     written = read_adapter(folder)
     differing = [key for key, value in state.items() if not same(written.get(key), value)]
@@ -133,6 +153,14 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: P
             total=len(state),
         )
     return counts
+
+
+def _write(model: PeftModel, name: str, folder: Path) -> None:
+    model.save_pretrained(folder, selected_adapters=[name], save_embedding_layers=False)
+    if name != "default":  # PEFT puts any other name into a folder of its own
+        for path in (folder / name).iterdir():
+            path.replace(folder / path.name)
+        (folder / name).rmdir()
 
 
 def read_adapter(folder: Path | str) -> dict[str, torch.Tensor]:

@@ -27,6 +27,10 @@ from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
 COUNTED_LAYERS = 2  # the difference of two layers and one layer is the need of a layer
 NF4_BLOCK, DOUBLE_BLOCK = 64, 256  # weights that share a scale, and scales that share a second scale
+MOMENT_BYTES = {  # of a parameter, beside its gradient; paged ones may leave the GPU, and count all the same
+    "adamw_torch_fused": 8, "adamw_torch": 8, "paged_adamw_32bit": 8, "adamw_8bit": 2, "paged_adamw_8bit": 2,
+    "adafactor": 1, "lion_8bit": 1, "sgd": 0,
+}  # fmt: skip
 MEASURED = "measured"  # the name of an attention that keeps what the real kernels keep
 NO_MASK = {"full_attention": None, "sliding_attention": None}  # training pads on the right and needs no mask
 # Sizes of the bases that the guide names, so that their need is known before the download. They are written down from
@@ -53,6 +57,7 @@ class Adapter:
     alpha: int
     dropout: float
     targets: tuple[str, ...]
+    ranks: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class Footprint:
     Args:
         weights: the frozen base.
         adapter: trainable parameters, float32.
-        optimizer: gradients of the trainable parameters, and Adam's two moments.
+        optimizer: gradients of the trainable parameters, and the optimizer's moments.
         activations: tensors saved for the backward pass, and a layer's working space.
         logits: working space of the loss.
         adapter_file: the adapter on disk.
@@ -108,6 +113,7 @@ def footprint(
     quantization: str | None = None,
     double_quant: bool = True,
     checkpointing: bool = False,
+    optim: str = "adamw_torch_fused",
 ) -> Footprint:
     """Memory of training an adapter on a base of this configuration.
 
@@ -116,6 +122,7 @@ def footprint(
         tokens: tokens of each program, without the slots of the points.
         dtype: the number type of the base and of its computation.
         quantization: "4bit", "8bit" or None.
+        optim: the optimizer, as the settings name it.
     Raises: ModelError: the model has no layer of a target's name.
     """
     model = _on_meta(config, config.num_hidden_layers, adapter, dtype)
@@ -142,7 +149,7 @@ def footprint(
     return Footprint(
         weights=weights,
         adapter=4 * trainable,
-        optimizer=12 * trainable,
+        optimizer=(4 + MOMENT_BYTES[optim]) * trainable,
         activations=saved + _encoder_kept(encoder, config.hidden_size, batch) + max(0, working - logits),
         logits=logits,
         adapter_file=4 * trainable,
@@ -160,7 +167,12 @@ def _on_meta(config: PretrainedConfig, layers: int, adapter: Adapter, dtype: tor
     with torch.device("meta"):
         model = NETWORKS[config.model_type]._from_config(fewer, dtype=dtype)
         return adapters.attach_lora(
-            model, r=adapter.r, alpha=adapter.alpha, dropout=adapter.dropout, target_modules=adapter.targets
+            model,
+            r=adapter.r,
+            alpha=adapter.alpha,
+            dropout=adapter.dropout,
+            target_modules=adapter.targets,
+            ranks=dict(adapter.ranks),
         )
 
 

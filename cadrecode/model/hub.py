@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MODEL_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+PUSHED = ["adapter_*", "README.md", "tokenizer*", "special_tokens_map.json"]  # of a run folder
 HUB_SECONDS = 10.0  # one attempt to reach the hub; its own client tries for half a minute
 
 OnBytes = Callable[[int, int], None]  # called with (bytes received, bytes in all); both grow as the hub names files
@@ -92,6 +93,42 @@ def _unreachable(name: str, error: Exception) -> ModelError:
         error=type(error).__name__,
         embedded=EMBEDDED,
     )
+
+
+def require_login(repository: str) -> None:
+    """Check before a training that its adapter can be pushed. Raises: ModelError: it cannot, and what to do."""
+    from huggingface_hub import HfApi
+
+    if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", repository):
+        raise ModelError("hub_model_id is {name!r}; a repository of the hub is owner/name.", name=repository)
+    try:
+        HfApi().whoami()
+    except Exception as error:  # no login, no network, a refused token: each has a class of its own
+        raise ModelError(
+            "The adapter could not be pushed to {name} ({error}): log in with `hf auth login`, or leave hub_model_id "
+            "empty.",
+            name=repository,
+            error=type(error).__name__,
+        ) from error
+
+
+def push(folder: Path, repository: str) -> str:
+    """Push an adapter's files to a private repository, which is made if need be. Returns: where they are.
+
+    Raises: ModelError: the hub refused them.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        HfApi().create_repo(repository, private=True, exist_ok=True)
+        HfApi().upload_folder(repo_id=repository, folder_path=folder, allow_patterns=PUSHED)
+    except (OSError, HfHubHTTPError) as error:
+        raise ModelError(
+            "{folder} is whole, but could not be pushed to {name}: {error}", folder=folder, name=repository, error=error
+        ) from error
+    log.info("Pushed to https://huggingface.co/%s (private)", repository)
+    return f"https://huggingface.co/{repository}"
 
 
 def _has_all_weights(folder: Path) -> bool:

@@ -19,12 +19,13 @@ from cadrecode.runs import ORIGIN, SEAL, Run, checkpoint_step, seal_checkpoint
 log = logging.getLogger(__name__)
 
 MUST_AGREE = (
-    "base_model_name", "lora_r", "lora_alpha", "lora_target_modules", "use_rslora", "use_dora", "n_points",
-    "max_seq_length",
+    "base_model_name", "lora_r", "lora_alpha", "lora_target_modules", "rank_pattern", "init_lora_weights", "use_rslora",
+    "use_dora", "optim", "n_points", "max_seq_length",
 )  # fmt: skip
 SHOULD_AGREE = (  # another value is allowed; the loss is then not that of a run without a break
     "seed", "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate", "encoder_learning_rate",
     "lr_scheduler_type", "warmup_steps", "max_steps", "weight_decay", "lora_dropout", "noise_probability", "noise_std",
+    "partial_probability",
 )  # fmt: skip
 
 
@@ -68,7 +69,8 @@ def refuse_strangers(checkpoint: Path, origin: dict[str, Any]) -> None:
     """
     then = saved_origin(checkpoint)
     for name in MUST_AGREE:
-        before, now = then["settings"].get(name), origin["settings"][name]
+        now = origin["settings"][name]
+        before = then["settings"].get(name, TrainConfig.model_fields[name].default)  # a setting that is newer
         if before != now:
             raise RunError(
                 "{folder} was trained with {name} {then}, and the settings say {now}.",

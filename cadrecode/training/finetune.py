@@ -22,11 +22,12 @@ from cadrecode.config import TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.errors import CadrecodeError, Message, RunError, joined
 from cadrecode.model import sharding
+from cadrecode.model.hub import push, require_login
 from cadrecode.model.team import Team
-from cadrecode.runs import Run, State, checkpoint_problems, checkpoint_step
+from cadrecode.runs import Run, State, checkpoint_problems
 from cadrecode.training.base import Precision, Stopped, fetch_base, free_memory
 from cadrecode.training.checkpoints import saved_origin
-from cadrecode.training.live import refuse_other_adapter, train_adapter
+from cadrecode.training.live import refuse_finished, refuse_other_adapter, train_adapter
 from cadrecode.training.preflight import is_out_of_memory, out_of_memory
 from cadrecode.training.reading import read_programs
 from cadrecode.training.saving import check_saved, merge_beside
@@ -62,7 +63,7 @@ def train(config: TrainConfig, run: Run) -> Path:
         data = read_programs(config, run, team, held_out)
         if any(team.agree(run.stop_requested())):
             return _stopped(run)
-        trained = train_adapter(config, run, data, checkpoint, team)
+        trained = train_adapter(config, run, data, checkpoint, team, done)
         team.leave()
         if not team.first:
             return run.folder
@@ -71,7 +72,9 @@ def train(config: TrainConfig, run: Run) -> Path:
             return _stopped(run)
         check_saved(config, run.folder, trained.batch, trained.loss)
         folder = finish(config, run)
-        run.set_status(State.DONE, step=config.max_steps, total=config.max_steps)
+        if config.hub_model_id is not None:
+            push(run.folder, config.hub_model_id)
+        run.set_status(State.DONE, step=trained.steps, total=trained.steps)
         return folder
 
 
@@ -95,6 +98,8 @@ def _check_possible(config: TrainConfig, run: Run) -> None:
         require(config.more_train_data)
     prepare_tracker(config.tracker, run.folder)
     sharding.require_possible(config.quantization)
+    if config.hub_model_id is not None:
+        require_login(config.hub_model_id)
     for advice in config.advice():
         log.warning("%s", advice)
 
@@ -117,12 +122,8 @@ def _checkpoint_to_resume(config: TrainConfig, run: Run, done: bool) -> Path | N
         raise RunError(
             "{checkpoint} cannot be resumed from: {why}.", checkpoint=folder, why=joined("{first}; {second}", problems)
         )
-    if checkpoint_step(folder) > config.max_steps or (done and checkpoint_step(folder) == config.max_steps):
-        raise RunError(
-            "{folder} has done all of its max_steps ({max_steps}). Raise max_steps to continue.",
-            folder=folder,
-            max_steps=config.max_steps,
-        )
+    if config.num_train_epochs is None:
+        refuse_finished(folder, config.max_steps, done)
     refuse_other_adapter(folder, config)
     return folder
 

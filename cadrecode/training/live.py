@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerState
+from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerBase, TrainerState
 
 from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE
 from cadrecode.config import TrainConfig
@@ -38,19 +39,31 @@ CHECKED_PAIRS = 4  # a saved adapter must have the live model's loss on these
 
 @dataclass(frozen=True)
 class Trained:
-    """The end of a live model: whether it was stopped, and a batch with its loss, to check the saved adapter."""
+    """The end of a live model: whether it was stopped, its steps, and a batch with its loss, to check what is saved."""
 
     stopped: bool
+    steps: int = 0
     batch: dict[str, torch.Tensor] | None = None
     loss: float = 0.0
 
 
-def train_adapter(config: TrainConfig, run: Run, data: RunPrograms, checkpoint: Path | None, team: Team) -> Trained:
-    """Train an adapter, and save it into the run's folder unless the run was stopped."""
+def train_adapter(
+    config: TrainConfig, run: Run, data: RunPrograms, checkpoint: Path | None, team: Team, done: bool = False
+) -> Trained:
+    """Train an adapter, and save it into the run's folder unless the run was stopped.
+
+    Args:
+        done: Whether the run was done before.
+    """
     precision = Precision.of(config)
     model, tokenizer = load_base(config, replace(precision, device=torch.device("cpu")) if team.shards else precision)
+    if model.point_settings.columns > 3:
+        data = data.with_normals()
     evaluate_first = checkpoint is None and not model.fresh_encoder
     pairs, held, report = _encode(config, run, data, model, tokenizer, team)
+    config = with_steps(config, len(pairs), team.size)
+    if checkpoint is not None:
+        refuse_finished(checkpoint, config.max_steps, done)
     origin = origin_of(config, pairs, team.size, data.held_out)
     if checkpoint is not None:
         refuse_strangers(checkpoint, origin)
@@ -77,17 +90,20 @@ def train_adapter(config: TrainConfig, run: Run, data: RunPrograms, checkpoint: 
             seed=config.seed,
             noise_probability=config.noise_probability,
             noise_std=config.noise_std,
+            partial_probability=config.partial_probability,
         ),
         eval_dataset=held_views,
     )
     check_labels(trainer, tokenizer)
     try_longest_batch(trainer, config)
-    asked = data.validation.pairs if data.validation is not None and held else []  # also what is too long to learn
+    asked = data.validation.pairs if data.validation is not None and held else []  # also the too long
     asked_views = Views([EncodedPair(pair, NO_TOKENS) for pair in asked], config.n_points, seed=config.seed)
     watch = RunFolder(
         run, config, lambda folder: merge_beside(config, folder, run), tokenizer, asked_views, longest, team
     )
     trainer.add_callback(watch)
+    if config.early_stopping is not None:
+        trainer.add_callback(EarlyStoppingCallback(config.early_stopping))  # after `watch`, which adds the score
     if checkpoint is not None:
         run.forget_metrics_after(checkpoint_step(checkpoint))
         log.info("Going on from %s", checkpoint)
@@ -103,7 +119,30 @@ def train_adapter(config: TrainConfig, run: Run, data: RunPrograms, checkpoint: 
     if not team.first:
         return Trained(stopped=False)
     _save(config, run, trainer, report)
-    return Trained(stopped=False, batch={key: value.cpu() for key, value in batch.items()}, loss=loss)
+    cpu_batch = {key: value.cpu() for key, value in batch.items()}
+    return Trained(stopped=False, steps=trainer.state.global_step, batch=cpu_batch, loss=loss)
+
+
+def with_steps(config: TrainConfig, pairs: int, processes: int) -> TrainConfig:
+    """The settings with max_steps as num_train_epochs asks for it."""
+    if config.num_train_epochs is None:
+        return config
+    a_step = config.per_device_train_batch_size * config.gradient_accumulation_steps * processes
+    counted = config.changed(max_steps=math.ceil(config.num_train_epochs * pairs / a_step), num_train_epochs=None)
+    log.info("%g passes over %d programs are %d steps.", config.num_train_epochs, pairs, counted.max_steps)
+    for advice in counted.advice():
+        log.warning("%s", advice)
+    return counted
+
+
+def refuse_finished(checkpoint: Path, max_steps: int, done: bool) -> None:
+    """Raises: RunError: no step is left after a checkpoint, in a run that did not fail after its last step."""
+    if checkpoint_step(checkpoint) > max_steps or (done and checkpoint_step(checkpoint) == max_steps):
+        raise RunError(
+            "{folder} has done all of its max_steps ({max_steps}). Raise max_steps to continue.",
+            folder=checkpoint,
+            max_steps=max_steps,
+        )
 
 
 def _load_trained(trainer: AdapterTrainer, checkpoint: Path, config: TrainConfig) -> None:
@@ -130,7 +169,8 @@ def _encode(
     held: list[EncodedPair] = []
     reports = {"train": report.to_dict()}
     if data.validation is not None:
-        held, validation_report = encode(data.validation, tokenizer, room)
+        written = [pair for pair in data.validation.pairs if pair.text]
+        held, validation_report = encode(replace(data.validation, pairs=written), tokenizer, room)
         log.info("%s", validation_report.summary())
         if validation_report.too_long:
             log.warning("They are held out all the same: the loss leaves them out, the sample programs do not.")
@@ -176,6 +216,8 @@ def attach(config: TrainConfig, model: PreTrainedModel) -> PeftModel:
             target_modules=config.lora_target_modules,
             use_rslora=config.use_rslora,
             use_dora=config.use_dora,
+            ranks=config.ranks,
+            init=config.init_lora_weights,
         )
     trainable, total = adapters.count_parameters(wrapped)
     log.info(
@@ -194,9 +236,12 @@ def refuse_other_adapter(folder: Path, config: TrainConfig) -> None:
     """Raises: RunError, ModelError: no adapter, or an adapter of another shape than the settings describe."""
     adapters.adapter_base(folder)
     saved = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    halves = 2 if config.changes_base and config.init_from_adapter is None else 1  # see model.beginnings
+    ranks = sorted((name, rank // halves) for name, rank in (saved.get("rank_pattern") or {}).items())
     for name, then, now in (
-        ("lora_r", saved["r"], config.lora_r),
-        ("lora_alpha", saved["lora_alpha"], config.lora_alpha),
+        ("lora_r", saved["r"] // halves, config.lora_r),
+        ("lora_alpha", saved["lora_alpha"] // halves, config.lora_alpha),
+        ("rank_pattern", ranks, sorted(config.ranks.items())),
         ("lora_target_modules", sorted(saved["target_modules"]), sorted(config.lora_target_modules)),
         ("use_rslora", saved.get("use_rslora", False), config.use_rslora),
         ("use_dora", saved.get("use_dora", False), config.use_dora),

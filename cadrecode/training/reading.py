@@ -8,24 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from cadrecode.config import TrainConfig
-from cadrecode.data.copies import copies_of, turned_copy, warped_copy
+from cadrecode.data.copies import copies_of, pattern_copy, turned_copy, warped_copy
 from cadrecode.data.dataset import exists, load_programs
 from cadrecode.data.pairs import Programs
+from cadrecode.data.views import with_normals
 from cadrecode.errors import DatasetError
 from cadrecode.label import PAGE_FILE, label, without_programs
 from cadrecode.model.load import read_base
 from cadrecode.model.team import Team
 from cadrecode.model.tokens import encode_program, integer_tokens
 from cadrecode.runs import Run, State
+from cadrecode.training.held_out import hold_out
 
 OnProgress = Callable[[int, int], None]  # how many are done, and of how many
 
 log = logging.getLogger(__name__)
-
-HELD_OUT_SHARE = 0.05  # of the training programs, where there is no validation data
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,14 @@ class RunPrograms:
     training: Programs
     validation: Programs | None
     held_out: bool
+
+    def with_normals(self) -> RunPrograms:
+        """For a base that reads them: the points of all pairs with the normals of their parts."""
+
+        def read(programs: Programs) -> Programs:
+            return replace(programs, pairs=list(with_normals(programs.pairs)))
+
+        return replace(self, training=read(self.training), validation=self.validation and read(self.validation))
 
 
 def read_programs(config: TrainConfig, run: Run, team: Team, held_out: bool | None = None) -> RunPrograms:
@@ -69,6 +75,7 @@ def read_programs(config: TrainConfig, run: Run, team: Team, held_out: bool | No
     for kind, copy, count, seed in (
         ("turned", turned_copy, config.turned_copies, config.seed),
         ("warped", warped_copy, config.warped_copies, config.seed + 1),
+        ("recounted", pattern_copy, config.pattern_copies, config.seed + 2),
     ):
         if count:
             log.info("Making %d %s copies of each", count, kind)
@@ -150,19 +157,3 @@ def _progress_of(run: Run, team: Team) -> OnProgress:
             run.set_status(State.PREPARING, reading={"done": done, "total": total})
 
     return progress
-
-
-def hold_out(programs: Programs, config: TrainConfig) -> tuple[Programs, Programs]:
-    """Split the programs at random, so that no program is in both parts.
-
-    Raises: DatasetError: there are no two different programs.
-    """
-    texts = sorted({pair.text for pair in programs.pairs})
-    if len(texts) < 2:
-        raise DatasetError("There is only one program, so none can be held out. Set val_data_path, or do_eval false.")
-    count = min(max(1, round(len(texts) * HELD_OUT_SHARE)), config.max_eval_samples or len(texts))
-    held = {texts[i] for i in np.random.default_rng(config.seed).permutation(len(texts))[:count]}
-    training = [pair for pair in programs.pairs if pair.text not in held]
-    validation = {pair.text: pair for pair in programs.pairs if pair.text in held}
-    source = f"{programs.source} (held out)"
-    return Programs(programs.source, training, programs.skipped), Programs(source, list(validation.values()), [])

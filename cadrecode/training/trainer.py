@@ -15,7 +15,8 @@ from transformers.trainer_callback import PrinterCallback
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import LikeLengths, Share, Views
-from cadrecode.model.adapters import ENCODER, save_adapter
+from cadrecode.model.adapters import ENCODER, read_adapter, save_adapter
+from cadrecode.model.beginnings import begins_as_part, load_difference
 from cadrecode.runs import Run
 from cadrecode.training.base import Precision
 from cadrecode.training.checkpoints import finish_checkpoint, forget_checkpoint, not_written
@@ -59,6 +60,18 @@ class AdapterTrainer(Trainer):
         for group, (rate, decay), share in zip(self.optimizer.param_groups, own, schedule.lr_lambdas):
             group.update(initial_lr=rate, lr=rate * share(schedule.last_epoch), weight_decay=decay)
         schedule._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        if begins_as_part(self.model):
+            load_difference(self.model, read_adapter(resume_from_checkpoint))
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_best_model(self) -> None:
+        if begins_as_part(self.model):
+            load_difference(self.model, read_adapter(self.state.best_model_checkpoint))
+        else:
+            super()._load_best_model()
 
     def get_train_dataloader(self) -> DataLoader:
         views: Views = self.train_dataset
@@ -130,6 +143,8 @@ def training_arguments(config: TrainConfig, run: Run, precision: Precision, eval
         gradient_accumulation_steps=config.gradient_accumulation_steps,
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.lr_scheduler_type,
+        lr_scheduler_kwargs=_schedule_of(config),
+        optim=config.optim,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         warmup_steps=config.warmup_steps,
@@ -163,6 +178,14 @@ def training_arguments(config: TrainConfig, run: Run, precision: Precision, eval
     if precision.device.type == "cuda":
         arguments._n_gpu = 1  # else the Trainer wraps the model in DataParallel where there are two GPUs
     return arguments
+
+
+def _schedule_of(config: TrainConfig) -> dict[str, Any]:
+    """What a schedule needs besides its name."""
+    falling = max(1, config.max_steps // 5)
+    return {"cosine_with_min_lr": {"min_lr_rate": 0.1}, "warmup_stable_decay": {"num_decay_steps": falling}}.get(
+        config.lr_scheduler_type, {}
+    )
 
 
 def _one_thread(worker: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import statistics
@@ -17,6 +18,7 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerContro
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Views
+from cadrecode.data.views import true_solid
 from cadrecode.errors import Message, ProgramError, RunError
 from cadrecode.model.adapters import PeftModel
 from cadrecode.model.decode import generate
@@ -24,6 +26,7 @@ from cadrecode.model.team import Team
 from cadrecode.program import build, iou, mesh_of, parse
 from cadrecode.program.solid import Manifold
 from cadrecode.runs import RESUMABLE, SEAL, Run, State
+from cadrecode.training.card import gain_over
 from cadrecode.training.trainer import SCORE
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,7 @@ log = logging.getLogger(__name__)
 FEWEST_STEPS = 2  # before the time left is estimated
 STATUS_SECONDS = 0.5  # between rewrites of status.json
 KEPT_SAMPLES = 3
+IOUS_FILE = "ious.json"  # of all sample parts of an evaluation
 EXPLODED, EXPLODED_BY, EXPLODED_TIMES = 2.0, 2.0, 3  # diverged: above 2 x the lowest loss + 2, three logs in a row
 LOSS_SHARE = 1e-4  # of the validation loss, taken off the mean IoU
 MORE_TOKENS = 1.25  # a sample is cut at this multiple of the longest training program
@@ -214,7 +218,8 @@ class RunFolder(TrainerCallback):
     def _write_programs(self, model: PeftModel, step: int) -> dict[str, float | None]:
         """Write programs for the first validation clouds.
 
-        Returns: the invalid ratio, the median IoU of the valid, and the mean of all, where a failure is 0.
+        Returns: the invalid ratio, the median IoU of the valid, the mean of all, where a failure is 0, and its gain
+            over the base.
         """
         count = min(self.config.eval_programs, len(self.held_views or ()))
         if count == 0 or self.team.shards:  # with a part of the base no process can write programs
@@ -227,16 +232,17 @@ class RunFolder(TrainerCallback):
             max_new_tokens=math.ceil(self.longest * MORE_TOKENS),
             stop=self.run.stop_requested,
         )
-        folder, samples, ious = self.run.samples_folder(step), [], []
+        folder, samples, ious, all_ious = self.run.samples_folder(step), [], [], []
         for i, text in enumerate(texts):
             pair = self.held_views.encoded[i].pair
             sample = {"name": pair.name, "program": text, "target": pair.text, "outcome": "ok", "iou": None}
             try:
                 solid = build(parse(text))
-                sample["iou"] = iou(solid, build(parse(pair.text)))
+                sample["iou"] = iou(solid, true_solid(pair))
                 ious.append(sample["iou"])
             except ProgramError as error:
                 solid, sample["outcome"] = None, str(error)
+            all_ious.append(sample["iou"] or 0.0)
             if i < KEPT_SAMPLES:
                 samples.append({**sample, **_write_sample(folder, i + 1, text, pair.text, clouds[i], solid)})
         self.run.write_samples(step, samples)
@@ -244,16 +250,26 @@ class RunFolder(TrainerCallback):
             "invalid_ratio": 1 - len(ious) / count,
             "median_iou": statistics.median(ious) if ious else None,
             "mean_iou": sum(ious) / count,
-        }
+        } | _gain(folder, all_ious)
+
+
+def _gain(folder: Path, ious: list[float]) -> dict[str, float]:
+    """The gain over the evaluation before the first step, which this or an earlier process has written."""
+    (folder / IOUS_FILE).write_text(json.dumps(ious), encoding="utf-8")
+    first = folder.with_name("step-000000") / IOUS_FILE
+    if folder == first.parent or not first.is_file():
+        return {}
+    before = json.loads(first.read_text(encoding="utf-8"))
+    return gain_over(before, ious) if len(before) == len(ious) else {}
 
 
 def _write_sample(
     folder: Path, number: int, text: str, target: str, cloud: np.ndarray, solid: Manifold | None
 ) -> dict[str, str]:
-    """Write a sample: the cloud (N, 3) float32 MODEL, both programs, and the mesh, CODE, of a valid program."""
+    """Write a sample: the cloud (N, 3 or 6) float32 MODEL, both programs, and the mesh, CODE, of a valid program."""
     (folder / f"{number}.py").write_text(text, encoding="utf-8")
     (folder / f"{number}_target.py").write_text(target, encoding="utf-8")
-    np.save(folder / f"{number}_cloud.npy", cloud)
+    np.save(folder / f"{number}_cloud.npy", cloud[:, :3])
     files = {"cloud": f"{number}_cloud.npy"}
     if solid is not None:
         vertices, faces = mesh_of(solid)

@@ -83,7 +83,8 @@ def _learnt(run: Run) -> tuple[str, ...]:
     """Pictures of held-out parts of its training."""
     try:
         samples = run.samples()
-        return tuple(_picture(sample["target"]) for sample in samples[-1]["samples"]) if samples else ()
+        shown = samples[-1]["samples"] if samples else ()
+        return tuple(_picture(sample["target"]) for sample in shown if sample["target"])
     except (OSError, ValueError, KeyError):  # a file of a sample is damaged or was removed
         return ()
 

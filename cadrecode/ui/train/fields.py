@@ -15,9 +15,11 @@ from cadrecode.ui.words.text import Words
 FIRST = ("base_model_name", "max_steps", "learning_rate", "lora_r", "lora_alpha", "per_device_train_batch_size")
 NOT_ASKED = ("train_data_path", "model_save_path", "resume_from_checkpoint")  # other widgets decide these
 GROUPS = {
-    "data": ("val_data_path", "more_train_data", "canonical", "turned_copies", "warped_copies", "height_steps",
-             "max_train_samples", "max_eval_samples", "max_seq_length", "n_points", "noise_probability", "noise_std"),
-    "adapter": ("lora_dropout", "lora_target_modules", "use_qlora", "load_in_4bit", "load_in_8bit",
+    "data": ("val_data_path", "more_train_data", "canonical", "turned_copies", "warped_copies", "pattern_copies",
+             "height_steps", "max_train_samples", "max_eval_samples", "max_seq_length", "n_points", "noise_probability",
+             "noise_std", "partial_probability"),
+    "adapter": ("lora_dropout", "lora_target_modules", "rank_pattern", "init_lora_weights", "use_qlora",
+                "load_in_4bit", "load_in_8bit",
                 "bnb_4bit_compute_dtype", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant"),
     "merging": ("auto_merge_lora", "auto_merge_final", "keep_lora_only", "keep_lora_final", "merge_final_only"),
     "training": (),  # all that are in no other group

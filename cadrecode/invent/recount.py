@@ -1,0 +1,133 @@
+"""The same design with other counts and other sizes: 13 fins become 8 to 16, 4 holes 3 to 8.
+
+`warp` makes other proportions of a drawing, in which a pattern is no more than its places. Here the program itself is
+changed, so that `rarray` and `parray` stay, and a model learns to count.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from cadrecode.errors import ProgramError
+from cadrecode.invent.spelling import GRID_SAGITTA
+from cadrecode.program import build
+from cadrecode.program import language as cad
+from cadrecode.program.edit import parameters, set_parameters
+from cadrecode.program.section import cross_section
+from cadrecode.program.solid import shells, through_holes
+
+FEWEST = 3  # repeats that are a pattern
+DOWN, UP, AT_LEAST_TO = 0.6, 1.25, 8  # 13 become 8 to 16; 4 become 3 to 8
+RESIZED, SIZE_SPREAD = 0.5, 0.12  # share of lengths that change, and the deviation of the logarithm
+TRIES = 4
+
+
+def recounted(program: cad.Program, rng: np.random.Generator) -> cad.Program | None:
+    """A program in which every pattern has another count and half of the lengths are others.
+
+    Returns: None where nothing repeats, or no such part is sound: as many bodies, no hole lost, its repeats apart.
+    """
+    if not _has_pattern(program):
+        return None
+    bodies = shells(build(program))
+    for _ in range(TRIES):
+        try:
+            other = _walk(program, rng)
+            changed = _resized(other, rng)
+            solid, same_sizes = build(changed), build(other)
+            if shells(solid) == bodies and through_holes(solid) == through_holes(same_sizes) and changed != program:
+                return changed
+        except ProgramError:
+            continue
+    return None
+
+
+def _has_pattern(node: Any) -> bool:
+    if isinstance(node, cad.Ring):
+        return node.count >= FEWEST
+    if isinstance(node, cad.Grid):
+        return max(node.columns, node.rows) >= FEWEST
+    if isinstance(node, tuple):
+        return any(map(_has_pattern, node))
+    return dataclasses.is_dataclass(node) and any(_has_pattern(getattr(node, f.name)) for f in dataclasses.fields(node))
+
+
+def _walk(node: Any, rng: np.random.Generator) -> Any:
+    """The tree with other counts. Raises: ProgramError: repeats would touch that stood apart."""
+    if isinstance(node, tuple):
+        return tuple(_walk(item, rng) for item in node)
+    if not dataclasses.is_dataclass(node):
+        return node
+    if isinstance(node, cad.SketchStep | cad.Hole) and _has_pattern(node.places):
+        return _other_count(node, rng)
+    return dataclasses.replace(node, **{f.name: _walk(getattr(node, f.name), rng) for f in dataclasses.fields(node)})
+
+
+def _other_count(node: cad.SketchStep | cad.Hole, rng: np.random.Generator) -> cad.SketchStep | cad.Hole:
+    places, pitch, across = _redrawn(node.places, rng)
+    if isinstance(node, cad.Hole):
+        return dataclasses.replace(node, places=places, diameter=node.diameter * min(pitch, across, 1.0))
+    scale = (across, pitch) if isinstance(places, cad.Ring) else (pitch, across)
+    changed = dataclasses.replace(node, places=places, shape=_stretched(node.shape, *scale))
+    if _pieces(node) == cad.count_of(node.places) and _pieces(changed) != cad.count_of(places):
+        raise ProgramError("The repeats touch.")
+    return changed
+
+
+def _redrawn(places: cad.Ring | cad.Grid, rng: np.random.Generator) -> tuple[cad.Ring | cad.Grid, float, float]:
+    """Places of another count over the same length; the new pitch over the old along the pattern, and across it."""
+    if isinstance(places, cad.Ring):
+        count = _drawn(places.count, rng)
+        return dataclasses.replace(places, count=count), places.count / count, 1.0
+    columns, rows = (_drawn(count, rng) for count in (places.columns, places.rows))
+    wide, high = ((old - 1) / max(new - 1, 1) for old, new in ((places.columns, columns), (places.rows, rows)))
+    spread = dataclasses.replace(places, columns=columns, rows=rows, dx=places.dx * wide, dy=places.dy * high)
+    return spread, wide if columns > 1 else 1.0, high if rows > 1 else 1.0
+
+
+def _drawn(count: int, rng: np.random.Generator) -> int:
+    if count < FEWEST:
+        return count
+    low, high = max(FEWEST, math.ceil(DOWN * count)), max(AT_LEAST_TO, round(UP * count))
+    return int(rng.integers(low, high + 1))
+
+
+def _stretched(shape: cad.Shape, x: float, y: float) -> cad.Shape:
+    """A repeated shape that keeps its share of the pitch; a circle shrinks with it, and does not grow."""
+    match shape:
+        case cad.Circle(radius):
+            return cad.Circle(radius * min(x, y, 1.0))
+        case cad.Rect(width, height):
+            return cad.Rect(width * x, height * y)
+        case cad.Loop(start, edges):
+            return cad.Loop(_scaled(start, x, y), tuple(_scaled_edge(edge, x, y) for edge in edges))
+    return shape
+
+
+def _scaled(point: cad.Point2, x: float, y: float) -> cad.Point2:
+    return point[0] * x, point[1] * y
+
+
+def _scaled_edge(edge: cad.Line | cad.Arc, x: float, y: float) -> cad.Line | cad.Arc:
+    if isinstance(edge, cad.Line):
+        return cad.Line(_scaled(edge.end, x, y))
+    return cad.Arc(_scaled(edge.middle, x, y), _scaled(edge.end, x, y))
+
+
+def _pieces(step: cad.SketchStep) -> int:
+    """Separate areas of a step alone."""
+    return len(cross_section(cad.Sketch((dataclasses.replace(step, mode=cad.Mode.ADD),)), GRID_SAGITTA).decompose())
+
+
+def _resized(program: cad.Program, rng: np.random.Generator) -> cad.Program:
+    """Raises: ProgramError: the part does not allow another size."""
+    values = {
+        number.name: number.value * math.exp(rng.normal(0, SIZE_SPREAD))
+        for number in parameters(program)
+        if number.is_length and not number.is_angle and rng.random() < RESIZED
+    }
+    return set_parameters(program, values, named_like=program)
