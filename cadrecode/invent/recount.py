@@ -26,6 +26,10 @@ RESIZED, SIZE_SPREAD = 0.5, 0.12  # share of lengths that change, and the deviat
 TRIES = 4
 
 
+class _Touching(ValueError):
+    """Repeats would touch that stood apart."""
+
+
 def recounted(program: cad.Program, rng: np.random.Generator) -> cad.Program | None:
     """A program in which every pattern has another count and half of the lengths are others.
 
@@ -41,7 +45,7 @@ def recounted(program: cad.Program, rng: np.random.Generator) -> cad.Program | N
             solid, same_sizes = build(changed), build(other)
             if shells(solid) == bodies and through_holes(solid) == through_holes(same_sizes) and changed != program:
                 return changed
-        except ProgramError:
+        except (ProgramError, _Touching):
             continue
     return None
 
@@ -57,7 +61,7 @@ def _has_pattern(node: Any) -> bool:
 
 
 def _walk(node: Any, rng: np.random.Generator) -> Any:
-    """The tree with other counts. Raises: ProgramError: repeats would touch that stood apart."""
+    """The tree with other counts. Raises: _Touching."""
     if isinstance(node, tuple):
         return tuple(_walk(item, rng) for item in node)
     if not dataclasses.is_dataclass(node):
@@ -74,7 +78,7 @@ def _other_count(node: cad.SketchStep | cad.Hole, rng: np.random.Generator) -> c
     scale = (across, pitch) if isinstance(places, cad.Ring) else (pitch, across)
     changed = dataclasses.replace(node, places=places, shape=_stretched(node.shape, *scale))
     if _pieces(node) == cad.count_of(node.places) and _pieces(changed) != cad.count_of(places):
-        raise ProgramError("The repeats touch.")
+        raise _Touching
     return changed
 
 
