@@ -64,7 +64,7 @@ def _walk(node: Any, rng: np.random.Generator) -> Any:
     """The tree with other counts. Raises: _Touching."""
     if isinstance(node, tuple):
         return tuple(_walk(item, rng) for item in node)
-    if not dataclasses.is_dataclass(node):
+    if not dataclasses.is_dataclass(node) or isinstance(node, type):
         return node
     if isinstance(node, cad.SketchStep | cad.Hole) and _has_pattern(node.places):
         return _other_count(node, rng)
