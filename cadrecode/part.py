@@ -155,6 +155,8 @@ class Part:
             outcome = Message(str(built.outcome))
             if not built.detail:
                 raise ProgramError(outcome)
+            if built.outcome is Outcome.EMPTY:  # Manifold's reason says all
+                raise ProgramError("{detail}", detail=built.detail)
             placed = re.fullmatch(r"line (\d+): (.*)", built.detail, re.DOTALL)  # as the sandbox tells it
             line, detail = (int(placed[1]), placed[2]) if placed else (None, built.detail)
             raise ProgramError("{outcome}: {detail}", line, outcome=outcome, detail=detail)

@@ -58,7 +58,7 @@ const attach = () => {
   const rove = () => {
     for (const tab of tabs()) tab.tabIndex = tab.ariaSelected === 'true' ? 0 : -1;
     const {tabId} = tabs().find(tab => tab.ariaSelected === 'true')?.dataset ?? {};
-    if (tabId && (location.hash || tabId !== 'reconstruct')) history.replaceState(null, '', `#${tabId}`);
+    if (tabId && (location.hash || tabId !== 'reconstruct')) history.replaceState(null, '', `${location.pathname}${location.search}#${tabId}`);
   };
   open();
   rove();

@@ -25,6 +25,7 @@ const show = (step) => {
   next.textContent = at === steps.length - 1 ? next.dataset.done : next.dataset.next;
   end.hidden = at === steps.length - 1;
   point(steps[at].dataset.at);
+  document.querySelector(steps[at].dataset.at)?.scrollIntoView({block: 'nearest'});
 };
 const close = () => { box.hidden = true; point(null); localStorage.setItem(KEY, 'seen'); };
 next.addEventListener('click', () => at === steps.length - 1 ? close() : show(at + 1));

@@ -85,7 +85,8 @@ def numbers(work: Work, words: Words, validity: str = "", *, judged: bool = True
     """
     part, unit = work.shown, work.unit
     if part is None:
-        return f'<div class="cr-numbers">{html.note(words("result.none"))}</div>'
+        note = "" if work.cloud is None else html.note(words("result.none"))
+        return f'<div class="cr-numbers">{note}</div>'
     verdict = ""
     if not judged and part.cloud is not None:
         verdict = f'<span class="cr-lead">{escape(words("result.checking"))}</span>'

@@ -164,7 +164,7 @@ def _wire_cloud(screen: Screen) -> None:
 
     def drop(path: str, unit: str) -> tuple:
         try:
-            return actions.open_cloud(path, services, unit), "", gr.skip()
+            return actions.open_cloud(path, services, unit), "", None  # there is room for the next file
         except CadrecodeError as error:  # nothing of the part before stays, which might be taken for this file's
             return Work(unit=unit), html.bad(error_text(error, words)), None
 
@@ -250,7 +250,8 @@ def _wire_program(screen: Screen) -> None:
         try:
             after = actions.run_program(now, text, services)
         except ProgramError as error:
-            return now, gr.skip(), gr.skip(), gr.skip(), gr.skip(), describe.program_error(error, text, words)
+            fault = describe.program_error(error, text, words) + html.note(words("program.before"))
+            return now, gr.skip(), gr.skip(), gr.skip(), gr.skip(), fault
         picture, numbers, _, fault = screen.draw(after)
         rows = dimensions.rows(after.shown, after.unit, words)
         return after, after.shown, picture, numbers, rows, fault
