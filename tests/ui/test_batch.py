@@ -51,7 +51,7 @@ def test_a_failure_is_a_row_and_the_others_go_on(plate, tmp_path, services):
     cells = tab.cells(last, "mm", EN)
     assert cells[1][:2] == ["plate.xyz", "done"]
     assert (str(cells[1][2]), cells[0][2]) == ("good match", "–")
-    assert cells[1][3] == "100 % within 0.500 mm"
+    assert cells[1][3] == "100 % within 0.5 mm"
 
     packed = zipfile.ZipFile(batching.pack(last, tmp_path / "all.zip", "mm", EN))
     names = packed.namelist()
@@ -101,6 +101,6 @@ def test_a_persons_tolerance_is_that_of_every_row(plate, tmp_path, services):
     job = batching.gather([plate], tmp_path / "out", QUICK, tolerance=2.5)
     row = run(job, services)[-1][0]
     assert row.tolerance == 2.5
-    assert tab.cells([row], "mm", EN)[0][3] == "100 % within 2.50 mm"
+    assert tab.cells([row], "mm", EN)[0][3] == "100 % within 2.5 mm"
     other = run(batching.gather([plate], tmp_path / "more", QUICK, tolerance=1.5), services)[-1][0]
     assert other.tolerance == 1.5  # not the row of before

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from cadrecode.figures import short
 from cadrecode.ui.batch.items import BatchItem
 from cadrecode.ui.draw import html
 from cadrecode.ui.reconstruct.report import whole_page
@@ -43,7 +44,9 @@ def within(row: BatchItem, unit: str, words: Words) -> str:
     """ "98.4 % within 0.5 mm"; a dash for what is not rebuilt."""
     if row.within is None:
         return "–"
-    return words("batch.share", share=html.percent(row.within), x=html.length(row.tolerance, unit))
+    factor, unit = html.shown(unit)
+    tolerance = f"{short(factor * row.tolerance)} {unit}"
+    return words("batch.share", share=html.percent(row.within), x=tolerance)
 
 
 def remark(row: BatchItem, words: Words) -> str:
