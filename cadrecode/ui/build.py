@@ -58,7 +58,8 @@ const attach = () => {
   const rove = () => {
     for (const tab of tabs()) tab.tabIndex = tab.ariaSelected === 'true' ? 0 : -1;
     const {tabId} = tabs().find(tab => tab.ariaSelected === 'true')?.dataset ?? {};
-    if (tabId && (location.hash || tabId !== 'reconstruct')) history.replaceState(null, '', `${location.pathname}${location.search}#${tabId}`);
+    const {pathname, search, hash} = location;
+    if (tabId && (hash || tabId !== 'reconstruct')) history.replaceState(null, '', `${pathname}${search}#${tabId}`);
   };
   open();
   rove();
