@@ -20,7 +20,7 @@ FLOORS = [
     {"assessor"},
     {"part"},
     {"part_faces", "solids"},
-    {"reconstruction", "pretrain", "evaluation", "refine", "build_dataset"},
+    {"reconstruction", "pretrain", "evaluation", "scores", "refine", "build_dataset"},
     {"label"},
     {"training"},
     {"engine", "jobs", "trial"},

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cadrecode.cli.doctor import doctor_main
 from cadrecode.cli.evaluate import evaluate_main
 from cadrecode.cli.fit import fit_main
+from cadrecode.cli.score import score_main
 from cadrecode.cli.shared import (
     GRAMMAR_HELP,
     Arguments,
@@ -313,6 +314,7 @@ VERBS: dict[str, Verb] = {
     "merge": merge_main,
     "fit": fit_main,
     "evaluate": evaluate_main,
+    "score": score_main,
     "pretrain": pretrain_main,
     "build-dataset": build_dataset_main,
     "label": label_main,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,31 +13,27 @@ from cadrecode.errors import DatasetError, Message, joined
 
 
 class Row(NamedTuple):
-    """A program of a file: the id of its target, its text (CODE), and its line, from 1."""
+    """A program: the id of its target, its text, and its line in the file, from 1."""
 
     id: str
     code: str
     line: int
 
 
-def read_programs(path: str | Path) -> tuple[list[Row], list[dict[str, Any]]]:
-    """Rows of {"id": ..., "code": ...}, and the lines that are none, with a reason.
+def read_programs(path: str | Path, field: str = "code") -> tuple[list[Row], list[dict[str, Any]]]:
+    """The programs of a file or a folder, and the lines or files that are none, with a reason.
 
     Args:
-        path: .jsonl, or .jsonl.gz.
+        path: .jsonl or .jsonl.gz of {"id": ..., "code": ...}, or a folder of <id>.py.
+        field: The name under which a row of JSON has its program.
     Raises: DatasetError: no such file, or nothing usable in it.
     """
     path = Path(path)
     rows: list[Row] = []
     skipped: list[dict[str, Any]] = []
     try:
-        opened = gzip.open if path.suffix.lower() == ".gz" else open
-        with opened(path, "rt", encoding="utf-8-sig") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                row = _row(line, number)
-                (rows if isinstance(row, Row) else skipped).append(row)
+        for row in _files(path) if path.is_dir() else _lines(path, field):
+            (rows if isinstance(row, Row) else skipped).append(row)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise DatasetError("{path} cannot be read as JSON lines: {error}.", path=path, error=error) from error
     if not rows:
@@ -44,12 +41,28 @@ def read_programs(path: str | Path) -> tuple[list[Row], list[dict[str, Any]]]:
         if skipped:
             first = skipped[0]
             sentences.append(Message("Line {line}: {reason}.", line=first["line"], reason=first["reason"]))
-        sentences.append(Message("Each line needs an `id` and a program under `code`."))
+        sentences.append(Message("Each line needs an `id` and a program under `{field}`.", field=field))
         raise DatasetError(joined("{first} {second}", sentences))
     return rows, skipped
 
 
-def _row(line: str, number: int) -> Row | dict[str, Any]:
+def _files(folder: Path) -> Iterator[Row | dict[str, Any]]:
+    for file in sorted(folder.glob("*.py")):
+        try:
+            yield Row(file.stem, file.read_text(encoding="utf-8-sig"), 1)
+        except (OSError, UnicodeDecodeError) as error:
+            yield skip(file.stem, 1, Message("{error}", error=error))
+
+
+def _lines(path: Path, field: str) -> Iterator[Row | dict[str, Any]]:
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield _row(line, number, field)
+
+
+def _row(line: str, number: int, field: str) -> Row | dict[str, Any]:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
@@ -57,9 +70,9 @@ def _row(line: str, number: int) -> Row | dict[str, Any]:
     except (RecursionError, ValueError) as error:  # nested too deeply; a number of 5,000 digits
         return skip(None, number, Message("not JSON: {error}, column {column}", error=str(error), column=1))
     id = str(row["id"]) if isinstance(row, dict) and isinstance(row.get("id"), str | int) else None
-    if id is None or not isinstance(row.get("code"), str):
-        return skip(id, number, Message("a row needs an `id` and a text as `code`"))
-    return Row(id, row["code"], number)
+    if id is None or not isinstance(row.get(field), str):
+        return skip(id, number, Message("a row needs an `id` and a text as `{field}`", field=field))
+    return Row(id, row[field], number)
 
 
 def skip(id: str | None, line: int | None, reason: str) -> dict[str, Any]:

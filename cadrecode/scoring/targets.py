@@ -12,10 +12,11 @@ from typing import TypeVar
 import numpy as np
 
 from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, read_mesh
-from cadrecode.errors import DatasetError, KernelError, Message, PointCloudError
+from cadrecode.errors import DatasetError, KernelError, Message, PointCloudError, ProgramError
 from cadrecode.invent.draw import FAMILIES
 from cadrecode.invent.held_out import held_out
-from cadrecode.program import build, mesh_of
+from cadrecode.program import build, mesh_of, parse
+from cadrecode.scoring.programs import read_programs
 
 T = TypeVar("T")
 
@@ -43,8 +44,8 @@ def load_targets(
     """Read targets one at a time, in the order of their names.
 
     Args:
-        source: A folder of meshes or STEP files, a single file, an .npz of `<id>_v` and `<id>_f`, or
-            `invent:<family>[:<count>]` for held-out invented shapes.
+        source: A folder of meshes or STEP files, a single file, an .npz of `<id>_v` and `<id>_f`, .jsonl or .jsonl.gz
+            of true programs, or `invent:<family>[:<count>]` for held-out invented shapes.
         limit: Take this many, drawn at random with `seed`; of invented shapes, the first.
         ids: Read no others; names that are missing are ignored.
     Raises: DatasetError: the source is none of these.
@@ -56,6 +57,9 @@ def load_targets(
     path = Path(source)
     if path.suffix.lower() == ".npz" and path.is_file():
         yield from _from_npz(path, limit, seed, ids)
+        return
+    if path.name.endswith((".jsonl", ".jsonl.gz")):
+        yield from _from_programs(path, limit, seed, ids)
         return
     suffixes = {*MESH_SUFFIXES, *BREP_SUFFIXES, ".ply"}
     if path.is_dir():
@@ -102,6 +106,17 @@ def _from_npz(path: Path, limit: int | None, seed: int, wanted: Collection[str] 
                 yield Shape(id, arrays[f"{id}_v"].astype(np.float64), arrays[f"{id}_f"].astype(np.int64))
             else:
                 yield Skipped(id, Message("{name}_v has no {name}_f beside it", name=id))
+
+
+def _from_programs(
+    path: Path, limit: int | None, seed: int, wanted: Collection[str] | None
+) -> Iterator[Shape | Skipped]:
+    rows = [row for row in read_programs(path)[0] if wanted is None or row.id in wanted]
+    for row in drawn(rows, limit, seed):
+        try:
+            yield Shape(row.id, *mesh_of(build(parse(row.code))))
+        except ProgramError as error:
+            yield Skipped(row.id, error.message)
 
 
 def _invented(source: str, limit: int | None, ids: Collection[str] | None) -> Iterator[Shape]:
