@@ -14,7 +14,7 @@ from cadrecode.invent.draw import FAMILIES
 from cadrecode.ui.draw import html
 from cadrecode.ui.events import hear
 from cadrecode.ui.services import Services
-from cadrecode.ui.train import actions, fields
+from cadrecode.ui.train import actions, fields, more, views
 from cadrecode.ui.train.actions import INVENTED, OWN
 from cadrecode.ui.words.text import Words
 
@@ -27,6 +27,8 @@ class Form:
     family: gr.Dropdown
     count: gr.Number
     path: gr.Textbox
+    upload: gr.UploadButton
+    uploaded: gr.HTML
     preview: gr.HTML
     draw: gr.Button
     preset: gr.Dropdown
@@ -41,6 +43,9 @@ class Form:
     import_yaml: gr.UploadButton
     export_yaml: gr.Button
     exported: list[gr.Textbox]  # a file's name and its text, on their way to the browser
+    ranks: gr.Textbox
+    rates: gr.Textbox
+    sweep: gr.Button
 
     @property
     def data(self) -> list[gr.components.Component]:
@@ -88,7 +93,7 @@ def draw(words: Words) -> Form:
     """Lay the form out, filled with the quickstart."""
     config = actions.preset("quickstart")
     with _card(1, words("train.card.parts")):
-        source, family, count, path, preview, draw_parts = _draw_data(config.train_data_path, words)
+        source, family, count, path, upload, uploaded, preview, draw_parts = _draw_data(config.train_data_path, words)
     with _card(2, words("preset.title")):
         presets = [(words(f"preset.{key}"), key) for key in actions.PRESETS]
         preset = gr.Dropdown(
@@ -110,9 +115,10 @@ def draw(words: Words) -> Form:
         start = gr.Button(words("train.start"), variant="primary", elem_id="start")
         with gr.Accordion(words("train.advanced"), open=False, elem_classes="cr-fold", elem_id="train-advanced"):
             processes, command, load, save, file = _draw_advanced(words)
+            ranks, rates, sweep = _draw_sweep(words)
     return Form(
-        source, family, count, path, preview, draw_parts, preset, strength, name, settings, badge, fix, processes,
-        start, command, load, save, file,
+        source, family, count, path, upload, uploaded, preview, draw_parts, preset, strength, name, settings, badge,
+        fix, processes, start, command, load, save, file, ranks, rates, sweep,
     )  # fmt: skip
 
 
@@ -139,8 +145,19 @@ def _draw_advanced(words: Words) -> tuple:
     return processes, command, load, save, file
 
 
+def _draw_sweep(words: Words) -> tuple[gr.Textbox, gr.Textbox, gr.Button]:
+    """A training for each pair of a rank and a learning rate."""
+    gr.HTML(html.note(words("sweep.info")), padding=False)
+    with gr.Row():
+        ranks = gr.Textbox("8, 16, 32", label=words("sweep.ranks"), max_lines=1, min_width=120, elem_id="sweep-ranks")
+        rates = gr.Textbox(
+            "0.001, 0.002", label=words("sweep.rates"), max_lines=1, min_width=120, elem_id="sweep-rates"
+        )
+    return ranks, rates, gr.Button(words("sweep.start"), size="sm", elem_id="sweep")
+
+
 def _draw_data(data: str, words: Words) -> tuple:
-    """The widgets of the data to train on: source, family, count, path, preview, and the button that draws it."""
+    """The widgets of the data to train on, in the order of `Form`."""
     kinds = [(words("data.invented"), INVENTED), (words("data.own"), OWN)]
     source = gr.Radio(kinds, value=INVENTED, label=words("data.title"), show_label=False)
     families = [(f"{key}: {words.family(key, text)}", key) for key, text in FAMILIES.items()]
@@ -152,10 +169,15 @@ def _draw_data(data: str, words: Words) -> tuple:
             actions.count_of(data), precision=0, minimum=1, label=words("data.count"), min_width=100, elem_id="count"
         )
     path = gr.Textbox(label=words("data.path"), info=words("data.path.info"), visible=False, elem_id="data-path")
+    upload = gr.UploadButton(
+        words("data.upload"), file_count="multiple", file_types=[*more.TAKEN, ".zip"], size="sm", visible=False,
+        elem_id="data-upload",
+    )  # fmt: skip
+    uploaded = gr.HTML("", padding=False, elem_id="data-uploaded")
     with gr.Accordion(words("data.look"), open=False, elem_id="data-look", elem_classes="cr-fold"):
         preview = gr.HTML(html.note(words("data.look.hint")), elem_id="data-preview")
         button = gr.Button(words("data.draw"), size="sm", elem_id="data-draw")
-    return source, family, count, path, preview, button
+    return source, family, count, path, upload, uploaded, preview, button
 
 
 def _draw_settings(config: TrainConfig, words: Words) -> dict[str, gr.components.Component]:
@@ -193,15 +215,19 @@ def _filled(config: TrainConfig, form: Form) -> dict:
     }
 
 
-def wire(form: Form, chosen: gr.State, services: Services, words: Words, tab: gr.Tab) -> gr.events.Dependency:
+def wire(
+    form: Form, chosen: gr.State, again: gr.Button, services: Services, words: Words, tab: gr.Tab
+) -> list[gr.events.Dependency]:
     """Wire the form.
 
     Args:
         chosen: Becomes the name of the run that is started.
+        again: The button that brings the settings of the chosen run into the form.
 
-    Returns: the event of starting a run.
+    Returns: the events of starting runs.
     """
     _wire_filling(form, words)
+    _wire_again(form, chosen, again, services, words)
     _wire_judging(form, services, words, tab)
     read = partial(entered, form)
 
@@ -224,7 +250,32 @@ def wire(form: Form, chosen: gr.State, services: Services, words: Words, tab: gr
         now = read(*values)
         return actions.start(now.values, services.runs_dir, now.name, now.processes)
 
-    return hear(form.start.click, start, form.inputs, chosen, words)
+    def sweep(ranks: str, rates: str, *values: Any):
+        now = read(*values)
+        return more.sweep(now.values, services.runs_dir, now.name, ranks, rates)[0]
+
+    return [
+        hear(form.start.click, start, form.inputs, chosen, words),
+        hear(form.sweep.click, sweep, [form.ranks, form.rates, *form.inputs], chosen, words),
+    ]
+
+
+def _wire_again(form: Form, chosen: gr.State, again: gr.Button, services: Services, words: Words) -> None:
+    """A run's settings, and uploaded parts, come into the form."""
+
+    def fill(name: str | None) -> dict:
+        run = views.existing(services.runs_dir, name)
+        config = TrainConfig.load(run.folder / "config.yaml")
+        return {**_filled(config, form), form.name: f"{run.name}-2"}
+
+    hear(again.click, fill, chosen, [*form.data, form.strength, *form.settings.values(), form.name], words)
+
+    def take_in(paths: list[str]):
+        folder, count, left_out = more.take_in(paths, services.runs_dir)
+        note = html.note(words("data.uploaded", n=f"{count:,}"))
+        return str(folder), note + (html.more(words("data.left_out", n=len(left_out)), left_out) if left_out else "")
+
+    hear(form.upload.upload, take_in, form.upload, [form.path, form.uploaded], words)
 
 
 def _wire_filling(form: Form, words: Words) -> None:
@@ -239,9 +290,9 @@ def _wire_filling(form: Form, words: Words) -> None:
 
     def show_source(source: str):
         invented = source == INVENTED
-        return gr.update(visible=invented), gr.update(visible=invented), gr.update(visible=not invented)
+        return *2 * [gr.update(visible=invented)], *2 * [gr.update(visible=not invented)]
 
-    hear(form.source.change, show_source, form.source, form.data[1:], words)
+    hear(form.source.change, show_source, form.source, [*form.data[1:], form.upload], words)
     size = [form.settings["lora_r"], form.settings["lora_alpha"]]
     hear(form.strength.input, lambda key: [str(n) for n in LORA_PRESETS[key].values()], form.strength, size, words)
 

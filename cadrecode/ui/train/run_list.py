@@ -16,7 +16,7 @@ from cadrecode.ui.draw.table import empty_table, rows_html
 from cadrecode.ui.events import hear
 from cadrecode.ui.runs import metrics
 from cadrecode.ui.services import Services
-from cadrecode.ui.train import views
+from cadrecode.ui.train import more, views
 from cadrecode.ui.words.text import Words
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Shown:
     details: gr.Column
     stop: gr.Button
     resume: gr.Button
+    again: gr.Button
+    keep: gr.Button
     kill: gr.Button
     delete: gr.Button
     kill_question: tuple
@@ -63,6 +65,8 @@ def draw(words: Words) -> Shown:
         with gr.Row(elem_classes="cr-actions"):
             stop = gr.Button(words("train.stop"), elem_id="stop", **small)
             resume = gr.Button(words("train.resume"), elem_id="resume", **small)
+            again = gr.Button(words("train.again"), elem_id="again", **{**small, "interactive": True})
+            keep = gr.Button(words("train.keep"), elem_id="keep-checkpoint", **small)
             kill = gr.Button(words("train.kill"), variant="stop", elem_id="kill", **small)
             delete = gr.Button(words("train.delete"), variant="stop", elem_id="delete", **small)
         kill_question = confirm.asking(words("train.kill.sure"), words("train.kill.yes"), "kill-yes", words)
@@ -80,8 +84,8 @@ def draw(words: Words) -> Shown:
         differences = gr.HTML(elem_id="differences", padding=False)
         log = gr.HTML(html.log("", words), label=words("train.log"), show_label=True, container=True, elem_id="log")
     return Shown(
-        gr.State(None), table, status, details, stop, resume, kill, delete, kill_question, delete_question, film,
-        losses, quality, rate, compare, differences, log,
+        gr.State(None), table, status, details, stop, resume, again, keep, kill, delete, kill_question,
+        delete_question, film, losses, quality, rate, compare, differences, log,
     )  # fmt: skip
 
 
@@ -133,7 +137,7 @@ def _updates(now: Seen, old: Seen | None, shown: Shown, services: Services, word
     if before is None or ((view.name, view.evaluations) != (before.name, before.evaluations)):
         updates[shown.film] = views.samples_film(views.existing(services.runs_dir, view.name), words)
     able = {shown.stop: view.stoppable, shown.kill: view.stoppable, shown.resume: view.resumable}
-    for button, can in {**able, shown.delete: view.deletable}.items():
+    for button, can in {**able, shown.keep: view.resumable, shown.delete: view.deletable}.items():
         updates[button] = gr.update(interactive=can)
     rows = view.metrics
     if before is None or rows != before.metrics or now.others != old.others:
@@ -157,8 +161,9 @@ def wire(shown: Shown, services: Services, words: Words, page: gr.Blocks) -> Cal
     """Wire the list. Returns a function that makes the page look again right after an event."""
     seen = gr.State(None)
     outputs = [
-        seen, shown.chosen, shown.table, shown.status, shown.details, shown.stop, shown.resume, shown.kill,
-        shown.delete, shown.film, shown.losses, shown.quality, shown.rate, shown.compare, shown.differences, shown.log,
+        seen, shown.chosen, shown.table, shown.status, shown.details, shown.stop, shown.resume, shown.keep,
+        shown.kill, shown.delete, shown.film, shown.losses, shown.quality, shown.rate, shown.compare,
+        shown.differences, shown.log,
     ]  # fmt: skip
 
     def refresh(name: str | None, compared: list[str] | None, old: Seen | None):
@@ -193,6 +198,12 @@ def wire(shown: Shown, services: Services, words: Words, page: gr.Blocks) -> Cal
         return act
 
     follow(hear(shown.stop.click, acting(queue.stop), shown.chosen, None, words).success)
+
+    def keep(name: str | None) -> None:
+        kept = more.keep_checkpoint(views.existing(services.runs_dir, name))
+        gr.Info(words("train.kept", name=kept))
+
+    hear(shown.keep.click, keep, shown.chosen, None, words)
     follow(hear(shown.resume.click, acting(queue.resume), shown.chosen, None, words).success)
     follow(confirm.ask_first(shown.kill, shown.kill_question, acting(queue.kill), shown.chosen, words).success)
     follow(confirm.ask_first(shown.delete, shown.delete_question, acting(delete), shown.chosen, words).success)

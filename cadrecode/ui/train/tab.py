@@ -23,6 +23,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab, memory
         with gr.Column(scale=3, min_width=340):
             shown = run_list.draw(words)
     follow = run_list.wire(shown, services, words, page)
-    follow(form.wire(widgets, shown.chosen, services, words, tab).success)
+    for started in form.wire(widgets, shown.chosen, shown.again, services, words, tab):
+        follow(started.success)
     remember(memory, widgets.named)
     hear(page.load, lambda values: put_back(values, widgets.named), memory, widgets.inputs, words)

@@ -1,0 +1,112 @@
+"""Uploaded parts, a sweep of trainings, and what a stopped training had learnt."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE
+from cadrecode.config import TrainConfig
+from cadrecode.errors import ConfigError, Message, RunError
+from cadrecode.jobs import queue
+from cadrecode.label import READABLE
+from cadrecode.runs import Run, checkpoint_step, free_folder
+from cadrecode.ui import archive
+from cadrecode.ui.adapters.incoming import BESIDE, INCOMING
+from cadrecode.ui.train import fields
+from cadrecode.ui.train.actions import run_name
+
+UPLOADED = ".parts"  # below the runs folder: what was uploaded to train on
+TAKEN = (*READABLE, ".py", ".jsonl")
+MOST_RUNS = 12  # of a sweep
+
+
+def take_in(paths: Sequence[str | Path], runs_dir: Path) -> tuple[Path, int, list[str]]:
+    """Put uploaded parts, or zips of them, into a folder that lasts as long as trainings need it.
+
+    Returns: the folder, or the .jsonl where that is all there is; the number of files; the names that were left out.
+    Raises: CadrecodeError: a zip is broken or too large, or there is no part.
+    """
+    paths = [Path(path) for path in paths]
+    (runs_dir / UPLOADED).mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(dir=runs_dir / UPLOADED))
+    files: list[Path] = []
+    left_out: list[str] = []
+    try:
+        for path in paths:
+            if path.suffix.lower() == ".zip":
+                unpacked, others = archive.unpack(path, staged, TAKEN)
+                files += unpacked
+                left_out += others
+            elif path.suffix.lower() in TAKEN:
+                files.append(Path(shutil.copy(path, staged / path.name)))
+            else:
+                left_out.append(path.name)
+        if not files:
+            raise ConfigError("There is no part in what was uploaded. These are taken: {kinds}.", kinds=" ".join(TAKEN))
+        folder = free_folder(runs_dir / UPLOADED, paths[0].stem)
+        staged.rename(folder)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    alone = len(files) == 1 and files[0].suffix == ".jsonl"
+    return folder / files[0].name if alone else folder, len(files), left_out
+
+
+def sweep(values: Mapping[str, Any], runs_dir: Path, name: str | None, ranks: str, rates: str) -> list[str]:
+    """Queue a training for each pair of a rank and a learning rate; alpha keeps its ratio to the rank.
+
+    Args:
+        ranks: Numbers with commas between them; empty: the form's own. So are `rates`.
+
+    Returns: the names of the runs.
+    Raises: ConfigError: a number is not usable, or there are more than MOST_RUNS pairs.
+    """
+    base = TrainConfig.from_values(values, source=Message("form"))
+    pairs = list(product(_listed(ranks) or [base.lora_r], _listed(rates) or [base.learning_rate]))
+    if not 1 < len(pairs) <= MOST_RUNS:
+        raise ConfigError("A sweep has 2 to {most} trainings; these are {n}.", most=MOST_RUNS, n=len(pairs))
+    given = run_name(name, base.train_data_path)
+    configs = {}
+    for rank, rate in pairs:
+        changed = {
+            "lora_r": fields.as_text(rank),
+            "lora_alpha": fields.as_text(max(1, round(rank * base.lora_alpha / base.lora_r))),
+            "learning_rate": fields.as_text(rate),
+        }
+        named = f"{given}-r{changed['lora_r']}-lr{changed['learning_rate']}"
+        configs[named] = TrainConfig.from_values({**values, **changed}, source=Message("form"))
+    return [queue.start(config, runs_dir, named).name for named, config in configs.items()]
+
+
+def _listed(text: str) -> list[float]:
+    """Numbers with commas or spaces between them. Raises ConfigError."""
+    try:
+        return [float(word) for word in (text or "").replace(",", " ").split()]
+    except ValueError as error:
+        raise ConfigError("{text} is no list of numbers, such as 8, 16, 32.", text=text) from error
+
+
+def keep_checkpoint(run: Run) -> str:
+    """Put what a run had learnt at its newest checkpoint among the adapters. Returns the adapter's name.
+
+    Raises: RunError: it has no complete checkpoint, or the checkpoint holds no adapter.
+    """
+    checkpoint = run.latest_checkpoint()
+    if not all((checkpoint / name).is_file() for name in (CONFIG_FILE, WEIGHTS_FILE)):
+        raise RunError("{name} holds no adapter.", name=checkpoint.name)
+    (run.runs_dir / INCOMING).mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(dir=run.runs_dir / INCOMING))
+    try:
+        for path in (*(checkpoint / name for name in (CONFIG_FILE, WEIGHTS_FILE, *BESIDE)), run.folder / "config.yaml"):
+            if path.is_file():
+                shutil.copy(path, staged / path.name)
+        with queue.locked(run.runs_dir):
+            folder = free_folder(run.runs_dir, f"{run.name}-step{checkpoint_step(checkpoint)}")
+            staged.rename(folder)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return folder.name
