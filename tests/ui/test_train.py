@@ -170,6 +170,8 @@ def test_parts_without_programs_are_drawn_and_what_becomes_of_them_is_said(tmp_p
     assert "5 parts without programs" in shown
     assert shown.count("<img") + shown.count("broken.stl ends") == actions.DRAWN
     assert "5 个零件没有程序" in actions.preview(str(tmp_path), 0, ZH)
+    (tmp_path / "block.py").write_text("import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)")
+    assert "5 files without a program beside them are not used" in actions.preview(str(tmp_path), 0, EN)
 
 
 def test_settings_go_out_and_in_as_yaml(tmp_path):

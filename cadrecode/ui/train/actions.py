@@ -78,7 +78,7 @@ def preview(data: str, draw: int, words: Words) -> str:
 
     Raises: DatasetError: The source holds no usable program.
     """
-    from cadrecode.label import without_programs
+    from cadrecode.label import find_parts, without_programs
 
     if without_programs(data):
         return _preview_of_parts(data, draw, words)
@@ -88,6 +88,8 @@ def preview(data: str, draw: int, words: Words) -> str:
     if programs.skipped:
         reasons = [f"{skip.name}: {words.said(skip.reason)}" for skip in programs.skipped[:LISTED]]
         lines += html.more(words("data.skipped", n=len(programs.skipped)), reasons)
+    if Path(data).is_dir() and (others := sum(part.path.suffix != ".py" for part in find_parts(data))):
+        lines += html.warning(words("data.unused", n=f"{others:,}"))
     chosen = np.random.default_rng(draw).permutation(len(programs.pairs))[:DRAWN]
     rows = [(programs.pairs[i].name, _strip(programs.pairs[i], words)) for i in chosen]
     return lines + film.film(words("data.preview"), rows)

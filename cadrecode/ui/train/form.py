@@ -290,9 +290,9 @@ def _wire_filling(form: Form, words: Words) -> None:
 
     def show_source(source: str):
         invented = source == INVENTED
-        return *2 * [gr.update(visible=invented)], *2 * [gr.update(visible=not invented)]
+        return *2 * [gr.update(visible=invented)], *3 * [gr.update(visible=not invented)]
 
-    hear(form.source.change, show_source, form.source, [*form.data[1:], form.upload], words)
+    hear(form.source.change, show_source, form.source, [*form.data[1:], form.upload, form.uploaded], words)
     size = [form.settings["lora_r"], form.settings["lora_alpha"]]
     hear(form.strength.input, lambda key: [str(n) for n in LORA_PRESETS[key].values()], form.strength, size, words)
 
