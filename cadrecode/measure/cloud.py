@@ -25,9 +25,10 @@ from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import drafts_of
 from cadrecode.measure.sheets import with_sheets
 from cadrecode.measure.shorten import dropped, merged, shortened
+from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.walls import Walls
-from cadrecode.measure.winding import INSIDE, patch_areas, sections_of, winding_numbers
+from cadrecode.measure.winding import INSIDE, sections_of, winding_numbers
 from cadrecode.program.language import Operation, Rect, SketchStep
 
 CELLS = 64  # along the longest side: about the spacing of 8,192 points
@@ -35,9 +36,10 @@ MOST_CELLS, FEW_PLACES = 256, 60_000  # along the longest side of a part, and of
 MOST_PLACES = 400_000  # of the grid
 PLACES_PER_SECOND = 60_000  # of reading: the winding numbers take a third to a half of that time
 READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
-TOLERANCES, TOLERANCE_NOISE = (0.3, 0.6), 3.0  # of a cell, and of the noise
+TOLERANCES = (0.3, 0.7), (0.6, 3.5)  # of a cell, and of the noise
 SQUARE = 0.9  # cosine of a point's normal with an axis: a point of a side of the box around the part
-CELL_ROUNDING = 0.75  # of a cell: how far a contour may be from the points of its wall
+# of a cell, and of the noise: how far a contour may be from the points of its wall
+CELL_ROUNDING, REACH_OF_NOISE = 0.75, 3.0
 
 
 def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> list[Measured]:
@@ -52,13 +54,14 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
     started = time.thread_time()
     if ruler.normals is None:
         return []
-    part = read(ruler, started + READING_SHARE * seconds)
+    smoothed = Smoothed.of(ruler)
+    part = read(ruler, smoothed, started + READING_SHARE * seconds)
     if not part.proposals or not part.cells.any():
         return []
     drafts = drafts_of(part, price, started, SEARCH_SHARE * seconds)
-    judge = CloudJudge(ruler, part, price, started + seconds)
+    judge = CloudJudge(ruler, smoothed, part, price, started + seconds)
     bodies = list(dict.fromkeys(draft.features(part.grid) for draft in drafts))
-    box = _box(judge)
+    box = _box(judge, part.grid)
     judge.settle([*bodies, *box])
     walls = _round_walls(ruler, part, judge)
     finished: dict[tuple[Feature, ...], None] = {}
@@ -71,10 +74,10 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
     return [Measured.of(features, judge.score(features)) for features in ranked]
 
 
-def _box(judge: CloudJudge) -> list[tuple[Prism]]:
+def _box(judge: CloudJudge, grid: Grid) -> list[tuple[Prism]]:
     """The box whose sides are in the middle of the points that face its ways: what a part is where all else is within
     the unevenness of its faces."""
-    sides = np.array((judge.points.min(axis=0), judge.points.max(axis=0)))
+    sides = np.array([(heights[0], heights[-1]) for heights in grid.levels]).T
     for end, way in enumerate((-1, 1)):
         for axis in range(3):
             facing = way * judge.normals[:, axis] > SQUARE
@@ -115,20 +118,22 @@ def _round_walls(ruler: CloudRuler, part: Survey, judge: CloudJudge) -> list[Rou
     return sorted(walls, key=lambda wall: -wall.count)
 
 
-def read(ruler: CloudRuler, deadline: float = np.inf) -> Survey:
+def read(ruler: CloudRuler, smoothed: Smoothed, deadline: float = np.inf) -> Survey:
     """A cloud's levels, sections and inside, and what the part might be made of.
 
     Args:
         ruler: Measures by the cloud, with its normals.
+        smoothed: Its points on the middle of their faces.
         deadline: On time.thread_time(): what has not been read by then is left out.
     """
     points, normals = ruler.points, ruler.normals.directions
-    areas = patch_areas(points)
+    noise = smoothed.noise
     most = min(MOST_PLACES, PLACES_PER_SECOND * (deadline - time.thread_time()))
-    grid = _grid([_levels(ruler, normals, areas, axis) for axis in range(3)], most)
-    numbers = winding_numbers(points, normals, areas, grid)
-    numbers = with_sheets(numbers, points, normals, math.sqrt(float(np.median(areas))), grid)
-    folded = FoldedCloud(points, normals, numbers, grid, ruler.size)
+    grid = _grid([_levels(ruler, smoothed, axis) for axis in range(3)], most)
+    numbers = winding_numbers(smoothed.points, normals, smoothed.areas, grid)
+    spacing = math.sqrt(float(np.median(smoothed.areas)))
+    numbers = with_sheets(numbers, smoothed.points, normals, spacing, noise, grid)
+    folded = FoldedCloud(points, normals, smoothed.points, numbers, grid, ruler.size)
     sections, readers, proposed = [], [], []
     for axis in range(3):
         cell = min(float(np.median(grid.widths[k])) for k in ((axis + 1) % 3, (axis + 2) % 3))
@@ -137,12 +142,13 @@ def read(ruler: CloudRuler, deadline: float = np.inf) -> Survey:
         reader = Reader(
             ruler.size,
             levels,
-            [share * cell + TOLERANCE_NOISE * ruler.noise for share in TOLERANCES],
+            [of_cell * cell + of_noise * noise for of_cell, of_noise in TOLERANCES],
             on_level=0.4 * cell,
         )
         now = time.thread_time()
         reader.deadline = now + (deadline - now) / (3 - axis)
-        reader.walls = Walls.between(points, normals, axis, -np.inf, np.inf, CELL_ROUNDING * cell + 2 * ruler.noise)
+        reach = CELL_ROUNDING * cell + REACH_OF_NOISE * noise
+        reader.walls = Walls.between(points, normals, axis, -np.inf, np.inf, reach, noise)
         proposed += proposals(axis, taken, CrossSection.batch_boolean(taken, OpType.Add), grid, reader)
         proposed += turned_proposals(axis, taken, folded.reading(reader), grid, reader)
         sections.append(taken)
@@ -160,6 +166,9 @@ def _grid(levels: list[np.ndarray], most: float) -> Grid:
     return grid
 
 
-def _levels(ruler: CloudRuler, normals: np.ndarray, areas: np.ndarray, axis: int) -> np.ndarray:
+def _levels(ruler: CloudRuler, smoothed: Smoothed, axis: int) -> np.ndarray:
+    heights, facing = smoothed.points[:, axis], ruler.normals.directions[:, axis]
     ends = float(ruler.box[0, axis]), float(ruler.box[1, axis])
-    return levels_of_points(ruler.points[:, axis], normals[:, axis], areas, ends, ruler.size, ruler.noise)
+    if smoothed.left < smoothed.noise:
+        ends = float(heights.min()), float(heights.max())
+    return levels_of_points(heights, facing, smoothed.areas, ends, ruler.size, smoothed.left, smoothed.noise)

@@ -19,7 +19,7 @@ from cadrecode.geometry import face_normals
 from cadrecode.measure.features import Feature
 from cadrecode.measure.judge import PRICE, Judge
 from cadrecode.measure.proposals import Survey
-from cadrecode.measure.winding import patch_areas
+from cadrecode.measure.smoothing import Smoothed
 from cadrecode.program.language import Operation
 from cadrecode.program.solid import bounds, mesh_of
 
@@ -51,18 +51,19 @@ class CloudJudge(Judge):
 
     Args:
         ruler: Measures by the cloud, CODE.
+        smoothed: The cloud on the middle of its faces.
         part: The cloud as it was measured.
     """
 
-    def __init__(self, ruler: CloudRuler, part: Survey, price: float, deadline: float):
+    def __init__(self, ruler: CloudRuler, smoothed: Smoothed, part: Survey, price: float, deadline: float):
         self.price, self.deadline = price, deadline
         self.points, self.normals = ruler.all_points[:MOST_POINTS], ruler.all_normals.directions[:MOST_POINTS]
         self.sure = ruler.all_normals.confidence[:MOST_POINTS] >= SURE
-        self.per_area = len(self.points) / float(patch_areas(ruler.points).sum())
+        self.per_area = len(self.points) / float(smoothed.areas.sum())
         self.spacing = 1 / math.sqrt(self.per_area)  # of evenly spread points
         self.volume = max(part.grid.volume(part.cells), 1e-9)
-        self.size, self.noise = ruler.size, ruler.noise
-        self.exact = max(CLOSE * ruler.size, ruler.noise)
+        self.size, self.noise = ruler.size, smoothed.noise
+        self.exact = max(CLOSE * ruler.size, smoothed.noise)
         self._settle(self.exact)
         self._solids: dict[Feature, Manifold] = {}
         self._scores: dict[tuple[Feature, ...], tuple[float, float]] = {}

@@ -20,6 +20,9 @@ LEAST_PEAK = 1.2e-3  # of the size squared
 FEWEST_POINTS = 5  # of a level, beyond those that chance puts there
 CROWD, CLEAR = 6, 6.0  # strips beside a level, and how many times as many points it has as one of them; where a
 # cylinder's wall is square to the axis, there are 4.5 times as many
+# of `_end`: share of a strip's points that lie beyond an end that walls run up to; its width in deviations of the noise
+BEYOND, BLUR = 0.2, 2.0
+FARTHEST_IN = 4.0  # deviations: an end is no farther in from the outermost point
 MOST_LEVELS = 18  # along one axis; those of the largest faces are kept
 
 
@@ -50,10 +53,14 @@ def levels_of_points(
     ends: tuple[float, float],
     size: float,
     noise: float,
+    aside: float | None = None,
 ) -> np.ndarray:
     """The levels along one axis of a cloud: heights that many more of its points share than the heights beside them.
 
-    `noise` says how far points lie off their faces; the other arguments are those of `levels_of_faces`.
+    Args:
+        heights, facing, areas, ends, size: See `levels_of_faces`.
+        noise: How far points lie off their faces.
+        aside: How far they lie beyond the rims of their faces, where that is more.
     """
     near = max(POINTS_SAME_LEVEL * size, 2 * noise)
     tails = max(near, TAILS * noise, BESIDE_FACE * float(np.sqrt(np.median(areas))))
@@ -64,8 +71,22 @@ def levels_of_points(
     for side in (facing > RIM_ACROSS, facing < -RIM_ACROSS):
         narrow = _peaks(heights[side], areas[side], near, tails, LEAST_PEAK * size * size)
         peaks += [peak for peak in narrow if all(abs(peak[1] - height) > FROM_RIM * size for height in sure)]
-    outer = [next((h for _, h in sorted(peaks, reverse=True) if abs(h - end) < 2 * near), end) for end in ends]
+    blur = noise if aside is None else aside
+    by_walls = _end(-heights, -ends[0], blur), _end(heights, ends[1], blur)
+    outer = [
+        next((h for _, h in sorted(peaks, reverse=True) if abs(h - end) < 2 * near), wall)
+        for end, wall in zip(ends, (-by_walls[0], by_walls[1]))
+    ]
     return _largest(peaks, (outer[0], outer[1]), max(SAME_PLACE * size, 2 * noise))
+
+
+def _end(heights: np.ndarray, highest: float, noise: float) -> float:
+    """Where a part ends that has no face there: its outermost points lie beyond its end by several times the noise."""
+    out = np.sort(heights[heights > highest - (FARTHEST_IN + BLUR) * noise])[::-1]
+    within = np.searchsorted(-out, BLUR * noise - out, side="right")  # points beyond each, and in the strip below it
+    beyond = np.arange(1, len(out) + 1)
+    blurred = np.flatnonzero((beyond < BEYOND * within) & (out > highest - FARTHEST_IN * noise))
+    return float(out[blurred[-1]]) if len(blurred) else highest
 
 
 def _peaks(

@@ -99,6 +99,7 @@ class FoldedCloud:
 
     Args:
         points, normals: (N, 3) CODE.
+        middles: (N, 3), the points on the middle of their faces.
         numbers: (nx, ny, nz) winding numbers on the grid.
         reader: Reads the sections; it knows how near outlines have to be to their points.
         size: Longest side, CODE.
@@ -106,8 +107,16 @@ class FoldedCloud:
 
     steps_show = False
 
-    def __init__(self, points: np.ndarray, normals: np.ndarray, numbers: np.ndarray, grid: Grid, size: float):
-        self.points, self.normals, self.grid, self.size = points, normals, grid, size
+    def __init__(
+        self,
+        points: np.ndarray,
+        normals: np.ndarray,
+        middles: np.ndarray,
+        numbers: np.ndarray,
+        grid: Grid,
+        size: float,
+    ):
+        self.points, self.normals, self.middles, self.grid, self.size = points, normals, middles, grid, size
         self.filled = np.clip(numbers, 0, 1)
 
     def reading(self, reader: Reader) -> FoldedCloud:
@@ -115,17 +124,17 @@ class FoldedCloud:
         return self
 
     def main(self, axis: int) -> Point2 | None:
-        return round_about(self.points, self.normals, axis, self.size)
+        return round_about(self.middles, self.normals, axis, self.size)
 
     def refined(self, axis: int, center: Point2, radius: float) -> Point2:
         """By the points nearby: sections of a cone between two levels are rough."""
-        away = np.hypot(*(self.points[:, [(axis + 1) % 3, (axis + 2) % 3]] - center).T)
+        away = np.hypot(*(self.middles[:, [(axis + 1) % 3, (axis + 2) % 3]] - center).T)
         near = away < NEARBY * radius
-        return round_about(self.points[near], self.normals[near], axis, self.size) or center
+        return round_about(self.middles[near], self.normals[near], axis, self.size) or center
 
     def about(self, axis: int, center: Point2) -> tuple[CrossSection, Reader]:
         reader = Reader(self.size, (np.zeros(1), self.grid.levels[axis]), self.like.tolerances, self.like.on_level)
-        reader.walls = self._walls(axis, center, self.like.walls.reach)
+        reader.walls = self._walls(axis, center, self.like.walls)
         reader.deadline = self.like.deadline
         return self._profile(axis, center), reader
 
@@ -151,7 +160,7 @@ class FoldedCloud:
         reach = 4 * self.size
         return area ^ CrossSection.square((reach, 2 * reach)).translate((0, -reach))
 
-    def _walls(self, axis: int, center: Point2, reach: float) -> Walls:
+    def _walls(self, axis: int, center: Point2, like: Walls) -> Walls:
         """All points as (distance, height), with normals that lie in the planes through the line."""
         across = [(axis + 1) % 3, (axis + 2) % 3]
         out = self.points[:, across] - center
@@ -162,7 +171,7 @@ class FoldedCloud:
         length = np.hypot(*flat.T)
         upright = length > np.sqrt(1 - LEAN**2)
         points = np.column_stack((distance, self.points[:, axis]))
-        return Walls(points[upright], flat[upright] / length[upright, None], reach)
+        return Walls(points[upright], flat[upright] / length[upright, None], like.reach, like.noise)
 
 
 def round_about(points: np.ndarray, normals: np.ndarray, axis: int, size: float) -> Point2 | None:

@@ -25,8 +25,9 @@ SMALL = 4.0  # times as far as the points of a wall may be: a hole of this radiu
 LEAST_ROUNDNESS = 0.83  # of a contour, 1 for a circle: that of a square is 0.785
 ON_LEVEL = 0.02  # CODE: an edge so near to a level lies on it
 UNSEEN_LEAN = np.radians(25)  # a side without points that leans less from an axis is along it
-NEARLY_AXIAL = np.radians(1.2)
+NEARLY_AXIAL, AXIAL_OF_NOISE = np.radians(1.2), 1.5  # and of the noise: what a side leans from an axis along all of it
 BEND, ON_ONE_WALL = np.radians(3), 1.5  # pieces that turn by less, and lie as near in tolerances, are of one wall
+STEPPED = np.radians(6)  # lines that turn by less are the two levels of a step
 LEAST_CROSSING = np.radians(15)  # between a line and an arc that cross; at less they touch
 SHARP = np.sin(np.radians(6))  # two lines that meet at less have no corner worth computing
 
@@ -73,7 +74,9 @@ def outline_of(polygon: np.ndarray, tolerance: float, walls: Walls | None = None
         corners = np.roll(corners, -begins, axis=0)
         pieces = cheapest_pieces(np.vstack((corners, corners[:1])), tolerance, contour=walls is not None)
     if pieces is not None and walls is not None:
-        pieces = _without_bends([_on_walls(piece, walls) for piece in pieces], walls, tolerance)
+        pieces = _with_steps(
+            _without_bends([_on_walls(piece, walls) for piece in pieces], walls, tolerance), walls, tolerance
+        )
     return None if pieces is None else _shape_of(pieces, tolerance, area)
 
 
@@ -95,6 +98,23 @@ def _without_bends(pieces: list[Piece], walls: Walls, tolerance: float) -> list[
             if together is not None:
                 joined[-count:] = [together]
     return joined
+
+
+def _with_steps(pieces: list[Piece], walls: Walls, tolerance: float) -> list[Piece]:
+    """The pieces, with a side between two parallel lines that are not of one wall: the tolerance left it out."""
+    stepped: list[Piece] = []
+    for before, after in zip([pieces[-1], *pieces[:-1]], pieces):
+        if before.circle is None and after.circle is None:
+            across = np.array((-before.direction[1], before.direction[0]))
+            step = float((after.middle - before.middle) @ across)
+            if before.direction @ after.direction > np.cos(STEPPED) and abs(step) > ON_ONE_WALL * tolerance:
+                low, high = (
+                    line.middle + ((after.start - line.middle) @ line.direction) * line.direction
+                    for line in (before, after)
+                )
+                stepped.append(_on_walls(Piece(low, high, None, (low + high) / 2, np.sign(step) * across), walls))
+        stepped.append(after)
+    return stepped
 
 
 def _as_one(pieces: Sequence[Piece], walls: Walls, tolerance: float) -> Piece | None:
@@ -121,7 +141,9 @@ def _as_one(pieces: Sequence[Piece], walls: Walls, tolerance: float) -> Piece | 
 def _on_walls(piece: Piece, walls: Walls) -> Piece:
     if piece.circle is None:
         middle, direction = walls.line(piece.start, piece.end) or (piece.middle, _guessed(piece.direction))
-        return replace(piece, middle=middle, direction=direction)
+        axis = np.eye(2)[np.abs(direction).argmax()]
+        lean = float(np.hypot(*(piece.end - piece.start))) * np.abs(direction).min()
+        return replace(piece, middle=middle, direction=axis if lean < AXIAL_OF_NOISE * walls.noise else direction)
     return replace(piece, circle=walls.arc(*piece.circle, piece.start, piece.end, piece.middle) or piece.circle)
 
 

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from cadrecode.measure.grid import Grid, along
 
-THIN = 1.2  # spacings: a thicker sheet has an inside by the winding number
+THIN, THIN_OF_NOISE = 1.2, 2.0  # spacings, and noise: a thicker sheet has an inside by the winding number
 FACING = 0.9  # cosine of the normals of a sheet's faces with its axis, at least
 FEWEST_ON_SHEET = 60  # points
 CLOSING, INSET = 1.6, 0.45  # spacings on the sheet: the widest gap between its points, and how far they end before it
@@ -19,18 +19,22 @@ FAR, PIXELS = 3.0, 4  # spacings: places farther from its points are not the she
 FIFTH = 5  # nearest point, whose median distance gives the spacing
 
 
-def with_sheets(numbers: np.ndarray, points: np.ndarray, normals: np.ndarray, spacing: float, grid: Grid) -> np.ndarray:
+def with_sheets(
+    numbers: np.ndarray, points: np.ndarray, normals: np.ndarray, spacing: float, noise: float, grid: Grid
+) -> np.ndarray:
     """The winding numbers, where two faces of a sheet are next to each other those that its outline gives.
 
     Args:
         numbers: (nx, ny, nz) winding numbers at the places of the grid.
         points, normals: (N, 3) of the cloud.
         spacing: How far its points are apart.
+        noise: How far they lay off their faces.
     """
     numbers = numbers.copy()
+    thin = THIN * spacing + THIN_OF_NOISE * noise
     for axis in range(3):
         levels, heights, facing = grid.levels[axis], points[:, axis], normals[:, axis]
-        for index in np.flatnonzero(np.diff(levels) < THIN * spacing):
+        for index in np.flatnonzero(np.diff(levels) < thin):
             near = (levels[index + 1] - levels[index]) / 4
             counts = [
                 np.count_nonzero((np.abs(heights - levels[index + side]) < near) & (way * facing > FACING))

@@ -8,7 +8,8 @@ LEAN = 0.35  # cosine of a wall's normal with the axis, at most
 ALIGNED = 0.9  # cosine between a point's normal and that of the line or the circle it may lie on
 LOOSELY = 0.6  # the same where the middle of the circle is not known well
 FEWEST_LINE, FEWEST_CIRCLE = 4, 6
-ON_CIRCLE = 0.25  # of the reach: points of a circle lie on it as near as this, in the median
+# of the reach, and of the noise: points of a circle lie on it as near as this, in the median
+ON_CIRCLE, ON_CIRCLE_OF_NOISE = 0.25, 0.5
 LINE_ROUNDS = 3  # of a line's fit, each without the points that the one before left far off
 TRIM = 3.0  # median deviations: points farther off are of something else
 LEAST_SPREAD = 0.4  # of a line's length: points that cover less of it do not turn it
@@ -21,21 +22,22 @@ class Walls:
     Args:
         points, normals: (n, 2) CODE, normals of length 1.
         reach: How far an outline may be from its points.
+        noise: How far points lie off their walls.
     """
 
-    def __init__(self, points: np.ndarray, normals: np.ndarray, reach: float):
-        self.points, self.normals, self.reach = points, normals, reach
+    def __init__(self, points: np.ndarray, normals: np.ndarray, reach: float, noise: float = 0.0):
+        self.points, self.normals, self.reach, self.noise = points, normals, reach, noise
 
     @classmethod
     def between(
-        cls, points: np.ndarray, normals: np.ndarray, axis: int, low: float, high: float, reach: float
+        cls, points: np.ndarray, normals: np.ndarray, axis: int, low: float, high: float, reach: float, noise: float
     ) -> Walls:
         """The walls of a cloud, (N, 3) each, between two heights along an axis."""
         chosen = (np.abs(normals[:, axis]) < LEAN) & (points[:, axis] > low) & (points[:, axis] < high)
         across = [(axis + 1) % 3, (axis + 2) % 3]
         flat = normals[chosen][:, across]
         flat = flat / np.maximum(np.hypot(*flat.T), 1e-9)[:, None]
-        return cls(points[chosen][:, across], flat, reach)
+        return cls(points[chosen][:, across], flat, reach, noise)
 
     def line(self, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Middle and direction of the line through the points near a side; None where there are too few."""
@@ -65,7 +67,11 @@ class Walls:
         near, radial = self._near_circle(x, y, radius)
         if np.count_nonzero(near) < FEWEST_CIRCLE or np.hypot(*radial[near].mean(axis=0)) > LEAST_AROUND:
             return None
-        return self._through(near, x, y, radius)
+        fitted = self._through(near, x, y, radius)
+        if fitted is None or not fitted[2] > 2 * self.noise:
+            return fitted
+        # squares of distances are summed, to which noise adds that of both of its directions
+        return fitted[0], fitted[1], float(np.sqrt(fitted[2] ** 2 - 2 * self.noise**2))
 
     def circle_around(self, x: float, y: float, radius: float) -> tuple[float, float, float] | None:
         """As `circle`, for a hole so small that its middle and its size are known no better than the reach."""
@@ -106,7 +112,8 @@ class Walls:
         circle = circle_through_all(points)
         off = np.hypot(*(self.points[near] - circle[:2]).T) - circle[2]
         close = np.hypot(circle[0] - x, circle[1] - y) < self.reach and abs(circle[2] - radius) < self.reach
-        return circle if close and np.median(np.abs(off)) < ON_CIRCLE * self.reach else None
+        most = ON_CIRCLE * self.reach + ON_CIRCLE_OF_NOISE * self.noise
+        return circle if close and np.median(np.abs(off)) < most else None
 
 
 def _kept(off: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from cadrecode.measure.evidence import with_bores, with_steps
 from cadrecode.measure.features import Prism
 from cadrecode.measure.judge import PRICE
 from cadrecode.measure.round_walls import round_walls
+from cadrecode.measure.smoothing import Smoothed
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.program.edit import parameters
 from cadrecode.program.language import Circle, Operation, Rect, SketchStep
@@ -33,8 +34,9 @@ r=w0.sketch().rect(200,120).finalize().extrude(80)"""
 def judged(text: str):
     points, _ = sample_surface(*mesh_of(build(parse(text))), 8192, 5)
     ruler = ruler_for(points)
-    part = read(ruler)
-    return ruler, part, CloudJudge(ruler, part, PRICE, np.inf)
+    smoothed = Smoothed.of(ruler)
+    part = read(ruler, smoothed)
+    return ruler, part, CloudJudge(ruler, smoothed, part, PRICE, np.inf)
 
 
 def block(width: float, depth: float, low: float, high: float) -> Prism:
