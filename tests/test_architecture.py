@@ -21,7 +21,7 @@ FLOORS = [
     {"part"},
     {"part_faces", "solids"},
     {"reconstruction", "pretrain", "evaluation", "scores", "refine", "build_dataset"},
-    {"label"},
+    {"doctor", "label"},
     {"training"},
     {"engine", "jobs", "trial"},
     {"library", "engine_process"},
@@ -38,8 +38,8 @@ HOMES = {  # library: rooms that may import it
     "trimesh": {"formats"},
     "igl": {"cloud", "measure"},
     "peft": {"model", "merging"},
-    "bitsandbytes": {"model"},
-    "torch": {"model", "merging", "data", "training", "pretrain", "evaluation", "reconstruction", "estimate"},
+    "bitsandbytes": {"model", "doctor"},
+    "torch": {"model", "merging", "data", "training", "pretrain", "evaluation", "reconstruction", "estimate", "doctor"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
