@@ -1,13 +1,16 @@
-"""Good programs, files and settings with a few bytes changed: `make fuzz SECONDS=60`.
+"""Good programs, files, settings and run folders with a few bytes changed: `make fuzz SECONDS=60`.
 
-Whatever is not refused in words is a find, which hypothesis makes as small as it can.
+Whatever is not refused in words is a find, which hypothesis makes as small as it can. The processor time of each target
+is printed at the end.
 """
 
 import argparse
+import json
 import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,14 +19,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
+from cadrecode.adapters import discover_adapters
 from cadrecode.cloud import read_cloud
 from cadrecode.config import TrainConfig
 from cadrecode.errors import CadrecodeError
+from cadrecode.jobs import queue
 from cadrecode.kernel import rules
 from cadrecode.program import parse, write
 from cadrecode.program.edit import parameters
 from cadrecode.program.layout import laid_out
 from cadrecode.program.solid import build
+from cadrecode.runs import Run, State
+from cadrecode.ui.train import views
+from cadrecode.ui.words.text import Words
 from tests.attacks import files
 
 MEMORY = 4 * 2**30
@@ -39,6 +47,18 @@ PROGRAMS = (
     "import cadquery as cq\nr=(cq.Workplane('YZ').rarray(5,5,3,3).rect(2,2).revolve(180,(9,0),(9,1))"
     ".mirror('XY',(0,0,1),union=True).tag('a').faces('<X').workplane(offset=1).polarArray(3,0,360,5).cskHole(1,2,82))",
 )
+ENGLISH = Words("en")
+RUN_FILES = {
+    "status.json": json.dumps(
+        {"kind": "training", "state": "failed", "created_at": 1.0, "queued_at": 1.0, "ended_at": 2.0, "step": 3, "total": 9,
+         "error": "It failed.", "error_message": {"template": "It {x}.", "values": {"x": 1}, "text": "It 1."}}
+    ).encode(),
+    "config.yaml": b"train_data_path: invent:general\nlora_r: 16\n",
+    "metrics.jsonl": b'{"step": 1, "loss": 2.5}\n{"step": 2, "loss": null, "eval_loss": 1.5}\n',
+    "log.txt": b"loading\r10%\r20%\nerror\n",
+    "samples/step-000002/samples.json": b'{"step": 2, "samples": [{"name": "a", "iou": 0.5, "code": "r=1"}]}',
+    "adapter/adapter_config.json": b'{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "base_model_name_or_path": "x"}',
+}  # fmt: skip
 YAML = "base_model_name_or_path: a\ntrain_data_path: [b, c]\nlora_r: 16\nlearning_rate: 2e-4\nseed: 1\nbf16: true\n"
 
 
@@ -100,13 +120,35 @@ def _in_file(suffix: str, data: bytes, read: Callable[[Path], object]) -> None:
         read(path)
 
 
+def run_folder(data: bytes) -> None:
+    """A folder of runs, a file of which was changed: list, queue and pages go on, and the run has words."""
+    name, _, content = data.partition(b"\n")
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(Path(folder) / "broken")
+        run.folder.mkdir()
+        for other, good in RUN_FILES.items():
+            path = run.folder / other
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if other.encode() == name else good)
+        assert [found.name for found in queue.list_runs(folder)] == ["broken"]
+        views.rows(Path(folder), ENGLISH)
+        views.look(run, ENGLISH)
+        discover_adapters(Path(folder))
+        status = run.status()
+        assert status.get("error") or status["state"] not in (State.FAILED, State.DAMAGED), "no words"
+        run.log_tail(), run.metrics(), run.samples(), run.checkpoints()
+
+
 def targets() -> dict[str, tuple[list[bytes], Callable[[bytes], object]]]:
     """What is fuzzed: good inputs, and what reads them."""
     readers = {
         f"file {suffix}": ([good], lambda data, suffix=suffix: _in_file(suffix, data, read_cloud))
         for suffix, good in _good_files().items()
     }
-    return {"program": ([text.encode() for text in PROGRAMS], program), "YAML": ([YAML.encode()], config), **readers}
+    return {
+        "program": ([text.encode() for text in PROGRAMS], program), "YAML": ([YAML.encode()], config), **readers,
+        "run folder": ([name.encode() + b"\n" + good for name, good in RUN_FILES.items()], run_folder),
+    }  # fmt: skip
 
 
 def fuzz(name: str, goods: list[bytes], send: Callable[[bytes], object], examples: int, seed: int) -> str:
@@ -134,18 +176,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--target", help="only those whose name contains this")
+    parser.add_argument("--seed", type=int, default=0, help="another seed tries other changes")
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    until, rounds, finds = time.monotonic() + options.seconds, 0, {}
+    until, rounds, finds, spent = time.monotonic() + options.seconds, 0, {}, Counter()
     chosen = {name: target for name, target in targets().items() if not options.target or options.target in name}
     while time.monotonic() < until:
         for name, (goods, send) in chosen.items():
             if name not in finds and time.monotonic() < until:
-                find = fuzz(name, goods, send, EXAMPLES, rounds)
+                began = time.process_time()
+                find = fuzz(name, goods, send, EXAMPLES, options.seed + rounds)
+                spent[name] += time.process_time() - began
                 if find:
                     finds[name] = find
                     print(find, flush=True)
         rounds += 1
+    print(*(f"{name:<12}{seconds:7.0f} s of processor time" for name, seconds in spent.items()), sep="\n")
     print(f"{rounds} rounds of {EXAMPLES} examples for each of {len(chosen)} targets; {len(finds)} with a find")
     return 1 if finds else 0
 
