@@ -302,10 +302,11 @@ class Part:
         folder, name = Path(folder), name or self.name
         folder.mkdir(parents=True, exist_ok=True)
         part, written = self.run(sandbox).measured(), Written()
-        for kind in ("py", "step", "stl", "3mf", "glb", *SYSTEMS):
-            path = folder / f"{name}{ENDINGS[kind]}"
-            if part._write_solid(kind, path):
-                written[kind] = path
+        with budget.limited():  # one for all systems
+            for kind in ("py", "step", "stl", "3mf", "glb", *SYSTEMS):
+                path = folder / f"{name}{ENDINGS[kind]}"
+                if part._write_solid(kind, path):
+                    written[kind] = path
         written.execution = part.exported and part.exported.execution
         if "step" not in written:
             written.note = Message(

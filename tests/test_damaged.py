@@ -41,6 +41,7 @@ DAMAGED = {
     "pid of a list": changed(state="training", pid=[1]),
     "negative pid": changed(state="training", pid=-5, process_start=1.0),
     "pid of 400 digits": b'{"state": "training", "pid": ' + b"9" * 400 + b', "process_start": 1.0}',
+    "failed without a word": changed(state="failed"),
     "steps in words": changed(step="three", total=3),
     "download of a text": changed(state="preparing", download="much"),
     "message without a template": changed(state="failed", error="x", error_message={"values": 3}),
@@ -73,6 +74,7 @@ def test_a_damaged_status_stops_neither_list_nor_queue(quiet, tmp_path, content,
     evaluating.latest(tmp_path)
     merging.latest("sound", tmp_path)
     assert sound in queue.tick(tmp_path)
+    assert broken.state != State.FAILED or broken.status()["error"]
     if broken.state == State.DAMAGED:
         assert "status.json" in broken.status()["error"]
         assert (broken.runs_dir, broken.kind) == (tmp_path, kind)

@@ -63,6 +63,9 @@ def without(a, b):
 '''
 
 
+LONGEST_CHOICE = 300  # characters
+
+
 @dataclass(frozen=True)
 class _Chosen:
     """A choice that has not been made yet: the text that makes it."""
@@ -102,8 +105,10 @@ class _Translator(Reader):
 
 def choice(items: str, selector: str | None) -> str:
     """The expression that chooses what a selector names among the items that an expression names."""
-    for part in (selector or "").split(THEN):
-        if part:
-            chosen: Any = _Translator(part).read()(None, _Chosen(items))
-            items = chosen.text
+    for part in filter(None, (selector or "").split(THEN)):
+        read: Any = _Translator(part).read()
+        chosen = read(None, _Chosen(items)).text
+        if len(chosen) > LONGEST_CHOICE:  # it names the items several times, and they may be a choice themselves
+            chosen = f"(lambda items: {read(None, _Chosen('items')).text})({items})"
+        items = chosen
     return items

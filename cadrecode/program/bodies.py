@@ -17,7 +17,7 @@ from cadrecode.program.planes import axes, placement_of, placing
 from cadrecode.program.primitives import operation_of
 from cadrecode.program.reach import distance_to
 from cadrecode.program.scope import Facts, Function
-from cadrecode.program.selectors import THEN
+from cadrecode.program.selectors import THEN, check_selector
 from cadrecode.program.sketching import CLOSED_WITHIN, nested
 from cadrecode.program.solid import bounds, build
 from cadrecode.program.states import Chosen, Drawing, Stack, sketch_of, united
@@ -284,10 +284,10 @@ def _choose(what: str):
         elif what == "faces" and chosen.edges is not None:
             raise error_at(arguments.call, "Faces of edges are not in the language.", Message("`.faces(...)` first"))
         else:
-            before = getattr(chosen, what)
-            chosen = replace(
-                chosen, **{what: f"{before}{THEN}{selector}" if before and selector else before or selector}
-            )
+            selector = THEN.join(filter(None, (getattr(chosen, what), selector)))
+            if selector:
+                check_selector(selector)
+            chosen = replace(chosen, **{what: selector})
         return replace(stack, chosen=chosen, is_solid=False, points=None, rows=())
 
     return choose

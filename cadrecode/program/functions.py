@@ -6,6 +6,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable
+from typing import Any
 
 LONGEST_LIST = 1_000
 OPERATORS: dict[type, Callable] = {
@@ -66,6 +67,13 @@ def _arange(start: float, stop: float | None = None, step: float = 1) -> list[fl
     return [start + step * k for k in range(min(math.ceil((stop - start) / step), LONGEST_LIST + 1))]
 
 
+def _number(value: Any) -> float:
+    """Texts and lists have sums and products as well, which grow without a bound."""
+    if not isinstance(value, int | float):
+        raise TypeError("a vector holds numbers")
+    return value
+
+
 NUMPY: dict[str, Callable] = {
     **{name: getattr(math, name) for name in MATH},
     **{"arc" + name[1:]: getattr(math, name) for name in ("asin", "acos", "atan", "atan2")},
@@ -85,7 +93,7 @@ METHODS: dict[tuple[type, str], Callable] = {
     (dict, "values"): lambda values: list(values.values()),
     (dict, "get"): dict.get,
     (tuple, "toTuple"): tuple,
-    (tuple, "multiply"): lambda vector, factor: tuple(factor * value for value in vector),
-    (tuple, "add"): lambda vector, other: tuple(a + b for a, b in zip(vector, other, strict=True)),
-    (tuple, "sub"): lambda vector, other: tuple(a - b for a, b in zip(vector, other, strict=True)),
+    (tuple, "multiply"): lambda vector, factor: tuple(_number(factor) * _number(value) for value in vector),
+    (tuple, "add"): lambda vector, other: tuple(_number(a) + _number(b) for a, b in zip(vector, other, strict=True)),
+    (tuple, "sub"): lambda vector, other: tuple(_number(a) - _number(b) for a, b in zip(vector, other, strict=True)),
 }

@@ -22,7 +22,7 @@ AXES: dict[str, Point3] = {
 VIEWS = {"front": ">Z", "back": "<Z", "left": "<X", "right": ">X", "top": ">Y", "bottom": "<Y"}
 ALONG = 1e-4  # lengths nearer to each other than this are equal, and so are directions: CadQuery's own tolerance
 THEN = "\n"  # between selectors of which each chooses among what the one before it chose
-LONGEST = 200  # characters of a selector
+LONGEST = 200  # characters of a selector with all that choose before it
 _NUMBER = r"\s*[+-]?\d+\.?\d*\s*"
 _TOKEN = re.compile(
     rf"\s*(?:(?P<word>and|or|not|exc(?:ept)?)\b|(?P<open>\()(?!{_NUMBER},)|(?P<close>\))|(?P<atom>"
@@ -62,6 +62,8 @@ def selected(items: Sequence[Item], selector: str) -> list[int]:
 
 def check_selector(selector: str) -> None:
     """Raises: ProgramError: it is no selector."""
+    if len(selector) > LONGEST:
+        raise _fault(selector)
     for part in selector.split(THEN):
         Reader(part).read()
 
@@ -76,8 +78,6 @@ class Reader:
     def __init__(self, selector: str):
         self.selector, self.tokens, place = selector, [], 0
         text = selector.strip()
-        if len(text) > LONGEST:
-            raise self.fault()
         while place < len(text):
             match = _TOKEN.match(text, place)
             if match is None or match.end() == place:
@@ -143,9 +143,14 @@ class Reader:
         )
 
     def fault(self) -> ProgramError:
-        return ProgramError(
-            "{selector!r} is no selector.", expected=Message("such as '>Z' or '|X and >Y'"), selector=self.selector
-        )
+        return _fault(self.selector)
+
+
+def _fault(selector: str) -> ProgramError:
+    shown = selector if len(selector) <= LONGEST else f"{selector[:LONGEST]}..."
+    return ProgramError(
+        "{selector!r} is no selector.", expected=Message("such as '>Z' or '|X and >Y'"), selector=shown
+    )
 
 
 def _joined(word: str, left: _Filter, right: _Filter) -> _Filter:

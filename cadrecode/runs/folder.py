@@ -131,6 +131,8 @@ class Run:
     def status(self) -> dict[str, Any]:
         """The state and its figures. A run that says it is at work but whose process is gone counts as failed."""
         status = self._read_status()
+        if status["state"] == State.FAILED and not status.get("error"):
+            return {**status, "error": DIED}
         if not State(status["state"]).active or self._is_alive(status):
             return status
         status = self._read_status()  # it may have written its final state and ended in the meantime

@@ -178,7 +178,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     until, rounds, finds, spent = time.monotonic() + options.seconds, 0, {}, Counter()
     chosen = {name: target for name, target in targets().items() if not options.target or options.target in name}
-    while time.monotonic() < until:
+    while time.monotonic() < until and len(finds) < len(chosen):
         for name, (goods, send) in chosen.items():
             if name not in finds and time.monotonic() < until:
                 began = time.process_time()
