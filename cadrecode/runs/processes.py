@@ -11,12 +11,17 @@ SAME_START_SECONDS = 10  # psutil counts from the boot time, which moves a littl
 
 
 def process_start(pid: int) -> float | None:
-    """When a living process began, in seconds since 1970; None where there is none. A zombie does not live."""
+    """When a living process began, in seconds; None where there is none. A zombie does not live.
+
+    On Linux they count from the boot: what psutil returns there moves when the system's clock is set.
+    """
     import psutil  # here, because pretraining imports this file and does without psutil
 
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process.create_time() - (psutil.boot_time() if psutil.LINUX else 0)
     except psutil.NoSuchProcess:
         return None
 

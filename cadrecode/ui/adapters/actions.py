@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import zipfile
 from pathlib import Path
 
@@ -42,16 +43,23 @@ def delete(name: str | None, services: Services) -> None:
 
 
 def pack(files: list[Path], to: Path) -> Path:
-    """Pack files into a zip without compression, which would not make weights smaller."""
+    """Pack files into a zip without compression, which would not make weights smaller.
+
+    The zip has the time of its newest file, so that it is known as up to date whatever the clock says.
+    """
     to.parent.mkdir(parents=True, exist_ok=True)
-    newest = max(p.stat().st_mtime for p in files)
-    if to.is_file() and to.stat().st_mtime >= newest:
+    newest = max(p.stat().st_mtime_ns for p in files)
+    if to.is_file() and to.stat().st_mtime_ns == newest:
         return to
-    part = to.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as packed:
-        for path in files:
-            packed.write(path, path.name)
-    part.replace(to)
+    part = to.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")  # others may pack the same files
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, strict_timestamps=False) as packed:
+            for path in files:
+                packed.write(path, path.name)
+        os.utime(part, ns=(newest, newest))
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
     return to
 
 

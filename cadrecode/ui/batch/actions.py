@@ -165,7 +165,7 @@ def pack(rows: Sequence[BatchItem], target: Path, unit: str, words: Words) -> Pa
     done = [row for row in rows if row.folder is not None]
     if not done:
         return None
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as out:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as out:
         for row in done:
             for file in sorted(row.folder.iterdir()):
                 out.write(file, f"{row.folder.name}/{file.name}")
