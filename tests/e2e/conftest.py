@@ -63,6 +63,7 @@ class App:
     port: int
     process: subprocess.Popen | None = None
     arguments: tuple[str, ...] = ()
+    launcher: tuple[str, ...] = ()  # of Python, before app.py
     opened_cpu_seconds: float = 0.0
 
     @property
@@ -72,7 +73,7 @@ class App:
     def start(self) -> "App":
         """Open the app; returns once its page answers."""
         began = time.monotonic()
-        command = [sys.executable, "app.py", "--port", str(self.port), "--runs_dir", str(self.runs_dir)]
+        command = [sys.executable, *self.launcher, "app.py", "--port", str(self.port), "--runs_dir", str(self.runs_dir)]
         command += self.arguments
         self.log = (self.runs_dir.parent / "app.log").open("ab")
         self.process = subprocess.Popen(
