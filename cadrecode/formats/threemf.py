@@ -62,8 +62,8 @@ def read_3mf(path: Path) -> FileContents:
             package = _Package(path.name, allowed, archive, entries)
             package.read(_ROOT)
             parts = package.placed()
-    except expat.ExpatError as error:
-        raise _unreadable(path.name, str(error)) from error
+    except (expat.ExpatError, LookupError) as error:  # the latter of an encoding that nobody knows
+        raise _unreadable(path.name, str(error)[:200]) from error
     except ZIP_ERRORS as error:
         raise PointCloudError(
             "{name} is a damaged package ({error}). Copy or export it again.", name=path.name, error=error

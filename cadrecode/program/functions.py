@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 LONGEST_LIST = 1_000
+MOST_DIGITS = 400  # before and behind the point
 OPERATORS: dict[type, Callable] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -34,11 +35,18 @@ MATH = (
     *("sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "radians", "degrees", "hypot", "floor", "ceil"),
     *("fabs", "exp", "log", "pow", "fmod", "trunc", "copysign", "dist"),
 )
+
+
+def _round(number: float, ndigits: int | None = None) -> float:
+    """Python computes 10**-ndigits, however large; beyond what a float holds the result stays the same."""
+    return round(number, ndigits if ndigits is None else max(-MOST_DIGITS, min(ndigits, MOST_DIGITS)))
+
+
 FUNCTIONS: dict[str, Callable] = {
     "abs": abs,
     "min": min,
     "max": max,
-    "round": round,
+    "round": _round,
     "int": int,
     "float": float,
     "bool": bool,
@@ -81,7 +89,7 @@ NUMPY: dict[str, Callable] = {
     "rad2deg": math.degrees,
     "abs": abs,
     "array": list,
-    "round": round,
+    "round": _round,
     "power": math.pow,
     "linspace": _linspace,
     "arange": _arange,

@@ -16,6 +16,7 @@ from cadrecode.program.language import Blend, Edges
 from cadrecode.program.section import segments_of
 from cadrecode.program.topology import SHARP, Topology
 
+AT_A_TIME = 16  # wedges that are joined before the budget is looked at
 OUTWARD = 2e-3  # of a blend's size: how far a wedge reaches beyond the faces that it is cut off, so that nothing stays
 FARTHEST = 4.0  # times a blend's size: how far a wedge's end may lean
 FEWEST_PIECES, MOST_PIECES = 3, 5  # of a fillet's arc: more change little and take most of the time
@@ -105,10 +106,20 @@ def with_blend(
         if wedge is not None:
             (chips if chain[0].turn > 0 else fills).append(wedge)
     if chips:
-        solid = solid - Manifold.batch_boolean(chips, OpType.Add)
+        solid = solid - _together(chips)
     if fills:
-        solid = solid + Manifold.batch_boolean(fills, OpType.Add)
+        solid = solid + _together(fills)
     return solid
+
+
+def _together(wedges: list[Manifold]) -> Manifold:
+    """Wedges as one solid, a few at a time: of a few hundred that cross each other, a single union never ends."""
+    whole = Manifold.batch_boolean(wedges[:AT_A_TIME], OpType.Add)
+    for start in range(AT_A_TIME, len(wedges), AT_A_TIME):
+        budget.check_triangles(whole.num_tri())
+        budget.check()
+        whole = Manifold.batch_boolean([whole, *wedges[start : start + AT_A_TIME]], OpType.Add)
+    return whole
 
 
 # --- chains of edges

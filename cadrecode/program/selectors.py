@@ -148,9 +148,7 @@ class Reader:
 
 def _fault(selector: str) -> ProgramError:
     shown = selector if len(selector) <= LONGEST else f"{selector[:LONGEST]}..."
-    return ProgramError(
-        "{selector!r} is no selector.", expected=Message("such as '>Z' or '|X and >Y'"), selector=shown
-    )
+    return ProgramError("{selector!r} is no selector.", expected=Message("such as '>Z' or '|X and >Y'"), selector=shown)
 
 
 def _joined(word: str, left: _Filter, right: _Filter) -> _Filter:

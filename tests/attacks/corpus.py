@@ -1,5 +1,13 @@
 """All routes with their attacks. A new group of routes is added here."""
 
-from tests.attacks import configs, files, odd_files, programs, sandboxed, web
+from tests.attacks import configs, files, handed_over, odd_files, programs, sandboxed, web
 
-ROUTES = [*configs.ROUTES, *files.ROUTES, *odd_files.ROUTES, *programs.ROUTES, *sandboxed.ROUTES, *web.ROUTES]
+ROUTES = [
+    *configs.ROUTES,
+    *files.ROUTES,
+    *handed_over.ROUTES,
+    *odd_files.ROUTES,
+    *programs.ROUTES,
+    *sandboxed.ROUTES,
+    *web.ROUTES,
+]

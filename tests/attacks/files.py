@@ -496,6 +496,8 @@ THREEMF = {
     "entities": lambda: threemf(model(f'<object id="1" name="&a11;"/>{MESH}', head=LAUGHS)),
     "an entity of the machine": lambda: threemf(
         model("&x;", head='<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>')),
+    "an encoding that nobody knows": lambda: threemf(
+        model(MESH).replace('"1.0"', f'"1.0" encoding="{"x" * 9000}"', 1)),
     "tags nested a million deep": lambda: threemf("<model>" + "<a>" * 1_000_000),
     "a tag of 40 MB": lambda: threemf("<model><a " + "b" * 40_000_000),
     "an attribute of 40 MB": lambda: threemf('<model><a b="' + "b" * 40_000_000 + '"/></model>'),
