@@ -42,28 +42,45 @@ def taken(services):
 
 
 @pytest.mark.parametrize("state", ["queued", "training", "exploded"])
-@pytest.mark.parametrize("name", ["status.json", "Status.JSON", "sub/status.json"])
-def test_a_zip_starts_no_training_and_stops_no_queue(services, tmp_path, monkeypatch, state, name):
+@pytest.mark.parametrize(
+    ("name", "is_of_a_run"),
+    [("status.json", True), ("Status.JSON", False), ("sub/status.json", False)],
+)
+def test_a_zip_starts_no_training_and_stops_no_queue(services, tmp_path, monkeypatch, state, name, is_of_a_run):
     monkeypatch.setattr(queue, "watch", lambda runs_dir: None)
     status = json.dumps({"kind": "training", "state": state, "created_at": 1.0, "queued_at": 1.0})
     outside = tmp_path / "outside"
     path = packed(tmp_path, **{name: status, "config.yaml": TRAINING.format(outside=outside)})
-    with pytest.raises(ModelError, match="holds"):
-        incoming.take_in(path, services)
-    assert taken(services) == []
+    if is_of_a_run:
+        kept = services.runs_dir / incoming.take_in(path, services)
+        assert {file.name for file in kept.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    else:
+        with pytest.raises(ModelError, match="holds"):
+            incoming.take_in(path, services)
+        assert taken(services) == []
     assert queue.tick(services.runs_dir) == []
     assert not outside.exists()
 
 
 @pytest.mark.parametrize(
     "name",
-    ["complete.json", "checkpoint-1/complete.json", "metrics.jsonl", "data.json", "origin.json", "stop", "x.json",
-     "x.safetensors", "pytorch_model.bin.json", "merged_model/config.json", "config.json", "samples/samples.json"],
+    ["complete.json", "b/checkpoint-1/complete.json", "x/metrics.jsonl.json", "origin.json", "stop", "x.json",
+     "x.safetensors", "pytorch_model.bin.json", "merged/config.json", "config.json", "sample/samples.json"],
 )  # fmt: skip
 def test_a_file_that_is_not_on_the_list_is_refused_by_name(services, tmp_path, name):
     with pytest.raises(ModelError, match=name.rsplit("/", 1)[-1]):
         incoming.take_in(packed(tmp_path, **{name: "{}"}), services)
     assert taken(services) == []
+
+
+def test_of_a_runs_whole_folder_the_adapter_alone_is_unpacked(services, tmp_path):
+    beside = {
+        "log.txt": "log", "metrics.jsonl": "{}", "data.json": "{}", "checkpoint-8/optimizer.pt": "pickle",
+        "checkpoint-8/adapter_config.json": "{}", "merged_model/model.safetensors": "-", "samples/0/target.npz": "-",
+    }  # fmt: skip
+    name = incoming.take_in(packed(tmp_path, **beside), services)
+    kept = {path.name for path in (services.runs_dir / name).iterdir()}
+    assert kept == {"adapter_config.json", "adapter_model.safetensors"}
 
 
 def test_what_an_adapter_may_have_beside_it_is_not_unpacked(services, tmp_path):

@@ -31,6 +31,8 @@ BESIDE = (  # files that lie beside an adapter, and that the app neither needs n
     "config.yaml", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json",
     "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json",
 )  # fmt: skip
+# Of a run's whole folder, zipped as it is, all but the adapter is left where it is: nothing of it is unpacked.
+OF_A_RUN = re.compile(r"(log\.txt|(status|data)\.json|metrics\.jsonl|(checkpoint-\d+|merged_model|samples)/.*)")
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")
 TENSOR = re.compile(r"(.+\.)?(lora_[AB](\.weight)?|lora_magnitude_vector(\.weight)?|point_encoder\.[\w.]+)")
 LayerName = Annotated[str, Field(pattern=r"^\w{1,64}$")]  # PEFT reads longer texts as regular expressions
@@ -93,7 +95,10 @@ def _entries(name: str, packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         where = PurePosixPath(entry.filename)
         if entry.is_dir() or "__MACOSX" in where.parts[:1] or where.name == ".DS_Store":
             continue
-        _check_place(name, entry, where)
+        _check_path(name, entry, where)
+        if any(OF_A_RUN.fullmatch("/".join(where.parts[depth:])) for depth in (0, 1)):  # in a folder of its own, or not
+            continue
+        _check_name(name, entry, where)
         if where.name in entries:
             raise ModelError("{name} holds {file} twice. Pack one adapter alone.", name=name, file=where.name)
         if where.name in MOST_BYTES:
@@ -114,7 +119,7 @@ def _entries(name: str, packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return entries
 
 
-def _check_place(name: str, entry: zipfile.ZipInfo, where: PurePosixPath) -> None:
+def _check_path(name: str, entry: zipfile.ZipInfo, where: PurePosixPath) -> None:
     raw = entry.filename
     if "\\" in raw or raw.startswith("/") or ":" in raw or ".." in where.parts:
         raise ModelError(
@@ -122,6 +127,9 @@ def _check_place(name: str, entry: zipfile.ZipInfo, where: PurePosixPath) -> Non
         )
     if entry.external_attr >> 28 == 0xA:  # S_IFLNK in the upper bits
         raise ModelError("{name} holds {path!r}, a link to another place: it is not unpacked.", name=name, path=raw)
+
+
+def _check_name(name: str, entry: zipfile.ZipInfo, where: PurePosixPath) -> None:
     if where.suffix.lower() in PICKLES:
         raise ModelError(
             "{name} holds {file}, which can run code when it is read. Save it as safetensors.",
@@ -132,7 +140,7 @@ def _check_place(name: str, entry: zipfile.ZipInfo, where: PurePosixPath) -> Non
         raise ModelError(
             "{name} holds {file}, which is no file of an adapter. Pack these alone: {files}.",
             name=name,
-            file=raw,
+            file=entry.filename,
             files=", ".join([*MOST_BYTES, *BESIDE]),
         )
 

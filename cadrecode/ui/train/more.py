@@ -22,6 +22,7 @@ from cadrecode.ui.train.actions import run_name
 
 UPLOADED = ".parts"  # below the runs folder: what was uploaded to train on
 TAKEN = (*READABLE, ".py", ".jsonl")
+LEARNT = ("config.yaml", "metrics.jsonl", "samples")  # of a run: what an adapter's card shows
 MOST_RUNS = 12  # of a sweep
 
 
@@ -101,8 +102,13 @@ def keep_checkpoint(run: Run) -> str:
     (run.runs_dir / INCOMING).mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(dir=run.runs_dir / INCOMING))
     try:
-        for path in (*(checkpoint / name for name in (CONFIG_FILE, WEIGHTS_FILE, *BESIDE)), run.folder / "config.yaml"):
+        for path in (checkpoint / name for name in (CONFIG_FILE, WEIGHTS_FILE, *BESIDE)):
             if path.is_file():
+                shutil.copy(path, staged / path.name)
+        for path in (run.folder / name for name in LEARNT):
+            if path.is_dir():
+                shutil.copytree(path, staged / path.name)
+            elif path.is_file():
                 shutil.copy(path, staged / path.name)
         with queue.locked(run.runs_dir):
             folder = free_folder(run.runs_dir, f"{run.name}-step{checkpoint_step(checkpoint)}")
