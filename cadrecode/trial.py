@@ -11,25 +11,25 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from cadrecode.cloud import Cloud, sample_surface
+from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import DatasetError, PointCloudError, ProgramError
 from cadrecode.program import write
 from cadrecode.program.solid import through_holes
 from cadrecode.reconstruction import Writer, rebuild
+from cadrecode.scans import CLEANED, POINTS, SWEEP, Scan
 from cadrecode.scoring import Target, build_text, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 from cadrecode.scoring.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
-CLOUD_POINTS = 8192  # sampled on each target's surface
 DEFAULTS = ReconstructConfig()
 
 Input = Literal["cloud", "mesh"]
@@ -57,7 +57,7 @@ class Trial:
         input: "cloud": points alone; "mesh": the closed solid.
         source: Where candidates come from.
         seconds: For a whole shape, from points to program.
-        noise: Standard deviation of the points of a cloud, of the longest side.
+        scan: How clouds are sampled.
         candidates: Programs drawn from the model.
         writer: The model; not needed where everything is measured.
     """
@@ -65,7 +65,7 @@ class Trial:
     input: Input = "cloud"
     source: Source = "both"
     seconds: float = 20.0
-    noise: float = 0.0
+    scan: Scan = SWEEP[0]
     seed: int = 0
     candidates: int = DEFAULTS.candidates
     writer: Writer = field(default_factory=Writer)
@@ -99,15 +99,24 @@ class Trial:
                 on_progress(len(rows), limit)
         if not rows:
             raise DatasetError("No target of {targets} could be scored.", targets=str(targets))
-        settings = {name: getattr(self, name) for name in ("input", "seconds", "noise", "seed", "candidates")}
+        settings = {name: getattr(self, name) for name in ("input", "seconds", "seed", "candidates")}
         return {
             "targets": str(targets),
             "from": self.source,
             **settings,
+            **asdict(self.scan),
             **summarise(rows),
             "skipped": skipped,
             "shapes": rows,
         }
+
+    def sweep(self, targets: str | Path, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
+        """The report of the same targets for each kind of scan in SWEEP, the clean one first.
+
+        Raises: DatasetError: No target can be scored.
+        """
+        for scan in SWEEP:
+            yield replace(self, input="cloud", scan=scan).run(targets, limit=limit)
 
     def row(self, shape: Shape) -> dict[str, Any]:
         """One shape, rebuilt and scored; with an IoU of 0 where the rebuild fails.
@@ -116,7 +125,10 @@ class Trial:
         """
         own_seed = seed_of(shape.id, self.seed)
         cloud = self._cloud_of(shape, own_seed)
-        config = ReconstructConfig(source=self.source, candidates=self.candidates, seed=own_seed, align=False)
+        cleaning = CLEANED.get(self.scan.flaw, "off")
+        config = ReconstructConfig(
+            source=self.source, candidates=self.candidates, seed=own_seed, align=False, clean=cleaning
+        )
         started = time.monotonic()
         verdict, frame, best = str(Verdict.NONE), None, build_text("")
         try:
@@ -149,15 +161,12 @@ class Trial:
 
         Raises: ProgramError: The shape is not closed.
         """
-        cloud = Cloud.of_mesh(shape.vertices, shape.faces, n_surface=CLOUD_POINTS, seed=seed)
+        cloud = Cloud.of_mesh(shape.vertices, shape.faces, n_surface=POINTS, seed=seed)
         if cloud.solid is None:
             raise ProgramError("The mesh is not a closed solid ({status}).", status=cloud.used_as)
         if self.input == "mesh":
             return cloud
-        points, _ = sample_surface(shape.vertices, shape.faces, CLOUD_POINTS, seed)
-        spread = self.noise * float(np.ptp(points, axis=0).max())
-        noise = np.random.default_rng(seed).normal(0, spread, points.shape)
-        return Cloud(points + noise, None, "part", "cloud")
+        return Cloud(self.scan.of(shape.vertices, shape.faces, seed), None, "part", "cloud")
 
 
 def summarise(rows: Sequence[dict]) -> dict[str, Any]:

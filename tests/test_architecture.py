@@ -20,7 +20,7 @@ FLOORS = [
     {"assessor"},
     {"part"},
     {"part_faces", "solids"},
-    {"reconstruction", "pretrain", "evaluation", "scores", "refine", "build_dataset"},
+    {"reconstruction", "scans", "pretrain", "evaluation", "scores", "refine", "build_dataset"},
     {"doctor", "label"},
     {"training"},
     {"engine", "jobs", "trial"},

@@ -6,9 +6,12 @@ import argparse
 import logging
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cadrecode.cli.shared import not_negative, positive, say, writer_of
+
+if TYPE_CHECKING:
+    from cadrecode.trial import Trial
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="limits of time count the processor's seconds, so that a crowded machine changes no figure",
     )
     group.add_argument("--noise", type=not_negative, metavar="SHARE", help="of the points, of the longest side [0]")
+    group.add_argument(
+        "--sweep",
+        action="store_true",
+        help="a row for each kind of scan: noise, few points, a side missing, a table, ...",
+    )
 
 
 def is_asked(arguments: argparse.Namespace) -> bool:
     given = any(getattr(arguments, name) is not None for name in ("input", "source", "seconds", "noise"))
-    return given or arguments.processor_time
+    return given or arguments.processor_time or arguments.sweep
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -37,6 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     from cadrecode.engine import Engine
     from cadrecode.export import write_json
     from cadrecode.reconstruction import Writer
+    from cadrecode.scans import Scan
     from cadrecode.trial import DEFAULTS, Trial, processor_time
 
     source = arguments.source or "both"
@@ -49,15 +58,19 @@ def run(arguments: argparse.Namespace) -> None:
         ready = engine.ready()
     clock = processor_time() if arguments.processor_time else nullcontext()
     with ready as (model, tokenizer), clock:
-        report = Trial(
+        trial = Trial(
             input=arguments.input or "cloud",
             source=source,
             seconds=arguments.seconds or 20.0,
-            noise=arguments.noise or 0.0,
+            scan=Scan(noise=arguments.noise or 0.0),
             seed=arguments.seed,
             candidates=arguments.candidates or DEFAULTS.candidates,
             writer=Writer(model, tokenizer, writer_of(arguments.grammar)),
-        ).run(
+        )
+        if arguments.sweep:
+            _sweep(trial, arguments)
+            return
+        report = trial.run(
             arguments.targets,
             limit=arguments.limit,
             on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
@@ -73,3 +86,29 @@ def run(arguments: argparse.Namespace) -> None:
     say(f"programs    {report['median_characters']:.0f} characters, {report['median_seconds']:.1f} s, in the median")
     for kind in ("verdict", "source"):
         say(f"{kind:<12}" + ", ".join(f"{count} {name}" for name, count in sorted(report[kind].items())))
+
+
+def _sweep(trial: Trial, arguments: argparse.Namespace) -> None:
+    """Print a row for each kind of scan as it is done, and write all reports where a file is named.
+
+    A good match is right where its IoU is 0.97 or more.
+    """
+    from cadrecode.export import write_json
+
+    say(f"{'scan':<22}{'shapes':>7}{'mean IoU':>10}{'median':>8}{'holes right':>13}{'seconds':>9}  good matches, right")
+    reports = []
+    for report in trial.sweep(arguments.targets, limit=arguments.limit):
+        reports.append(report)
+        good = [row["iou"] >= 0.97 for row in report["shapes"] if row["verdict"] == "good_match"]
+        say(
+            f"{_name_of(report):<22}{report['n']:>7}{report['final_mean_iou']:>10.3f}{report['final_median_iou']:>8.3f}"
+            f"{report['final_genus_right']:>13.1%}{report['median_seconds']:>9.1f}  {len(good)}, {sum(good)}"
+        )
+    if arguments.json:
+        write_json(Path(arguments.json), {"sweep": reports})
+
+
+def _name_of(report: dict[str, Any]) -> str:
+    if report["flaw"]:
+        return report["flaw"]
+    return f"noise of {report['noise']:.2%}" if report["noise"] else f"{report['points']:,} points"
