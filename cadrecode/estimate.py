@@ -3,8 +3,8 @@
 `estimate` is a pure function of the settings and the machine. Importing this module does not import torch; the first
 call does, in some seconds. Later calls take about a second, and none for settings that were estimated before.
 
-On a CPU the estimate is for a training that gives freed memory back at once (training/heap.py), as it does where memory
-is short or gradients are checkpointed. A training with more memory does not, and may grow to 1.9 times the estimate.
+On a CPU `peak_bytes` is for a training that gives freed memory back at once (training/heap.py), as it does where memory
+is short or gradients are checkpointed. A training with more memory does not, and grows to `most_bytes`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ Verdict = Literal["enough", "tight", "not_enough"]
 COMFORT = 0.85  # a training that needs less than this share of the memory certainly has enough
 FRAMEWORK_CPU = 460 * 2**20  # measured: a process that has imported torch, transformers and peft, and what it adds
 FRAMEWORK_GPU = 600 * 2**20  # CUDA context and libraries beside what torch allocates: assumed, not measured
+SCARCE = 0.5  # a training that needs more than this share of the free memory gives freed blocks back
+KEPT_SHARE = 1.0  # of activations and logits: measured, what the process grows by otherwise is at most this
 GIB = 2**30
 SMALLER_BASE = {"Qwen/Qwen2-7B": "Qwen/Qwen2.5-3B", "Qwen/Qwen2.5-3B": "Qwen/Qwen3-1.7B-Base"}
 
@@ -45,6 +47,7 @@ class Estimate:
         trainable, total: parameters, counted on the model itself.
         adapter_bytes: size of the adapter's file.
         peak_bytes: sum of the parts.
+        most_bytes: what the process may grow to where memory is plenty, so that freed blocks are not given back.
         available_bytes: free on the device now.
         verdict: whether the memory is enough, tight (the training needs nearly all of it) or not_enough.
         advice: the change after which the memory is enough, in words; None where it is enough already.
@@ -57,6 +60,7 @@ class Estimate:
     total: int
     adapter_bytes: int
     peak_bytes: int
+    most_bytes: int
     available_bytes: int
     verdict: Verdict
     advice: str | None
@@ -87,12 +91,24 @@ def estimate(
         total=measured.total,
         adapter_bytes=measured.adapter_file,
         peak_bytes=peak,
+        most_bytes=peak + _not_given_back(settings, parts, peak, room),
         available_bytes=room,
         verdict=verdict,
         advice=advice,
         changes=changes,
         recommended=recommended(room),
     )
+
+
+def is_scarce(settings: TrainConfig, peak: int, room: int) -> bool:
+    """Whether memory counts for more than time: with gradient checkpointing, or if less than twice the need is free."""
+    return settings.gradient_checkpointing or peak > SCARCE * room
+
+
+def _not_given_back(settings: TrainConfig, parts: dict[str, int], peak: int, room: int) -> int:
+    if _on_gpu(settings.device) or is_scarce(settings, peak, room):
+        return 0
+    return int(KEPT_SHARE * (parts["activations"] + parts["logits"]))
 
 
 def available_memory(device: str = "auto") -> int:

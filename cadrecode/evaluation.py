@@ -17,6 +17,7 @@ import numpy as np
 
 from cadrecode.cloud import normalise, sample_surface
 from cadrecode.config import ReconstructConfig
+from cadrecode.data.views import seen_from_one_place
 from cadrecode.errors import CadrecodeError, DatasetError, Message, PointCloudError, ProgramError, joined, stored
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
@@ -62,6 +63,7 @@ def evaluate(
     earlier: Sequence[dict] = (),
     should_stop: Callable[[], bool] | None = None,
     generate: Callable[..., list[str]] | None = None,
+    one_side: bool = False,
 ) -> dict:
     """Rebuild every target from a cloud sampled on it, and score what comes out.
 
@@ -80,6 +82,7 @@ def evaluate(
         earlier: Rows of the same evaluation before it was cut off. They are taken as they are, and the others come out
             as they would have.
         generate: In place of `model.decode.generate`.
+        one_side: The cloud lacks what cannot be seen from one place, as a single scan does.
     Returns: A report that JSON can hold, the same for the same seed except for the seconds.
     Raises: DatasetError: no target can be scored. CadrecodeError: stopped before the first was.
     """
@@ -87,7 +90,18 @@ def evaluate(
     known = {row["id"]: row for row in earlier}
     stopping = should_stop or (lambda: False)
     way = _Evaluation(
-        model, tokenizer, candidates, seed, temperature, fit_seconds, fit_structure, sandbox, stopping, generate, known
+        model,
+        tokenizer,
+        candidates,
+        seed,
+        temperature,
+        fit_seconds,
+        fit_structure,
+        sandbox,
+        stopping,
+        generate,
+        known,
+        one_side,
     )
     shapes: list[dict] = []
     skipped: list[Skipped] = []
@@ -154,6 +168,7 @@ class _Evaluation:
     stopping: Callable[[], bool]
     generate: Callable[..., list[str]] | None
     known: Mapping[str, dict]
+    one_side: bool = False
 
     def batches(self, shapes: Iterable[Shape | Skipped], skipped: list[Skipped]) -> Iterator[list[_Prepared]]:
         """Targets with their clouds, as many as are decoded together, until a stop; the others go into `skipped`."""
@@ -178,6 +193,9 @@ class _Evaluation:
         """Sample the only thing that the model will see. Raises: ProgramError: not a closed solid."""
         own_seed, settings = seed_of(shape.id, self.seed), self.model.point_settings
         points, normals = sample_surface(shape.vertices, shape.faces, CLOUD_POINTS, own_seed)
+        if self.one_side:
+            seen = seen_from_one_place(points, own_seed)
+            points, normals = points[seen], normals[seen]
         points_model, frame = normalise(points)
         target = Target.of(shape.id, shape.vertices, shape.faces, frame=frame, seed=own_seed)
         shown = normals if settings.columns > 3 else None  # a CAD-Recode v1 checkpoint was trained with them

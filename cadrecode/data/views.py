@@ -26,6 +26,7 @@ FLIP = (
     30.0  # radius of the mirroring sphere, by the farthest distance; more shows hidden points, less hides slanted ones
 )
 BOX_SLACK = 0.02  # MODEL: the program is in the frame of the whole part, so what is seen must have its box
+LEAST_SLANT = 0.4  # of the smallest component of a way to the largest: three sides are seen
 TRIES = 4  # directions, before the whole part is shown
 
 
@@ -64,6 +65,15 @@ def seen_from_a_side(points: np.ndarray, rng: np.random.Generator) -> np.ndarray
         if max(np.abs(box[0] - low).max(), np.abs(box[1] - high).max()) <= BOX_SLACK:
             return seen
     return np.arange(len(points))
+
+
+def seen_from_one_place(points: np.ndarray, seed: int) -> np.ndarray:
+    """Choose what a scanner sees that stands still, aslant to all sides. (P, 3), any frame -> (Q,) row numbers."""
+    rng = np.random.default_rng(seed)
+    low, high = points.min(axis=0), points.max(axis=0)
+    way = rng.choice((-1, 1), 3) * rng.uniform(LEAST_SLANT, 1, 3)
+    away = NEAREST * np.linalg.norm(high - low) / 2
+    return visible_from(points, (low + high) / 2 + away * way / np.linalg.norm(way))
 
 
 def visible_from(points: np.ndarray, place: np.ndarray) -> np.ndarray:

@@ -5,17 +5,8 @@ from __future__ import annotations
 import ctypes
 import sys
 
-from cadrecode.config import TrainConfig
-from cadrecode.estimate import Estimate
-
 M_MMAP_THRESHOLD = -3  # in glibc's malloc.h
 BLOCK_BYTES = 2**20
-SCARCE = 0.5  # a training that needs more than this share of the free memory gives freed blocks back
-
-
-def is_scarce(config: TrainConfig, expected: Estimate) -> bool:
-    """Whether memory counts for more than time: with gradient checkpointing, or if less than twice the need is free."""
-    return config.gradient_checkpointing or expected.peak_bytes > SCARCE * expected.available_bytes
 
 
 def return_freed_blocks() -> bool:

@@ -17,6 +17,7 @@ from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
 from cadrecode.data.pairs import DatasetReport
 from cadrecode.errors import ConfigError, RunError
+from cadrecode.estimate import is_scarce
 from cadrecode.model import adapters, sharding
 from cadrecode.model.adapters import PeftModel
 from cadrecode.model.team import Team
@@ -24,7 +25,7 @@ from cadrecode.runs import Run, State, checkpoint_step
 from cadrecode.training.base import Precision, load_base, loss_of
 from cadrecode.training.card import compare, worse_than_base, write_card
 from cadrecode.training.checkpoints import origin_of, refuse_strangers
-from cadrecode.training.heap import is_scarce, return_freed_blocks
+from cadrecode.training.heap import return_freed_blocks
 from cadrecode.training.preflight import check_disk, check_labels, check_memory, try_longest_batch
 from cadrecode.training.reading import RunPrograms
 from cadrecode.training.saving import merge_beside, size_mb
@@ -69,7 +70,8 @@ def train_adapter(
         refuse_strangers(checkpoint, origin)
     longest = max(report.token_lengths)
     expected = check_memory(config, longest, team.size)
-    if precision.device.type == "cpu" and is_scarce(config, expected) and return_freed_blocks():
+    scarce = is_scarce(config, expected.peak_bytes, expected.available_bytes)
+    if precision.device.type == "cpu" and scarce and return_freed_blocks():
         log.info("Memory is short: freed blocks go back to the system at once, which takes some time.")
     wrapped = attach(config, model)
     if team.shards:

@@ -29,10 +29,11 @@ def check_memory(config: TrainConfig, longest: int, processes: int) -> Estimate:
     Raises: RunError: Less is free, and the settings do not say to train all the same.
     """
     expected = estimate(config, longest=longest, processes=processes)
-    words = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in expected.parts.items())
+    parts = expected.parts | {"freed blocks": expected.most_bytes - expected.peak_bytes}
+    words = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in parts.items())
     log.info(
         "Expected at most: %.2f GB of %.1f GB (in MB: %s)",
-        expected.peak_bytes / GIB,
+        expected.most_bytes / GIB,
         expected.available_bytes / GIB,
         words,
     )

@@ -1,6 +1,7 @@
 """Freed memory goes back to the system where memory counts."""
 
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cadrecode.config import TrainConfig
-from cadrecode.estimate import GIB, estimate
-from cadrecode.training.heap import is_scarce
+from cadrecode.estimate import GIB, estimate, is_scarce
+from cadrecode.runs import Run
 
 FREED = """
 import runpy, sys
@@ -44,6 +45,27 @@ def test_blocks_between_others_go_back_only_then():
 def test_memory_counts_when_it_is_asked_for_or_short():
     config = TrainConfig(base_model_name="embedded", device="cpu")
     needed = estimate(config).peak_bytes
-    assert not is_scarce(config, estimate(config, available_bytes=3 * needed))
-    assert is_scarce(config, estimate(config, available_bytes=needed * 3 // 2))
-    assert is_scarce(config.changed(gradient_checkpointing=True), estimate(config, available_bytes=64 * GIB))
+    assert not is_scarce(config, needed, 3 * needed)
+    assert is_scarce(config, needed, needed * 3 // 2)
+    assert is_scarce(config.changed(gradient_checkpointing=True), needed, 64 * GIB)
+    plenty, short = (estimate(config, available_bytes=room) for room in (3 * needed, needed * 3 // 2))
+    assert plenty.most_bytes > plenty.peak_bytes == short.peak_bytes == short.most_bytes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", [2, 16])
+@pytest.mark.parametrize("kind", ["ours", "embedded"])
+def test_the_real_peak_is_below_what_is_expected_at_most(kind, batch, bases, make_config, tmp_path):
+    """In a process of its own, as its peak is that of all it ever did."""
+    config = make_config(tmp_path / "run", per_device_train_batch_size=batch, auto_merge_final=False, max_steps=3)
+    if kind == "embedded":
+        config = config.changed(base_model_name="embedded", n_points=512, max_seq_length=1000)
+    (tmp_path / "settings.yaml").write_text(config.to_yaml())
+    words = [sys.executable, "-m", "cadrecode", "train", "--config", str(tmp_path / "settings.yaml")]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    log = Run(tmp_path / "run").log_tail(1000)
+    expected = 1024 * float(re.search(r"Expected at most: ([\d.]+) GB", log)[1])
+    peak = Run(tmp_path / "run").metrics()[-1]["peak_memory_mb"]
+    print(f"{kind}, batch {batch}: {peak:.0f} MB taken, {expected:.0f} expected at most")
+    assert 0.98 * peak < expected < 1.9 * peak

@@ -1,0 +1,203 @@
+"""Does fine-tuning learn a family of parts from meshes alone: fins, teeth, enclosures, which the base cannot know?
+
+    python -m benchmarks.families [--families fins teeth enclosures] [--parts 300] [--minutes 20] [--one_side]
+
+Draws parts of each family with a seed, and writes their meshes, in millimetres; `--held-out` others are kept away. On
+the meshes alone, `cadrecode label` and `cadrecode train` run as commands, together for at most `--minutes` by the
+clock: a few steps of a training of their own say how many fit. Then the held-out parts are rebuilt from clouds of 8,192
+points: by the base, by the adapter, and with `--one_side`, where clouds lack what cannot be seen from one place, by
+measuring alone.
+
+A row: single greedy programs, and the best of 8 by their distance to the cloud (nothing is chosen by the true solid); a
+failure counts with an IoU of 0. "Count right": the solid has as many fins or teeth as the part, in a cut through them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from manifold3d import CrossSection
+
+from cadrecode.config import TrainConfig
+from cadrecode.engine import Engine
+from cadrecode.errors import ProgramError
+from cadrecode.evaluation import evaluate
+from cadrecode.program import build, mesh_of, parse
+from cadrecode.runs import Run
+from cadrecode.trial import Trial
+
+SETTINGS = {  # quickstart's, for longer
+    "lora_r": 64, "lora_alpha": 128, "learning_rate": 1e-3, "warmup_steps": 20, "do_eval": False,
+    "auto_merge_final": False, "noise_probability": 0.1, "max_seq_length": 812, "save_steps": 100_000,
+    "merge_final_only": False, "auto_merge_lora": False, "logging_steps": 2, "per_device_train_batch_size": 8,
+}  # fmt: skip
+COPIES = 1200  # in all, so that few parts have more of them
+PROBE_STEPS, PROBE_PARTS = 6, 24  # of the training that says how fast this machine is
+RESERVE = 0.8  # of the time left is for steps; the rest for reading, copies, and for what else the machine does
+RING = 1.5  # CODE, width of the ring in which teeth are cut
+
+
+def fins(rng: np.random.Generator) -> tuple[str, int]:
+    """A heat sink. Returns: program in millimetres, and the number of fins."""
+    count, wide, deep = int(rng.integers(5, 23)), rng.uniform(40, 120), rng.uniform(25, 80)
+    base, high, share, edge = rng.uniform(3, 8), rng.uniform(10, 40), rng.uniform(0.35, 0.6), rng.uniform(0, 12)
+    pitch = wide / (count - 1 + share)
+    text = f"r=cq.Workplane('XY').rect({wide + 2 * edge:.2f},{deep:.2f}).extrude({base:.2f}).faces('>Z').workplane()"
+    text += f".rarray({pitch:.4f},1,{count},1).rect({share * pitch:.3f},{deep:.2f}).extrude({high:.2f})"
+    return text, count
+
+
+def teeth(rng: np.random.Generator) -> tuple[str, int]:
+    """A gear with straight teeth."""
+    count, root, thick = int(rng.integers(8, 41)), rng.uniform(15, 40), rng.uniform(5, 20)
+    depth, wide = rng.uniform(0.12, 0.25) * root, rng.uniform(0.4, 0.55) * 2 * math.pi * root / count
+    sketch = f"circle({root:.2f}).parray({root:.2f},0,360,{count}).rect({2 * depth:.2f},{wide:.2f})"
+    sketch += f".reset().circle({rng.uniform(0.15, 0.5) * root:.2f},mode='s')"
+    return f"r=cq.Workplane('XY').sketch().{sketch}.finalize().extrude({thick:.2f})", count
+
+
+def enclosures(rng: np.random.Generator) -> tuple[str, int]:
+    """An open box with posts for screws, and perhaps a slot for a cable."""
+    (wide, deep), high, wall = rng.uniform(40, 120, 2), rng.uniform(15, 50), rng.uniform(1.5, 4)
+    post, inset = rng.uniform(5, 9), rng.uniform(6, 9) + wall
+    text = f"r=cq.Workplane('XY').rect({wide:.2f},{deep:.2f}).extrude({high:.2f}).faces('>Z').workplane()"
+    text += f".rect({wide - 2 * wall:.2f},{deep - 2 * wall:.2f}).cutBlind({wall - high:.2f})\n"
+    at = ",".join(f"({x * (wide / 2 - inset):.2f},{y * (deep / 2 - inset):.2f})" for x in (-1, 1) for y in (-1, 1))
+    posts = f"pushPoints([{at}]).circle({post / 2:.2f}).circle({post / 5:.2f})"
+    text += f"r=r.union(cq.Workplane('XY').workplane(offset={wall / 2:.2f}).{posts}.extrude({0.7 * high:.2f}))"
+    if rng.random() < 0.5:
+        slot = f"box({rng.uniform(8, 20):.2f},{4 * wall:.2f},{0.4 * high:.2f})"
+        text += f"\nr=r.cut(cq.Workplane('XY',origin=(0,{deep / 2:.2f},{high:.2f})).{slot})"
+    return text, 0
+
+
+FAMILIES: dict[str, Callable[[np.random.Generator], tuple[str, int]]] = {
+    "fins": fins, "teeth": teeth, "enclosures": enclosures,
+}  # fmt: skip
+
+
+def count_in(program: str, family: str) -> int:
+    """Fins cut near their ends, teeth in a ring near their tips, of a part that stands upright; -1: invalid."""
+    try:
+        solid = build(parse(program))
+    except ProgramError:
+        return -1
+    x0, y0, z0, x1, y1, z1 = solid.bounding_box()
+    if family == "fins":
+        return len(solid.slice(z0 + 0.9 * (z1 - z0)).decompose())
+    reach = max(x1 - x0, y1 - y0) / 2
+    ring = CrossSection.circle(0.96 * reach, 256) - CrossSection.circle(0.96 * reach - RING, 256)
+    return len((solid.slice((z0 + z1) / 2) ^ ring.translate(((x0 + x1) / 2, (y0 + y1) / 2))).decompose())
+
+
+def make_parts(folder: Path, family: str, parts: int, held_out: int, seed: int) -> dict[str, int]:
+    """Write train.npz and held_out.npz. Returns: the count of each held-out part."""
+    rng, counts, arrays = np.random.default_rng([seed, *family.encode()]), {}, ({}, {})
+    for number in range(parts + held_out):
+        text, count = FAMILIES[family](rng)
+        vertices, faces = mesh_of(build(parse("import cadquery as cq\n" + text)))
+        name = f"{family}-{number:04d}"
+        arrays[number >= parts].update({f"{name}_v": vertices, f"{name}_f": faces})
+        if number >= parts:
+            counts[name] = count
+    np.savez(folder / "train.npz", **arrays[0])
+    np.savez(folder / "held_out.npz", **arrays[1])
+    return counts
+
+
+def teach(folder: Path, options: argparse.Namespace) -> tuple[Path, str]:
+    """Label and train within the time. Returns: the adapter, and what was done, in words."""
+    started = time.monotonic()
+    labels = folder / "labels"
+    words = ["label", "--parts", folder / "train.npz", "--out", labels, "--workers", options.processes]
+    subprocess.run([sys.executable, "-m", "cadrecode", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+    kept = json.loads((labels / "report.json").read_text(encoding="utf-8"))["used"]
+    labelled = time.monotonic() - started
+    copies = max(1, COPIES // kept)
+    more = {"warped_copies": copies, "pattern_copies": copies, "partial_probability": 0.7 if options.one_side else 0.0}
+    probe = trained(folder / "probe", labels, options, max_steps=PROBE_STEPS, max_train_samples=PROBE_PARTS)
+    pace = Run(probe).metrics()[-1]["samples_per_second"] / SETTINGS["per_device_train_batch_size"] / options.processes
+    left = 60 * options.minutes - (time.monotonic() - started)
+    steps = options.steps or max(1, int(RESERVE * left * pace))
+    adapter = trained(folder / "adapter", labels, options, max_steps=steps, **more)
+    took = (time.monotonic() - started) / 60
+    return (
+        adapter,
+        f"{kept} of {options.parts} labelled in {labelled / 60:.1f} min, {steps} steps, {took:.1f} min in all",
+    )
+
+
+def trained(folder: Path, labels: Path, options: argparse.Namespace, **changes: object) -> Path:
+    settings = {"train_data_path": str(labels), "model_save_path": str(folder), "seed": options.seed}
+    config = TrainConfig.load("configs/quickstart.yaml", SETTINGS | settings | changes)
+    path = folder.with_suffix(".yaml")
+    path.write_text(config.to_yaml(), encoding="utf-8")
+    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(options.processes)]
+    command = [*(launch if options.processes > 1 else []), "train_cad_recode_lora.py", "--config", str(path)]
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
+    return folder
+
+
+def row(name: str, family: str, shapes: list[dict], counts: dict[str, int], single: str) -> str:
+    """A row of the table. `single`: the prefix of single samples' figures; empty where there is no other."""
+    ious = np.array([shape[f"{single}iou"] for shape in shapes])
+    best = f"{np.median([shape['iou'] for shape in shapes]):.3f}" if single else "-"
+    invalid = np.mean([shape[f"{single}cd"] is None for shape in shapes])
+    right = "-"
+    if any(counts.values()):
+        right = (
+            f"{np.mean([count_in(shape[f'{single}program'], family) == counts[shape['id']] for shape in shapes]):.0%}"
+        )
+    return f"| {family} | {name} | {np.median(ious):.3f} | {ious.mean():.3f} | {best} | {right} | {invalid:.0%} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
+    parser.add_argument("--parts", type=int, default=300, help="to learn from, as meshes [%(default)s]")
+    parser.add_argument("--held-out", type=int, default=30, help="to measure with [%(default)s]")
+    parser.add_argument("--minutes", type=float, default=20, help="of labelling and training [%(default)s]")
+    parser.add_argument("--steps", type=int, help="of training, in place of what fits the minutes")
+    parser.add_argument("--one_side", action="store_true", help="parts are seen from one place, in training too")
+    parser.add_argument("--candidates", type=int, default=8, help="two or more [%(default)s]")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("runs/families"), help="parts, labels, adapters, reports")
+    options = parser.parse_args()
+    engine, rows = Engine("cpu"), []
+    for family in options.families:
+        folder = options.out / family
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        counts = make_parts(folder, family, options.parts, options.held_out, options.seed)
+        adapter, done = teach(folder, options)
+        print(f"{family}: {done}", flush=True)
+        for name, path in (("base", None), ("adapter", adapter)):
+            engine.open("embedded", path)
+            with engine.ready() as (model, tokenizer):
+                report = evaluate(folder / "held_out.npz", model, tokenizer, candidates=options.candidates,
+                                  seed=options.seed, one_side=options.one_side)  # fmt: skip
+            (folder / f"{name}.json").write_text(json.dumps(report), encoding="utf-8")
+            rows.append(row(name, family, report["shapes"], counts, "single_"))
+        if options.one_side:
+            report = Trial(input="one_side", source="measured", seconds=10, seed=options.seed).run(
+                folder / "held_out.npz"
+            )
+            rows.append(row("measured alone", family, report["shapes"], counts, ""))
+    print("| family | who | median, single | mean, single | median, best of the candidates | count right | invalid |")
+    print("|---|---|---|---|---|---|---|\n" + "\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
