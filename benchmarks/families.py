@@ -21,7 +21,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -80,9 +79,7 @@ def enclosures(rng: np.random.Generator) -> tuple[str, int]:
     return text, 0
 
 
-FAMILIES: dict[str, Callable[[np.random.Generator], tuple[str, int]]] = {
-    "fins": fins, "teeth": teeth, "enclosures": enclosures,
-}  # fmt: skip
+FAMILIES = {"fins": fins, "teeth": teeth, "enclosures": enclosures}
 
 
 def count_in(program: str, family: str) -> int:
@@ -145,7 +142,7 @@ def trained(folder: Path, labels: Path, options: argparse.Namespace, **changes: 
     command = [*(launch if options.processes > 1 else []), "train_cad_recode_lora.py", "--config", str(path)]
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
+        raise SystemExit(done.stderr[-2000:])
     return folder
 
 
@@ -170,9 +167,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20, help="of labelling and training [%(default)s]")
     parser.add_argument("--steps", type=int, help="of training, in place of what fits the minutes")
     parser.add_argument("--one_side", action="store_true", help="parts are seen from one place, in training too")
-    parser.add_argument("--candidates", type=int, default=8, help="two or more [%(default)s]")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
+    for name, count in (("candidates", 8), ("processes", 2), ("seed", 0)):
+        parser.add_argument(f"--{name}", type=int, default=count, help="[%(default)s]")
     parser.add_argument("--out", type=Path, default=Path("runs/families"), help="parts, labels, adapters, reports")
     options = parser.parse_args()
     engine, rows = Engine("cpu"), []

@@ -48,7 +48,7 @@ def proof_here(monkeypatch):
     from cadrecode.merging import plan as merging
     from cadrecode.merging import proof
 
-    monkeypatch.setattr(merging, "_ask_fresh_process", proof.answer_to)
+    monkeypatch.setattr(merging, "ask_process", proof.answer_to)
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ def say_estimate(expected: Estimate) -> None:
     verdict = {"enough": "enough", "tight": "tight", "not_enough": "not enough"}[expected.verdict]
     say(f"peak        {expected.peak_bytes / gib:8.2f} GB of {expected.available_bytes / gib:.1f} GB free: {verdict}")
     if expected.most_bytes > expected.peak_bytes:
-        say(f"at most     {expected.most_bytes / gib:8.2f} GB, as freed blocks are not given back while memory is plenty")
+        say(f"at most     {expected.most_bytes / gib:8.2f} GB while memory is plenty: freed blocks are kept")
     if expected.advice:
         say(f"            {expected.advice}")
     words = " ".join(f"--{name} {str(value).lower()}" for name, value in expected.recommended.items())

@@ -7,18 +7,12 @@ because the sum would be rounded away.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from peft import PeftModel
@@ -28,12 +22,12 @@ from transformers import PreTrainedModel
 
 from cadrecode.adapters import MERGED_FROM, adapter_fingerprint
 from cadrecode.errors import Message, ModelError
+from cadrecode.merging.asking import ask_process
 from cadrecode.merging.lazy import Stored, empty_network, own_tensors, rows_of
 from cadrecode.merging.write import write_tensors
 from cadrecode.model.adapters import AdapterCounts, adapter_base, count_tensors, load_adapter, read_adapter
 from cadrecode.model.load import read_base
 from cadrecode.model.weights import ENCODER_PREFIX, SINGLE_FILE
-from cadrecode.shipped import IMPORT_ROOT
 
 log = logging.getLogger(__name__)
 
@@ -229,34 +223,12 @@ def _weighted(adapter: Adapters) -> dict[str | Path, float]:
 
 
 def _proved(base_name: str | Path | None, adapter: Adapters, merged: Path) -> tuple[float, float, float]:
-    """The figures of `cadrecode.merging.proof`, in a fresh process. Raises: ModelError: the merged model differs."""
+    """The figures of `merging.proof`, in a process of its own. Raises: ModelError: the merged model differs."""
     parts = (
         {str(folder): weight for folder, weight in adapter.items()} if isinstance(adapter, Mapping) else str(adapter)
     )
     question = {"base": None if base_name is None else str(base_name), "adapter": parts, "merged": str(merged)}
-    answer = _ask_fresh_process(question)
+    answer = ask_process(question)
     if refusal := answer.get("refusal"):
         raise ModelError(Message.from_json(refusal))
     return answer["difference"], answer["largest"], answer["rounding"]
-
-
-def _ask_fresh_process(values: dict[str, Any]) -> dict[str, Any]:
-    """`proof.answer_to` in a process of its own. Raises: ModelError: it ended without an answer."""
-    paths = [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
-    with tempfile.TemporaryDirectory(prefix="merge-") as name:
-        question, answer = Path(name, "question.json"), Path(name, "answer.json")
-        question.write_text(json.dumps(values), encoding="utf-8")
-        command = [sys.executable, "-m", "cadrecode.merging.proof", str(question), str(answer)]
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, encoding="utf-8", errors="replace"
-        )
-        if done.returncode or not answer.is_file():
-            log.error("%s", done.stderr)
-            last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-            raise ModelError(
-                "The merged model could not be verified ({reason}; exit {code}). Nothing is written.",
-                reason=last,
-                code=done.returncode,
-            )
-        return json.loads(answer.read_text(encoding="utf-8"))

@@ -1,6 +1,8 @@
-"""Whether a merged model answers as base and adapters do, checked in a process that has loaded neither before.
+"""Whether a merged model answers as base and adapters do, checked from the files alone, in a process of its own.
 
-    python -m cadrecode.merging.proof QUESTION.json ANSWER.json
+    python -m cadrecode.merging.proof
+
+Reads questions from its input, a line of JSON each, with the file for the answer, and writes a line when it is there.
 
 Everything is computed in float32, with a layer in memory at a time. A sum that is stored in 16 bits cannot have the
 logits of base and adapters within a thousandth, because its weights have three digits. So two things are shown: the
@@ -9,6 +11,7 @@ sum, before it is rounded, has those logits; and what is stored is that sum, rou
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -18,6 +21,7 @@ import torch
 from transformers import PreTrainedModel
 
 from cadrecode.errors import ModelError
+from cadrecode.merging.asking import DONE
 from cadrecode.merging.lazy import Stored, Tensors, empty_network, run_from
 from cadrecode.merging.plan import Adapters, Sums, stored_dtypes
 from cadrecode.model.load import read_base
@@ -83,7 +87,7 @@ def probe(network: PreTrainedModel, fetch: Tensors) -> torch.Tensor:
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
-    """Answer `plan` in a fresh process: `base`, `adapter`, `merged` in, the figures or a `refusal` out."""
+    """Answer `plan` in another process: `base`, `adapter`, `merged` in, the figures or a `refusal` out."""
     try:
         return prove(question["base"], question["adapter"], Path(question["merged"]))
     except ModelError as error:
@@ -91,9 +95,12 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    question, answer = map(Path, sys.argv[1:])
-    seen = answer_to(json.loads(question.read_text(encoding="utf-8")))
-    answer.write_text(json.dumps(seen), encoding="utf-8")
+    for line in sys.stdin:
+        question = json.loads(line)
+        seen = answer_to(question)
+        Path(question["answer"]).write_text(json.dumps(seen), encoding="utf-8")
+        print(DONE, flush=True)
+        gc.collect()
 
 
 if __name__ == "__main__":

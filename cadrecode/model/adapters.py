@@ -7,6 +7,7 @@ were trained on the tokens of that encoder.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from cadrecode.model.load import read_base
 
 logger = logging.getLogger(__name__)
 
+warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")  # PEFT uses its old name
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 ENCODER = "point_encoder"
 PREFIX = "base_model.model."  # before every name in an adapter's file

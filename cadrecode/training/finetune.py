@@ -10,7 +10,6 @@ import contextlib
 import errno
 import logging
 import traceback
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE
 from cadrecode.config import TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.errors import CadrecodeError, Message, RunError, joined
+from cadrecode.merging.asking import kept_process
 from cadrecode.model import sharding
 from cadrecode.model.hub import push, require_login
 from cadrecode.model.team import Team
@@ -48,9 +48,8 @@ def train(config: TrainConfig, run: Run) -> Path:
     Raises: ConfigError, DatasetError, RunError: what is wrong, which also goes into the run's status.
     """
     disable_progress_bar()  # log.txt is read as text
-    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")  # PEFT uses its old name
     done = run.state == State.DONE
-    with _outcome_noted(config, run):
+    with _outcome_noted(config, run), kept_process() if config.merge_at_checkpoints else contextlib.nullcontext():
         checkpoint = _checkpoint_to_resume(config, run, done)
         _check_possible(config, run)
         set_seed(config.seed)

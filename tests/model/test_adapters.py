@@ -192,7 +192,7 @@ def test_a_wrong_merge_is_caught(base, trained, monkeypatch, tmp_path, spoilt, w
         return right(self, key) * (spoilt if key == "model.layers.0.self_attn.v_proj.weight" else 1)
 
     with monkeypatch.context() as quick:
-        quick.setattr(merging, "_ask_fresh_process", proof.answer_to)
+        quick.setattr(merging, "ask_process", proof.answer_to)
         merge_adapters(base, trained[0], tmp_path / "merged")
     before = (tmp_path / "merged" / "model.safetensors").read_bytes()
     monkeypatch.setattr(merging.Sums, "__call__", wrong)

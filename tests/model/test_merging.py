@@ -11,7 +11,7 @@ from transformers import Qwen3ForCausalLM
 
 from cadrecode.cli import merge_main
 from cadrecode.errors import ModelError
-from cadrecode.merging import lazy
+from cadrecode.merging import asking, lazy
 from cadrecode.merging import plan as merging
 from cadrecode.merging.lazy import Stored, empty_network
 from cadrecode.merging.merge import merge
@@ -178,10 +178,24 @@ def test_a_sum_that_is_not_finite_is_refused(base, adapters, tmp_path):
 
 
 def test_a_proof_that_ends_without_an_answer_is_no_proof(base, adapters, tmp_path, monkeypatch):
-    monkeypatch.setattr(merging.sys, "executable", shutil.which("false"))
+    monkeypatch.setattr(asking.sys, "executable", shutil.which("false"))
     with pytest.raises(ModelError, match=r"could not be verified \(no word; exit 1\). Nothing is written"):
         merge_adapters(base, adapters[0], tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_one_process_proves_all_merges_of_a_training_and_ends_with_it(base, adapters, tmp_path, monkeypatch):
+    start, started = asking.ProofProcess._start, []
+    monkeypatch.setattr(asking.ProofProcess, "_start", lambda self: (start(self), started.append(self.process)))
+    with asking.kept_process():
+        for number in range(3):
+            assert merge_adapters(base, adapters[0], tmp_path / str(number)).max_logit_difference < 1e-3
+        question = {"base": str(base), "adapter": "nowhere", "merged": "x"}
+        assert "nowhere" in json.dumps(asking.ask_process(question)["refusal"]), "a refusal is an answer"
+        [process] = started
+        assert process.poll() is None
+    assert process.poll() == 0
 
 
 @pytest.mark.usefixtures("proof_here")
