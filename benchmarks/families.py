@@ -32,6 +32,7 @@ from cadrecode.errors import ProgramError
 from cadrecode.evaluation import evaluate
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.runs import Run
+from cadrecode.scans import Scan
 from cadrecode.trial import Trial
 
 SETTINGS = {  # quickstart's, for longer
@@ -187,7 +188,7 @@ def main() -> None:
             (folder / f"{name}.json").write_text(json.dumps(report), encoding="utf-8")
             rows.append(row(name, family, report["shapes"], counts, "single_"))
         if options.one_side:
-            report = Trial(input="one_side", source="measured", seconds=10, seed=options.seed).run(
+            report = Trial(source="measured", seconds=10, seed=options.seed, scan=Scan(flaw="seen aslant")).run(
                 folder / "held_out.npz"
             )
             rows.append(row("measured alone", family, report["shapes"], counts, ""))

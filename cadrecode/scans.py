@@ -1,4 +1,4 @@
-"""Clouds as scanners give them: noise, few points, a side that was not seen, holes, lone points, a table."""
+"""Clouds as scanners give them: noise, few points, sides that were not seen, holes, lone points, a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cadrecode.cloud import sample_surface
-from cadrecode.data.views import visible_from
+from cadrecode.data.views import seen_from_one_place, visible_from
 from cadrecode.errors import ConfigError
 
 POINTS = 8192
@@ -59,6 +59,10 @@ def _from_one_side(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return points[_seen(points, int(rng.integers(6)))]
 
 
+def _aslant(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return points[seen_from_one_place(points, int(rng.integers(2**31)))]
+
+
 def _seen(points: np.ndarray, way: int) -> np.ndarray:
     """The numbers of the points that are seen from +x, -x, +y, -y, +z or -z."""
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
@@ -90,6 +94,7 @@ def _on_a_table(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 FLAWS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
     "a side missing": _without_a_side,
     "one side alone": _from_one_side,
+    "seen aslant": _aslant,
     "holes": _with_holes,
     "lone points": _with_strays,
     "table": _on_a_table,
