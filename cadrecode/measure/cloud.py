@@ -23,7 +23,7 @@ from cadrecode.measure.proposals import Reader, Survey, proposals
 from cadrecode.measure.round_walls import RoundWall, round_walls
 from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import drafts_of
-from cadrecode.measure.sheets import with_sheets
+from cadrecode.measure.sheets import unmixed, with_sheets
 from cadrecode.measure.shorten import dropped, merged, shortened
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.turned import turned_proposals
@@ -168,7 +168,9 @@ def _grid(levels: list[np.ndarray], most: float) -> Grid:
 
 def _levels(ruler: CloudRuler, smoothed: Smoothed, axis: int) -> np.ndarray:
     heights, facing = smoothed.points[:, axis], ruler.normals.directions[:, axis]
-    ends = float(ruler.box[0, axis]), float(ruler.box[1, axis])
-    if smoothed.left < smoothed.noise:
-        ends = float(heights.min()), float(heights.max())
-    return levels_of_points(heights, facing, smoothed.areas, ends, ruler.size, smoothed.left, smoothed.noise)
+    if not smoothed.left < smoothed.noise:
+        ends = float(ruler.box[0, axis]), float(ruler.box[1, axis])
+        return levels_of_points(heights, facing, smoothed.areas, ends, ruler.size, smoothed.noise)
+    ends = float(heights.min()), float(heights.max())
+    levels = levels_of_points(heights, facing, smoothed.areas, ends, ruler.size, smoothed.left, smoothed.noise)
+    return unmixed(levels, ruler.points[:, axis], facing, smoothed.noise)

@@ -10,12 +10,15 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from cadrecode.measure.grid import Grid, along
+from cadrecode.measure.outlines import DECIMALS
 
 THIN, THIN_OF_NOISE = 1.2, 2.0  # spacings, and noise: a thicker sheet has an inside by the winding number
 FACING = 0.9  # cosine of the normals of a sheet's faces with its axis, at least
 FEWEST_ON_SHEET = 60  # points
 CLOSING, INSET = 1.6, 0.45  # spacings on the sheet: the widest gap between its points, and how far they end before it
 FAR, PIXELS = 3.0, 4  # spacings: places farther from its points are not the sheet's; pixels to a spacing
+MIXED, LEAST_APART = 4.0, 0.5  # noise: faces that are nearer share points; nearer still, and they cannot be told apart
+MIXING_ROUNDS = 60
 FIFTH = 5  # nearest point, whose median distance gives the spacing
 
 
@@ -48,6 +51,35 @@ def with_sheets(
             local, here = along(numbers, axis), grid.interval[axis] == index
             local[here] = np.where(np.isnan(covered), local[here], covered)
     return numbers
+
+
+def unmixed(levels: np.ndarray, heights: np.ndarray, facing: np.ndarray, noise: float) -> np.ndarray:
+    """The levels along an axis, those of the two faces of a sheet in the middle of two crowds of heights that overlap.
+
+    Where noise mixes the faces, points between them seem to be of the nearer face, which puts the faces too far apart.
+
+    Args:
+        heights, facing: (N,) of the cloud as it is, and cosines of its normals with the axis.
+        noise: How far points lie off their faces.
+    """
+    levels = levels.copy()
+    for index in np.flatnonzero(np.diff(levels) < MIXED * noise):
+        ends = levels[index : index + 2]
+        near = (heights > ends[0] - MIXED * noise) & (heights < ends[1] + MIXED * noise) & (np.abs(facing) > FACING)
+        crowd = heights[near]
+        if min(np.count_nonzero(facing[near] > 0), np.count_nonzero(facing[near] < 0)) < FEWEST_ON_SHEET:
+            continue
+        middles, spread, share = ends.copy(), noise, 0.5
+        for _ in range(MIXING_ROUNDS):  # expectation, maximisation
+            odds = (crowd - middles.mean()) * (middles[1] - middles[0]) / spread**2 + np.log(share / (1 - share))
+            upper = 1 / (1 + np.exp(-np.clip(odds, -50, 50)))
+            share = float(np.clip(upper.mean(), 0.1, 0.9))
+            middles = np.array((np.average(crowd, weights=1 - upper), np.average(crowd, weights=upper)))
+            off = upper * (crowd - middles[1]) ** 2 + (1 - upper) * (crowd - middles[0]) ** 2
+            spread = float(np.sqrt(off.mean()))
+        if middles[1] - middles[0] > LEAST_APART * noise and np.abs(middles - ends).max() < noise:
+            levels[index : index + 2] = np.round(middles, DECIMALS)
+    return levels
 
 
 def _covered(flat: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:

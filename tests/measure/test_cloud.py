@@ -14,6 +14,7 @@ from cadrecode.measure.judge import through_holes
 from cadrecode.measure.levels import levels_of_points
 from cadrecode.measure.outlines import outline_of
 from cadrecode.measure.proposals import Proposal, Survey, TurnedProposal
+from cadrecode.measure.sheets import unmixed
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.walls import Walls, circle_through_all
 from cadrecode.measure.winding import patch_areas
@@ -102,6 +103,16 @@ def test_a_part_ends_where_its_walls_do_and_not_at_its_farthest_point():
     heights = rng.uniform(-100, 100, 4000) + rng.normal(0, 1, 4000)
     levels = levels_of_points(heights, np.zeros(4000), np.full(4000, 10.0), (heights.min(), heights.max()), 200.0, 1.0)
     assert levels == pytest.approx([-100, 100], abs=0.6)
+
+
+def test_the_faces_of_a_sheet_are_told_apart_where_noise_mixes_their_points():
+    rng = np.random.default_rng(4)
+    heights = np.repeat((-1.2, 1.2), 3000) + rng.normal(0, 1, 6000)
+    looks_so = np.array([heights[heights < 0].mean(), heights[heights > 0].mean()])
+    assert np.ptp(looks_so) > 2.6
+    assert unmixed(looks_so, heights, np.sign(heights), 0.9) == pytest.approx([-1.2, 1.2], abs=0.1)
+    alone = np.array((-1.2, 9.0))
+    np.testing.assert_array_equal(unmixed(alone, heights, np.sign(heights), 0.9), alone)
 
 
 def test_a_step_that_the_tolerance_leaves_out_stands_between_its_two_walls():
