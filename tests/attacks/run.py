@@ -1,11 +1,14 @@
 """Try every attack and print what came of it: `python -m tests.attacks.run [--short] [--route NAME] [--seconds N]`."""
 
 import argparse
+import multiprocessing
+import resource
 import statistics
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 
 from tests.attacks.attack import Result, Route, attempt
 from tests.attacks.corpus import ROUTES
@@ -51,25 +54,45 @@ def table(results: list[Result], planned: int) -> str:
     return "\n".join(lines)
 
 
+def say(result: Result, verbose: bool) -> None:
+    """Print an escape, or each attack."""
+    if result.escape or verbose:
+        mark = f"ESCAPE {result.escape}" if result.escape else result.outcome
+        print(f"{result.seconds:7.2f} s {result.grown_mb:6.0f} MB  {result.route} / {result.name}: {mark}", flush=True)
+        if result.detail and result.escape:
+            print(result.detail[-DETAIL:], flush=True)
+
+
+def _run_route(index: int, short: bool, until: float, verbose: bool) -> list[Result]:
+    """Try one of ROUTES, in a process of its own."""
+    left = max(0.0, until - time.monotonic())
+    return run([ROUTES[index]], short, left, lambda result: say(result, verbose))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="a few of each kind")
     parser.add_argument("--route", action="append", help="only routes whose name contains this")
     parser.add_argument("--seconds", type=float, default=600, help="begin no attack later than this")
     parser.add_argument("--verbose", action="store_true", help="print each attack")
+    parser.add_argument("--processes", type=int, default=2, help="how many routes are tried at a time")
     options = parser.parse_args()
-    routes = [route for route in ROUTES if not options.route or any(part in route.name for part in options.route)]
-
-    def report(result: Result) -> None:
-        if result.escape or options.verbose:
-            mark = f"ESCAPE {result.escape}" if result.escape else result.outcome
-            print(f"{result.seconds:7.2f} s {result.grown_mb:6.0f} MB  {result.route} / {result.name}: {mark}")
-            if result.detail and result.escape:
-                print(result.detail[-DETAIL:])
-
-    results = run(routes, options.short, options.seconds, report)
-    planned = sum(attack.short or not options.short for route in routes for attack in route.attacks)
+    chosen = [
+        index
+        for index, route in enumerate(ROUTES)
+        if not options.route or any(part in route.name for part in options.route)
+    ]
+    began = time.monotonic()
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(options.processes, context) as pool:
+        until = began + options.seconds
+        longest = sorted(chosen, key=lambda index: -len(list(ROUTES[index].attacks)))
+        tried = {i: pool.submit(_run_route, i, options.short, until, options.verbose) for i in longest}
+        results = [result for index in chosen for result in tried[index].result()]
+    planned = sum(attack.short or not options.short for index in chosen for attack in ROUTES[index].attacks)
     print(table(results, planned))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{time.monotonic() - began:.0f} s by the clock, {used.ru_utime + used.ru_stime:.0f} s of processor time")
     return 1 if any(result.escape for result in results) else 0
 
 
