@@ -1,8 +1,9 @@
 """All routes with their attacks. A new group of routes is added here."""
 
-from tests.attacks import configs, files, handed_over, odd_files, programs, sandboxed, web
+from tests.attacks import batches, configs, files, handed_over, odd_files, programs, sandboxed, web
 
 ROUTES = [
+    *batches.ROUTES,
     *configs.ROUTES,
     *files.ROUTES,
     *handed_over.ROUTES,
