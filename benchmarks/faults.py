@@ -36,6 +36,8 @@ from tests.e2e.conftest import REPOSITORY, App, free_port
 
 PATIENCE_SECONDS = 180.0  # for a state that comes after a fault, on a busy machine
 MOST_WAIT_SECONDS = 20.0  # before the next fault
+GOAL = 200
+TERMINAL = 1500  # characters of what the app wrote, in a problem
 CHILDREN = WORKER, ENGINE = "cadrecode.kernel.worker", "multiprocessing.spawn"  # in the command lines of the app's own
 TRAINING = TrainConfig(
     base_model_name="embedded", train_data_path="invent:brackets:40", max_steps=8, save_steps=2, save_total_limit=2,
@@ -92,7 +94,7 @@ class Bench:
         try:
             self._expect(not (wrong := visitor.run_program()), fault, wrong)
         except (httpx.HTTPError, ValueError) as error:
-            self._expect(False, fault, f"the app does not answer: {error}")
+            self._expect(False, fault, f"the app does not answer: {error}; it wrote: {self.app.terminal()[-TERMINAL:]}")
         self._expect(self._until(lambda: not self._orphans()), fault, f"left behind: {self._orphans()}")
 
     def _expect(self, right: bool, fault: str, problem: str) -> None:
@@ -209,7 +211,7 @@ def main() -> int:
     problems = [problem for entry in done for problem in entry["problems"]]
     for name, count in Counter(entry["fault"] for entry in done).most_common():
         print(f"{name:<16}{count:>5}")
-    print(f"{len(done)} faults, {len(problems)} problems", *problems, sep="\n")
+    print(f"{len(done)} of {GOAL} faults, {len(problems)} problems", *problems, sep="\n")
     return 1 if problems else 0
 
 
