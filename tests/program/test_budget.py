@@ -23,11 +23,26 @@ BOX = "cq.Workplane('XY').box(10,20,30)"
         ("r=cq.Workplane().placeSketch(cq.Sketch().rarray(1,1,1000,1000).circle(1)).extrude(1)", "places"),
         (f"r=cq.Workplane().box({'9' * 4000},1,1)", "too large"),
         (f"a=-{'9' * 4000}\nr={BOX}", "too large"),
+        (f"v=('ab',)\n{'v=v.add(v)' + chr(10)}r={BOX}", "vector holds numbers"),
+        (f"v=([0]*1000,).multiply(1000)\nr={BOX}", "vector holds numbers"),
+        (f"r={BOX}" + ".edges('|Z and |Z')" * 25 + ".fillet(1)", "no selector"),
     ],
 )
 def test_what_doubles_or_is_huge_is_refused_while_it_is_read(text, words):
     with pytest.raises(ProgramError, match=words):
         parse(HEAD + text)
+
+
+def test_rounding_far_beyond_the_point_ends():
+    text = "x=round(12345,-999999999)+10\nr=cq.Workplane().box(x,20,30)"
+    assert parse(HEAD + text) == parse(HEAD + f"r={BOX}")
+
+
+def test_selectors_of_selectors_do_not_multiply_the_text_that_is_handed_over():
+    from cadrecode.handover import hand_over
+
+    text = HEAD + f"r={BOX}" + ".faces('>Z or >Z or >Z')" * 8 + ".shell(-1)"
+    assert len(hand_over(parse(text), "build123d")) < 20_000  # 3^8 times the name of the body without
 
 
 def test_a_body_that_stands_in_a_program_many_times_is_built_once(monkeypatch):
