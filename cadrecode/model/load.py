@@ -7,8 +7,10 @@ ours (the config describes the encoder). Only safetensors are read: a .bin file 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +24,7 @@ from transformers import (
     Qwen2Config,
     Qwen3Config,
 )
+from transformers.utils import logging as transformers_logging
 
 from cadrecode.errors import ModelError
 from cadrecode.model.devices import pick_device, pick_dtype
@@ -94,7 +97,8 @@ def load_model(
         options["quantization_config"] = _quantization(quantization, dtype, quant_type, double_quant)
         options["device_map"] = {"": device}
     network = NETWORKS[config.model_type]
-    model, loading = network.from_pretrained(folder, output_loading_info=True, **options)
+    with _our_words_alone():
+        model, loading = network.from_pretrained(folder, output_loading_info=True, **options)
     lost = [key for key in loading["missing_keys"] if not (fresh and key.startswith(ENCODER_PREFIX))]
     if lost:
         raise ModelError(
@@ -116,6 +120,20 @@ def load_model(
     if fresh:
         log.warning("%s has no point encoder, so it starts with a fresh one: train it before use.", name)
     return model.eval(), base.tokenizer
+
+
+@contextlib.contextmanager
+def _our_words_alone() -> Iterator[None]:
+    """Without transformers' bars and its LOAD REPORT, which a log file cannot show: what matters is said here."""
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
 
 
 def read_base(name_or_path: str | Path | None) -> BaseFolder:
@@ -156,7 +174,8 @@ def save_model(
     if dtype is not None:
         as_is = {key for key, value in state.items() if key.startswith(ENCODER_PREFIX) or not value.is_floating_point()}
         state = {key: value if key in as_is else value.to(dtype) for key, value in state.items()}
-    model.save_pretrained(folder, state_dict=state, max_shard_size=ONE_FILE)
+    with _our_words_alone():
+        model.save_pretrained(folder, state_dict=state, max_shard_size=ONE_FILE)
     if dtype is not None:
         path = folder / "config.json"
         values = json.loads(path.read_text(encoding="utf-8"))

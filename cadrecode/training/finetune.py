@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from transformers import set_seed
-from transformers.utils.logging import disable_progress_bar
 
 from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE
 from cadrecode.config import TrainConfig
@@ -47,7 +46,6 @@ def train(config: TrainConfig, run: Run) -> Path:
         checkpoint where the run was stopped.
     Raises: ConfigError, DatasetError, RunError: what is wrong, which also goes into the run's status.
     """
-    disable_progress_bar()  # log.txt is read as text
     done = run.state == State.DONE
     with _outcome_noted(config, run), kept_process() if config.merge_at_checkpoints else contextlib.nullcontext():
         checkpoint = _checkpoint_to_resume(config, run, done)

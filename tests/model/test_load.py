@@ -93,10 +93,11 @@ def test_a_cad_recode_checkpoint(tokenizer, tmp_path, inputs, architecture):
 @pytest.mark.parametrize(
     ("config", "plain"), [(Qwen2Config, Qwen2ForCausalLM), (Qwen3Config, Qwen3ForCausalLM)], ids=["qwen2", "qwen3"]
 )
-def test_a_plain_language_model_says_that_its_encoder_is_fresh(tokenizer, tmp_path, caplog, config, plain):
+def test_a_plain_language_model_says_that_its_encoder_is_fresh(tokenizer, tmp_path, caplog, capfd, config, plain):
     base = plain(config(**SIZES, vocab_size=len(tokenizer)))
     base.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
+    capfd.readouterr()
     with caplog.at_level("WARNING", logger="cadrecode.model.load"):
         model, _ = load_model(tmp_path, device="cpu")
     assert model.fresh_encoder
@@ -107,6 +108,7 @@ def test_a_plain_language_model_says_that_its_encoder_is_fresh(tokenizer, tmp_pa
     torch.testing.assert_close(model(input_ids=ids).logits, base.eval()(input_ids=ids).logits)
     again, _ = load_model(save_model(model, tokenizer, tmp_path / "ours"), device="cpu")
     assert not again.fresh_encoder
+    assert not [line for line in capfd.readouterr().err.splitlines() if "fresh one" not in line], "bars, LOAD REPORT"
 
 
 @pytest.mark.parametrize("bits", ["4bit", "8bit"])

@@ -82,6 +82,7 @@ def test_without_a_network_the_run_fails_and_says_what_to_do(settings, hub, monk
         raise ConnectionError("Name or service not known")
 
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", unreachable)
+    monkeypatch.setattr("cadrecode.training.finetune.read_programs", lambda *_: pytest.fail("the data was read first"))
     config = settings(base_model_name="owner/part")
     run = started(config)
     with pytest.raises(ModelError, match=r"owner/part is neither a folder here nor .* hub cannot be reached"):

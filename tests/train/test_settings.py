@@ -16,7 +16,7 @@ from cadrecode.model.load import load_model
 from cadrecode.runs import Run, State
 from cadrecode.training.card import gain_over
 from cadrecode.training.finetune import train
-from cadrecode.training.live import with_steps
+from cadrecode.training.live import _room_for_tokens, with_steps
 from cadrecode.training.trainer import AdapterTrainer
 
 
@@ -55,6 +55,22 @@ def test_epochs_are_reckoned_into_steps():
     assert with_steps(config, 100, 1).max_steps == math.ceil(2.5 * 100 / 8)
     assert with_steps(config, 100, 2).max_steps == math.ceil(2.5 * 100 / 16)
     assert with_steps(config.changed(num_train_epochs=None), 100, 1).max_steps == 50_000
+
+
+def test_other_points_than_the_base_was_trained_with_are_said_or_refused(settings, caplog):
+    def base(**points):
+        return SimpleNamespace(
+            config=SimpleNamespace(max_position_embeddings=1024),
+            n_point_tokens=64,
+            point_settings=SimpleNamespace(**points),
+        )
+
+    config = settings(n_points=256)
+    assert _room_for_tokens(config, base(kind="patch", n_points=512)) == 800 - 256
+    assert "n_points is 256" in caplog.text
+    assert "was trained with 512 points" in caplog.text
+    with pytest.raises(ConfigError, match=r"n_points is 256; .* reads 512 points"):
+        _room_for_tokens(config, base(kind="fourier", n_points=512))
 
 
 @pytest.mark.parametrize("init", ["pissa", "olora"])

@@ -106,3 +106,21 @@ def test_a_queued_run_is_stopped_and_saved_by_a_real_child(settings, tmp_path):
     assert run.status()["error"] is None
     assert len(run.checkpoints()) == 1
     assert "Stopped. Go on with" in run.log_tail()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [{}, {"use_qlora": True}, {"gradient_checkpointing": True}], ids=str)
+def test_the_log_holds_our_words_alone(changes, settings, bases, tmp_path):
+    """A plain base has no encoder, which transformers reports as a table, with bars and warnings around it."""
+    config = settings(base_model_name=str(bases["plain"]), n_points=256, max_seq_length=1024, do_eval=True, max_steps=2,
+                      eval_steps=2, save_steps=2, auto_merge_lora=True, **changes)  # fmt: skip
+    run = queue.start(config, tmp_path / "runs", "plain")
+    deadline = time.monotonic() + 300
+    while run.alive():
+        assert time.monotonic() < deadline, run.log_tail()
+        time.sleep(0.1)
+    assert run.state == State.DONE, run.log_tail()
+    lines = run.log_tail(1000).splitlines()
+    strange = [line for line in lines if any(word in line for word in ("LOAD REPORT", "Warning", "%|", "it/s", "\r"))]
+    assert not strange
+    assert any("has no point encoder, so it starts with a fresh one" in line for line in lines)
