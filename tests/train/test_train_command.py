@@ -116,7 +116,7 @@ def test_the_log_holds_our_words_alone(changes, settings, bases, tmp_path):
                       eval_steps=2, save_steps=2, auto_merge_lora=True, **changes)  # fmt: skip
     run = queue.start(config, tmp_path / "runs", "plain")
     deadline = time.monotonic() + 300
-    while run.alive():
+    while not run.state.final or run.alive():
         assert time.monotonic() < deadline, run.log_tail()
         time.sleep(0.1)
     assert run.state == State.DONE, run.log_tail()
