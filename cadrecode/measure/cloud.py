@@ -60,8 +60,11 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
         return []
     drafts = drafts_of(part, price, started, SEARCH_SHARE * seconds)
     judge = CloudJudge(ruler, smoothed, part, price, started + seconds)
-    bodies = list(dict.fromkeys(draft.features(part.grid) for draft in drafts))
+    drawn = dict.fromkeys(draft.features(part.grid) for draft in drafts)
+    bodies = [body for body in drawn if judge.makes_a_solid(body)]
     box = _box(judge, part.grid)
+    if not bodies and not box:
+        return []
     judge.settle([*bodies, *box])
     walls = _round_walls(ruler, part, judge)
     finished: dict[tuple[Feature, ...], None] = {}

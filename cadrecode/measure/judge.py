@@ -73,6 +73,13 @@ class Judge:
             raise ProgramError("There is no edge to {blend}.", blend=str(rim.blend))
         return with_blend(body, self._topologies[key], segments, rim.blend, rim.size, SAGITTA)
 
+    def makes_a_solid(self, features: Sequence[Feature]) -> bool:
+        """Whether the features can be built: of few points, outlines are read across the axis that they turn about."""
+        try:
+            return not self.build(features).is_empty()
+        except ProgramError:
+            return False
+
     def score(self, features: Sequence[Feature]) -> float:
         return self._judged(features)[0]
 

@@ -6,9 +6,10 @@ import pytest
 from cadrecode.errors import ProgramError
 from cadrecode.invent.held_out import held_out
 from cadrecode.measure import from_mesh
-from cadrecode.measure.judge import through_holes
+from cadrecode.measure.features import Prism, Turned
+from cadrecode.measure.judge import PRICE, Judge, through_holes
 from cadrecode.program import build, iou, mesh_of, parse, write
-from cadrecode.program.language import Circle, Rect, points_of
+from cadrecode.program.language import Circle, Operation, Rect, SketchStep, points_of
 
 PLATE = """import cadquery as cq
 w0=cq.Workplane('XY',origin=(0,0,-8))
@@ -136,3 +137,11 @@ w0=cq.Workplane('XY',origin=(0,0,-26.667))
 w1=cq.Workplane('ZX',origin=(0,24.667,0))
 r=w0.sketch().segment((-100,20.333),(100,20.333)).segment((100,24.667)).segment((-100,24.667)).close().assemble().finalize().extrude(53.334).union(w1.sketch().circle(20).finalize().extrude(30))"""
     assert len(build(parse(text)).decompose()) == 1
+
+
+def test_features_that_cannot_be_built_are_no_solid():
+    """Of few points, an outline may be read across the axis that it turns about."""
+    judge = Judge(build(parse(PLATE)), PRICE, np.inf)
+    sketch = SketchStep(Rect(20, 10), places=((0.0, 0.0),))
+    assert judge.makes_a_solid((Prism(Operation.UNION, 2, 0.0, 5.0, (sketch,)),))
+    assert not judge.makes_a_solid((Turned(Operation.UNION, 2, (0.0, 0.0), (sketch,)),))
