@@ -118,8 +118,7 @@ def teach(folder: Path, options: argparse.Namespace) -> tuple[Path, str]:
     labels = folder / "labels"
     words = ["label", "--parts", folder / "train.npz", "--out", labels, "--workers", options.processes]
     subprocess.run([sys.executable, "-m", "cadrecode", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
-    kept = json.loads((labels / "report.json").read_text(encoding="utf-8"))["used"]
-    labelled = time.monotonic() - started
+    kept, labelled = json.loads((labels / "report.json").read_text("utf-8"))["used"], time.monotonic() - started
     copies = max(1, COPIES // kept)
     more = {"warped_copies": copies, "pattern_copies": copies, "partial_probability": 0.7 if options.one_side else 0.0}
     probe = trained(folder / "probe", labels, options, max_steps=PROBE_STEPS, max_train_samples=PROBE_PARTS)

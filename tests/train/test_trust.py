@@ -300,7 +300,11 @@ def test_base_against_adapter_and_a_card(settings, trained, bases):
     assert evaluated.keys() == {0, 2, 4, 5}  # the last step too, whatever eval_steps
     assert scores["base"]["eval_loss"] == evaluated[0]
     assert scores["adapter"]["eval_loss"] == min(evaluated[step] for step in (2, 4, 5))
+    gain = [scores["adapter"][key] for key in ("gain_low", "gain", "gain_high")]
+    assert gain == sorted(gain)
+    assert gain[1] == pytest.approx(scores["adapter"]["mean_iou"] - scores["base"]["mean_iou"])
     card = (run.folder / "README.md").read_text()
+    assert f"mean IoU {gain[1]:+.3f} over the base" in card
     assert f"base_model: {bases['ours']}" in card
     assert "| base |" in card
     assert "| adapter |" in card

@@ -5,7 +5,15 @@ import pytest
 
 from cadrecode.ui.draw import figures
 
-NAMES = {"iou": "IoU", "invalid": "invalid", "step": "step", "rate": "rate", "parts": "parts", "part_iou": "IoU"}
+NAMES = {
+    "iou": "IoU",
+    "gain": "gain",
+    "invalid": "invalid",
+    "step": "step",
+    "rate": "rate",
+    "parts": "parts",
+    "part_iou": "IoU",
+}
 
 
 def test_smoothing_keeps_a_constant_and_follows_a_step():
@@ -42,6 +50,19 @@ def test_quality_shows_what_was_evaluated():
     traces = {trace.name: trace for trace in figures.quality(rows, NAMES).data}
     assert (list(traces["IoU"].y), list(traces["invalid"].y)) == ([0.5], [0.25])
     assert [list(trace.y) for trace in figures.rate([{"step": 1, "learning_rate": 1e-3}], NAMES).data] == [[1e-3]]
+
+
+def test_the_gain_has_its_interval_also_where_it_is_a_loss():
+    rows = [
+        {"step": 0, "median_iou": 0.5},
+        {"step": 5, "median_iou": 0.6, "gain": 0.1, "gain_low": -0.2, "gain_high": 0.15},
+    ]
+    figure = figures.quality(rows, NAMES)
+    [gain] = [trace for trace in figure.data if trace.name == "gain"]
+    assert (list(gain.x), list(gain.y)) == ([5], [0.1])
+    assert (list(gain.error_y.array), list(gain.error_y.arrayminus)) == (pytest.approx([0.05]), pytest.approx([0.3]))
+    assert figure.layout.yaxis.range[0] < -0.2
+    assert all(trace.name != "gain" for trace in figures.quality(rows[:1], NAMES).data)
 
 
 def test_a_histogram_counts_every_part():

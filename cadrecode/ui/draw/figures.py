@@ -56,20 +56,35 @@ def losses(rows: Metrics, names: Mapping[str, str], others: Mapping[str, Metrics
 
 
 def quality(rows: Metrics, names: Mapping[str, str], others: Mapping[str, Metrics] | None = None) -> Figure:
-    """Median IoU and invalid ratio at each evaluation, and the IoU of other runs.
+    """Median IoU, invalid ratio and the gain over the base at each evaluation, and the IoU of other runs.
 
     Args:
-        names: The labels iou, invalid and step.
+        names: The labels iou, invalid, gain and step.
     """
     figure = _figure(names["step"], "")
     _line(figure, *series(rows, "median_iou"), names["iou"], COLOURS[0], dots=True)
     _line(figure, *series(rows, "invalid_ratio"), names["invalid"], COLOURS[1], dots=True)
-    for colour, (name, theirs) in zip(COLOURS[2:] + COLOURS[1:2], (others or {}).items()):
+    lowest = _gain(figure, rows, names["gain"])
+    for colour, (name, theirs) in zip(COLOURS[3:] + COLOURS[1:2], (others or {}).items()):
         _line(figure, *series(theirs, "median_iou"), f"{names['iou']}: {name}", colour, dots=True)
-    figure.update_layout(yaxis_range=[-0.03, 1.03])
+    figure.update_layout(yaxis_range=[lowest - 0.03, 1.03])
     if not figure.data:
         figure.update_layout(xaxis_range=[0, 100])
     return figure
+
+
+def _gain(figure: Figure, rows: Metrics, name: str) -> float:
+    """Draw the gain over the base with its interval. Returns: the lowest end of an interval, at most 0."""
+    steps, gains = series(rows, "gain")
+    if not steps:
+        return 0.0
+    lows, highs = (series(rows, key)[1] for key in ("gain_low", "gain_high"))
+    up, down = (np.abs(np.subtract(ends, gains)).tolist() for ends in (highs, lows))
+    error = {"type": "data", "symmetric": False, "array": up, "arrayminus": down}
+    figure.add_scatter(
+        x=steps, y=gains, name=name, mode="markers", marker={"color": COLOURS[2], "size": 8}, error_y=error
+    )
+    return min(0.0, *lows)
 
 
 def rate(rows: Metrics, names: Mapping[str, str]) -> Figure:
