@@ -11,8 +11,9 @@ from manifold3d import CrossSection, OpType
 
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.measure.cloud_judge import CloudJudge
-from cadrecode.measure.evidence import opened, with_bores, with_steps
+from cadrecode.measure.evidence import opened, parted, redrilled, turned_about, with_bores, with_steps
 from cadrecode.measure.features import Feature, Prism
+from cadrecode.measure.gaps import with_gaps
 from cadrecode.measure.grid import FEWEST_ALONG, Grid
 from cadrecode.measure.holes import holes_of, with_missing_holes
 from cadrecode.measure.judge import PRICE
@@ -104,6 +105,8 @@ def _finished(
     features = with_missing_holes(features, part, holes_of(part), judge)
     features = with_bores(features, walls, part.grid, judge)
     features = dropped(with_steps(features, part.grid, judge), judge)
+    features = redrilled(parted(turned_about(features, judge), part.grid, judge), judge)
+    features = with_gaps(features, judge)
     return rounded(opened(merged(features, judge, part.grid), judge), judge)
 
 

@@ -7,6 +7,7 @@ logarithm of the number of points (Schwarz 1978). So a hole of a thousandth of t
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from cadrecode.program.solid import bounds, mesh_of
 
 MOST_POINTS = 20_000
 CLOSE = 1e-3  # of the size: a point so near to a surface is explained by it; noise makes it more
+SHARP, SHARP_OF_NOISE = 3e-4, 3.0  # of the size, and of the noise: the same for holes of clean clouds
 UNEXPLAINED = 5.0  # nats: what a point costs that lies on no surface
 EVIDENCE_PRICE = PRICE  # in IoU, of so many nats as a number costs
 NEAREST, NEAREST_OF_NOISE = 0.3, 0.385  # quantile of the points' distances from a body, and that of Gaussian noise
@@ -89,6 +91,17 @@ class CloudJudge(Judge):
         self.reach = close * math.sqrt(math.expm1(UNEXPLAINED))  # farther points cost all the same
         self.nats_per_number = math.log(len(self.points)) / 2 * (close / self.exact) ** 2
 
+    def sharper(self) -> CloudJudge:
+        """A judge of the same points for which a point of a clean cloud is farther from a surface that is not its own:
+        of a hole in a thin sheet, all points are near to one of the faces."""
+        sharp = copy.copy(self)
+        sharp._recent, sharp._scores = [], {}
+        if self.close == self.exact:
+            sharp.exact = min(self.exact, max(SHARP * self.size, SHARP_OF_NOISE * self.noise))
+            sharp._settle(sharp.exact)
+        sharp._reached = {}
+        return sharp
+
     def hole_pays(self, features: Sequence[Feature], other: Sequence[Feature]) -> bool:
         """Whether `other`, which has features more, explains the points so much better that it pays for its numbers."""
         numbers = sum(feature.numbers for feature in other) - sum(feature.numbers for feature in features)
@@ -136,7 +149,7 @@ class CloudJudge(Judge):
         """Costs of the points by the most similar list of features, and which of them have to be found anew."""
         best, changed = None, np.ones(len(self.points), bool)
         for known in self._recent:
-            near = self._near(set(known.features) ^ set(features))
+            near = self._near(_differing(known.features, features))
             if near is not None and np.count_nonzero(near) < np.count_nonzero(changed):
                 best, changed = known, near
         return (np.zeros(len(self.points)) if best is None else best.costs.copy()), changed
@@ -163,3 +176,10 @@ class CloudJudge(Judge):
         numbers = sum(feature.numbers for feature in features)
         off = max(abs(math.log(explained.volume / self.volume)) - VOLUME_KNOWN, 0.0)
         return like_iou - self.price * numbers - SHELL_PRICE * (explained.shells - 1) - VOLUME_PRICE * off, like_iou
+
+
+def _differing(first: Sequence[Feature], second: Sequence[Feature]) -> set[Feature]:
+    """Features that only one of two lists has, or that stand in another order."""
+    only = set(first) ^ set(second)
+    shared = [[feature for feature in features if feature not in only] for features in (first, second)]
+    return only | {feature for pair in zip(*shared) if pair[0] != pair[1] for feature in pair}

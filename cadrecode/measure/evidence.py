@@ -4,6 +4,7 @@ pockets by their floors. Each is added if the points that it explains pay for it
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,8 +16,9 @@ from scipy.spatial import cKDTree
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import OVERSHOOT, Feature, Prism
 from cadrecode.measure.grid import Grid
+from cadrecode.measure.judge import better
 from cadrecode.measure.round_walls import FEWEST, FEWEST_SECTORS, NEAR_BY_RADIUS, RoundWall, sectors_with_points
-from cadrecode.program.language import Circle, Operation, Rect, SketchStep
+from cadrecode.program.language import Circle, Mode, Operation, Rect, SketchStep
 
 ON_LEVEL = 0.02  # of the size: a wall's points may end so far before its ends
 SAME_RADIUS = 0.05  # of the radius: circles of one span that differ by less are equal
@@ -117,6 +119,61 @@ def opened(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, .
                 changed = (*features[:index], longer, *features[index + 1 :])
                 if judge.evidence(features, changed) > -AS_GOOD:
                     features = changed
+    return features
+
+
+def turned_about(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
+    """The features with cuts that end within the part made from the other side, where that explains more: in a narrow
+    groove, whose walls hide its floor, estimated normals may face the wrong way."""
+    for index, feature in enumerate(features):
+        if not isinstance(feature, Prism) or feature.operation is not Operation.CUT or not index:
+            continue
+        heights = judge.points[:, feature.axis]
+        bottom, top = float(heights.min()), float(heights.max())
+        for low, high in ((feature.high, top + OVERSHOOT), (bottom - OVERSHOOT, feature.low)):
+            if bottom < low < top or bottom < high < top:
+                other = replace(feature, low=round(low, 3), high=round(high, 3))
+                features = better(features, (*features[:index], other, *features[index + 1 :]), judge)
+    return features
+
+
+def parted(features: tuple[Feature, ...], grid: Grid, judge: CloudJudge) -> tuple[Feature, ...]:
+    """The features with cuts that go through several walls left out of those whose points lie in the mouth of the hole,
+    where that pays for the numbers of another cut."""
+    for index in reversed(range(1, len(features))):
+        feature = features[index]
+        if not isinstance(feature, Prism) or feature.operation is not Operation.CUT:
+            continue
+        levels = [float(level) for level in grid.levels[feature.axis] if feature.low < level < feature.high]
+        for low, high in itertools.pairwise(levels):
+            if judge.out_of_time:
+                return features
+            parts = replace(feature, high=low), replace(feature, low=high)
+            changed = (*features[:index], *parts, *features[index + 1 :])
+            if judge.evidence(features, changed) > HOLE_NUMBERS * judge.nats_per_number:
+                features = changed
+                break
+    return features
+
+
+def redrilled(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
+    """The features with cuts, and holes of sketches, that a later feature fills cut after it, where that pays."""
+    for index in reversed(range(len(features))):
+        feature = features[index]
+        if not isinstance(feature, Prism) or judge.out_of_time:
+            continue
+        later = [other for other in features[index + 1 :] if other.operation is Operation.UNION]
+        if not later:
+            continue
+        if feature.operation is Operation.CUT:
+            features = better(features, (*features[:index], *features[index + 1 :], feature), judge)
+            continue
+        holes = tuple(step for step in feature.steps if step.mode is Mode.SUBTRACT)
+        for hole in holes:
+            rest = replace(feature, steps=tuple(step for step in feature.steps if step is not hole))
+            cut = replace(feature, operation=Operation.CUT, steps=(replace(hole, mode=Mode.ADD),))
+            features = better(features, (*features[:index], rest, *features[index + 1 :], cut), judge)
+            feature = features[index]
     return features
 
 

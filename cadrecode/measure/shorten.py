@@ -66,18 +66,18 @@ def _joined(host: Feature, feature: Feature) -> list[Prism]:
     if feature.operation is host.operation and feature.operation is not Operation.INTERSECT:
         if any(step.mode is not Mode.ADD for step in (*host.steps, *feature.steps)):
             return []
-        pooled = _pooled((*host.steps, *feature.steps))
+        pooled = pooled_steps((*host.steps, *feature.steps))
         equal = len(pooled) == max(len(host.steps), len(feature.steps))
         return [replace(host, low=low, high=high, steps=pooled) for low, high in spans if equal or len(spans) == 1]
     covers = feature.low <= host.low and feature.high >= host.high
     plain = all(step.mode is Mode.ADD for step in feature.steps)
     if feature.operation is Operation.CUT and host.operation is Operation.UNION and covers and plain:
         cut = tuple(replace(step, mode=Mode.SUBTRACT) for step in feature.steps)
-        return [replace(host, steps=_pooled((*host.steps, *cut)))]
+        return [replace(host, steps=pooled_steps((*host.steps, *cut)))]
     return []
 
 
-def _pooled(steps: Sequence[SketchStep]) -> tuple[SketchStep, ...]:
+def pooled_steps(steps: Sequence[SketchStep]) -> tuple[SketchStep, ...]:
     """Steps of one shape and mode as one, as long as no other mode stands between them."""
     pooled: list[SketchStep] = []
     for step in steps:

@@ -1,0 +1,256 @@
+"""Through holes by the gaps that they leave in both faces of a wall, and by the few points of their own walls.
+
+A disc or a rectangle on a face, where n points would fall by their density and none does, is chance with e^-n. Both
+faces of a wall have the gap of a through hole, so that even a hole whose own wall holds two or three points is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from manifold3d import CrossSection, Manifold
+from scipy.ndimage import label
+from scipy.spatial import Delaunay, QhullError, cKDTree
+
+from cadrecode.geometry import face_normals
+from cadrecode.measure.cloud_judge import CloudJudge
+from cadrecode.measure.evidence import HALF_EXPLAINED, HOLE_NUMBERS
+from cadrecode.measure.features import Feature, Prism
+from cadrecode.measure.grid import inside
+from cadrecode.measure.proposals import region_of
+from cadrecode.measure.shorten import pooled_steps
+from cadrecode.measure.turning import across
+from cadrecode.measure.walls import circle_through_all
+from cadrecode.program.language import Circle, Operation, Rect, SketchStep
+from cadrecode.program.solid import mesh_of
+
+SQUARE = 0.9999  # cosine of a face of a body with the axis
+LEAST_WALL = 1e-3  # of the size squared: walls with smaller faces are left out
+NEAR_FACE = 2.0  # times as far as a point may be that a surface explains: so near to a face lie its points
+LEAST_RADIUS = 0.004  # of the size
+LEAST_EXPECTED = 7.0  # points on both faces of a gap that none lies in
+WALL_POINTS = 2, 3  # of a hole whose gap is smaller: corners of a triangle of Delaunay, and all on its circle
+ON_CIRCLE = 0.05  # of the radius
+LEAST_DENSE = 0.45  # of the points to expect on the wall of a hole
+WIDEST_OPENING = np.radians(240)  # around a hole, without a point of its wall: more is a rounded edge
+CLEAR_WALL = 1.5  # times as many unexplained points on the wall of a hole as around it
+WITHIN = 0.97  # of a gap's area that lies on both faces
+CLEAR, PIXELS = 1.1, 4  # spacings: places so far from all points are a gap; pixels to a spacing
+MOST_GAPS, MOST_TRIED = 24, 60  # of one wall, and of one axis
+SLACK = 0.02  # spacings: how far a rectangle may go beyond a point
+
+
+@dataclass(frozen=True)
+class Wall:
+    """Material between two parallel faces of a body.
+
+    Args:
+        low, high: Heights of the faces along the axis.
+        area: Where both face each other, on the plane of a sketch across the axis.
+    """
+
+    axis: int
+    low: float
+    high: float
+    area: CrossSection
+
+
+def with_gaps(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
+    """The features with through holes cut for gaps that both faces of a wall have, each where its points pay for it."""
+    sharp = judge.sharper()
+    added: list[Prism] = []
+    for axis in range(3):
+        body = judge.build((*features, *added))
+        lost = sharp.costs((*features, *added)) > HALF_EXPLAINED
+        tried = [gap for wall in _walls_of(body, axis, judge) for gap in _gaps(wall, lost, judge)]
+        for _, hole in sorted(tried, key=lambda pair: -pair[0])[:MOST_TRIED]:
+            if judge.out_of_time:
+                break
+            region = region_of(hole.steps)
+            if any(other.axis == axis and not (region ^ region_of(other.steps)).is_empty() for other in added):
+                continue
+            before = (*features, *added)
+            least = sharp.nats_per_number * (HOLE_NUMBERS + isinstance(hole.steps[0].shape, Rect))
+            if sharp.evidence(before, (*before, hole)) > least:
+                added.append(hole)
+    return (*features, *_together(added))
+
+
+def _together(holes: Sequence[Prism]) -> list[Prism]:
+    """Those of one span as one feature."""
+    spans: dict[tuple[int, float, float], list[SketchStep]] = {}
+    for hole in holes:
+        spans.setdefault((hole.axis, hole.low, hole.high), []).extend(hole.steps)
+    return [Prism(Operation.CUT, *span, pooled_steps(steps)) for span, steps in spans.items()]
+
+
+def _walls_of(body: Manifold, axis: int, judge: CloudJudge) -> Iterator[Wall]:
+    """The body's walls across an axis."""
+    vertices, faces = mesh_of(body)
+    facing = face_normals(vertices, faces)[:, axis]
+    heights = vertices[faces][:, :, axis].mean(axis=1)
+    turned, step = across(body, axis), judge.exact / 4
+    sides = []
+    for way in (-1, 1):
+        levels = np.unique(np.round(heights[way * facing > SQUARE], 3))
+        sides.append([(float(z), turned.slice(z - way * step) - turned.slice(z + way * step)) for z in levels])
+    least = LEAST_WALL * judge.size**2
+    for low, below in sides[0]:
+        for high, above in sides[1]:
+            if judge.out_of_time:
+                return
+            area = below ^ above if high > low + 2 * step else CrossSection()
+            if area.area() > least:
+                area = area ^ turned.slice((low + high) / 2)
+            if area.area() > least:
+                yield Wall(axis, low, high, area)
+
+
+def _gaps(wall: Wall, lost: np.ndarray, judge: CloudJudge) -> list[tuple[float, Prism]]:
+    """Holes that may go through a wall, each with the number of points that speak for it."""
+    heights = judge.points[:, wall.axis]
+    near = NEAR_FACE * judge.close
+    here = (heights > wall.low - near) & (heights < wall.high + near)
+    columns = [(wall.axis + 1) % 3, (wall.axis + 2) % 3]
+    left, low, right, high = wall.area.bounds()
+    flat = judge.points[:, columns]
+    here &= (flat > (left - near, low - near)).all(axis=1) & (flat < (right + near, high + near)).all(axis=1)
+    if np.count_nonzero(here) < 4:
+        return []
+    within = (heights > wall.low + judge.exact) & (heights < wall.high - judge.exact)
+    shapes = [*_round_gaps(flat[here], (lost & within)[here], judge), *_square_gaps(wall.area, flat[here], judge)]
+    gaps: list[tuple[float, Prism]] = []
+    taken: list[tuple[float, float, float]] = []
+    for count, step in sorted(shapes, key=lambda pair: -pair[0]):
+        if len(gaps) == MOST_GAPS:
+            break
+        (x, y), shape = step.places[0], step.shape
+        reach = shape.radius if isinstance(shape, Circle) else min(shape.width, shape.height) / 2
+        region = region_of((step,))
+        if any(np.hypot(x - u, y - v) < 0.5 * min(reach, r) and reach > r / 3 for u, v, r in taken):
+            continue
+        if (region ^ wall.area).area() > WITHIN * region.area() and _has_wall(step, wall, flat[lost & within], judge):
+            taken.append((x, y, reach))
+            gaps.append((count, Prism(Operation.CUT, wall.axis, round(wall.low, 3), round(wall.high, 3), (step,))))
+    return gaps
+
+
+def _has_wall(step: SketchStep, wall: Wall, lost: np.ndarray, judge: CloudJudge) -> bool:
+    """Whether about as many points lie on the wall of a hole as its area asks for.
+
+    Args:
+        lost: (n, 2) points within the wall that the body does not explain.
+    """
+    away, shape = lost - step.places[0], step.shape
+    if isinstance(shape, Circle):
+        length, off = 2 * np.pi * shape.radius, np.hypot(*away.T) - shape.radius
+        near = ON_CIRCLE * shape.radius
+    else:
+        half = np.array((shape.width, shape.height)) / 2
+        length, off = 4 * half.sum(), (np.abs(away) - half).max(axis=1)
+        near = ON_CIRCLE * half.min()
+    on = away[np.abs(off) < near + judge.exact]
+    beside = np.count_nonzero((off > near + judge.exact) & (off < length / (2 * np.pi) + judge.spacing))
+    angles = np.sort(np.arctan2(*on.T))
+    if (
+        len(on) < CLEAR_WALL * beside
+        or not len(on)
+        or np.diff(angles, append=angles[0] + 2 * np.pi).max() > WIDEST_OPENING
+    ):
+        return False
+    return len(on) >= LEAST_DENSE * judge.per_area * length * (wall.high - wall.low - 2 * judge.exact)
+
+
+def _round_gaps(flat: np.ndarray, lost: np.ndarray, judge: CloudJudge) -> Iterator[tuple[float, SketchStep]]:
+    """Circles without a point in them that are wide, or that unexplained points lie on."""
+    try:
+        # joggled: points of a face that is seen from its edge are all on one line, which takes ten times as long
+        corners = Delaunay(flat, qhull_options="QJ Pp").simplices
+    except QhullError:  # all on one line
+        return
+    a, b, c = (flat[corners[:, k]] for k in range(3))
+    x, y, radius = _circumcircles(a, b, c)
+    expected = 2 * np.pi * radius**2 * judge.per_area
+    of_wall = lost[corners].sum(axis=1)
+    possible = (radius > LEAST_RADIUS * judge.size) & (radius < judge.size / 4)
+    possible &= (expected > LEAST_EXPECTED) | (of_wall >= WALL_POINTS[0])
+    tree = cKDTree(flat[lost]) if lost.any() else None
+    for row in np.flatnonzero(possible):
+        circle, on = (x[row], y[row], radius[row]), 0
+        if tree is not None:
+            circle, on = _on_wall(circle, flat[lost], tree, judge)
+        if expected[row] > LEAST_EXPECTED or on >= WALL_POINTS[1]:
+            place = round(float(circle[0]), 3), round(float(circle[1]), 3)
+            yield float(expected[row]) + on, SketchStep(Circle(round(float(circle[2]), 3)), places=(place,))
+
+
+def _circumcircles(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    b, c = b - a, c - a
+    twice = 2 * (b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0])
+    bb, cc = (b**2).sum(axis=1), (c**2).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x, y = (c[:, 1] * bb - b[:, 1] * cc) / twice, (b[:, 0] * cc - c[:, 0] * bb) / twice
+        return a[:, 0] + x, a[:, 1] + y, np.hypot(x, y)
+
+
+def _on_wall(
+    circle: tuple[float, float, float], lost: np.ndarray, tree: cKDTree, judge: CloudJudge
+) -> tuple[tuple[float, float, float], int]:
+    """The circle moved onto the unexplained points near it, and how many lie on it."""
+    on = 0
+    for share in (3.0, 1.0):
+        x, y, radius = circle
+        reach = share * (ON_CIRCLE * radius + judge.exact / 2)
+        rows = np.array(tree.query_ball_point((x, y), radius + reach), int)
+        rows = rows[np.hypot(*(lost[rows] - (x, y)).T) > radius - reach] if len(rows) else rows
+        on = len(rows)
+        if on < WALL_POINTS[1]:
+            return circle, on
+        fitted = circle_through_all(lost[rows])
+        if np.hypot(fitted[0] - x, fitted[1] - y) + abs(fitted[2] - radius) > 0.5 * radius:
+            return circle, on
+        circle = fitted
+    return circle, on
+
+
+def _square_gaps(area: CrossSection, flat: np.ndarray, judge: CloudJudge) -> Iterator[tuple[float, SketchStep]]:
+    """Rectangles along the axes without a point in them, around places that are far from all points."""
+    left, low, right, high = area.bounds()
+    pixel = judge.spacing / PIXELS
+    u, v = np.arange(left + pixel / 2, right, pixel), np.arange(low + pixel / 2, high, pixel)
+    places = np.argwhere(inside([np.asarray(part) for part in area.to_polygons()], u, v))
+    if not len(places):
+        return
+    away = cKDTree(flat).query(np.column_stack((u[places[:, 0]], v[places[:, 1]])))[0]
+    far = np.zeros((len(u), len(v)), bool)
+    far[tuple(places[away > CLEAR * judge.spacing].T)] = True
+    labels, count = label(far)
+    for index in range(1, count + 1):
+        rows, columns = np.nonzero(labels == index)
+        box = np.array(((u[rows.min()], v[columns.min()]), (u[rows.max()], v[columns.max()])))
+        box = _grown(box, flat, np.array(((left, low), (right, high))), judge.spacing)
+        (width, height), (x, y) = box[1] - box[0], box.mean(axis=0)
+        expected = 2 * width * height * judge.per_area
+        if expected > LEAST_EXPECTED:
+            place = round(float(x), 4), round(float(y), 4)
+            yield float(expected), SketchStep(Rect(round(float(width), 3), round(float(height), 3)), places=(place,))
+
+
+def _grown(box: np.ndarray, flat: np.ndarray, bounds: np.ndarray, spacing: float) -> np.ndarray:
+    """A rectangle (2, 2), grown side by side until points stop it."""
+    box, slack = box.copy(), SLACK * spacing
+    moving = [(end, k) for end in range(2) for k in range(2)]
+    while moving:
+        for end, k in list(moving):
+            way = 2 * end - 1
+            other = flat[:, 1 - k]
+            beside = (other > box[0, 1 - k] + slack) & (other < box[1, 1 - k] - slack)
+            ahead = way * (flat[beside, k] - box[end, k])
+            ahead = ahead[ahead > -slack]
+            room = min(float(ahead.min()) if len(ahead) else np.inf, way * float(bounds[end, k] - box[end, k]))
+            box[end, k] += way * min(max(room, 0.0), spacing / PIXELS)
+            if room <= spacing / PIXELS:
+                moving.remove((end, k))
+    return box

@@ -1,0 +1,98 @@
+"""Holes by the gaps of faces, and cuts that go on where they should not, or are filled by what comes after them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import sample_surface
+from cadrecode.fit import ruler_for
+from cadrecode.measure.cloud_judge import CloudJudge
+from cadrecode.measure.evidence import parted, redrilled, turned_about
+from cadrecode.measure.features import Feature, Prism
+from cadrecode.measure.gaps import with_gaps
+from cadrecode.measure.grid import Grid
+from cadrecode.measure.judge import PRICE
+from cadrecode.measure.proposals import Survey
+from cadrecode.measure.smoothing import Smoothed
+from cadrecode.program import mesh_of
+from cadrecode.program.language import Circle, Mode, Operation, Rect, SketchStep
+from cadrecode.program.shapes import build_solid
+from cadrecode.program.solid import bounds, joined, through_holes
+
+
+def prism(operation: Operation, low: float, high: float, *steps: SketchStep, axis: int = 2) -> Prism:
+    return Prism(operation, axis, low, high, steps)
+
+
+PLATE = prism(Operation.UNION, -2.0, 2.0, SketchStep(Rect(200, 120)))
+SLOT = SketchStep(Rect(14, 6), places=((30.0, 20.0),))
+DRILLED = SketchStep(Circle(4), places=((-60.0, 20.0),))
+
+
+def judge_of(*features: Feature) -> tuple[CloudJudge, Grid]:
+    """8,192 points of what the features make, with their true normals, as a cloud to judge by, and a grid."""
+    body = build_solid(features[0].solid(), 0.05)
+    for feature in features[1:]:
+        body = joined(body, build_solid(feature.solid(), 0.05), feature.operation)
+    points, normals = sample_surface(*mesh_of(body), 8192, 5)
+    heights = {round(float(height), 3) for feature in features for height in (feature.low, feature.high)}
+    low, high = bounds(body)
+    levels = [np.array(sorted({float(low[k]), float(high[k])})) for k in range(3)]
+    axis = features[-1].axis
+    levels[axis] = np.array(sorted({*levels[axis].tolist(), *(h for h in heights if low[axis] < h < high[axis])}))
+    grid = Grid.between(levels, 20)
+    cells = np.ones(grid.shape, bool)
+    ruler = ruler_for(points, normals)
+    return CloudJudge(ruler, Smoothed.of(ruler), Survey(grid, cells, [], [], []), PRICE, np.inf), grid
+
+
+def test_a_window_in_a_thin_wall_is_cut_where_both_faces_have_its_gap():
+    window = prism(Operation.CUT, -4.0, 4.0, SLOT)
+    judge, _ = judge_of(PLATE, window)
+    (plate, cut) = with_gaps((PLATE,), judge)
+    assert plate == PLATE
+    assert (cut.low, cut.high) == (-2, 2)
+    (step,) = cut.steps
+    assert (step.shape.width, step.shape.height) == pytest.approx((14, 6), abs=0.5)
+    np.testing.assert_allclose(step.places[0], (30, 20), atol=0.3)
+
+
+def test_a_small_hole_is_cut_by_the_few_points_of_its_wall():
+    drill = prism(Operation.CUT, -4.0, 4.0, SketchStep(Circle(1.6), places=((30.0, 20.0), (-60.0, -10.0))))
+    judge, _ = judge_of(PLATE, drill)
+    (_, cut) = with_gaps((PLATE,), judge)
+    places = sorted(place for step in cut.steps for place in step.places)
+    np.testing.assert_allclose(places, [(-60, -10), (30, 20)], atol=0.2)
+
+
+@pytest.mark.parametrize("pocket", [(), (prism(Operation.CUT, 0.0, 4.0, SLOT),)])
+def test_no_hole_goes_through_a_wall_whose_other_face_has_points(pocket):
+    judge, _ = judge_of(PLATE, *pocket)
+    assert with_gaps((PLATE,), judge) == (PLATE,)
+
+
+def test_a_groove_is_cut_from_the_side_that_is_open():
+    groove = prism(Operation.CUT, 1.0, 4.0, SLOT)
+    judge, _ = judge_of(PLATE, groove)
+    (_, cut) = turned_about((PLATE, prism(Operation.CUT, -4.0, 1.0, SLOT)), judge)
+    assert (cut.low, cut.high) == (1, 4)
+
+
+def test_a_cut_leaves_out_the_wall_that_is_whole():
+    """A hole in the two outer of three plates, and points in its mouth on the one between."""
+    plates = [prism(Operation.UNION, low, low + 4, SketchStep(Rect(200, 120))) for low in (-20, -2, 16)]
+    holes = [prism(Operation.CUT, low, low + 8, DRILLED) for low in (-22, 14)]
+    judge, grid = judge_of(*plates, *holes)
+    cuts = parted((*plates, prism(Operation.CUT, -22.0, 22.0, DRILLED)), grid, judge)[3:]
+    assert [(cut.low, cut.high) for cut in cuts] == [(-22, -2), (2, 22)]
+
+
+def test_a_hole_that_a_later_block_fills_is_cut_after_it():
+    drill = prism(Operation.CUT, -4.0, 4.0, DRILLED)
+    strip = prism(Operation.UNION, -2.0, 2.0, SketchStep(Rect(20, 120), places=((-60.0, 0.0),)))
+    judge, _ = judge_of(PLATE, drill)
+    holed = replace(PLATE, steps=(*PLATE.steps, replace(DRILLED, mode=Mode.SUBTRACT)))
+    for filled in ((PLATE, drill, strip), (holed, strip)):
+        assert through_holes(judge.build(filled)) == 0
+        assert through_holes(judge.build(redrilled(filled, judge))) == 1
