@@ -1,4 +1,4 @@
-"""Reconstruct for keyboards and screen readers: axe-core 4.14.1 (MPL-2.0, tests/e2e/axe) finds nothing serious, and
+"""The page for keyboards and screen readers: axe-core 4.14.1 (MPL-2.0, tests/e2e/axe) finds nothing serious, and
 Rebuild is near for the Tab key."""
 
 from pathlib import Path
@@ -24,7 +24,11 @@ def test_axe_finds_nothing_serious(page, app, path, theme, width):
     page.locator("#program .cm-line span").first.wait_for()
     page.wait_for_function("[...document.adoptedStyleSheets, ...document.styleSheets].some(sheet => sheet.legible)")
     page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
-    assert page.evaluate(LOOK) == []
+    tabs = page.get_by_role("tab")
+    for number in range(tabs.count()):
+        tabs.nth(number).click()
+        page.locator(".cr-about summary:visible").wait_for()
+        assert page.evaluate(LOOK) == [], tabs.nth(number).inner_text()
 
 
 def test_rebuild_is_near_for_the_tab_key(page, app):

@@ -33,6 +33,7 @@ element.addEventListener('click', ({target}) => {
 EDITOR = """
 const legible = () => {
   if (!document.querySelector('#program .cm-line span')) return setTimeout(legible, 500);
+  document.querySelector('#program .cm-scroller').tabIndex = 0;  // what scrolls must be reached by the keyboard
   const isDark = document.body.classList.contains('dark');
   const change = (x) => isDark ? Math.round(x + (255 - x) * 0.45) : Math.round(x * 0.55);
   for (const sheet of [...document.adoptedStyleSheets, ...document.styleSheets]) {
