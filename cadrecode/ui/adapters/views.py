@@ -56,7 +56,7 @@ def _card(info: AdapterInfo, in_use: bool, words: Words) -> Card:
     facts = (
         ("base", models.base_words(info.base, words) if info.base == EMBEDDED else Path(info.base).name),
         ("data", _data(info.folder)),
-        ("rank", f"{info.r} / {info.alpha}"),
+        ("rank", f"{info.r} / {info.alpha:g}"),
         ("steps", f"{status['step']:,}" if status.get("step") else "–"),
         ("iou", "–" if after is None else f"{after:.2f}" if before is None else f"{before:.2f} → {after:.2f}"),
         ("size", html.file_size(info.size_mb * 1e6)),

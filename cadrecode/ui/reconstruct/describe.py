@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cadrecode.errors import ProgramError
-from cadrecode.figures import figure
+from cadrecode.figures import LEAST, figure
 from cadrecode.scoring import source_words
 from cadrecode.ui.draw import html
 
@@ -186,7 +186,7 @@ def _distances(part: Part, unit: str, words: Words) -> list[str]:
         facts.append(f"{words('result.mean')} {bold(part.deviation.mean)}")
         facts.append(words("result.p95", x=bold(part.deviation.p95)))
         facts.append(words("result.max", x=bold(part.deviation.max)))
-        if abs(bias) > LEAST_BIAS * part.deviation.mean:
+        if abs(bias) > max(LEAST_BIAS * part.deviation.mean, LEAST / html.shown(unit)[0]):
             facts.append(words("result.outside" if bias >= 0 else "result.inside", x=bold(abs(bias))))
     if part.distance is not None:
         before = "" if part.distance_before is None else words("result.before", x=bold(part.distance_before))
