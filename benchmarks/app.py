@@ -1,8 +1,8 @@
 """What a person waits for in the app: python -m benchmarks.app
 
 Opens the app in a process of its own, with a fresh folder of runs, and the system's Chromium, which is open already, as
-a person's is. Prints when its page answers, when the first mesh of a sample is there, how long a slider takes, what an
-idle page costs, whether ten pages that look at a training slow it, and how long Ctrl-C takes with pages open.
+a person's is. Prints when its page answers, when the first verdict is there, how long a slider takes, what an idle page
+costs, whether ten pages that look at a training slow it, and how long Ctrl-C takes with pages open.
 `--one-core` ties the app to the last core. What ten browsers draw, they draw on other people's machines: for that row
 training and app have one core, the browsers another.
 """
@@ -79,7 +79,8 @@ def first_look(app: App, browser, began: float) -> Page:
     with waiting_for("a usable page"):
         page.goto(app.url)
         page.locator("#rebuild").wait_for()
-        tell("... to a usable page", time.monotonic() - began, "s", "6 s")
+        tell("... to a usable page", time.monotonic() - began, "s", "5 s")
+        tell("... processor time of the app until then", app.cpu_seconds(), "s", "5 s")
         page.locator("#numbers .cr-within").wait_for()
         tell("... to the sample part on it", time.monotonic() - began, "s", "")
         page.locator("#samples button").nth(7).wait_for()
@@ -87,15 +88,18 @@ def first_look(app: App, browser, began: float) -> Page:
 
 
 def slide(app: App, page: Page) -> None:
-    seconds = []
+    seconds, cpu = [], []
     with waiting_for("the mesh to follow a slider"):
         page.goto(app.url)
         for value in (6, 7, 5, 8, 6.5, 9, 4):
             page.locator(READY).wait_for()
             time.sleep(0.5)
+            before = app.cpu_seconds()
             seconds.append(page.evaluate(SLIDE, value))
+            cpu.append(app.cpu_seconds() - before)
         page.locator(READY).wait_for()
     tell("a slider moves, the mesh is there, median of 7", statistics.median(seconds), "s", "0.2 s")
+    tell("... processor time of the app for it, median of 7", statistics.median(cpu), "s", "0.1 s")
 
 
 def steps_a_minute(run: Run) -> float:
@@ -146,7 +150,9 @@ def watched(app: App, browser) -> None:
 
 def measure(app: App, browser, began: float) -> None:
     page = first_look(app, browser, began)
-    tell("first mesh of a sample cloud, from the first click", rebuild(page, 1), "s", "12 s")
+    before = app.cpu_seconds()
+    tell("first verdict on a sample cloud, from the first click", rebuild(page, 1), "s", "10 s")
+    tell("... processor time of the app for it", app.cpu_seconds() - before, "s", "10 s")
     later = [rebuild(page, sample) for sample in (0, 3, 6)]
     settings = f"{ReconstructConfig().candidates} candidates, {ReconstructConfig().seconds:.0f} s of fit"
     tell(f"later ones, {settings}, median of 3", statistics.median(later), "s", "8 s")
