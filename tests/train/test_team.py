@@ -67,7 +67,7 @@ def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained,
     assert len(curve(together)) == 4
     for ours, wanted in zip(curve(together), curve(alone)):
         assert ours == pytest.approx(wanted, rel=1e-4)
-    assert evaluated(together) == pytest.approx(evaluated(alone), rel=1e-4)
+    assert evaluated(together) == pytest.approx(evaluated(alone), rel=1e-3)  # a mean over batches, which are others
     assert [entry["step"] for entry in together.samples()] == [0, 2, 4]
     for key, value in read_adapter(alone.folder).items():
         torch.testing.assert_close(read_adapter(together.folder)[key], value, atol=1e-4, rtol=1e-2, msg=key)
