@@ -85,6 +85,7 @@ def test_a_batch_lists_its_failure_and_ends_with_a_zip(visitor, tmp_path):
         out.write(CLOUDS / "standoff.xyz", "scans/standoff.xyz")
     visitor.get_by_role("tab").nth(1).click()
     visitor.locator("#batch-empty .cr-empty").wait_for()
+    visitor.locator("#batch-options > button").click()
     for field, value in (("candidates", 1), ("fit", 0)):
         slide(visitor, f"#batch-{field}", value)
     if "/zh" in visitor.url:
