@@ -45,11 +45,11 @@ def test_the_same_seed_is_the_same_scan_and_what_is_unknown_is_refused():
     assert {*CLEANED} <= {*FLAWS}
 
 
-@pytest.mark.slow
-def test_a_sweep_has_a_report_for_each_kind(tmp_path):
+def test_a_sweep_has_a_report_for_each_kind(tmp_path, monkeypatch):
     np.savez(tmp_path / "box.npz", a_v=BOX[0], a_f=BOX[1])
+    monkeypatch.setattr("cadrecode.trial.rebuild", lambda cloud, *arguments, **options: len(cloud.points) / 0)
     reports = list(Trial(source="measured", seconds=4).sweep(tmp_path / "box.npz"))
     assert [(report["noise"], report["points"], report["flaw"]) for report in reports] == [
         (scan.noise, scan.points, scan.flaw) for scan in SWEEP
     ]
-    assert reports[0]["final_mean_iou"] > 0.99
+    assert [report["final_mean_iou"] for report in reports] == [0] * len(SWEEP)  # a rebuild that fails counts

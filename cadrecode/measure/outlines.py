@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from manifold3d import CrossSection, FillRule
 
+from cadrecode.measure.arcs import followed
 from cadrecode.measure.pieces import MOST_TURN, ON_CIRCLE, Piece, angles_between, cheapest_pieces
 from cadrecode.measure.walls import Walls, circle_through_all
 from cadrecode.program.language import Arc, Circle, Line, Loop, Point2, Rect, Shape
@@ -74,9 +75,9 @@ def outline_of(polygon: np.ndarray, tolerance: float, walls: Walls | None = None
         corners = np.roll(corners, -begins, axis=0)
         pieces = cheapest_pieces(np.vstack((corners, corners[:1])), tolerance, contour=walls is not None)
     if pieces is not None and walls is not None:
-        pieces = _with_steps(
-            _without_bends([_on_walls(piece, walls) for piece in pieces], walls, tolerance), walls, tolerance
-        )
+        pieces = _without_bends([_on_walls(piece, walls) for piece in pieces], walls, tolerance)
+        pieces = [_on_walls(piece, walls) for piece in followed(pieces, walls)]
+        pieces = _with_steps(pieces, walls, tolerance)
     return None if pieces is None else _shape_of(pieces, tolerance, area)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from manifold3d import CrossSection, JoinType
 
+from cadrecode.measure.arcs import discs_of
 from cadrecode.measure.features import Prism, Turned, numbers_of, sketch_steps, span_between, with_holes
 from cadrecode.measure.grid import Grid, along
-from cadrecode.measure.outlines import ON_LEVEL, Outline, on_levels, outline_of, signed_area
+from cadrecode.measure.outlines import DECIMALS, ON_LEVEL, Outline, on_levels, outline_of, signed_area
 from cadrecode.measure.rings import ringed
 from cadrecode.measure.walls import Walls
-from cadrecode.program.language import Mode, Operation, Point2, Sketch, SketchStep
+from cadrecode.program.language import Circle, Loop, Mode, Operation, Point2, Sketch, SketchStep
 from cadrecode.program.section import cross_section
 
 TOLERANCES = 0.06, 0.4  # CODE: close to the section, and short where a spline or a scan has many pieces
@@ -190,11 +191,21 @@ def proposals(
                 propose(rim + sketch_steps(holes, Mode.SUBTRACT), adds=True)
             for single in outer[:MOST_SINGLES] if len(outer) > 1 else ():
                 propose(sketch_steps([single]), adds=True)
+            for disc in _discs(outer):
+                propose(sketch_steps([disc]), adds=True)
             _propose_alone(holes, propose)
             lacking = (whole - area).offset(-SLIVER, JoinType.Miter).offset(SLIVER, JoinType.Miter)
             if not lacking.is_empty():
                 _propose_alone(reader.outlines(lacking, tolerance)[0], propose)
     return list(made.values())
+
+
+def _discs(outlines: Iterable[Outline]) -> Iterator[Outline]:
+    """The circles of which outlines have half or more."""
+    for outline in outlines:
+        for x, y, radius in discs_of(outline.shape) if isinstance(outline.shape, Loop) else ():
+            place = round(x, DECIMALS), round(y, DECIMALS)
+            yield Outline(Circle(round(radius, DECIMALS)), place, np.pi * radius**2)
 
 
 def _propose_alone(outlines: list[Outline], propose: Callable[..., None]) -> None:

@@ -24,6 +24,8 @@ MOST_FEATURES = 18
 FINISHED = 2  # drafts of a search that are worth finishing on the input itself
 LEAST_GAIN = 1e-9
 MOST_INSTEAD = 3  # moves that may take the place of one
+LACKING = 0.005  # IoU: where less is missing, two features in the place of one gain too little for their numbers
+OTHER_SPANS = 4  # moves, each over another span, that are tried first in the place of one
 PATIENCE = 1  # steps that may pass without a gain
 
 
@@ -261,17 +263,36 @@ class Search:
         """Each move taken back in turn, and what pays most then done instead."""
         index = 0
         while index < len(draft.moves) and not self.out_of_time:
-            other = self._without(draft, index)
-            for _ in range(MOST_INSTEAD):
-                move = max(self._moves(other, 1), key=lambda move: move.score)
-                if other is not None and move.score < self.score(other) + LEAST_GAIN:
-                    break
-                other = self._begun(move) if other is None else other.after(move, self.grid)
-            if self.score(other) > self.score(draft) + LEAST_GAIN:
-                draft, index = other, 0
+            without = self._without(draft, index)
+            others = [self._filled_up(without, MOST_INSTEAD)]
+            for move in self._over_other_spans(without) if 1 - draft.iou > LACKING else ():
+                others.append(self._filled_up(self._with(without, move), MOST_INSTEAD - 1))
+            best = max(others, key=self.score)
+            if self.score(best) > self.score(draft) + LEAST_GAIN:
+                draft, index = best, 0
             else:
                 index += 1
         return draft
+
+    def _filled_up(self, draft: Draft | None, most: int) -> Draft:
+        """The draft with the moves that pay most, one after another."""
+        for _ in range(most):
+            move = max(self._moves(draft, 1), key=lambda move: move.score)
+            if draft is not None and move.score < self.score(draft) + LEAST_GAIN:
+                break
+            draft = self._with(draft, move)
+        return draft
+
+    def _over_other_spans(self, draft: Draft | None) -> list[Move]:
+        """The best move over each of a few spans, but for the best of all: two features together may be worth more than
+        one that reaches over the places of both."""
+        best: dict[tuple, Move] = {}
+        for move in sorted(self._moves(draft, MOVES * OTHER_SPANS), key=lambda move: -move.score):
+            best.setdefault((move.proposal.axis, move.operation, move.span), move)
+        return [move for move in list(best.values())[1 : 1 + OTHER_SPANS] if np.isfinite(move.score)]
+
+    def _with(self, draft: Draft | None, move: Move) -> Draft:
+        return self._begun(move) if draft is None else draft.after(move, self.grid)
 
     def _without(self, draft: Draft, index: int) -> Draft | None:
         """The draft as it would be without one of its moves."""

@@ -13,6 +13,7 @@ ON_CIRCLE, ON_CIRCLE_OF_NOISE = 0.25, 0.5
 LINE_ROUNDS = 3  # of a line's fit, each without the points that the one before left far off
 TRIM = 3.0  # median deviations: points farther off are of something else
 LEAST_SPREAD = 0.4  # of a line's length: points that cover less of it do not turn it
+MOST_BARE = 0.25  # of an arc's length: how much of it may be far from points
 LEAST_AROUND = 0.55  # of a circle's resultant: points all on one side (1.0) say little about its middle
 
 
@@ -90,6 +91,23 @@ class Walls:
         widest = min(((place - (x, y)) / max(np.hypot(*(place - (x, y))), 1e-9)) @ toward for place in (start, end))
         near &= radial @ toward > widest
         return self._through(near, x, y, radius) if np.count_nonzero(near) >= FEWEST_CIRCLE else None
+
+    def follow(self, center: np.ndarray, radius: float, start: np.ndarray, sweep: float) -> bool:
+        """Whether points lie all along an arc, but for the corner at its end: gaps longer than the reach are few.
+
+        Args:
+            start: (2,), where it begins.
+            sweep: Radians, positive counter-clockwise.
+        """
+        near, radial = self._near_circle(*center, radius)
+        off = np.abs(np.hypot(*(self.points - center).T) - radius)
+        near &= off < ON_CIRCLE * self.reach + ON_CIRCLE_OF_NOISE * self.noise
+        (x, y), begin = radial[near].T, (start - center) / radius
+        angles = np.arctan2(begin[0] * y - begin[1] * x, begin[0] * x + begin[1] * y) * np.sign(sweep)
+        angles = np.sort(angles[(angles > 0) & (angles < abs(sweep))])
+        gaps = np.diff(angles, prepend=0.0, append=max(abs(sweep) - self.reach / radius, 0.0))
+        bare = np.maximum(gaps * radius - self.reach, 0.0).sum()
+        return len(angles) >= FEWEST_LINE and bool(bare < MOST_BARE * abs(sweep) * radius)
 
     def has_points_near(self, polygon: np.ndarray) -> bool:
         """Whether enough points lie about a contour to say more of it than the contour itself."""

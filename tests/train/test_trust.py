@@ -226,7 +226,7 @@ def test_out_of_memory_shows_before_the_first_step_with_numbers(settings, traine
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("cadrecode.model.network.PointCloudMixin.forward", greedy)
-    monkeypatch.setattr("cadrecode.estimate.available_memory", lambda device: 650 * 2**20)
+    monkeypatch.setattr("cadrecode.estimate.available_memory", lambda device: 710 * 2**20)
     config = settings(per_device_train_batch_size=16, force=True)
     with pytest.raises(RunError, match=r"Out of memory\. "):
         trained(config)
