@@ -79,6 +79,7 @@ def test_thicknesses_in_tenths_are_learnt_as_tenths(tmp_path):
     np.testing.assert_allclose(np.array(heights) * 10, np.round(np.array(heights) * 10), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_resumes_to_the_same_losses(tmp_path, monkeypatch):
     whole = pretrain(PretrainConfig(output_path=str(tmp_path / "whole"), **TINY))
     config = PretrainConfig(output_path=str(tmp_path / "parts"), **TINY)

@@ -24,6 +24,7 @@ def test_what_is_measured_needs_no_model_and_says_where_it_comes_from():
     assert back.genus() == 1
 
 
+@pytest.mark.slow
 def test_both_sources_are_one_pool():
     points = sample_surface(*mesh_of(build(parse(PLATE))), 8192, 3)[0]
     result = rebuilt(

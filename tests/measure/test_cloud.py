@@ -41,7 +41,7 @@ def ruler_of(text: str, noise: float = 0.0):
     return solid, ruler_for(points + noise * np.random.default_rng(3).standard_normal(points.shape))
 
 
-@pytest.mark.parametrize("text", [PLATE, BRACKET], ids=["plate", "bracket"])
+@pytest.mark.parametrize("text", [PLATE, pytest.param(BRACKET, marks=pytest.mark.slow)], ids=["plate", "bracket"])
 def test_a_clean_cloud_is_read_to_a_hundredth(text, processor_time):
     solid, ruler = ruler_of(text)
     best, *_ = from_cloud(ruler, seconds=60)

@@ -33,6 +33,7 @@ def test_a_rim_is_read_back(finish, edges):
     assert best.program.finishes == (edges,)
 
 
+@pytest.mark.slow
 def test_two_sizes_are_two_finishes():
     solid = build(parse(PLATE + ".faces('>Z').edges().chamfer(5).faces('<Z').edges().chamfer(2)"))
     best, *_ = from_mesh(*mesh_of(solid), seconds=60)

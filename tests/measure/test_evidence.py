@@ -47,6 +47,7 @@ def hole(x: float, y: float) -> Prism:
     return Prism(Operation.CUT, 2, -10.0, 10.0, (SketchStep(Circle(4.0), places=((x, y),)),))
 
 
+@pytest.mark.slow
 def test_small_round_walls_are_found_without_any_normals():
     ruler, part, judge = judged(DRILLED)
     anything = np.tile((0.0, 0.0, 1.0), (len(ruler.points), 1))
@@ -97,6 +98,7 @@ r=w0.sketch().rect(200,160).push([(-30,0)]).rect(60,100,mode='s').push([(60,20)]
     assert max(len(section.to_polygons()) for section in part.sections[2]) == 3
 
 
+@pytest.mark.slow
 def test_a_hole_opens_through_its_counterbore():
     """The bore's points end at a ledge that is no level, so narrow is it."""
     plate = """import cadquery as cq

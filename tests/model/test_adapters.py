@@ -277,7 +277,7 @@ def test_impossible_names_and_targets(base, trained):
 
 
 @pytest.mark.usefixtures("proof_here")
-@pytest.mark.parametrize("bits", ["4bit", "8bit"])
+@pytest.mark.parametrize("bits", ["4bit", pytest.param("8bit", marks=pytest.mark.slow)])
 def test_qlora_learns_and_merges_into_whole_numbers(tokenizer, tmp_path, bits):
     """Trap 7: nothing is turned into float32 behind our back, and checkpointing is not reentrant."""
     wide = {"hidden_size": 64, "intermediate_size": 128, "head_dim": 32}

@@ -37,6 +37,7 @@ def test_the_guides_command(adapter, bases, tmp_path, capsys):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("proof_here")
 def test_the_report_and_the_base_that_the_adapter_names(adapter, bases, tmp_path):
     steps = []

@@ -47,7 +47,7 @@ def batch_for(model, tokenizer, programs):
     return Collate(tokenizer.pad_token_id, model.n_point_tokens)([views[i] for i in range(3)])
 
 
-@pytest.mark.parametrize("kind", ["ours", "cad_recode", "plain"])
+@pytest.mark.parametrize("kind", ["ours", pytest.param("cad_recode", marks=pytest.mark.slow), "plain"])
 def test_lora_leaves_the_guides_layout_and_the_merged_model_answers_as_the_adapter(
     kind, settings, trained, bases, programs
 ):

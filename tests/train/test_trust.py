@@ -103,6 +103,7 @@ def test_a_run_that_is_killed_again_and_again_has_the_curve_of_one_that_never_wa
         assert torch.equal(value, read_adapter(run.folder)[key]), key
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_in_words_and_the_last_good_checkpoint_survives(settings, trained, monkeypatch):
     config = settings(max_steps=6, save_steps=2, save_total_limit=1, auto_merge_final=False)
     save = torch.save
