@@ -112,7 +112,7 @@ def prepare_for_kbit(model: PreTrainedModel, *, gradient_checkpointing: bool = T
     """
     model.requires_grad_(False)
     if gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
     return model
 
 

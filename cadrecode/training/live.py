@@ -203,7 +203,7 @@ def attach(config: TrainConfig, model: PreTrainedModel) -> PeftModel:
     if config.quantization is not None:
         adapters.prepare_for_kbit(model, gradient_checkpointing=config.gradient_checkpointing)
     elif config.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
     held_mb = model.get_memory_footprint() / 2**20
     if config.init_from_adapter is not None:
         refuse_other_adapter(Path(config.init_from_adapter), config)

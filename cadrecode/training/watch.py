@@ -284,6 +284,9 @@ def peak_memory_mb() -> float | None:
         return torch.cuda.max_memory_allocated() / 2**20
     if sys.platform == "win32":
         return None
+    if sys.platform == "linux":  # ru_maxrss is also that of the process which this one was forked from
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.split("VmHWM:")[1].split()[0]) / 2**10
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -107,6 +107,7 @@ def test_a_batch_lists_its_failure_and_ends_with_a_zip(visitor, tmp_path):
 
 
 def test_a_report_opens_offline_and_a_link_brings_the_part(visitor, browser, app, tmp_path):
+    visitor.keyboard.press("Escape")  # the tour, which on a phone lies over the foot of the page
     visitor.locator(".cr-numbers-side .cr-fold > button").click()
     with visitor.expect_download(timeout=90_000) as coming:
         visitor.locator("#download-page").click()

@@ -104,7 +104,7 @@ def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter
     assert "Checked: the saved adapter on a fresh base has the live model's loss" in printed
     for ours, wanted in zip(curve(together), curve(alone), strict=True):
         assert ours == pytest.approx(wanted, rel=1e-4)
-    assert evaluated(together) == pytest.approx(evaluated(alone), rel=1e-4)
+    assert evaluated(together) == pytest.approx(evaluated(alone), rel=1e-3)  # a mean over batches, which are others
     ours, wanted = read_adapter(together.folder), read_adapter(alone.folder)
     assert ours.keys() == wanted.keys()
     for key, value in wanted.items():
