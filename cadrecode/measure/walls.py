@@ -99,7 +99,7 @@ class Walls:
             start: (2,), where it begins.
             sweep: Radians, positive counter-clockwise.
         """
-        near, radial = self._near_circle(*center, radius)
+        near, radial = self._near_circle(center[0], center[1], radius)
         off = np.abs(np.hypot(*(self.points - center).T) - radius)
         near &= off < ON_CIRCLE * self.reach + ON_CIRCLE_OF_NOISE * self.noise
         (x, y), begin = radial[near].T, (start - center) / radius
