@@ -15,7 +15,7 @@ from manifold3d import Manifold
 
 from cadrecode.errors import ProgramError
 from cadrecode.measure.features import Feature, Rim
-from cadrecode.program.rims import with_blend
+from cadrecode.program.rims import blended
 from cadrecode.program.shapes import build_solid
 from cadrecode.program.solid import iou, joined, through_holes
 from cadrecode.program.topology import Topology
@@ -63,7 +63,7 @@ class Judge:
     def _rimmed(self, before: Sequence[Feature], body: Manifold, rim: Rim) -> Manifold:
         """The body with a rim more. The edges of the last few bodies are remembered: many rims are tried on one.
 
-        Raises: ProgramError: there is no such edge.
+        Raises: ProgramError: there is no such edge, or no room beside it.
         """
         key = tuple(before)
         if key not in self._topologies:
@@ -71,7 +71,7 @@ class Judge:
         segments = self._topologies[key].chosen_edges(rim.faces, rim.edges)
         if not segments:
             raise ProgramError("There is no edge to {blend}.", blend=str(rim.blend))
-        return with_blend(body, self._topologies[key], segments, rim.blend, rim.size, SAGITTA)
+        return blended(body, self._topologies[key], segments, rim.finish, SAGITTA)
 
     def makes_a_solid(self, features: Sequence[Feature]) -> bool:
         """Whether the features can be built: of few points, outlines are read across the axis that they turn about."""

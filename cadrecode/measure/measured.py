@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cadrecode.measure.features import Feature, Turned, program_of
+from cadrecode.errors import ProgramError
+from cadrecode.measure.features import Feature, Rim, Turned, program_of
 from cadrecode.program.language import Program
+from cadrecode.program.solid import build
 
 
 @dataclass(frozen=True)
@@ -25,5 +27,11 @@ class Measured:
 
     @classmethod
     def of(cls, features: Sequence[Feature], score: float) -> Measured:
+        """The features as a program; without its rims where there is no room for one of them once it is written."""
         is_turned = any(isinstance(feature, Turned) for feature in features)
-        return cls(program_of(features), score, "revolved" if is_turned else "sections")
+        source = "revolved" if is_turned else "sections"
+        try:
+            build(program_of(features))
+        except ProgramError:
+            features = [feature for feature in features if not isinstance(feature, Rim)]
+        return cls(program_of(features), score, source)

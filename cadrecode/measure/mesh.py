@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from manifold3d import CrossSection, Manifold
 
+from cadrecode.errors import ProgramError
 from cadrecode.measure.edges import lacks_rims, with_rims
 from cadrecode.measure.features import Feature, Rim, program_of
 from cadrecode.measure.grid import Grid, along
@@ -90,7 +91,10 @@ def _written(features: tuple[Feature, ...], part: Survey, judge: Judge) -> tuple
         features = dropped(features, judge)
     features = rounded(features, judge)
     flushed = rounded(flush(features, judge, part.grid), judge)
-    sound = through_holes(build(program_of(flushed), SAGITTA)) == through_holes(judge.build(features))
+    try:
+        sound = through_holes(build(program_of(flushed), SAGITTA)) == through_holes(judge.build(features))
+    except ProgramError:  # no room for a rim once faces are flush
+        sound = False
     return flushed if sound else features
 
 

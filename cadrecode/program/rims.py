@@ -72,8 +72,23 @@ def rounded_edges(solid: Manifold, finish: Edges, sagitta: float, caps: np.ndarr
             "There is no edge to {blend}.", expected=Message("a selector of sharp edges"), blend=str(finish.blend)
         )
     second = None if finish.second is None else Second(finish.second, caps)
-    blended = np.array(sorted(_with_tangent(topology, set(segments))))
-    check_clearance(topology, blended, _strips(topology, blended, finish, second), finish.blend)
+    return blended(solid, topology, segments, finish, sagitta, second)
+
+
+def blended(
+    solid: Manifold,
+    topology: Topology,
+    segments: Sequence[int],
+    finish: Edges,
+    sagitta: float,
+    second: Second | None = None,
+) -> Manifold:
+    """`with_blend`, where there is room for it.
+
+    Raises: ProgramError: a face beside the edges is too narrow.
+    """
+    whole = np.array(sorted(_with_tangent(topology, set(segments))))
+    check_clearance(topology, whole, _strips(topology, whole, finish, second), finish.blend)
     return with_blend(solid, topology, segments, finish.blend, finish.size, sagitta, second)
 
 

@@ -6,10 +6,11 @@ import pytest
 from cadrecode.errors import ProgramError
 from cadrecode.invent.held_out import held_out
 from cadrecode.measure import from_mesh
-from cadrecode.measure.features import Prism, Turned
+from cadrecode.measure.features import Prism, Rim, Turned
 from cadrecode.measure.judge import PRICE, Judge, through_holes
+from cadrecode.measure.measured import Measured
 from cadrecode.program import build, iou, mesh_of, parse, write
-from cadrecode.program.language import Circle, Operation, Rect, SketchStep, points_of
+from cadrecode.program.language import Blend, Circle, Operation, Rect, SketchStep, points_of
 
 PLATE = """import cadquery as cq
 w0=cq.Workplane('XY',origin=(0,0,-8))
@@ -145,3 +146,12 @@ def test_features_that_cannot_be_built_are_no_solid():
     sketch = SketchStep(Rect(20, 10), places=((0.0, 0.0),))
     assert judge.makes_a_solid((Prism(Operation.UNION, 2, 0.0, 5.0, (sketch,)),))
     assert not judge.makes_a_solid((Turned(Operation.UNION, 2, (0.0, 0.0), (sketch,)),))
+
+
+def test_a_rim_without_room_is_worth_nothing_and_is_not_written():
+    judge = Judge(build(parse(PLATE)), PRICE, np.inf)
+    plate = Prism(Operation.UNION, 2, -8.0, 8.0, (SketchStep(Rect(200, 120)),))
+    small, large = (Rim(Blend.FILLET, size, ">Z") for size in (2.0, 40.0))
+    assert judge.score((plate, small)) > 0 > judge.score((plate, large)) == -np.inf
+    assert "fillet(2)" in write(Measured.of((plate, small), 1.0).program)
+    assert "fillet" not in write(Measured.of((plate, large), 1.0).program)
