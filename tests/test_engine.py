@@ -227,6 +227,7 @@ def test_a_small_model_leaves_the_other_cores_alone(engine, bases, one_thread):
     assert torch.get_num_threads() == 2
 
 
+@pytest.mark.slow
 def test_a_model_is_loaded_only_where_measuring_leaves_something_to_do(bases, monkeypatch):
     monkeypatch.setattr(candidates, "HEAD_START", 1000.0)  # on a busy machine, a few seconds are no time
     cube, loaded = make_shape("cube", n=2048), []

@@ -108,6 +108,7 @@ def test_with_nothing_valid_there_are_no_means_of_the_valid(blocks):
     )
 
 
+@pytest.mark.slow
 def test_single_sample_and_best_of_n_are_reported_apart(blocks):
     report = run(blocks, generator(QUARTER, BROKEN, HALF, QUARTER), candidates=4)
     assert report["single_median_iou"] == pytest.approx(0.25, abs=0.01)

@@ -68,6 +68,7 @@ def test_of_a_plane_at_most_a_part_was_seen():
     assert rebuilt(cloud(plane)).best.assessment.verdict in ("partly_seen", "no_match")
 
 
+@pytest.mark.slow
 def test_of_a_box_seen_from_one_side_the_rest_is_a_guess():
     points, normals = surface(BOX)
     result = rebuilt(cloud(points[normals @ (0.5, -0.6, 0.62) > 0.1]))

@@ -96,6 +96,7 @@ def test_other_systems_count_in_millimetres():
         Part("import cadquery", np.empty((0, 3)), np.empty((0, 3))).in_words_of("freecad")
 
 
+@pytest.mark.slow
 def test_build123d_builds_the_same(volumes, tmp_path):
     python = os.environ.get("BUILD123D_PYTHON") or (find_spec("build123d") and sys.executable)
     if not python:
@@ -110,6 +111,7 @@ def test_build123d_builds_the_same(volumes, tmp_path):
     assert answer_of([python], script, tmp_path) == pytest.approx(volumes, rel=NEAR)
 
 
+@pytest.mark.slow
 def test_freecad_builds_the_same_and_follows_its_spreadsheet(volumes, tmp_path):
     freecad = shutil.which("freecadcmd") or shutil.which("FreeCADCmd")
     if not freecad:

@@ -59,6 +59,7 @@ def test_a_noisy_cloud_is_read_all_the_same(processor_time):
         assert iou(solid, build(best.program)) > least
 
 
+@pytest.mark.slow
 def test_the_inside_is_where_the_solid_is():
     solid, ruler = ruler_of(BRACKET)
     part = read(ruler, Smoothed.of(ruler))

@@ -20,6 +20,7 @@ TURNED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -52,6 +52,7 @@ def test_what_cannot_be_bettered_comes_back_word_for_word(plate_cloud, plate_tex
     assert result.after.distance == result.before.distance
 
 
+@pytest.mark.slow
 def test_a_turned_program_is_fitted_in_its_own_axes_and_stays_turned(plate_cloud, plate_mesh, plate_text):
     turn = "\nr=r.rotate((0,0,0),(1,2,3),{}).translate((1,2,3))"
     true_vertices, true_faces = mesh_of(build(parse(plate_text + turn.format(37))))

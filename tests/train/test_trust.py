@@ -246,6 +246,7 @@ def test_out_of_memory_on_a_processor_has_the_same_advice(settings, trained, mon
         trained(settings())
 
 
+@pytest.mark.slow
 def test_a_training_that_needs_more_memory_than_there_is_has_to_be_forced(settings, trained, monkeypatch, tmp_path):
     monkeypatch.setattr("cadrecode.estimate.available_memory", lambda device: 10 * 2**20)
     config = settings(max_steps=1, auto_merge_final=False)
