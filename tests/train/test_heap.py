@@ -53,8 +53,7 @@ def test_memory_counts_when_it_is_asked_for_or_short():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("batch", [2, 16])
-@pytest.mark.parametrize("kind", ["ours", "embedded"])
+@pytest.mark.parametrize(("kind", "batch"), [("ours", 2), ("embedded", 16)])
 def test_the_real_peak_is_below_what_is_expected_at_most(kind, batch, bases, make_config, tmp_path):
     """In a process of its own, as its peak is that of all it ever did."""
     config = make_config(tmp_path / "run", per_device_train_batch_size=batch, auto_merge_final=False, max_steps=3)

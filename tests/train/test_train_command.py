@@ -109,7 +109,7 @@ def test_a_queued_run_is_stopped_and_saved_by_a_real_child(settings, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [{}, {"use_qlora": True}, {"gradient_checkpointing": True}], ids=str)
+@pytest.mark.parametrize("changes", [{"use_qlora": True, "gradient_checkpointing": True}, {}], ids=str)
 def test_the_log_holds_our_words_alone(changes, settings, bases, tmp_path):
     """A plain base has no encoder, which transformers reports as a table, with bars and warnings around it."""
     config = settings(base_model_name=str(bases["plain"]), n_points=256, max_seq_length=1024, do_eval=True, max_steps=2,
