@@ -59,7 +59,7 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
     part = read(ruler, smoothed, started + READING_SHARE * seconds)
     if not part.proposals or not part.cells.any():
         return []
-    drafts = drafts_of(part, price, started, SEARCH_SHARE * seconds)
+    drafts = drafts_of(part, price, started, SEARCH_SHARE * seconds, in_pairs=True)
     judge = CloudJudge(ruler, smoothed, part, price, started + seconds)
     drawn = dict.fromkeys(draft.features(part.grid) for draft in drafts)
     bodies = [body for body in drawn if judge.makes_a_solid(body)]

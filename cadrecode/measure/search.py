@@ -24,6 +24,7 @@ MOST_FEATURES = 18
 FINISHED = 2  # drafts of a search that are worth finishing on the input itself
 LEAST_GAIN = 1e-9
 MOST_INSTEAD = 3  # moves that may take the place of one
+MOST_IN_PAIRS = 10  # moves of a draft for which there is time to try two in the place of one
 LACKING = 0.005  # IoU: where less is missing, two features in the place of one gain too little for their numbers
 OTHER_SPANS = 4  # moves, each over another span, that are tried first in the place of one
 PATIENCE = 1  # steps that may pass without a gain
@@ -190,10 +191,12 @@ class Search:
         part: As it was measured.
         price: IoU that each number must bring.
         deadline: On time.thread_time().
+        in_pairs: Whether two moves may take the place of one, which takes several times as long.
     """
 
-    def __init__(self, part: Survey, price: float, deadline: float):
+    def __init__(self, part: Survey, price: float, deadline: float, in_pairs: bool = False):
         self.cells, self.grid, self.price, self.deadline = part.cells, part.grid, price, deadline
+        self.in_pairs = in_pairs
         self.volume = self.grid.volume(part.cells)
         self.kinds: list[_Moves] = []
         for axis in range(3):
@@ -265,7 +268,8 @@ class Search:
         while index < len(draft.moves) and not self.out_of_time:
             without = self._without(draft, index)
             others = [self._filled_up(without, MOST_INSTEAD)]
-            for move in self._over_other_spans(without) if 1 - draft.iou > LACKING else ():
+            worth_it = self.in_pairs and 1 - draft.iou > LACKING and len(draft.moves) <= MOST_IN_PAIRS
+            for move in self._over_other_spans(without) if worth_it else ():
                 others.append(self._filled_up(self._with(without, move), MOST_INSTEAD - 1))
             best = max(others, key=self.score)
             if self.score(best) > self.score(draft) + LEAST_GAIN:
@@ -309,11 +313,12 @@ class Search:
         return Draft(moves, cells, right / (self.volume + wrong), numbers)
 
 
-def drafts_of(part: Survey, price: float, started: float, seconds: float) -> list[Draft]:
+def drafts_of(part: Survey, price: float, started: float, seconds: float, in_pairs: bool = False) -> list[Draft]:
     """What fills the part: the best drafts of prisms alone and, where something is round, of turned profiles too.
 
     Args:
         started: On time.thread_time().
+        in_pairs: See `Search`.
     """
     prisms = [proposal for proposal in part.proposals if isinstance(proposal, Proposal)]
     searches = [replace(part, proposals=prisms), part] if len(prisms) < len(part.proposals) else [part]
@@ -321,6 +326,6 @@ def drafts_of(part: Survey, price: float, started: float, seconds: float) -> lis
     for index, searched in enumerate(searches):
         now = time.thread_time()
         deadline = now + (started + seconds - now) / (len(searches) - index)
-        best = Search(searched, price, deadline).best()[:FINISHED]
+        best = Search(searched, price, deadline, in_pairs).best()[:FINISHED]
         drafts += best if index == 0 else [draft for draft in best if draft.is_turned]
     return drafts
