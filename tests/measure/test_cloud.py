@@ -163,7 +163,7 @@ def test_a_search_that_begins_late_has_its_share_of_the_time_that_is_left(monkey
     left = []
 
     class Idle:
-        def __init__(self, part, price, deadline):
+        def __init__(self, part, price, deadline, in_pairs):
             left.append(deadline - time.thread_time())
 
         def best(self):
