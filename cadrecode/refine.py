@@ -17,7 +17,7 @@ import numpy as np
 from cadrecode.assessor import Assessor
 from cadrecode.cloud import Cloud, normalise, sample_surface
 from cadrecode.config import FIT_SECONDS
-from cadrecode.errors import DatasetError, Message, PointCloudError, ProgramError, joined
+from cadrecode.errors import Message, PointCloudError, ProgramError, joined
 from cadrecode.figures import figure
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
@@ -38,7 +38,7 @@ from cadrecode.scoring import (
     rank,
     score,
 )
-from cadrecode.scoring.programs import Row, read_programs, skip
+from cadrecode.scoring.programs import Row, none_met, read_programs, skip
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
@@ -253,13 +253,7 @@ def refine_all(
     done, left_out = _refined_rows(rows, targets, points, noise, seconds, seed, on_progress)
     skipped += left_out
     if not done:
-        reasons = [Message("{name}: {reason}", name=entry["id"], reason=entry["reason"]) for entry in skipped[:3]]
-        raise DatasetError(
-            "No program of {programs} has a target in {targets}. {reasons}",
-            programs=programs,
-            targets=targets,
-            reasons=joined("{first}; {second}", reasons),
-        )
+        raise none_met(programs, targets, skipped)
     figures = [done[line] for line in sorted(done)]
     return {
         "programs": str(programs),

@@ -17,16 +17,16 @@ import numpy as np
 
 from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import nearest_on_surface
-from cadrecode.errors import DatasetError, Message, ProgramError, joined
+from cadrecode.errors import Message, ProgramError
 from cadrecode.fit import ruler_for
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE
 from cadrecode.geometry import face_normals
 from cadrecode.program import mesh_of
 from cadrecode.program.language import Program
-from cadrecode.program.solid import through_holes
+from cadrecode.program.solid import bounds, through_holes
 from cadrecode.program.topology import Topology
 from cadrecode.scoring import ByDistance, Candidate, Target, build_text, rank, score
-from cadrecode.scoring.programs import Row, read_programs, skip
+from cadrecode.scoring.programs import Row, none_met, read_programs, skip
 from cadrecode.scoring.target import SCORE_POINTS
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
@@ -98,13 +98,7 @@ class Scores:
             unknown = Message("{source} has no target of that name", source=targets)
             skipped += [skip(id, None, unknown) for id in texts if id not in met]
         if not any(row["outcome"] != MISSING for row in shapes):
-            reasons = [Message("{name}: {reason}", name=entry["id"], reason=entry["reason"]) for entry in skipped[:3]]
-            raise DatasetError(
-                "No program of {programs} has a target in {targets}. {reasons}",
-                programs=programs,
-                targets=targets,
-                reasons=joined("{first}; {second}", reasons),
-            )
+            raise none_met(programs, targets, skipped)
         several = any(row["samples"] > 1 for row in shapes)
         return {
             "programs": str(programs),
@@ -125,7 +119,7 @@ class Scores:
         """
         own_seed = seed_of(shape.id, self.seed)
         target = Target.of(shape.id, shape.vertices, shape.faces, seed=own_seed)
-        low, high = np.array(target.solid.bounding_box()).reshape(2, 3)
+        low, high = bounds(target.solid)
         row = {
             "id": shape.id,
             "samples": len(texts),

@@ -62,7 +62,7 @@ def read_3mf(path: Path) -> FileContents:
             package = _Package(path.name, allowed, archive, entries)
             package.read(_ROOT)
             parts = package.placed()
-    except (expat.ExpatError, LookupError) as error:  # the latter of an encoding that nobody knows
+    except (expat.ExpatError, LookupError) as error:  # LookupError: of an unknown encoding
         raise _unreadable(path.name, str(error)[:200]) from error
     except ZIP_ERRORS as error:
         raise PointCloudError(

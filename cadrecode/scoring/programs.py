@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,6 +73,17 @@ def _row(line: str, number: int, field: str) -> Row | dict[str, Any]:
     if id is None or not isinstance(row.get(field), str):
         return skip(id, number, Message("a row needs an `id` and a text as `{field}`", field=field))
     return Row(id, row[field], number)
+
+
+def none_met(programs: str | Path, targets: str | Path, skipped: Sequence[dict[str, Any]]) -> DatasetError:
+    """The error where no program has a target, with the first reasons."""
+    reasons = [Message("{name}: {reason}", name=entry["id"], reason=entry["reason"]) for entry in skipped[:3]]
+    return DatasetError(
+        "No program of {programs} has a target in {targets}. {reasons}",
+        programs=programs,
+        targets=targets,
+        reasons=joined("{first}; {second}", reasons),
+    )
 
 
 def skip(id: str | None, line: int | None, reason: str) -> dict[str, Any]:
