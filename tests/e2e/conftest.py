@@ -33,14 +33,22 @@ def fill(page, field, value) -> None:
 
 
 def slide(page, field, value) -> None:
-    """Write into the number beside a slider, and wait until the slider has moved: only then the app knows it."""
+    """Write into the number beside a slider, again and again until the slider has moved: only then the app knows it.
+
+    A page that has just made the slider can write the value that it held over the first one.
+    """
     from playwright.sync_api import expect
 
     handle, number = page.locator(f"{field} input[type=range]"), page.locator(f"{field} input[type=number]")
-    expect(handle).to_have_value(number.input_value())
-    number.fill(str(value))
-    number.press("Tab")
-    expect(handle).to_have_value(str(value))
+    for patience in (5_000, 10_000, 45_000):
+        number.fill(str(value))
+        number.press("Tab")
+        try:
+            expect(handle).to_have_value(str(value), timeout=patience)
+            return
+        except AssertionError as no:
+            said = no
+    raise said
 
 
 def upload(page, button, file) -> None:
