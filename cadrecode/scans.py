@@ -9,7 +9,7 @@ import numpy as np
 
 from cadrecode.cloud import sample_surface
 from cadrecode.data.views import seen_from_one_place, visible_from
-from cadrecode.errors import ConfigError
+from cadrecode.errors import ConfigError, Message
 
 POINTS = 8192
 EYE = 3.0  # of the longest side: how far from the part's middle a scanner stands
@@ -31,6 +31,15 @@ class Scan:
     points: int = POINTS
     noise: float = 0.0
     flaw: str = ""
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        if self.flaw:
+            return self.flaw
+        if self.noise:
+            return Message("noise of {share:.2%}", share=self.noise)
+        return Message("{count:,} points", count=self.points)
 
     def of(self, vertices: np.ndarray, faces: np.ndarray, seed: int) -> np.ndarray:
         """(n, 3) points without normals, in the frame of the mesh; the same for the same seed.
@@ -92,12 +101,12 @@ def _on_a_table(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 FLAWS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
-    "a side missing": _without_a_side,
-    "one side alone": _from_one_side,
-    "seen aslant": _aslant,
-    "holes": _with_holes,
-    "lone points": _with_strays,
-    "table": _on_a_table,
+    Message("a side missing"): _without_a_side,
+    Message("one side alone"): _from_one_side,
+    Message("seen aslant"): _aslant,
+    Message("holes"): _with_holes,
+    Message("lone points"): _with_strays,
+    Message("table"): _on_a_table,
 }
 SWEEP = (
     *(Scan(noise=noise) for noise in (0.0, 0.0025, 0.005, 0.01)),

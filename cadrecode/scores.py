@@ -26,6 +26,7 @@ from cadrecode.program.language import Program
 from cadrecode.program.solid import bounds, through_holes
 from cadrecode.program.topology import Topology
 from cadrecode.scoring import ByDistance, Candidate, Target, build_text, rank, score
+from cadrecode.scoring.bootstrap import interval
 from cadrecode.scoring.programs import Row, none_met, read_programs, skip
 from cadrecode.scoring.target import SCORE_POINTS
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 MISSING = "no program"
 NEAR = 0.01  # of the longest side: F-score at 1 %
-RESAMPLES = 10_000
-LEVEL = (5, 95)  # percentiles of the intervals
 THIN, SLENDER = 0.05, 0.2  # shortest over longest side of the bounding box
 MEANS = ("iou", "cd", "f_score", "normal_consistency", "characters", "numbers")
 
@@ -103,6 +102,7 @@ class Scores:
         return {
             "programs": str(programs),
             "targets": str(targets),
+            "frame": "code" if self.in_code else "raw",
             "seed": self.seed,
             **summarise(shapes),
             **({f"best_{key}": value for key, value in summarise(shapes, "best_").items()} if several else {}),
@@ -154,7 +154,9 @@ def figures_of(candidate: Candidate, target: Target) -> dict[str, Any]:
     between a sample's normal and that of the nearest place of the other surface, both ways (Mescheder et al. 2019).
     """
     scored = score(candidate, target)
-    row: dict[str, Any] = {"outcome": str(scored.outcome), "iou": round(scored.iou, 6), "cd": None}
+    row: dict[str, Any] = {
+        "outcome": str(scored.outcome), "iou": round(scored.iou, 6), "cd": None, "program": candidate.text
+    }  # fmt: skip
     if not candidate.ok:
         return row | {"detail": str(scored.detail)}
     f_score, consistency = _surfaces(candidate, target)
@@ -203,7 +205,7 @@ def summarise(rows: Sequence[dict], prefix: str = "") -> dict[str, Any]:
 
     Args:
         prefix: "best_": the best of several programs, where there are several.
-    Returns: The intervals hold 90 of 100 redrawings of the rows (bootstrap, Efron 1979).
+    Returns: The intervals are those of `interval`.
     """
 
     def of(row: dict, key: str) -> Any:
@@ -211,13 +213,12 @@ def summarise(rows: Sequence[dict], prefix: str = "") -> dict[str, Any]:
 
     ious = np.array([of(row, "iou") for row in rows], np.float64)
     valid = [row for row in rows if of(row, "cd") is not None]
-    redrawn = ious[np.random.default_rng(0).integers(0, len(ious), (RESAMPLES, len(ious)))]
     figures: dict[str, Any] = {
         "n": len(rows),
         "mean_iou_all": float(ious.mean()),
-        "mean_iou_all_interval": [float(v) for v in np.percentile(redrawn.mean(axis=1), LEVEL)],
+        "mean_iou_all_interval": list(interval(ious, np.mean)),
         "median_iou": float(np.median(ious)),
-        "median_iou_interval": [float(v) for v in np.percentile(np.median(redrawn, axis=1), LEVEL)],
+        "median_iou_interval": list(interval(ious, np.median)),
         "invalid_ratio": 1 - len(valid) / len(rows),
         "genus_right": float(np.mean([of(row, "genus") == row["true_genus"] for row in rows])),
         "outcomes": dict(Counter(of(row, "outcome") for row in rows)),
