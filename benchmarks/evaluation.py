@@ -24,7 +24,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -37,10 +37,11 @@ from cadrecode.fit import ruler_for
 from cadrecode.fit.knobs import knobs_of
 from cadrecode.fit.structure import simpler
 from cadrecode.program import Program, build, iou, mesh_of, parse
+from cadrecode.report.series import BANDS, good_matches, verdicts
 from cadrecode.scoring import Target, build_program, build_text, score
 from cadrecode.scoring.programs import read_programs
 from cadrecode.scoring.targets import Shape, load_targets
-from cadrecode.scoring.verdict import Verdict, assess_cloud
+from cadrecode.scoring.verdict import assess_cloud
 
 RESAMPLES = 20_000
 LEVEL = (5, 95)  # percentiles of the interval
@@ -49,7 +50,6 @@ PERCENTILES = (5, 25, 50, 75)  # of the table of `ceiling`
 POINTS = 8192
 NOISES = (0.0, 0.0025, 0.005, 0.01)  # of the longest side
 MOVED = (0.3, 1.0, 3.0)  # CODE
-BINS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99, 1.0)
 
 
 def main() -> None:
@@ -138,17 +138,13 @@ def _own_iou(shape: Shape, text: str) -> float:
 
 def print_verdicts(pairs: Iterable[tuple[str, float]]) -> None:
     """Verdicts by true IoU, and how many of the good matches are right."""
-    counts: Counter[tuple[str, int]] = Counter()
-    good = []
-    for verdict, overlap in pairs:
-        counts[verdict, int(np.searchsorted(BINS[1:-1], overlap, side="right"))] += 1
-        if verdict == Verdict.GOOD:
-            good.append(overlap >= 0.97)
-    print(f"  {'true IoU from':<18}" + "".join(f"{low:>7}" for low in BINS[:-1]))
-    for verdict in Verdict:
-        print(f"  {verdict:<18}" + "".join(f"{counts[verdict, place]:>7}" for place in range(len(BINS) - 1)))
+    rows = [{"verdict": verdict, "iou": overlap} for verdict, overlap in pairs]
+    print(f"  {'true IoU from':<18}" + "".join(f"{low:>7}" for low in BANDS))
+    for verdict, counts in verdicts((row["verdict"], row["iou"]) for row in rows).items():
+        print(f"  {verdict:<18}" + "".join(f"{count:>7}" for count in counts))
+    good, right = good_matches(rows)
     if good:
-        print(f"  good matches with an IoU of 0.97 or more: {sum(good)} of {len(good)}, {np.mean(good):.1%}")
+        print(f"  good matches with an IoU of 0.97 or more: {right} of {good}, {right / good:.1%}")
 
 
 def changed_programs(path: Path, count: int, seed: int) -> Iterator[tuple[str, str, float]]:

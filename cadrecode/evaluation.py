@@ -23,6 +23,7 @@ from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.program import Program, write
 from cadrecode.scoring import FITTED, ByDistance, Candidate, Target, build_text, improve, point_subsets, rank, score
+from cadrecode.scoring.target import BBOX_AGREES
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ log = logging.getLogger(__name__)
 CLOUD_POINTS = 8192  # sampled on each target's surface; all that the model and the ranking ever see of it
 ROWS_PER_BATCH = 32  # clouds decoded together: a tiny model is bound by the number of steps, not by the rows
 TEMPERATURE = ReconstructConfig().temperature
-BBOX_AGREES = 0.005  # of the longest side
 
 
 @dataclass(frozen=True)

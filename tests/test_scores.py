@@ -105,12 +105,17 @@ def test_the_command_prints_the_table_and_writes_the_report(folder, capsys):
         str(folder / "targets"),
         "--json",
         str(folder / "r.json"),
+        "--report",
+        str(folder / "page"),
     ]
     assert main(["score", *words]) == 0
     printed = capsys.readouterr().out
-    assert "4 scored (" in printed
+    assert "4 scored, 2 skipped" in printed
     assert "mean IoU, failures 0" in printed
     assert json.loads((folder / "r.json").read_text())["n"] == 4
+    page = (folder / "page" / "index.html").read_text()
+    assert page.count("<article") == 4
+    assert f"--report {folder / 'page'}" in page
     assert main(["score", "--programs", str(folder / "none"), "--targets", str(folder / "targets")]) == 2
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 from pathlib import Path
-from typing import Any
 
 from cadrecode.cli import trial
+from cadrecode.cli.report import add_report, say_scores, write_page
 from cadrecode.cli.shared import (
     GRAMMAR_HELP,
     Arguments,
@@ -50,14 +50,15 @@ def evaluate_main(argv: Arguments = None) -> int:
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", metavar="FILE", help="file for the whole report")
+    add_report(parser)
     parser.add_argument("--grammar", action="store_true", help=GRAMMAR_HELP)
     trial.add_arguments(parser)
     arguments = parser.parse_args(argv)
     evaluating = trial.run if trial.is_asked(arguments) else _evaluate
-    return run_verb(lambda: evaluating(arguments), failure=2)
+    return run_verb(lambda: evaluating(arguments, argv), failure=2)
 
 
-def _evaluate(arguments: argparse.Namespace) -> None:
+def _evaluate(arguments: argparse.Namespace, argv: Arguments) -> None:
     from cadrecode.engine import Engine
     from cadrecode.evaluation import evaluate
     from cadrecode.export import write_json
@@ -84,26 +85,5 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     report = {"model": opened.base, "adapter": adapter, "grammar": arguments.grammar, **report}
     if arguments.json:
         write_json(Path(arguments.json), report)
-    _say_scores(report)
-
-
-def _say_scores(report: dict[str, Any]) -> None:
-    """Print the figures of an evaluation: of the chosen candidates, of the single sample, and after the fit."""
-    kinds = {f"best of {report['candidates']}": "", "single": "single_"} if report["candidates"] > 1 else {"single": ""}
-    if "fit_seconds" in report:
-        kinds[f"{next(iter(kinds))} + fit"] = "fit_"
-    width = max(map(len, kinds)) + 2
-    say(f"shapes      {report['n']} scored, {len(report['skipped'])} skipped, {report['seconds']:.1f} s")
-    for entry in report["skipped"][:10]:
-        say(f"            {entry['id']}: {entry['reason']}")
-    heads = "median IoU   mean IoU (all)   mean IoU (valid)   median CD   mean CD   invalid   bbox within 0.5 %"
-    say(" " * width + heads)
-    for kind, prefix in kinds.items():
-        figures = [
-            report[prefix + key] for key in ("median_iou", "mean_iou_all", "mean_iou_valid", "median_cd", "mean_cd")
-        ]
-        cells = [
-            f"{'-' if value is None else format(value, '.3f'):>{w}}" for value, w in zip(figures, (10, 17, 19, 12, 10))
-        ]
-        ratios = f"{report[prefix + 'invalid_ratio']:>9.1%}{report[prefix + 'bbox_ratio']:>20.1%}"
-        say(f"{kind:<{width}}{''.join(cells)}{ratios}")
+    say_scores(report)
+    write_page(arguments.report, [(opened.base, report)], "evaluate", argv)

@@ -5,25 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 from pathlib import Path
-from typing import Any
 
+from cadrecode.cli.report import add_report, say_scores, write_page
 from cadrecode.cli.shared import Arguments, count, parser_of, run_verb, say, seed
 
 log = logging.getLogger(__name__)
-
-ROWS = (  # of the table: words, key of the report
-    ("mean IoU, failures 0", "mean_iou_all"),
-    ("median IoU, failures 0", "median_iou"),
-    ("mean IoU, valid", "mean_iou_valid"),
-    ("mean Chamfer x 1,000", "mean_cd_valid"),
-    ("median Chamfer x 1,000", "median_cd_valid"),
-    ("F-score at 1 %", "mean_f_score_valid"),
-    ("normal consistency", "mean_normal_consistency_valid"),
-    ("invalid", "invalid_ratio"),
-    ("as many through holes", "genus_right"),
-    ("characters, median", "median_characters_valid"),
-    ("numbers, median", "median_numbers_valid"),
-)
 
 
 def score_main(argv: Arguments = None) -> int:
@@ -45,11 +31,12 @@ def score_main(argv: Arguments = None) -> int:
     parser.add_argument("--limit", type=count, help="this many targets, drawn with the seed")
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--json", metavar="FILE", help="file for the whole report")
+    add_report(parser)
     arguments = parser.parse_args(argv)
-    return run_verb(lambda: _score(arguments), failure=2)
+    return run_verb(lambda: _score(arguments, argv), failure=2)
 
 
-def _score(arguments: argparse.Namespace) -> None:
+def _score(arguments: argparse.Namespace, argv: Arguments) -> None:
     from cadrecode.export import write_json
     from cadrecode.kernel import shared_sandbox
     from cadrecode.scores import Scores
@@ -63,24 +50,8 @@ def _score(arguments: argparse.Namespace) -> None:
     )
     if arguments.json:
         write_json(Path(arguments.json), report)
-    _say_scores(report)
-
-
-def _say_scores(report: dict[str, Any]) -> None:
-    outcomes = ", ".join(f"{count} {name}" for name, count in report["outcomes"].items())
-    say(f"shapes      {report['n']} scored ({outcomes}), {len(report['skipped'])} skipped, {report['seconds']:.1f} s")
-    for entry in report["skipped"][:10]:
-        say(f"            {entry['id']}: {entry['reason']}")
-    prefixes = {"first": "", "nearest": "best_"} if "best_n" in report else {"first": ""}
-    say(f"{'':26}" + "".join(f"{name:>26}" for name in prefixes))
-    for words, key in ROWS:
-        say(f"{words:<26}" + "".join(f"{_cell(report, prefix + key):>26}" for prefix in prefixes.values()))
+    say(f"outcomes    {', '.join(f'{count} {name}' for name, count in report['outcomes'].items())}")
+    say_scores(report)
     for name, group in report["groups"].items():
         say(f"  {name:<24}{group['n']:>5} shapes, mean IoU {group['mean_iou']:.3f}, median {group['median_iou']:.3f}")
-
-
-def _cell(report: dict[str, Any], key: str) -> str:
-    value, interval = report[key], report.get(f"{key.removesuffix('_all')}_interval", report.get(f"{key}_interval"))
-    if value is None:
-        return "-"
-    return f"{value:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
+    write_page(arguments.report, [(Path(arguments.programs).name, report)], "score", argv)

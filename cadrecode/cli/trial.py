@@ -8,7 +8,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cadrecode.cli.shared import not_negative, positive, say, writer_of
+from cadrecode.cli.report import write_page
+from cadrecode.cli.shared import Arguments, not_negative, positive, say, writer_of
 
 if TYPE_CHECKING:
     from cadrecode.trial import Trial
@@ -40,7 +41,7 @@ def is_asked(arguments: argparse.Namespace) -> bool:
     return given or arguments.processor_time or arguments.sweep
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace, argv: Arguments) -> None:
     """Rebuild the targets, print the figures, and write the report where a file is named."""
     from cadrecode.engine import Engine
     from cadrecode.export import write_json
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
             writer=Writer(model, tokenizer, writer_of(arguments.grammar)),
         )
         if arguments.sweep:
-            _sweep(trial, arguments)
+            _sweep(trial, arguments, argv)
             return
         report = trial.run(
             arguments.targets,
@@ -86,29 +87,25 @@ def run(arguments: argparse.Namespace) -> None:
     say(f"programs    {report['median_characters']:.0f} characters, {report['median_seconds']:.1f} s, in the median")
     for kind in ("verdict", "source"):
         say(f"{kind:<12}" + ", ".join(f"{count} {name}" for name, count in sorted(report[kind].items())))
+    write_page(arguments.report, [(source, report)], "evaluate", argv)
 
 
-def _sweep(trial: Trial, arguments: argparse.Namespace) -> None:
-    """Print a row for each kind of scan as it is done, and write all reports where a file is named.
-
-    A good match is right where its IoU is 0.97 or more.
-    """
+def _sweep(trial: Trial, arguments: argparse.Namespace, argv: Arguments) -> None:
+    """Print a row for each kind of scan as it is done, and write all reports where a file is named."""
     from cadrecode.export import write_json
+    from cadrecode.report.series import good_matches
+    from cadrecode.scans import Scan
 
     say(f"{'scan':<22}{'shapes':>7}{'mean IoU':>10}{'median':>8}{'holes right':>13}{'seconds':>9}  good matches, right")
     reports = []
     for report in trial.sweep(arguments.targets, limit=arguments.limit):
         reports.append(report)
-        good = [row["iou"] >= 0.97 for row in report["shapes"] if row["verdict"] == "good_match"]
+        good, right = good_matches(report["shapes"])
+        name = Scan(report["points"], report["noise"], report["flaw"]).name
         say(
-            f"{_name_of(report):<22}{report['n']:>7}{report['final_mean_iou']:>10.3f}{report['final_median_iou']:>8.3f}"
-            f"{report['final_genus_right']:>13.1%}{report['median_seconds']:>9.1f}  {len(good)}, {sum(good)}"
+            f"{name:<22}{report['n']:>7}{report['final_mean_iou']:>10.3f}{report['final_median_iou']:>8.3f}"
+            f"{report['final_genus_right']:>13.1%}{report['median_seconds']:>9.1f}  {good}, {right}"
         )
     if arguments.json:
         write_json(Path(arguments.json), {"sweep": reports})
-
-
-def _name_of(report: dict[str, Any]) -> str:
-    if report["flaw"]:
-        return report["flaw"]
-    return f"noise of {report['noise']:.2%}" if report["noise"] else f"{report['points']:,} points"
+    write_page(arguments.report, [("", report) for report in reports], "evaluate", argv, sweep=True)

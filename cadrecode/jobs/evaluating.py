@@ -7,6 +7,7 @@ Beside the files of every run, the folder holds scored.jsonl (rows and whole rep
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -57,6 +58,24 @@ def settings(run: Run) -> EvaluationConfig:
 def name_of(model: str) -> str:
     """base:<name> or adapter:<name> without its kind."""
     return model.removeprefix(BASE).removeprefix(ADAPTER)
+
+
+def commands(config: EvaluationConfig, runs_dir: Path) -> list[str]:
+    """What scores the same in a terminal: a command for each model."""
+    lines = []
+    for model in config.models:
+        words = ["cadrecode", "evaluate", "--targets", config.targets, "--limit", str(config.limit)]
+        words += [
+            "--candidates",
+            str(config.candidates),
+            "--fit",
+            f"{config.fit_seconds:g}",
+            "--seed",
+            str(config.seed),
+        ]
+        chosen = ["--lora_path", str(runs_dir / name_of(model))] if model.startswith(ADAPTER) else []
+        lines.append(shlex.join([*words, *(chosen or ["--model", name_of(model)])]))
+    return lines
 
 
 def read_scores(run: Run) -> Scores:

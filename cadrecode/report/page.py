@@ -107,7 +107,9 @@ def evaluation_page(
         language: Of the page: "en" or "zh".
     """
     if sweep:
-        reports = [(said(Scan(report["points"], report["noise"], report["flaw"]).name), report) for _, report in reports]
+        reports = [
+            (said(Scan(report["points"], report["noise"], report["flaw"]).name), report) for _, report in reports
+        ]
     first = reports[0][1] if reports else {}
     columns = series_of(reports, said)
     gallery = Gallery(reports, sweep, sandbox, said)
@@ -128,13 +130,13 @@ def evaluation_page(
         groups=first.get("groups", {}),
         sweep=_sweep(reports, said) if sweep else None,
         verdicts=_verdicts(reports, said),
-        bands=BANDS,
+        bands=[f"{band:g}" for band in BANDS],
         filters=_filters(parts, said),
         cards=gallery.cards(parts),
         total=len(parts),
         only=said(Message(str(WORDS["only"]), worst=WORST, best=BEST, total=len(parts))),
         shapes=gallery.shapes,
-        code={name: Markup(_beside(name)) for name in ("gallery.js", "filter.js")},
+        code={name: Markup(shell.beside(name)) for name in ("gallery.js", "filter.js")},
         three=_three(),
         licence=Markup((ROOT / "assets" / "viewer" / "LICENSE.three").read_text(encoding="utf-8")),
         rows=_rows(columns, parts, said),
@@ -229,10 +231,6 @@ def _versions() -> list[tuple[str, str]]:
     return own + [(package, version(package)) for package in PACKAGES]
 
 
-def _beside(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
 def _three() -> str:
     script = (ROOT / "assets" / "viewer" / "three.js").read_bytes()
     return base64.b64encode(gzip.compress(script, mtime=0)).decode()
@@ -296,7 +294,7 @@ class Gallery:
 
     def _made(self, answer: Answer, report: dict, frame: Frame | None) -> str:
         """The part of an answer, packed; empty where there is none."""
-        mesh = mesh_of_program(answer.program, self.sandbox) if answer.program else None
+        mesh = None if answer.grade == "failed" else mesh_of_program(answer.program, self.sandbox)
         if mesh is None:
             return ""
         vertices, faces = mesh

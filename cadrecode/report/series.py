@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from cadrecode.errors import Message
 from cadrecode.scoring.bootstrap import interval
+from cadrecode.scoring.target import BBOX_AGREES
 from cadrecode.scoring.verdict import Verdict
 
 ModelReport = tuple[str, dict]  # a model's name, and its report; or a scan's, of a sweep
-BBOX_AGREES = 0.005  # of the longest side
 RIGHT = 0.97  # IoU, at least, of a good match that is right
 BANDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99)  # IoU from, of the table of verdicts
 
@@ -141,7 +141,7 @@ def _shown(value: float, metric: Metric) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3f}"
 
 
-def verdicts(pairs: Sequence[tuple[str, float]]) -> dict[str, list[int]]:
+def verdicts(pairs: Iterable[tuple[str, float]]) -> dict[str, list[int]]:
     """How many results with each verdict have an IoU in each of BANDS. Verdicts never see the IoU.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -24,6 +25,11 @@ def whole_page(title: str, body: str, language: str = "en") -> str:
 def drawn(template: str, *, language: str, **values: Any) -> str:
     """A template of this folder with its gaps filled. Values are escaped, apart from `Markup`."""
     return _environment().get_template(template).render(html_language=LANGUAGES[language], **values)
+
+
+def beside(name: str) -> str:
+    """The text of a file of this folder, such as a script."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 @cache

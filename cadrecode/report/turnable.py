@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 
 import numpy as np
@@ -24,10 +25,8 @@ def packed_mesh(vertices: np.ndarray, faces: np.ndarray) -> str:
         vertices: (n, 3) float, CODE.
         faces: (m, 3) int.
     """
-    try:
+    with contextlib.suppress(ProgramError):  # a mesh that is not closed is drawn as it is
         vertices, faces = mesh_of(from_mesh(vertices, faces).simplify(FLAT))
-    except ProgramError:  # it is drawn as it is
-        pass
     if len(faces) > MOST_TRIANGLES:
         return ""
     return _packed(vertices, faces, sharp_edges(vertices, faces))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cadrecode.program.solid import Manifold
 
 SCORE_POINTS = 8192  # on each surface, as in published Chamfer distances
+BBOX_AGREES = 0.005  # of the longest side: error of a side of a bounding box that agrees
 CHAMFER_SCALE = 1000.0  # published figures are multiplied by it
 
 

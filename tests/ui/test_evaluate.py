@@ -10,6 +10,7 @@ import pytest
 from cadrecode.errors import CadrecodeError, DatasetError, RunError
 from cadrecode.jobs import evaluating, queue
 from cadrecode.program import build, mesh_of, parse
+from cadrecode.report.parts import scored_parts
 from cadrecode.runs import State
 from cadrecode.ui.draw import html
 from cadrecode.ui.evaluate import actions, parts, views
@@ -49,12 +50,13 @@ def test_one_row_a_model_with_failures_counted(services, typist):
         "0 %" if scored["invalid_ratio"] == 0 else f"{100 * scored['invalid_ratio']:.0f} %",
     ]
     assert row[4:6] == ["–", "–"]  # a single sample has no best, and nothing was fitted
-    page, report = views.files(results, parts.parts_html(reports, results.targets, None, EN), services, EN)
+    page, report = views.files(results, services, EN)
     (written,) = json.loads(report.read_text())
     assert written["model"] == "embedded"
     text = page.read_text()
     assert text.count("<article") == 3
-    assert not re.search(r"""(src|href)=(?!["']?data:)""", text)  # it opens anywhere
+    assert "cadrecode evaluate --targets invent:plates --limit 3" in text
+    assert not re.search(r"""\s(src|href)=(?!["']?data:)""", text)  # it opens anywhere
     assert len(written["shapes"]) == 3
 
 
@@ -132,7 +134,7 @@ def scored(iou, outcome="ok"):
 
 def test_parts_are_told_apart_by_verdict_and_failures_come_first(monkeypatch):
     reports = [("embedded", {"shapes": [scored(0.99), scored(0.9), scored(0.3), scored(0, "syntax error")]})]
-    listed = parts.scored_parts(reports)
+    listed = scored_parts(reports)
     assert [part.grade for part in listed] == ["failed", "no_match", "details_missing", "good_match"]
     monkeypatch.setattr(parts, "MOST_PARTS", 2)
     shown = parts.parts_html(reports, {}, None, EN)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from html import escape
 
 from cadrecode.figures import short
+from cadrecode.report.shell import whole_page
 from cadrecode.ui.batch.items import BatchItem
 from cadrecode.ui.draw import html
-from cadrecode.ui.reconstruct.report import whole_page
 from cadrecode.ui.words.text import Words
 
 
@@ -16,8 +16,9 @@ def index_page(rows: Sequence[BatchItem], unit: str, words: Words) -> str:
     """The page, for a file beside the folders of the scans."""
     headers = "".join(f"<th>{escape(words(f'batch.{key}'))}</th>" for key in ("name", "verdict", "within", "why"))
     lines = "".join(_line(row, unit, words) for row in rows)
-    title = escape(words("batch.title"))
-    return whole_page(title, f"<h1>{title}</h1><table><tr><th></th>{headers}</tr>{lines}</table>", words)
+    title = words("batch.title")
+    table = f"<table><tr><th></th>{headers}</tr>{lines}</table>"
+    return whole_page(title, f"<h1>{escape(title)}</h1>{table}", words.language)
 
 
 def _line(row: BatchItem, unit: str, words: Words) -> str:

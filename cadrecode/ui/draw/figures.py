@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cadrecode.report.charts import BINS, COLOURS
+
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# Blue, orange, green, purple: colour-blind people can tell them apart, on white as on dark.
-COLOURS = ("#1f5fbf", "#c2570c", "#2a8f62", "#8659b5")
 PALE = "#9db8e2"
 GREY = "rgba(128,140,155,0.5)"
-BINS = 20
 
 Metrics = Sequence[dict]  # entries of metrics.jsonl
 

@@ -208,7 +208,7 @@ def _wire_scores(form: Form, shown: Shown, services: Services, words: Words, tab
 def _results(results: views.Results, shown: Shown, services: Services, words: Words) -> dict:
     reports = results.reports
     drawn = parts.parts_html(reports, results.targets, services.sandbox(), words)
-    page, report = views.files(results, drawn, services, words)
+    page, report = views.files(results, services, words)
     return {
         shown.table: rows_html(*_table_shape(words), views.rows(reports, words), pickable=False),
         shown.settings: html.note(views.settings_line(results.settings, words)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,13 @@ from cadrecode.config import EvaluationConfig
 from cadrecode.errors import ConfigError, restored
 from cadrecode.jobs import evaluating, queue
 from cadrecode.jobs.evaluating import name_of
+from cadrecode.report.page import evaluation_page
+from cadrecode.report.parts import Mesh, scored_parts, targets_of
+from cadrecode.report.series import ModelReport
 from cadrecode.runs import Kind, Run, State
 from cadrecode.ui import models
 from cadrecode.ui.draw import html
-from cadrecode.ui.evaluate import parts
-from cadrecode.ui.evaluate.parts import Meshes, ModelReport
+from cadrecode.ui.evaluate.parts import MOST_PARTS
 from cadrecode.ui.runs import queued
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
@@ -40,7 +42,7 @@ class Results:
 
     settings: EvaluationConfig
     reports: list[ModelReport]
-    targets: Meshes
+    targets: Mapping[str, Mesh]
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def results(run: Run) -> Results:
     options = {"candidates": settings.candidates, "seed": settings.seed, "fit_seconds": settings.fit_seconds}
     partial = {model: report_of(scored, settings.targets, **options) for model, scored in rows.items()}
     listed = [(name_of(m), report) for m in settings.models if (report := reports.get(m) or partial.get(m))]
-    return Results(settings, listed, parts.targets_of(listed))
+    worst = {part.id for part in scored_parts(listed)[:MOST_PARTS]}
+    return Results(settings, listed, targets_of(listed[0][1], worst) if listed else {})
 
 
 def settings_line(settings: EvaluationConfig, words: Words) -> str:
@@ -185,18 +188,16 @@ def quoted(words: Words) -> str:
     return html.plain_table(words("quoted.title"), headers, table)
 
 
-def files(results: Results, shown_parts: str, services: Services, words: Words) -> tuple[Path, Path]:
-    """The evaluation as a page to hand on, and as JSON.
-
-    Args:
-        shown_parts: The parts as `parts.parts_html` draws them.
-    """
+def files(results: Results, services: Services, words: Words) -> tuple[Path, Path]:
+    """The evaluation as a page to hand on, and as JSON."""
     stem = services.fresh_folder() / f"evaluation-{time.strftime('%Y%m%d-%H%M')}"
-    headers = [words(f"evaluate.{key}") for key in COLUMNS]
-    table = html.plain_table(words("evaluate.title"), headers, rows(results.reports, words))
-    tables = f"<p>{html.escape(settings_line(results.settings, words))}</p>{table}{html.note(words('evaluate.how'))}"
-    page = parts.write_page(stem.with_suffix(".html"), tables, shown_parts, words)
-    return page, write_report(results.reports, stem.with_suffix(".json"))
+    named = [(models.base_words(name, words), report) for name, report in results.reports]
+    page = evaluation_page(
+        named, commands=evaluating.commands(results.settings, services.runs_dir), sandbox=services.sandbox(),
+        said=words.said, language=words.language,
+    )  # fmt: skip
+    stem.with_suffix(".html").write_text(page, encoding="utf-8")
+    return stem.with_suffix(".html"), write_report(results.reports, stem.with_suffix(".json"))
 
 
 def write_report(reports: Sequence[ModelReport], path: Path) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cadrecode import __version__, pictures
 from cadrecode.part import Part
+from cadrecode.report.shell import whole_page
 from cadrecode.scoring.deviation import colours
 from cadrecode.ui.draw import html
 from cadrecode.ui.reconstruct import dimensions
@@ -15,18 +16,6 @@ from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.words.text import Words
 
 PIXELS = 420
-STYLE = """
-body{font:15px/1.5 system-ui,"Noto Sans CJK SC","Microsoft YaHei",sans-serif;color:#1e2937;max-width:900px;
-margin:24px auto;padding:0 16px}h1{font-size:22px;margin:0}h2{font-size:16px;margin:24px 0 6px}
-figure{display:inline-block;margin:0 12px 0 0;max-width:48%}
-img{max-width:100%;border:1px solid #e3e7ed;border-radius:8px}
-figcaption,.small{font-size:13px;color:#5b6675}.lead{font-size:26px;font-weight:600;margin:12px 0 0}
-table{border-collapse:collapse}td,th{padding:3px 14px 3px 0;text-align:left;
-border-bottom:1px solid #e3e7ed;font-weight:400}
-td.n{text-align:right;font-variant-numeric:tabular-nums}.bar{display:inline-block;width:120px;height:10px;
-border-radius:3px;background:linear-gradient(90deg,rgb(59 76 192),rgb(240 240 240),rgb(180 4 38));margin:0 8px}
-pre{background:#f6f7f9;padding:12px;border-radius:8px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px}
-li{color:#8a4b08}@media print{pre{font-size:10px}}"""
 
 
 def write_page(path: Path, work: Work, words: Words, validity: str = "") -> Path:
@@ -48,18 +37,8 @@ def write_page(path: Path, work: Work, words: Words, validity: str = "") -> Path
         _table(words("dimensions.title"), _dimensions(part, work.unit, words)),
         f"<h2>{escape(words('program.title'))}</h2><pre>{escape(part.program.strip())}</pre>",
     ]
-    path.write_text(whole_page(escape(work.name), "".join(body), words), encoding="utf-8")
+    path.write_text(whole_page(work.name, "".join(body), words.language), encoding="utf-8")
     return path
-
-
-def whole_page(title: str, body: str, words: Words) -> str:
-    """A page that opens anywhere. Title and body are HTML."""
-    language = {"en": "en", "zh": "zh-CN"}[words.language]
-    return (
-        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head>'
-        f"<body>{body}</body></html>\n"
-    )
 
 
 def _pictures(work: Work, part: Part, words: Words) -> str:

@@ -1,0 +1,59 @@
+"""What `evaluate` and `score` say at the end: a table of scores, and a page where a folder is named."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cadrecode.cli.shared import Arguments, say
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """The option that `write_page` obeys."""
+    parser.add_argument(
+        "--report", type=_folder, metavar="DIR", help="folder for index.html: tables, charts, shapes that can be turned"
+    )
+
+
+def _folder(text: str) -> Path:
+    if Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"{text!r} is a file")
+    return Path(text)
+
+
+def say_scores(report: dict[str, Any]) -> None:
+    """Print the table of scores, with their intervals, and which targets were skipped."""
+    from cadrecode.report.series import scores, series_of
+
+    say(f"shapes      {report['n']} scored, {len(report['skipped'])} skipped, {report['seconds']:.1f} s")
+    for entry in report["skipped"][:10]:
+        say(f"            {entry['id']}: {entry['reason']}")
+    columns = series_of([("", report)])
+    say(f"{'':26}" + "".join(f"{column.name:>26}" for column in columns))
+    for name, cells in scores(columns):
+        shown = (f"{figure} ({interval})" if figure else "-" for figure, interval in cells)
+        say(f"{name:<26}" + "".join(f"{cell:>26}" for cell in shown))
+
+
+def write_page(
+    folder: Path | None, reports: Sequence[tuple[str, dict]], verb: str, argv: Arguments, *, sweep: bool = False
+) -> None:
+    """Write the page of an evaluation and print where it is; do nothing where no folder was named.
+
+    Args:
+        reports, sweep: See `report.page.evaluation_page`.
+        verb, argv: The command, for the page.
+    """
+    if folder is None:
+        return
+    from cadrecode.kernel import shared_sandbox
+    from cadrecode.report.page import write_report
+
+    words = sys.argv[1:] if argv is None else argv
+    command = shlex.join(["cadrecode", verb, *words])
+    path = write_report(folder, reports, sweep=sweep, commands=[command], sandbox=shared_sandbox())
+    say(f"written     {path}")
