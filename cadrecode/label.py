@@ -33,6 +33,7 @@ from cadrecode.json_files import read_lines, write_whole
 from cadrecode.pictures import data_address, small_picture
 from cadrecode.program import build, mesh_of, parse, write
 from cadrecode.reconstruction import Writer, rebuild
+from cadrecode.report.shell import whole_page
 from cadrecode.scoring import OUTSIDE, build_text, source_words
 from cadrecode.scoring.targets import drawn
 from cadrecode.scoring.verdict import WORDS, Verdict
@@ -305,8 +306,8 @@ def page(source: str, out: Path, rows: list[Label], left_out: set[str]) -> str:
     ordered = sorted(rows, key=lambda row: (row.kept, row.likeness))
     cards = "".join(_card(out, row, row.name not in left_out) for row in ordered[:MOST_PICTURES])
     more = f"<p>The {len(rows) - MOST_PICTURES:,} best are not shown.</p>" if len(rows) > MOST_PICTURES else ""
-    title = f"{escape(source)}: {count:,} of {len(rows):,} parts have a program"
-    return PAGE.format(title=title, cards=cards, more=more, left_out=LEFT_OUT_FILE)
+    title = f"{source}: {count:,} of {len(rows):,} parts have a program"
+    return whole_page(title, BODY.format(title=escape(title), cards=cards, more=more, left_out=LEFT_OUT_FILE))
 
 
 def _card(out: Path, row: Label, ticked: bool) -> str:
@@ -329,12 +330,10 @@ def _picture(image: Image, what: str) -> str:
     return f'<img alt="{what}" width="{PIXELS}" height="{PIXELS}" src="{data_address(image)}">'
 
 
-PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{title}</title>
-<style>
-body {{ font: 14px/1.4 system-ui, sans-serif; margin: 24px; color: #1c2430; background: #fff }}
-main {{ display: flex; flex-wrap: wrap; gap: 16px }}
-figure {{ margin: 0; width: 250px }} .failed figcaption {{ color: #a3231b }} label {{ overflow-wrap: anywhere }}
+BODY = """<style>
+body {{ max-width: none }} main {{ display: flex; flex-wrap: wrap; gap: 16px }} img {{ border: 0 }}
+figure {{ margin: 0; width: 250px; max-width: none }} label {{ overflow-wrap: anywhere }}
+.failed figcaption {{ color: var(--warn) }}
 </style>
 <h1>{title}</h1>
 <p>Left: the input. Right: the part of its program. Untick what a model should not learn, save the list, and put it
@@ -343,11 +342,11 @@ beside this page: training leaves those parts out.
 <main>{cards}</main>{more}
 <script>
 function save() {{
-  const names = [...document.querySelectorAll("input:not(:checked):not(:disabled)")].map(box => box.value + "\n");
+  const names = [...document.querySelectorAll("input:not(:checked):not(:disabled)")].map(box => box.value + "\\n");
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob(names, {{ type: "text/plain" }}));
   link.download = "{left_out}";
   link.click();
 }}
-</script></html>
+</script>
 """

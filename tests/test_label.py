@@ -53,7 +53,8 @@ def test_meshes_become_programs_of_the_same_shape(parts, tmp_path):
     assert np.abs(read["plate"].points).max() <= 1.001
     page = (out / PAGE_FILE).read_text()
     assert page.count("<img") == 6
-    assert page.index("broken") < page.index("plate"), "the doubtful parts come first"
+    assert page.index("broken</label>") < page.index("plate</label>"), "the doubtful parts come first"
+    assert 'box.value + "\\n"' in page
 
 
 def test_a_killed_command_goes_on_and_a_person_has_the_last_word(parts, tmp_path):
