@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-COLOURS = ("#1f5fbf", "#c2570c", "#2a8f62", "#8659b5")  # colour-blind people can tell them apart, on white as on dark
+# Colour-blind people can tell the first four apart, on white as on dark.
+COLOURS = ("#1f5fbf", "#c2570c", "#2a8f62", "#8659b5", "#0e8ca3", "#a07d00")
 BINS = 20
 WIDTH, HEIGHT = 460, 220
 LEFT, RIGHT, TOP, BOTTOM = 34, 12, 10, 34  # around the histogram
