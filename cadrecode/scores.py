@@ -233,7 +233,10 @@ def summarise(rows: Sequence[dict], prefix: str = "") -> dict[str, Any]:
 
 
 def groups_of(rows: Sequence[dict]) -> dict[str, dict[str, Any]]:
-    """The count, mean and median IoU of the first programs, by thinness, number of solids and operation."""
+    """The count, mean, interval of the mean, and median IoU of the first programs.
+
+    Groups are by thinness, number of solids and operation.
+    """
     groups: dict[str, list[float]] = {}
     for row in rows:
         for name in _groups_of(row):
@@ -242,6 +245,7 @@ def groups_of(rows: Sequence[dict]) -> dict[str, dict[str, Any]]:
         name: {
             "n": len(ious),
             "mean_iou": round(float(np.mean(ious)), 6),
+            "mean_iou_interval": [round(value, 6) for value in interval(np.array(ious), np.mean)],
             "median_iou": round(float(np.median(ious)), 6),
         }
         for name, ious in sorted(groups.items())

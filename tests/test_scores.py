@@ -67,6 +67,11 @@ def test_programs_of_true_programs_stand_in_their_place(folder):
     truth = folder / "true.jsonl"
     (row,) = Scores(in_code=False).run(truth, truth, field="other")["shapes"]
     assert (row["iou"], row["genus"], row["true_genus"]) == (pytest.approx(1), 1, 1)
+    words = ["--programs", str(truth), "--targets", str(truth), "--frame", "raw", "--report", str(folder / "both")]
+    assert main(["score", *words, "--field", "code", "other"]) == 0
+    page = (folder / "both" / "index.html").read_text()
+    assert all(f'<th scope="col" class="n">{name}</th>' in page for name in ("code", "other"))
+    assert page.count("<canvas") == 3
     with pytest.raises(DatasetError, match="a program under `none`"):
         Scores().run(truth, truth, field="none")
 

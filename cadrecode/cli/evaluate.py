@@ -85,5 +85,6 @@ def _evaluate(arguments: argparse.Namespace, argv: Arguments) -> None:
     report = {"model": opened.base, "adapter": adapter, "grammar": arguments.grammar, **report}
     if arguments.json:
         write_json(Path(arguments.json), report)
-    say_scores(report)
-    write_page(arguments.report, [(opened.base, report)], "evaluate", argv)
+    reports = [(opened.base, report)]
+    say_scores(reports)
+    write_page(arguments.report, reports, "evaluate", argv)

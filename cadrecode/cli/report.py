@@ -7,7 +7,6 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cadrecode.cli.shared import Arguments, say
 
@@ -25,14 +24,20 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
-def say_scores(report: dict[str, Any]) -> None:
-    """Print the table of scores, with their intervals, and which targets were skipped."""
+def say_scores(reports: Sequence[tuple[str, dict]]) -> None:
+    """Print the table of scores, with their intervals, and which targets were skipped.
+
+    Args:
+        reports: On the same targets, with their names.
+    """
     from cadrecode.report.series import scores, series_of
 
-    say(f"shapes      {report['n']} scored, {len(report['skipped'])} skipped, {report['seconds']:.1f} s")
+    report = reports[0][1]
+    seconds = sum(report["seconds"] for _, report in reports)
+    say(f"shapes      {report['n']} scored, {len(report['skipped'])} skipped, {seconds:.1f} s")
     for entry in report["skipped"][:10]:
         say(f"            {entry['id']}: {entry['reason']}")
-    columns = series_of([("", report)])
+    columns = series_of(reports)
     say(f"{'':26}" + "".join(f"{column.name:>26}" for column in columns))
     for name, cells in scores(columns):
         shown = (f"{figure} ({interval})" if figure else "-" for figure, interval in cells)

@@ -16,7 +16,12 @@ def score_main(argv: Arguments = None) -> int:
     """Score programs that any system wrote, on shapes whose solid is known."""
     parser = parser_of("score", "Score programs of any system beside the solids that they should be. Needs no model.")
     parser.add_argument("--programs", required=True, help='folder of <id>.py, or .jsonl[.gz] of {"id", "code"}')
-    parser.add_argument("--field", default="code", help="the name of the program in a row of JSON [%(default)s]")
+    parser.add_argument(
+        "--field",
+        nargs="+",
+        default=["code"],
+        help="the name of the program in a row of JSON; several are scored side by side [code]",
+    )
     parser.add_argument(
         "--targets",
         required=True,
@@ -41,17 +46,25 @@ def _score(arguments: argparse.Namespace, argv: Arguments) -> None:
     from cadrecode.kernel import shared_sandbox
     from cadrecode.scores import Scores
 
-    report = Scores(arguments.frame == "code", arguments.seed, shared_sandbox()).run(
-        arguments.programs,
-        arguments.targets,
-        field=arguments.field,
-        limit=arguments.limit,
-        on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
-    )
+    scores = Scores(arguments.frame == "code", arguments.seed, shared_sandbox())
+    reports = []
+    for name in arguments.field:
+        report = scores.run(
+            arguments.programs,
+            arguments.targets,
+            field=name,
+            limit=arguments.limit,
+            on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
+        )
+        reports.append((name, report))
     if arguments.json:
-        write_json(Path(arguments.json), report)
-    say(f"outcomes    {', '.join(f'{count} {name}' for name, count in report['outcomes'].items())}")
-    say_scores(report)
-    for name, group in report["groups"].items():
-        say(f"  {name:<24}{group['n']:>5} shapes, mean IoU {group['mean_iou']:.3f}, median {group['median_iou']:.3f}")
-    write_page(arguments.report, [(Path(arguments.programs).name, report)], "score", argv)
+        write_json(Path(arguments.json), reports[0][1] if len(reports) == 1 else dict(reports))
+    for name, report in reports:
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in report["outcomes"].items())
+        say(f"{name if len(reports) > 1 else 'outcomes':<11} {outcomes}")
+    say_scores(reports)
+    for name, group in reports[0][1]["groups"].items():
+        low, high = group["mean_iou_interval"]
+        means = f"mean IoU {group['mean_iou']:.3f} ({low:.3f} – {high:.3f}), median {group['median_iou']:.3f}"
+        say(f"  {name:<24}{group['n']:>5} shapes, {means}")
+    write_page(arguments.report, reports, "score", argv)

@@ -127,7 +127,7 @@ def evaluation_page(
         count=len(first.get("shapes", ())),
         scores=[] if sweep else [(said(name), cells) for name, cells in scores(columns)],
         histogram=None if sweep or not columns else _histogram(columns, said),
-        groups=first.get("groups", {}),
+        groups=[(name if len(reports) > 1 else "", report["groups"]) for name, report in reports if "groups" in report],
         sweep=_sweep(reports, said) if sweep else None,
         verdicts=_verdicts(reports, said),
         bands=[f"{band:g}" for band in BANDS],
