@@ -331,7 +331,7 @@ def _picture(image: Image, what: str) -> str:
 
 
 BODY = """<style>
-body {{ max-width: none }} main {{ display: flex; flex-wrap: wrap; gap: 16px }} img {{ border: 0 }}
+body {{ max-width: none }} .parts {{ display: flex; flex-wrap: wrap; gap: 16px }} img {{ border: 0 }}
 figure {{ margin: 0; width: 250px; max-width: none }} label {{ overflow-wrap: anywhere }}
 .failed figcaption {{ color: var(--warn) }}
 </style>
@@ -339,7 +339,7 @@ figure {{ margin: 0; width: 250px; max-width: none }} label {{ overflow-wrap: an
 <p>Left: the input. Right: the part of its program. Untick what a model should not learn, save the list, and put it
 beside this page: training leaves those parts out.
 <button onclick="save()">Save {left_out}</button></p>
-<main>{cards}</main>{more}
+<div class="parts">{cards}</div>{more}
 <script>
 function save() {{
   const names = [...document.querySelectorAll("input:not(:checked):not(:disabled)")].map(box => box.value + "\\n");

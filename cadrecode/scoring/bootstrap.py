@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-RESAMPLES = 10_000
+BLOCKS, PER_BLOCK = 20, 500  # 10,000 redrawings, a block in memory at a time
 LEVEL = (5, 95)  # percentiles: 90 of 100 redrawings lie between them
 
 
@@ -17,6 +17,7 @@ def interval(values: np.ndarray, statistic: Callable[..., np.ndarray]) -> tuple[
         values: (n,) float, n >= 1.
         statistic: `np.mean` or `np.median`.
     """
-    redrawn = values[np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))]
-    low, high = np.percentile(statistic(redrawn, axis=1), LEVEL)
+    rng = np.random.default_rng(0)
+    drawn = (values[rng.integers(0, len(values), (PER_BLOCK, len(values)))] for _ in range(BLOCKS))
+    low, high = np.percentile(np.concatenate([statistic(block, axis=1) for block in drawn]), LEVEL)
     return float(low), float(high)
