@@ -62,7 +62,7 @@ def _check_face(
             raise ProgramError(
                 "There is no room for the {blend}: it takes {taken} of a face that is {width} wide.",
                 expected=Message("a smaller size"),
-                blend=str(blend),
+                blend=Message(blend),
                 taken=figure(taken),
                 width=figure(width),
             )

@@ -66,7 +66,9 @@ def blended(area: CrossSection, corners: Corners, segments: int) -> CrossSection
     chosen = list(_chosen(area, corners.selector))
     if not chosen:
         raise ProgramError(
-            "The sketch has no corner to {blend}.", expected=Message("a sketch with corners"), blend=str(corners.blend)
+            "The sketch has no corner to {blend}.",
+            expected=Message("a sketch with corners"),
+            blend=Message(corners.blend),
         )
     make = _fillet if corners.blend is Blend.FILLET else _bevel
     tools = [(corner, make(corner, corners.size, segments)) for corner in chosen]

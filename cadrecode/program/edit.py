@@ -158,7 +158,7 @@ class Parameter:
     """One number of a program.
 
     Args:
-        name: Unique in the program, in words: "plate thickness", "hole 2 diameter", "body x 3".
+        name: Unique in the program, in words: "plate thickness", "hole 2 diameter", "body edge 1 x".
         value: In the program's units, as a person reads it: a diameter, a positive depth.
         minimum, maximum, step: A sensible range for a slider.
         is_length: A size, which must stay positive; the others are positions and angles.
@@ -232,7 +232,7 @@ def set_parameters(program: Program, values: Mapping[str, float], *, named_like:
         if parameter.is_length and not wanted * parameter.value > 0:
             sign = Message("positive") if parameter.value > 0 else Message("negative")
             raise ProgramError(
-                "{name} is {value:g}.", expected=Message("a {sign} number", sign=sign), name=name, value=value
+                "{name} is {value:g}.", expected=Message("a {sign} number", sign=sign), name=Message(name), value=value
             )
         for path, factor in parameter.moves:
             moved = number_at(program, path) + factor * (wanted - parameter.value)

@@ -37,7 +37,7 @@ from cadrecode.program.language import (
     Step,
 )
 from cadrecode.program.outline_sizes import Moves, Path, loop_sizes, move_of, place_sizes, slot_sizes
-from cadrecode.program.roles import Role, axis_of, is_round, obround, roles_of
+from cadrecode.program.roles import SECTION, Role, axis_of, is_round, main_step, obround, roles_of
 
 NUMBERED = {"hole", "slot", "pocket", "window", "cutout", "step"}  # also where there is a single one: "hole 1 diameter"
 BODY, FEATURE, FINISH, MINOR, PLACE = range(5)  # ranks: what a person looks for first
@@ -120,14 +120,14 @@ class _Namer:
             self.place(f"{name} {axis}", point[index], move_of(*path, index))
 
     def body(self, program: Program, path: Path) -> None:
-        base = program.steps[0].solid
+        base, main = program.steps[0].solid, main_step(program)
         self.is_turned = not isinstance(base, Program) and is_round(base)
         for index, (step, role) in enumerate(zip(program.steps, roles_of(program))):
             here = (*path, "steps", index, "solid")
             if role is None:
                 self.body(step.solid, here)
             else:
-                rank = BODY if index == 0 else FEATURE
+                rank = BODY if index == main or role == SECTION else FEATURE
                 self.solid(step, role, here, rank, followers(program, path, index, role.is_through))
         for index, finish in enumerate(program.finishes):
             self.finish(finish, (*path, "finishes", index))

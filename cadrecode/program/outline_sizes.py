@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -32,6 +33,7 @@ def loop_sizes(loop: Loop, path: Path) -> Iterator[Size]:
     Corners in line move together, so that straight edges stay square, and the two ends of an arc, so that it keeps its
     radius.
     """
+    edges = itertools.count(1)
     for axis, (what, letter) in enumerate((("width", "x"), ("length", "y"))):
         clusters = _clusters(loop, path, axis, with_arcs=True)
         if clusters[0][1] == max(high for _, high, _ in clusters):  # arcs reach from one end to the other
@@ -41,8 +43,8 @@ def loop_sizes(loop: Loop, path: Path) -> Iterator[Size]:
             last = max(range(len(clusters)), key=lambda index: clusters[index][1])
             yield what, highest - lowest, clusters[last][2], True
             inner = [cluster for index, cluster in enumerate(clusters) if index not in (0, last)]
-            for number, (low, _, moves) in enumerate(inner, 2):
-                yield f"{letter} {number}", low, moves, False
+            for low, _, moves in inner:
+                yield f"edge {next(edges)} {letter}", low, moves, False
         yield letter, lowest, tuple(move for *_, moves in clusters for move in moves), False
 
 

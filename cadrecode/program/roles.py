@@ -32,6 +32,7 @@ from cadrecode.program.planes import axes
 from cadrecode.program.section import corners
 
 THIN = 0.4  # of the smaller side of its outline: what is thinner is a plate
+LEAST_SECTIONS = 3  # cylinders on an axis that make a stepped shaft
 TOUCHING = 1e-6  # of the body's size: levels nearer to each other than this are the same
 
 
@@ -48,6 +49,9 @@ class Role:
     noun: str
     along: str
     is_through: bool = False
+
+
+SECTION = Role("section", "length")  # of a stepped shaft
 
 
 def span_of(solid: Solid) -> tuple[float, float]:
@@ -100,18 +104,50 @@ def roles_of(program: Program) -> list[Role | None]:
     """The role of each step's solid; None for a body of its own."""
     roles: list[Role | None] = []
     standing: list[Solid] = []
-    for step in program.steps:
+    main, sections = main_step(program), _is_stepped_shaft(program)
+    for index, step in enumerate(program.steps):
         if isinstance(step.solid, Program):
             roles.append(None)
             standing += step.solid.solids()[:1]
         elif step.operation is Operation.UNION:
-            roles.append(_added(step.solid, standing[0] if standing else None))
+            base = standing[:1] if main is None else [program.steps[main].solid]
+            alone = index == main or not base
+            roles.append(SECTION if sections else _alone(step.solid) if alone else _added(step.solid, base[0]))
             standing.append(step.solid)
         elif step.operation is Operation.CUT:
             roles.append(_cut(step.solid, standing))
         else:
             roles.append(Role("envelope", "height"))
     return roles
+
+
+def main_step(program: Program) -> int | None:
+    """The step whose solid the others stand on: that of the widest outline, of those that stand as the first one does.
+    (A flange may be written after its hub.) None where the part begins with a body of its own.
+    """
+    first = program.steps[0].solid
+    if isinstance(first, Program):
+        return None
+    standing = [
+        (math.dist(*outline_of(step.solid)), index)
+        for index, step in enumerate(program.steps)
+        if step.operation is Operation.UNION and isinstance(step.solid, Box | Cylinder | Extrusion)
+        if axis_of(step.solid.plane) == axis_of(first.plane)
+    ]
+    widest = max((width for width, _ in standing), default=0.0)
+    return next((index for width, index in standing if width > widest * (1 - TOUCHING)), 0)
+
+
+def _is_stepped_shaft(program: Program) -> bool:
+    """Whether the part is three or more cylinders on an axis, but for what is cut away."""
+    solids = [step.solid for step in program.steps if step.operation is Operation.UNION]
+    if len(solids) < LEAST_SECTIONS or not all(not isinstance(s, Program) and is_round(s) for s in solids):
+        return False
+    axis = axis_of(solids[0].plane)
+    middles = np.array([box_of(solid).mean(axis=0) for solid in solids])
+    across = [k for k in range(3) if k != axis]
+    slack = TOUCHING * float(np.ptp(box_of(solids[0]), axis=0).max())
+    return all(axis_of(s.plane) == axis for s in solids) and bool(np.ptp(middles[:, across], axis=0).max() <= slack)
 
 
 def first_shape(solid: Solid) -> Shape | None:
@@ -130,15 +166,24 @@ def is_round(solid: Solid) -> bool:
     return len(added) == 1
 
 
-def _added(solid: Solid, base: Solid | None) -> Role:
+def _added(solid: Solid, base: Solid) -> Role:
     if isinstance(solid, Sphere | Revolution):
-        return Role("sphere" if isinstance(solid, Sphere) else "revolution", "angle")
+        return _alone(solid)
+    is_wall = _is_thin(solid) and axis_of(base.plane) != axis_of(solid.plane)
+    return Role("wall", "thickness") if is_wall else Role("boss", "height")
+
+
+def _is_thin(solid: Solid) -> bool:
     (x1, y1), (x2, y2) = outline_of(solid)
     low, high = span_of(solid)
-    thin = high - low <= THIN * min(x2 - x1, y2 - y1)
-    if base is not None:
-        is_wall = thin and axis_of(base.plane) != axis_of(solid.plane)
-        return Role("wall", "thickness") if is_wall else Role("boss", "height")
+    return high - low <= THIN * min(x2 - x1, y2 - y1)
+
+
+def _alone(solid: Solid) -> Role:
+    """The role of the solid that the others stand on."""
+    if isinstance(solid, Sphere | Revolution):
+        return Role("sphere" if isinstance(solid, Sphere) else "revolution", "angle")
+    thin = _is_thin(solid)
     if is_round(solid):
         return Role("disk", "thickness") if thin else Role("cylinder", "height")
     if thin:

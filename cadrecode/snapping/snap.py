@@ -201,7 +201,7 @@ def _snaps(before: Program, after: Program, allowed: float, unit: str) -> Iterat
             continue
         reason = reason_for(value, unit, is_hole=_is_hole(number))
         if number.is_length and first != number.name:
-            reason = Message("equal to {name}", name=first)
+            reason = Message("equal to {name}", name=Message(first))
         elif value == 0 and " plane " not in number.name:
             reason = Message("centred")
         if reason and reason != ROUNDED:
@@ -209,5 +209,5 @@ def _snaps(before: Program, after: Program, allowed: float, unit: str) -> Iterat
                 number.name,
                 was,
                 value,
-                Message("{reason}, within {x}", reason=reason, x=short(float(f"{allowed:.3g}"))),
+                Message("{reason}, within {x:g}", reason=reason, x=float(f"{allowed:.3g}")),
             )

@@ -35,6 +35,15 @@ def values(body):
             f"{PLATE}.union(w1.workplane(offset=6/2).cylinder(6,5)).union(w1.workplane(offset=9/2).moveTo(20,0).box(4,4,9))",
             {"boss 1 diameter": 10, "boss 1 height": 6, "boss 2 width": 4, "boss 2 height": 9},
         ),
+        (  # a flange, its hub first
+            "w1.sketch().circle(22).finalize().extrude(16).union(w0.sketch().circle(42).finalize().extrude(8))",
+            {"disk diameter": 84, "disk thickness": 8, "boss diameter": 44, "boss height": 16},
+        ),
+        (
+            "w0.sketch().circle(6).finalize().extrude(8).union(w1.sketch().circle(9).finalize().extrude(20))"
+            ".union(w1.workplane(offset=25).cylinder(10,4))",
+            {"section 1 diameter": 12, "section 2 diameter": 18, "section 2 length": 20, "section 3 length": 10},
+        ),
         (f"{PLATE}.cut(w1.sketch().circle(3).finalize().extrude(-5))", {"hole 2 diameter": 6, "hole 2 depth": 5}),
         (f"{PLATE}.cut(w1.workplane(offset=-8/2).cylinder(8,3))", {"hole 2 diameter": 6}),
         (
@@ -96,8 +105,8 @@ def test_corners_of_a_loop_in_line_move_together_and_arcs_keep_their_radius():
     )
     program = parse(HEAD + f"r=w0.sketch().{outline}.close().assemble().finalize().extrude(40)")
     named = {number.name: number.value for number in parameters(program)}
-    assert (named["body width"], named["body length"], named["body x 2"]) == (20, 20, 5)
-    wider = set_parameters(program, {"body x 2": 6})
+    assert (named["body width"], named["body length"], named["body edge 1 x"]) == (20, 20, 5)
+    wider = set_parameters(program, {"body edge 1 x": 6})
     assert "segment((9,5)).arc((6.9,5.9),(6,8))" in write(wider)
 
 
