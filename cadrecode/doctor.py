@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from packaging.requirements import Requirement
 
-from cadrecode.errors import Message
+from cadrecode.errors import Message, joined
 from cadrecode.kernel import shared_sandbox
 from cadrecode.shipped import ROOT
 
@@ -81,7 +81,9 @@ def _packages() -> Finding:
             )
     if not wrong:
         return Finding("packages", Message("{n} in the versions that were tried", n=len(wanted)))
-    return Finding("packages", "; ".join(wrong), Message("Install the requirements again: pip install ."))
+    return Finding(
+        "packages", joined("{first}; {second}", wrong), Message("Install the requirements again: pip install .")
+    )
 
 
 def _requirements() -> list[Requirement]:
@@ -140,8 +142,12 @@ def _sandbox() -> Iterator[Finding]:
     missing = sandbox.missing_layers()
     cure = ""
     if missing:
-        cure = Message("Missing: {layers}. Do not let others in; see SECURITY.md.", layers=", ".join(missing))
-    yield Finding("sandbox", Message("confined by {layers}", layers=", ".join(sandbox.layers())), cure)
+        cure = Message("Missing: {layers}. Do not let others in; see SECURITY.md.", layers=_listed(missing))
+    yield Finding("sandbox", Message("confined by {layers}", layers=_listed(sandbox.layers())), cure)
+
+
+def _listed(layers: list[str]) -> str:
+    return joined("{first}, {second}", map(Message, layers))
 
 
 def _disk(folder: Path) -> Finding:

@@ -42,13 +42,14 @@ _children: list[subprocess.Popen] = []  # started here; polled, so that they do 
 _guard = threading.Lock()
 
 
-def start(config: TrainConfig, runs_dir: str | Path, name: str | None = None, processes: int = 1) -> Run:
+def start(config: TrainConfig, runs_dir: str | Path, name: str | None = None, processes: int = 1, **status: Any) -> Run:
     """Queue a training in a folder of its own below `runs_dir`.
 
     Args:
         name: The folder's name; by default the experiment's name, or else the date.
         processes: How many train together, each with the whole model and a batch of its own: one for each GPU. This
             concerns how a run is started, not what it trains, so it stands in the status and not among the settings.
+        status: Fields of the status besides the state.
 
     Raises:
         DatasetError: There is no such training data.
@@ -61,7 +62,7 @@ def start(config: TrainConfig, runs_dir: str | Path, name: str | None = None, pr
     team = {"processes": processes} if processes > 1 else {}
     return add(
         Path(runs_dir), Kind.TRAINING, name, lambda folder: config.changed(model_save_path=str(folder)), step=0,
-        total=config.max_steps, **team,
+        total=config.max_steps, **team, **status,
     )  # fmt: skip
 
 

@@ -61,6 +61,14 @@ class Download(BaseModel):
     total: Count
 
 
+class Sweep(BaseModel):
+    """Which of the trainings that were started together this one is."""
+
+    began: Seconds
+    lora_r: Count
+    learning_rate: float
+
+
 class Status(BaseModel):
     """The fields of status.json that watchers count with. Others may stand beside them."""
 
@@ -76,6 +84,7 @@ class Status(BaseModel):
     total: Count | None = None
     download: Download | None = None
     reading: Download | None = None
+    sweep: Sweep | None = None
     pid: ProcessNumber | None = None
     process_start: Seconds | None = None
     processes: ProcessNumber = 1
@@ -89,6 +98,7 @@ class Status(BaseModel):
     model: str | None = None
     error: str | None = None
     worse: str | None = None
+    ended_early: str | None = None
 
 
 class Evaluation(BaseModel):

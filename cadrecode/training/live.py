@@ -16,7 +16,7 @@ from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE
 from cadrecode.config import TrainConfig
 from cadrecode.data.batches import Collate, EncodedPair, Views, encode
 from cadrecode.data.pairs import DatasetReport
-from cadrecode.errors import ConfigError, RunError
+from cadrecode.errors import ConfigError, Message, RunError
 from cadrecode.estimate import is_scarce
 from cadrecode.model import adapters, sharding
 from cadrecode.model.adapters import PeftModel
@@ -258,6 +258,21 @@ def refuse_other_adapter(folder: Path, config: TrainConfig) -> None:
             )
 
 
+def _ended_early(config: TrainConfig, steps: int) -> Message | None:
+    """That early_stopping ended a training, in words; None where all of its steps were done."""
+    if config.early_stopping is None or steps >= config.max_steps:
+        return None
+    early = Message(
+        "Ended early, at step {step:,} of {total:,}. Evaluations in a row without a gain: {n} (early_stopping). The "
+        "best weights were kept.",
+        step=steps,
+        total=config.max_steps,
+        n=config.early_stopping,
+    )
+    log.info("%s", early)
+    return early
+
+
 def _save(config: TrainConfig, run: Run, trainer: AdapterTrainer, report: DatasetReport) -> None:
     """Save the adapter with its card, and note how the base and the adapter were evaluated."""
     best = trainer.state
@@ -269,7 +284,7 @@ def _save(config: TrainConfig, run: Run, trainer: AdapterTrainer, report: Datase
     worse = worse_than_base(scores)
     if worse:
         log.warning("%s", worse)
-    run.set_status(State.SAVING, scores=scores, worse=worse)
+    run.set_status(State.SAVING, scores=scores, worse=worse, ended_early=_ended_early(config, best.global_step))
     counts = adapters.save_adapter(trainer.model, trainer.processing_class, run.folder)
     write_card(run.folder, config, report, scores)
     log.info(

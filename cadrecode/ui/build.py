@@ -19,7 +19,7 @@ from gradio.utils import get_cache_folder, get_upload_folder
 from starlette.middleware import Middleware
 
 from cadrecode.jobs import queue
-from cadrecode.ui import access, api, guide
+from cadrecode.ui import access, api, guide, machine
 from cadrecode.ui.access import Login
 from cadrecode.ui.adapters import tab as adapters
 from cadrecode.ui.adapters.actions import DOWNLOADS
@@ -115,6 +115,7 @@ def _page(services: Services, words: Words, app: gr.Blocks) -> None:
         with gr.Tab(words("tab.adapters"), id="adapters", elem_id="tab-adapters") as handing_on:
             guide.about(words, "adapters")
             adapters.build(services, words, app, tabs, handing_on)
+            machine.build(services, words)
     gr.HTML(_corner(words, services.logins), js_on_load=NAVIGATION, apply_default_css=False, elem_id="corner")
     missing = gr.HTML("", padding=False, elem_id="missing-layers")
     hear(app.load, partial(_missing_layers, services, words), None, missing, words, guests=True)
@@ -124,7 +125,7 @@ def _page(services: Services, words: Words, app: gr.Blocks) -> None:
 
 def _missing_layers(services: Services, words: Words) -> str:
     missing = services.missing_layers()
-    return html.warning(words("isolation.missing", layers=", ".join(missing))) if missing else ""
+    return html.warning(words("isolation.missing", layers=", ".join(map(words.said, missing)))) if missing else ""
 
 
 def _hidden_from_guests() -> str:
@@ -135,9 +136,11 @@ def _hidden_from_guests() -> str:
 
 
 def _head(words: Words) -> str:
-    # Gradio's page heads each message with "Error", whatever title it is given; the style sheet shows this one
-    title = f'<style>:root {{ --cr-error-title: "{words("error.title")}"; }}</style>'
-    return f'{title}<div class="cr-head"><h1>cadrecode</h1><p>{words("head.claim")}</p></div>'
+    # Gradio heads each message with "Error" and says "Drop File Here" of any file; the style sheet shows these words
+    instead = f'--cr-error-title: "{words("error.title")}"; --cr-drop: "{words("cloud.drop")}";'
+    return (
+        f'<style>:root {{ {instead} }}</style><div class="cr-head"><h1>cadrecode</h1><p>{words("head.claim")}</p></div>'
+    )
 
 
 def _corner(words: Words, logins: bool) -> str:

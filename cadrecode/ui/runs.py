@@ -39,6 +39,17 @@ def _newest(run: Run, written: int, size: int) -> dict[str, Any]:
     return {key: value for row in _metrics(run, written, size) for key, value in row.items() if value is not None}
 
 
+def ious(run: Run, status: dict[str, Any]) -> tuple[float | None, float | None]:
+    """The median IoU of the base and of the adapter as it was saved, else as it was evaluated last; None where there
+    was no evaluation."""
+    scores = status.get("scores") or {}
+    if scores.get("adapter", {}).get("median_iou") is not None:
+        return scores.get("base", {}).get("median_iou"), scores["adapter"]["median_iou"]
+    rows = [row for row in metrics(run) if row.get("median_iou") is not None]
+    first = rows[0]["median_iou"] if rows and rows[0]["step"] == 0 else None
+    return first, rows[-1]["median_iou"] if rows and rows[-1]["step"] else None
+
+
 def queued(run: Run, words: Words, waiting: list[Run] | None = None) -> str:
     """That a run waits, and its place in the queue.
 

@@ -42,10 +42,10 @@ def test_a_chinese_browser_reads_chinese_and_can_change_its_mind(browser, app):
     page.goto(app.url)
     page.get_by_role("tab", name="重建").wait_for(timeout=120_000)
     assert page.url.endswith("/zh")
-    page.get_by_text("点击上传").wait_for()  # Gradio's own words
+    page.get_by_text("点击上传").first.wait_for(state="attached")  # Gradio's own words
     page.get_by_role("link", name="English").click()
     page.get_by_role("tab", name="Reconstruct").wait_for(timeout=120_000)
-    page.get_by_text("Click to Upload").wait_for()
+    page.get_by_text("Click to Upload").first.wait_for(state="attached")
     page.goto(app.url)  # remembered
     page.get_by_role("tab", name="Reconstruct").wait_for(timeout=120_000)
     context.close()

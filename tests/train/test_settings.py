@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -163,6 +164,7 @@ def test_a_run_that_stops_gaining_ends_and_one_of_epochs_has_its_steps(settings,
     run = trained(config)
     assert run.state == State.DONE
     assert run.status()["step"] == run.status()["total"] < 9
+    assert re.match(r"Ended early, at step \d of 9\. .* without a gain: 2 ", run.status()["ended_early"])
     epochs = trained(settings(num_train_epochs=0.5, auto_merge_final=False, model_save_path=str(tmp_path / "epochs")))
     assert max(losses(epochs)) == 4  # half of 30 programs, 4 a step
 

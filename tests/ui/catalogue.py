@@ -30,6 +30,9 @@ FOREIGN = (
     # the sandbox's process, which is not trusted with templates, of what a program made
     "the program does not assign r (or result)", "its volume is not above zero", "r has no finite volume",
     "its faces and edges do not fit together (BRepCheck)",
+    # the layers of the sandbox
+    "attribute allow-list", "separate process", "time limit", "empty environment", "memory limit", "cpu limit",
+    "file-size limit",
     # pydantic, of a setting
     "a valid integer", "a valid integer, unable to parse string as an integer",
     "a valid integer, got a number with a fractional part", "a valid number",

@@ -48,6 +48,7 @@ def test_a_failure_is_a_row_and_the_others_go_on(plate, tmp_path, services):
     assert (last[1].within, last[1].tolerance) == (1.0, 0.5)
     assert [row.state for row in worst_first(last)] == ["failed"] * 3 + ["done"] * 2
     assert tab.summary(last, EN) == "2 rebuilt, 3 failed."
+    assert tab.summary(seen[0], EN).startswith("0 rebuilt, 2 failed. 3 left: Rebuild all goes on")
     cells = tab.cells(last, "mm", EN)
     assert cells[1][:2] == ["plate.xyz", "done"]
     assert (str(cells[1][2]), cells[0][2]) == ("good match", "–")

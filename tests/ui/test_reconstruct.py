@@ -418,14 +418,18 @@ def test_a_handle_stands_where_its_number_is():
 
 
 def test_a_slider_says_why_its_number_was_changed():
-    reason = Message("{reason}, within {x}", reason=Message("equal to {name}", name="hole 1 diameter"), x="0.05")
+    reason = Message(
+        "{reason}, within {x:g}", reason=Message("equal to {name}", name=Message("hole 1 diameter")), x=0.05
+    )
     part = replace(
         Part.of_program("import cadquery as cq\nr=cq.Workplane('XY').box(3,4,5)"),
         snapped=(Snap("plate thickness", 5.02, 5.0, reason),),
     )
-    assert dimensions.reasons(part, EN) == {"plate thickness": "was 5.02; now 5: equal to hole 1 diameter, within 0.05"}
-    assert dimensions.reasons(part, Words("zh")) == {
-        "plate thickness": "原为 5.02，现为 5：等于孔 1 直径，偏差不超过 0.05"
+    assert dimensions.reasons(part, "mm", EN) == {
+        "plate thickness": "was 5.02; now 5: equal to hole 1 diameter, within 0.05"
+    }
+    assert dimensions.reasons(part, "m", Words("zh")) == {  # in the millimetres that the page shows
+        "plate thickness": "原为 5020，现为 5000：等于孔 1 直径，偏差不超过 50"
     }
 
 

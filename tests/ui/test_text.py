@@ -3,10 +3,18 @@
 import re
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from cadrecode import ui
 from cadrecode.config import TrainConfig
+from cadrecode.errors import ProgramError
+from cadrecode.invent import machined
 from cadrecode.invent.draw import FAMILIES
 from cadrecode.kernel import Outcome
+from cadrecode.program import build, parse
+from cadrecode.program.edit import set_parameters
+from cadrecode.program.naming import named_numbers
 from cadrecode.runs import State
 from cadrecode.scoring import OUTSIDE
 from cadrecode.ui.train.actions import PRESETS
@@ -19,6 +27,7 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 
 def test_chinese_is_chinese():
     same_in_both = {"adapters.rank", "adapters.iou", "set.lora_alpha", "runs.iou", "train.iou_now", "film.iou"}
+    same_in_both |= {"doctor.CadQuery", "doctor.Python"}
     words = Words("zh")
     assert {key for key in WORDS if not HAN.search(words(key))} == same_in_both
 
@@ -38,7 +47,7 @@ def test_no_key_is_left_over():
     built = {
         "outcome", "state", "stage", "dim", "family", "group", "preset", "runs", "adapters", "set", "evaluate",
         "memory", "compare", "strength", "help", "tour", "batch", "row", "files", "mode", "options", "login",
-        "facts", "look", "tool", "phase",
+        "facts", "look", "tool", "phase", "doctor",
     }  # fmt: skip
     whole = {key for key in WORDS if re.search(rf"""["']{re.escape(key)}["']""", source)}
     left = {key for key in set(WORDS) - whole if key.split(".")[0] not in built | {"curve"}}
@@ -72,3 +81,16 @@ def test_numbers_of_programs_are_named_in_chinese():
     assert Words("zh").dimension("hole 2 diameter") == "孔 2 直径"
     assert Words("zh").dimension("plate thickness") == "板厚度"
     assert Words("en").dimension("hole 2 diameter") == "hole 2 diameter"
+    rng = np.random.default_rng(5)
+    for number in [number for _ in range(40) for number in named_numbers(machined.draw(rng))]:
+        assert not re.search("[a-wA-Z]", Words("zh").dimension(number.name)), number.name
+
+
+def test_messages_name_numbers_and_blends_in_chinese():
+    block = parse("import cadquery as cq\nr=cq.Workplane('XY').box(10,10,4).edges('|Z').fillet(1)")
+    with pytest.raises(ProgramError) as refused:
+        set_parameters(block, {"plate thickness": -1})
+    assert Words("zh").said(refused.value.message).startswith("板厚度")
+    with pytest.raises(ProgramError) as refused:
+        build(set_parameters(block, {"fillet radius": 40}))
+    assert "圆角" in Words("zh").said(refused.value.message)

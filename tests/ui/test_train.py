@@ -255,7 +255,9 @@ def test_only_runs_of_the_folder_can_be_named(tmp_path, name):
 
 def test_the_line_has_every_live_figure(tmp_path):
     run = make_run(tmp_path, "one")
-    run.log_metrics(0, eval_loss=0.73, median_iou=0.88, invalid_ratio=0.125)
+    run.log_metrics(0, eval_loss=0.9, median_iou=0.95, invalid_ratio=0)
+    assert "IoU" not in views.look(run, EN).html  # that of the base is not the run's
+    run.log_metrics(5, eval_loss=0.73, median_iou=0.88, invalid_ratio=0.125)
     run.log_metrics(10, loss=1.5, learning_rate=2e-3, samples_per_second=6.62, peak_memory_mb=1500)
     shown = views.look(run, EN).html
     for text in (

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from cadrecode.adapters import AdapterInfo, discover_adapters
 from cadrecode.config import TrainConfig
@@ -17,7 +16,7 @@ from cadrecode.shipped import EMBEDDED
 from cadrecode.ui import models
 from cadrecode.ui.adapters.actions import folder_size
 from cadrecode.ui.draw import film, html
-from cadrecode.ui.runs import metrics, queued
+from cadrecode.ui.runs import ious, queued
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
@@ -52,7 +51,7 @@ def _card(info: AdapterInfo, in_use: bool, words: Words) -> Card:
     run = Run(info.folder)
     status = run.status() if run.exists() else {}
     merged = folder_size(info.merged) if info.merged else None
-    before, after = _ious(run, status)
+    before, after = ious(run, status)
     facts = (
         ("base", models.base_words(info.base, words) if info.base == EMBEDDED else Path(info.base).name),
         ("data", _data(info.folder)),
@@ -66,17 +65,6 @@ def _card(info: AdapterInfo, in_use: bool, words: Words) -> Card:
     return Card(
         info.name, labelled, in_use, merged, _gain(before, after, bool(status.get("worse")), words), _learnt(run)
     )
-
-
-def _ious(run: Run, status: dict[str, Any]) -> tuple[float | None, float | None]:
-    """The median IoU of the base and of the adapter as it was saved, where they were measured."""
-    scores = status.get("scores") or {}
-    if scores.get("adapter", {}).get("median_iou") is not None:
-        return scores.get("base", {}).get("median_iou"), scores["adapter"]["median_iou"]
-    rows = [row for row in metrics(run) if row.get("median_iou") is not None]
-    if not rows:
-        return None, None
-    return rows[0]["median_iou"] if rows[0]["step"] == 0 and len(rows) > 1 else None, rows[-1]["median_iou"]
 
 
 def _learnt(run: Run) -> tuple[str, ...]:

@@ -48,9 +48,11 @@ def cells(rows: Sequence[BatchItem], unit: str, words: Words) -> list[list[str]]
 
 
 def summary(rows: Sequence[BatchItem], words: Words) -> str:
-    """ "3 rebuilt, 1 failed." """
+    """ "3 rebuilt, 1 failed.", and how a batch that was cancelled goes on."""
     states = [row.state for row in rows]
-    return words("batch.done", done=states.count(DONE), failed=states.count(FAILED))
+    done, failed = states.count(DONE), states.count(FAILED)
+    left = len(states) - done - failed
+    return words("batch.done", done=done, failed=failed) + (" " + words("batch.left", n=left) if left else "")
 
 
 def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> None:

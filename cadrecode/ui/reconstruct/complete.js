@@ -38,9 +38,10 @@ const offer = () => {
   }));
   mark(0);
   const place = selection.getRangeAt(0).getBoundingClientRect();
-  box.style.left = `${place.left + scrollX}px`;
-  box.style.top = `${place.bottom + scrollY + 2}px`;
   box.hidden = false;
+  const right = document.documentElement.clientWidth - box.offsetWidth - 8;  // the list stays on a narrow screen
+  box.style.left = `${Math.min(place.left, right) + scrollX}px`;
+  box.style.top = `${place.bottom + scrollY + 2}px`;
 };
 
 document.addEventListener('input', ({target}) => { if (target.closest?.('#program')) setTimeout(offer); });

@@ -56,17 +56,15 @@ def sent(event: gr.EventData, unit: str) -> dict[str, float]:
     return {name: float(value) / (1 if angle else factor) for name, (value, angle) in event.numbers.items()}
 
 
-def reasons(part: Part, words: Words) -> dict[str, str]:
+def reasons(part: Part, unit: str, words: Words) -> dict[str, str]:
     """Why numbers were changed after the fit, by name: "12.02 → 12: whole, within 0.05"."""
+    factor, _ = html.shown(unit)
     texts = {}
     for snap in part.snapped:
-        why, within = snap.reason.values["reason"], snap.reason.values["x"]
-        if "name" in why.values:
-            why = Message(why.template, name=words.dimension(why.values["name"]))
-        reason = words.said(Message(snap.reason.template, reason=why, x=within))
-        texts[snap.name] = words(
-            "dimensions.snapped", before=f"{snap.before:.6g}", after=f"{snap.after:.6g}", reason=reason
-        )
+        values = snap.reason.values
+        reason = words.said(Message(snap.reason.template, **values | {"x": factor * values["x"]}))
+        before, after = (f"{factor * value:.6g}" for value in (snap.before, snap.after))
+        texts[snap.name] = words("dimensions.snapped", before=before, after=after, reason=reason)
     return texts
 
 
@@ -82,7 +80,7 @@ def rows(part: Part | None, unit: str, words: Words) -> str:
     sizes, places = named(part)
     if not sizes:
         return html.note(words("dimensions.none"))
-    why = reasons(part, words)
+    why = reasons(part, unit, words)
     measured = {snap.name: snap.before for snap in part.snapped}
     lines = [
         _row(number, unit, words, why.get(number.name, ""), measured.get(number.name), folded=place >= FIRST)

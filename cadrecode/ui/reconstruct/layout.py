@@ -129,7 +129,7 @@ def draw(words: Words) -> tuple[Form, Shown]:
 
 
 def _draw_form(words: Words) -> Form:
-    upload = gr.File(label=words("cloud.drop"), show_label=False, height=44, elem_id="cloud-file")
+    upload = gr.File(label=words("cloud.drop"), show_label=False, height=38, elem_id="cloud-file")
     fault = gr.HTML("", padding=False, elem_id="cloud-fault")
     pictures = strip("samples")
     with gr.Row(elem_classes="cr-file"):

@@ -14,7 +14,7 @@ from cadrecode.invent.draw import FAMILIES
 from cadrecode.ui.draw import html
 from cadrecode.ui.events import hear
 from cadrecode.ui.services import Services
-from cadrecode.ui.train import actions, fields, more, views
+from cadrecode.ui.train import actions, fields, more, sweep, views
 from cadrecode.ui.train.actions import INVENTED, OWN
 from cadrecode.ui.words.text import Words
 
@@ -250,13 +250,13 @@ def wire(
         now = read(*values)
         return actions.start(now.values, services.runs_dir, now.name, now.processes)
 
-    def sweep(ranks: str, rates: str, *values: Any):
+    def start_sweep(ranks: str, rates: str, *values: Any):
         now = read(*values)
-        return more.sweep(now.values, services.runs_dir, now.name, ranks, rates)[0]
+        return sweep.start(now.values, services.runs_dir, now.name, ranks, rates)[0]
 
     return [
         hear(form.start.click, start, form.inputs, chosen, words),
-        hear(form.sweep.click, sweep, [form.ranks, form.rates, *form.inputs], chosen, words),
+        hear(form.sweep.click, start_sweep, [form.ranks, form.rates, *form.inputs], chosen, words),
     ]
 
 

@@ -1,29 +1,23 @@
-"""Uploaded parts, a sweep of trainings, and what a stopped training had learnt."""
+"""Uploaded parts, and what a stopped training had learnt."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from itertools import product
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE
-from cadrecode.config import TrainConfig
-from cadrecode.errors import ConfigError, Message, RunError
+from cadrecode.errors import ConfigError, RunError
 from cadrecode.jobs import queue
 from cadrecode.label import READABLE
 from cadrecode.runs import Run, checkpoint_step, free_folder
 from cadrecode.ui import archive
 from cadrecode.ui.adapters.incoming import BESIDE, INCOMING
-from cadrecode.ui.train import fields
-from cadrecode.ui.train.actions import run_name
 
 UPLOADED = ".parts"  # below the runs folder: what was uploaded to train on
 TAKEN = (*READABLE, ".py", ".jsonl")
 LEARNT = ("config.yaml", "metrics.jsonl", "samples")  # of a run: what an adapter's card shows
-MOST_RUNS = 12  # of a sweep
 
 
 def take_in(paths: Sequence[str | Path], runs_dir: Path) -> tuple[Path, int, list[str]]:
@@ -55,40 +49,6 @@ def take_in(paths: Sequence[str | Path], runs_dir: Path) -> tuple[Path, int, lis
         shutil.rmtree(staged, ignore_errors=True)
     alone = len(files) == 1 and files[0].suffix == ".jsonl"
     return folder / files[0].name if alone else folder, len(files), left_out
-
-
-def sweep(values: Mapping[str, Any], runs_dir: Path, name: str | None, ranks: str, rates: str) -> list[str]:
-    """Queue a training for each pair of a rank and a learning rate; alpha keeps its ratio to the rank.
-
-    Args:
-        ranks: Numbers with commas between them; empty: the form's own. So are `rates`.
-
-    Returns: the names of the runs.
-    Raises: ConfigError: a number is not usable, or there are more than MOST_RUNS pairs.
-    """
-    base = TrainConfig.from_values(values, source=Message("form"))
-    pairs = list(product(_listed(ranks) or [base.lora_r], _listed(rates) or [base.learning_rate]))
-    if not 1 < len(pairs) <= MOST_RUNS:
-        raise ConfigError("A sweep has 2 to {most} trainings; these are {n}.", most=MOST_RUNS, n=len(pairs))
-    given = run_name(name, base.train_data_path)
-    configs = {}
-    for rank, rate in pairs:
-        changed = {
-            "lora_r": fields.as_text(rank),
-            "lora_alpha": fields.as_text(max(1, round(rank * base.lora_alpha / base.lora_r))),
-            "learning_rate": fields.as_text(rate),
-        }
-        named = f"{given}-r{changed['lora_r']}-lr{changed['learning_rate']}"
-        configs[named] = TrainConfig.from_values({**values, **changed}, source=Message("form"))
-    return [queue.start(config, runs_dir, named).name for named, config in configs.items()]
-
-
-def _listed(text: str) -> list[float]:
-    """Numbers with commas or spaces between them. Raises ConfigError."""
-    try:
-        return [float(word) for word in (text or "").replace(",", " ").split()]
-    except ValueError as error:
-        raise ConfigError("{text} is no list of numbers, such as 8, 16, 32.", text=text) from error
 
 
 def keep_checkpoint(run: Run) -> str:

@@ -12,11 +12,11 @@ from cadrecode.jobs import queue
 from cadrecode.runs import Run
 from cadrecode.ui import models
 from cadrecode.ui.draw import confirm, figures, html
-from cadrecode.ui.draw.table import empty_table, rows_html
+from cadrecode.ui.draw.table import PICK, empty_table, rows_html
 from cadrecode.ui.events import hear
 from cadrecode.ui.runs import metrics
 from cadrecode.ui.services import Services
-from cadrecode.ui.train import more, views
+from cadrecode.ui.train import more, sweep, views
 from cadrecode.ui.words.text import Words
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Shown:
 
     chosen: gr.State
     table: gr.HTML
+    sweep: gr.HTML
     status: gr.HTML
     details: gr.Column
     stop: gr.Button
@@ -60,6 +61,7 @@ def draw(words: Words) -> Shown:
     """Lay the list out, and below it the chosen run."""
     small = {"size": "sm", "interactive": False, "min_width": 100}
     table = empty_table(*_table_shape(words), elem_id="runs")
+    swept = gr.HTML("", js_on_load=PICK, padding=False, elem_id="sweep-table")
     status = gr.HTML(html.empty(words("runs.empty")), min_height=60, elem_id="run-status")
     with gr.Column(visible=False) as details:  # until there is a run
         with gr.Row(elem_classes="cr-actions"):
@@ -84,7 +86,7 @@ def draw(words: Words) -> Shown:
         differences = gr.HTML(elem_id="differences", padding=False)
         log = gr.HTML(html.log("", words), label=words("train.log"), show_label=True, container=True, elem_id="log")
     return Shown(
-        gr.State(None), table, status, details, stop, resume, again, keep, kill, delete, kill_question,
+        gr.State(None), table, swept, status, details, stop, resume, again, keep, kill, delete, kill_question,
         delete_question, film, losses, quality, rate, compare, differences, log,
     )  # fmt: skip
 
@@ -95,12 +97,14 @@ class Seen:
 
     Args:
         table: The list as HTML.
+        sweep: The table of the sweep that the chosen run belongs to.
         names: The names of all runs.
         view: The chosen run; None where there is no run.
         others: Figures of the runs that it is compared with.
     """
 
     table: str
+    sweep: str
     names: tuple[str, ...]
     view: views.RunView | None
     others: dict[str, list[dict]]
@@ -113,6 +117,7 @@ def _look(services: Services, name: str | None, compared: list[str] | None, word
     others = {other: views.find(services.runs_dir, other) for other in compared or () if other != name}
     return Seen(
         rows_html(*_table_shape(words), listed, name),
+        sweep.table(run, words) if run else "",
         tuple(row[0] for row in listed),
         views.look(run, words) if run else None,
         {other: metrics(other_run) for other, other_run in others.items() if other_run is not None},
@@ -125,6 +130,8 @@ def _updates(now: Seen, old: Seen | None, shown: Shown, services: Services, word
     updates: dict = {}
     if old is None or now.table != old.table:
         updates[shown.table] = now.table
+    if old is None or now.sweep != old.sweep:
+        updates[shown.sweep] = now.sweep
     name = view.name if view else None
     if old is None or (now.names, name) != (old.names, before and before.name):
         choices = [other for other in now.names if other != name]
@@ -161,7 +168,7 @@ def wire(shown: Shown, services: Services, words: Words, page: gr.Blocks) -> Cal
     """Wire the list. Returns a function that makes the page look again right after an event."""
     seen = gr.State(None)
     outputs = [
-        seen, shown.chosen, shown.table, shown.status, shown.details, shown.stop, shown.resume, shown.keep,
+        seen, shown.chosen, shown.table, shown.sweep, shown.status, shown.details, shown.stop, shown.resume, shown.keep,
         shown.kill, shown.delete, shown.film, shown.losses, shown.quality, shown.rate, shown.compare,
         shown.differences, shown.log,
     ]  # fmt: skip
@@ -185,7 +192,8 @@ def wire(shown: Shown, services: Services, words: Words, page: gr.Blocks) -> Cal
     def pick(event: gr.EventData):
         return event.name
 
-    follow(hear(shown.table.select, pick, None, shown.chosen, words).success)
+    for table in (shown.table, shown.sweep):
+        follow(hear(table.select, pick, None, shown.chosen, words).success)
 
     def delete(run: Run) -> None:
         models.forget(services, run.name)

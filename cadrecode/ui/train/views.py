@@ -17,7 +17,7 @@ from cadrecode.errors import ConfigError, RunError
 from cadrecode.jobs import queue
 from cadrecode.runs import Run, State
 from cadrecode.ui.draw import film, html
-from cadrecode.ui.runs import metrics, newest, queued
+from cadrecode.ui.runs import ious, metrics, newest, queued
 from cadrecode.ui.words.text import Words
 
 COLUMNS = ("name", "state", "step", "loss", "iou", "eta", "started")
@@ -59,7 +59,8 @@ def rows(runs_dir: Path, words: Words) -> list[list[str]]:
 
 
 def _row(run: Run, waiting: list[Run], words: Words) -> list[str]:
-    status, figures = run.status(), newest(run)
+    status = run.status()
+    figures = _figures(run, status)
     state = queued(run, words, waiting) if status["state"] == State.QUEUED else words.state(shown_state(status))
     step, total = status.get("step"), status.get("total")
     began = status.get("started_at") or status.get("created_at")
@@ -104,15 +105,19 @@ def look(run: Run, words: Words) -> RunView:
     lines = f'<div class="cr-state"><b title="{html.escape(run.name)}">{html.escape(name)}</b>{pill}</div>'
     if not state.final:
         lines += _progress(run, status, words)
-    facts = "".join(f"<span>{fact}</span>" for fact in _facts(status, newest(run), words))
+    facts = "".join(f"<span>{fact}</span>" for fact in _facts(status, _figures(run, status), words))
     lines += f'<div class="cr-state">{facts}</div>'
     if status.get("error"):
         lines += html.bad(words.said(status["error"]))
     if status.get("worse"):
         lines += html.bad(words.said(status["worse"]))
+    if status.get("ended_early"):
+        lines += html.note(words.said(status["ended_early"]))
     hindrance = queue.why_not_resumable(run) if state.unfinished else None
     if hindrance:
         lines += html.warning(words.said(hindrance))
+    elif state.unfinished:
+        lines += html.note(words("train.resume.how"))
     samples = sorted((run.folder / "samples").glob("step-*/samples.json"))
     return RunView(
         run.name,
@@ -124,6 +129,14 @@ def look(run: Run, words: Words) -> RunView:
         resumable=state.unfinished and not hindrance,
         deletable=state.final,
         evaluations=tuple((path.parent.name, path.stat().st_mtime_ns) for path in samples),
+    )
+
+
+def _figures(run: Run, status: dict[str, Any]) -> dict[str, Any]:
+    """The last of each figure; its IoU is that of what was learnt and kept, not the base's."""
+    figures, (_, iou) = newest(run), ious(run, status)
+    return {key: value for key, value in figures.items() if key != "median_iou"} | (
+        {} if iou is None else {"median_iou": iou}
     )
 
 

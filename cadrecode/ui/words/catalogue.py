@@ -11,6 +11,7 @@ from cadrecode.errors import Message
 
 MO_FILE = Path(__file__).parent / "locale" / "zh" / "LC_MESSAGES" / "cadrecode.mo"
 OWN_WORDS = ("outcome.", "state.")  # words of the page that messages hold, too: the end of a program, a run's state
+DIMENSION = "dim."  # so are the words that numbers of a program are named with
 
 
 def of_page(key: str, english: str) -> str:
@@ -36,7 +37,19 @@ def _look_up(english: str) -> str:
     for context in OWN_WORDS:
         if chinese == english:
             chinese = _catalogue().pgettext(context + english, english)
-    return chinese
+    return of_dimension(english) if chinese == english else chinese
+
+
+def of_dimension(name: str) -> str:
+    """A named number of a program, word by word: "hole 2 diameter"; anything else stays as it is. Chinese words stand
+    without spaces.
+    """
+    chinese = []
+    for word in name.split(" "):
+        chinese.append(_catalogue().pgettext(DIMENSION + word, word))
+        if chinese[-1] == word and not (word.isdigit() or word in "xyz"):
+            return name
+    return re.sub(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])", "", " ".join(chinese))
 
 
 @cache

@@ -6,7 +6,6 @@ The English is in english.toml, the Chinese in the catalogue. Messages of errors
 
 from __future__ import annotations
 
-import re
 import tomllib
 from html import escape
 from pathlib import Path
@@ -53,9 +52,8 @@ class Words:
         return self(f"family.{key}") if f"family.{key}" in WORDS else described
 
     def dimension(self, name: str) -> str:
-        """A named number of a program, word by word: "hole 2 diameter". Chinese words stand without spaces."""
-        text = " ".join(self(f"dim.{word}") if f"dim.{word}" in WORDS else word for word in name.split())
-        return re.sub(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])", "", text)
+        """A named number of a program: "hole 2 diameter"."""
+        return catalogue.of_dimension(name) if self.language == "zh" else name
 
     def help(self, setting: str) -> str:
         """What a training setting means."""
