@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from cadrecode.measure.cloud_judge import CloudJudge
-from cadrecode.measure.features import OVERSHOOT, Feature, Prism
+from cadrecode.measure.features import OVERSHOOT, Feature, Prism, Tilted
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import better
 from cadrecode.measure.round_walls import FEWEST, FEWEST_SECTORS, NEAR_BY_RADIUS, RoundWall, sectors_with_points
@@ -109,9 +109,9 @@ def opened(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, .
     """The features with cuts that end with a face gone on into the air before it: two faces in one place may leave a
     skin between them, once the numbers are those of another unit."""
     for index, feature in enumerate(features):
-        if not isinstance(feature, Prism) or feature.operation is not Operation.CUT or not index:
+        if not isinstance(feature, Prism | Tilted) or feature.operation is not Operation.CUT or not index:
             continue
-        heights = judge.points[:, feature.axis]
+        heights = judge.points @ feature.normal
         for end, way in (("low", -1), ("high", 1)):
             height = getattr(features[index], end)
             if heights.min() <= height <= heights.max():

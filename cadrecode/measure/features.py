@@ -21,6 +21,7 @@ from cadrecode.program.language import (
     Operation,
     Plane,
     Point2,
+    Point3,
     Program,
     Rect,
     Revolution,
@@ -33,6 +34,7 @@ from cadrecode.program.language import (
 AXIS_PLANES = "YZ", "ZX", "XY"  # the plane across each axis whose normal is that axis
 TURNED_PLANES = "YX", "ZY", "XZ"  # the plane whose local y is each axis, and whose local x is the axis after it
 EXTRUSION_NUMBERS = 4  # of an extrusion: where its plane is, and how far it goes
+TILT_NUMBERS = 6  # of the directions of a plane that has no name
 RIM_NUMBERS = 4  # the size and which edges; OpenCASCADE refuses some, so they have to be worth it
 OVERSHOOT = 2.0  # CODE
 SAME_SIZE = 0.05  # CODE: circles and rectangles of one sketch that differ by less are written once
@@ -58,12 +60,44 @@ class Prism:
     def numbers(self) -> int:
         return EXTRUSION_NUMBERS + numbers_of(self.steps)
 
+    @property
+    def normal(self) -> Point3:
+        """The direction along which it goes."""
+        return tuple(float(axis == self.axis) for axis in range(3))
+
     def solid(self, base: float | None = None) -> Extrusion:
         """`base` is where its plane lies along the axis: `low` (also where None) or `high`."""
         base = self.low if base is None else base
         origin = tuple(base if axis == self.axis else 0.0 for axis in range(3))
         distance = self.high - self.low if base == self.low else self.low - self.high
         return Extrusion(Plane.named(AXIS_PLANES[self.axis], origin), _sketch(self.steps), round(distance, 6))
+
+
+@dataclass(frozen=True)
+class Tilted:
+    """As `Prism`, along a direction that is no axis.
+
+    Args:
+        x_direction, normal: Of the plane of its sketch, which has the origin of the part as its own.
+        low, high: Where it begins and ends along the normal.
+    """
+
+    operation: Operation
+    x_direction: Point3
+    normal: Point3
+    low: float
+    high: float
+    steps: tuple[SketchStep, ...]
+
+    @property
+    def numbers(self) -> int:
+        return EXTRUSION_NUMBERS + TILT_NUMBERS + numbers_of(self.steps)
+
+    def solid(self) -> Extrusion:
+        origin = tuple(round(self.low * part, 6) + 0.0 for part in self.normal)
+        return Extrusion(
+            Plane(origin, self.x_direction, self.normal, None), _sketch(self.steps), round(self.high - self.low, 6)
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +140,7 @@ class Rim:
         return Edges(self.blend, self.size, self.faces, self.edges)
 
 
-Feature = Prism | Turned | Rim
+Feature = Prism | Tilted | Turned | Rim
 
 
 def patterned(step: SketchStep) -> SketchStep:
@@ -169,7 +203,7 @@ def program_of(features: Sequence[Feature]) -> Program:
     for index, feature in enumerate(features):
         if isinstance(feature, Rim):
             continue
-        if isinstance(feature, Turned):
+        if not isinstance(feature, Prism):
             solid = feature.solid()
         else:
             shared = {base for axis, base in bases if axis == feature.axis and base in (feature.low, feature.high)}

@@ -7,21 +7,21 @@ faces of a wall have the gap of a through hole, so that even a hole whose own wa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from manifold3d import CrossSection, Manifold
 from scipy.ndimage import label
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
-from cadrecode.geometry import face_normals
+from cadrecode.geometry import corner_crosses, face_normals, square_to, unit
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import HALF_EXPLAINED, HOLE_NUMBERS
-from cadrecode.measure.features import Feature, Prism
+from cadrecode.measure.features import Feature, Prism, Tilted
 from cadrecode.measure.grid import inside
 from cadrecode.measure.proposals import region_of
 from cadrecode.measure.shorten import pooled_steps
-from cadrecode.measure.turning import across
+from cadrecode.measure.turning import rows_of, turned_by
 from cadrecode.measure.walls import circle_through_all
 from cadrecode.program.language import Circle, Operation, Rect, SketchStep
 from cadrecode.program.solid import mesh_of
@@ -38,8 +38,46 @@ WIDEST_OPENING = np.radians(240)  # around a hole, without a point of its wall: 
 CLEAR_WALL = 1.5  # times as many unexplained points on the wall of a hole as around it
 WITHIN = 0.97  # of a gap's area that lies on both faces
 CLEAR, PIXELS = 1.1, 4  # spacings: places so far from all points are a gap; pixels to a spacing
-MOST_GAPS, MOST_TRIED = 24, 60  # of one wall, and of one axis
+MOST_GAPS, MOST_TRIED = 24, 60  # of one wall, and of one direction
+MOST_TILTS = 3  # directions that are no axis
+LEAST_TILTED, LEAST_TRIANGLE = 5e-3, 1e-3  # of the size squared: faces that look in such a direction, and one of them
+DIRECTION_DECIMALS = 6
 SLACK = 0.02  # spacings: how far a rectangle may go beyond a point
+
+
+@dataclass(frozen=True)
+class View:
+    """A cloud turned so that a direction points up.
+
+    Args:
+        rows: (3, 3), the directions of a sketch's axes, and the one that points up.
+        points: (N, 3) along these.
+        axis: That points up; None for a direction that is no axis.
+    """
+
+    rows: np.ndarray
+    points: np.ndarray
+    axis: int | None = None
+
+    @classmethod
+    def along(cls, axis: int, judge: CloudJudge) -> View:
+        rows = rows_of(axis)
+        return cls(rows, judge.points @ rows.T, axis)
+
+    @classmethod
+    def tilted(cls, normal: np.ndarray, judge: CloudJudge) -> View:
+        normal = np.round(normal, DIRECTION_DECIMALS)
+        aside = np.round(square_to(normal)[:, 0], DIRECTION_DECIMALS)
+        rows = np.stack((aside, np.cross(normal, aside), normal))
+        return cls(rows, judge.points @ rows.T)
+
+    def cut(self, wall: Wall, step: SketchStep, judge: CloudJudge) -> Prism | Tilted:
+        """A hole through a wall."""
+        if self.axis is not None:
+            return Prism(Operation.CUT, self.axis, round(wall.low, 3), round(wall.high, 3), (step,))
+        low, high = round(wall.low - judge.exact, 3), round(wall.high + judge.exact, 3)  # it has no level to end at
+        aside, _, normal = (tuple(map(float, row)) for row in self.rows)
+        return Tilted(Operation.CUT, aside, normal, low, high, (step,))
 
 
 @dataclass(frozen=True)
@@ -47,11 +85,10 @@ class Wall:
     """Material between two parallel faces of a body.
 
     Args:
-        low, high: Heights of the faces along the axis.
-        area: Where both face each other, on the plane of a sketch across the axis.
+        low, high: Heights of the faces.
+        area: Where both face each other, on the plane of a sketch between them.
     """
 
-    axis: int
     low: float
     high: float
     area: CrossSection
@@ -60,16 +97,19 @@ class Wall:
 def with_gaps(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
     """The features with through holes cut for gaps that both faces of a wall have, each where its points pay for it."""
     sharp = judge.sharper()
-    added: list[Prism] = []
-    for axis in range(3):
+    added: list[Prism | Tilted] = []
+    views = [View.along(axis, judge) for axis in range(3)]
+    views += [View.tilted(normal, judge) for normal in _tilts(judge.build(features), judge.size)]
+    for view in views:
         body = judge.build((*features, *added))
         lost = sharp.costs((*features, *added)) > HALF_EXPLAINED
-        tried = [gap for wall in _walls_of(body, axis, judge) for gap in _gaps(wall, lost, judge)]
+        tried = [gap for wall in _walls_of(body, view, judge) for gap in _gaps(wall, lost, view, judge)]
         for _, hole in sorted(tried, key=lambda pair: -pair[0])[:MOST_TRIED]:
             if judge.out_of_time:
                 break
             region = region_of(hole.steps)
-            if any(other.axis == axis and not (region ^ region_of(other.steps)).is_empty() for other in added):
+            same = [other for other in added if other.normal == hole.normal]
+            if any(not (region ^ region_of(other.steps)).is_empty() for other in same):
                 continue
             before = (*features, *added)
             least = sharp.nats_per_number * (HOLE_NUMBERS + isinstance(hole.steps[0].shape, Rect))
@@ -78,20 +118,37 @@ def with_gaps(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature
     return (*features, *_together(added))
 
 
-def _together(holes: Sequence[Prism]) -> list[Prism]:
+def _together(holes: Sequence[Prism | Tilted]) -> list[Prism | Tilted]:
     """Those of one span as one feature."""
-    spans: dict[tuple[int, float, float], list[SketchStep]] = {}
+    spans: dict[Prism | Tilted, list[SketchStep]] = {}
     for hole in holes:
-        spans.setdefault((hole.axis, hole.low, hole.high), []).extend(hole.steps)
-    return [Prism(Operation.CUT, *span, pooled_steps(steps)) for span, steps in spans.items()]
+        spans.setdefault(replace(hole, steps=()), []).extend(hole.steps)
+    return [replace(hole, steps=pooled_steps(steps)) for hole, steps in spans.items()]
 
 
-def _walls_of(body: Manifold, axis: int, judge: CloudJudge) -> Iterator[Wall]:
-    """The body's walls across an axis."""
+def _tilts(body: Manifold, size: float) -> list[np.ndarray]:
+    """Directions (3,) that are no axis, in which large faces of a body look, and others against them."""
     vertices, faces = mesh_of(body)
-    facing = face_normals(vertices, faces)[:, axis]
-    heights = vertices[faces][:, :, axis].mean(axis=1)
-    turned, step = across(body, axis), judge.exact / 4
+    crosses = corner_crosses(vertices[faces])
+    normals, areas = unit(crosses), np.linalg.norm(crosses, axis=1) / 2
+    left = np.abs(normals).max(axis=1) < SQUARE
+    tilts: list[np.ndarray] = []
+    while len(tilts) < MOST_TILTS and areas[left].max(initial=0.0) > LEAST_TRIANGLE * size**2:
+        normal = normals[np.where(left, areas, 0.0).argmax()]
+        facing = normals @ normal
+        sides = [areas[left & (way * facing > SQUARE)].sum() for way in (-1, 1)]
+        left &= np.abs(facing) <= SQUARE
+        if min(sides) > LEAST_TILTED * size**2:
+            tilts.append(normal)
+    return tilts
+
+
+def _walls_of(body: Manifold, view: View, judge: CloudJudge) -> Iterator[Wall]:
+    """The walls of a body across the direction that points up."""
+    turned, step = turned_by(body, view.rows), judge.exact / 4
+    vertices, faces = mesh_of(turned)
+    facing = face_normals(vertices, faces)[:, 2]
+    heights = vertices[faces][:, :, 2].mean(axis=1)
     sides = []
     for way in (-1, 1):
         levels = np.unique(np.round(heights[way * facing > SQUARE], 3))
@@ -105,23 +162,21 @@ def _walls_of(body: Manifold, axis: int, judge: CloudJudge) -> Iterator[Wall]:
             if area.area() > least:
                 area = area ^ turned.slice((low + high) / 2)
             if area.area() > least:
-                yield Wall(axis, low, high, area)
+                yield Wall(low, high, area)
 
 
-def _gaps(wall: Wall, lost: np.ndarray, judge: CloudJudge) -> list[tuple[float, Prism]]:
+def _gaps(wall: Wall, lost: np.ndarray, view: View, judge: CloudJudge) -> list[tuple[float, Prism | Tilted]]:
     """Holes that may go through a wall, each with the number of points that speak for it."""
-    heights = judge.points[:, wall.axis]
+    flat, heights = view.points[:, :2], view.points[:, 2]
     near = NEAR_FACE * judge.close
     here = (heights > wall.low - near) & (heights < wall.high + near)
-    columns = [(wall.axis + 1) % 3, (wall.axis + 2) % 3]
     left, low, right, high = wall.area.bounds()
-    flat = judge.points[:, columns]
     here &= (flat > (left - near, low - near)).all(axis=1) & (flat < (right + near, high + near)).all(axis=1)
     if np.count_nonzero(here) < 4:
         return []
     within = (heights > wall.low + judge.exact) & (heights < wall.high - judge.exact)
     shapes = [*_round_gaps(flat[here], (lost & within)[here], judge), *_square_gaps(wall.area, flat[here], judge)]
-    gaps: list[tuple[float, Prism]] = []
+    gaps: list[tuple[float, Prism | Tilted]] = []
     taken: list[tuple[float, float, float]] = []
     for count, step in sorted(shapes, key=lambda pair: -pair[0]):
         if len(gaps) == MOST_GAPS:
@@ -133,7 +188,7 @@ def _gaps(wall: Wall, lost: np.ndarray, judge: CloudJudge) -> list[tuple[float, 
             continue
         if (region ^ wall.area).area() > WITHIN * region.area() and _has_wall(step, wall, flat[lost & within], judge):
             taken.append((x, y, reach))
-            gaps.append((count, Prism(Operation.CUT, wall.axis, round(wall.low, 3), round(wall.high, 3), (step,))))
+            gaps.append((count, view.cut(wall, step, judge)))
     return gaps
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cadrecode.measure.features import Feature, Prism, Rim, patterned
+from cadrecode.measure.features import Feature, Prism, Rim, Tilted, patterned
 from cadrecode.measure.judge import Judge
 from cadrecode.measure.patterns import rounded_places
 from cadrecode.program.language import Arc, Circle, Line, Loop, Point2, Rect, SketchStep
@@ -30,6 +31,10 @@ def _rounded(feature: Feature, decimals: int) -> Feature:
     steps = tuple(_rounded_step(patterned(step), decimals) for step in feature.steps)
     if isinstance(feature, Prism):
         return replace(feature, low=round(feature.low, decimals), high=round(feature.high, decimals), steps=steps)
+    if isinstance(feature, Tilted):  # outwards: its ends are on no level
+        unit = 10.0**-decimals
+        low, high = unit * math.floor(feature.low / unit), unit * math.ceil(feature.high / unit)
+        return replace(feature, low=round(low, decimals), high=round(high, decimals), steps=steps)
     return replace(feature, center=_rounded_point(feature.center, decimals), steps=steps)
 
 
@@ -40,7 +45,7 @@ def _rounded_point(point: Point2, decimals: int) -> Point2:
 def _is_sound(features: Sequence[Feature]) -> bool:
     """Whether no size has been rounded to nothing."""
     for feature in features:
-        if isinstance(feature, Prism) and not feature.high > feature.low:
+        if isinstance(feature, Prism | Tilted) and not feature.high > feature.low:
             return False
         if isinstance(feature, Rim):
             if not feature.size > 0:

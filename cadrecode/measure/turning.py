@@ -8,5 +8,14 @@ from manifold3d import Manifold
 
 def across(solid: Manifold, axis: int) -> Manifold:
     """The solid turned so that `axis` points up and the axes of the sketches across it lie along x and y."""
-    rows = np.eye(3)[[(axis + 1) % 3, (axis + 2) % 3, axis]]
+    return turned_by(solid, rows_of(axis))
+
+
+def rows_of(axis: int) -> np.ndarray:
+    """(3, 3): the directions of a sketch's axes, and of the axis that it stands across."""
+    return np.eye(3)[[(axis + 1) % 3, (axis + 2) % 3, axis]]
+
+
+def turned_by(solid: Manifold, rows: np.ndarray) -> Manifold:
+    """The solid turned so that three directions, (3, 3), lie along x, y and z."""
     return solid.transform(np.column_stack((rows, np.zeros(3))))

@@ -9,14 +9,15 @@ from cadrecode.cloud import sample_surface
 from cadrecode.fit import ruler_for
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import parted, redrilled, turned_about
-from cadrecode.measure.features import Feature, Prism
+from cadrecode.measure.features import Feature, Prism, Tilted, program_of
 from cadrecode.measure.gaps import with_gaps
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import PRICE
 from cadrecode.measure.proposals import Survey
+from cadrecode.measure.rounding import rounded
 from cadrecode.measure.smoothing import Smoothed
-from cadrecode.program import mesh_of
-from cadrecode.program.language import Circle, Mode, Operation, Rect, SketchStep
+from cadrecode.program import build, mesh_of
+from cadrecode.program.language import Circle, Line, Loop, Mode, Operation, Rect, SketchStep
 from cadrecode.program.shapes import build_solid
 from cadrecode.program.solid import bounds, joined, through_holes
 
@@ -36,10 +37,11 @@ def judge_of(*features: Feature) -> tuple[CloudJudge, Grid]:
     for feature in features[1:]:
         body = joined(body, build_solid(feature.solid(), 0.05), feature.operation)
     points, normals = sample_surface(*mesh_of(body), 8192, 5)
-    heights = {round(float(height), 3) for feature in features for height in (feature.low, feature.high)}
+    prisms = [feature for feature in features if isinstance(feature, Prism)]
+    heights = {round(float(height), 3) for feature in prisms for height in (feature.low, feature.high)}
     low, high = bounds(body)
     levels = [np.array(sorted({float(low[k]), float(high[k])})) for k in range(3)]
-    axis = features[-1].axis
+    axis = prisms[-1].axis
     levels[axis] = np.array(sorted({*levels[axis].tolist(), *(h for h in heights if low[axis] < h < high[axis])}))
     grid = Grid.between(levels, 20)
     cells = np.ones(grid.shape, bool)
@@ -64,6 +66,22 @@ def test_a_small_hole_is_cut_by_the_few_points_of_its_wall():
     (_, cut) = with_gaps((PLATE,), judge)
     places = sorted(place for step in cut.steps for place in step.places)
     np.testing.assert_allclose(places, [(-60, -10), (30, 20)], atol=0.2)
+
+
+def test_a_hole_is_cut_across_a_plate_that_leans():
+    along, normal = np.array((0.8, 0.0, 0.6)), np.array((-0.6, 0.0, 0.8))
+    corners = [
+        tuple((way * 100 * along + side * 4 * normal)[[2, 0]]) for way, side in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    ]
+    plate = prism(Operation.UNION, -60, 60, SketchStep(Loop(corners[0], tuple(map(Line, corners[1:])))), axis=1)
+    places = (20.0, 30.0), (-10.0, -50.0)
+    hole = Tilted(Operation.CUT, (0.0, 1.0, 0.0), tuple(normal), -5.0, 5.0, (SketchStep(Circle(3), places=places),))
+    judge, _ = judge_of(plate, hole)
+    (_, cut) = with_gaps((plate,), judge)
+    body = judge.build((plate, cut))
+    assert through_holes(body) == 2
+    assert (body - judge.build((plate, hole))).volume() < 0.1 * judge.solid_of(hole).volume()
+    assert through_holes(build(program_of(rounded((plate, cut), judge)))) == 2
 
 
 @pytest.mark.parametrize("pocket", [(), (prism(Operation.CUT, 0.0, 4.0, SLOT),)])
