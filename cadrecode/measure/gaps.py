@@ -39,7 +39,8 @@ CLEAR_WALL = 1.5  # times as many unexplained points on the wall of a hole as ar
 WITHIN = 0.97  # of a gap's area that lies on both faces
 CLEAR, PIXELS = 1.1, 4  # spacings: places so far from all points are a gap; pixels to a spacing
 MOST_GAPS, MOST_TRIED = 24, 60  # of one wall, and of one direction
-MOST_TILTS = 3  # directions that are no axis
+EVEN, UNEVEN = 0.25, 1.0  # of what a surface explains: how far faces along axes, and others, may lie off their plane
+MOST_TILTS = 4  # directions that are no axis
 LEAST_TILTED, LEAST_TRIANGLE = 5e-3, 1e-3  # of the size squared: faces that look in such a direction, and one of them
 DIRECTION_DECIMALS = 6
 SLACK = 0.02  # spacings: how far a rectangle may go beyond a point
@@ -145,13 +146,14 @@ def _tilts(body: Manifold, size: float) -> list[np.ndarray]:
 
 def _walls_of(body: Manifold, view: View, judge: CloudJudge) -> Iterator[Wall]:
     """The walls of a body across the direction that points up."""
-    turned, step = turned_by(body, view.rows), judge.exact / 4
+    turned, step = turned_by(body, view.rows), judge.exact * (UNEVEN if view.axis is None else EVEN)
     vertices, faces = mesh_of(turned)
     facing = face_normals(vertices, faces)[:, 2]
     heights = vertices[faces][:, :, 2].mean(axis=1)
     sides = []
     for way in (-1, 1):
         levels = np.unique(np.round(heights[way * facing > SQUARE], 3))
+        levels = levels[np.diff(levels, prepend=-np.inf) > step]
         sides.append([(float(z), turned.slice(z - way * step) - turned.slice(z + way * step)) for z in levels])
     least = LEAST_WALL * judge.size**2
     for low, below in sides[0]:

@@ -24,6 +24,7 @@ SECTORS, FEWEST_SECTORS = 8, 6  # around a circle, and those that hold points
 MOST_IN_TWO = 0.55  # of a circle's points, in two of its sectors: more are those of walls that it touches
 MOST_WITHIN = 0.15  # points within a circle, for each on it
 MOST_TRIED, MOST_WALLS = 500, 60  # circles, along one axis
+SAME_HEIGHT = 0.05  # of the size: circles of one place whose heights differ by less are tried once
 FLAT = 0.98  # cosine of a normal with another axis: points of a flat wall
 CLEAR = 2.0  # times as many points on a circle as on those beside it
 LEAST_DENSE = 0.45  # of the density of the whole cloud
@@ -79,15 +80,18 @@ def round_walls(
         return []
     flat = cKDTree(local[:, :2])
     walls: list[RoundWall] = []
-    for circle, height in _proposed(local, size, near)[:MOST_TRIED]:
-        if time.thread_time() > deadline or len(walls) == MOST_WALLS:
+    tried: set[tuple[int, ...]] = set()
+    for circle, height in _proposed(local, size, near):
+        if time.thread_time() > deadline or len(walls) == MOST_WALLS or len(tried) == MOST_TRIED:
             break
-        known = any(
+        key = tuple(np.round((*circle / near, height / (SAME_HEIGHT * size))).astype(int).tolist())
+        known = key in tried or any(
             np.hypot(wall.x - circle[0], wall.y - circle[1]) + abs(wall.radius - circle[2]) < 3 * near
             and wall.low - near <= height <= wall.high + near
             for wall in walls
         )
-        if not known:
+        if not known:  # a large hole is proposed thousands of times
+            tried.add(key)
             walls += _fitted(local, flat, circle, height, near, axis)
     walls = [w for w in walls if w.count > LEAST_DENSE * per_area * 2 * np.pi * w.radius * (w.high - w.low)]
     return sorted(_without_doubles(walls, near), key=lambda wall: -wall.count)

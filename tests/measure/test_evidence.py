@@ -56,6 +56,21 @@ def test_small_round_walls_are_found_without_any_normals():
     np.testing.assert_allclose(places, [(-80, -45, 4), (30, 20, 4)], atol=0.1)
 
 
+def test_a_round_wall_is_seen_beside_one_of_many_points():
+    """Its points propose it hundreds of times."""
+    rng = np.random.default_rng(3)
+
+    def wall(x: float, radius: float, count: int) -> np.ndarray:
+        angles = rng.uniform(0, 2 * np.pi, count)
+        return np.column_stack((x + radius * np.cos(angles), radius * np.sin(angles), rng.uniform(-10, 10, count)))
+
+    points = np.vstack((wall(0, 1.5, 150), wall(60, 1, 16)))
+    levels = [np.array((-100.0, 100.0)), np.array((-50.0, 50.0)), np.array((-12.0, 12.0))]
+    walls = round_walls(points, np.tile((1.0, 0.0, 0.0), (len(points), 1)), 2, levels, 200.0, 0.0, 0.2)
+    places = sorted((wall.x, wall.y, wall.radius) for wall in walls)
+    np.testing.assert_allclose(places, [(0, 0, 1.5), (60, 0, 1)], atol=1e-6)
+
+
 def test_a_hole_pays_where_points_speak_for_it_and_nowhere_else():
     _, _, judge = judged(DRILLED)
     plate = (block(200, 120, -8, 8),)
