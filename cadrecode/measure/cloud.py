@@ -37,6 +37,7 @@ MOST_CELLS, FEW_PLACES = 256, 60_000  # along the longest side of a part, and of
 MOST_PLACES = 400_000  # of the grid
 PLACES_PER_SECOND = 60_000  # of reading: the winding numbers take a third to a half of that time
 READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
+IN_PAIRS = 0.4  # of the time for a search: when two features take the place of one no more
 TOLERANCES = (0.3, 0.7), (0.6, 3.5)  # of a cell, and of the noise
 SQUARE = 0.9  # cosine of a point's normal with an axis: a point of a side of the box around the part
 # of a cell, and of the noise: how far a contour may be from the points of its wall
@@ -59,7 +60,7 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
     part = read(ruler, smoothed, started + READING_SHARE * seconds)
     if not part.proposals or not part.cells.any():
         return []
-    drafts = drafts_of(part, price, started, SEARCH_SHARE * seconds, in_pairs=True)
+    drafts = drafts_of(part, price, started, SEARCH_SHARE * seconds, IN_PAIRS)
     judge = CloudJudge(ruler, smoothed, part, price, started + seconds)
     drawn = dict.fromkeys(draft.features(part.grid) for draft in drafts)
     bodies = [body for body in drawn if judge.makes_a_solid(body)]
@@ -71,7 +72,7 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
     finished: dict[tuple[Feature, ...], None] = {}
     for index, body in enumerate(bodies):
         now = time.thread_time()
-        judge.deadline = now + (started + seconds - now) / (len(bodies) - index)
+        judge.deadline = now + (started + seconds - now) * 2 / (len(bodies) - index + 1)  # the first is the likeliest
         finished[_finished(body, part, walls, judge)] = None
     finished |= {rounded(body, judge): None for body in box}
     ranked = sorted(finished, key=lambda features: -judge.score(features))

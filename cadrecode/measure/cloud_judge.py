@@ -33,7 +33,7 @@ NEAREST, NEAREST_OF_NOISE = 0.3, 0.385  # quantile of the points' distances from
 UNEVENNESS = 8.0  # so many of those distances are the unevenness of the faces
 MOST_UNEVEN = 0.01  # of the size
 SHELL_PRICE = 0.02  # IoU that each body or cavity beyond one costs
-VOLUME_KNOWN, VOLUME_PRICE = 0.04, 1.0  # share of the volume that the cloud leaves open, and IoU for all beyond it
+VOLUME_KNOWN, VOLUME_PRICE = 0.04, 1.0  # share of the volume that a clean cloud leaves open, and IoU for all beyond it
 REMEMBERED = 12  # lists of features whose points are remembered
 
 
@@ -64,6 +64,7 @@ class CloudJudge(Judge):
         self.per_area = len(self.points) / float(smoothed.areas.sum())
         self.spacing = 1 / math.sqrt(self.per_area)  # of evenly spread points
         self.volume = max(part.grid.volume(part.cells), 1e-9)
+        self.volume_known = max(VOLUME_KNOWN, smoothed.left * float(smoothed.areas.sum()) / self.volume)
         self.size, self.noise = ruler.size, smoothed.noise
         self.exact = max(CLOSE * ruler.size, smoothed.noise)
         self._settle(self.exact)
@@ -174,7 +175,7 @@ class CloudJudge(Judge):
             return -np.inf, 0.0
         like_iou = 1 - EVIDENCE_PRICE * self._nats(features) / self.nats_per_number
         numbers = sum(feature.numbers for feature in features)
-        off = max(abs(math.log(explained.volume / self.volume)) - VOLUME_KNOWN, 0.0)
+        off = max(abs(math.log(explained.volume / self.volume)) - self.volume_known, 0.0)
         return like_iou - self.price * numbers - SHELL_PRICE * (explained.shells - 1) - VOLUME_PRICE * off, like_iou
 
 

@@ -28,6 +28,7 @@ ON_LEVEL = 0.02  # CODE: an edge so near to a level lies on it
 UNSEEN_LEAN = np.radians(25)  # a side without points that leans less from an axis is along it
 NEARLY_AXIAL, AXIAL_OF_NOISE = np.radians(1.2), 1.5  # and of the noise: what a side leans from an axis along all of it
 BEND, ON_ONE_WALL = np.radians(3), 1.5  # pieces that turn by less, and lie as near in tolerances, are of one wall
+NEARLY_PARALLEL, PARALLEL_OFF = np.radians(2), 0.5  # and of the tolerance: what the end of a line moves that is turned
 STEPPED = np.radians(6)  # lines that turn by less are the two levels of a step
 LEAST_CROSSING = np.radians(15)  # between a line and an arc that cross; at less they touch
 SHARP = np.sin(np.radians(6))  # two lines that meet at less have no corner worth computing
@@ -77,7 +78,7 @@ def outline_of(polygon: np.ndarray, tolerance: float, walls: Walls | None = None
     if pieces is not None and walls is not None:
         pieces = _without_bends([_on_walls(piece, walls) for piece in pieces], walls, tolerance)
         pieces = [_on_walls(piece, walls) for piece in followed(pieces, walls)]
-        pieces = _with_steps(pieces, walls, tolerance)
+        pieces = _squared(_with_steps(pieces, walls, tolerance), tolerance)
     return None if pieces is None else _shape_of(pieces, tolerance, area)
 
 
@@ -106,7 +107,7 @@ def _with_steps(pieces: list[Piece], walls: Walls, tolerance: float) -> list[Pie
     stepped: list[Piece] = []
     for before, after in zip([pieces[-1], *pieces[:-1]], pieces):
         if before.circle is None and after.circle is None:
-            across = np.array((-before.direction[1], before.direction[0]))
+            across = _across(before.direction)
             step = float((after.middle - before.middle) @ across)
             if before.direction @ after.direction > np.cos(STEPPED) and abs(step) > ON_ONE_WALL * tolerance:
                 low, high = (
@@ -116,6 +117,33 @@ def _with_steps(pieces: list[Piece], walls: Walls, tolerance: float) -> list[Pie
                 stepped.append(_on_walls(Piece(low, high, None, (low + high) / 2, np.sign(step) * across), walls))
         stepped.append(after)
     return stepped
+
+
+def _squared(pieces: list[Piece], tolerance: float) -> list[Piece]:
+    """The pieces, with lines that are nearly parallel, or at right angles, to a longer line turned so that they are."""
+    known: list[np.ndarray] = []
+    squared = list(pieces)
+    for index in sorted(range(len(pieces)), key=lambda index: -_length(pieces[index])):
+        line = _axial(pieces[index])
+        if line.circle is not None:
+            continue
+        for way in known:
+            aligned = max((way, -way, _across(way), -_across(way)), key=lambda way: float(way @ line.direction))
+            lean = float(np.arccos(min(aligned @ line.direction, 1.0)))
+            if lean < NEARLY_PARALLEL and lean * _length(line) / 2 < PARALLEL_OFF * tolerance:
+                squared[index] = replace(line, direction=aligned)
+                break
+        else:
+            known.append(line.direction)
+    return squared
+
+
+def _length(piece: Piece) -> float:
+    return float(np.hypot(*(piece.end - piece.start)))
+
+
+def _across(direction: np.ndarray) -> np.ndarray:
+    return np.array((-direction[1], direction[0]))
 
 
 def _as_one(pieces: Sequence[Piece], walls: Walls, tolerance: float) -> Piece | None:
@@ -130,7 +158,7 @@ def _as_one(pieces: Sequence[Piece], walls: Walls, tolerance: float) -> Piece | 
         return _on_walls(whole, walls) if off < near else None
     if len(pieces) > 2 or first.circle is not None or last.circle is not None:
         return None
-    across = np.array((-first.direction[1], first.direction[0]))
+    across = _across(first.direction)
     if first.direction @ last.direction < np.cos(BEND) or abs((last.middle - first.middle) @ across) > near:
         return None
     way = last.end - first.start
@@ -143,7 +171,7 @@ def _on_walls(piece: Piece, walls: Walls) -> Piece:
     if piece.circle is None:
         middle, direction = walls.line(piece.start, piece.end) or (piece.middle, _guessed(piece.direction))
         axis = np.eye(2)[np.abs(direction).argmax()]
-        lean = float(np.hypot(*(piece.end - piece.start))) * np.abs(direction).min()
+        lean = _length(piece) * np.abs(direction).min()
         return replace(piece, middle=middle, direction=axis if lean < AXIAL_OF_NOISE * walls.noise else direction)
     return replace(piece, circle=walls.arc(*piece.circle, piece.start, piece.end, piece.middle) or piece.circle)
 

@@ -191,10 +191,10 @@ class Search:
         part: As it was measured.
         price: IoU that each number must bring.
         deadline: On time.thread_time().
-        in_pairs: Whether two moves may take the place of one, which takes several times as long.
+        in_pairs: Until when, on the same clock, two moves may take the place of one: it takes several times as long.
     """
 
-    def __init__(self, part: Survey, price: float, deadline: float, in_pairs: bool = False):
+    def __init__(self, part: Survey, price: float, deadline: float, in_pairs: float = -np.inf):
         self.cells, self.grid, self.price, self.deadline = part.cells, part.grid, price, deadline
         self.in_pairs = in_pairs
         self.volume = self.grid.volume(part.cells)
@@ -268,7 +268,8 @@ class Search:
         while index < len(draft.moves) and not self.out_of_time:
             without = self._without(draft, index)
             others = [self._filled_up(without, MOST_INSTEAD)]
-            worth_it = self.in_pairs and 1 - draft.iou > LACKING and len(draft.moves) <= MOST_IN_PAIRS
+            worth_it = 1 - draft.iou > LACKING and len(draft.moves) <= MOST_IN_PAIRS
+            worth_it &= time.thread_time() < self.in_pairs
             for move in self._over_other_spans(without) if worth_it else ():
                 others.append(self._filled_up(self._with(without, move), MOST_INSTEAD - 1))
             best = max(others, key=self.score)
@@ -313,12 +314,12 @@ class Search:
         return Draft(moves, cells, right / (self.volume + wrong), numbers)
 
 
-def drafts_of(part: Survey, price: float, started: float, seconds: float, in_pairs: bool = False) -> list[Draft]:
+def drafts_of(part: Survey, price: float, started: float, seconds: float, in_pairs: float = 0.0) -> list[Draft]:
     """What fills the part: the best drafts of prisms alone and, where something is round, of turned profiles too.
 
     Args:
         started: On time.thread_time().
-        in_pairs: See `Search`.
+        in_pairs: Share of the time after which no two moves take the place of one any more; see `Search`.
     """
     prisms = [proposal for proposal in part.proposals if isinstance(proposal, Proposal)]
     searches = [replace(part, proposals=prisms), part] if len(prisms) < len(part.proposals) else [part]
@@ -326,6 +327,6 @@ def drafts_of(part: Survey, price: float, started: float, seconds: float, in_pai
     for index, searched in enumerate(searches):
         now = time.thread_time()
         deadline = now + (started + seconds - now) / (len(searches) - index)
-        best = Search(searched, price, deadline, in_pairs).best()[:FINISHED]
+        best = Search(searched, price, deadline, now + in_pairs * (deadline - now)).best()[:FINISHED]
         drafts += best if index == 0 else [draft for draft in best if draft.is_turned]
     return drafts
