@@ -103,7 +103,9 @@ def test_a_sample_cloud_is_rebuilt(scripts, tmp_path):
 def test_two_steps_are_trained(scripts, tmp_path):
     words = ["train", "--config", "configs/quickstart.yaml", "--train_data_path", "invent:brackets:8"]
     smaller = ["--max_steps", "2", "--save_steps", "2", "--per_device_train_batch_size", "2", "--do_eval", "false"]
-    run([scripts / "cadrecode", *words, *smaller, "--val_data_path", "none"], tmp_path)
+    smaller += ["--val_data_path", "none", "--auto_merge_lora", "false"]
+    smaller += ["--merge_final_only", "false", "--auto_merge_final", "false"]
+    run([scripts / "cadrecode", *words, *smaller], tmp_path)
     assert (tmp_path / "runs" / "quickstart" / "adapter_model.safetensors").is_file()
 
 

@@ -15,6 +15,7 @@ from cadrecode.program import build, iou
 from cadrecode.program.edit import parameters, to_raw
 from cadrecode.program.language import Circle, Mode, Program, points_of
 from cadrecode.program.solid import through_holes
+from cadrecode.reconstruction.rebuild import LEAST_MEASURING_SECONDS
 
 CLOUDS = Path(__file__).resolve().parents[2] / "assets" / "clouds"
 spec = importlib.util.spec_from_file_location("make_samples", CLOUDS / "make_samples.py")
@@ -41,7 +42,7 @@ CUTS = {
 def rebuilt(points: np.ndarray, place: tuple) -> tuple[Program, Manifold]:
     """The program that is measured, in the file's units, and its solid about the origin of the script."""
     points_model, frame = normalise(points)
-    best, *_ = from_cloud(ruler_for(points_model * 100), seconds=20)
+    best, *_ = from_cloud(ruler_for(points_model * 100), seconds=LEAST_MEASURING_SECONDS)
     program = to_raw(best.program, frame)
     return program, build(program).translate([-float(value) for value in place])
 

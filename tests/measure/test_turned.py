@@ -39,7 +39,7 @@ def read_from_cloud(text: str):
     """8,192 points, whose normals are estimated."""
     solid = build(parse(text))
     points, _ = sample_surface(*mesh_of(solid), 8192, 0)
-    best, *_ = from_cloud(ruler_for(points), seconds=60)
+    best, *_ = from_cloud(ruler_for(points), seconds=8)
     return best, iou(solid, build(parse(write(best.program))))
 
 
