@@ -29,6 +29,7 @@ def test_every_name_is_there_and_no_other():
         cadrecode.rebuild  # noqa: B018
 
 
+@pytest.mark.slow
 def test_ten_lines_from_a_scan_to_a_changed_step_file(tmp_path):
     part = cadrecode.reconstruct(CLOUDS / "standoff.xyz", unit="mm", candidates=2, seconds=1)
     assert (part.unit, part.name) == ("mm", "standoff")

@@ -102,6 +102,7 @@ def test_a_block_with_bent_faces_is_a_box(processor_time):
     assert build(best.program).volume() == pytest.approx(solid.volume(), rel=0.03)
 
 
+@pytest.mark.slow
 def test_a_sheet_thinner_than_its_points_are_apart_keeps_its_outline():
     """Its winding number says little: 8,192 points of this plate are 3.5 apart, and it is 1.5 thick."""
     frame = """import cadquery as cq

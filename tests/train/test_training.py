@@ -47,7 +47,9 @@ def batch_for(model, tokenizer, programs):
     return Collate(tokenizer.pad_token_id, model.n_point_tokens)([views[i] for i in range(3)])
 
 
-@pytest.mark.parametrize("kind", ["ours", pytest.param("cad_recode", marks=pytest.mark.slow), "plain"])
+@pytest.mark.parametrize(
+    "kind", ["ours", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("cad_recode", "plain"))]
+)
 def test_lora_leaves_the_guides_layout_and_the_merged_model_answers_as_the_adapter(
     kind, settings, trained, bases, programs
 ):
@@ -104,6 +106,7 @@ def test_the_encoder_may_learn_more_slowly(settings, trained, bases, tmp_path):
     assert same_lora > lora / 2
 
 
+@pytest.mark.slow
 def test_qlora_holds_the_base_in_4_bits_and_merges_into_full_precision(settings, trained, bases, monkeypatch):
     held = []
 
@@ -166,6 +169,7 @@ def test_how_it_is_computed_changes_no_loss(changes, settings, trained, tmp_path
     assert list(losses(other).values()) == pytest.approx(list(losses(plain).values()), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_stopped_and_resumed_run_equals_the_uninterrupted_one(settings, trained, tmp_path, monkeypatch):
     common = {"max_steps": 6, "save_steps": 4, "gradient_accumulation_steps": 2, "auto_merge_final": False}
     whole = trained(settings(model_save_path=str(tmp_path / "whole"), **common))

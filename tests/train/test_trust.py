@@ -294,6 +294,7 @@ def test_an_adapter_that_is_worse_than_its_base_says_so(after, words):
     assert words is None or words in worse
 
 
+@pytest.mark.slow
 def test_base_against_adapter_and_a_card(settings, trained, bases):
     config = settings(do_eval=True, max_steps=5, eval_steps=2, save_steps=2, auto_merge_final=False)
     run = trained(config)

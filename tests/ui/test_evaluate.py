@@ -60,6 +60,7 @@ def test_one_row_a_model_with_failures_counted(services, typist):
     assert len(written["shapes"]) == 3
 
 
+@pytest.mark.slow
 def test_the_best_of_several_stands_apart_from_the_single_sample(services, typist):
     reports = evaluated(services, typist, candidates=3)[1].reports
     (row,) = views.rows(reports, EN)
