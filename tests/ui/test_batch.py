@@ -90,6 +90,19 @@ def test_a_stop_ends_after_the_scan_that_is_under_way(plate, tmp_path, services)
     assert last[1].state == "waiting"
 
 
+def test_the_scan_under_way_at_a_stop_waits_where_there_is_no_part_of_it_yet(plate, tmp_path, services, monkeypatch):
+    def stopped(*args):
+        raise CadrecodeError("Stopped before there was a program.")
+
+    monkeypatch.setattr(batching, "_rebuilt", stopped)
+    stops = iter([False, True])
+    last = run(batching.gather([plate, plate], tmp_path / "out", QUICK), services, lambda: next(stops))[-1]
+    assert [row.state for row in last] == ["waiting", "waiting"]
+    assert (
+        tab.summary(last, EN) == "0 rebuilt, 0 failed. 2 left: Rebuild all goes on with them, and keeps what is done."
+    )
+
+
 def test_nothing_to_do_is_said_and_a_zip_of_nothing_is_none(tmp_path, services):
     with pytest.raises(CadrecodeError, match="Drop several files"):
         batching.gather([], tmp_path, QUICK)

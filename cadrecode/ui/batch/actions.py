@@ -116,6 +116,9 @@ def rebuild_all(
         try:
             done = _rebuilt(path, index, batch, services, words, on_progress, stop)
         except CadrecodeError as error:
+            if stop():  # it did not fail: it waits, as those after it do
+                rows[index] = BatchItem(path.name)
+                break
             done = BatchItem(path.name, FAILED, why=str(error))
         rows[index] = replace(done, seconds=time.monotonic() - began)
         if done.state == DONE and not stop():  # a rebuild that was stopped has fewer candidates

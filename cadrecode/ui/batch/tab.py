@@ -52,7 +52,7 @@ def summary(rows: Sequence[BatchItem], words: Words) -> str:
     states = [row.state for row in rows]
     done, failed = states.count(DONE), states.count(FAILED)
     left = len(states) - done - failed
-    return words("batch.done", done=done, failed=failed) + (" " + words("batch.left", n=left) if left else "")
+    return words("batch.done", done=done, failed=failed) + (words("batch.left", n=left) if left else "")
 
 
 def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> None:
