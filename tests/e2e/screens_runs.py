@@ -51,6 +51,8 @@ class Screens:
         """All three tabs as they are found."""
         for tab in ("train", "evaluate", "adapters"):
             page = self.open(tab, size, language, dark)
+            if tab == "evaluate" and state == "done":
+                page.locator(".js-plotly-plot:visible .point").first.wait_for(state="attached")
             self.take(page, f"{tab}-{state}-{size}-{language}{'-dark' if dark else ''}")
             page.close()
 
@@ -83,6 +85,7 @@ def train_in_vain(screens: Screens, bad: Path) -> None:
     fill(page, "#data-path", bad)
     fill(page, "#run-name", "broken")
     page.locator("#start").click()
+    page.locator("#run-status b", has_text="broken").wait_for()  # the run before may have a red word, too
     page.locator("#run-status .cr-pill.failed").wait_for()
     screens.take(page, "train-failed-wide-en")
     page.close()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 2.0  # how often a page looks at the runs
 MOST_COMPARED = 3
+# A second curve takes half of the row from the first, which Plotly does not see.
+FIT_CURVES = "() => { setTimeout(() => window.dispatchEvent(new Event('resize')), 300); }"
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,7 @@ def wire(shown: Shown, services: Services, words: Words, page: gr.Blocks) -> Cal
         inputs = [shown.chosen, shown.compare]
         return hear(event, lambda name, compared: refresh(name, compared, None), inputs, outputs, words)
 
+    shown.quality.change(None, None, None, js=FIT_CURVES, api_visibility="private")
     opened = hear(page.load, lambda: views.latest(services.runs_dir), None, shown.chosen, words)
     follow(opened.success)
     hear(gr.Timer(LOOK_SECONDS).tick, refresh, [shown.chosen, shown.compare, seen], outputs, words)
