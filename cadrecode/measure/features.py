@@ -11,8 +11,10 @@ import numpy as np
 from cadrecode.measure.outlines import Outline
 from cadrecode.measure.patterns import pattern_of, places_numbers
 from cadrecode.program.language import (
+    ORIGIN,
     Blend,
     Circle,
+    Corners,
     Edges,
     Extrusion,
     Face,
@@ -151,11 +153,21 @@ def patterned(step: SketchStep) -> SketchStep:
 
 
 def _sketch(steps: Sequence[SketchStep]) -> Sketch:
-    """A sketch as CadQuery assembles it: all edges so far make the loop, so a second loop is a face of its own."""
-    loops = [index for index, step in enumerate(steps) if isinstance(step.shape, Loop)]
+    """A sketch as CadQuery assembles it: all edges so far make the loop, so a second loop is a face of its own.
+
+    A face that it begins with is drawn as it is.
+    """
+    first, *rest = steps
+    if isinstance(first.shape, Face) and first.places == ORIGIN and first.mode is Mode.ADD:
+        steps = (*first.shape.sketch.steps, *rest)
+    loops = [index for index, step in enumerate(steps) if isinstance(step, SketchStep) and isinstance(step.shape, Loop)]
     return Sketch(
         tuple(
-            replace(step, shape=Face(Sketch((SketchStep(step.shape),)))) if index in loops[1:] else patterned(step)
+            step
+            if isinstance(step, Corners)
+            else replace(step, shape=Face(Sketch((SketchStep(step.shape),))))
+            if index in loops[1:]
+            else patterned(step)
             for index, step in enumerate(steps)
         )
     )
@@ -171,10 +183,13 @@ def span_between(operation: Operation, levels: np.ndarray, first: int, last: int
     return low - beyond * (first == 0), high + beyond * (last == len(levels) - 1)
 
 
-def numbers_of(steps: Sequence[SketchStep]) -> int:
+def numbers_of(steps: Sequence[SketchStep | Corners]) -> int:
     """How many numbers a person reads in the text of these sketch steps."""
     total = 0
     for step in steps:
+        if isinstance(step, Corners):
+            total += 1
+            continue
         total += places_numbers(patterned(step).places)
         if isinstance(step.shape, Face):
             total += numbers_of(step.shape.sketch.steps)

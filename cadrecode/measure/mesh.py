@@ -23,6 +23,7 @@ from cadrecode.measure.proposals import Reader, Survey, proposals
 from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import FINISHED, Search, drafts_of
 from cadrecode.measure.shorten import dropped, flush, shortened
+from cadrecode.measure.spelling import respelled
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.turning import across
 from cadrecode.program.solid import bounds, build, mesh_of, through_holes
@@ -86,7 +87,7 @@ def _shortened(features: tuple[Feature, ...], part: Survey, holes: Sequence[Hole
 
 
 def _written(features: tuple[Feature, ...], part: Survey, judge: Judge) -> tuple[Feature, ...]:
-    """The features as they are written: with few digits, and on few planes."""
+    """The features as they are written: with few digits, on few planes, and in few words."""
     if any(isinstance(feature, Rim) for feature in features):
         features = dropped(features, judge)
     features = rounded(features, judge)
@@ -95,7 +96,7 @@ def _written(features: tuple[Feature, ...], part: Survey, judge: Judge) -> tuple
         sound = through_holes(build(program_of(flushed), SAGITTA)) == through_holes(judge.build(features))
     except ProgramError:  # no room for a rim once faces are flush
         sound = False
-    return flushed if sound else features
+    return respelled(flushed if sound else features, judge)
 
 
 def read(solid: Manifold) -> Survey:
