@@ -29,6 +29,7 @@ from cadrecode.program.language import (
     Program,
     Rect,
     Revolution,
+    Shape,
     Shell,
     Sketch,
     SketchStep,
@@ -233,18 +234,23 @@ class _Namer:
             name, own_rank = first or self._shape(step, operation), rank if first else FEATURE
             if isinstance(step.shape, Face):
                 added = operation if step.mode is Mode.ADD else OTHER[operation]
+                before = len(self.numbers)
                 self.sketch(step.shape.sketch, (*here, "shape", "sketch"), name, added, own_rank)
+                if step.places != ORIGIN:  # which its copies stand at; places within them are of no interest
+                    self.numbers[before:] = [number for number in self.numbers[before:] if number.is_length]
+                    self.places(step.places, name, (*here, "places"), is_turned)
             else:
                 self.shape(step, here, name, own_rank, is_turned)
             first = None
 
     def _shape(self, step: SketchStep, operation: Operation) -> str:
         """The name of a further shape of a sketch."""
-        plain = {Circle: "circle", Rect: "rectangle"}.get(type(step.shape), "profile")
+        shape = _alone(step.shape)
+        plain = {Circle: "circle", Rect: "rectangle"}.get(type(shape), "profile")
         takes_away = (operation is Operation.CUT) == (step.mode is Mode.ADD)
         if not takes_away:
             return self.name(plain if operation is not Operation.CUT else "island")
-        is_slot = isinstance(step.shape, Loop) and obround(step.shape) is not None
+        is_slot = isinstance(shape, Loop) and obround(shape) is not None
         return self.name("slot" if is_slot else CUTS[plain])
 
     def shape(self, step: SketchStep, path: Path, name: str, rank: int, is_turned: bool) -> None:
@@ -276,6 +282,16 @@ class _Namer:
                 self.size(f"{owner} {what.removeprefix('pitch circle ')}", value, moves)
             else:
                 self.place(f"{name} {what}", value, moves)
+
+
+def _alone(shape: Shape) -> Shape:
+    """The only shape that a face draws, or the face."""
+    while isinstance(shape, Face):
+        drawn = [step for step in shape.sketch.steps if isinstance(step, SketchStep)]
+        if len(drawn) > 1:
+            break
+        shape = drawn[0].shape
+    return shape
 
 
 def _places_of(solid: Solid | Hole) -> bool:

@@ -127,3 +127,13 @@ def test_sizes_at_the_top_build_the_same_part():
     rng = np.random.default_rng(4)
     for program in [invent(rng) for _ in range(10)] + [machined.draw(rng) for _ in range(10)]:
         assert parse(write(program, names=True)) == parse(write(program))
+
+
+def test_equal_slots_have_one_size_and_the_places_of_all():
+    slot = "segment((-30,-15),(30,-15)).arc((45,0),(30,15)).segment((-30,15)).arc((-45,0),(-30,-15)).assemble()"
+    sketch = f"w0.sketch().rect(200,100).push([(0,20),(0,-20)]).face(w0.sketch().{slot},mode='s')"
+    named = {number.name: number.value for number in parameters(parse(HEAD + f"r={sketch}.finalize().extrude(10)"))}
+    slots = {name: value for name, value in named.items() if name.startswith("slot 1")}
+    assert slots == {
+        f"slot 1 {what}": value for what, value in zip(("width", "length", "spacing", "x", "y"), (30, 90, 40, 0, 0))
+    }
