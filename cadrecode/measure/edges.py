@@ -38,7 +38,7 @@ def with_rims(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...
                 if not judge.out_of_time:
                     best = better(best, (*features, replace(rim, edges=edges)), judge)
             if judge.out_of_time:
-                break
+                return best
             rims = sorted(rims, key=lambda rim: -judge.score((*features, rim)))[:LIKELIEST] if edges is None else rims
         if best == features:
             break

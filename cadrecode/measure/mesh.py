@@ -76,8 +76,10 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
     judge.deadline = started + RIMS_SHARE * seconds
     rimmed = [with_rims(features, judge) for features in (*shorter[: len(plain)], *by_score[:1])]
     judge.deadline = started + seconds
-    finished = dict.fromkeys(_written(features, part, judge) for features in (*rimmed, *by_score[:FINISHED]))
-    ranked = sorted(finished, key=lambda features: -judge.score(features))
+    best, *others = sorted(dict.fromkeys((*rimmed, *by_score[:FINISHED])), key=lambda features: -judge.score(features))
+    finished = [_written(best, part, judge)]
+    finished += [_written(features, part, judge) for features in others if not judge.out_of_time]
+    ranked = sorted(dict.fromkeys(finished), key=lambda features: -judge.score(features))
     return [Measured.of(features, judge.score(features)) for features in ranked]
 
 

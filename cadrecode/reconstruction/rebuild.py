@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 LEAST_MEASURING_SECONDS = 12.0  # of the processor; the app's samples take 1 to 12
 MEASURING_SHARE = 0.6  # of the time for a whole cloud; what is left is for the fit
-SOLID_SHARE = {"measured": 1.0, "both": 0.75, "model": 0.0}  # the same for a closed solid, which is not fitted
+# the same for a closed solid, whose measured programs are not fitted; what is left is for their numbers and the model
+SOLID_SHARE = {"measured": 0.8, "both": 0.7, "model": 0.0}
 EXACT_FIT_SHARE = 0.25  # of the time for the fit: enough for one program that is as near as the noise already
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
 
@@ -132,7 +133,8 @@ def rebuild(
     seconds = config.seconds
     if whole_seconds is not None:
         seconds = started + whole_seconds - time.monotonic()
-    if seconds > 0 and not stopping() and not (pool.is_exact and given.solid is not None):
+    is_measured = given.solid is not None and ranked[:1] and ranked[0].source != "model"
+    if seconds > 0 and not stopping() and not is_measured:
         ranked = _fitted(ranked, given, config, seconds, pool.is_exact, progress, stopping)
     if seconds > 0 or config.snap != "auto":
         ranked = _with_simple_numbers(ranked, given, config, stopping)
