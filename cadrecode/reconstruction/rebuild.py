@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 LEAST_MEASURING_SECONDS = 12.0  # of the processor; the app's samples take 1 to 12
 MEASURING_SHARE = 0.6  # of the time for a whole cloud; what is left is for the fit
-# the same for a closed solid, whose measured programs are not fitted; what is left is for their numbers and the model
-SOLID_SHARE = {"measured": 0.8, "both": 0.7, "model": 0.0}
+SOLID_SHARE = {"measured": 0.75, "both": 0.6, "model": 0.0}  # the same for a closed solid
+SOLID_FIT_SHARE, NUMBERS_SHARE = 0.3, 0.2  # of that time: at most for its fit, and what is left for simple numbers
 EXACT_FIT_SHARE = 0.25  # of the time for the fit: enough for one program that is as near as the noise already
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
 
@@ -133,11 +134,14 @@ def rebuild(
     seconds = config.seconds
     if whole_seconds is not None:
         seconds = started + whole_seconds - time.monotonic()
-    is_measured = given.solid is not None and ranked[:1] and ranked[0].source != "model"
-    if seconds > 0 and not stopping() and not is_measured:
+        if given.solid is not None:
+            seconds = min(seconds - NUMBERS_SHARE * whole_seconds, SOLID_FIT_SHARE * whole_seconds)
+    if seconds > 0 and not stopping() and not (pool.is_exact and given.solid is not None):
         ranked = _fitted(ranked, given, config, seconds, pool.is_exact, progress, stopping)
-    if seconds > 0 or config.snap != "auto":
-        ranked = _with_simple_numbers(ranked, given, config, stopping)
+    if seconds > 0 or given.solid is not None or config.snap != "auto":
+        is_limited = given.solid is not None and whole_seconds is not None
+        until = started + (1 - NUMBERS_SHARE / 2) * whole_seconds if is_limited else math.inf
+        ranked = _with_simple_numbers(ranked, given, config, stopping, until)
     return Rebuilt(given, pool, ranked)
 
 
@@ -189,13 +193,16 @@ def _fitted(
 
 
 def _with_simple_numbers(
-    ranked: list[Candidate], given: Given, config: ReconstructConfig, stopping: Callable[[], bool]
+    ranked: list[Candidate], given: Given, config: ReconstructConfig, stopping: Callable[[], bool], until: float
 ) -> list[Candidate]:
-    """The candidates in order, the numbers of the first few as a person would write them."""
+    """The candidates in order, the numbers of the first few as a person would write them: of the first in any case, of
+    the others until `until`, on time.monotonic()."""
     faces = None if given.solid is None else given.faces
     numbers = SimpleNumbers(given.yardstick, given.frame, config.unit, config.snap, faces)
     changed = [
-        numbers.of(candidate) if place < FITTED and not stopping() else candidate
+        numbers.of(candidate)
+        if not stopping() and (place == 0 or (place < FITTED and time.monotonic() < until))
+        else candidate
         for place, candidate in enumerate(ranked)
     ]
     return sorted(changed, key=given.yardstick.key)

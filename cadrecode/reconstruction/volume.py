@@ -61,7 +61,7 @@ class ByVolume:
         loss = KEPT * allowed * self.solid.surface_area() / self.solid.volume()
         if allowed <= self.resolution:  # nobody has asked for simple numbers at any price
             loss = min(loss, MOST_LOST)
-        return same and after.likeness >= before.likeness - loss
+        return same and iou(after.solid, self.solid) >= before.likeness - loss
 
     def is_exact(self, candidate: Candidate) -> bool:
         return candidate.ok and candidate.likeness >= EXACT and self._wrong_holes(candidate) == 0

@@ -77,7 +77,8 @@ class Yardstick(Protocol):
         """How far a number may change before the input tells the difference."""
 
     def keeps(self, after: Candidate, before: Candidate, allowed: float) -> bool:
-        """Whether a program is as good as before, but for numbers that changed by so much at the most."""
+        """Whether a program, not measured yet, is as good as before, but for numbers that changed by so much at the
+        most."""
 
     def is_exact(self, candidate: Candidate) -> bool:
         """Whether no other program can be better by more than the noise."""
@@ -152,7 +153,7 @@ class ByDistance:
         same = same and through_holes(after.solid) == through_holes(before.solid)
         if same and allowed <= self.resolution:  # a thin sheet is not to lose a tenth of its thickness
             same = abs(after.solid.volume() / before.solid.volume() - 1) <= MOST_LOST
-        return same and after.distance <= before.distance + KEPT * allowed
+        return same and self.ruler.distance(*after.mesh) <= before.distance + KEPT * allowed
 
     def is_exact(self, candidate: Candidate) -> bool:
         return candidate.ok and candidate.distance <= NEAR[0] * self.ruler.size + NEAR[1] * self.ruler.noise

@@ -45,7 +45,7 @@ class SimpleNumbers:
         if self.faces is not None:
             exact = self._built(onto_faces(candidate.program, self.faces), candidate)
             if exact.ok and self.yardstick.keeps(exact, candidate, 0.0):
-                candidate = exact
+                candidate = self.yardstick.measured(exact)
         scale = self.frame.raw_per_code
         allowed = self.yardstick.resolution if self.snap == "auto" else self.snap / scale
 
@@ -56,11 +56,18 @@ class SimpleNumbers:
         simple, snaps = snapped(raw, allowed * scale, accepts, unit=self.unit)
         if simple == raw:
             return candidate
-        return replace(self._built(to_code(simple, self.frame), candidate), snapped=snaps)
+        return replace(self.yardstick.measured(self._built(to_code(simple, self.frame), candidate)), snapped=snaps)
 
     def _built(self, program: Program, candidate: Candidate) -> Candidate:
-        """A changed program of a candidate, measured."""
+        """A changed program of a candidate, not measured yet."""
         program = rounded(program, DECIMALS)  # as it is written
         fresh = build_program(program)
-        changed = replace(candidate, text=fresh.text, program=program, solid=fresh.solid, outcome=fresh.outcome)
-        return self.yardstick.measured(changed)
+        return replace(
+            candidate,
+            text=fresh.text,
+            program=program,
+            solid=fresh.solid,
+            outcome=fresh.outcome,
+            distance=None,
+            likeness=None,
+        )

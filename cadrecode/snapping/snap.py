@@ -150,8 +150,9 @@ def _with_sizes(
         reference: The program whose names its numbers have.
     """
     known: dict[str, list[float]] = {}  # by kind of size: "hole diameter"
+    numbers = {number.name: number for number in parameters(program, named_like=reference)}
     for name in [number.name for number in parameters(reference) if number.is_length and not number.is_angle]:
-        number = next((p for p in parameters(program, named_like=reference) if p.name == name), None)
+        number = numbers.get(name)
         if number is None:
             continue
         equal = [value for value in known.get(_kind(name), ()) if abs(value - number.value) <= allowed]
@@ -162,6 +163,7 @@ def _with_sizes(
             changed = _set(program, name, value, reference)
             if value > 0 and changed is not None and accepts(changed):
                 program = changed
+                numbers = {number.name: number for number in parameters(program, named_like=reference)}
                 known.setdefault(_kind(name), []).append(value)
                 break
         else:
