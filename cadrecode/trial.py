@@ -21,16 +21,18 @@ from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import DatasetError, PointCloudError, ProgramError
 from cadrecode.program import write
+from cadrecode.program.edit import rounded
 from cadrecode.program.solid import through_holes
 from cadrecode.reconstruction import Writer, rebuild
 from cadrecode.scans import CLEANED, POINTS, SWEEP, Scan
-from cadrecode.scoring import Target, build_text, score
+from cadrecode.scoring import Candidate, Target, build_program, build_text, score
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 from cadrecode.scoring.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
 DEFAULTS = ReconstructConfig()
+DECIMALS = 3  # of the numbers of reported programs, CODE: a file's units have no finer ones
 
 Input = Literal["cloud", "mesh"]
 Source = Literal["both", "measured", "model"]
@@ -133,7 +135,7 @@ class Trial:
         verdict, frame, best = str(Verdict.NONE), None, build_text("")
         try:
             rebuilt = rebuild(cloud, self.writer, config, whole_seconds=self.seconds)
-            frame, best = rebuilt.given.frame, next(iter(rebuilt.ranked), best)
+            frame, best = rebuilt.given.frame, _with_few_decimals(next(iter(rebuilt.ranked), best))
             verdict = str(rebuilt.given.assessor.assess(best.solid).verdict)
         except Exception:  # a fault of ours counts as a failure, and the other shapes still have their turn
             log.exception("The rebuild of %s failed", shape.id)
@@ -167,6 +169,20 @@ class Trial:
         if self.input == "mesh":
             return cloud
         return Cloud(self.scan.of(shape.vertices, shape.faces, seed), None, "part", "cloud")
+
+
+def _with_few_decimals(candidate: Candidate) -> Candidate:
+    """The candidate with numbers of DECIMALS, where that leaves its bodies and holes as they are.
+
+    Numbers that are simple in the file's units are long in CODE.
+    """
+    if not candidate.ok or candidate.program is None:
+        return candidate
+    short = build_program(rounded(candidate.program, DECIMALS))
+    same = short.ok and short.shells == candidate.shells
+    if not same or through_holes(short.solid) != through_holes(candidate.solid):
+        return candidate
+    return replace(candidate, text=short.text, program=short.program, solid=short.solid)
 
 
 def summarise(rows: Sequence[dict]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from cadrecode.cli import main
 from cadrecode.errors import DatasetError
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.reconstruction import Writer
-from cadrecode.trial import Trial, summarise
+from cadrecode.scoring import build_text
+from cadrecode.trial import Trial, _with_few_decimals, summarise
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-10))\n"
 PLATE = HEAD + "r=w0.sketch().rect(200,100).push([(50,10)]).circle(20,mode='s').finalize().extrude(20)"
@@ -116,3 +117,11 @@ def test_the_command_writes_the_report(plates, tmp_path, capsys):
     assert report["final_invalid_ratio"] == 0
     assert report["from"] == "measured"
     assert "1 good_match" in capsys.readouterr().out
+
+
+def test_reported_numbers_have_few_decimals_unless_that_changes_the_solid(tmp_path):
+    """23.456789 is simple in the file's units; a gap of 0.0002 is not to be closed."""
+    exact = PLATE.replace("circle(20", "circle(23.456789")
+    assert "circle(23.457" in _with_few_decimals(build_text(exact)).text
+    gap = PLATE + ".union(cq.Workplane('XY',origin=(0,0,10.0004)).box(20,20,20,centered=False))"
+    assert _with_few_decimals(build_text(gap)).text == build_text(gap).text

@@ -138,7 +138,7 @@ def rebuild(
             seconds = min(seconds - NUMBERS_SHARE * whole_seconds, SOLID_FIT_SHARE * whole_seconds)
     if seconds > 0 and not stopping() and not (pool.is_exact and given.solid is not None):
         ranked = _fitted(ranked, given, config, seconds, pool.is_exact, progress, stopping)
-    if seconds > 0 or given.solid is not None or config.snap != "auto":
+    if whole_seconds is not None or seconds > 0 or config.snap != "auto":
         is_limited = given.solid is not None and whole_seconds is not None
         until = started + (1 - NUMBERS_SHARE / 2) * whole_seconds if is_limited else math.inf
         ranked = _with_simple_numbers(ranked, given, config, stopping, until)
