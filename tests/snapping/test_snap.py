@@ -1,13 +1,20 @@
 """Programs with the numbers that a person would write: what is changed, how far, and why."""
 
+import math
+
 import numpy as np
 import pytest
 
+from cadrecode.cloud import Cloud
+from cadrecode.config import ReconstructConfig
 from cadrecode.invent import machined
 from cadrecode.invent.draw import invent
 from cadrecode.program import build, iou, mesh_of, parse, write
 from cadrecode.program.edit import parameters, transform
 from cadrecode.program.roles import box_of
+from cadrecode.reconstruction.given import Given
+from cadrecode.reconstruction.rebuild import _with_simple_numbers
+from cadrecode.scoring import build_text
 from cadrecode.snapping import face_places, onto_faces, snapped
 
 HEAD = (
@@ -113,3 +120,16 @@ def test_levels_go_onto_the_faces_of_the_mesh():
     rough = parse("import cadquery as cq\nr=cq.Workplane('XY').workplane(offset=12.4/2).box(80,40,12.4)")
     moved = onto_faces(rough, face_places(*mesh_of(build(exact))))
     np.testing.assert_allclose(build(moved).bounding_box(), build(exact).bounding_box(), atol=1e-5)
+
+
+def test_of_a_closed_mesh_the_best_gets_simple_numbers_even_when_its_time_is_up():
+    head = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-10))\n"
+    text = head + "r=w0.sketch().rect(200,{}).finalize().extrude(20)"
+    vertices, faces = mesh_of(build(parse(text.format(100))))
+    config = ReconstructConfig(align=False, clean="off")
+    given = Given.of(Cloud.of_mesh(vertices, faces, n_surface=500, seed=0), config)
+    ranked = [given.yardstick.measured(build_text(text.format(width))) for width in ("100.003", "100.0037")]
+    late = [candidate.text for candidate in _with_simple_numbers(ranked, given, config, lambda: False, -math.inf)]
+    assert sorted(late) == [text.format(100), text.format("100.0037")]
+    early = _with_simple_numbers(ranked, given, config, lambda: False, math.inf)
+    assert [candidate.text for candidate in early] == 2 * [text.format(100)]
