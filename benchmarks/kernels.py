@@ -1,6 +1,6 @@
 """Manifold against OpenCASCADE on the same programs: how fast, and how much they agree; and how fast pairs are made.
 
-    python -m benchmarks.kernels [--programs FILE.jsonl.gz] [--count 200] [--seed 0] [--family machined] [--pairs 500]
+    python -m benchmarks.kernels [--programs FILE.jsonl.gz|REPORT.json] [--count 200] [--seed 0] [--family machined] [--pairs 500]
 
 Both kernels run in this process, one program after the other, and the seconds are the processor's. CadQuery's import
 is not counted. Without --programs, or where that file is absent, the programs are invented. The programs are executed:
@@ -30,7 +30,7 @@ TOLERANCE, ANGLE = 0.1, 0.1  # of CadQuery's tessellation: CODE units (0.05 % of
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--programs", type=Path, help="a .jsonl.gz with a program under `code` in each row")
+    arguments.add_argument("--programs", type=Path, help="a .jsonl.gz with `code` in each row, or a report of evaluate")
     arguments.add_argument("--count", type=int, default=200)
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--pairs", type=int, default=500, help="pairs to invent [%(default)s]")
@@ -79,8 +79,11 @@ def _programs(path: Path | None, count: int, seed: int, family: str) -> list[str
     rng = np.random.default_rng(seed)
     if path is None or not path.exists():
         return [write(invent(rng, family)) for _ in range(count)]
-    with gzip.open(path, "rt") as lines:
-        texts = [json.loads(line)["code"] for line in lines]
+    if path.suffix == ".json":
+        texts = [row["program"] for row in json.loads(path.read_text())["shapes"]]
+    else:
+        with gzip.open(path, "rt") as lines:
+            texts = [json.loads(line)["code"] for line in lines]
     return [texts[i] for i in rng.permutation(len(texts))[:count]]
 
 
