@@ -1,6 +1,6 @@
 """Manifold against OpenCASCADE on the same programs: how fast, and how much they agree; and how fast pairs are made.
 
-    python -m benchmarks.kernels [--programs FILE.jsonl.gz|REPORT.json] [--count 200] [--seed 0] [--family machined] [--pairs 500]
+    python -m benchmarks.kernels [--programs FILE.jsonl.gz|REPORT.json] [--count 200] [--seed 0] [--family machined]
 
 Both kernels run in this process, one program after the other, and the seconds are the processor's. CadQuery's import
 is not counted. Without --programs, or where that file is absent, the programs are invented. The programs are executed:
