@@ -29,8 +29,8 @@ from cadrecode.measure.turning import across
 from cadrecode.program.solid import bounds, build, mesh_of, through_holes
 from cadrecode.program.solid import from_mesh as solid_from_mesh
 
-SEARCH_SHARE, PLAIN_SHARE = 0.45, 0.55  # of the time: when the searches on the grid end
-SHORT_SHARE, RIMS_SHARE = 0.7, 0.85  # when features are short, and when rims have been tried
+SEARCH_SHARE, PLAIN_SHARE = 0.4, 0.5  # of the time: when the searches on the grid end
+SHORT_SHARE, RIMS_SHARE = 0.65, 0.8  # when features are short, and when rims have been tried
 PLAIN = 5  # times the price: for a body without its rims, which are looked for afterwards
 
 SAME_SECTION = 0.02  # of the area: sections of one interval that differ by more are of something slanted
@@ -71,7 +71,11 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
     judge = Judge(solid, price, started + SHORT_SHARE * seconds)
     holes = holes_of(part)
     plain = [draft for draft in plain if lacks_rims(draft.features(part.grid), judge)]
-    shorter = [_shortened(draft.features(part.grid), part, holes, judge) for draft in (*plain, *drafts)]
+    shorter = []
+    for index, draft in enumerate(begun := [*plain, *drafts]):
+        now = time.thread_time()
+        judge.deadline = now + (started + SHORT_SHARE * seconds - now) / (len(begun) - index)
+        shorter.append(_shortened(draft.features(part.grid), part, holes, judge))
     by_score = sorted(dict.fromkeys(shorter[len(plain) :]), key=lambda features: -judge.score(features))
     judge.deadline = started + RIMS_SHARE * seconds
     rimmed = [with_rims(features, judge) for features in (*shorter[: len(plain)], *by_score[:1])]

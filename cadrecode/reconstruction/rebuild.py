@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LEAST_MEASURING_SECONDS = 12.0  # of the processor; the app's samples take 1 to 12
 MEASURING_SHARE = 0.6  # of the time for a whole cloud; what is left is for the fit
 SOLID_SHARE = {"measured": 0.75, "both": 0.6, "model": 0.0}  # the same for a closed solid
-SOLID_FIT_SHARE, NUMBERS_SHARE = 0.3, 0.2  # of that time: at most for its fit, and what is left for simple numbers
+SOLID_FIT_SHARE, NUMBERS_SHARE = 0.5, 0.2  # of that time: its fit does not pay with less, and simple numbers get this
 EXACT_FIT_SHARE = 0.25  # of the time for the fit: enough for one program that is as near as the noise already
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
 
@@ -135,7 +135,8 @@ def rebuild(
     if whole_seconds is not None:
         seconds = started + whole_seconds - time.monotonic()
         if given.solid is not None:
-            seconds = min(seconds - NUMBERS_SHARE * whole_seconds, SOLID_FIT_SHARE * whole_seconds)
+            seconds -= NUMBERS_SHARE * whole_seconds
+            seconds = seconds if seconds > SOLID_FIT_SHARE * whole_seconds else 0.0
     if seconds > 0 and not stopping() and not (pool.is_exact and given.solid is not None):
         ranked = _fitted(ranked, given, config, seconds, pool.is_exact, progress, stopping)
     if whole_seconds is not None or seconds > 0 or config.snap != "auto":
