@@ -13,6 +13,7 @@ import numpy as np
 from manifold3d import CrossSection, FillRule
 
 from cadrecode.measure.arcs import followed
+from cadrecode.measure.corners import with_fillets
 from cadrecode.measure.pieces import MOST_TURN, ON_CIRCLE, Piece, angles_between, cheapest_pieces
 from cadrecode.measure.walls import Walls, circle_through_all
 from cadrecode.program.language import Arc, Circle, Line, Loop, Point2, Rect, Shape
@@ -78,7 +79,7 @@ def outline_of(polygon: np.ndarray, tolerance: float, walls: Walls | None = None
     if pieces is not None and walls is not None:
         pieces = _without_bends([_on_walls(piece, walls) for piece in pieces], walls, tolerance)
         pieces = [_on_walls(piece, walls) for piece in followed(pieces, walls)]
-        pieces = _squared(_with_steps(pieces, walls, tolerance), tolerance)
+        pieces = with_fillets(_squared(_with_steps(pieces, walls, tolerance), tolerance), walls)
     return None if pieces is None else _shape_of(pieces, tolerance, area)
 
 
