@@ -73,7 +73,7 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
     finished: dict[tuple[Feature, ...], None] = {}
     for index, body in enumerate(bodies):
         now = time.thread_time()
-        judge.deadline = now + (started + seconds - now) * 2 / (len(bodies) - index + 1)  # the first is the likeliest
+        judge.deadline = now + (started + seconds - now) * 3 / (len(bodies) - index + 2)  # the first is the likeliest
         finished[_finished(body, part, walls, judge)] = None
     finished |= {rounded(body, judge): None for body in box}
     ranked = sorted(finished, key=lambda features: -judge.score(features))

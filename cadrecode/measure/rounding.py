@@ -6,23 +6,35 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+from manifold3d import Manifold
+
 from cadrecode.measure.features import Feature, Prism, Rim, Tilted, patterned
 from cadrecode.measure.judge import Judge
 from cadrecode.measure.patterns import rounded_places
 from cadrecode.program.language import Arc, Circle, Line, Loop, Point2, Rect, SketchStep
+from cadrecode.program.solid import iou, through_holes
 
 ROUNDING_LOSS = 1.5e-4  # of the score, for each feature, that fewer digits may cost
+MOST_CHANGED = 0.003  # IoU: points that no feature explains say nothing of how well the others are kept
 DECIMALS = 0, 1, 2
 
 
 def rounded(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
-    """The features with as few digits as they keep their shape with. One level stays one level."""
+    """The features with as few digits as they keep their shape and their holes with. One level stays one level."""
     allowed = judge.score(features) - ROUNDING_LOSS * len(features)
+    if not np.isfinite(allowed):
+        return features
+    body = judge.build(features)
     for decimals in DECIMALS:
         shorter = tuple(_rounded(feature, decimals) for feature in features)
-        if _is_sound(shorter) and judge.score(shorter) > allowed:
+        if _is_sound(shorter) and judge.score(shorter) > allowed and _alike(judge.build(shorter), body):
             return shorter
     return features
+
+
+def _alike(first: Manifold, second: Manifold) -> bool:
+    return through_holes(first) == through_holes(second) and iou(first, second) > 1 - MOST_CHANGED
 
 
 def _rounded(feature: Feature, decimals: int) -> Feature:

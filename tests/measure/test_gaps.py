@@ -114,3 +114,11 @@ def test_a_hole_that_a_later_block_fills_is_cut_after_it():
     for filled in ((PLATE, drill, strip), (holed, strip)):
         assert through_holes(judge.build(filled)) == 0
         assert through_holes(judge.build(redrilled(filled, judge))) == 1
+
+
+def test_rounding_opens_no_hole_into_the_rim():
+    """It ends 0.2 before the rim, in whole numbers it would end with it."""
+    drill = prism(Operation.CUT, -4.0, 4.0, SketchStep(Circle(1.6), places=((0.0, 58.2),)))
+    judge, _ = judge_of(PLATE, drill)
+    judge.score = lambda features: 1.0
+    assert through_holes(judge.build(rounded((PLATE, drill), judge))) == 1
