@@ -88,7 +88,7 @@ def with_fillets(pieces: Sequence[Piece], walls: Walls) -> list[Piece]:
     lines = [index for index, piece in enumerate(pieces) if piece.circle is None]
     if len(lines) < 2:
         return list(pieces)
-    first = max(lines, key=lambda index: _length(pieces[index]))
+    first = max(lines, key=lambda index: pieces[index].length)
     waiting = [*pieces[first:], *pieces[:first]]
     after_all = len(waiting)
     made, place = [waiting[0]], 1
@@ -112,10 +112,6 @@ def _way(piece: Piece) -> np.ndarray:
     return piece.direction * np.copysign(1.0, piece.direction @ (piece.end - piece.start))
 
 
-def _length(piece: Piece) -> float:
-    return float(np.hypot(*(piece.end - piece.start)))
-
-
 def _gain(before: Piece, between: Sequence[Piece], after: Piece, walls: Walls) -> tuple[float, Piece | None]:
     """The arc in place of what is between two sides, and how much better it explains the points there, in nats, beyond
     what its numbers cost."""
@@ -123,12 +119,12 @@ def _gain(before: Piece, between: Sequence[Piece], after: Piece, walls: Walls) -
     if before.circle is not None or after.circle is not None or before is after:
         return none
     corner = Corner.between(before, after)
-    room = min(_length(before), _length(after))
-    if corner is None or any(_length(piece) > room for piece in between):
+    room = min(before.length, after.length)
+    if corner is None or any(piece.length > room for piece in between):
         return none
     ends = np.array([place for piece in (*between, after) for place in (piece.start, piece.end)][:-1])
     farthest = np.hypot(*(ends - corner.place).T).max() + walls.reach
-    off_lines = np.min([_off(piece, walls.points) for piece in (before, *between, after)], axis=0)
+    off_lines = np.min([piece.off(walls.points) for piece in (before, *between, after)], axis=0)
     near = (np.hypot(*(walls.points - corner.place).T) < farthest) & (off_lines < walls.reach)
     near &= corner.inside(walls.points) > OFF_SIDES * walls.reach + walls.noise
     if np.count_nonzero(near) < FEWEST:
@@ -146,10 +142,3 @@ def _gain(before: Piece, between: Sequence[Piece], after: Piece, walls: Walls) -
     numbers = max(NUMBERS_OF_ARC - lines, 1)
     gain = np.count_nonzero(on) * np.log(by_lines / by_arc) - NATS_PER_NUMBER * numbers
     return float(gain), corner.arc(radius)
-
-
-def _off(piece: Piece, points: np.ndarray) -> np.ndarray:
-    """(n,): how far points, (n, 2), are from the line or the circle of a piece."""
-    if piece.circle is None:
-        return np.abs((points - piece.middle) @ np.array((-piece.direction[1], piece.direction[0])))
-    return np.abs(np.hypot(*(points - piece.circle[:2]).T) - piece.circle[2])

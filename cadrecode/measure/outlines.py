@@ -124,23 +124,19 @@ def _squared(pieces: list[Piece], tolerance: float) -> list[Piece]:
     """The pieces, with lines that are nearly parallel, or at right angles, to a longer line turned so that they are."""
     known: list[np.ndarray] = []
     squared = list(pieces)
-    for index in sorted(range(len(pieces)), key=lambda index: -_length(pieces[index])):
+    for index in sorted(range(len(pieces)), key=lambda index: -pieces[index].length):
         line = _axial(pieces[index])
         if line.circle is not None:
             continue
         for way in known:
             aligned = max((way, -way, _across(way), -_across(way)), key=lambda way: float(way @ line.direction))
             lean = float(np.arccos(min(aligned @ line.direction, 1.0)))
-            if lean < NEARLY_PARALLEL and lean * _length(line) / 2 < PARALLEL_OFF * tolerance:
+            if lean < NEARLY_PARALLEL and lean * line.length / 2 < PARALLEL_OFF * tolerance:
                 squared[index] = replace(line, direction=aligned)
                 break
         else:
             known.append(line.direction)
     return squared
-
-
-def _length(piece: Piece) -> float:
-    return float(np.hypot(*(piece.end - piece.start)))
 
 
 def _across(direction: np.ndarray) -> np.ndarray:
@@ -172,7 +168,7 @@ def _on_walls(piece: Piece, walls: Walls) -> Piece:
     if piece.circle is None:
         middle, direction = walls.line(piece.start, piece.end) or (piece.middle, _guessed(piece.direction))
         axis = np.eye(2)[np.abs(direction).argmax()]
-        lean = _length(piece) * np.abs(direction).min()
+        lean = piece.length * np.abs(direction).min()
         return replace(piece, middle=middle, direction=axis if lean < AXIAL_OF_NOISE * walls.noise else direction)
     return replace(piece, circle=walls.arc(*piece.circle, piece.start, piece.end, piece.middle) or piece.circle)
 

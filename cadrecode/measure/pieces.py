@@ -43,6 +43,17 @@ class Piece:
     middle: np.ndarray
     direction: np.ndarray
 
+    @property
+    def length(self) -> float:
+        """From end to end."""
+        return float(np.hypot(*(self.end - self.start)))
+
+    def off(self, points: np.ndarray) -> np.ndarray:
+        """(n,): how far points, (n, 2), are from its line or circle, which go on beyond its ends."""
+        if self.circle is None:
+            return np.abs((points - self.middle) @ np.array((-self.direction[1], self.direction[0])))
+        return np.abs(np.hypot(*(points - self.circle[:2]).T) - self.circle[2])
+
 
 def cheapest_pieces(path: np.ndarray, tolerance: float, *, contour: bool) -> list[Piece] | None:
     """(n + 1, 2) from a corner back to it -> the cheapest pieces; None where no chain is within the tolerance.
