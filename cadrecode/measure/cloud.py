@@ -37,7 +37,7 @@ MOST_CELLS, FEW_PLACES = 256, 60_000  # along the longest side of a part, and of
 MOST_PLACES = 400_000  # of the grid
 PLACES_PER_SECOND = 60_000  # of reading: the winding numbers take a third to a half of that time
 READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
-SHORTENING_SHARE = 0.4  # of the time for a body
+SHORTENING_SHARE, GAPS_FROM = 0.4, 0.8  # of the time for a body: when shortening ends, and gaps are looked for
 IN_PAIRS = 0.4  # of the time for a search: when two features take the place of one no more
 TOLERANCES = (0.3, 0.7), (0.6, 3.5)  # of a cell, and of the noise
 SQUARE = 0.9  # cosine of a point's normal with an axis: a point of a side of the box around the part
@@ -104,13 +104,14 @@ def _finished(
     end, now = judge.deadline, time.thread_time()
     judge.deadline = now + SHORTENING_SHARE * (end - now)  # holes need the rest
     features = shortened(features, judge, part.grid)
-    judge.deadline = end
+    judge.deadline = now + GAPS_FROM * (end - now)
     for reader in part.readers:
         reader.deadline = judge.deadline
     features = with_missing_holes(features, part, holes_of(part), judge)
     features = with_bores(features, walls, part.grid, judge)
     features = dropped(with_steps(features, part.grid, judge), judge)
     features = redrilled(parted(turned_about(features, judge), part.grid, judge), judge)
+    judge.deadline = end
     features = with_gaps(features, judge)
     return rounded(opened(merged(features, judge, part.grid), judge), judge)
 
