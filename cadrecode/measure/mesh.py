@@ -30,7 +30,7 @@ from cadrecode.program.solid import bounds, build, mesh_of, through_holes
 from cadrecode.program.solid import from_mesh as solid_from_mesh
 
 SEARCH_SHARE, PLAIN_SHARE = 0.4, 0.5  # of the time: when the searches on the grid end
-SHORT_SHARE, RIMS_SHARE = 0.65, 0.8  # when features are short, and when rims have been tried
+SHORT_SHARE, RIMS_SHARE = 0.65, 0.78  # when features are short, and when rims have been tried
 PLAIN = 5  # times the price: for a body without its rims, which are looked for afterwards
 
 SAME_SECTION = 0.02  # of the area: sections of one interval that differ by more are of something slanted

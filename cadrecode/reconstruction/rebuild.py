@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LEAST_MEASURING_SECONDS = 12.0  # of the processor; the app's samples take 1 to 12
 MEASURING_SHARE = 0.6  # of the time for a whole cloud; what is left is for the fit
-SOLID_SHARE = {"measured": 0.75, "both": 0.6, "model": 0.0}  # the same for a closed solid
+SOLID_SHARE = {"measured": 0.65, "both": 0.6, "model": 0.0}  # the same for a closed solid
 SOLID_FIT_SHARE, NUMBERS_SHARE = 0.5, 0.2  # of that time: its fit does not pay with less, and simple numbers get this
 EXACT_FIT_SHARE = 0.25  # of the time for the fit: enough for one program that is as near as the noise already
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
