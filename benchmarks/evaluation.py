@@ -3,7 +3,7 @@
     python -m benchmarks.evaluation compare BASE.json ADAPTER.json
     python -m benchmarks.evaluation ceiling --programs FILE.jsonl.gz --targets MESHES.npz
     python -m benchmarks.evaluation verdicts REPORT.json ...
-    python -m benchmarks.evaluation changed --programs FILE.jsonl.gz [--count 40] [--seed 0]
+    python -m benchmarks.evaluation changed --programs FILE.jsonl.gz [--count 40] [--seed 0] [--points 8192]
 
 `compare` takes two reports (`--json`) on the same targets and prints the differences of their IoU, where a failure
 counts 0, each with a 90 % bootstrap interval over the targets (Efron 1979), and on how many targets either is nearer.
@@ -47,7 +47,6 @@ RESAMPLES = 20_000
 LEVEL = (5, 95)  # percentiles of the interval
 EQUAL = 0.002  # IoU: a smaller difference cannot be seen
 PERCENTILES = (5, 25, 50, 75)  # of the table of `ceiling`
-POINTS = 8192
 NOISES = (0.0, 0.0025, 0.005, 0.01)  # of the longest side
 MOVED = (0.3, 1.0, 3.0)  # CODE
 
@@ -66,6 +65,7 @@ def main() -> None:
     changed.add_argument("--programs", type=Path, required=True)
     changed.add_argument("--count", type=int, default=40)
     changed.add_argument("--seed", type=int, default=0)
+    changed.add_argument("--points", type=int, default=8192, help="of a cloud [%(default)s]")
     options = parser.parse_args()
     if options.mode == "ceiling":
         ceiling(options.programs, options.targets, options.otherwise)
@@ -74,7 +74,7 @@ def main() -> None:
         print_verdicts((row["verdict"], row["iou"]) for row in rows)
     elif options.mode == "changed":
         cases: dict[str, list[tuple[str, float]]] = defaultdict(list)
-        for cloud, verdict, overlap in changed_programs(options.programs, options.count, options.seed):
+        for cloud, verdict, overlap in changed_programs(options.programs, options.count, options.seed, options.points):
             cases[cloud].append((verdict, overlap))
         for cloud, pairs in cases.items():
             print(cloud)
@@ -147,21 +147,21 @@ def print_verdicts(pairs: Iterable[tuple[str, float]]) -> None:
         print(f"  good matches with an IoU of 0.97 or more: {right} of {good}, {right / good:.1%}")
 
 
-def changed_programs(path: Path, count: int, seed: int) -> Iterator[tuple[str, str, float]]:
+def changed_programs(path: Path, count: int, seed: int, n_points: int) -> Iterator[tuple[str, str, float]]:
     """For each cloud and each candidate: the cloud's name, the verdict on the candidate, and its true IoU."""
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt") as lines:
-        rows = [json.loads(line) for line in lines]
+        rows = [row for line in lines if (row := json.loads(line)).get("code")]
     for place in np.random.default_rng(seed).permutation(len(rows))[:count]:
         row = rows[place]
         try:
             truth = parse(row["code"])
             solid = build(truth)
-        except (ProgramError, KeyError):
+        except ProgramError:
             continue
         rng = np.random.default_rng([seed, int(place)])
         candidates = [build_program(program) for program in _candidates(truth, row, rng)]
-        for cloud, points in _clouds(mesh_of(solid), rng):
+        for cloud, points in _clouds(mesh_of(solid), n_points, rng):
             ruler = ruler_for(points)
             for candidate in candidates:
                 if candidate.ok:
@@ -184,8 +184,10 @@ def _candidates(truth: Program, row: dict, rng: np.random.Generator) -> Iterator
                 continue
 
 
-def _clouds(mesh: tuple[np.ndarray, np.ndarray], rng: np.random.Generator) -> Iterator[tuple[str, np.ndarray]]:
-    points, normals = sample_surface(*mesh, POINTS, rng)
+def _clouds(
+    mesh: tuple[np.ndarray, np.ndarray], n_points: int, rng: np.random.Generator
+) -> Iterator[tuple[str, np.ndarray]]:
+    points, normals = sample_surface(*mesh, n_points, rng)
     size = float(np.ptp(points, axis=0).max())
     for noise in NOISES:
         yield f"noise of {noise:.2%}", points + rng.normal(0, noise * size, points.shape)

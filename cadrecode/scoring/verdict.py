@@ -29,6 +29,7 @@ UNSEEN = 0.12  # share of the surface without points near it: more was not seen
 ONE_SIDED = 0.12  # length of the mean normal: of a closed surface it is 0, of a box without its bottom 0.2
 LINE, LINE_NOISE = 1e-4, 2.0  # of the size, and of the noise: the spread of a cloud that is a line
 MOST_AREA = 5.0  # of a part's surface, in areas of the cloud: more is held up by lone points alone
+CHANCE = 0.12  # of the noise of a mean: a third of what is left of it where a part is right, so that doubt counts
 PATCHES = 10  # along the longest side: the patches in which gaps are averaged, so that noise cancels out
 LOCAL_NEIGHBOURS, LOCAL_GAP = 4, 1.5  # of random points, 1 place in 10,000 is farther from all of them than that
 AREA_NEIGHBOURS = 8  # the distance to the last of them gives the area that a point stands for
@@ -185,7 +186,9 @@ def _no_more_than_hulls(gaps: np.ndarray, ruler: CloudRuler, far: float, area: f
 def _mean_gap(gaps: np.ndarray, facing: np.ndarray, ruler: CloudRuler) -> float:
     """The mean distance between points and surface that noise does not explain.
 
-    Signed gaps are averaged over patches of one direction. What is left of the noise in such a mean is taken off.
+    Signed gaps are averaged over patches of one direction, and the square that noise leaves in such a mean is taken off
+    its square. The noise is the spread about the means, but no more than the cloud's own: where points are sparse, a
+    cloud alone cannot tell noise from the shape.
 
     Args:
         gaps: (N,) of the ruler's points.
@@ -196,9 +199,12 @@ def _mean_gap(gaps: np.ndarray, facing: np.ndarray, ruler: CloudRuler) -> float:
     side = 2 * axis + (np.take_along_axis(facing, axis[:, None], 1)[:, 0] > 0)
     keys = np.column_stack((cells, side))
     _, patch, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    means = np.bincount(patch.reshape(-1), gaps) / counts
-    by_chance = ruler.noise * np.sqrt(2 / np.pi / counts)
-    return float(np.sum(np.maximum(np.abs(means) - by_chance, 0) * counts) / counts.sum())
+    patch = patch.reshape(-1)
+    means = np.bincount(patch, gaps) / counts
+    variance = np.sum((gaps - means[patch]) ** 2) / max(len(gaps) - len(counts), 1)
+    by_chance = min(variance, ruler.noise**2) / counts
+    off = np.sqrt(np.maximum(means**2 - by_chance, 0)) - CHANCE * np.sqrt(by_chance)
+    return max(float(np.average(off, weights=counts)), 0.0)
 
 
 def _one_sided(measured: Measured, ruler: CloudRuler) -> float:

@@ -23,8 +23,8 @@ BOX = HEAD + "r=w0.sketch().rect(200,200).finalize().extrude(60)"
 BALL = "import cadquery as cq\nw0=cq.Workplane('XY')\nr=w0.sphere(100)"
 
 
-def scan(text, noise=0.0, seen=None):
-    points, normals = sample_surface(*mesh_of(build(parse(text))), 8192, 0)
+def scan(text, noise=0.0, seen=None, count=8192):
+    points, normals = sample_surface(*mesh_of(build(parse(text))), count, 0)
     points = points + np.random.default_rng(1).normal(0, noise, points.shape)
     return ruler_for(points if seen is None else points[seen(points, normals)])
 
@@ -62,6 +62,15 @@ def test_holes_that_nobody_saw_are_a_detail_too():
 def test_a_wrong_thickness_is_no_good_match(plate):
     assert assess_cloud(build_text(THICKER).solid, plate).verdict is Verdict.DETAILS
     assert assess_cloud(build_text(THICKER).solid, scan(PLATE, 1.0)).verdict is Verdict.DETAILS
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_few_points_do_not_make_a_wrong_thickness_right(noise):
+    off = build_text(PLATE.replace("extrude(20)", "extrude(21)")).solid
+    assessed = assess_cloud(off, scan(PLATE, noise, count=256))
+    assert assessed.verdict is Verdict.DETAILS
+    assert assessed.likeness == pytest.approx(iou(off, build_text(PLATE).solid), abs=0.03)
+    assert assess_cloud(build_text(PLATE).solid, scan(PLATE, count=256)).verdict is Verdict.GOOD
 
 
 def test_half_a_plate_and_a_box_for_a_ring_are_no_match(plate):
