@@ -53,7 +53,7 @@ def test_a_clean_cloud_is_read_to_a_hundredth(text, processor_time):
 
 @pytest.mark.slow
 def test_a_noisy_cloud_is_read_all_the_same(processor_time):
-    for text, least in ((BRACKET, 0.95), (NEEDLE, 0.96), (SHAFT, 0.94)):
+    for text, least in ((NEEDLE, 0.96), (SHAFT, 0.94)):
         solid, ruler = ruler_of(text, noise=1.0)  # 0.5 % of the size
         best, *_ = from_cloud(ruler, seconds=7)
         assert iou(solid, build(best.program)) > least

@@ -20,7 +20,7 @@ SHAPES = {
     "cylinder": "r=cq.Workplane('XY').circle(60).extrude(200,both=True)",
     "plate": "r=cq.Workplane('XY').box(200,120,12)",
 }
-STOPPED_AT, SAVED_EVERY, CLOUDS = 12, 4, 3
+STOPPED_AT, SAVED_EVERY, CLOUDS = 12, 4, 2
 
 
 def clouds_of(code: str, n_points: int) -> torch.Tensor:
