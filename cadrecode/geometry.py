@@ -73,9 +73,11 @@ def weld(vertices: np.ndarray, step: float = 0.0) -> tuple[np.ndarray, np.ndarra
     vertices = np.asarray(vertices, np.float64) + 0.0  # -0.0 becomes 0.0, so that both are one vertex
     cells = np.round((vertices - vertices.min(axis=0)) / step) if step and len(vertices) else vertices
     order = np.lexsort(cells.T[::-1])
-    ordered = cells[order]
-    new = np.ones(len(vertices), bool)
-    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    new = np.zeros(len(vertices), bool)
+    new[:1] = True
+    for column in cells.T:  # one at a time takes a third of the memory
+        ordered = column[order]
+        new[1:] |= ordered[1:] != ordered[:-1]
     number = np.empty(len(vertices), np.int64)
     number[order] = np.cumsum(new) - 1
     return vertices[order[new]], number
