@@ -89,6 +89,13 @@ def three_cornered(faces: np.ndarray) -> np.ndarray:
     return faces[(a != b) & (b != c) & (c != a)]
 
 
+def edge_numbers(triangles: np.ndarray, n_vertices: int) -> np.ndarray:
+    """(3 F,) int64: a number for each side of triangles, (F, 3) int, the same for sides with the same two ends."""
+    a, b, c = triangles.T
+    sides = (a, b), (b, c), (c, a)
+    return np.concatenate([np.minimum(*ends) * n_vertices + np.maximum(*ends) for ends in sides])
+
+
 def fold_into_triangle(square: np.ndarray) -> np.ndarray:
     """(2, N) places in the unit square -> (2, N): those beyond its diagonal folded back, so that u + v <= 1."""
     return np.where(square.sum(axis=0) > 1, 1 - square, square)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cadrecode.errors import Message, ProgramError
-from cadrecode.geometry import three_cornered, weld
+from cadrecode.geometry import edge_numbers, three_cornered, weld
 from cadrecode.program.solid import from_mesh
 
 MOST_FACES = 1_000_000  # a finer mesh is a scan, and Manifold would need 1 GB for it
@@ -38,6 +38,5 @@ def open_edges(vertices: np.ndarray, faces: np.ndarray) -> int:
     """The number of edges with an odd number of faces, once equal vertices are joined."""
     _, numbers = weld(vertices)
     triangles = three_cornered(numbers[faces])
-    ends = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-    edges = ends[:, 0] * len(vertices) + ends[:, 1]
-    return int(np.count_nonzero(np.unique(edges, return_counts=True)[1] % 2))
+    counts = np.unique(edge_numbers(triangles, len(vertices)), return_counts=True)[1]
+    return int(np.count_nonzero(counts % 2))

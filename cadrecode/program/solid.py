@@ -10,7 +10,7 @@ import numpy as np
 from manifold3d import Manifold
 
 from cadrecode.errors import Message, ProgramError
-from cadrecode.geometry import corner_crosses, fold_into_triangle, places_on, three_cornered, weld
+from cadrecode.geometry import corner_crosses, edge_numbers, fold_into_triangle, places_on, three_cornered, weld
 from cadrecode.program import budget
 from cadrecode.program.finishing import finished
 from cadrecode.program.language import (
@@ -153,8 +153,7 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray) -> Manifold:
     """
     joined, numbers = weld(vertices)
     triangles = three_cornered(numbers[np.asarray(faces, np.int64)])
-    ends = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-    at_edge = np.unique(ends[:, 0] * len(joined) + ends[:, 1], return_counts=True)[1].max(initial=0)
+    at_edge = np.unique(edge_numbers(triangles, len(joined)), return_counts=True)[1].max(initial=0)
     if at_edge > MOST_AT_EDGE:
         raise ProgramError("{count:,} triangles of the mesh meet in one edge.", expected=Message("two"), count=at_edge)
     mesh = manifold3d.Mesh64(
