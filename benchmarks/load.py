@@ -240,7 +240,7 @@ def main() -> int:
     if given.training:
         print(f"training: {alone:.1f} steps a minute alone, {beside:.1f} beside visitors ({beside / alone:.0%})")
     if given.page:
-        print(f"places in the queue that the page showed: {seen.places}")
+        print(f"places in the queue that the page showed: {sorted(set(seen.places), reverse=True)}")
     print(f"mixed: {len(seen.mixed)}, lost: {len(seen.lost)}")
     print(*(seen.mixed + seen.lost)[:20], sep="\n")
     return 1 if seen.mixed or seen.lost else 0
