@@ -62,6 +62,17 @@ def area_vectors(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return vectors
 
 
+def turned_left(direction: np.ndarray) -> np.ndarray:
+    """(2,): a direction turned by a right angle, counterclockwise."""
+    return np.array((-direction[1], direction[0]))
+
+
+def lines_meet(place: np.ndarray, direction: np.ndarray, other: np.ndarray, other_direction: np.ndarray) -> np.ndarray:
+    """(2,): where two lines meet, each given by a place on it and its direction, (2,). They must not be parallel."""
+    aside = turned_left(other_direction)
+    return place + ((other - place) @ aside) / (direction @ aside) * direction
+
+
 def weld(vertices: np.ndarray, step: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Join the vertices that lie in one place, or with `step` in one cell of a grid of that width.
 

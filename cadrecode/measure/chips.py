@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from manifold3d import CrossSection, JoinType
 
+from cadrecode.geometry import turned_left
 from cadrecode.measure.features import OVERSHOOT, numbers_of, sketch_steps
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.outlines import DECIMALS, Outline
@@ -79,7 +80,7 @@ def _boxes(section: CrossSection, center: Point2, turned: CrossSection, radius: 
 
 def _box(corners: np.ndarray, way: np.ndarray, reach: float, center: Point2) -> Outline | None:
     """The box around corners about the center, as far outward as the reach."""
-    aside = np.array((-way[1], way[0]))
+    aside = turned_left(way)
     first, last = (corners @ way).min(), reach
     low, high = (corners @ aside).min(), (corners @ aside).max()
     if not (last > first and high > low):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cadrecode.geometry import lines_meet, turned_left
 from cadrecode.measure.pieces import Piece
 from cadrecode.measure.walls import Walls
 
@@ -43,13 +44,10 @@ class Corner:
     def between(cls, before: Piece, after: Piece) -> Corner | None:
         """None where the sides hardly turn, or turn back."""
         first, second = _way(before), _way(after)
-        cross = first[0] * second[1] - first[1] * second[0]
-        turn = float(np.arctan2(abs(cross), first @ second))
+        turn = float(np.arctan2(abs(turned_left(first) @ second), first @ second))
         if not LEAST_TURN < turn < MOST_TURN:
             return None
-        away = after.middle - before.middle
-        along = (away[0] * second[1] - away[1] * second[0]) / cross
-        return cls(before.middle + along * first, first, second, turn)
+        return cls(lines_meet(before.middle, first, after.middle, second), first, second, turn)
 
     def inside(self, points: np.ndarray) -> np.ndarray:
         """(n,): how far points, (n, 2), are from the nearer of both sides; negative beyond one of them."""
@@ -58,7 +56,7 @@ class Corner:
 
     @property
     def _across(self) -> tuple[np.ndarray, np.ndarray]:
-        return tuple(np.array((-way[1], way[0])) for way in (self.before, self.after))
+        return turned_left(self.before), turned_left(self.after)
 
     @property
     def inward(self) -> np.ndarray:

@@ -11,6 +11,7 @@ from scipy.ndimage import map_coordinates
 from cadrecode.measure.grid import Grid, along
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.measure.proposals import Reader
+from cadrecode.measure.turning import rows_of
 from cadrecode.measure.walls import LEAN, Walls
 from cadrecode.measure.winding import bordered, contoured
 from cadrecode.program.language import Point2
@@ -70,7 +71,7 @@ class HalfSections:
         return at[np.where(gap < window, counts[None], -1).argmax(axis=1)]
 
     def _halves(self, axis: int, center: Point2, angle: float) -> tuple[CrossSection, CrossSection]:
-        first, second, up = np.eye(3)[[(axis + 1) % 3, (axis + 2) % 3, axis]]
+        first, second, up = rows_of(axis)
         outward = np.cos(angle) * first + np.sin(angle) * second
         rows = np.stack((outward, up, np.cross(outward, up)))
         moved = -rows @ (center[0] * first + center[1] * second)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from manifold3d import CrossSection, FillRule
 
+from cadrecode.geometry import lines_meet, turned_left
 from cadrecode.measure.arcs import followed
 from cadrecode.measure.corners import with_fillets
 from cadrecode.measure.pieces import MOST_TURN, ON_CIRCLE, Piece, angles_between, cheapest_pieces
@@ -108,7 +109,7 @@ def _with_steps(pieces: list[Piece], walls: Walls, tolerance: float) -> list[Pie
     stepped: list[Piece] = []
     for before, after in zip([pieces[-1], *pieces[:-1]], pieces):
         if before.circle is None and after.circle is None:
-            across = _across(before.direction)
+            across = turned_left(before.direction)
             step = float((after.middle - before.middle) @ across)
             if before.direction @ after.direction > np.cos(STEPPED) and abs(step) > ON_ONE_WALL * tolerance:
                 low, high = (
@@ -129,7 +130,7 @@ def _squared(pieces: list[Piece], tolerance: float) -> list[Piece]:
         if line.circle is not None:
             continue
         for way in known:
-            aligned = max((way, -way, _across(way), -_across(way)), key=lambda way: float(way @ line.direction))
+            aligned = max((way, -way, turned_left(way), -turned_left(way)), key=lambda way: float(way @ line.direction))
             lean = float(np.arccos(min(aligned @ line.direction, 1.0)))
             if lean < NEARLY_PARALLEL and lean * line.length / 2 < PARALLEL_OFF * tolerance:
                 squared[index] = replace(line, direction=aligned)
@@ -137,10 +138,6 @@ def _squared(pieces: list[Piece], tolerance: float) -> list[Piece]:
         else:
             known.append(line.direction)
     return squared
-
-
-def _across(direction: np.ndarray) -> np.ndarray:
-    return np.array((-direction[1], direction[0]))
 
 
 def _as_one(pieces: Sequence[Piece], walls: Walls, tolerance: float) -> Piece | None:
@@ -155,7 +152,7 @@ def _as_one(pieces: Sequence[Piece], walls: Walls, tolerance: float) -> Piece | 
         return _on_walls(whole, walls) if off < near else None
     if len(pieces) > 2 or first.circle is not None or last.circle is not None:
         return None
-    across = _across(first.direction)
+    across = turned_left(first.direction)
     if first.direction @ last.direction < np.cos(BEND) or abs((last.middle - first.middle) @ across) > near:
         return None
     way = last.end - first.start
@@ -273,12 +270,9 @@ def _meeting(before: Piece, after: Piece, tolerance: float) -> np.ndarray:
     """Where two pieces meet, near the corner between them."""
     corner = after.start
     if before.circle is None and after.circle is None:
-        cross = before.direction[0] * after.direction[1] - before.direction[1] * after.direction[0]
-        if abs(cross) < SHARP:
+        if abs(turned_left(before.direction) @ after.direction) < SHARP:
             return corner
-        away = after.middle - before.middle
-        along = (away[0] * after.direction[1] - away[1] * after.direction[0]) / cross
-        place = before.middle + along * before.direction
+        place = lines_meet(before.middle, before.direction, after.middle, after.direction)
         return place if np.hypot(*(place - corner)) < 4 * tolerance + 0.05 else corner
     if before.circle is not None and after.circle is not None:
         return corner

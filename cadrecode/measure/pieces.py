@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cadrecode.geometry import turned_left
+
 ON_CIRCLE = 0.03  # corners of a round outline lie on its circle as near as this, whatever the sides cut off
 MOST_TURN = np.radians(37)  # from one side of a round outline to the next: a nonagon is round, an octagon is not
 FEWEST_SIDES = 4  # of an arc
@@ -51,7 +53,7 @@ class Piece:
     def off(self, points: np.ndarray) -> np.ndarray:
         """(n,): how far points, (n, 2), are from its line or circle, which go on beyond its ends."""
         if self.circle is None:
-            return np.abs((points - self.middle) @ np.array((-self.direction[1], self.direction[0])))
+            return np.abs((points - self.middle) @ turned_left(self.direction))
         return np.abs(np.hypot(*(points - self.circle[:2]).T) - self.circle[2])
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from cadrecode.geometry import lines_meet, turned_left
 from cadrecode.measure.features import SAME_SIZE, Feature, Prism, numbers_of, same_shape
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS
@@ -126,14 +127,13 @@ def _rounded_corner(
     """Where two lines meet and the radius of the arc between them; None where it does not touch both."""
     (a, b), (c, d) = np.array(before), np.array(after)
     first, second = (b - a) / np.hypot(*(b - a)), (d - c) / np.hypot(*(d - c))
-    turn = math.atan2(first[0] * second[1] - first[1] * second[0], first @ second)
+    turn = math.atan2(turned_left(first) @ second, first @ second)
     if not LEAST_TURN < abs(turn) < np.pi - LEAST_TURN:
         return None
-    along = ((c - b)[0] * second[1] - (c - b)[1] * second[0]) / math.sin(turn)
-    corner = b + along * first
-    setbacks = along, float((c - corner) @ second)
+    corner = lines_meet(b, first, c, second)
+    setbacks = float((corner - b) @ first), float((c - corner) @ second)
     radius = sum(setbacks) / 2 / math.tan(abs(turn) / 2)
-    center = b + radius * math.copysign(1, turn) * np.array((-first[1], first[0]))
+    center = b + radius * math.copysign(1, turn) * turned_left(first)
     touches = min(setbacks) > 0 and abs(setbacks[0] - setbacks[1]) < max(2 * NEAR, SAME_RADIUS * radius)
     on_arc = abs(math.dist(arc.middle, center) - radius) < max(2 * NEAR, SAME_RADIUS * radius)
     return (_short(corner), radius) if touches and on_arc else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cadrecode.geometry import turned_left
+
 LEAN = 0.35  # cosine of a wall's normal with the axis, at most
 ALIGNED = 0.9  # cosine between a point's normal and that of the line or the circle it may lie on
 LOOSELY = 0.6  # the same where the middle of the circle is not known well
@@ -44,7 +46,7 @@ class Walls:
         """Middle and direction of the line through the points near a side; None where there are too few."""
         length = float(np.hypot(*(end - start)))
         direction = (end - start) / max(length, 1e-9)
-        normal = np.array((-direction[1], direction[0]))
+        normal = turned_left(direction)
         away = self.points - start
         along = away @ direction
         margin = min(0.5 * self.reach, 0.2 * length)
@@ -60,7 +62,7 @@ class Walls:
                 return middle, direction
             fitted = np.linalg.svd(points - middle, full_matrices=False)[2][0]
             direction = fitted * np.sign(fitted @ direction)
-            normal = np.array((-direction[1], direction[0]))
+            normal = turned_left(direction)
         return middle, direction
 
     def circle(self, x: float, y: float, radius: float) -> tuple[float, float, float] | None:
