@@ -12,6 +12,7 @@ from cadrecode.config import TrainConfig
 from cadrecode.data.pairs import DatasetReport
 from cadrecode.errors import Message
 from cadrecode.runs import Run
+from cadrecode.scoring.bootstrap import interval
 
 SETTINGS = (
     "lora_r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora", "use_qlora", "learning_rate", "max_steps",
@@ -21,7 +22,6 @@ FIGURES = {
     "eval_loss": "loss", "invalid_ratio": "invalid", "median_iou": "median IoU",
     "mean_iou": "mean IoU, a failure as 0",
 }  # fmt: skip
-RESAMPLES, INTERVAL = 10_000, (5, 95)  # percentiles
 CLEARLY = 0.01  # of the mean IoU: a smaller difference of a few samples is chance
 
 
@@ -48,11 +48,10 @@ def compare(run: Run, best_step: int | None) -> dict[str, dict[str, Any]]:
 
 
 def gain_over(before: Sequence[float], after: Sequence[float]) -> dict[str, float]:
-    """By how much the mean IoU of the same parts has changed, with its 90 % bootstrap interval (Efron 1979)."""
+    """By how much the mean IoU of the same parts has changed, with its 90 % bootstrap interval."""
     changes = np.asarray(after) - np.asarray(before)
-    drawn = np.random.default_rng(0).integers(0, len(changes), (RESAMPLES, len(changes)))
-    low, high = np.percentile(changes[drawn].mean(axis=1), INTERVAL)
-    return {"gain": float(changes.mean()), "gain_low": float(low), "gain_high": float(high)}
+    low, high = interval(changes, np.mean)
+    return {"gain": float(changes.mean()), "gain_low": low, "gain_high": high}
 
 
 def worse_than_base(scores: dict[str, dict[str, Any]]) -> Message | None:
