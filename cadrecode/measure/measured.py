@@ -30,8 +30,9 @@ class Measured:
         """The features as a program; without its rims where there is no room for one of them once it is written."""
         is_turned = any(isinstance(feature, Turned) for feature in features)
         source = "revolved" if is_turned else "sections"
+        program = program_of(features)
         try:
-            build(program_of(features))
+            build(program)
         except ProgramError:
-            features = [feature for feature in features if not isinstance(feature, Rim)]
-        return cls(program_of(features), score, source)
+            program = program_of([feature for feature in features if not isinstance(feature, Rim)])
+        return cls(program, score, source)
