@@ -20,7 +20,16 @@ from cadrecode.errors import Message, restored
 from cadrecode.frames import Frame
 from cadrecode.json_files import write_whole
 from cadrecode.report import charts, shell, turnable
-from cadrecode.report.parts import GRADES, Answer, Mesh, ScoredPart, mesh_of_program, scored_parts, targets_of
+from cadrecode.report.parts import (
+    GRADES,
+    Answer,
+    Mesh,
+    ScoredPart,
+    mesh_of_program,
+    scored_parts,
+    targets_of,
+    worst_first,
+)
 from cadrecode.report.series import BANDS, ModelReport, Series, good_matches, scores, series_of, verdicts
 from cadrecode.scans import POINTS, Scan
 from cadrecode.scoring.bootstrap import interval
@@ -193,8 +202,7 @@ def _parts(reports: Sequence[ModelReport], sweep: bool) -> list[ScoredPart]:
     """A part for each shape; in a sweep, for each shape and kind of scan."""
     if not sweep:
         return scored_parts(reports)
-    parts = [part for named in reports for part in scored_parts([named])]
-    return sorted(parts, key=lambda part: (GRADES.index(part.grade), part.worst))
+    return worst_first(part for named in reports for part in scored_parts([named]))
 
 
 def _filters(parts: Sequence[ScoredPart], said: Said) -> list[tuple[str, str, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -72,7 +72,10 @@ def scored_parts(reports: Sequence[ModelReport]) -> list[ScoredPart]:
             values = (last.of(row, key) for key in ("iou", "program", "outcome", "verdict"))
             iou, program, outcome, verdict = values
             answers.setdefault(row["id"], []).append(Answer(name, iou, program or "", str(outcome), verdict or ""))
-    parts = [ScoredPart(key, tuple(made)) for key, made in answers.items()]
+    return worst_first(ScoredPart(key, tuple(made)) for key, made in answers.items())
+
+
+def worst_first(parts: Iterable[ScoredPart]) -> list[ScoredPart]:
     return sorted(parts, key=lambda part: (GRADES.index(part.grade), part.worst))
 
 
