@@ -68,12 +68,13 @@ def table(run: Run, words: Words) -> str:
     own = run.status().get("sweep")
     if own is None:
         return ""
-    runs: dict[tuple[int, float], Run] = {}
+    runs: dict[tuple[int, float], tuple[Run, dict[str, Any]]] = {}
     for other in queue.list_runs(run.runs_dir):
-        entry = other.status().get("sweep")
+        status = other.status()
+        entry = status.get("sweep")
         if entry and entry["began"] == own["began"]:
-            runs[entry["lora_r"], entry["learning_rate"]] = other
-    scores = {pair: ious(other, other.status()) for pair, other in runs.items()}
+            runs[entry["lora_r"], entry["learning_rate"]] = other, status
+    scores = {pair: ious(*entry) for pair, entry in runs.items()}
     base = next((before for before, _ in scores.values() if before is not None), None)
     best = max((after for _, after in scores.values() if after is not None), default=0.0)
     rates = sorted({rate for _, rate in runs})
@@ -94,11 +95,13 @@ def table(run: Run, words: Words) -> str:
     )
 
 
-def _cell(run: Run | None, score: float | None, chosen: Run, is_best: bool, words: Words) -> str:
+def _cell(
+    entry: tuple[Run, dict[str, Any]] | None, score: float | None, chosen: Run, is_best: bool, words: Words
+) -> str:
     """The IoU once there is an evaluation of what was learnt, else the state; "–" where the run was deleted."""
-    if run is None:
+    if entry is None:
         return "<td>–</td>"
-    status = run.status()
+    run, status = entry
     state = State(status["state"])
     text = words.state(state) if score is None else f"{score:.2f}"
     if state.active:
