@@ -22,6 +22,7 @@ from cadrecode.errors import CadrecodeError, DatasetError, Message, PointCloudEr
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.program import Program, write
+from cadrecode.program.solid import through_holes
 from cadrecode.scoring import FITTED, ByDistance, Candidate, Target, build_text, improve, point_subsets, rank, score
 from cadrecode.scoring.target import BBOX_AGREES
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
@@ -246,7 +247,8 @@ class _Evaluation:
             ruler = ruler_for(prepared.points_model * CODE_PER_MODEL)
             ranked = rank(built, ByDistance(ruler))
             chosen = ranked[0]
-        row = {"id": prepared.target.id, **_scored(chosen, prepared.target)}
+        row = {"id": prepared.target.id, "true_genus": through_holes(prepared.target.solid)}
+        row |= _scored(chosen, prepared.target)
         if len(built) > 1:
             row |= {f"single_{key}": value for key, value in _scored(built[0], prepared.target).items()}
             row["valid_candidates"] = sum(candidate.ok for candidate in built)
@@ -279,6 +281,7 @@ def _scored(candidate: Candidate, target: Target) -> dict:
         "cd": None if scored.cd is None else round(scored.cd, 5),
         "bbox_error": None if scored.bbox_error is None else round(scored.bbox_error, 6),
         "program": candidate.text if candidate.program is None else write(candidate.program),
+        "genus": through_holes(candidate.solid) if candidate.ok else None,
     }
     return row | {"detail": scored.detail} if scored.detail else row
 

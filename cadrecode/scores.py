@@ -1,7 +1,8 @@
 """Scores programs that any system wrote, beside the true solids that they should be.
 
 Nothing is chosen by the true solid. Where there are several programs for a shape, the first is the single sample, and
-the best of them is the nearest to points sampled on the shape, as a rebuild would choose.
+the best of them is the nearest to points sampled on the shape, as a rebuild would choose. These points are also all
+that the programs are fitted to, where that is requested.
 """
 
 from __future__ import annotations
@@ -18,20 +19,22 @@ import numpy as np
 from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import nearest_on_surface
 from cadrecode.errors import Message, ProgramError
-from cadrecode.fit import ruler_for
+from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE
 from cadrecode.geometry import face_normals
-from cadrecode.program import mesh_of
+from cadrecode.program import mesh_of, write
+from cadrecode.program.edit import to_code, to_raw
 from cadrecode.program.language import Program
 from cadrecode.program.solid import bounds, through_holes
 from cadrecode.program.topology import Topology
-from cadrecode.scoring import ByDistance, Candidate, Target, build_text, rank, score
+from cadrecode.scoring import FITTED, ByDistance, Candidate, Target, build_text, improve, rank, score
 from cadrecode.scoring.bootstrap import interval
 from cadrecode.scoring.programs import Row, none_met, read_programs, skip
 from cadrecode.scoring.target import SCORE_POINTS
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
+    from cadrecode.cloud.distance import CloudRuler
     from cadrecode.kernel.sandbox import Sandbox
 
 MISSING = "no program"
@@ -49,11 +52,13 @@ class Scores:
             the units and the place of their targets.
         seed: For the samples.
         sandbox: Runs programs outside of the language; None counts them as failures.
+        fit_seconds: For each shape, to fit the nearest three programs to the points; 0: no fit.
     """
 
     in_code: bool = True
     seed: int = 0
     sandbox: Sandbox | None = None
+    fit_seconds: float = 0.0
 
     def run(
         self,
@@ -68,7 +73,7 @@ class Scores:
 
         Args:
             programs: See `read_programs`; several programs of one id are samples of it.
-            field: The name under which a row of JSON has its program.
+            field: The name under which a row of JSON has its program; several joined by + are samples of one system.
             targets: See `load_targets`. A target without a program counts as a failure.
             limit: This many targets, drawn with the seed.
             on_progress: Called with (targets done, total), the total where it is known.
@@ -77,10 +82,13 @@ class Scores:
         Raises: DatasetError: Nothing can be read, or no program has a target.
         """
         started = time.monotonic()
-        read, skipped = read_programs(programs, field)
         texts: dict[str, list[Row]] = {}
-        for row in read:
-            texts.setdefault(row.id, []).append(row)
+        skipped: list[dict] = []
+        for name in field.split("+"):
+            read, left_out = read_programs(programs, name)
+            skipped += left_out
+            for row in read:
+                texts.setdefault(row.id, []).append(row)
         shapes: list[dict] = []
         met = set()
         for shape in load_targets(targets, limit=limit, seed=self.seed):
@@ -106,6 +114,8 @@ class Scores:
             "seed": self.seed,
             **summarise(shapes),
             **({f"best_{key}": value for key, value in summarise(shapes, "best_").items()} if several else {}),
+            **({f"fit_{key}": value for key, value in summarise(shapes, "fit_").items()} if self.fit_seconds else {}),
+            **({"fit_seconds": self.fit_seconds} if self.fit_seconds else {}),
             "groups": groups_of(shapes),
             "seconds": round(time.monotonic() - started, 2),
             "skipped": skipped,
@@ -113,7 +123,8 @@ class Scores:
         }
 
     def row(self, shape: Shape, texts: Sequence[str]) -> dict[str, Any]:
-        """The figures of a shape's first program, and under `best_` those of the nearest to the shape's points.
+        """The figures of a shape's first program, under `best_` those of the nearest to the shape's points, and under
+        `fit_` those of the best after the fit.
 
         Raises: ProgramError: The shape is not a closed solid.
         """
@@ -130,20 +141,38 @@ class Scores:
             return row | {"outcome": MISSING, "iou": 0.0, "cd": None}
         built = [self._built(text, target) for text in texts]
         row |= figures_of(built[0], target)
+        if len(built) == 1 and not self.fit_seconds:
+            return row
+        points, _ = sample_surface(shape.vertices, shape.faces, SCORE_POINTS, own_seed)
+        ruler = ruler_for(target.frame.to_code(points), seed=own_seed)
+        ranked = rank(built, ByDistance(ruler))
         if len(built) > 1:
-            points, _ = sample_surface(shape.vertices, shape.faces, SCORE_POINTS, own_seed)
-            nearest = rank(built, ByDistance(ruler_for(target.frame.to_code(points), seed=own_seed)))[0]
-            row |= {f"best_{key}": value for key, value in figures_of(nearest, target).items()}
+            row |= {f"best_{key}": value for key, value in figures_of(ranked[0], target).items()}
+        if self.fit_seconds:
+            fitted = self._fitted(ranked, ruler, target)
+            row |= {f"fit_{key}": value for key, value in figures_of(fitted, target).items()}
         return row
 
     def _built(self, text: str, target: Target) -> Candidate:
-        """The program in the frame of the target."""
+        """The program in the frame of the target; its text as it was."""
         built = build_text(text, self.sandbox)
         if self.in_code or not built.ok:
             return built
         scale = 1 / target.frame.raw_per_code
         moved = target.frame.to_code(np.zeros((1, 3)))[0]
-        return replace(built, solid=built.solid.scale((scale,) * 3).translate(tuple(moved)))
+        program = built.program and to_code(built.program, target.frame)
+        return replace(built, program=program, solid=built.solid.scale((scale,) * 3).translate(tuple(moved)))
+
+    def _fitted(self, ranked: Sequence[Candidate], ruler: CloudRuler, target: Target) -> Candidate:
+        """The best after the fit, with its text in the frame of the others."""
+
+        def moved(program: Program, seconds: float) -> Program:
+            return fit(program, ruler, seconds=seconds, seed=self.seed).program
+
+        best = improve(ranked, ByDistance(ruler), moved, seconds=self.fit_seconds, count=FITTED)[0]
+        if best.program is None or best.text in {candidate.text for candidate in ranked}:
+            return best
+        return replace(best, text=write(best.program if self.in_code else to_raw(best.program, target.frame)))
 
 
 def figures_of(candidate: Candidate, target: Target) -> dict[str, Any]:
@@ -204,7 +233,7 @@ def summarise(rows: Sequence[dict], prefix: str = "") -> dict[str, Any]:
     """Means and medians over rows; failures have an IoU of 0 in `mean_iou_all` and `median_iou`.
 
     Args:
-        prefix: "best_": the best of several programs, where there are several.
+        prefix: "best_": the best of several programs, where there are several; "fit_": the best after the fit.
     Returns: The intervals are those of `interval`.
     """
 

@@ -71,7 +71,9 @@ def test_a_report_holds_every_figure_and_json_takes_it(blocks):
         "seconds",
     } <= set(report)
     assert [row["id"] for row in report["shapes"]] == ["a", "b", "c"]
-    assert set(report["shapes"][0]) == {"id", "outcome", "iou", "cd", "bbox_error", "program", "seconds"}
+    assert set(report["shapes"][0]) == {
+        "id", "outcome", "iou", "cd", "bbox_error", "program", "seconds", "genus", "true_genus",
+    }  # fmt: skip
     assert report["mean_iou_all"] > 0.99
     assert report["mean_cd"] < 0.3
     assert json.loads(json.dumps(report)) == report

@@ -1,6 +1,7 @@
 """Programs of any system beside true solids: every target has a row, and every figure is what its name says."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from cadrecode.cli import main
 from cadrecode.errors import DatasetError
 from cadrecode.formats.mesh_write import write_stl
 from cadrecode.invent.draw import invent
-from cadrecode.program import Program, build, iou, mesh_of, parse, write
+from cadrecode.program import Program, build, from_mesh, iou, mesh_of, parse, write
 from cadrecode.program.edit import transform
 from cadrecode.program.language import Operation, Step
 from cadrecode.scores import Scores, groups_of, summarise
 from cadrecode.scoring import chamfer
+from cadrecode.scoring.targets import Shape
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
 BLOCK = HEAD + "r=w0.workplane(offset=0/2).box(200,100,40)"
@@ -74,6 +76,43 @@ def test_programs_of_true_programs_stand_in_their_place(folder):
     assert page.count("<canvas") == 3
     with pytest.raises(DatasetError, match="a program under `none`"):
         Scores().run(truth, truth, field="none")
+
+
+def test_a_fit_sees_points_alone_and_its_program_stands_where_the_others_do(processor_time):
+    """In the units and the place of the target, as the program was."""
+    vertices, faces = mesh_of(build(parse(BLOCK)))
+    shape = Shape("a", vertices * 0.2 + (3, 4, 5), faces)
+    given = write(transform(parse(SHORT), 0.2, (3, 4, 5)))
+    row = Scores(in_code=False, fit_seconds=0.5).row(shape, [given])
+    assert (row["iou"], row["program"]) == (pytest.approx(0.9), given)
+    assert row["fit_iou"] > 0.995
+    fitted = build(parse(row["fit_program"]))
+    assert iou(fitted, from_mesh(shape.vertices, shape.faces)) == pytest.approx(row["fit_iou"], abs=1e-3)
+
+
+def test_fields_joined_are_samples_and_earlier_reports_stand_beside(folder, capsys):
+    rows = [{"id": "right", "one": SHORT, "other": BLOCK}]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "only").mkdir()
+    (folder / "targets" / "right.stl").rename(folder / "only" / "right.stl")
+    words = ["--programs", str(folder / "rows.jsonl"), "--targets", str(folder / "only")]
+    earlier, page = folder / "earlier.json", folder / "page"
+    assert main(["score", *words, "--field", "one", "--json", str(earlier)]) == 0
+    capsys.readouterr()
+    joined = ["--field", "one+other", "--beside", str(earlier), "--report", str(page)]
+    assert main(["score", *words, *joined]) == 0
+    table = capsys.readouterr().out
+    for name in ("one+other: first program", "one+other: nearest of several", "earlier"):
+        assert name in table
+        assert f">{name}</th>" in (page / "index.html").read_text()
+    [ious] = [line for line in table.splitlines() if line.startswith("mean IoU, failures 0")]
+    assert re.findall(r"(\d\.\d+) \(", ious) == ["0.900", "1.000", "0.900"]
+    others = ["--programs", str(folder / "programs"), "--targets", str(folder / "targets"), "--beside", str(earlier)]
+    assert main(["score", *others]) == 2
+    assert "is of other shapes: 1 of them, 0 of our 3" in capsys.readouterr().err
+    (folder / "broken.json").write_text("[]")
+    assert main(["score", *words, "--field", "one", "--beside", str(folder / "broken.json")]) == 2
+    assert "broken.json is no report of evaluate --json" in capsys.readouterr().err
 
 
 def test_nothing_to_score_is_said(folder):

@@ -11,6 +11,8 @@ from cadrecode.cli.report import add_report, say_scores, write_page
 from cadrecode.cli.shared import (
     GRAMMAR_HELP,
     Arguments,
+    add_processor_time,
+    clock_of,
     count,
     not_negative,
     parser_of,
@@ -46,6 +48,7 @@ def evaluate_main(argv: Arguments = None) -> int:
     parser.add_argument(
         "--fit", type=not_negative, default=0.0, metavar="SECONDS", help="for fitting to the cloud, for each shape [0]"
     )
+    add_processor_time(parser)
     parser.add_argument("--limit", type=count, help="this many targets, drawn with the seed")
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--device", default="auto")
@@ -67,7 +70,7 @@ def _evaluate(arguments: argparse.Namespace, argv: Arguments) -> None:
     engine = Engine(arguments.device)
     opened = engine.open(arguments.model, arguments.lora_path)
     say(f"model       {opened.note}")
-    with engine.ready() as (model, tokenizer):
+    with engine.ready() as (model, tokenizer), clock_of(arguments):
         report = evaluate(
             arguments.targets,
             model,

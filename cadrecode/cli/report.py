@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from cadrecode.cli.shared import Arguments, say
+from cadrecode.errors import ConfigError
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
@@ -24,11 +26,40 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
-def say_scores(reports: Sequence[tuple[str, dict]]) -> None:
+def earlier_report(path: Path) -> dict:
+    """The report that `evaluate --json` wrote into a file.
+
+    Raises: ConfigError: The file cannot be read, or holds something else.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError("{path} cannot be read as a report: {error}.", path=path, error=error) from error
+    if not isinstance(report, dict) or not {"targets", "shapes", "n"} <= set(report):
+        raise ConfigError("{path} is no report of evaluate --json.", path=path)
+    return report
+
+
+def require_same_shapes(name: str, report: dict, own: dict) -> None:
+    """Raises: ConfigError: A report is of other shapes than ours."""
+    theirs, ours = ({row["id"] for row in rows["shapes"]} for rows in (report, own))
+    if theirs != ours:
+        raise ConfigError(
+            "The report {name} is of other shapes: {theirs} of them, {both} of our {ours} among them. Take the same "
+            "--targets, --limit and --seed.",
+            name=name,
+            theirs=len(theirs),
+            both=len(theirs & ours),
+            ours=len(ours),
+        )
+
+
+def say_scores(reports: Sequence[tuple[str, dict]], beside: Sequence[tuple[str, dict]] = ()) -> None:
     """Print the table of scores, with their intervals, and which targets were skipped.
 
     Args:
         reports: On the same targets, with their names.
+        beside: Earlier reports, for more columns.
     """
     from cadrecode.report.series import scores, series_of
 
@@ -37,7 +68,7 @@ def say_scores(reports: Sequence[tuple[str, dict]]) -> None:
     say(f"shapes      {report['n']} scored, {len(report['skipped'])} skipped, {seconds:.1f} s")
     for entry in report["skipped"][:10]:
         say(f"            {entry['id']}: {entry['reason']}")
-    columns = series_of(reports)
+    columns = series_of([*reports, *beside])
     say(f"{'':26}" + "".join(f"{column.name:>26}" for column in columns))
     for name, cells in scores(columns):
         shown = (f"{figure} ({interval})" if figure else "-" for figure, interval in cells)

@@ -6,8 +6,18 @@ import argparse
 import logging
 from pathlib import Path
 
-from cadrecode.cli.report import add_report, say_scores, write_page
-from cadrecode.cli.shared import Arguments, count, parser_of, run_verb, say, seed
+from cadrecode.cli.report import add_report, earlier_report, require_same_shapes, say_scores, write_page
+from cadrecode.cli.shared import (
+    Arguments,
+    add_processor_time,
+    clock_of,
+    count,
+    not_negative,
+    parser_of,
+    run_verb,
+    say,
+    seed,
+)
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +30,8 @@ def score_main(argv: Arguments = None) -> int:
         "--field",
         nargs="+",
         default=["code"],
-        help="the name of the program in a row of JSON; several are scored side by side [code]",
+        help="the name of the program in a row of JSON; several are scored side by side, several joined by + are "
+        "samples of one system [code]",
     )
     parser.add_argument(
         "--targets",
@@ -32,6 +43,22 @@ def score_main(argv: Arguments = None) -> int:
         choices=("code", "raw"),
         default="code",
         help="code: centred, longest side 200, as models write; raw: in the target's place and units [%(default)s]",
+    )
+    parser.add_argument(
+        "--fit",
+        type=not_negative,
+        default=0.0,
+        metavar="SECONDS",
+        help="for fitting to points of the target, for each shape [0]",
+    )
+    add_processor_time(parser)
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="REPORT",
+        help="reports of evaluate --json on the same targets, for columns beside these",
     )
     parser.add_argument("--limit", type=count, help="this many targets, drawn with the seed")
     parser.add_argument("--seed", type=seed, default=0)
@@ -46,25 +73,29 @@ def _score(arguments: argparse.Namespace, argv: Arguments) -> None:
     from cadrecode.kernel import shared_sandbox
     from cadrecode.scores import Scores
 
-    scores = Scores(arguments.frame == "code", arguments.seed, shared_sandbox())
+    scores = Scores(arguments.frame == "code", arguments.seed, shared_sandbox(), arguments.fit)
+    beside = [(path.stem, earlier_report(path)) for path in arguments.beside]
     reports = []
-    for name in arguments.field:
-        report = scores.run(
-            arguments.programs,
-            arguments.targets,
-            field=name,
-            limit=arguments.limit,
-            on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
-        )
-        reports.append((name, report))
+    with clock_of(arguments):
+        for name in arguments.field:
+            report = scores.run(
+                arguments.programs,
+                arguments.targets,
+                field=name,
+                limit=arguments.limit,
+                on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
+            )
+            reports.append((name, report))
+    for name, report in beside:
+        require_same_shapes(name, report, reports[0][1])
     if arguments.json:
         write_json(Path(arguments.json), reports[0][1] if len(reports) == 1 else dict(reports))
     for name, report in reports:
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in report["outcomes"].items())
         say(f"{name if len(reports) > 1 else 'outcomes':<11} {outcomes}")
-    say_scores(reports)
+    say_scores(reports, beside)
     for name, group in reports[0][1]["groups"].items():
         low, high = group["mean_iou_interval"]
         means = f"mean IoU {group['mean_iou']:.3f} ({low:.3f} – {high:.3f}), median {group['median_iou']:.3f}"
         say(f"  {name:<24}{group['n']:>5} shapes, {means}")
-    write_page(arguments.report, reports, "score", argv)
+    write_page(arguments.report, [*reports, *beside], "score", argv)

@@ -9,6 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, get_args
@@ -211,6 +212,22 @@ def say_estimate(expected: Estimate) -> None:
         say(f"            {expected.advice}")
     words = " ".join(f"--{name} {str(value).lower()}" for name, value in expected.recommended.items())
     say(f"recommended {words}")
+
+
+def add_processor_time(parser: argparse.ArgumentParser) -> None:
+    """The option that `clock_of` obeys."""
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="limits of time count the processor's seconds, so that a crowded machine changes no figure",
+    )
+
+
+def clock_of(arguments: argparse.Namespace) -> AbstractContextManager[None]:
+    """Within it, limits of time count what `--processor-time` says."""
+    from cadrecode.trial import processor_time
+
+    return processor_time() if arguments.processor_time else nullcontext()
 
 
 def writer_of(grammar: bool) -> Callable[..., list[str]] | None:

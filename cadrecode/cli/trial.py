@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadrecode.cli.report import write_page
-from cadrecode.cli.shared import Arguments, not_negative, positive, say, writer_of
+from cadrecode.cli.shared import Arguments, clock_of, not_negative, positive, say, writer_of
 
 if TYPE_CHECKING:
     from cadrecode.trial import Trial
@@ -23,11 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--input", choices=("cloud", "mesh"), help="what is rebuilt from: points alone, or the solid")
     group.add_argument("--from", dest="source", choices=("both", "model", "measured"), help="where programs come from")
     group.add_argument("--seconds", type=positive, help="for each shape, from points to program [20]")
-    group.add_argument(
-        "--processor-time",
-        action="store_true",
-        help="limits of time count the processor's seconds, so that a crowded machine changes no figure",
-    )
     group.add_argument("--noise", type=not_negative, metavar="SHARE", help="of the points, of the longest side [0]")
     group.add_argument(
         "--sweep",
@@ -38,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def is_asked(arguments: argparse.Namespace) -> bool:
     given = any(getattr(arguments, name) is not None for name in ("input", "source", "seconds", "noise"))
-    return given or arguments.processor_time or arguments.sweep
+    return given or arguments.sweep
 
 
 def run(arguments: argparse.Namespace, argv: Arguments) -> None:
@@ -47,7 +42,7 @@ def run(arguments: argparse.Namespace, argv: Arguments) -> None:
     from cadrecode.export import write_json
     from cadrecode.reconstruction import Writer
     from cadrecode.scans import Scan
-    from cadrecode.trial import DEFAULTS, Trial, processor_time
+    from cadrecode.trial import DEFAULTS, Trial
 
     source = arguments.source or "both"
     opened = None
@@ -57,8 +52,7 @@ def run(arguments: argparse.Namespace, argv: Arguments) -> None:
         opened = engine.open(arguments.model, arguments.lora_path)
         say(f"model       {opened.note}")
         ready = engine.ready()
-    clock = processor_time() if arguments.processor_time else nullcontext()
-    with ready as (model, tokenizer), clock:
+    with ready as (model, tokenizer), clock_of(arguments):
         trial = Trial(
             input=arguments.input or "cloud",
             source=source,

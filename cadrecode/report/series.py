@@ -46,7 +46,8 @@ def steps_of(report: dict) -> list[tuple[Message, str]]:
         return [(Message("rebuilt"), "")]
     if "programs" in report:
         nearest = [(Message("nearest of several"), "best_")] if "best_n" in report else []
-        return [(Message("first program"), ""), *nearest]
+        fitted = [(Message("fitted"), "fit_")] if "fit_n" in report else []
+        return [(Message("first program"), ""), *nearest, *fitted]
     several = report.get("candidates", 1)
     steps = [(Message("single sample"), "single_" if several > 1 else "")]
     if several > 1:
