@@ -181,6 +181,22 @@ class KernelError(CadrecodeError):
     """The OpenCASCADE sandbox cannot start or cannot read a file. (A bad program is an outcome, not this.)"""
 
 
+class MissingLibrary(CadrecodeError):
+    """A library that is optional, not installed, and needed for what was asked."""
+
+    @classmethod
+    def of(cls, library: str, purpose: str) -> MissingLibrary:
+        """The error for a library of the extra `scale`, and what it is needed for."""
+        return cls(
+            Message(
+                "{library} is needed to {purpose}, and is not installed: pip install 'cadrecode[scale]', or in a "
+                "checkout pip install '.[scale]'.",
+                library=library,
+                purpose=purpose,
+            )
+        )
+
+
 class ProgramError(CadrecodeError):
     """A program outside of the language, or one whose steps make no solid.
 

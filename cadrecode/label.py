@@ -1,21 +1,19 @@
 """Programs for parts that have none, so that meshes, STEP files, clouds and any CadQuery script can be learnt from.
 
-Each part is measured as `reconstruct` measures it. A program that is a good match becomes training data in the form of
-`build-dataset`; for the others the reason is listed. A page of pictures shows each input beside its program's part.
+Each part is measured as `reconstruct` measures it. A program that is a good match becomes training data, in files that
+are mapped; for the others the reason is listed. A page of pictures shows each input beside its program's part.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
-import multiprocessing
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
@@ -25,11 +23,21 @@ import numpy as np
 
 from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, Cloud, read_cloud
 from cadrecode.config import ReconstructConfig
-from cadrecode.data.dataset import LEFT_OUT_FILE, POOL_POINTS, cloud_beside, make_pair, names_in, write_built
+from cadrecode.data.dataset import (
+    LEFT_OUT_FILE,
+    Entry,
+    cloud_beside,
+    is_built,
+    lines_of,
+    make_pair,
+    names_in,
+    write_built,
+)
 from cadrecode.data.digits import with_few_digits
-from cadrecode.data.pairs import Pair, Programs, Skipped
-from cadrecode.errors import CadrecodeError, DatasetError
+from cadrecode.data.pairs import POOL_POINTS, Pair, Programs, Skipped
+from cadrecode.errors import CadrecodeError, DatasetError, ProgramError
 from cadrecode.json_files import read_lines, write_whole
+from cadrecode.parallel import ALONE, Workers
 from cadrecode.pictures import data_address, small_picture
 from cadrecode.program import build, mesh_of, parse, write
 from cadrecode.reconstruction import Writer, rebuild
@@ -54,22 +62,31 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Unlabelled:
-    """A part that has not been read yet: a file, or a mesh of an .npz."""
+    """A part that has not been read yet: a file, a mesh of an .npz (`key`), or a program of a .jsonl (`entry`)."""
 
     name: str
     path: Path
     key: str | None = None
+    entry: Entry | None = None
+
+    @property
+    def is_program(self) -> bool:
+        return self.entry is not None or self.path.suffix == ".py"
+
+    def text(self) -> str:
+        """The program. Raises: ProgramError: there is none in the line. UnicodeDecodeError: its file is no text."""
+        return self.path.read_text("utf-8") if self.entry is None else self.entry.text()
 
     def cloud(self, seed: int) -> Cloud:
         """Raises: CadrecodeError: it cannot be read, or a script makes no solid."""
         if self.key is not None:
             with np.load(self.path, allow_pickle=False) as arrays:
                 return Cloud.of_mesh(arrays[f"{self.key}_v"], arrays[f"{self.key}_f"], name=self.name, seed=seed)
-        if self.path.suffix != ".py":
+        if not self.is_program:
             return read_cloud(self.path, seed=seed)
         from cadrecode.kernel import shared_sandbox
 
-        built = build_text(self.path.read_text("utf-8"), shared_sandbox())
+        built = build_text(self.text(), shared_sandbox())
         if not built.ok:
             raise DatasetError("{outcome}: {detail}", outcome=built.outcome, detail=built.detail)
         return Cloud.of_mesh(*built.mesh, name=self.name, seed=seed)
@@ -104,7 +121,7 @@ def label(
     parts: str | Path,
     out: str | Path,
     *,
-    workers: int = 1,
+    workers: Workers = ALONE,
     seconds: float = SECONDS,
     least: Verdict = Verdict.GOOD,
     limit: int | None = None,
@@ -119,7 +136,6 @@ def label(
     Args:
         parts: A folder (sub-folders too) of meshes, STEP files, clouds and CadQuery scripts, or an .npz of `<id>_v`
             and `<id>_f`.
-        workers: Processes.
         seconds: For each part.
         least: GOOD keeps good matches alone; DETAILS keeps parts that lack details, too.
         limit: At most this many parts, drawn with the seed.
@@ -140,8 +156,9 @@ def label(
             name=min(strangers),
         )
     todo = [part for part in waiting if part.name not in done]
+    work = functools.partial(label_part, seconds=seconds, least=least, seed=seed)
     with (out / ROWS_FILE).open("a", encoding="utf-8") as file:
-        for row, points in _labelled(todo, workers, seconds, least, seed):
+        for _, (row, points) in workers.map(work, todo):
             if points is not None:
                 np.save(_points_of(out, row.name), points)
             file.write(json.dumps(asdict(row)) + "\n")
@@ -176,6 +193,10 @@ def find_parts(parts: str | Path) -> list[Unlabelled]:
         with np.load(path, allow_pickle=False) as arrays:
             keys = sorted(name[:-2] for name in arrays.files if name.endswith("_v") and f"{name[:-2]}_f" in arrays)
         unlabelled = [Unlabelled(key, path, key) for key in keys]
+    elif path.name.endswith((".jsonl", ".jsonl.gz")):
+        unlabelled = [Unlabelled(entry.name, path, entry=entry) for entry in lines_of(path)]
+    elif path.is_file():
+        unlabelled = [Unlabelled(path.stem, path)] if path.suffix in (*READABLE, ".py") else []
     else:
         files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in READABLE or file.suffix == ".py"]
         beside = {cloud_beside(file) for file in files if file.suffix == ".py"}
@@ -187,7 +208,7 @@ def find_parts(parts: str | Path) -> list[Unlabelled]:
         ]
     if not unlabelled:
         raise DatasetError(
-            "{parts} holds no parts. Readable: {suffixes}, .py, and an .npz of <id>_v and <id>_f.",
+            "{parts} holds no parts. Readable: {suffixes}, .py, .jsonl, .jsonl.gz, and an .npz of <id>_v and <id>_f.",
             parts=path,
             suffixes=", ".join(READABLE),
         )
@@ -199,22 +220,38 @@ def without_programs(source: str | Path) -> bool:
     path = Path(source)
     if path.suffix == ".npz":
         return path.is_file()
-    if not path.is_dir() or any(path.rglob("*.py")) or (path / "programs.jsonl.gz").is_file():
+    if not path.is_dir() or any(path.rglob("*.py")) or is_built(path):
         return False
     return any(file.suffix.lower() in READABLE for file in path.rglob("*"))
 
 
-def label_part(part: Unlabelled, seconds: float, least: Verdict, seed: int) -> tuple[Label, np.ndarray | None]:
+def label_part(
+    part: Unlabelled, seconds: float, least: Verdict, seed: int, height_steps: int = 1
+) -> tuple[Label, np.ndarray | None]:
     """Find a program for a part. Returns: the label, and (4096, 3) float16 points, MODEL, where there is one."""
     started = time.monotonic()
     try:
-        if part.path.suffix == ".py" and build_text(part.path.read_text("utf-8")).outcome != OUTSIDE:
-            pair = make_pair(part.name, part.path.read_text("utf-8"), cloud_beside(part.path), seed=seed)
+        pair = _own_pair(part, seed, height_steps) if part.is_program else None
+        if pair is not None:
             return Label(part.name, True, "", Verdict.GOOD, 1.0, OWN, 0, 0.0, pair.text), pair.points
         return _measured(part, seconds, least, seed, started)
     except (CadrecodeError, UnicodeDecodeError, MemoryError) as error:
         reason = str(error) or type(error).__name__
         return Label(part.name, False, reason, seconds=round(time.monotonic() - started, 3)), None
+
+
+def _own_pair(part: Unlabelled, seed: int, height_steps: int) -> Pair | None:
+    """The pair of a part that is a program; None where that is outside of the language.
+
+    Raises: ProgramError, PointCloudError: it makes no part.
+    """
+    text, cloud = part.text(), None if part.entry is not None else cloud_beside(part.path)
+    try:
+        return make_pair(part.name, text, cloud, seed=seed, height_steps=height_steps)
+    except ProgramError:
+        if build_text(text).outcome == OUTSIDE:
+            return None
+        raise
 
 
 def _measured(
@@ -244,27 +281,6 @@ def _measured(
     rng = np.random.default_rng(own_seed)
     chosen = rng.choice(len(points), POOL_POINTS, replace=len(points) < POOL_POINTS)
     return row, points[chosen].astype(np.float16)
-
-
-def _labelled(
-    parts: list[Unlabelled], workers: int, seconds: float, least: Verdict, seed: int
-) -> Iterator[tuple[Label, np.ndarray | None]]:
-    """The labels, as they come. Raises: DatasetError: A worker died."""
-    if workers == 1 or len(parts) < 2:
-        yield from (label_part(part, seconds, least, seed) for part in parts)
-        return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        jobs = {pool.submit(label_part, part, seconds, least, seed): part for part in parts}
-        try:
-            for job in as_completed(jobs):
-                yield job.result()
-        except BrokenProcessPool as error:
-            raise DatasetError(
-                "A process that labelled parts died: memory may have run out. Run the command again with fewer "
-                "--workers; it goes on where it stopped."
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _points_of(out: Path, name: str) -> Path:

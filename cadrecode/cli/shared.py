@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO, get_args
 from cadrecode.config import Settings
 from cadrecode.errors import CadrecodeError, ConfigError
 from cadrecode.figures import length, lengths
+from cadrecode.parallel import Workers
 from cadrecode.runs import Run
 
 if TYPE_CHECKING:
@@ -72,6 +73,22 @@ def _number(text: str) -> float:
 def not_negative(text: str) -> float:
     """A number from 0."""
     return 0.0 if text in ("0", "0.0") else positive(text)
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """The options of `workers_of`."""
+    parser.add_argument("--workers", type=count, help="processes [1; on a Ray cluster, one for each of its processors]")
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help="ray: all machines of a cluster [%(default)s]"
+    )
+    parser.add_argument(
+        "--address", help="of the Ray cluster; auto: the one that this machine belongs to [Ray on this machine alone]"
+    )
+
+
+def workers_of(arguments: argparse.Namespace) -> Workers:
+    """Who does the work."""
+    return Workers(arguments.workers, arguments.engine, arguments.address)
 
 
 def parser_of(name: str, description: str) -> argparse.ArgumentParser:

@@ -19,6 +19,7 @@ from cadrecode.cli.score import score_main
 from cadrecode.cli.shared import (
     GRAMMAR_HELP,
     Arguments,
+    add_workers,
     count,
     finite,
     log_to,
@@ -35,6 +36,7 @@ from cadrecode.cli.shared import (
     seed,
     settings_of,
     size_of,
+    workers_of,
     writer_of,
 )
 from cadrecode.config import PretrainConfig, ReconstructConfig, TrainConfig
@@ -247,22 +249,52 @@ def pretrain_main(argv: Arguments = None) -> int:
 def build_dataset_main(argv: Arguments = None) -> int:
     """Make a data set of checked programs and their points."""
     parser = parser_of(
-        "build-dataset", "Check programs and sample their surfaces once, so that a training starts at once."
+        "build-dataset",
+        "Check programs, measure parts without any, and sample their surfaces once, so that a training starts at once.",
     )
-    parser.add_argument("--source", required=True, help="folder of .py, .jsonl, .jsonl.gz, or invent:<family>[:count]")
-    parser.add_argument("--out", required=True, help="folder to write")
-    parser.add_argument("--n", type=int, help="at most this many pairs")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--source",
+        required=True,
+        help="invent[:<family>[:count]], folder of programs, meshes or STEP files, .jsonl, .jsonl.gz, .npz of meshes",
+    )
+    parser.add_argument("--out", required=True, help="folder to write; a folder that was begun is continued")
+    parser.add_argument("--count", type=count, help="this many pairs, drawn with the seed")
+    parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--height_steps", type=int, choices=range(1, 11), default=1, help="2: thicknesses in halves")
+    parser.add_argument("--seconds", type=positive, default=20.0, help="for each part that is measured [%(default)s]")
+    parser.add_argument(
+        "--apart_from",
+        nargs="*",
+        metavar="TARGETS",
+        help="leave out the shapes of these, see --targets of evaluate [the held-out invented parts]",
+    )
+    parser.add_argument("--shard_rows", type=count, default=1024, help="pairs in a file [%(default)s]")
+    add_workers(parser)
     arguments = parser.parse_args(argv)
 
     def work() -> None:
-        from cadrecode.build_dataset import build_dataset
+        from cadrecode.build_dataset import EXAMPLES, build_dataset
+        from cadrecode.data.shards import MANIFEST_FILE
 
-        made = build_dataset(arguments.source, arguments.out, arguments.n, arguments.seed, arguments.height_steps)
-        say(f"{arguments.out}: {len(made.pairs):,} pairs, {len(made.skipped):,} skipped")
-        for entry in made.skipped[:10]:
-            say(f"  {entry.name}: {entry.reason}")
+        made = build_dataset(
+            arguments.source,
+            arguments.out,
+            arguments.count,
+            seed=arguments.seed,
+            height_steps=arguments.height_steps,
+            seconds=arguments.seconds,
+            apart_from=arguments.apart_from,
+            workers=workers_of(arguments),
+            shard_rows=arguments.shard_rows,
+            on_progress=lambda done, total: log.info("%s%s pairs", f"{done:,}", f" of {total:,}" if total else ""),
+        )
+        say(
+            f"{arguments.out}: {made['rows']:,} pairs of {made['entries']:,} parts in {len(made['shards']):,} files; "
+            f"{made['failed']:,} failed, {made['duplicates']:,} twins, {made['held_out']:,} held out"
+        )
+        for name, reason in made["examples"][: EXAMPLES // 2]:
+            say(f"  {name}: {reason}")
+        say(f"manifest    {Path(arguments.out) / MANIFEST_FILE}")
 
     return run_verb(work)
 
@@ -272,7 +304,7 @@ def label_main(argv: Arguments = None) -> int:
     parser = parser_of("label", "Measure parts, and make a data set of the programs that are good.")
     parser.add_argument("--parts", required=True, help="folder of parts, or .npz of <id>_v and <id>_f")
     parser.add_argument("--out", required=True, help="folder to write; a folder that was begun is continued")
-    parser.add_argument("--workers", type=count, default=1, help="processes [%(default)s]")
+    add_workers(parser)
     parser.add_argument("--seconds", type=positive, default=20.0, help="at most, for each part [%(default)s]")
     parser.add_argument(
         "--keep",
@@ -291,7 +323,7 @@ def label_main(argv: Arguments = None) -> int:
         made = label(
             arguments.parts,
             arguments.out,
-            workers=arguments.workers,
+            workers=workers_of(arguments),
             seconds=arguments.seconds,
             least=Verdict(arguments.keep),
             limit=arguments.limit,

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from cadrecode.cloud import CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud
-from cadrecode.data.pairs import Pair, Programs, Skipped
+from cadrecode.data.pairs import POOL_POINTS, Pair, Programs, Skipped
 from cadrecode.data.pool import on_disk
+from cadrecode.data.shards import count_rows, read_pairs, read_skipped, shards_of
 from cadrecode.data.sharing import ALONE, Processes, shared
 from cadrecode.errors import DatasetError, Message, PointCloudError, ProgramError, joined
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
@@ -31,18 +32,17 @@ from cadrecode.program.solid import bounds, sample
 FORMATS = Message(
     "a folder of .py programs (sub-folders too, so CAD-Recode's batch_*/*.py; a cloud or mesh of "
     "the same name beside a program is used as its input), a .jsonl or .jsonl.gz file with a "
-    "program under `code` in each line, a folder made by `python -m cadrecode build-dataset`, or "
+    "program under `code` in each line, a folder made by `cadrecode build-dataset` or `label`, or "
     "invent:<family>[:count] for invented parts"
 )
 INVENTED = 2000  # parts of invent:<family> where no count is given
-POOL_POINTS = 4096  # surface points stored for each part; each epoch draws the model's points from them anew
 CODE_SIDE = MODEL_SIDE * CODE_PER_MODEL
 SIDE_SLACK, CENTER_SLACK = 0.03 * CODE_SIDE, 3.0  # programs of whole numbers miss the CODE frame by a little
 FINE_SLACK = 0.1  # share of these slacks where thicknesses are finer than whole numbers
 STEPS_PER_CODE = 2  # numbers brought into the CODE frame are rounded at least to halves, which CAD-Recode has too
 LEAST_IOU_ROUNDED = 0.8  # of a program with itself before rounding
 BOX_SLACK = 0.1  # of the longest side: how far the boxes of a scan and its program may differ
-POINTS_FILE, PROGRAMS_FILE = "points.npy", "programs.jsonl.gz"  # what build-dataset writes
+POINTS_FILE, PROGRAMS_FILE = "points.npy", "programs.jsonl.gz"  # what `label` writes
 LEFT_OUT_FILE = "left_out.txt"  # names, one a line, of pairs in such a folder that a person does not want
 
 
@@ -75,7 +75,7 @@ def load_programs(
     """
     source = str(source)
     path = Path(source)
-    if (path / POINTS_FILE).is_file() and (path / PROGRAMS_FILE).is_file():
+    if is_built(path):
         built = _read_built(path, limit, seed)
         pairs = [_respelled(pair, height_steps) for pair in built.pairs] if respell else built.pairs
         return replace(built, pairs=_spelled_alike(pairs, tokens_in))
@@ -84,7 +84,7 @@ def load_programs(
         respell = False  # invented programs are canonical already; finer heights are rounded anew in the CODE frame
     skipped: list[Skipped] = []
 
-    def read(entry: _Entry) -> Pair | Skipped:
+    def read(entry: Entry) -> Pair | Skipped:
         try:
             return make_pair(
                 entry.name, entry.text(), entry.cloud, seed=seed, respell=respell, height_steps=height_steps
@@ -138,8 +138,8 @@ def require(source: str | Path) -> None:
 def count_programs(source: str | Path) -> int:
     """The number of programs in a source, without reading them. Raises: DatasetError: no such source or format."""
     path = Path(source)
-    if (path / POINTS_FILE).is_file() and (path / PROGRAMS_FILE).is_file():
-        return len(_read_built(path, None, 0).pairs)
+    if is_built(path):
+        return count_rows(path) if shards_of(path) else len(_read_built(path, None, 0).pairs)
     return _entries(str(source), 0, None)[1]
 
 
@@ -211,15 +211,29 @@ def to_code_frame(program: Program, frame: Frame, height_steps: int = 1) -> Prog
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """A program that has not been read yet. text: reads it; cloud: the file beside it."""
+class Entry:
+    """A program that has not been read yet.
+
+    Args:
+        code: The program, where it does not stand in a file of its own, `path`.
+        cloud: The file of points beside it.
+        refusal: Why there is no program.
+    """
 
     name: str
-    text: Callable[[], str]
+    code: str = ""
+    path: Path | None = None
     cloud: Path | None = None
+    refusal: Message | None = None
+
+    def text(self) -> str:
+        """Raises: ProgramError: there is no program. UnicodeDecodeError: its file holds no text."""
+        if self.refusal is not None:
+            raise ProgramError(self.refusal)
+        return self.code if self.path is None else self.path.read_text("utf-8")
 
 
-def _entries(source: str, seed: int, limit: int | None, height_steps: int = 1) -> tuple[Iterable[_Entry], int]:
+def _entries(source: str, seed: int, limit: int | None, height_steps: int = 1) -> tuple[Iterable[Entry], int]:
     """The entries of a source and their number."""
     path = Path(source)
     if source.startswith("invent:"):
@@ -230,9 +244,9 @@ def _entries(source: str, seed: int, limit: int | None, height_steps: int = 1) -
         if not entries:
             raise DatasetError("{source} holds no .py programs. Give {formats}.", source=source, formats=FORMATS)
     elif path.name.endswith((".jsonl", ".jsonl.gz")):
-        entries = _lines(path)
+        entries = lines_of(path)
     elif path.suffix == ".py":
-        entries = [_Entry(path.stem, path.read_text, cloud_beside(path))]
+        entries = [Entry(path.stem, path=path, cloud=cloud_beside(path))]
     else:
         raise DatasetError("{source} is not a format that is known. Give {formats}.", source=source, formats=FORMATS)
     if limit is not None and limit < len(entries):
@@ -241,9 +255,9 @@ def _entries(source: str, seed: int, limit: int | None, height_steps: int = 1) -
     return entries, len(entries)
 
 
-def _files(folder: Path) -> list[_Entry]:
+def _files(folder: Path) -> list[Entry]:
     return [
-        _Entry(str(path.relative_to(folder).with_suffix("")), lambda p=path: p.read_text("utf-8"), cloud_beside(path))
+        Entry(str(path.relative_to(folder).with_suffix("")), path=path, cloud=cloud_beside(path))
         for path in sorted(folder.rglob("*.py"))
     ]
 
@@ -256,7 +270,8 @@ def cloud_beside(program: Path) -> Path | None:
     return None
 
 
-def _lines(path: Path) -> list[_Entry]:
+def lines_of(path: Path) -> list[Entry]:
+    """The programs of a .jsonl or .jsonl.gz file. Raises: DatasetError: it cannot be read."""
     opened = gzip.open if path.suffix == ".gz" else open
     entries = []
     try:
@@ -269,25 +284,19 @@ def _lines(path: Path) -> list[_Entry]:
     return entries
 
 
-def _line_entry(number: int, line: str) -> _Entry:
+def _line_entry(number: int, line: str) -> Entry:
     name = f"line {number}"
     try:
         values = json.loads(line)
     except ValueError:
-        return _Entry(name, _refusal(Message("not JSON")))
+        return Entry(name, refusal=Message("not JSON"))
     if not isinstance(values, dict) or not isinstance(values.get("code"), str):
-        return _Entry(name, _refusal(Message("has no program under `code`")))
-    return _Entry(str(values.get("id") or values.get("name") or name), lambda: values["code"])
+        return Entry(name, refusal=Message("has no program under `code`"))
+    return Entry(str(values.get("id") or values.get("name") or name), values["code"])
 
 
-def _refusal(reason: str) -> Callable[[], str]:
-    def refuse() -> str:
-        raise ProgramError(reason)
-
-    return refuse
-
-
-def _invented(source: str, seed: int, limit: int | None, height_steps: int) -> tuple[Iterator[_Entry], int]:
+def family_in(source: str) -> tuple[str, int | None]:
+    """The family and the count of `invent:<family>[:count]`. Raises: DatasetError: it is not written like that."""
     _, family, *rest = source.split(":")
     if family not in inventing.FAMILIES:
         raise DatasetError(
@@ -298,13 +307,18 @@ def _invented(source: str, seed: int, limit: int | None, height_steps: int) -> t
         )
     if len(rest) > 1 or (rest and not rest[0].isdigit()):
         raise DatasetError("{source}: expected invent:<family> or invent:<family>:<count>.", source=source)
-    count = min(int(rest[0]) if rest else INVENTED, limit or 10**9)
+    return family, int(rest[0]) if rest else None
+
+
+def _invented(source: str, seed: int, limit: int | None, height_steps: int) -> tuple[Iterator[Entry], int]:
+    family, count = family_in(source)
+    count = min(count or INVENTED, limit or 10**9)
     rng = np.random.default_rng(seed)
 
-    def invented() -> Iterator[_Entry]:
+    def invented() -> Iterator[Entry]:
         for i in range(count):
             program = inventing.invent(rng, family, height_steps=height_steps)
-            yield _Entry(f"{family}-{i:06d}", lambda program=program: write(program))
+            yield Entry(f"{family}-{i:06d}", write(program))
 
     return invented(), count
 
@@ -324,7 +338,32 @@ def write_built(folder: Path, programs: Programs) -> None:
     (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
 
 
+def is_built(folder: Path) -> bool:
+    """Whether `build-dataset` or `label` made a folder."""
+    return bool(shards_of(folder)) or ((folder / POINTS_FILE).is_file() and (folder / PROGRAMS_FILE).is_file())
+
+
 def _read_built(folder: Path, limit: int | None, seed: int) -> Programs:
+    is_parquet = bool(shards_of(folder))
+    left_out = names_in(folder / LEFT_OUT_FILE)
+    count, read = (count_rows(folder), read_pairs) if is_parquet else _read_labelled(folder)
+    chosen = np.arange(count)
+    if limit is not None and limit < count:
+        chosen = np.random.default_rng(seed).permutation(count)[:limit]
+    skipped = read_skipped(folder) if is_parquet else []
+    pairs = []
+    for pair in on_disk(read(folder, chosen)):
+        if pair.name in left_out:
+            skipped.append(Skipped(pair.name, Message("left out by a person")))
+        else:
+            pairs.append(pair)
+    if not pairs:
+        raise DatasetError("{path} leaves out every part of the data set.", path=folder / LEFT_OUT_FILE)
+    return Programs(str(folder), pairs, skipped)
+
+
+def _read_labelled(folder: Path) -> tuple[int, Callable[[Path, np.ndarray], Iterator[Pair]]]:
+    """The number of pairs that `label` wrote, and what reads some of them."""
     try:
         points = np.load(folder / POINTS_FILE, mmap_mode="r", allow_pickle=False)
         with gzip.open(folder / PROGRAMS_FILE, "rt", encoding="utf-8") as file:
@@ -338,15 +377,7 @@ def _read_built(folder: Path, limit: int | None, seed: int) -> Programs:
             n=len(rows),
             shape=points.shape,
         )
-    chosen = np.arange(len(rows))
-    if limit is not None and limit < len(rows):
-        chosen = np.random.default_rng(seed).permutation(len(rows))[:limit]
-    left_out = names_in(folder / LEFT_OUT_FILE)
-    pairs = [Pair(rows[i]["name"], rows[i]["code"], points[i]) for i in chosen if rows[i]["name"] not in left_out]
-    skipped = [Skipped(row["name"], Message("left out by a person")) for row in rows if row["name"] in left_out]
-    if not pairs:
-        raise DatasetError("{path} leaves out every part of the data set.", path=folder / LEFT_OUT_FILE)
-    return Programs(str(folder), pairs, skipped)
+    return len(rows), lambda _, chosen: (Pair(rows[i]["name"], rows[i]["code"], points[i]) for i in chosen)
 
 
 def names_in(path: Path) -> set[str]:

@@ -10,6 +10,8 @@ import numpy as np
 
 from cadrecode.errors import Message
 
+POOL_POINTS = 4096  # surface points stored for each part; each epoch draws the model's points from them anew
+
 
 @dataclass(frozen=True)
 class Pair:

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import queue
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.queues import Queue
 
 import numpy as np
@@ -22,7 +22,7 @@ from cadrecode.geometry import farthest_points
 from cadrecode.invent.draw import invent_solid
 from cadrecode.invent.held_out import held_out_signatures
 from cadrecode.program import build, parse
-from cadrecode.program.solid import sample, signature
+from cadrecode.program.solid import Manifold, sample, signature
 from cadrecode.program.write import write
 
 CANDIDATES_PER_POINT = 3  # surface samples for each point of farthest-point sampling; scans have 16 or more
@@ -40,10 +40,12 @@ class InventedPairs:
     Args:
         texts: canonical programs, CODE frame.
         clouds: (n, points, 3) float32, MODEL, on the parts' surfaces.
+        solids: CODE frame; empty for `held_out_pairs`.
     """
 
     texts: list[str]
     clouds: np.ndarray
+    solids: list[Manifold] = field(default_factory=list, repr=False, compare=False)
 
 
 def invent_pairs(
@@ -69,6 +71,7 @@ def invent_pairs(
     """
     rng = np.random.default_rng(seed)
     texts: list[str] = []
+    solids: list[Manifold] = []
     clouds = np.empty((count, n_points, 3), np.float32)
     while len(texts) < count:
         invention = invent_solid(rng, family, turn=turn, height_steps=height_steps)
@@ -76,7 +79,8 @@ def invent_pairs(
         if keep(text) and not (apart_from and signature(invention.solid) in apart_from):
             clouds[len(texts)] = sample(invention.solid, n_points, rng)[0] / CODE_PER_MODEL
             texts.append(text)
-    return InventedPairs(texts, clouds)
+            solids.append(invention.solid)
+    return InventedPairs(texts, clouds, solids)
 
 
 def held_out_pairs(count: int, *, family: str = "general", n_points: int = 256, height_steps: int = 1) -> InventedPairs:

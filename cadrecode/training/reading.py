@@ -18,6 +18,7 @@ from cadrecode.label import PAGE_FILE, label, without_programs
 from cadrecode.model.load import read_base
 from cadrecode.model.team import Team
 from cadrecode.model.tokens import encode_program, integer_tokens
+from cadrecode.parallel import Workers
 from cadrecode.runs import Run, State
 from cadrecode.training.held_out import hold_out
 
@@ -102,7 +103,7 @@ def _with_programs(
         log.info("%s holds parts without programs: they are measured first. Look at %s", source, out / PAGE_FILE)
         if team.first:
             made = label(
-                source, out, workers=os.cpu_count() or 1, limit=limit, seed=config.seed, on_progress=progress,
+                source, out, workers=Workers(os.cpu_count()), limit=limit, seed=config.seed, on_progress=progress,
                 should_stop=run.stop_requested,
             )  # fmt: skip
             if made.skipped:
