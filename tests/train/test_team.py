@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -26,18 +27,32 @@ from tests.together import run_together
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch"]  # over gloo, on a CPU
-DDP, FSDP = ["--multi_gpu"], ["--config_file", "configs/accelerate_fsdp.yaml"]
+FSDP = ["--config_file", "configs/accelerate_fsdp.yaml", "--num_processes", "2", "--main_process_port", "0"]
 CURVE = ("step", "loss", "learning_rate", "grad_norm")
 
 
-def launched(config, how: list[str] = DDP) -> str:
+def launch(config, how: list[str]) -> subprocess.Popen:
     path = Path(config.model_save_path).with_suffix(".yaml")
     path.write_text(config.to_yaml())
-    command = [*LAUNCH, *how, "--num_processes", "2", "--main_process_port", "0"]
-    command += ["train_cad_recode_lora.py", "--config", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    command = [*LAUNCH, *how, "train_cad_recode_lora.py", "--config", str(path)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+
+
+def printed_by(*launchers: subprocess.Popen) -> list[str]:
+    """What each launcher printed, after all have succeeded."""
+    printed = [launcher.communicate(timeout=240)[0] for launcher in launchers]
+    assert [launcher.returncode for launcher in launchers] == [0] * len(launchers), "\n".join(printed)
+    return printed
+
+
+def launched_on_two_nodes(config) -> list[str]:
+    """A process on each of two machines, as docs/scaling.md does it; here both are this machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    how = ["--config_file", "configs/accelerate_two_nodes.yaml", "--num_processes", "2", "--main_process_port", port]
+    how += ["--main_process_ip", "127.0.0.1", "--machine_rank"]
+    return printed_by(*(launch(config, [*how, rank]) for rank in ("0", "1")))
 
 
 def resume(config, processes, *words: str, **environment: str) -> None:
@@ -55,15 +70,16 @@ def evaluated(run: Run) -> dict[int, float]:
     return {row["step"]: row["eval_loss"] for row in run.metrics() if "eval_loss" in row}
 
 
-def test_two_processes_have_the_curve_of_one_and_resume_on_it(settings, trained, processes, tmp_path):
+def test_two_nodes_have_the_curve_of_one_process_and_resume_on_it(settings, trained, processes, tmp_path):
     common = {"max_steps": 4, "save_steps": 2, "lora_dropout": 0.0, "auto_merge_final": False, "learning_rate": 5e-4}
     common |= {"do_eval": True, "eval_steps": 2, "warped_copies": 1, "height_steps": 2}  # which they make together
     alone = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
     config = settings(model_save_path=str(tmp_path / "two"), per_device_train_batch_size=2, **common)
-    printed = launched(config)
+    first, second = launched_on_two_nodes(config)
     together = Run(tmp_path / "two")
     assert together.state == State.DONE
-    assert printed.count("step 1 of 4") == 1  # the first process alone speaks, and writes
+    assert first.count("step 1 of 4") == 1
+    assert "step 1 of 4" not in second  # the first process alone speaks, and writes
     assert len(curve(together)) == 4
     for ours, wanted in zip(curve(together), curve(alone)):
         assert ours == pytest.approx(wanted, rel=1e-4)
@@ -94,7 +110,7 @@ def test_a_base_that_is_shared_out_has_the_same_curve_and_leaves_a_whole_adapter
     common |= {"eval_steps": 2, "gradient_accumulation_steps": 2, "gradient_checkpointing": True}
     alone = trained(settings(model_save_path=str(tmp_path / "one"), per_device_train_batch_size=4, **common))
     config = settings(model_save_path=str(tmp_path / "two"), per_device_train_batch_size=2, **common)
-    printed = launched(config, how=FSDP)
+    [printed] = printed_by(launch(config, FSDP))
     together = Run(tmp_path / "two")
     assert together.state == State.DONE
     sizes = {key: 4 * value.numel() for key, value in load_file(bases["ours"] / "model.safetensors").items()}
