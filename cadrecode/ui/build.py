@@ -166,6 +166,7 @@ def start(
     auth: Sequence[Login] | None = None,
     mcp: bool = False,
     names: Sequence[str] = (),
+    framed_by: str = "",
 ) -> tuple[gr.Blocks, str]:
     """Open the app. Returns the page and its address.
 
@@ -173,11 +174,13 @@ def start(
         auth: Names and passwords of all who may log in, the owner's first; with None nobody has to.
         mcp: Also offer the functions of the API as MCP tools.
         names: Further names under which the app may be called.
+        framed_by: A site that may show the app in a frame.
     """
     downloads = services.runs_dir / DOWNLOADS
     downloads.mkdir(parents=True, exist_ok=True)
     gr.set_static_paths([downloads])  # served from where they lie, never copied
-    hosts, checked = Hosts(host, {name.lower() for name in names}), Logins(auth) if auth else None
+    hosts = Hosts(host, {name.lower() for name in names}, framed_by)
+    checked = Logins(auth) if auth else None
     app = build_app(services)
     fetch_nothing()
     _, local, public = app.launch(

@@ -104,7 +104,6 @@ REFUSED = "x-cadrecode"  # a header that tells this guard's answers from Gradio'
 PATTERNS = [(compile_path(path)[0], path) for path in RULES]
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"SAMEORIGIN"),
     (b"referrer-policy", b"same-origin"),
 )
 
@@ -122,10 +121,19 @@ class Hosts:
     Args:
         listens_at: The address that the app listens to.
         names: More names: that of a public link, or of a proxy in front of the app.
+        framed_by: Another site, as https://name, that may show the app in a frame; empty: none.
     """
 
     listens_at: str = "127.0.0.1"
     names: set[str] = field(default_factory=set)
+    framed_by: str = ""
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """What browsers are told with every answer."""
+        if not self.framed_by:
+            return (*HEADERS, (b"x-frame-options", b"SAMEORIGIN"))
+        return (*HEADERS, (b"content-security-policy", f"frame-ancestors 'self' {self.framed_by}".encode()))
 
     def trusts(self, netloc: str) -> bool:
         """Whether the app may be called as `netloc`, a name or an address, perhaps with a port."""
@@ -161,7 +169,7 @@ class Guard:
             answer = self._refusal(scope) or self._own_answer(scope)
             if answer is not None:
                 await _read_body(receive)
-            await (answer or self._pass)(scope, receive, _with_headers(send))
+            await (answer or self._pass)(scope, receive, _with_headers(send, self.hosts.headers))
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.logins is not None:
@@ -198,7 +206,8 @@ class Guard:
         if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
             return True
         is_link = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
-        return is_link and headers.get("sec-fetch-dest", "document") == "document"
+        frames = ("iframe",) if self.hosts.framed_by else ()  # of which site, the browser checks by our headers
+        return is_link and headers.get("sec-fetch-dest", "document") in ("document", *frames)
 
     def _own_answer(self, scope: Scope) -> Response | None:
         """The answer to logging out, which Gradio would do for all sessions of a name at once."""
@@ -283,10 +292,10 @@ def _cookies(scope: Scope) -> tuple[str, str]:
     return f"access-token-{gradio.cookie_id}", f"access-token-unsecure-{gradio.cookie_id}"
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, own: Iterable[tuple[bytes, bytes]]) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *HEADERS]}
+            message = {**message, "headers": [*message.get("headers", ()), *own]}
         await send(message)
 
     return sending

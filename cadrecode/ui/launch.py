@@ -27,20 +27,39 @@ OPEN_TO_ALL = (
 )
 
 
+SPACE_PAGES = "https://huggingface.co"  # shows a Space's app in a frame
+
+
+def on_space() -> bool:
+    """Whether this is a Hugging Face Space, where everybody reaches the app through a proxy."""
+    return bool(os.environ.get("SPACE_ID"))
+
+
 def arguments() -> argparse.ArgumentParser:
-    """The options of `python app.py`."""
+    """The options of `python app.py`. On a Space it listens to the proxy, which calls it by the Space's name."""
     parser = argparse.ArgumentParser(
         "app", description="Open the app: rebuild parts from point clouds, fine-tune, merge."
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for the whole network")
+    parser.add_argument(
+        "--host",
+        default="0.0.0.0" if on_space() else "127.0.0.1",
+        help="address to listen on; 0.0.0.0 for the whole network [%(default)s]",
+    )
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument(
         "--share", action="store_true", help="also open a public link; without --auth, passwords are made and printed"
     )
-    parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask for a login: the owner's, who may do everything")
-    parser.add_argument("--guest", metavar="USER:PASSWORD", help="a second login, which rebuilds parts and no more")
     parser.add_argument(
-        "--trust_host", metavar="NAME", action="append", default=[],
+        "--auth", metavar="USER:PASSWORD", default=os.environ.get("CADRECODE_AUTH") or None,
+        help="ask for a login: the owner's, who may do everything [CADRECODE_AUTH of the environment]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--guest", metavar="USER:PASSWORD", default=os.environ.get("CADRECODE_GUEST") or None,
+        help="a second login, which rebuilds parts and no more [CADRECODE_GUEST of the environment]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--trust_host", metavar="NAME", action="append",
+        default=[os.environ["SPACE_HOST"]] if on_space() and "SPACE_HOST" in os.environ else [],
         help="a further name under which the app is reached, such as that of a proxy; others are refused",
     )  # fmt: skip
     parser.add_argument(
@@ -59,14 +78,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     from cadrecode.ui.access import is_local, logins
 
+    public = given.share or on_space()
     try:
-        known = logins(given.auth, given.guest, given.share)
+        known = logins(given.auth, given.guest, public)
         if given.mcp:
             _require_mcp()
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    if given.share and not given.auth:
+    if public and not given.auth:
         for name, password in known.pairs:
             print(f"Log in as {name} with the password {password}", flush=True)
     if not known.pairs and not is_local(given.host):
@@ -80,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"Not opened: this machine lacks {missing}.", file=sys.stderr, flush=True)
         return 2
     run_programs, only_the_owner = True, known.owner is not None and known.guest is None
-    if given.share or (not is_local(given.host) and not only_the_owner):
+    if public or (not is_local(given.host) and not only_the_owner):
         run_programs = shared_sandbox().confined()
         if not run_programs:
             missing = _missing_layers(shared_sandbox())
@@ -101,6 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             auth=known.pairs,
             mcp=given.mcp,
             names=given.trust_host,
+            framed_by=SPACE_PAGES if on_space() else "",
             ready=_opened,
             **window,
         )

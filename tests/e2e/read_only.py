@@ -1,4 +1,7 @@
-"""Runs Python with all files read-only but those of one folder: python -m tests.e2e.read_only FOLDER app.py ..."""
+"""Runs Python where files can be written below one or two folders alone.
+
+python -m tests.e2e.read_only HOME app.py ..., or HOME TMP -- app.py ...
+"""
 
 import ctypes
 import os
@@ -31,6 +34,7 @@ def restrict(folders: list[str]) -> None:
 
 if __name__ == "__main__":
     own = sys.argv[1]
-    restrict([own, "/dev", "/proc"])
-    os.environ |= {"HOME": own, "TMPDIR": own}
-    os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+    folders, words = ([own, sys.argv[2]], sys.argv[4:]) if sys.argv[3:4] == ["--"] else ([own], sys.argv[2:])
+    restrict([*folders, "/dev", "/proc"])
+    os.environ |= {"HOME": own, "TMPDIR": folders[-1]}
+    os.execv(sys.executable, [sys.executable, *words])

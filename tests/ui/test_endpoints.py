@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from gradio.utils import get_upload_folder
+from starlette.datastructures import Headers
 
-from cadrecode.ui.guard import API, FILE, RULES, Hosts, Role, rule_for
+from cadrecode.ui.guard import API, FILE, RULES, Guard, Hosts, Role, rule_for
 from cadrecode.ui.words.text import Words
 from tests.ui.site import FILE_ADDRESSES, SPELLINGS, Site
 
@@ -168,6 +169,19 @@ def test_on_a_network_addresses_are_trusted_and_names_are_not():
     hosts = Hosts("0.0.0.0", {"cad.example"})
     assert all(map(hosts.trusts, ("192.168.1.5:7860", "10.0.0.2", "[fe80::1]:80", "localhost", "cad.example:443")))
     assert not any(map(hosts.trusts, ("evil.example", "x.cad.example", "192.168.1.5.evil.example", "")))
+
+
+def test_a_single_other_site_may_show_the_app_in_a_frame_where_it_is_named():
+    frame = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"}
+    for framed_by, allowed in (("", False), ("https://huggingface.co", True)):
+        hosts = Hosts("0.0.0.0", {"cad.example"}, framed_by)
+        guard = Guard(None, hosts, None, list, Path())
+        headers = Headers(frame | {"host": "cad.example"})
+        assert guard._from_here({"method": "GET"}, headers) == allowed
+        assert not guard._from_here({"method": "POST"}, headers)
+        told = dict(hosts.headers)
+        assert (b"x-frame-options" in told) != allowed
+        assert (told.get(b"content-security-policy") == b"frame-ancestors 'self' https://huggingface.co") == allowed
 
 
 @pytest.mark.parametrize("origin", [

@@ -101,6 +101,26 @@ def test_the_door_listens_at_home_by_default():
     assert (given.host, given.port, given.share, str(given.runs_dir)) == ("127.0.0.1", 7860, False, "runs")
 
 
+def test_on_a_space_the_proxy_reaches_the_app_and_everybody_logs_in(monkeypatch, capsys, tmp_path):
+    opened = []
+    monkeypatch.setattr("cadrecode.ui.build.serve", lambda services, **options: opened.append((services, options)))
+    monkeypatch.setattr("cadrecode.kernel.shared_sandbox", lambda: _sandbox(False))
+    monkeypatch.setattr("signal.signal", lambda *given: None)
+    monkeypatch.setenv("SPACE_ID", "someone/cad")
+    monkeypatch.setenv("SPACE_HOST", "someone-cad.hf.space")
+    assert launch.main(["--runs_dir", str(tmp_path)]) == 0
+    assert "Log in as owner with the password" in capsys.readouterr().out
+    monkeypatch.setenv("CADRECODE_AUTH", "me:secret")
+    assert launch.main(["--runs_dir", str(tmp_path)]) == 0
+    assert "secret" not in capsys.readouterr().out
+    for services, options in opened:
+        assert (options["host"], options["port"], options["names"]) == ("0.0.0.0", 7860, ["someone-cad.hf.space"])
+        assert options["framed_by"] == "https://huggingface.co"
+        assert services.logins
+        assert not services.run_programs  # where the system does not confine them
+    assert [len(options["auth"]) for _, options in opened] == [2, 1]
+
+
 def _sandbox(confined):
     missing = [] if confined else ["landlock", "seccomp"]
     return SimpleNamespace(confined=lambda: confined, missing_layers=lambda: missing)
