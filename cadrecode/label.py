@@ -23,6 +23,7 @@ import numpy as np
 
 from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, Cloud, read_cloud
 from cadrecode.config import ReconstructConfig
+from cadrecode.data.alike import alike
 from cadrecode.data.dataset import (
     LEFT_OUT_FILE,
     Entry,
@@ -265,7 +266,7 @@ def _measured(
         raise DatasetError("nothing could be read off it")
     assessment = rebuilt.given.assessor.assess(best.solid)
     is_good = assessment.verdict == Verdict.GOOD or (least == assessment.verdict == Verdict.DETAILS)
-    program = with_few_digits(best.program)
+    program = alike(with_few_digits(alike(best.program)))
     row = Label(
         part.name,
         is_good,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from cadrecode.data.alike import alike
 from cadrecode.data.dataset import POOL_POINTS
 from cadrecode.data.digits import with_few_digits
 from cadrecode.data.pairs import Pair, Programs
@@ -93,7 +94,7 @@ def pattern_copy(original: Original, height_steps: int) -> Pair | None:
     solid = build(changed)
     frame = Frame.of(np.stack(bounds(solid)))
     points, _ = sample(solid, POOL_POINTS, rng)
-    program = with_few_digits(to_code(changed, frame))
+    program = alike(with_few_digits(to_code(changed, frame)))
     return Pair(f"{pair.name}, recounted {number + 1}", write(program), frame.to_model(points).astype(np.float16))
 
 

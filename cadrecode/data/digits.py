@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cadrecode.program import Program, build, iou
-from cadrecode.program.edit import number_at, parameters, replaced, rounded
-from cadrecode.program.solid import through_holes
+from cadrecode.program.edit import map_numbers, rounded
+from cadrecode.program.solid import shells, through_holes
 
 DIGITS, LEAST_LIKENESS = 4, 0.985  # after the decimal point, at most; and IoU with the program that has all of them
 
@@ -12,26 +12,39 @@ DIGITS, LEAST_LIKENESS = 4, 0.985  # after the decimal point, at most; and IoU w
 def with_few_digits(program: Program) -> Program:
     """The program with each number as round as the part allows.
 
-    The thickness of a thin wall keeps a digit that the length of a block does not need.
+    The thickness of a thin wall keeps a digit that the length of a block does not need. Equal numbers stay equal, so
+    that what stands flush stands flush.
     """
     exact = build(program)
-    holes = through_holes(exact)
+    structure = shells(exact), through_holes(exact)
 
     def likeness(changed: Program) -> float:
         solid = build(changed)
-        return iou(solid, exact) if through_holes(solid) == holes else 0.0
+        return iou(solid, exact) if (shells(solid), through_holes(solid)) == structure else 0.0
 
-    for decimals in range(DIGITS):
-        changed = rounded(program, decimals)
-        if likeness(changed) >= LEAST_LIKENESS:
-            program = changed
-            break
-    lengths = [number for number in parameters(program) if not number.is_angle]
-    sizes = dict.fromkeys(path for number in lengths for path, _ in number.moves if "plane" not in path)
-    for path in sizes:  # planes stay: features share them
-        value = number_at(program, path)
-        if value != round(value):
-            changed = replaced(program, path, float(round(value)))
-            if likeness(changed) >= LEAST_LIKENESS:
+    most = next((n for n in range(DIGITS) if likeness(rounded(program, n)) >= LEAST_LIKENESS), None)
+    if most is None:
+        return program
+    program = rounded(program, most)
+    for decimals in range(most):
+        for size in sorted(_sizes(program), reverse=True):
+            changed = _rounded_at(program, size, decimals)
+            if changed != program and likeness(changed) >= LEAST_LIKENESS:
                 program = changed
     return program
+
+
+def _rounded_at(program: Program, size: float, decimals: int) -> Program:
+    return map_numbers(program, lambda value: round(value, decimals) if abs(value) == size else value)
+
+
+def _sizes(program: Program) -> set[float]:
+    """The magnitudes of a program's numbers."""
+    sizes: set[float] = set()
+
+    def note(value: float) -> float:
+        sizes.add(abs(value))
+        return value
+
+    map_numbers(program, note)
+    return sizes

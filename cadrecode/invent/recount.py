@@ -14,6 +14,7 @@ import numpy as np
 
 from cadrecode.errors import ProgramError
 from cadrecode.invent.spelling import GRID_SAGITTA
+from cadrecode.invent.stretch import scaled_shape, stretched
 from cadrecode.program import build
 from cadrecode.program import language as cad
 from cadrecode.program.edit import parameters, set_parameters
@@ -22,7 +23,7 @@ from cadrecode.program.solid import shells, through_holes
 
 FEWEST = 3  # repeats that are a pattern
 DOWN, UP, AT_LEAST_TO = 0.6, 1.25, 8  # 13 become 8 to 16; 4 become 3 to 8
-RESIZED, SIZE_SPREAD = 0.5, 0.12  # share of lengths that change, and the deviation of the logarithm
+RESIZED, SIZE_SPREAD = 0.3, 0.12  # share of lengths that change, and the deviation of the logarithm
 TRIES = 4
 
 
@@ -31,7 +32,7 @@ class _Touching(ValueError):
 
 
 def recounted(program: cad.Program, rng: np.random.Generator) -> cad.Program | None:
-    """A program in which every pattern has another count and half of the lengths are others.
+    """A program in which every pattern has another count, each axis another length, and some sizes are others.
 
     Returns: None where nothing repeats, or no such part is sound: as many bodies, no hole lost, its repeats apart.
     """
@@ -40,7 +41,7 @@ def recounted(program: cad.Program, rng: np.random.Generator) -> cad.Program | N
     bodies = shells(build(program))
     for _ in range(TRIES):
         try:
-            other = _walk(program, rng)
+            other = stretched(_walk(program, rng), rng)
             changed = _resized(other, rng)
             solid, same_sizes = build(changed), build(other)
             if shells(solid) == bodies and through_holes(solid) == through_holes(same_sizes) and changed != program:
@@ -76,7 +77,7 @@ def _other_count(node: cad.SketchStep | cad.Hole, rng: np.random.Generator) -> c
     if isinstance(node, cad.Hole):
         return dataclasses.replace(node, places=places, diameter=node.diameter * min(pitch, across, 1.0))
     scale = (across, pitch) if isinstance(places, cad.Ring) else (pitch, across)
-    changed = dataclasses.replace(node, places=places, shape=_stretched(node.shape, *scale))
+    changed = dataclasses.replace(node, places=places, shape=_narrowed(node.shape, *scale))
     if _pieces(node) == cad.count_of(node.places) and _pieces(changed) != cad.count_of(places):
         raise _Touching
     return changed
@@ -100,26 +101,9 @@ def _drawn(count: int, rng: np.random.Generator) -> int:
     return int(rng.integers(low, high + 1))
 
 
-def _stretched(shape: cad.Shape, x: float, y: float) -> cad.Shape:
+def _narrowed(shape: cad.Shape, x: float, y: float) -> cad.Shape:
     """A repeated shape that keeps its share of the pitch; a circle shrinks with it, and does not grow."""
-    match shape:
-        case cad.Circle(radius):
-            return cad.Circle(radius * min(x, y, 1.0))
-        case cad.Rect(width, height):
-            return cad.Rect(width * x, height * y)
-        case cad.Loop(start, edges):
-            return cad.Loop(_scaled(start, x, y), tuple(_scaled_edge(edge, x, y) for edge in edges))
-    return shape
-
-
-def _scaled(point: cad.Point2, x: float, y: float) -> cad.Point2:
-    return point[0] * x, point[1] * y
-
-
-def _scaled_edge(edge: cad.Line | cad.Arc, x: float, y: float) -> cad.Line | cad.Arc:
-    if isinstance(edge, cad.Line):
-        return cad.Line(_scaled(edge.end, x, y))
-    return cad.Arc(_scaled(edge.middle, x, y), _scaled(edge.end, x, y))
+    return scaled_shape(shape, min(x, 1.0), min(y, 1.0)) if isinstance(shape, cad.Circle) else scaled_shape(shape, x, y)
 
 
 def _pieces(step: cad.SketchStep) -> int:
@@ -128,10 +112,18 @@ def _pieces(step: cad.SketchStep) -> int:
 
 
 def _resized(program: cad.Program, rng: np.random.Generator) -> cad.Program:
-    """Raises: ProgramError: the part does not allow another size."""
-    values = {
-        number.name: number.value * math.exp(rng.normal(0, SIZE_SPREAD))
-        for number in parameters(program)
-        if number.is_length and not number.is_angle and rng.random() < RESIZED
+    """Some sizes are others, but equal sizes stay equal, and the pitch of a pattern is left alone.
+
+    Raises: ProgramError: the part does not allow another size.
+    """
+    sizes = [n for n in parameters(program) if n.is_length and not n.is_angle and n.moves[0][0][-2] != "places"]
+    factors = {
+        value: math.exp(rng.normal(0, SIZE_SPREAD)) if rng.random() < RESIZED else 1.0
+        for value in sorted({_key(number.value) for number in sizes})
     }
+    values = {number.name: number.value * factors[_key(number.value)] for number in sizes}
     return set_parameters(program, values, named_like=program)
+
+
+def _key(value: float) -> float:
+    return round(abs(value), cad.NOISE_DECIMALS)

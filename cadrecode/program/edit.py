@@ -104,7 +104,7 @@ def rounded(program: Program, decimals: int, *, halves: bool = False) -> Program
             return round(2 * float(value), decimals) / 2
         return round(float(value), decimals)
 
-    return _map_numbers(program, to_round)
+    return map_numbers(program, to_round)
 
 
 def _scaled_solid(solid: Solid | Program, scale: float, offset: Point3) -> Solid | Program:
@@ -116,19 +116,19 @@ def _scaled_solid(solid: Solid | Program, scale: float, offset: Point3) -> Solid
 def _on_moved_plane(node: Solid | Hole, scale: float, offset: Point3) -> Solid | Hole:
     moved = tuple(o * scale + d for o, d in zip(node.plane.origin, offset))
     plane = dataclasses.replace(node.plane, origin=moved)
-    return dataclasses.replace(_map_numbers(node, lambda value: value * scale), plane=plane)
+    return dataclasses.replace(map_numbers(node, lambda value: value * scale), plane=plane)
 
 
 def _scaled_finish(finish: Finish, scale: float, offset: Point3) -> Finish:
     if isinstance(finish, Hole):
         return _on_moved_plane(finish, scale, offset)
-    scaled = _map_numbers(finish, lambda value: value * scale)
+    scaled = map_numbers(finish, lambda value: value * scale)
     if isinstance(scaled, Mirror):
         return dataclasses.replace(scaled, base=tuple(b + d for b, d in zip(scaled.base, offset)))
     return scaled
 
 
-def _map_numbers(node: Any, function: Callable[[float], float]) -> Any:
+def map_numbers(node: Any, function: Callable[[float], float]) -> Any:
     """The same tree with every number mapped, except in planes' directions and in turns."""
     if isinstance(node, Plane):
         return dataclasses.replace(node, origin=tuple(map(function, node.origin)))
@@ -139,9 +139,9 @@ def _map_numbers(node: Any, function: Callable[[float], float]) -> Any:
     if isinstance(node, int | float):
         return function(node)
     if isinstance(node, tuple):
-        return tuple(_map_numbers(item, function) for item in node)
+        return tuple(map_numbers(item, function) for item in node)
     mapped = {
-        field.name: _map_numbers(getattr(node, field.name), function)
+        field.name: map_numbers(getattr(node, field.name), function)
         for field in dataclasses.fields(node)
         if field.name not in NOT_LENGTHS
     }
