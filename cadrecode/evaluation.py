@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from cadrecode.data.views import seen_from_one_place
 from cadrecode.errors import CadrecodeError, DatasetError, Message, PointCloudError, ProgramError, joined, stored
 from cadrecode.fit import fit, ruler_for
 from cadrecode.frames import CODE_PER_MODEL
+from cadrecode.parallel import ALONE, Workers, in_order
 from cadrecode.program import Program, write
 from cadrecode.program.solid import through_holes
 from cadrecode.scoring import FITTED, ByDistance, Candidate, Target, build_text, improve, point_subsets, rank, score
@@ -47,6 +48,18 @@ class _Prepared:
     views: np.ndarray  # (candidates, n_points, 3 or 6) float32 MODEL
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """Targets that are decoded together, and the seed of that."""
+
+    seed: int
+    shapes: list[Shape]
+    prepared: list[_Prepared]
+
+    def __reduce__(self) -> tuple:
+        return _Batch, (self.seed, self.shapes, [])  # solids cannot be pickled: a worker prepares the shapes itself
+
+
 def evaluate(
     targets: str | Path,
     model: PreTrainedModel,
@@ -65,6 +78,7 @@ def evaluate(
     should_stop: Callable[[], bool] | None = None,
     generate: Callable[..., list[str]] | None = None,
     one_side: bool = False,
+    workers: Workers = ALONE,
 ) -> dict:
     """Rebuild every target from a cloud sampled on it, and score what comes out.
 
@@ -84,12 +98,13 @@ def evaluate(
             as they would have.
         generate: In place of `model.decode.generate`.
         one_side: The cloud lacks what cannot be seen from one place, as a single scan does.
+        workers: Each has the model, and targets of its own.
     Returns: A report that JSON can hold, the same for the same seed except for the seconds.
     Raises: DatasetError: no target can be scored. CadrecodeError: stopped before the first was.
     """
     started = time.monotonic()
     known = {row["id"]: row for row in earlier}
-    stopping = should_stop or (lambda: False)
+    stopping = should_stop or _never
     way = _Evaluation(
         model,
         tokenizer,
@@ -106,8 +121,10 @@ def evaluate(
     )
     shapes: list[dict] = []
     skipped: list[Skipped] = []
-    for batch in way.batches(load_targets(targets, limit=limit, seed=seed), skipped):
-        for row in way.rows(batch, seed + len(shapes)):
+    batches = way.batches(load_targets(targets, limit=limit, seed=seed), skipped)
+    done = workers.map(way.rows if workers.alone else way.for_workers().all_rows, batches)
+    for rows in in_order(done):
+        for row in rows:
             shapes.append(row)
             if on_row and row["id"] not in known:
                 on_row(row)
@@ -156,7 +173,11 @@ def report_of(
 
 @dataclass(frozen=True)
 class _Evaluation:
-    """How shapes are rebuilt; see `evaluate`. `known` holds the earlier rows by the names of their shapes."""
+    """How shapes are rebuilt; see `evaluate`. `known` holds the earlier rows by the names of their shapes.
+
+    Args:
+        own_sandbox: `all_rows` takes the sandbox of its process.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -170,10 +191,24 @@ class _Evaluation:
     generate: Callable[..., list[str]] | None
     known: Mapping[str, dict]
     one_side: bool = False
+    own_sandbox: bool = False
 
-    def batches(self, shapes: Iterable[Shape | Skipped], skipped: list[Skipped]) -> Iterator[list[_Prepared]]:
+    def for_workers(self) -> _Evaluation:
+        """The same for other processes, which are ended by their own means, and run programs in their own sandbox."""
+        return replace(self, stopping=_never, sandbox=None, own_sandbox=self.sandbox is not None)
+
+    def all_rows(self, batch: _Batch) -> list[dict]:
+        """`rows` in a worker."""
+        way = self
+        if self.own_sandbox:
+            from cadrecode.kernel import shared_sandbox
+
+            way = replace(self, sandbox=shared_sandbox())
+        return list(way.rows(_Batch(batch.seed, batch.shapes, [*map(self._prepare, batch.shapes)])))
+
+    def batches(self, shapes: Iterable[Shape | Skipped], skipped: list[Skipped]) -> Iterator[_Batch]:
         """Targets with their clouds, as many as are decoded together, until a stop; the others go into `skipped`."""
-        batch: list[_Prepared] = []
+        batch = _Batch(self.seed, [], [])
         for shape in shapes:
             if self.stopping():
                 return
@@ -181,13 +216,15 @@ class _Evaluation:
                 skipped.append(shape)
                 continue
             try:
-                batch.append(self._prepare(shape))
+                batch.prepared.append(self._prepare(shape))
             except (ProgramError, PointCloudError) as error:
                 skipped.append(Skipped(shape.id, error.message))
-            if len(batch) >= max(1, ROWS_PER_BATCH // self.candidates):
+                continue
+            batch.shapes.append(shape)
+            if len(batch.shapes) >= max(1, ROWS_PER_BATCH // self.candidates):
                 yield batch
-                batch = []
-        if batch:
+                batch = _Batch(batch.seed + len(batch.shapes), [], [])
+        if batch.shapes:
             yield batch
 
     def _prepare(self, shape: Shape) -> _Prepared:
@@ -203,18 +240,18 @@ class _Evaluation:
         views = point_subsets(points_model, self.candidates, settings.n_points, own_seed, shown)
         return _Prepared(target, points_model, views)
 
-    def rows(self, batch: list[_Prepared], seed: int) -> Iterator[dict]:
+    def rows(self, batch: _Batch) -> Iterator[dict]:
         """Decode all candidates of a few targets together, then rank and score each that is not known.
 
         A stop leaves out the rows that it cuts short: texts without an end, or a fit that had less than its seconds.
         """
-        if all(prepared.target.id in self.known for prepared in batch):
-            yield from (self.known[prepared.target.id] for prepared in batch)
+        if all(shape.id in self.known for shape in batch.shapes):
+            yield from (self.known[shape.id] for shape in batch.shapes)
             return
         started = time.monotonic()
-        texts = self._draw(np.stack([prepared.views for prepared in batch]), seed)
-        decoding = (time.monotonic() - started) / len(batch)
-        for prepared, answers in zip(batch, texts):
+        texts = self._draw(np.stack([prepared.views for prepared in batch.prepared]), batch.seed)
+        decoding = (time.monotonic() - started) / len(batch.shapes)
+        for prepared, answers in zip(batch.prepared, texts):
             if self.stopping():
                 return
             row = self.known.get(prepared.target.id) or self._row(prepared, answers, decoding)
@@ -270,6 +307,10 @@ class _Evaluation:
             ).program
 
         return improve(ranked, ByDistance(ruler), moved, seconds=self.fit_seconds, count=FITTED)
+
+
+def _never() -> bool:
+    return False
 
 
 def _scored(candidate: Candidate, target: Target) -> dict:

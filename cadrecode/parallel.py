@@ -7,9 +7,12 @@ worker that dies are done again by another.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -24,9 +27,27 @@ Engine = Literal["local", "ray"]
 
 AHEAD = 4  # items on their way, for each worker
 LOST = ("WorkerCrashed", "NodeDied", "ObjectLost", "OutOfMemory")  # Ray's errors where its own retries were in vain
+THREADS = "OMP_NUM_THREADS"
 RETRIES = 3  # deaths of workers without a result between them, or of the workers of one item
 
 log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def processor_time() -> Iterator[None]:
+    """All limits of time count the seconds of the processor, of this process and of its workers, so that a crowded
+    machine changes no figure."""
+    clock = time.monotonic
+    time.monotonic = time.process_time
+    try:
+        yield
+    finally:
+        time.monotonic = clock
+
+
+def _by_processor_time(work: Callable[[T], R], item: T) -> R:
+    with processor_time():
+        return work(item)
 
 
 class WorkersDied(CadrecodeError):
@@ -47,6 +68,11 @@ class Workers:
     engine: Engine = "local"
     address: str | None = None
 
+    @property
+    def alone(self) -> bool:
+        """Whether the work is done in this process, where nothing is pickled."""
+        return self.engine == "local" and (self.count or 1) == 1
+
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[int, R]]:
         """The numbers of the items, from 0, and what `work` returns for them, as they are ready.
 
@@ -56,9 +82,11 @@ class Workers:
         Raises: WorkersDied: Workers died again and again. MissingLibrary: Ray is asked for and not installed. Whatever
             `work` raises.
         """
-        if self.engine == "local" and (self.count or 1) == 1:
+        if self.alone:
             yield from ((number, work(item)) for number, item in enumerate(items))
             return
+        if time.monotonic is time.process_time:
+            work = functools.partial(_by_processor_time, work)
         crew = _OnRay(work, self) if self.engine == "ray" else _Processes(work, self.count)
         try:
             yield from _all_done(crew, enumerate(items))
@@ -114,6 +142,8 @@ class _Processes:
         self.work, self.size = work, size
         self.running: dict[Future, tuple[int, Any]] = {}
         self.deaths = 0
+        self.threads = os.environ.get(THREADS)
+        os.environ.setdefault(THREADS, "1")  # of each worker, as Ray sets it: their number is that of the processors
         self.pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPoolExecutor:
@@ -149,6 +179,8 @@ class _Processes:
 
     def close(self) -> None:
         self.pool.shutdown(cancel_futures=True)
+        if self.threads is None:
+            os.environ.pop(THREADS, None)
 
 
 def _succeeded(future: Future) -> bool:

@@ -6,7 +6,7 @@ nothing is chosen by the true shape; from a mesh the true shape is the input.
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import logging
 import time
 from collections import Counter
@@ -20,6 +20,7 @@ import numpy as np
 from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import DatasetError, PointCloudError, ProgramError
+from cadrecode.parallel import ALONE, Workers, in_order
 from cadrecode.program import write
 from cadrecode.program.edit import rounded
 from cadrecode.program.solid import through_holes
@@ -36,17 +37,6 @@ DECIMALS = 3  # of the numbers of reported programs, CODE: a file's units have n
 
 Input = Literal["cloud", "mesh"]
 Source = Literal["both", "measured", "model"]
-
-
-@contextlib.contextmanager
-def processor_time() -> Iterator[None]:
-    """All limits of time count the seconds of this process's processor, so that a crowded machine changes no figure."""
-    clock = time.monotonic
-    time.monotonic = time.process_time
-    try:
-        yield
-    finally:
-        time.monotonic = clock
 
 
 @dataclass(frozen=True)
@@ -77,26 +67,26 @@ class Trial:
         targets: str | Path,
         *,
         limit: int | None = None,
+        workers: Workers = ALONE,
         on_progress: Callable[[int, int | None], None] | None = None,
     ) -> dict[str, Any]:
         """Rebuild every target.
 
         Args:
             targets: See `load_targets`.
+            workers: Each has shapes of its own.
             on_progress: Called with (targets done, total), the total where it is known.
         Returns: A report that JSON can hold.
         Raises: DatasetError: No target can be scored.
         """
         rows: list[dict] = []
         skipped: list[dict] = []
-        for shape in load_targets(targets, limit=limit, seed=self.seed):
-            try:
-                if isinstance(shape, Skipped):
-                    skipped.append({"id": shape.id, "reason": str(shape.reason)})
-                    continue
-                rows.append(self.row(shape))
-            except (ProgramError, PointCloudError) as error:
-                skipped.append({"id": shape.id, "reason": str(error)})
+        shapes = load_targets(targets, limit=limit, seed=self.seed)
+        for tried in in_order(workers.map(functools.partial(_tried, self), shapes)):
+            if isinstance(tried, Skipped):
+                skipped.append({"id": tried.id, "reason": str(tried.reason)})
+                continue
+            rows.append(tried)
             if on_progress:
                 on_progress(len(rows), limit)
         if not rows:
@@ -112,13 +102,15 @@ class Trial:
             "shapes": rows,
         }
 
-    def sweep(self, targets: str | Path, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    def sweep(
+        self, targets: str | Path, *, limit: int | None = None, workers: Workers = ALONE
+    ) -> Iterator[dict[str, Any]]:
         """The report of the same targets for each kind of scan in SWEEP, the clean one first.
 
         Raises: DatasetError: No target can be scored.
         """
         for scan in SWEEP:
-            yield replace(self, input="cloud", scan=scan).run(targets, limit=limit)
+            yield replace(self, input="cloud", scan=scan).run(targets, limit=limit, workers=workers)
 
     def row(self, shape: Shape) -> dict[str, Any]:
         """One shape, rebuilt and scored; with an IoU of 0 where the rebuild fails.
@@ -169,6 +161,16 @@ class Trial:
         if self.input == "mesh":
             return cloud
         return Cloud(self.scan.of(shape.vertices, shape.faces, seed), None, "part", "cloud")
+
+
+def _tried(trial: Trial, shape: Shape | Skipped) -> dict[str, Any] | Skipped:
+    """The row of a shape, or why it has none."""
+    if isinstance(shape, Skipped):
+        return shape
+    try:
+        return trial.row(shape)
+    except (ProgramError, PointCloudError) as error:
+        return Skipped(shape.id, str(error))
 
 
 def _with_few_decimals(candidate: Candidate) -> Candidate:

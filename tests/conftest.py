@@ -10,6 +10,7 @@ import pytest
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NEEDS_DATA = "needs the measuring data beside the checkout"
+NOT_INSTALLED = "is not installed (optional: pip install '.[scale]', pip install datasets)"
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +74,12 @@ def pytest_collection_finish():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say once how many tests the missing data skipped."""
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if NEEDS_DATA in str(report.longrepr)]
-    if skipped:
-        terminalreporter.write_line(f"{len(skipped)} tests skipped: each {NEEDS_DATA} ({SHARED_DATA}).")
+    """Say once how many tests the missing data skipped, and each library that is missing."""
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    without_data = sum(NEEDS_DATA in reason for reason in reasons)
+    if without_data:
+        terminalreporter.write_line(f"{without_data} tests skipped: each {NEEDS_DATA} ({SHARED_DATA}).")
+    for library in sorted(
+        {reason.split(f" {NOT_INSTALLED}")[0].split()[-1] for reason in reasons if NOT_INSTALLED in reason}
+    ):
+        terminalreporter.write_line(f"Tests skipped: {library} {NOT_INSTALLED}.")

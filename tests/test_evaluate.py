@@ -9,6 +9,7 @@ import pytest
 
 from cadrecode.errors import CadrecodeError, DatasetError
 from cadrecode.evaluation import evaluate, summarise
+from cadrecode.parallel import Workers
 from cadrecode.program import build, mesh_of, parse, write
 from cadrecode.scoring.targets import Shape, Skipped, held_out, load_targets
 
@@ -140,6 +141,19 @@ def test_the_same_seed_gives_the_same_report_and_the_batches_do_not_matter(block
     monkeypatch.setattr("cadrecode.evaluation.ROWS_PER_BATCH", 2)
     assert without_seconds(run(blocks, generator(HALF, BLOCK), candidates=2, seed=3)) == without_seconds(first)
     assert without_seconds(run(blocks, generator(HALF, BLOCK), candidates=2, seed=4)) != without_seconds(first)
+
+
+def answers_by_seed(model, tokenizer, clouds, *, temperature, seed, stop):
+    return [(BLOCK, HALF, QUARTER)[seed % 3] for _ in temperature]
+
+
+@pytest.mark.slow
+def test_workers_score_as_one_process_does(blocks, monkeypatch):
+    monkeypatch.setattr("cadrecode.evaluation.ROWS_PER_BATCH", 1)
+    reports = [without_seconds(run(blocks, answers_by_seed, workers=Workers(count))) for count in (1, 2)]
+    assert reports[0] == reports[1]
+    assert [round(row["iou"], 2) for row in reports[0]["shapes"]] == [1.0, 0.5, 0.25]
+    assert [entry["id"] for entry in reports[0]["skipped"]] == ["lonely", "open"]
 
 
 def test_a_limit_draws_by_the_seed(blocks):

@@ -12,6 +12,7 @@ from cadrecode.cli.shared import (
     GRAMMAR_HELP,
     Arguments,
     add_processor_time,
+    add_workers,
     clock_of,
     count,
     not_negative,
@@ -20,6 +21,7 @@ from cadrecode.cli.shared import (
     run_verb,
     say,
     seed,
+    workers_for,
     writer_of,
 )
 from cadrecode.config import ReconstructConfig
@@ -56,6 +58,7 @@ def evaluate_main(argv: Arguments = None) -> int:
     add_report(parser)
     parser.add_argument("--grammar", action="store_true", help=GRAMMAR_HELP)
     trial.add_arguments(parser)
+    add_workers(parser)
     arguments = parser.parse_args(argv)
     evaluating = trial.run if trial.is_asked(arguments) else _evaluate
     return run_verb(lambda: evaluating(arguments, argv), failure=2)
@@ -82,6 +85,7 @@ def _evaluate(arguments: argparse.Namespace, argv: Arguments) -> None:
             fit_seconds=arguments.fit,
             sandbox=shared_sandbox(),
             generate=writer_of(arguments.grammar),
+            workers=workers_for(model, arguments),
             on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
         )
     adapter = opened.adapter and str(arguments.lora_path)

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, TextIO, get_args
 from cadrecode.config import Settings
 from cadrecode.errors import CadrecodeError, ConfigError
 from cadrecode.figures import length, lengths
-from cadrecode.parallel import Workers
+from cadrecode.parallel import Workers, processor_time
 from cadrecode.runs import Run
 
 if TYPE_CHECKING:
     import numpy as np
+    from transformers import PreTrainedModel
 
     from cadrecode.estimate import Estimate
     from cadrecode.part import Part, Written
@@ -89,6 +90,14 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 def workers_of(arguments: argparse.Namespace) -> Workers:
     """Who does the work."""
     return Workers(arguments.workers, arguments.engine, arguments.address)
+
+
+def workers_for(model: PreTrainedModel | None, arguments: argparse.Namespace) -> Workers:
+    """`workers_of` for work that needs this model. Raises: ConfigError: it is on a GPU, which workers do not share."""
+    workers = workers_of(arguments)
+    if model is not None and not workers.alone and model.device.type != "cpu":
+        raise ConfigError("Several workers evaluate on the processors alone: add --device cpu, or leave --workers out.")
+    return workers
 
 
 def parser_of(name: str, description: str) -> argparse.ArgumentParser:
@@ -242,8 +251,6 @@ def add_processor_time(parser: argparse.ArgumentParser) -> None:
 
 def clock_of(arguments: argparse.Namespace) -> AbstractContextManager[None]:
     """Within it, limits of time count what `--processor-time` says."""
-    from cadrecode.trial import processor_time
-
     return processor_time() if arguments.processor_time else nullcontext()
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadrecode.cli.report import write_page
-from cadrecode.cli.shared import Arguments, clock_of, not_negative, positive, say, writer_of
+from cadrecode.cli.shared import Arguments, clock_of, not_negative, positive, say, workers_for, writer_of
 
 if TYPE_CHECKING:
+    from cadrecode.parallel import Workers
     from cadrecode.trial import Trial
 
 log = logging.getLogger(__name__)
@@ -62,12 +63,14 @@ def run(arguments: argparse.Namespace, argv: Arguments) -> None:
             candidates=arguments.candidates or DEFAULTS.candidates,
             writer=Writer(model, tokenizer, writer_of(arguments.grammar)),
         )
+        workers = workers_for(model, arguments)
         if arguments.sweep:
-            _sweep(trial, arguments, argv)
+            _sweep(trial, workers, arguments, argv)
             return
         report = trial.run(
             arguments.targets,
             limit=arguments.limit,
+            workers=workers,
             on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
         )
     if arguments.json:
@@ -84,7 +87,7 @@ def run(arguments: argparse.Namespace, argv: Arguments) -> None:
     write_page(arguments.report, [(source, report)], "evaluate", argv)
 
 
-def _sweep(trial: Trial, arguments: argparse.Namespace, argv: Arguments) -> None:
+def _sweep(trial: Trial, workers: Workers, arguments: argparse.Namespace, argv: Arguments) -> None:
     """Print a row for each kind of scan as it is done, and write all reports where a file is named."""
     from cadrecode.export import write_json
     from cadrecode.report.series import good_matches
@@ -92,7 +95,7 @@ def _sweep(trial: Trial, arguments: argparse.Namespace, argv: Arguments) -> None
 
     say(f"{'scan':<22}{'shapes':>7}{'mean IoU':>10}{'median':>8}{'holes right':>13}{'seconds':>9}  good matches, right")
     reports = []
-    for report in trial.sweep(arguments.targets, limit=arguments.limit):
+    for report in trial.sweep(arguments.targets, limit=arguments.limit, workers=workers):
         reports.append(report)
         good, right = good_matches(report["shapes"])
         name = Scan(report["points"], report["noise"], report["flaw"]).name

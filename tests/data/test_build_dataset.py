@@ -12,6 +12,7 @@ from cadrecode.data.dataset import LEFT_OUT_FILE, count_programs, load_programs,
 from cadrecode.data.shards import shards_of
 from cadrecode.errors import DatasetError, MissingLibrary
 from cadrecode.program import build, mesh_of, parse
+from tests.conftest import NOT_INSTALLED
 
 HEAD = "import cadquery as cq\n"
 PLATE = HEAD + "w0=cq.Workplane('XY',origin=(0,0,-20))\nr=w0.workplane(offset=40/2).box(200,100,40)"
@@ -155,7 +156,7 @@ def test_nothing_usable_and_nothing_to_write_with(tmp_path, monkeypatch):
 
 
 def test_the_library_datasets_reads_it(tmp_path):
-    datasets = pytest.importorskip("datasets", reason="datasets is not installed: pip install datasets")
+    datasets = pytest.importorskip("datasets", reason=f"datasets {NOT_INSTALLED}")
     built("invent:plates:12", tmp_path / "built", shard_rows=5)
     files = str(tmp_path / "built" / "*.parquet")
     read = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
