@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 from cadrecode.errors import Message
@@ -30,7 +29,7 @@ DEEPEST = 60  # bodies within bodies
 
 def checked(program: Program, node: ast.AST) -> Program:
     """Raises: ProgramError: the program unfolds to too much."""
-    weight, depth = _weight(_Same(program))
+    weight, depth = _weight(program, {})
     if weight > HEAVIEST:
         raise error_at(
             node,
@@ -43,32 +42,25 @@ def checked(program: Program, node: ast.AST) -> Program:
     return program
 
 
-class _Same:
-    """A key that compares objects by identity, because comparing deep trees takes long."""
+def _weight(program: Program, known: dict[int, Any]) -> tuple[int, int]:
+    """Pieces, and how deep bodies are nested.
 
-    def __init__(self, held: Any):
-        self.held = held
-
-    def __hash__(self) -> int:
-        return id(self.held)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.held is self.held
-
-
-@lru_cache(maxsize=4096)
-def _weight(program: _Same) -> tuple[int, int]:
-    """Pieces, and how deep bodies are nested."""
+    Args:
+        program: the tree, whose parts may be shared.
+        known: what shared parts weigh, by their identity, because comparing deep trees takes long.
+    """
+    if id(program) in known:
+        return known[id(program)]
     total, depth = 0, 0
-    for step in program.held.steps:
+    for step in program.steps:
         if isinstance(step.solid, Program):
-            inner, below = _weight(_Same(step.solid))
+            inner, below = _weight(step.solid, known)
             total, depth = total + inner, max(depth, below + 1)
         elif isinstance(step.solid, Extrusion | Revolution):
-            total += 1 + sketch_weight(step.solid.sketch)
+            total += 1 + _sketch_weight(step.solid.sketch, known)
         else:
             total += 1
-    for finish in program.held.finishes:
+    for finish in program.finishes:
         match finish:
             case Hole():
                 total += count_of(finish.places)
@@ -76,19 +68,17 @@ def _weight(program: _Same) -> tuple[int, int]:
                 total = total * (2 if finish.union else 1) + 1
             case _:
                 total += FINISH_WEIGHT
+    known[id(program)] = total, depth
     return total, depth
 
 
-def sketch_weight(sketch: Sketch) -> int:
-    return _weight_of_steps(sketch.steps)
+def _sketch_weight(sketch: Sketch, known: dict[int, Any]) -> int:
+    if id(sketch) not in known:
+        known[id(sketch)] = _weight_of_steps(sketch.steps, known)
+    return known[id(sketch)]
 
 
-@lru_cache(maxsize=4096)
-def _sketch_weight(sketch: _Same) -> int:
-    return _weight_of_steps(sketch.held.steps)
-
-
-def _weight_of_steps(steps: Iterable) -> int:
+def _weight_of_steps(steps: Iterable, known: dict[int, Any]) -> int:
     total = 0
     for step in steps:
         if isinstance(step, Corners):
@@ -98,7 +88,7 @@ def _weight_of_steps(steps: Iterable) -> int:
             case Loop(_, edges):
                 edges = len(edges)
             case Face(inner):
-                edges = _sketch_weight(_Same(inner))
+                edges = _sketch_weight(inner, known)
             case _:
                 edges = 1
         total += edges * count_of(step.places)
@@ -107,7 +97,7 @@ def _weight_of_steps(steps: Iterable) -> int:
 
 def checked_steps(steps: tuple, node: ast.AST) -> tuple:
     """Raises: ProgramError: a sketch unfolds to too much."""
-    weight = _weight_of_steps(steps)
+    weight = _weight_of_steps(steps, {})
     if weight > HEAVIEST:
         raise error_at(
             node,
