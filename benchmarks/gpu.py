@@ -261,7 +261,7 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
 
     from benchmarks import sides
     from cadrecode.training.base import Precision, free_memory, load_base
-    from cadrecode.training.heap import return_freed_blocks
+    from cadrecode.heap import return_freed_blocks
     from cadrecode.training.watch import peak_memory_mb
 
     config = _train_config(row, options)

@@ -3,7 +3,7 @@
 `estimate` is a pure function of the settings and the machine. Importing this module does not import torch; the first
 call does, in some seconds. Later calls take about a second, and none for settings that were estimated before.
 
-On a CPU `peak_bytes` is for a training that gives freed memory back at once (training/heap.py), as it does where memory
+On a CPU `peak_bytes` is for a training that gives freed memory back at once (heap.py), as it does where memory
 is short or gradients are checkpointed. A training with more memory does not, and grows to `most_bytes`.
 """
 

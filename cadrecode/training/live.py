@@ -18,6 +18,7 @@ from cadrecode.data.batches import Collate, EncodedPair, Views, encode
 from cadrecode.data.pairs import DatasetReport
 from cadrecode.errors import ConfigError, Message, RunError
 from cadrecode.estimate import is_scarce
+from cadrecode.heap import return_freed_blocks
 from cadrecode.model import adapters, sharding
 from cadrecode.model.adapters import PeftModel
 from cadrecode.model.team import Team
@@ -25,7 +26,6 @@ from cadrecode.runs import Run, State, checkpoint_step
 from cadrecode.training.base import Precision, load_base, loss_of
 from cadrecode.training.card import compare, worse_than_base, write_card
 from cadrecode.training.checkpoints import origin_of, refuse_strangers
-from cadrecode.training.heap import return_freed_blocks
 from cadrecode.training.preflight import check_disk, check_labels, check_memory, try_longest_batch
 from cadrecode.training.reading import RunPrograms
 from cadrecode.training.saving import merge_beside, size_mb

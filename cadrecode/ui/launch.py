@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from cadrecode.errors import ConfigError, KernelError
+from cadrecode.heap import share_arenas
 
 if TYPE_CHECKING:
     from cadrecode.kernel import Sandbox
@@ -152,6 +153,7 @@ def run(argv: Sequence[str] | None = None) -> NoReturn:
     Gradio, and a thread that is in C++ code at that moment, such as a model that is being loaded, aborts the process.
     """
     gc.disable()  # until the page is open: imports leave no garbage
+    share_arenas()
     try:
         status = main(argv)
     except SystemExit as stop:  # of argparse, and of SIGTERM

@@ -23,7 +23,7 @@ def resident():
 del_me = np.ones(3 * 2**20)  # 24 MB: from here on glibc keeps blocks that are smaller
 del del_me
 if sys.argv[1] == "yes":
-    assert runpy.run_path("cadrecode/training/heap.py")["return_freed_blocks"]()  # the package would import torch
+    assert runpy.run_path("cadrecode/heap.py")["return_freed_blocks"]()  # the package would import torch
 blocks = [np.ones(2**19) for _ in range(40)]  # 4 MB each
 full = resident()
 del blocks[::2]
@@ -31,7 +31,38 @@ print(full - resident())
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="glibc's malloc alone")
+HEAPS = """
+import ctypes, runpy, sys, threading
+
+if sys.argv[2] == "yes":
+    assert runpy.run_path("cadrecode/heap.py")["share_arenas"]()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
+together = threading.Barrier(9)
+threads = [threading.Thread(target=lambda: (libc.malloc(1000), together.wait())) for _ in range(8)]
+[thread.start() for thread in threads]
+together.wait()
+file = libc.fopen(sys.argv[1].encode(), b"w")
+libc.malloc_info(0, ctypes.c_void_p(file))
+libc.fclose(ctypes.c_void_p(file))
+"""
+GLIBC_ALONE = pytest.mark.skipif(
+    sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="glibc's malloc alone"
+)
+
+
+@GLIBC_ALONE
+def test_threads_share_two_heaps_only_then(tmp_path):
+    heaps = {}
+    for requested in ("yes", "no"):
+        words = [sys.executable, "-c", HEAPS, str(tmp_path / requested), requested]
+        subprocess.run(words, check=True, cwd=Path(__file__).parents[2])
+        heaps[requested] = (tmp_path / requested).read_text().count("<heap nr=")
+    assert heaps["yes"] == 2
+    assert heaps["no"] > 4
+
+
+@GLIBC_ALONE
 def test_blocks_between_others_go_back_only_then():
     freed = {}
     for requested in ("yes", "no"):

@@ -7,6 +7,7 @@ import pytest
 from gradio.utils import get_upload_folder
 from starlette.datastructures import Headers
 
+from cadrecode.ui import sessions
 from cadrecode.ui.guard import API, FILE, RULES, Guard, Hosts, Role, rule_for
 from cadrecode.ui.words.text import Words
 from tests.ui.site import FILE_ADDRESSES, SPELLINGS, Site
@@ -260,3 +261,15 @@ def test_a_call_leaves_little_behind(site):
     assert first.blocks_config.blocks.maps[1] is second.blocks_config.blocks.maps[1]
     assert len(first.blocks_config.blocks) > 500
     assert len(first.blocks_config.blocks.maps[0]) < 10
+
+
+def test_what_has_been_answered_is_forgotten_and_what_waits_is_not(site, monkeypatch):
+    monkeypatch.setattr(sessions, "MOST_MAILBOXES", 3)
+    guest, data = site.client(Role.GUEST), {"data": ["import cadquery as cq\nr=1", "mm"]}
+    asked = [guest.post(f"{API}/call/run_program", json=data).json()["event_id"] for _ in range(8)]
+    for event in (*asked[4:], *asked[:4]):  # those in front wait while others are asked and answered
+        assert "event: complete" in guest.get(f"{API}/call/run_program/{event}").text
+        guest.get(f"{API}/call/run_program/" + guest.post(f"{API}/call/run_program", json=data).json()["event_id"])
+    queue = site.blocks._queue
+    assert len(queue.pending_event_ids_session) <= 4
+    assert len(queue.pending_messages_per_session) <= 4

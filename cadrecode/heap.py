@@ -1,12 +1,13 @@
-"""Memory that a training on a CPU frees goes back to the system at once, where memory is short."""
+"""How glibc's malloc keeps freed memory, for processes whose memory it would let grow."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
 
-M_MMAP_THRESHOLD = -3  # in glibc's malloc.h
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # in glibc's malloc.h
 BLOCK_BYTES = 2**20
+ARENAS = 2
 
 
 def return_freed_blocks() -> bool:
@@ -19,7 +20,22 @@ def return_freed_blocks() -> bool:
 
     Returns: whether it worked; only glibc on Linux is known to need it and to have the setting.
     """
+    return _set(M_MMAP_THRESHOLD, BLOCK_BYTES)
+
+
+def share_arenas() -> bool:
+    """From now on in this process, all threads allocate from two heaps.
+
+    By default each of the first 16 threads on two cores gets a heap of its own, and what small objects pin there stays:
+    after 1,300 programs through the API the app held 130 MB in them in place of 7, and 438 MB in all in place of 393.
+
+    Returns: as above.
+    """
+    return _set(M_ARENA_MAX, ARENAS)
+
+
+def _set(option: int, value: int) -> bool:
     if sys.platform != "linux":
         return False
     library = ctypes.CDLL(None)
-    return hasattr(library, "gnu_get_libc_version") and library.mallopt(M_MMAP_THRESHOLD, BLOCK_BYTES) == 1
+    return hasattr(library, "gnu_get_libc_version") and library.mallopt(option, value) == 1
