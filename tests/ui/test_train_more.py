@@ -10,7 +10,7 @@ from cadrecode.config import TrainConfig
 from cadrecode.errors import CadrecodeError, ConfigError, RunError
 from cadrecode.jobs import queue
 from cadrecode.runs import Run, State, seal_checkpoint
-from cadrecode.ui.train import actions, more, sweep
+from cadrecode.ui.train import actions, more, sweep, views
 from cadrecode.ui.words.text import Words
 
 CODE = "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)"
@@ -72,6 +72,8 @@ def test_a_sweep_has_a_table_of_its_ranks_and_rates(tmp_path, queue_only):
 
 def test_what_a_stopped_run_had_learnt_becomes_an_adapter(tmp_path):
     run = Run.create(tmp_path / "plates", TrainConfig().to_yaml())
+    run.set_status(State.FAILED)
+    assert (views.look(run, words := Words("en")).resumable, views.look(run, words).keepable) == (True, False)
     with pytest.raises(RunError):
         more.keep_checkpoint(run)
     checkpoint = run.folder / "checkpoint-8"
@@ -81,6 +83,7 @@ def test_what_a_stopped_run_had_learnt_becomes_an_adapter(tmp_path):
     for name in ("optimizer.pt", "scheduler.pt", "trainer_state.json"):
         (checkpoint / name).write_text("{}")
     seal_checkpoint(checkpoint)
+    assert views.look(run, words).keepable
     name = more.keep_checkpoint(run)
     assert name == "plates-step8"
     kept = find_adapter(tmp_path, name)

@@ -146,7 +146,7 @@ def _updates(now: Seen, old: Seen | None, shown: Shown, services: Services, word
     if before is None or ((view.name, view.evaluations) != (before.name, before.evaluations)):
         updates[shown.film] = views.samples_film(views.existing(services.runs_dir, view.name), words)
     able = {shown.stop: view.stoppable, shown.kill: view.stoppable, shown.resume: view.resumable}
-    for button, can in {**able, shown.keep: view.resumable, shown.delete: view.deletable}.items():
+    for button, can in {**able, shown.keep: view.keepable, shown.delete: view.deletable}.items():
         updates[button] = gr.update(interactive=can)
     rows = view.metrics
     if before is None or rows != before.metrics or now.others != old.others:

@@ -81,7 +81,7 @@ class RunView:
 
     Args:
         html: Its state, its figures and what went wrong.
-        stoppable, resumable, deletable: What can be done with it now.
+        stoppable, resumable, keepable, deletable: What can be done with it now; a checkpoint is kept as an adapter.
         evaluations: At which steps sample parts were drawn, and when.
     """
 
@@ -92,6 +92,7 @@ class RunView:
     log: str
     stoppable: bool
     resumable: bool
+    keepable: bool
     deletable: bool
     evaluations: tuple[tuple[str, int], ...]
 
@@ -114,6 +115,7 @@ def look(run: Run, words: Words) -> RunView:
     if status.get("ended_early"):
         lines += html.note(words.said(status["ended_early"]))
     hindrance = queue.why_not_resumable(run) if state.unfinished else None
+    resumable = state.unfinished and not hindrance
     if hindrance:
         lines += html.warning(words.said(hindrance))
     elif state.unfinished:
@@ -126,7 +128,8 @@ def look(run: Run, words: Words) -> RunView:
         metrics(run),
         run.log_tail(LOG_LINES),
         stoppable=state.active or state == State.QUEUED,
-        resumable=state.unfinished and not hindrance,
+        resumable=resumable,
+        keepable=resumable and bool(run.checkpoints()),
         deletable=state.final,
         evaluations=tuple((path.parent.name, path.stat().st_mtime_ns) for path in samples),
     )
