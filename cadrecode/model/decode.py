@@ -16,7 +16,7 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from cadrecode.model.decoder import FastDecoder, PlainDecoder, decoder_of
 from cadrecode.model.mask import EdgeMask, GrammarMask, grammar_mask
-from cadrecode.model.tokens import END, START, decode_program
+from cadrecode.model.tokens import START, decode_program
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -63,7 +63,7 @@ def generate(
             network,
             torch.as_tensor(clouds, dtype=torch.float32),
             start_id=tokenizer.convert_tokens_to_ids(START),
-            end_id=tokenizer.convert_tokens_to_ids(END),
+            end_id=network.config.eos_token_id,
             pick=_picker(np.broadcast_to(temperature, len(clouds)), top_p, seed),
             edges=EdgeMask.of(tokenizer) if mask_edges else None,
             grammar=grammar_mask(tokenizer) if grammar else None,
@@ -89,8 +89,8 @@ def _decode(
     stop: Callable[[], bool] | None,
     on_token: Callable[[int, int], None] | None,
 ) -> list[list[int]]:
-    """The tokens of each row, END left out."""
-    embeds = network.prompt_embeds(clouds, start_id)  # (B, n_tokens + 1, hidden)
+    """The tokens of each row, without the end's."""
+    embeds = network.prompt_embeds(clouds, start_id)  # (B, n_tokens + 1 or more, hidden)
     max_new_tokens = min(max_new_tokens, network.config.max_position_embeddings - embeds.shape[1])
     embed, cache = network.get_input_embeddings(), DynamicCache(config=network.config)
     decoder: FastDecoder | PlainDecoder = PlainDecoder(network, cache)

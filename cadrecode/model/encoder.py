@@ -21,6 +21,7 @@ from cadrecode.errors import Message, ModelError
 NUM_FREQUENCIES = 8
 POINT_FEATURES = 3 * (1 + 2 * NUM_FREQUENCIES)  # xyz, a sine and a cosine per frequency: 51
 POINT_FEATURES_WITH_NORMALS = POINT_FEATURES + 3  # CAD-Recode v1: 54
+POINT_FEATURES_OF_WAYS = 2 * POINT_FEATURES  # CADReasoner: a point and a way from it, 102
 RELATIVE_SCALE = 4.0  # a patch of 16 of 256 points is about a quarter of the cloud wide; this brings it to -1..1
 DECAY = 0.5**0.5  # of a patch's features from a frequency to the next: at equal amplitude, the high frequencies, which
 # say little about the shape as a whole, would drown the low frequencies
@@ -38,7 +39,8 @@ class PointEncoderSettings:
         kind: "fourier" (CAD-Recode's, a token for each point) or "patch".
         n_points: points that the encoder is trained with, and so the points to sample.
         n_tokens: tokens of a cloud; for "fourier" always n_points.
-        inputs: "fourier" only: features of a point, 51, or 54 for checkpoints trained with normals (v1).
+        inputs: "fourier" only: features of a point, 51, 54 for checkpoints trained with normals (v1), or 102 for
+            CADReasoner's.
         neighbours: "patch" only: points in a patch.
         width: "patch" only: inner width; 0 means the language model's.
         layers: "patch" only: transformer layers over the patches.
@@ -55,12 +57,14 @@ class PointEncoderSettings:
     def __post_init__(self):
         if self.kind not in ("fourier", "patch"):
             raise ModelError("point_encoder.kind is {kind!r}; it can be 'fourier' or 'patch'.", kind=self.kind)
-        if self.inputs not in (POINT_FEATURES, POINT_FEATURES_WITH_NORMALS):
+        if self.inputs not in (POINT_FEATURES, POINT_FEATURES_WITH_NORMALS, POINT_FEATURES_OF_WAYS):
             raise ModelError(
-                "point_encoder.inputs is {inputs}; it can be {plain}, or {with_normals} for a checkpoint with normals.",
+                "point_encoder.inputs is {inputs}; it can be {plain}, {with_normals} for a checkpoint with normals, or "
+                "{ways} for CADReasoner's.",
                 inputs=self.inputs,
                 plain=POINT_FEATURES,
                 with_normals=POINT_FEATURES_WITH_NORMALS,
+                ways=POINT_FEATURES_OF_WAYS,
             )
         if self.kind == "patch" and self.inputs != POINT_FEATURES:
             raise ModelError("A patch encoder reads x, y, z alone: point_encoder.inputs must be 51.")
@@ -100,15 +104,31 @@ class PointEncoderSettings:
     @property
     def columns(self) -> int:
         """Columns of a point: x, y, z, and a normal if the checkpoint was trained with normals."""
-        return 3 + self.inputs - POINT_FEATURES
+        return _columns(self.inputs)
 
     def to_dict(self) -> dict:
         """The settings for config.json."""
         return asdict(self)
 
 
+def _columns(inputs: int) -> int:
+    """Columns of a point, by its features."""
+    return 6 if inputs == POINT_FEATURES_WITH_NORMALS else 3
+
+
+def ways_to_the_centre(points: torch.Tensor) -> torch.Tensor:
+    """(B, N, 3) MODEL -> (B, N, 6): points and ways, as CADReasoner sees a cloud for which there is no program yet.
+
+    Each of the first half of the points, and its way to the centre; then the centre, and its way to each of the others.
+    """
+    first, others = points.split(((points.shape[1] + 1) // 2, points.shape[1] // 2), dim=1)
+    return torch.cat((torch.cat((first, -first), -1), torch.cat((torch.zeros_like(others), others), -1)), dim=1)
+
+
 def fourier_features(points: torch.Tensor, unit: float, decay: float = 1.0) -> torch.Tensor:
     """(..., 3) float32 -> (..., 51): the coordinates, their sines, their cosines, at frequencies unit * 2^0..2^7.
+
+    As many features for each further coordinate.
 
     Args:
         decay: sines and cosines of frequency k are multiplied by decay^k.
@@ -138,7 +158,8 @@ class FourierPointEncoder(nn.Module):
 
     Args:
         hidden_size: width of the language model.
-        inputs: 51, or 54 for v1 checkpoints, whose points carry a normal.
+        inputs: 51, 54 for v1 checkpoints, whose points carry a normal, or 102 for CADReasoner's, which was trained to
+            improve a program: its features are those of points and of ways to the other part.
     """
 
     def __init__(self, hidden_size: int, inputs: int = POINT_FEATURES):
@@ -150,7 +171,7 @@ class FourierPointEncoder(nn.Module):
 
         Raises: ModelError: the cloud lacks the normals that the checkpoint was trained with, or has others.
         """
-        columns = 3 + self.projection.in_features - POINT_FEATURES
+        columns = _columns(self.projection.in_features)
         if points.shape[-1] != columns:
             wanted = "(x, y, z)"
             if columns == 6:
@@ -163,8 +184,11 @@ class FourierPointEncoder(nn.Module):
             )
         with torch.autocast(points.device.type, enabled=False):
             points = points.float()
-            features = fourier_features(points[..., :3], unit=1.0)  # (B, N, 51)
-            features = torch.cat((features, points[..., 3:]), dim=-1)  # (B, N, 51 or 54)
+            if self.projection.in_features == POINT_FEATURES_OF_WAYS:
+                features = fourier_features(ways_to_the_centre(points), unit=math.pi)  # (B, N, 102)
+            else:
+                features = fourier_features(points[..., :3], unit=1.0)  # (B, N, 51)
+                features = torch.cat((features, points[..., 3:]), dim=-1)  # (B, N, 51 or 54)
             return self.projection(features.to(self.projection.weight.dtype))
 
 

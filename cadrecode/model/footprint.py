@@ -21,7 +21,7 @@ from transformers import AttentionInterface, PretrainedConfig, Qwen2Config, Qwen
 from cadrecode.model import adapters
 from cadrecode.model.encoder import PointEncoderSettings, build_point_encoder
 from cadrecode.model.hub import find_folder
-from cadrecode.model.load import NEVER_QUANTISED, read_config
+from cadrecode.model.load import NEVER_QUANTISED, config_of, read_config
 from cadrecode.model.network import LOGITS_BYTES, NETWORKS
 from cadrecode.shipped import EMBEDDED, EMBEDDED_FOLDER
 
@@ -98,7 +98,7 @@ def base_config(name: str) -> PretrainedConfig:
         return config
     folder = EMBEDDED_FOLDER if name == EMBEDDED else find_folder(name, config_alone=True)
     values = read_config(folder, name)
-    config = NETWORKS[values["model_type"]].config_class.from_pretrained(folder, local_files_only=True)
+    config = config_of(values)
     config.point_encoder = PointEncoderSettings.of(values.get("point_encoder")).to_dict()
     return config
 

@@ -1,8 +1,9 @@
 """From a name or a folder to a model and its tokenizer, ready to use.
 
-There are three kinds of base, told apart by the files in the folder: a plain Qwen2 or Qwen3 language model (its point
-encoder is fresh and must be trained), a CAD-Recode checkpoint (`point_encoder.projection` is among its weights), and
-ours (the config describes the encoder). Only safetensors are read: a .bin file is a pickle, which can run any code.
+There are four kinds of base, told apart by the files in the folder: a plain Qwen2 or Qwen3 language model (its point
+encoder is fresh and must be trained), a CAD-Recode checkpoint (`point_encoder.projection` is among its weights), ours
+(the config describes the encoder), and CADReasoner's of point clouds (a Qwen2-VL with a `point_encoder.projection`,
+whose images are left out). Only safetensors are read: a .bin file is a pickle, which can run any code.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from transformers import (
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
     Qwen2Config,
+    Qwen2VLConfig,
     Qwen3Config,
 )
 from transformers.utils import logging as transformers_logging
@@ -37,13 +39,22 @@ from cadrecode.shipped import EMBEDDED
 log = logging.getLogger(__name__)
 
 CONFIGS = {"qwen2": Qwen2Config, "qwen3": Qwen3Config}
-HOME_OF_TOKENIZER = {"qwen2": "Qwen/Qwen2-1.5B", "qwen3": "Qwen/Qwen3-1.7B-Base"}  # CAD-Recode ships none of its own
+HOME_OF_TOKENIZER = {  # CAD-Recode ships none of its own
+    "qwen2": "Qwen/Qwen2-1.5B", "qwen3": "Qwen/Qwen3-1.7B-Base", "qwen2_vl": "Qwen/Qwen2-VL-2B-Instruct"
+}  # fmt: skip
+CHAT = "qwen2_vl"  # a base that was trained in a chat
+BEGUN = "import cadquery as cq\n"  # what CADReasoner is shown in place of a program, as long as there is none
 NEVER_QUANTISED = ["point_encoder", "lm_head"]
 ONE_FILE = "1000GB"  # transformers would write several files of 50 GB each
 
 
 class BaseFolder(NamedTuple):
-    """A base of which everything but the numbers has been read. fresh: its weights hold no point encoder."""
+    """A base of which everything but the numbers has been read.
+
+    Args:
+        fresh: Its weights hold no point encoder.
+        after_points: See the network.
+    """
 
     name: str
     folder: Path
@@ -51,6 +62,7 @@ class BaseFolder(NamedTuple):
     weights: Weights
     fresh: bool
     tokenizer: PreTrainedTokenizerBase
+    after_points: list[int]
 
     def introduce(self, model: PreTrainedModel) -> None:
         """Give a model its name and the tokens that frame a program."""
@@ -58,9 +70,10 @@ class BaseFolder(NamedTuple):
         model.name_or_path = model.config._name_or_path = self.name
         for config in (model.config, model.generation_config):
             config.bos_token_id = self.tokenizer.convert_tokens_to_ids(START)
-            config.eos_token_id = self.tokenizer.convert_tokens_to_ids(END)
-            config.pad_token_id = self.tokenizer.convert_tokens_to_ids(PAD)
+            config.eos_token_id = self.tokenizer.eos_token_id
+            config.pad_token_id = self.tokenizer.pad_token_id
         model.fresh_encoder = self.fresh
+        model.after_points = self.after_points
 
 
 def load_model(
@@ -87,7 +100,8 @@ def load_model(
     Raises: ModelError: not found, not reachable, not safetensors, not Qwen2 or Qwen3, incomplete, or without the
         tokens that CAD-Recode's prompt needs.
     """
-    name, folder, config, _, fresh, _ = base = read_base(name_or_path)
+    base = read_base(name_or_path)
+    name, folder, config, fresh = base.name, base.folder, base.config, base.fresh
     device = pick_device(device)
     dtype = pick_dtype(dtype, device)
     options = {"config": config, "dtype": dtype, "use_safetensors": True, "local_files_only": True}
@@ -145,9 +159,10 @@ def read_base(name_or_path: str | Path | None) -> BaseFolder:
     folder = find_folder(name)
     values = read_config(folder, name)
     weights = read_weights(folder, name)
-    config = CONFIGS[values["model_type"]].from_pretrained(folder, local_files_only=True)
+    config = config_of(values)
     config.point_encoder, fresh = _encoder_settings(values, weights, name)
     tokenizer = load_tokenizer(folder, values["model_type"], name)
+    after_points = _chat(tokenizer, name) if values["model_type"] == CHAT else []
     if len(tokenizer) > config.vocab_size:
         raise ModelError(
             "{name}: the tokenizer knows {n} words and the model {vocab_size}; they do not belong together.",
@@ -155,7 +170,7 @@ def read_base(name_or_path: str | Path | None) -> BaseFolder:
             n=len(tokenizer),
             vocab_size=config.vocab_size,
         )
-    return BaseFolder(name, folder, config, weights, fresh, tokenizer)
+    return BaseFolder(name, folder, config, weights, fresh, tokenizer, after_points)
 
 
 def save_model(
@@ -210,7 +225,7 @@ def read_config(folder: Path, name: str) -> dict:
     except ValueError as error:
         raise ModelError("{name}: config.json cannot be read ({error}).", name=name, error=error) from error
     kind = values.get("model_type")
-    if kind not in NETWORKS:
+    if kind not in (*NETWORKS, CHAT):
         raise ModelError(
             "{name} is a {kind!r} model; the point encoder works with {kinds}.",
             name=name,
@@ -218,6 +233,29 @@ def read_config(folder: Path, name: str) -> dict:
             kinds=" and ".join(sorted(NETWORKS)),
         )
     return values
+
+
+def config_of(values: dict) -> Qwen2Config | Qwen3Config:
+    """The config of a language model, from what `read_config` read.
+
+    Without images the three positions of each token of a Qwen2-VL are one and the same, as in a Qwen2.
+    """
+    if values["model_type"] != CHAT:
+        return CONFIGS[values["model_type"]].from_dict(values)
+    whole = Qwen2VLConfig.from_dict(values)
+    text = whole.text_config.to_dict()
+    rope = {"rope_type": "default", "rope_theta": text["rope_parameters"]["rope_theta"]}
+    own = {"model_type": "qwen2", "rope_parameters": rope, "tie_word_embeddings": whole.tie_word_embeddings}
+    return Qwen2Config.from_dict(text | own)
+
+
+def _chat(tokenizer: PreTrainedTokenizerBase, name: str) -> list[int]:
+    """The tokens between the points and the program. Raises: ModelError: the tokenizer has no template of chats."""
+    if not tokenizer.chat_template:
+        raise ModelError("{name}: the tokenizer has no chat_template, in which this base was trained.", name=name)
+    message = [{"role": "user", "content": BEGUN}]
+    text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
 def _encoder_settings(values: dict, weights: Weights, name: str) -> tuple[dict, bool]:
@@ -228,6 +266,8 @@ def _encoder_settings(values: dict, weights: Weights, name: str) -> tuple[dict, 
         if not trained:
             raise ModelError("{name}: the config names a point encoder, but the weights hold none.", name=name)
         return settings, False
+    if not trained and values["model_type"] == CHAT:
+        raise ModelError("{name} is a model of images: it has no point encoder.", name=name)
     if not trained:
         return {"kind": "fourier"}, True
     shape = weights.shapes.get(ENCODER_PREFIX + "projection.weight")
@@ -267,7 +307,7 @@ def load_tokenizer(folder: Path, model_type: str, name: str) -> PreTrainedTokeni
         raise ModelError(
             "{name}: the tokenizer lacks {tokens}, which frame a program.", name=name, tokens=" and ".join(lacking)
         )
-    tokenizer.pad_token, tokenizer.eos_token = PAD, END
+    tokenizer.pad_token, tokenizer.eos_token = (END, PAD) if model_type == CHAT else (PAD, END)
     tokenizer.clean_up_tokenization_spaces = False  # it would remove spaces from programs
     return tokenizer
 

@@ -16,7 +16,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from cadrecode.errors import ModelError
-from cadrecode.model.tokens import END, integer_tokens
+from cadrecode.model.tokens import integer_tokens
 from cadrecode.program.grammar import Place, grammar
 
 COMMA, DOT, NEXT_POINT, SEGMENT, ARC = ",", ".", "),(", ")).segment((", ")).arc(("
@@ -86,7 +86,7 @@ class GrammarMask:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase):
         self._grammar = grammar()
-        self._end: int = tokenizer.convert_tokens_to_ids(END)
+        self._end: int = tokenizer.eos_token_id
         self._texts = tokenizer.batch_decode([[index] for index in range(len(tokenizer))])
         self._integers = integer_tokens(tokenizer)
         self._decimals = [index for index, value in self._integers.items() if value in DECIMALS]

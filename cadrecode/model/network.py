@@ -47,6 +47,7 @@ class PointCloudMixin(PreTrainedModel if TYPE_CHECKING else object):
         self.point_settings = PointEncoderSettings.of(getattr(config, "point_encoder", None))
         config.point_encoder = self.point_settings.to_dict()
         self.point_encoder = build_point_encoder(self.point_settings, config.hidden_size)
+        self.after_points: list[int] = []  # tokens in place of START, for a base that was trained in a chat
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -64,8 +65,9 @@ class PointCloudMixin(PreTrainedModel if TYPE_CHECKING else object):
         return self.point_settings.n_tokens
 
     def prompt_embeds(self, point_cloud: torch.Tensor, start_token_id: int) -> torch.Tensor:
-        """The prompt of each cloud: (B, N, 3) MODEL -> (B, n_point_tokens + 1, hidden)."""
-        start = self.get_input_embeddings()(torch.full((len(point_cloud), 1), start_token_id, device=self.device))
+        """The prompt of each cloud: (B, N, 3) MODEL -> (B, n_point_tokens + 1, hidden); longer with `after_points`."""
+        tokens = torch.tensor([self.after_points or [start_token_id]], device=self.device)
+        start = self.get_input_embeddings()(tokens.expand(len(point_cloud), -1))
         points = self.point_encoder(point_cloud.to(self.device)).to(start.dtype)
         return torch.cat((points, start), dim=1)
 
@@ -170,7 +172,7 @@ class PointCloudMixin(PreTrainedModel if TYPE_CHECKING else object):
 
 
 class Qwen2WithPoints(PointCloudMixin, Qwen2ForCausalLM):
-    """CAD-Recode v1 and v1.5, and any Qwen2 or Qwen2.5 base."""
+    """CAD-Recode v1 and v1.5, CADReasoner without its eyes, and any Qwen2 or Qwen2.5 base."""
 
 
 class Qwen3WithPoints(PointCloudMixin, Qwen3ForCausalLM):

@@ -13,7 +13,7 @@ from cadrecode.data.copies import copies_of, pattern_copy, turned_copy, warped_c
 from cadrecode.data.dataset import exists, load_programs
 from cadrecode.data.pairs import Programs
 from cadrecode.data.views import with_normals
-from cadrecode.errors import DatasetError
+from cadrecode.errors import ConfigError, DatasetError
 from cadrecode.label import PAGE_FILE, label, without_programs
 from cadrecode.model.load import read_base
 from cadrecode.model.team import Team
@@ -63,7 +63,13 @@ def read_programs(config: TrainConfig, run: Run, team: Team, held_out: bool | No
         return any(team.agree(run.stop_requested()))
 
     shared: dict[str, Any] = {"height_steps": config.height_steps, "should_stop": stopping, "processes": team}
-    tokenizer = read_base(config.base_model_name).tokenizer
+    base = read_base(config.base_model_name)
+    if base.after_points:
+        raise ConfigError(
+            "{base} was trained in a chat, to improve programs: it can be used, but not trained. Name another base.",
+            base=config.base_model_name,
+        )
+    tokenizer = base.tokenizer
     respell = config.canonical == "yes" or (config.canonical == "auto" and bool(integer_tokens(tokenizer)))
     reading = shared | {"respell": respell, "tokens_in": lambda text: len(encode_program(tokenizer, text))}
     progress = _progress_of(run, team)

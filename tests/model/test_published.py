@@ -1,12 +1,22 @@
 """CAD-Recode's own class, its arithmetic written afresh: its models answer the same here, ours the same there."""
 
+import copy
+import json
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
+from cadrecode.config import TrainConfig
+from cadrecode.errors import ConfigError, ModelError
 from cadrecode.merging.plan import merge_adapters
 from cadrecode.model.adapters import attach_lora, save_adapter
+from cadrecode.model.decode import generate
 from cadrecode.model.load import load_model
+from cadrecode.model.team import Team
+from cadrecode.runs import Run
+from cadrecode.training.reading import read_programs
 
 from .tiny import SIZES, learn
 
@@ -105,3 +115,92 @@ def test_what_is_merged_here_loads_in_the_published_class(published, tokenizer, 
     after = theirs(there.eval(), batch)
     torch.testing.assert_close(after, ours(wrapped.eval(), batch), atol=1e-4, rtol=1e-4)
     assert (after - before).abs().max() > 0.01  # and it has learned
+
+
+def chat_template() -> str:
+    return (
+        "{% for message in messages %}<|im_start|>{{ message.content }}<|im_end|>{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>w{% endif %}"
+    )
+
+
+class PublishedWays(torch.nn.Module):
+    """CADReasoner's encoder: six columns, with pi."""
+
+    def __init__(self, hidden_size: int):
+        super().__init__()
+        self.projection = torch.nn.Linear(102, hidden_size)
+
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        phases = (points.unsqueeze(-1) * (torch.pi * 2.0 ** torch.arange(8))).view(*points.shape[:-1], -1)
+        return self.projection(torch.cat((points, phases.sin(), phases.cos()), dim=-1))
+
+
+@pytest.fixture
+def cadreasoner(tokenizer, tmp_path):
+    """(model, encoder, folder): as transformers below 4.52 saved its class, a Qwen2-VL with an encoder of points."""
+    from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
+
+    torch.manual_seed(0)
+    sizes = {**SIZES, "max_position_embeddings": 512, "vocab_size": len(tokenizer), "tie_word_embeddings": True}
+    rope = {"rope_type": "default", "type": "mrope", "mrope_section": [2, 3, 3]}
+    eyes = {"depth": 1, "embed_dim": 16, "hidden_size": SIZES["hidden_size"], "num_heads": 2, "mlp_ratio": 2}
+    config = Qwen2VLConfig(
+        text_config={**sizes, "rope_parameters": {**rope, "rope_theta": 1e6}},
+        vision_config=eyes,
+        tie_word_embeddings=True,
+    )
+    model = Qwen2VLForConditionalGeneration(config).eval()
+    encoder = PublishedWays(SIZES["hidden_size"])
+    names = {"model.language_model.": "model.", "model.visual.": "visual."}
+    tensors = {f"point_encoder.{key}": value for key, value in encoder.state_dict().items()}
+    for key, value in model.state_dict().items():
+        old = next((old + key.removeprefix(new) for new, old in names.items() if key.startswith(new)), key)
+        if key != "lm_head.weight":  # it is that of the embeddings
+            tensors[old] = value.clone()
+    folder = tmp_path / "cadreasoner"
+    tokenizer = copy.deepcopy(tokenizer)
+    tokenizer.chat_template = chat_template()
+    tokenizer.save_pretrained(folder)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    values = {"model_type": "qwen2_vl", "architectures": ["Cadrille"], **sizes, "vision_config": eyes}
+    (folder / "config.json").write_text(json.dumps({**values, "rope_theta": 1e6, "rope_scaling": rope}))
+    return model, encoder, folder
+
+
+def test_cadreasoner_answers_the_same_here(cadreasoner, tokenizer, caplog):
+    """Its first round, with a chat after the points and positions of three numbers; the eyes are left out."""
+    theirs, encoder, folder = cadreasoner
+    model, words = load_model(folder, device="cpu")
+    cloud = torch.rand(2, N_POINTS, 3) * 2 - 1
+    chat = tokenizer("<|im_start|>import cadquery as cq\n<|im_end|><|im_start|>w")["input_ids"]
+    half, zero = N_POINTS // 2, torch.zeros(2, N_POINTS // 2, 3)
+    ways = torch.cat(
+        (torch.cat((cloud[:, :half], -cloud[:, :half]), -1), torch.cat((zero, cloud[:, half:]), -1)), dim=1
+    )
+    with torch.no_grad():
+        written = theirs.get_input_embeddings()(torch.tensor([chat, chat]))
+        embeds = torch.cat((encoder(ways), written), dim=1)
+        wanted = theirs(inputs_embeds=embeds, attention_mask=torch.ones(embeds.shape[:2])).logits
+        ours = model.prompt_embeds(cloud, words.bos_token_id)
+        torch.testing.assert_close(ours, embeds)
+        torch.testing.assert_close(model(inputs_embeds=ours).logits, wanted, atol=1e-5, rtol=1e-4)
+    assert "tensors belong to nothing here and stay unused, visual." in caplog.text
+    assert words.eos_token == "<|im_end|>"
+    assert model.config.eos_token_id == words.eos_token_id
+    assert model.point_settings.columns == 3
+    assert len(generate(model, words, cloud, max_new_tokens=3)) == 2
+
+
+def test_what_cadreasoner_lacks_is_named(cadreasoner, tmp_path):
+    _, _, folder = cadreasoner
+    config = TrainConfig(base_model_name=str(folder), train_data_path="invent:general:2", model_save_path=str(tmp_path))
+    with pytest.raises(ConfigError, match="was trained in a chat, to improve programs"):
+        read_programs(config, Run(tmp_path / "run"), Team())
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(ModelError, match="the tokenizer has no chat_template"):
+        load_model(folder, device="cpu")
+    tensors = load_file(folder / "model.safetensors")
+    save_file({k: v for k, v in tensors.items() if "point" not in k}, folder / "model.safetensors")
+    with pytest.raises(ModelError, match="is a model of images: it has no point encoder"):
+        load_model(folder, device="cpu")
