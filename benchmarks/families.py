@@ -3,10 +3,10 @@
     python -m benchmarks.families [--families fins teeth enclosures] [--parts 300] [--minutes 20] [--one_side]
 
 Draws parts of each family with a seed, and writes their meshes, in millimetres; `--held-out` others are kept away. On
-the meshes alone, `cadrecode label` and `cadrecode train` run as commands, together for at most `--minutes` by the
-clock: a few steps of a training of their own say how many fit. Then the held-out parts are rebuilt from clouds of 8,192
-points: by the base, by the adapter, and with `--one_side`, where clouds lack what cannot be seen from one place, by
-measuring alone.
+the meshes alone, `cadrecode label` and `cadrecode train` (`configs/parts.yaml`) run as commands, together for at most
+`--minutes` by the clock, or with `--processor-time` of each processor: short trainings say how many steps fit. Then the
+held-out parts are rebuilt from clouds of 8,192 points: by the base, by the adapter, and with `--one_side`, where clouds
+lack what cannot be seen from one place, by measuring alone.
 
 A row: single greedy programs, and the best of 8 by their distance to the cloud (nothing is chosen by the true solid); a
 failure counts with an IoU of 0. "Count right": the solid has as many fins or teeth as the part, in a cut through them.
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import resource
 import shutil
 import subprocess
 import sys
@@ -31,17 +32,14 @@ from cadrecode.engine import Engine
 from cadrecode.errors import ProgramError
 from cadrecode.evaluation import evaluate
 from cadrecode.program import build, mesh_of, parse
-from cadrecode.runs import Run
 from cadrecode.scans import Scan
 from cadrecode.trial import Trial
 
-SETTINGS = {  # quickstart's, for longer
-    "lora_r": 64, "lora_alpha": 128, "learning_rate": 1e-3, "warmup_steps": 20, "do_eval": False,
-    "auto_merge_final": False, "noise_probability": 0.1, "max_seq_length": 812, "save_steps": 100_000,
-    "merge_final_only": False, "auto_merge_lora": False, "logging_steps": 2, "per_device_train_batch_size": 8,
-}  # fmt: skip
+CONFIG = "configs/parts.yaml"
+SETTINGS = {"do_eval": False, "auto_merge_final": False, "merge_final_only": False, "auto_merge_lora": False,
+            "save_steps": 100_000}  # fmt: skip
 COPIES = 1200  # in all, so that few parts have more of them
-PROBE_STEPS, PROBE_PARTS = 6, 24  # of the training that says how fast this machine is
+PROBES, PROBE_PARTS = (2, 14), 24  # steps, and parts, of the trainings that say how fast this machine is
 RESERVE = 0.8  # of the time left is for steps; the rest for reading, copies, and for what else the machine does
 RING = 1.5  # CODE, width of the ring in which teeth are cut
 
@@ -112,30 +110,43 @@ def make_parts(folder: Path, family: str, parts: int, held_out: int, seed: int) 
     return counts
 
 
+def clock(options: argparse.Namespace) -> float:
+    """Seconds, of the clock or of the processor time that commands took, shared out over the processes."""
+    if not options.processor_time:
+        return time.monotonic()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) / options.processes
+
+
 def teach(folder: Path, options: argparse.Namespace) -> tuple[Path, str]:
     """Label and train within the time. Returns: the adapter, and what was done, in words."""
-    started = time.monotonic()
+    started = clock(options)
     labels = folder / "labels"
     words = ["label", "--parts", folder / "train.npz", "--out", labels, "--workers", options.processes]
     subprocess.run([sys.executable, "-m", "cadrecode", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
-    kept, labelled = json.loads((labels / "report.json").read_text("utf-8"))["used"], time.monotonic() - started
+    kept, labelled = json.loads((labels / "report.json").read_text("utf-8"))["used"], clock(options) - started
     copies = max(1, COPIES // kept)
     more = {"warped_copies": copies, "pattern_copies": copies, "partial_probability": 0.7 if options.one_side else 0.0}
-    probe = trained(folder / "probe", labels, options, max_steps=PROBE_STEPS, max_train_samples=PROBE_PARTS)
-    pace = Run(probe).metrics()[-1]["samples_per_second"] / SETTINGS["per_device_train_batch_size"] / options.processes
-    left = 60 * options.minutes - (time.monotonic() - started)
-    steps = options.steps or max(1, int(RESERVE * left * pace))
+    steps = options.steps
+    if steps is None:
+        spent = [clock(options)]
+        for count in PROBES:
+            trained(folder / f"probe-{count}", labels, options, max_steps=count, max_train_samples=PROBE_PARTS)
+            spent.append(clock(options))
+        a_step = (spent[2] - 2 * spent[1] + spent[0]) / (PROBES[1] - PROBES[0])
+        left = 60 * options.minutes - (clock(options) - started)
+        steps = max(1, int(RESERVE * left / a_step))
     adapter = trained(folder / "adapter", labels, options, max_steps=steps, **more)
-    took = (time.monotonic() - started) / 60
+    took, of = (clock(options) - started) / 60, f" of {options.processes} processors" if options.processor_time else ""
     return (
         adapter,
-        f"{kept} of {options.parts} labelled in {labelled / 60:.1f} min, {steps} steps, {took:.1f} min in all",
+        f"{kept} of {options.parts} labelled in {labelled / 60:.1f} min, {steps} steps, {took:.1f} min{of} in all",
     )
 
 
 def trained(folder: Path, labels: Path, options: argparse.Namespace, **changes: object) -> Path:
     settings = {"train_data_path": str(labels), "model_save_path": str(folder), "seed": options.seed}
-    config = TrainConfig.load("configs/quickstart.yaml", SETTINGS | settings | changes)
+    config = TrainConfig.load(CONFIG, SETTINGS | settings | changes)
     path = folder.with_suffix(".yaml")
     path.write_text(config.to_yaml(), encoding="utf-8")
     launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(options.processes)]
@@ -165,6 +176,7 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=300, help="to learn from, as meshes [%(default)s]")
     parser.add_argument("--held-out", type=int, default=30, help="to measure with [%(default)s]")
     parser.add_argument("--minutes", type=float, default=20, help="of labelling and training [%(default)s]")
+    parser.add_argument("--processor-time", action="store_true", help="minutes count processor time, not the clock's")
     parser.add_argument("--steps", type=int, help="of training, in place of what fits the minutes")
     parser.add_argument("--one_side", action="store_true", help="parts are seen from one place, in training too")
     for name, count in (("candidates", 8), ("processes", 2), ("seed", 0)):
