@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from cadrecode.data.pairs import Pair, Programs
     from cadrecode.estimate import Estimate
 
-PRESETS = {"quickstart": "quickstart.yaml", "lora": "train_config_lora.yaml", "qlora": "train_config_qlora.yaml"}
+PRESETS = {
+    "quickstart": "quickstart.yaml",
+    "parts": "parts.yaml",
+    "lora": "train_config_lora.yaml",
+    "qlora": "train_config_qlora.yaml",
+}
 INVENTED, OWN = "invented", "own"
 CHECKED = 60  # programs of a source that are read for its preview
 CHECK_SECONDS = 4.0
