@@ -260,8 +260,8 @@ def _train(row: Row, options: argparse.Namespace) -> dict:
     import torch
 
     from benchmarks import sides
-    from cadrecode.training.base import Precision, free_memory, load_base
     from cadrecode.heap import return_freed_blocks
+    from cadrecode.training.base import Precision, free_memory, load_base
     from cadrecode.training.watch import peak_memory_mb
 
     config = _train_config(row, options)
