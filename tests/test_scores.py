@@ -107,12 +107,19 @@ def test_fields_joined_are_samples_and_earlier_reports_stand_beside(folder, caps
         assert f">{name}</th>" in (page / "index.html").read_text()
     [ious] = [line for line in table.splitlines() if line.startswith("mean IoU, failures 0")]
     assert re.findall(r"(\d\.\d+) \(", ious) == ["0.900", "1.000", "0.900"]
-    others = ["--programs", str(folder / "programs"), "--targets", str(folder / "targets"), "--beside", str(earlier)]
-    assert main(["score", *others]) == 2
-    assert "is of other shapes: 1 of them, 0 of our 3" in capsys.readouterr().err
+    assert main(["score", "--beside", str(earlier), str(earlier)]) == 0
+    assert "1 scored, 0 skipped\n" in capsys.readouterr().out
+    others = folder / "others.json"
+    report = json.loads(earlier.read_text())
+    others.write_text(json.dumps(report | {"shapes": [report["shapes"][0] | {"id": "other"}]}))
+    assert main(["score", "--beside", str(earlier), str(others)]) == 2
+    assert "is of other shapes: 1 of them, 0 of our 1" in capsys.readouterr().err
     (folder / "broken.json").write_text("[]")
     assert main(["score", *words, "--field", "one", "--beside", str(folder / "broken.json")]) == 2
     assert "broken.json is no report of evaluate --json" in capsys.readouterr().err
+    for missing in ([], ["--targets", "x"], ["--beside", str(earlier), "--json", "x"]):
+        with pytest.raises(SystemExit):
+            main(["score", *missing])
 
 
 def test_nothing_to_score_is_said(folder):

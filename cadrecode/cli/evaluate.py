@@ -93,5 +93,5 @@ def _evaluate(arguments: argparse.Namespace, argv: Arguments) -> None:
     if arguments.json:
         write_json(Path(arguments.json), report)
     reports = [(opened.base, report)]
-    say_scores(reports)
+    say_scores(reports, report["seconds"])
     write_page(arguments.report, reports, "evaluate", argv)

@@ -54,25 +54,28 @@ def require_same_shapes(name: str, report: dict, own: dict) -> None:
         )
 
 
-def say_scores(reports: Sequence[tuple[str, dict]], beside: Sequence[tuple[str, dict]] = ()) -> None:
+def say_scores(reports: Sequence[tuple[str, dict]], seconds: float) -> None:
     """Print the table of scores, with their intervals, and which targets were skipped.
 
     Args:
         reports: On the same targets, with their names.
-        beside: Earlier reports, for more columns.
+        seconds: That it took; 0 where nothing was done.
     """
     from cadrecode.report.series import scores, series_of
 
     report = reports[0][1]
-    seconds = sum(report["seconds"] for _, report in reports)
-    say(f"shapes      {report['n']} scored, {len(report['skipped'])} skipped, {seconds:.1f} s")
+    say(
+        f"shapes      {report['n']} scored, {len(report['skipped'])} skipped"
+        + (f", {seconds:.1f} s" if seconds else "")
+    )
     for entry in report["skipped"][:10]:
         say(f"            {entry['id']}: {entry['reason']}")
-    columns = series_of([*reports, *beside])
-    say(f"{'':26}" + "".join(f"{column.name:>26}" for column in columns))
+    columns = series_of(reports)
+    widths = [max(26, len(column.name) + 2) for column in columns]
+    say(f"{'':26}" + "".join(f"{column.name:>{width}}" for column, width in zip(columns, widths)))
     for name, cells in scores(columns):
         shown = (f"{figure} ({interval})" if figure else "-" for figure, interval in cells)
-        say(f"{name:<26}" + "".join(f"{cell:>26}" for cell in shown))
+        say(f"{name:<26}" + "".join(f"{cell:>{width}}" for cell, width in zip(shown, widths)))
 
 
 def write_page(

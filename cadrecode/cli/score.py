@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def score_main(argv: Arguments = None) -> int:
     """Score programs that any system wrote, on shapes whose solid is known."""
     parser = parser_of("score", "Score programs of any system beside the solids that they should be. Needs no model.")
-    parser.add_argument("--programs", required=True, help='folder of <id>.py, or .jsonl[.gz] of {"id", "code"}')
+    parser.add_argument("--programs", help='folder of <id>.py, or .jsonl[.gz] of {"id", "code"}')
     parser.add_argument(
         "--field",
         nargs="+",
@@ -35,7 +35,6 @@ def score_main(argv: Arguments = None) -> int:
     )
     parser.add_argument(
         "--targets",
-        required=True,
         help="folder of <id>.stl ..., .npz of <id>_v and <id>_f, .jsonl[.gz] of true programs",
     )
     parser.add_argument(
@@ -58,23 +57,47 @@ def score_main(argv: Arguments = None) -> int:
         nargs="+",
         default=[],
         metavar="REPORT",
-        help="reports of evaluate --json on the same targets, for columns beside these",
+        help="reports of evaluate or score --json on the same targets, for columns beside these, or alone",
     )
     parser.add_argument("--limit", type=count, help="this many targets, drawn with the seed")
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--json", metavar="FILE", help="file for the whole report")
     add_report(parser)
     arguments = parser.parse_args(argv)
+    if bool(arguments.programs) != bool(arguments.targets) or not (arguments.programs or arguments.beside):
+        parser.error("give --programs and --targets, or --beside alone")
+    if arguments.json and not arguments.programs:
+        parser.error("--json is for the report of --programs")
     return run_verb(lambda: _score(arguments, argv), failure=2)
 
 
 def _score(arguments: argparse.Namespace, argv: Arguments) -> None:
     from cadrecode.export import write_json
+
+    beside = [(path.stem, earlier_report(path)) for path in arguments.beside]
+    reports = _reports(arguments) if arguments.programs else []
+    columns = [*reports, *beside]
+    for name, report in columns[1:]:
+        require_same_shapes(name, report, columns[0][1])
+    if arguments.json:
+        write_json(Path(arguments.json), reports[0][1] if len(reports) == 1 else dict(reports))
+    for name, report in reports:
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in report["outcomes"].items())
+        say(f"{name if len(reports) > 1 else 'outcomes':<11} {outcomes}")
+    say_scores(columns, sum(report["seconds"] for _, report in reports))
+    for name, group in reports[0][1]["groups"].items() if reports else ():
+        low, high = group["mean_iou_interval"]
+        means = f"mean IoU {group['mean_iou']:.3f} ({low:.3f} – {high:.3f}), median {group['median_iou']:.3f}"
+        say(f"  {name:<24}{group['n']:>5} shapes, {means}")
+    write_page(arguments.report, columns, "score", argv)
+
+
+def _reports(arguments: argparse.Namespace) -> list[tuple[str, dict]]:
+    """Score the programs of each field. Returns the reports with the names of the fields."""
     from cadrecode.kernel import shared_sandbox
     from cadrecode.scores import Scores
 
     scores = Scores(arguments.frame == "code", arguments.seed, shared_sandbox(), arguments.fit)
-    beside = [(path.stem, earlier_report(path)) for path in arguments.beside]
     reports = []
     with clock_of(arguments):
         for name in arguments.field:
@@ -86,16 +109,4 @@ def _score(arguments: argparse.Namespace, argv: Arguments) -> None:
                 on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
             )
             reports.append((name, report))
-    for name, report in beside:
-        require_same_shapes(name, report, reports[0][1])
-    if arguments.json:
-        write_json(Path(arguments.json), reports[0][1] if len(reports) == 1 else dict(reports))
-    for name, report in reports:
-        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in report["outcomes"].items())
-        say(f"{name if len(reports) > 1 else 'outcomes':<11} {outcomes}")
-    say_scores(reports, beside)
-    for name, group in reports[0][1]["groups"].items():
-        low, high = group["mean_iou_interval"]
-        means = f"mean IoU {group['mean_iou']:.3f} ({low:.3f} – {high:.3f}), median {group['median_iou']:.3f}"
-        say(f"  {name:<24}{group['n']:>5} shapes, {means}")
-    write_page(arguments.report, [*reports, *beside], "score", argv)
+    return reports
