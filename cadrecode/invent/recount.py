@@ -1,7 +1,7 @@
 """The same design with other counts and other sizes: 13 fins become 8 to 16, 4 holes 3 to 8.
 
 `warp` makes other proportions of a drawing, in which a pattern is no more than its places. Here the program itself is
-changed, so that `rarray` and `parray` stay, and a model learns to count.
+changed, so that `rarray` and `parray` stay, and a model learns to count. Two posts, or two by two, stay as many.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cadrecode.program.solid import shells, through_holes
 
 FEWEST = 3  # repeats that are a pattern
 DOWN, UP, AT_LEAST_TO = 0.6, 1.25, 8  # 13 become 8 to 16; 4 become 3 to 8
-RESIZED, SIZE_SPREAD = 0.3, 0.12  # share of lengths that change, and the deviation of the logarithm
+RESIZED, SIZE_SPREAD = 0.15, 0.12  # share of lengths that change, and the deviation of the logarithm
 TRIES = 4
 
 
@@ -34,15 +34,17 @@ class _Touching(ValueError):
 def recounted(program: cad.Program, rng: np.random.Generator) -> cad.Program | None:
     """A program in which every pattern has another count, each axis another length, and some sizes are others.
 
+    A pair, or two by two, keeps its count.
+
     Returns: None where nothing repeats, or no such part is sound: as many bodies, no hole lost, its repeats apart.
     """
-    if not _has_pattern(program):
+    if not _repeats(program, 2):
         return None
     bodies = shells(build(program))
     for _ in range(TRIES):
         try:
-            other = stretched(_walk(program, rng), rng)
-            changed = _resized(other, rng)
+            other = _walk(program, rng)
+            changed = _resized(stretched(other, rng), rng)
             solid, same_sizes = build(changed), build(other)
             if shells(solid) == bodies and through_holes(solid) == through_holes(same_sizes) and changed != program:
                 return changed
@@ -51,14 +53,16 @@ def recounted(program: cad.Program, rng: np.random.Generator) -> cad.Program | N
     return None
 
 
-def _has_pattern(node: Any) -> bool:
+def _repeats(node: Any, fewest: int = FEWEST) -> bool:
+    """Whether something in a tree is repeated so often along a row or a ring."""
     if isinstance(node, cad.Ring):
-        return node.count >= FEWEST
+        return node.count >= fewest
     if isinstance(node, cad.Grid):
-        return max(node.columns, node.rows) >= FEWEST
+        return max(node.columns, node.rows) >= fewest
     if isinstance(node, tuple):
-        return any(map(_has_pattern, node))
-    return dataclasses.is_dataclass(node) and any(_has_pattern(getattr(node, f.name)) for f in dataclasses.fields(node))
+        return any(_repeats(item, fewest) for item in node)
+    fields = dataclasses.fields(node) if dataclasses.is_dataclass(node) else ()
+    return any(_repeats(getattr(node, field.name), fewest) for field in fields)
 
 
 def _walk(node: Any, rng: np.random.Generator) -> Any:
@@ -67,7 +71,7 @@ def _walk(node: Any, rng: np.random.Generator) -> Any:
         return tuple(_walk(item, rng) for item in node)
     if not dataclasses.is_dataclass(node) or isinstance(node, type):
         return node
-    if isinstance(node, cad.SketchStep | cad.Hole) and _has_pattern(node.places):
+    if isinstance(node, cad.SketchStep | cad.Hole) and _repeats(node.places):
         return _other_count(node, rng)
     return dataclasses.replace(node, **{f.name: _walk(getattr(node, f.name), rng) for f in dataclasses.fields(node)})
 

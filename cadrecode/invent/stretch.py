@@ -1,6 +1,7 @@
 """The same program along each axis as long as you like: what stands flush stands flush, and a pattern stays a pattern.
 
-What is round keeps the two axes of its plane alike.
+What is round keeps the two axes of its plane alike, but for several equal circles, as of posts and holes: they stay
+circles, and move apart.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from cadrecode.program import language as cad
 from cadrecode.program.planes import axes
 
-SPREAD = 0.25  # deviation of the logarithm of an axis's factor
+SPREAD = 0.2  # deviation of the logarithm of an axis's factor
 FLAT = 1e-6  # of a direction: what is left along the other axes
 
 
@@ -44,7 +45,7 @@ def _is_round(sketch: cad.Sketch) -> bool:
 def _is_round_step(step: cad.SketchStep) -> bool:
     match step.shape:
         case cad.Circle():
-            return True
+            return isinstance(step.places, cad.Ring) or cad.count_of(step.places) == 1
         case cad.Loop(_, edges):
             return isinstance(step.places, cad.Ring) or any(isinstance(edge, cad.Arc) for edge in edges)
         case cad.Face(sketch):

@@ -7,7 +7,8 @@ from cadrecode.data.alike import alike
 from cadrecode.data.digits import with_few_digits
 from cadrecode.invent.recount import recounted
 from cadrecode.program import build, iou, parse, write
-from cadrecode.program.solid import bounds
+from cadrecode.program import language as cad
+from cadrecode.program.solid import bounds, shells
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-20))\n"
 PLATE, FINS = "w0.sketch().rect(200,120).finalize().extrude(10)", "rect(6,120).finalize().extrude(40)"
@@ -56,6 +57,21 @@ def test_equal_numbers_are_rounded_alike_and_planes_too():
     assert ".extrude(66)" in rounded
     assert "rect(200,120)" in rounded
     assert "12.96" in rounded
+
+
+def test_a_box_with_four_posts_has_copies_in_other_proportions():
+    box = "w0.sketch().rect(200,120).rect(190,110,mode='s').finalize().extrude(50)"
+    posts = "w0.sketch().rarray(170,90,2,2).circle(6).circle(2,mode='s').finalize().extrude(30)"
+    program = parse(f"{HEAD}r={box}.union(w0.sketch().rect(200,120).finalize().extrude(5)).union({posts})")
+    seen = set()
+    for seed in range(8):
+        changed = recounted(program, np.random.default_rng(seed))
+        walls, floor, four = (step.solid for step in changed.steps)
+        assert cad.count_of(four.sketch.steps[0].places) == 4
+        assert walls.sketch.steps[0].shape == floor.sketch.steps[0].shape
+        assert shells(build(changed)) == (1, 0)
+        seen.add(round(floor.sketch.steps[0].shape.width / floor.sketch.steps[0].shape.height, 2))
+    assert len(seen) >= 6
 
 
 def test_copies_of_a_family_stay_in_it():
