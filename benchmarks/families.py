@@ -10,6 +10,7 @@ lack what cannot be seen from one place, by measuring alone.
 
 A row: single greedy programs, and the best of 8 by their distance to the cloud (nothing is chosen by the true solid); a
 failure counts with an IoU of 0. "Count right": the solid has as many fins or teeth as the part, in a cut through them.
+With `--fit` the best three are fitted to the cloud as well, which has columns of its own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,7 @@ from cadrecode.config import TrainConfig
 from cadrecode.engine import Engine
 from cadrecode.errors import ProgramError
 from cadrecode.evaluation import evaluate
+from cadrecode.parallel import processor_time
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.scans import Scan
 from cadrecode.trial import Trial
@@ -159,15 +162,18 @@ def trained(folder: Path, labels: Path, options: argparse.Namespace, **changes: 
 
 def row(name: str, family: str, shapes: list[dict], counts: dict[str, int], single: str) -> str:
     """A row of the table. `single`: the prefix of single samples' figures; empty where there is no other."""
+
+    def right(prefix: str) -> str:
+        found = [count_in(shape[f"{prefix}program"], family) == counts[shape["id"]] for shape in shapes]
+        return f"{np.mean(found):.0%}" if any(counts.values()) else "-"
+
     ious = np.array([shape[f"{single}iou"] for shape in shapes])
     best = f"{np.median([shape['iou'] for shape in shapes]):.3f}" if single else "-"
     invalid = np.mean([shape[f"{single}cd"] is None for shape in shapes])
-    right = "-"
-    if any(counts.values()):
-        right = (
-            f"{np.mean([count_in(shape[f'{single}program'], family) == counts[shape['id']] for shape in shapes]):.0%}"
-        )
-    return f"| {family} | {name} | {np.median(ious):.3f} | {ious.mean():.3f} | {best} | {right} | {invalid:.0%} |"
+    cells = [family, name, f"{np.median(ious):.3f}", f"{ious.mean():.3f}", best, right(single), f"{invalid:.0%}"]
+    fitted = [shape["fit_iou"] for shape in shapes if "fit_iou" in shape]
+    cells += [f"{np.median(fitted):.3f}", right("fit_")] if fitted else ["-", "-"]
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -177,6 +183,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=30, help="to measure with [%(default)s]")
     parser.add_argument("--minutes", type=float, default=20, help="of labelling and training [%(default)s]")
     parser.add_argument("--processor-time", action="store_true", help="minutes count processor time, not the clock's")
+    parser.add_argument("--fit", type=float, default=0.0, help="seconds to fit the best three of a part [%(default)s]")
     parser.add_argument("--steps", type=int, help="of training, in place of what fits the minutes")
     parser.add_argument("--one_side", action="store_true", help="parts are seen from one place, in training too")
     for name, count in (("candidates", 8), ("processes", 2), ("seed", 0)):
@@ -193,9 +200,9 @@ def main() -> None:
         print(f"{family}: {done}", flush=True)
         for name, path in (("base", None), ("adapter", adapter)):
             engine.open("embedded", path)
-            with engine.ready() as (model, tokenizer):
+            with engine.ready() as (model, tokenizer), processor_time() if options.processor_time else nullcontext():
                 report = evaluate(folder / "held_out.npz", model, tokenizer, candidates=options.candidates,
-                                  seed=options.seed, one_side=options.one_side)  # fmt: skip
+                                  seed=options.seed, one_side=options.one_side, fit_seconds=options.fit)  # fmt: skip
             (folder / f"{name}.json").write_text(json.dumps(report), encoding="utf-8")
             rows.append(row(name, family, report["shapes"], counts, "single_"))
         if options.one_side:
@@ -203,8 +210,17 @@ def main() -> None:
                 folder / "held_out.npz"
             )
             rows.append(row("measured alone", family, report["shapes"], counts, ""))
-    print("| family | who | median, single | mean, single | median, best of the candidates | count right | invalid |")
-    print("|---|---|---|---|---|---|---|\n" + "\n".join(rows))
+    heads = (
+        "family",
+        "who",
+        "median, single",
+        "mean, single",
+        "median, best of the candidates",
+        "count right",
+        "invalid",
+    )
+    heads += "median, fitted", "count right, fitted"
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|\n" + "\n".join(rows))
 
 
 if __name__ == "__main__":
