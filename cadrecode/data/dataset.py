@@ -18,7 +18,7 @@ import numpy as np
 
 from cadrecode.cloud import CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud
 from cadrecode.data.pairs import POOL_POINTS, Pair, Programs, Skipped
-from cadrecode.data.pool import on_disk
+from cadrecode.data.pool import BLOCK, on_disk
 from cadrecode.data.shards import count_rows, read_pairs, read_skipped, shards_of
 from cadrecode.data.sharing import ALONE, Processes, shared
 from cadrecode.errors import DatasetError, Message, PointCloudError, ProgramError, joined
@@ -76,7 +76,7 @@ def load_programs(
     source = str(source)
     path = Path(source)
     if is_built(path):
-        built = _read_built(path, limit, seed)
+        built = _read_built(path, limit, seed, on_progress, should_stop)
         pairs = [_respelled(pair, height_steps) for pair in built.pairs] if respell else built.pairs
         return replace(built, pairs=_spelled_alike(pairs, tokens_in))
     entries, total = _entries(source, seed, limit, height_steps)
@@ -343,7 +343,13 @@ def is_built(folder: Path) -> bool:
     return bool(shards_of(folder)) or ((folder / POINTS_FILE).is_file() and (folder / PROGRAMS_FILE).is_file())
 
 
-def _read_built(folder: Path, limit: int | None, seed: int) -> Programs:
+def _read_built(
+    folder: Path,
+    limit: int | None,
+    seed: int,
+    on_progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Programs:
     is_parquet = bool(shards_of(folder))
     left_out = names_in(folder / LEFT_OUT_FILE)
     count, read = (count_rows(folder), read_pairs) if is_parquet else _read_labelled(folder)
@@ -351,8 +357,13 @@ def _read_built(folder: Path, limit: int | None, seed: int) -> Programs:
     if limit is not None and limit < count:
         chosen = np.random.default_rng(seed).permutation(count)[:limit]
     skipped = read_skipped(folder) if is_parquet else []
-    pairs = []
-    for pair in on_disk(read(folder, chosen)):
+    pairs: list[Pair] = []
+    for number, pair in enumerate(on_disk(read(folder, chosen))):
+        if number and number % BLOCK == 0:
+            if on_progress:
+                on_progress(number, len(chosen))
+            if should_stop():
+                return Programs(str(folder), pairs, skipped)
         if pair.name in left_out:
             skipped.append(Skipped(pair.name, Message("left out by a person")))
         else:

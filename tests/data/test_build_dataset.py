@@ -53,7 +53,7 @@ def published(tmp_path):
     return folder
 
 
-def test_a_published_folder_without_twins(published, tmp_path):
+def test_a_published_folder_without_twins(published, tmp_path, monkeypatch):
     out = tmp_path / "built"
     made = built(published, out)
     assert [(made[key]) for key in ("entries", "rows", "duplicates", "failed", "complete")] == [6, 3, 1, 2, True]
@@ -66,6 +66,8 @@ def test_a_published_folder_without_twins(published, tmp_path):
     assert {entry.name for entry in read.skipped} == {"batch_01/broken", "batch_01/empty"}
     np.testing.assert_array_equal(read.pairs[1].points, make_pair("batch_01/b", ROD).points)
     assert (count_programs(out), len(load_programs(out, limit=1).pairs)) == (3, 1)
+    monkeypatch.setattr("cadrecode.data.dataset.BLOCK", 2)
+    assert len(load_programs(out, should_stop=lambda: True).pairs) == 2
     (out / LEFT_OUT_FILE).write_text("batch_01/b\n")
     assert len(load_programs(out).pairs) == 2
 
