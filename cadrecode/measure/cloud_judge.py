@@ -61,10 +61,10 @@ class CloudJudge(Judge):
         self.price, self.deadline = price, deadline
         self.points, self.normals = ruler.all_points[:MOST_POINTS], ruler.all_normals.directions[:MOST_POINTS]
         self.sure = ruler.all_normals.confidence[:MOST_POINTS] >= SURE
-        self.per_area = len(self.points) / float(smoothed.areas.sum())
+        self.per_area = len(self.points) / smoothed.area
         self.spacing = 1 / math.sqrt(self.per_area)  # of evenly spread points
         self.volume = max(part.grid.volume(part.cells), 1e-9)
-        self.volume_known = max(VOLUME_KNOWN, smoothed.left * float(smoothed.areas.sum()) / self.volume)
+        self.volume_known = max(VOLUME_KNOWN, smoothed.left * smoothed.area / self.volume)
         self.size, self.noise = ruler.size, smoothed.noise
         self.exact = max(CLOSE * ruler.size, smoothed.noise)
         self._settle(self.exact)

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.cloud.normals import NEIGHBOURS_NOISY, NOISY
-from cadrecode.measure.winding import patch_areas
+from cadrecode.measure.winding import patch_areas, surface_area
 
 FACING = 0.5  # cosine of the normals of points of one face; those of the other side of a sheet face away
 WIDTH = 0.5  # of the distance of the farthest neighbour: deviation of the weights
@@ -27,13 +27,15 @@ class Smoothed:
 
     Args:
         points: (N, 3).
-        areas: (N,) of the surface that each point stands for.
+        areas: (N,) of the surface that each point stands for, too small where two sides of a sheet share it.
+        area: Of the whole surface.
         noise: How far the points of the cloud lay off their faces.
         left: How far these do.
     """
 
     points: np.ndarray
     areas: np.ndarray
+    area: float
     noise: float
     left: float
 
@@ -43,7 +45,8 @@ class Smoothed:
         points, normals = ruler.points, ruler.normals
         distances, near = cKDTree(points).query(points, k=min(NEIGHBOURS_NOISY, len(points)))
         if not normals.noise > NOISY * float(np.median(distances[:, 1])):
-            return cls(points, patch_areas(points), normals.noise, normals.noise)
+            area = surface_area(points, normals.directions)
+            return cls(points, patch_areas(points), area, normals.noise, normals.noise)
         ways = normals.directions
         off = np.einsum("nki,ni->nk", points[near] - points[:, None], ways)
         aside = np.sqrt(np.maximum(distances**2 - off**2, 0)) / np.maximum(WIDTH * distances[:, -1:], 1e-9)
@@ -51,4 +54,4 @@ class Smoothed:
         step = (weights * off).sum(axis=1) / weights.sum(axis=1)
         moved = points + step[:, None] * ways
         noise = DEVIATIONS_PER_MEDIAN * float(np.median(np.abs(step)))
-        return cls(moved, patch_areas(moved), noise, LEFT * noise)
+        return cls(moved, patch_areas(moved), surface_area(moved, ways), noise, LEFT * noise)

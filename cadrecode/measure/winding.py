@@ -14,7 +14,8 @@ from scipy.spatial import cKDTree
 
 from cadrecode.measure.grid import Grid, along
 
-PATCH_NEIGHBOURS = 8
+PATCH_NEIGHBOURS, LOOKED_AT = 8, 24  # of a patch, and of both sides of a sheet
+OTHER_SIDE = -0.5  # cosine of two normals: at less, points are of the two sides of a sheet
 INSIDE = 0.5
 LEAST_CELLS = 4  # a contour around fewer cells is noise
 
@@ -23,6 +24,18 @@ def patch_areas(points: np.ndarray) -> np.ndarray:
     """(N,): the area of the surface that each point stands for, from how far its neighbours are."""
     distances, _ = cKDTree(points).query(points, k=min(PATCH_NEIGHBOURS + 1, len(points)))
     return np.pi * distances[:, -1] ** 2 / (distances.shape[1] - 1)
+
+
+def surface_area(points: np.ndarray, normals: np.ndarray) -> float:
+    """The area of the surface that the points lie on, also where it has two sides that are nearer than the points are
+    apart: there half of a point's nearest neighbours are not of its own patch."""
+    distances, near = cKDTree(points).query(points, k=min(LOOKED_AT + 1, len(points)))
+    of_side = np.einsum("nki,ni->nk", normals[near], normals) > OTHER_SIDE
+    of_side[:, 0] = False  # the point itself
+    counts = np.cumsum(of_side, axis=1)
+    last = np.where(counts[:, -1] >= PATCH_NEIGHBOURS, (counts >= PATCH_NEIGHBOURS).argmax(axis=1), -1)
+    rows = np.arange(len(points))
+    return float((np.pi * distances[rows, last] ** 2 / np.maximum(counts[rows, last], 1)).sum())
 
 
 def winding_numbers(points: np.ndarray, normals: np.ndarray, areas: np.ndarray, grid: Grid) -> np.ndarray:

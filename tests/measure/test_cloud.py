@@ -17,7 +17,7 @@ from cadrecode.measure.proposals import Proposal, Survey, TurnedProposal
 from cadrecode.measure.sheets import unmixed
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.walls import Walls, circle_through_all
-from cadrecode.measure.winding import patch_areas
+from cadrecode.measure.winding import patch_areas, surface_area
 from cadrecode.program import build, iou, mesh_of, parse, write
 
 PLATE = """import cadquery as cq
@@ -88,6 +88,15 @@ def test_a_ruler_keeps_the_points_that_it_does_not_measure_by():
 def test_patches_cover_the_surface():
     solid, ruler = ruler_of(PLATE)
     assert patch_areas(ruler.points).sum() == pytest.approx(solid.surface_area(), rel=0.05)
+
+
+def test_both_sides_of_a_thin_sheet_count_to_the_surface():
+    """Its points are twice as far apart as its sides, which without their normals are one surface to them."""
+    solid = build(parse(PLATE.replace("extrude(16)", "extrude(1)")))
+    ruler = ruler_for(*sample_surface(*mesh_of(solid), 8192, 3))
+    area = surface_area(ruler.points, ruler.normals.directions)
+    assert area == pytest.approx(solid.surface_area(), rel=0.06)
+    assert patch_areas(ruler.points).sum() < 0.7 * solid.surface_area()
 
 
 def test_patches_of_a_noisy_cloud_cover_no_more_than_the_surface():
