@@ -19,10 +19,12 @@ from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import better
 from cadrecode.measure.round_walls import FEWEST, FEWEST_SECTORS, NEAR_BY_RADIUS, RoundWall, sectors_with_points
 from cadrecode.program.language import Circle, Mode, Operation, Rect, SketchStep
+from cadrecode.program.solid import through_holes
 
 ON_LEVEL = 0.02  # of the size: a wall's points may end so far before its ends
 SAME_RADIUS = 0.05  # of the radius: circles of one span that differ by less are equal
 HOLE_NUMBERS = 3  # that a hole costs where others like it share the rest
+FACING = 0.4  # mean outward part of the normals around a pin, at least
 SKIN = 3.0  # nats: how much likelier it is that a hole goes on into the air than that a skin covers its end
 WIDEST_COUNTERBORE = 3.5  # of the radius of its hole
 AS_GOOD = 0.5  # nats: a hole that goes on through air is as good as one that ends with its wall
@@ -44,7 +46,7 @@ def with_bores(
         wall, before = waiting.pop(0), (*features, *added)
         least = judge.nats_per_number * HOLE_NUMBERS
         if _most_gain(wall, judge.costs(before), judge) > least:
-            for operation in (Operation.CUT, Operation.UNION):
+            for operation in _operations(wall):
                 bore, gain = _bore_along(before, wall, operation, grid.levels[wall.axis], judge)
                 if gain > least:
                     added.append(bore)
@@ -52,6 +54,13 @@ def with_bores(
                         waiting = [*_walls_around(wall, judge.costs((*before, bore)), judge), *waiting]
                     break
     return (*features, *_grouped(added))
+
+
+def _operations(wall: RoundWall) -> list[Operation]:
+    """Whether a wall may be that of a hole or of a pin. Normals in a small hole may say nothing, on a pin they do."""
+    if wall.facing > FACING:
+        return [Operation.UNION]
+    return [Operation.CUT]
 
 
 def _bore_along(
@@ -279,10 +288,16 @@ def _with_step(
         while waiting:
             rectangle = waiting.pop(0)
             block = _block(floor, operation, end, rectangle)
-            gain = judge.evidence(features, (*features, block)) - judge.nats_per_number * block.numbers
-            if gain > most:
+            changed = (*features, block)
+            gain = judge.evidence(features, changed) - judge.nats_per_number * block.numbers
+            if gain > most and not (operation is Operation.UNION and _closes_a_ring(features, changed, judge)):
                 best, most, waiting = block, gain, _wider(rectangle, judge.spacing)
     return None if best is None else (*features, best)
+
+
+def _closes_a_ring(features: Sequence[Feature], changed: Sequence[Feature], judge: CloudJudge) -> bool:
+    """Whether a joined block makes a through hole, which its own points do not show."""
+    return through_holes(judge.build(changed)) > through_holes(judge.build(features))
 
 
 def _block(floor: Floor, operation: Operation, end: float, rectangle: np.ndarray) -> Prism:

@@ -6,6 +6,7 @@ around, are fitted to all points of the cloud (RANSAC, Fischler & Bolles 1981).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ MOST_TRIED, MOST_WALLS = 500, 60  # circles, along one axis
 SAME_HEIGHT = 0.05  # of the size: circles of one place whose heights differ by less are tried once
 FLAT = 0.98  # cosine of a normal with another axis: points of a flat wall
 CLEAR = 2.0  # times as many points on a circle as on those beside it
+SURE = 9.0  # nats by which points on a circle are more than by chance: thousands of circles are tried
 LEAST_DENSE = 0.45  # of the density of the whole cloud
 LONGEST_GAP = 7.0  # mean distances between points along a wall: beyond, another wall begins
 
@@ -39,6 +41,8 @@ class RoundWall:
         axis: 0, 1 or 2; x and y are those of a sketch across it.
         low, high: Where its points begin and end along the axis.
         count: The number of its points.
+        facing: The mean outward part of their normals: 1 around a pin, -1 around a hole, near 0 where the estimated
+            normals of a small hole say nothing.
     """
 
     axis: int
@@ -48,6 +52,7 @@ class RoundWall:
     low: float
     high: float
     count: int
+    facing: float
 
 
 def round_walls(
@@ -75,7 +80,8 @@ def round_walls(
     for k in range(3):
         on_level = np.abs(points[:, k, None] - levels[k][None]).min(axis=1) < near
         free &= ~(on_level & ((k == axis) | (np.abs(normals[:, k]) > FLAT)))
-    local = points[free][:, [(axis + 1) % 3, (axis + 2) % 3, axis]]
+    order = [(axis + 1) % 3, (axis + 2) % 3, axis]
+    local, ways = points[free][:, order], normals[free][:, order]
     if len(local) < FEWEST:
         return []
     flat = cKDTree(local[:, :2])
@@ -92,7 +98,7 @@ def round_walls(
         )
         if not known:  # a large hole is proposed thousands of times
             tried.add(key)
-            walls += _fitted(local, flat, circle, height, near, axis)
+            walls += _fitted(local, ways, flat, circle, height, near, axis)
     walls = [w for w in walls if w.count > LEAST_DENSE * per_area * 2 * np.pi * w.radius * (w.high - w.low)]
     return sorted(_without_doubles(walls, near), key=lambda wall: -wall.count)
 
@@ -142,7 +148,7 @@ def _through(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 
 def _fitted(
-    local: np.ndarray, flat: cKDTree, circle: np.ndarray, height: float, near: float, axis: int
+    local: np.ndarray, ways: np.ndarray, flat: cKDTree, circle: np.ndarray, height: float, near: float, axis: int
 ) -> list[RoundWall]:
     """The wall of a circle about a height, by all points; none where they do not go around it, or lie beside it too."""
     for share in (1.5, 1.0, 1.0):
@@ -167,8 +173,18 @@ def _fitted(
     within = between & (off < -2 * reach)
     if len(on) < CLEAR * np.count_nonzero(beside) / 2 or np.count_nonzero(within) > MOST_WITHIN * len(on):
         return []
+    if _surprise(len(on), np.count_nonzero(beside) / 2) < SURE:
+        return []
     x, y, fitted = map(float, circle)
-    return [RoundWall(axis, x, y, fitted, float(low), float(high), len(on))]
+    away = local[on, :2] - circle[:2]
+    facing = float(np.mean((away * ways[on, :2]).sum(axis=1) / np.hypot(*away.T)))
+    return [RoundWall(axis, x, y, fitted, float(low), float(high), len(on), facing)]
+
+
+def _surprise(count: int, expected: float) -> float:
+    """Nats by which a count of a Poisson process is more than expected, where that was counted too."""
+    expected += 0.5
+    return count * math.log(count / expected) - (count - expected)
 
 
 def _run(heights: np.ndarray, about: float) -> np.ndarray:

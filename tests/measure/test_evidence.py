@@ -5,10 +5,11 @@ import pytest
 
 from cadrecode.cloud import sample_surface
 from cadrecode.fit import ruler_for
+from cadrecode.geometry import unit
 from cadrecode.measure import from_cloud
 from cadrecode.measure.cloud import read
 from cadrecode.measure.cloud_judge import CloudJudge
-from cadrecode.measure.evidence import with_bores, with_steps
+from cadrecode.measure.evidence import FACING, with_bores, with_steps
 from cadrecode.measure.features import Prism
 from cadrecode.measure.judge import PRICE
 from cadrecode.measure.round_walls import round_walls
@@ -69,6 +70,23 @@ def test_a_round_wall_is_seen_beside_one_of_many_points():
     walls = round_walls(points, np.tile((1.0, 0.0, 0.0), (len(points), 1)), 2, levels, 200.0, 0.0, 0.2)
     places = sorted((wall.x, wall.y, wall.radius) for wall in walls)
     np.testing.assert_allclose(places, [(0, 0, 1.5), (60, 0, 1)], atol=1e-6)
+
+
+def test_a_pin_is_told_from_chance_by_its_normals():
+    """Seen along an axis, points of a slanted face lie anywhere, and some of them on a circle by chance."""
+    rng = np.random.default_rng(4)
+    levels = [np.array((-100.0, 100.0))] * 3
+    angles = rng.uniform(0, 2 * np.pi, 60)
+    around = np.column_stack((np.cos(angles), np.sin(angles), np.zeros(60)))
+    pin = 3 * around + np.column_stack((np.zeros((60, 2)), rng.uniform(-10, 10, 60)))
+    (wall,) = round_walls(pin, around, 2, levels, 200.0, 0.0, 0.2)
+    assert wall.facing == pytest.approx(1, abs=0.01)
+
+    flat = rng.uniform(-40, 40, (1500, 2))
+    slanted = np.tile(unit(np.array((-0.3, -0.3, 1.0))), (len(flat), 1))
+    chance = round_walls(np.column_stack((flat, 0.3 * flat.sum(axis=1))), slanted, 2, levels, 200.0, 0.0, 0.2)
+    assert len(chance) <= 3
+    assert all(abs(wall.facing) < FACING for wall in chance)
 
 
 def test_a_hole_pays_where_points_speak_for_it_and_nowhere_else():
