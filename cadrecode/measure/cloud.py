@@ -26,6 +26,7 @@ from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import drafts_of
 from cadrecode.measure.sheets import unmixed, with_sheets
 from cadrecode.measure.shorten import dropped, merged, shortened
+from cadrecode.measure.slopes import with_slopes
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.walls import Walls
@@ -108,6 +109,7 @@ def _finished(
     for reader in part.readers:
         reader.deadline = judge.deadline
     features = with_missing_holes(features, part, holes_of(part), judge)
+    features = with_slopes(features, part.grid, judge)
     features = with_bores(features, walls, part.grid, judge)
     features = dropped(with_steps(features, part.grid, judge), judge)
     features = redrilled(parted(turned_about(features, judge), part.grid, judge), judge)

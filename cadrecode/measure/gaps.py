@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from manifold3d import CrossSection, Manifold
-from scipy.ndimage import label
+from scipy.ndimage import find_objects, label, maximum
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
-from cadrecode.geometry import corner_crosses, face_normals, square_to, unit
+from cadrecode.geometry import corner_crosses, face_normals, square_to, turned_left, unit
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import HALF_EXPLAINED, HOLE_NUMBERS
 from cadrecode.measure.features import Feature, Prism, Tilted
@@ -36,8 +36,9 @@ ON_CIRCLE = 0.05  # of the radius
 LEAST_DENSE = 0.45  # of the points to expect on the wall of a hole
 WIDEST_OPENING = np.radians(240)  # around a hole, without a point of its wall: more is a rounded edge
 CLEAR_WALL = 1.5  # times as many unexplained points on the wall of a hole as around it
+BRIDGE = 0.7  # of a hole's radius: half the width of what is between it and a rim
 WITHIN = 0.97  # of a gap's area that lies on both faces
-CLEAR, PIXELS = 1.1, 4  # spacings: places so far from all points are a gap; pixels to a spacing
+CLEAR, PIXELS = (1.1, 0.85), 4  # spacings: places so far from all points are a gap; pixels to a spacing
 MOST_GAPS, MOST_TRIED = 24, 60  # of one wall, and of one direction
 EVEN, UNEVEN = 0.25, 1.0  # of what a surface explains: how far faces along axes, and others, may lie off their plane
 MOST_TILTS = 4  # directions that are no axis
@@ -188,7 +189,8 @@ def _gaps(wall: Wall, lost: np.ndarray, view: View, judge: CloudJudge) -> list[t
         region = region_of((step,))
         if any(np.hypot(x - u, y - v) < 0.5 * min(reach, r) and reach > r / 3 for u, v, r in taken):
             continue
-        if (region ^ wall.area).area() > WITHIN * region.area() and _has_wall(step, wall, flat[lost & within], judge):
+        is_within = (region ^ wall.area).area() > WITHIN * region.area()
+        if is_within and _has_wall(step, wall, flat[lost & within], judge) and _is_apart(step, wall, flat[here], judge):
             taken.append((x, y, reach))
             gaps.append((count, view.cut(wall, step, judge)))
     return gaps
@@ -218,6 +220,35 @@ def _has_wall(step: SketchStep, wall: Wall, lost: np.ndarray, judge: CloudJudge)
     ):
         return False
     return len(on) >= LEAST_DENSE * judge.per_area * length * (wall.high - wall.low - 2 * judge.exact)
+
+
+def _is_apart(step: SketchStep, wall: Wall, flat: np.ndarray, judge: CloudJudge) -> bool:
+    """Whether points lie between a hole and the nearest rim of its wall, where that is no farther than points are from
+    each other. Else the hole may be a part of what opens there: the tip of a drop, the round end of a slot.
+
+    Args:
+        flat: (n, 2) points of the wall and of both of its faces.
+    """
+    middle, shape = np.array(step.places[0]), step.shape
+    reach = shape.radius if isinstance(shape, Circle) else min(shape.width, shape.height) / 2
+    rim = _nearest_on(wall.area, middle)
+    away = float(np.hypot(*(rim - middle)))
+    if away > reach + judge.spacing:
+        return True
+    along = (rim - middle) / max(away, 1e-9)
+    between = (flat - middle) @ along
+    aside = np.abs((flat - middle) @ turned_left(along))
+    return bool(((aside < BRIDGE * reach) & (between > 0) & (between < away + judge.exact)).any())
+
+
+def _nearest_on(area: CrossSection, place: np.ndarray) -> np.ndarray:
+    """(2,): the place on the rims of an area that is nearest to another."""
+    parts = [np.asarray(part) for part in area.to_polygons()]
+    start, end = np.concatenate(parts), np.concatenate([np.roll(part, -1, axis=0) for part in parts])
+    way = end - start
+    share = ((place - start) * way).sum(axis=1) / np.maximum((way**2).sum(axis=1), 1e-12)
+    feet = start + np.clip(share, 0, 1)[:, None] * way
+    return feet[np.hypot(*(feet - place).T).argmin()]
 
 
 def _round_gaps(flat: np.ndarray, lost: np.ndarray, judge: CloudJudge) -> Iterator[tuple[float, SketchStep]]:
@@ -281,18 +312,34 @@ def _square_gaps(area: CrossSection, flat: np.ndarray, judge: CloudJudge) -> Ite
     if not len(places):
         return
     away = cKDTree(flat).query(np.column_stack((u[places[:, 0]], v[places[:, 1]])))[0]
-    far = np.zeros((len(u), len(v)), bool)
-    far[tuple(places[away > CLEAR * judge.spacing].T)] = True
-    labels, count = label(far)
-    for index in range(1, count + 1):
-        rows, columns = np.nonzero(labels == index)
-        box = np.array(((u[rows.min()], v[columns.min()]), (u[rows.max()], v[columns.max()])))
-        box = _grown(box, flat, np.array(((left, low), (right, high))), judge.spacing)
+    depths = np.zeros((len(u), len(v)))
+    depths[tuple(places.T)] = away
+    boxes: list[np.ndarray] = []
+    for clear in CLEAR:
+        for box in _deepest(depths, clear * judge.spacing, u, v):
+            if not any((box.mean(axis=0) > other[0]).all() and (box.mean(axis=0) < other[1]).all() for other in boxes):
+                boxes.append(_grown(box, flat, np.array(((left, low), (right, high))), judge.spacing))
+    for box in boxes:
         (width, height), (x, y) = box[1] - box[0], box.mean(axis=0)
         expected = 2 * width * height * judge.per_area
         if expected > LEAST_EXPECTED:
             place = round(float(x), 4), round(float(y), 4)
             yield float(expected), SketchStep(Rect(round(float(width), 3), round(float(height), 3)), places=(place,))
+
+
+def _deepest(depths: np.ndarray, least: float, u: np.ndarray, v: np.ndarray) -> list[np.ndarray]:
+    """Boxes (2, 2) around the connected places that are deeper than `least`, the deepest first.
+
+    Args:
+        depths: (nu, nv) distances of the places u, v from the nearest point.
+    """
+    labels, _ = label(depths > least)
+    boxes = find_objects(labels)
+    peaks = np.asarray(maximum(depths, labels, np.arange(1, len(boxes) + 1)))
+    return [
+        np.array([[axis[part.start], axis[part.stop - 1]] for axis, part in zip((u, v), boxes[index])]).T
+        for index in np.argsort(-peaks)[:MOST_GAPS]
+    ]
 
 
 def _grown(box: np.ndarray, flat: np.ndarray, bounds: np.ndarray, spacing: float) -> np.ndarray:

@@ -15,11 +15,12 @@ from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import PRICE
 from cadrecode.measure.proposals import Survey
 from cadrecode.measure.rounding import rounded
+from cadrecode.measure.slopes import with_slopes
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.program import build, mesh_of
 from cadrecode.program.language import Circle, Line, Loop, Mode, Operation, Rect, SketchStep
 from cadrecode.program.shapes import build_solid
-from cadrecode.program.solid import bounds, joined, through_holes
+from cadrecode.program.solid import bounds, iou, joined, through_holes
 
 
 def prism(operation: Operation, low: float, high: float, *steps: SketchStep, axis: int = 2) -> Prism:
@@ -58,6 +59,33 @@ def test_a_window_in_a_thin_wall_is_cut_where_both_faces_have_its_gap():
     (step,) = cut.steps
     assert (step.shape.width, step.shape.height) == pytest.approx((14, 6), abs=0.5)
     np.testing.assert_allclose(step.places[0], (30, 20), atol=0.3)
+
+
+def test_a_slot_hardly_wider_than_points_are_apart_is_cut():
+    judge, _ = judge_of(PLATE, prism(Operation.CUT, -4.0, 4.0, SketchStep(Rect(16, 5.2), places=((30.0, 20.0),))))
+    (_, cut) = with_gaps((PLATE,), judge)
+    (step,) = cut.steps
+    assert (step.shape.width, step.shape.height) == pytest.approx((16, 5.2), abs=0.4)
+
+
+def test_the_tip_of_a_drop_is_no_hole_of_its_own():
+    """A circle fills most of a hole with a pointed roof; what it leaves is open to it."""
+    block = prism(Operation.UNION, -8.0, 8.0, SketchStep(Rect(200, 120)))
+    drill = prism(Operation.CUT, -10.0, 10.0, SketchStep(Circle(7), places=((30.0, 20.0),)))
+    roof = Loop((25.05, 24.95), (Line((30.0, 29.9)), Line((34.95, 24.95))))
+    judge, _ = judge_of(block, drill, replace(drill, steps=(SketchStep(roof),)))
+    assert with_gaps((block, drill), judge) == (block, drill)
+
+
+def test_what_stands_above_a_slanted_face_is_cut():
+    block = prism(Operation.UNION, -20.0, 20.0, SketchStep(Rect(200, 120)))
+    corners = (60.0, 25.0), (105.0, -10.0), (105.0, 25.0)
+    ramp = SketchStep(Loop(tuple(reversed(corners[0])), tuple(Line((z, x)) for x, z in corners[1:])))
+    wedge = prism(Operation.CUT, -70.0, 70.0, ramp, axis=1)
+    judge, grid = judge_of(block, wedge)
+    _, cut = sloped = with_slopes((block,), grid, judge)
+    assert cut.axis == 1
+    assert iou(judge.build(sloped), judge.build((block, wedge))) > 0.995
 
 
 def test_a_small_hole_is_cut_by_the_few_points_of_its_wall():
