@@ -126,6 +126,7 @@ def teach(folder: Path, options: argparse.Namespace) -> tuple[Path, str]:
     started = clock(options)
     labels = folder / "labels"
     words = ["label", "--parts", folder / "train.npz", "--out", labels, "--workers", options.processes]
+    words += ["--processor-time"] if options.processor_time else []
     subprocess.run([sys.executable, "-m", "cadrecode", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
     kept, labelled = json.loads((labels / "report.json").read_text("utf-8"))["used"], clock(options) - started
     copies = max(1, COPIES // kept)

@@ -19,7 +19,9 @@ from cadrecode.cli.score import score_main
 from cadrecode.cli.shared import (
     GRAMMAR_HELP,
     Arguments,
+    add_processor_time,
     add_workers,
+    clock_of,
     count,
     finite,
     log_to,
@@ -314,6 +316,7 @@ def label_main(argv: Arguments = None) -> int:
     )
     parser.add_argument("--limit", type=count, help="this many parts, drawn with the seed")
     parser.add_argument("--seed", type=seed, default=0)
+    add_processor_time(parser)
     arguments = parser.parse_args(argv)
 
     def work() -> None:
@@ -335,7 +338,8 @@ def label_main(argv: Arguments = None) -> int:
             say(f"  {entry.name}: {entry.reason}")
         say(f"look at     {Path(arguments.out) / PAGE_FILE}")
 
-    return run_verb(work)
+    with clock_of(arguments):
+        return run_verb(work)
 
 
 Verb = Callable[[Arguments], int]
