@@ -9,7 +9,9 @@ import numpy as np
 from markupsafe import Markup
 
 # Colour-blind people can tell the first four apart, on white as on dark.
-COLOURS = ("#1f5fbf", "#c2570c", "#2a8f62", "#8659b5", "#0e8ca3", "#a07d00")
+COLOURS = (
+    "#1f5fbf", "#c2570c", "#2a8f62", "#8659b5", "#0e8ca3", "#a07d00", "#b0306a", "#6b6f76", "#5a8f1f", "#8c5a2b"
+)  # fmt: skip
 BINS = 20
 WIDTH, HEIGHT = 460, 220
 LEFT, RIGHT, TOP, BOTTOM = 34, 12, 10, 34  # around the histogram
