@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,13 +70,18 @@ class Number:
 
 def named_numbers(program: Program) -> list[Number]:
     """Every number of a program by name, the most telling first. The only one of its kind is not numbered."""
+    return list(_named(program))
+
+
+@functools.lru_cache(maxsize=8)  # making numbers simple asks for those of the same few programs for each number
+def _named(program: Program) -> tuple[Number, ...]:
     namer = _Namer()
     namer.body(program, ())
     single = {noun for noun, count in namer.counts.items() if count == 1 and noun not in NUMBERED}
     named = [
         Number(_unnumbered(n.name, single), n.value, n.moves, n.is_length, n.rank, n.follow) for n in namer.numbers
     ]
-    return sorted(named, key=lambda number: number.rank)
+    return tuple(sorted(named, key=lambda number: number.rank))
 
 
 def named_features(program: Program) -> dict[Path, str]:
