@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from manifold3d import CrossSection, Manifold
+from manifold3d import CrossSection, JoinType, Manifold, OpType
 
 from cadrecode.measure.features import Feature, Prism, sketch_steps, span_between
 from cadrecode.measure.judge import Judge, with_hole
@@ -17,6 +17,7 @@ from cadrecode.program.language import Circle, Operation
 
 EMPTY, FILLED = 0.04, 0.5  # of a hole's area: what the part may fill of it, and what the features must for a cut
 SAME_SHAPE = 0.05  # CODE
+RING, AROUND = 0.35, 0.9  # of a hole's radius: a ring around it; and how much of the ring is material around a hole
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,40 @@ def with_missing_holes(
                 after = with_hole(after, (*after, _cut([hole], part)), judge)
         features = after
     return features
+
+
+def with_missing_lugs(
+    features: tuple[Feature, ...], part: Survey, holes: Sequence[Hole], judge: Judge
+) -> tuple[Feature, ...]:
+    """Material joined around holes that stand in the air beside the features, with their holes: an eyelet is too little
+    of a part for a search by volume."""
+    for hole in sorted(holes, key=lambda hole: -hole.region.area()):
+        if judge.out_of_time:
+            break
+        ring = hole.region.offset(RING * np.sqrt(hole.region.area() / np.pi), JoinType.Round) - hole.region
+        turned, levels, sections = across(judge.build(features), hole.axis), part.grid.levels[hole.axis], part.sections
+        stands = [(ring ^ section).area() > AROUND * ring.area() for section in sections[hole.axis]]
+        for first, last in _runs(stands):
+            middle = (first + last) // 2
+            section = sections[hole.axis][middle]
+            own = turned.slice(float(levels[middle] + levels[middle + 1]) / 2)
+            if (ring ^ own).area() > AROUND * ring.area():
+                continue
+            lacking = [piece for piece in (section - own).decompose() if (piece ^ ring).area() > EMPTY * ring.area()]
+            lug = CrossSection.batch_boolean([*lacking, hole.region, ring], OpType.Add)
+            outlines, _ = part.readers[hole.axis].outlines(lug, part.readers[hole.axis].tolerances[-1])
+            if not outlines:
+                continue
+            low, high = span_between(Operation.UNION, levels, first, last + 1)
+            eye = Prism(Operation.UNION, hole.axis, low, high, sketch_steps(outlines[:1]))
+            features = with_hole(features, (*features, eye, _cut([replace(hole, first=first, last=last)], part)), judge)
+    return features
+
+
+def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
+    """The first and the last index of each run of true flags."""
+    ends = np.flatnonzero(np.diff(np.concatenate(([0], flags, [0])).astype(int)))
+    return [(int(first), int(end) - 1) for first, end in ends.reshape(-1, 2)]
 
 
 def _cut(holes: Sequence[Hole], part: Survey) -> Feature:

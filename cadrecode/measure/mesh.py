@@ -13,7 +13,7 @@ from cadrecode.errors import ProgramError
 from cadrecode.measure.edges import lacks_rims, with_rims
 from cadrecode.measure.features import Feature, Rim, program_of
 from cadrecode.measure.grid import Grid, along
-from cadrecode.measure.holes import Hole, holes_of, with_missing_holes
+from cadrecode.measure.holes import Hole, holes_of, with_missing_holes, with_missing_lugs
 from cadrecode.measure.judge import PRICE, SAGITTA, Judge
 from cadrecode.measure.levels import levels_of_faces
 from cadrecode.measure.measured import Measured
@@ -89,7 +89,8 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
 
 def _shortened(features: tuple[Feature, ...], part: Survey, holes: Sequence[Hole], judge: Judge) -> tuple[Feature, ...]:
     """What a search found on the grid, with the holes that it left out, in few features."""
-    return shortened(with_missing_holes(features, part, holes, judge), judge, part.grid)
+    features = with_missing_holes(features, part, holes, judge)
+    return shortened(with_missing_lugs(features, part, holes, judge), judge, part.grid)
 
 
 def _written(features: tuple[Feature, ...], part: Survey, judge: Judge) -> tuple[Feature, ...]:
