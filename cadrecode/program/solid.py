@@ -32,6 +32,8 @@ from cadrecode.program.shapes import build_solid, half_side
 SAGITTA_OF_ROUND = 6.3e-3  # of the largest radius that is added: 28 sides, which leave 99.2 % of a circle's area
 LEAST_VOLUME = 1e-9  # of the cube on the longest side; less is nothing
 MOST_AT_EDGE = 64  # triangles; solids that touch along an edge have 4, and Manifold compares each with each
+MOMENT_STEP = 100.0  # CODE units squared, of `signature`: moments of a part are up to 10,000
+OFF_HALVES = 0.137  # added before rounding: sizes in halves would be rounded up or down by what is lost in computing
 LAZY_STEPS = 64  # Manifold computes a boolean when its result is asked for: at the latest after so many of them
 
 
@@ -181,10 +183,23 @@ def iou(a: Manifold, b: Manifold) -> float:
 
 def signature(solid: Manifold) -> tuple[int, ...]:
     """Whole numbers that two solids of the CODE frame share if they are the same shape at the same place: the bounding
-    box, the volume and the surface, to about a thousandth. Different solids hardly ever share them."""
+    box, the volume and the surface, to about a thousandth, and the centre and the second moments of the volume, to a
+    hundredth of the size. Different solids hardly ever share them, mirrored ones included."""
     low, high = bounds(solid)
-    sizes = (math.log(solid.volume()), math.log(solid.surface_area()))
-    return (*(round(float(value)) for value in (*low, *high)), *(round(1000 * size) for size in sizes))
+    sizes = 1000 * np.log((solid.volume(), solid.surface_area()))
+    values = np.concatenate((low, high, sizes, *_moments(solid)))
+    return tuple(int(value) for value in np.round(values + OFF_HALVES))
+
+
+def _moments(solid: Manifold) -> tuple[np.ndarray, np.ndarray]:
+    """The centre, (3,) CODE, and the six second moments about the origin, in units of MOMENT_STEP."""
+    vertices, faces = mesh_of(solid)
+    corners = vertices[faces]  # (M, 3, 3): each triangle and the origin are a tetrahedron
+    volumes = np.einsum("mi,mi->m", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6  # (M,), with a sign
+    sums = corners.sum(axis=1)  # (M, 3)
+    whole = volumes.sum()
+    second = np.einsum("m,mki,mkj->ij", volumes, corners, corners) + np.einsum("m,mi,mj->ij", volumes, sums, sums)
+    return volumes @ sums / (4 * whole), second[np.triu_indices(3)] / (20 * whole * MOMENT_STEP)
 
 
 def is_single_body(solid: Manifold) -> bool:

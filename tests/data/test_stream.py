@@ -86,6 +86,17 @@ def test_a_signature_is_of_the_shape_and_not_of_the_text():
     assert signature(build(parse(text.format(-20, 40, "moveTo(0,1).box(200,98,40)")))) != box
 
 
+def test_mirrored_and_turned_parts_have_other_signatures():
+    """With the same box, volume and surface."""
+    head = "import cadquery as cq\nw=cq.Workplane('{}')\nr="
+    step = head.format("XY") + "w.moveTo({x},0).box(100,100,40).union(w.moveTo(-{x},0).box(100,50,40))"
+    rod = "w.workplane(offset=-100).circle(100).extrude(200)"
+    for texts in ([step.format(x=x) for x in (50, -50)], [head.format(plane) + rod for plane in ("XY", "YZ")]):
+        first, second = (build(parse(text.replace("--", ""))) for text in texts)
+        assert (first.volume(), first.surface_area()) == pytest.approx((second.volume(), second.surface_area()))
+        assert signature(first) != signature(second)
+
+
 def test_what_is_measured_on_is_kept_apart_by_its_shape():
     apart = shapes_apart("plates", 8, 2, 20)
     assert signature(build(held_out("plates", 7))) in apart
