@@ -31,6 +31,15 @@ def test_order_direction_and_idle_spacing_do_not_show():
     assert spelled(f"{origin}r=w0.sketch().rarray(15,15,13,1).{FINS}.union({both})") == expected
 
 
+def test_what_stands_on_a_plate_begins_where_the_plate_does():
+    low = f"{HEAD}r={PLATE}.union(w0.sketch().rarray(15,1,13,1).{FINS})"
+    text = HEAD + "w1=cq.Workplane('XY',origin=(0,0,-10))\n"
+    short = "rect(6,120).finalize().extrude(30)"
+    assert spelled(f"{text}r={PLATE}.union(w1.sketch().rarray(15,1,13,1).{short})") == low
+    beside = f"{text}r={PLATE}.union(w1.sketch().push([(110,0)]).rect(40,120).finalize().extrude(30))"
+    assert "(0,0,-10)" in spelled(beside), "it overhangs"
+
+
 @pytest.mark.parametrize(
     "steps",
     [
