@@ -186,6 +186,7 @@ def main() -> None:
     parser.add_argument("--processor-time", action="store_true", help="minutes count processor time, not the clock's")
     parser.add_argument("--fit", type=float, default=0.0, help="seconds to fit the best three of a part [%(default)s]")
     parser.add_argument("--steps", type=int, help="of training, in place of what fits the minutes")
+    parser.add_argument("--adapter", type=Path, help="measure this adapter alone, and teach none")
     parser.add_argument("--one_side", action="store_true", help="parts are seen from one place, in training too")
     for name, count in (("candidates", 8), ("processes", 2), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=count, help="[%(default)s]")
@@ -197,9 +198,12 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         counts = make_parts(folder, family, options.parts, options.held_out, options.seed)
-        adapter, done = teach(folder, options)
-        print(f"{family}: {done}", flush=True)
-        for name, path in (("base", None), ("adapter", adapter)):
+        measured = [("adapter", options.adapter)]
+        if options.adapter is None:
+            adapter, done = teach(folder, options)
+            print(f"{family}: {done}", flush=True)
+            measured = [("base", None), ("adapter", adapter)]
+        for name, path in measured:
             engine.open("embedded", path)
             with engine.ready() as (model, tokenizer), processor_time() if options.processor_time else nullcontext():
                 report = evaluate(folder / "held_out.npz", model, tokenizer, candidates=options.candidates,
