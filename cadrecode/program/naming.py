@@ -38,8 +38,8 @@ from cadrecode.program.language import (
     Sphere,
     Step,
 )
-from cadrecode.program.outline_sizes import Moves, Path, loop_sizes, move_of, place_sizes, slot_sizes
-from cadrecode.program.roles import SECTION, Role, axis_of, is_round, main_step, obround, roles_of
+from cadrecode.program.outline_sizes import Moves, Path, loop_sizes, move_of, place_sizes, slot_sizes, turned_sizes
+from cadrecode.program.roles import SECTION, Role, axis_of, is_round, is_turned_profile, main_step, obround, roles_of
 
 NUMBERED = {"hole", "slot", "pocket", "window", "cutout", "step"}  # also where there is a single one: "hole 1 diameter"
 BODY, FEATURE, FINISH, MINOR, PLACE = range(5)  # ranks: what a person looks for first
@@ -156,6 +156,17 @@ class _Namer:
                 self.size(f"{name} diameter", 2 * solid.radius, move_of(*path, "radius", factor=0.5), rank)
                 self.place(f"{name} offset", solid.offset, move_of(*path, "offset"))
                 self.point(solid.center, name, (*path, "center"))
+            case Revolution() if is_turned_profile(solid):
+                where = (*path, "sketch", "steps", 0, "shape")
+                length = "length" if role.noun == "hollow" else role.along
+                is_cut = step.operation is Operation.CUT
+                profile = solid.sketch.steps[0].shape
+                for what, value, moves, is_length in turned_sizes(profile, where, length, is_cut=is_cut):
+                    if is_length:
+                        self.size(f"{name} {what}", value, moves, rank)
+                    else:
+                        self.place(f"{name} {what}", value, moves)
+                self.size(f"{name} angle", solid.degrees, move_of(*path, "degrees"), MINOR)
             case Revolution():
                 self.sketch(solid.sketch, (*path, "sketch"), name, step.operation, rank)
                 self.size(

@@ -48,6 +48,33 @@ def loop_sizes(loop: Loop, path: Path) -> Iterator[Size]:
         yield letter, lowest, tuple(move for *_, moves in clusters for move in moves), False
 
 
+def turned_sizes(loop: Loop, path: Path, along: str, *, is_cut: bool) -> Iterator[Size]:
+    """Diameters and lengths of a half profile that is turned about its y axis, the largest first: its own, those of its
+    shoulders, and that of a bore.
+
+    Args:
+        along: What its length is called: of a disk its thickness.
+        is_cut: It is taken away, so what is around its axis stays and is no bore.
+    """
+    radii = sorted(
+        ((max(low, high, key=abs), moves) for low, high, moves in _clusters(loop, path, 0, with_arcs=False)),
+        key=lambda radius: -abs(radius[0]),
+    )
+    has_bore = not is_cut and abs(radii[-1][0]) > SAME and len(radii) > 1
+    for index, (radius, moves) in enumerate(radii):
+        what = f"shoulder {index} diameter" if index else "diameter"
+        if has_bore and index == len(radii) - 1:
+            what = "bore diameter"
+        halved = tuple((place, math.copysign(0.5 * factor, radius)) for place, factor in moves)
+        if abs(radius) > SAME:
+            yield what, 2 * abs(radius), halved, True
+    heights = _clusters(loop, path, 1, with_arcs=False)
+    yield along, heights[-1][0] - heights[0][0], heights[-1][2], True
+    for index, (low, _, moves) in enumerate(heights[1:-1], 1):
+        yield f"face {index} offset", low, moves, False
+    yield "offset", heights[0][0], tuple(move for *_, moves in heights for move in moves), False
+
+
 def _clusters(loop: Loop, path: Path, axis: int, *, with_arcs: bool) -> list[tuple[float, float, Moves]]:
     """Coordinates that move together, lowest first: the lowest and the highest of each, and the moves.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cadrecode.program.language import (
+    ORIGIN,
     Arc,
     Box,
     Circle,
@@ -166,6 +167,22 @@ def is_round(solid: Solid) -> bool:
     return len(added) == 1
 
 
+def is_turned_profile(solid: Solid) -> bool:
+    """Whether a solid is a single outline that is turned all the way about the y axis of its sketch."""
+    if not isinstance(solid, Revolution) or solid.degrees != 360 or len(solid.sketch.steps) != 1:
+        return False
+    step = solid.sketch.steps[0]
+    is_about_y = solid.start == (0, 0) and solid.direction == (0, 1)
+    return is_about_y and isinstance(step, SketchStep) and isinstance(step.shape, Loop) and step.places == ORIGIN
+
+
+def _turned(solid: Revolution) -> Role:
+    """A shaft is longer than it is wide."""
+    corners = np.array([solid.sketch.steps[0].shape.start, *(edge.end for edge in solid.sketch.steps[0].shape.edges)])
+    is_long = np.ptp(corners[:, 1]) > 2 * np.abs(corners[:, 0]).max()
+    return Role("shaft", "length") if is_long else Role("disk", "thickness")
+
+
 def _added(solid: Solid, base: Solid) -> Role:
     if isinstance(solid, Sphere | Revolution):
         return _alone(solid)
@@ -181,6 +198,8 @@ def _is_thin(solid: Solid) -> bool:
 
 def _alone(solid: Solid) -> Role:
     """The role of the solid that the others stand on."""
+    if is_turned_profile(solid):
+        return _turned(solid)
     if isinstance(solid, Sphere | Revolution):
         return Role("sphere" if isinstance(solid, Sphere) else "revolution", "angle")
     thin = _is_thin(solid)

@@ -70,6 +70,22 @@ def values(body):
             "w0.workplane(offset=8/2).box(60,40,8).copyWorkplane(w1).polarArray(15,0,360,5).cboreHole(3,5,2)",
             {"hole 1 diameter": 3, "pitch circle diameter": 30, "hole 1 counterbore depth": 2},
         ),
+        (
+            "w0.sketch().segment((2,0),(10,0)).segment((10,25)).segment((6,25)).segment((6,60)).segment((2,60)).close()"
+            ".assemble().finalize().revolve(360,(0,0),(0,1))",
+            {
+                "shaft diameter": 20,
+                "shaft shoulder 1 diameter": 12,
+                "shaft bore diameter": 4,
+                "shaft length": 60,
+                "shaft face 1 offset": 25,
+            },
+        ),
+        (
+            "w0.box(40,40,40).cut(w0.sketch().segment((12,-2),(30,-2)).segment((30,2)).segment((12,2)).close().assemble()"
+            ".finalize().revolve(360,(0,0),(0,1)))",
+            {"hollow diameter": 60, "hollow shoulder 1 diameter": 24, "hollow length": 4},
+        ),
         ("w0.sketch().push([(9,0)]).rect(2,30).finalize().revolve(90,(0,0),(0,1))", {"revolution angle": 90}),
     ],
 )
