@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from cadrecode.measure.outlines import Outline
 from cadrecode.measure.patterns import pattern_of, places_numbers
+from cadrecode.measure.round_corners import sharpened
 from cadrecode.program.language import (
     ORIGIN,
+    Arc,
     Blend,
     Circle,
     Corners,
@@ -194,10 +197,18 @@ def numbers_of(steps: Sequence[SketchStep | Corners]) -> int:
         if isinstance(step.shape, Face):
             total += numbers_of(step.shape.sketch.steps)
         elif isinstance(step.shape, Loop):
-            total += 2 + sum(2 if not hasattr(edge, "middle") else 4 for edge in step.shape.edges)
+            total += _numbers_of_loop(step.shape)
         else:
             total += 1 if isinstance(step.shape, Circle) else 2
     return total
+
+
+@lru_cache(maxsize=4096)
+def _numbers_of_loop(loop: Loop) -> int:
+    """Those of its points or, where its arcs round its corners, of the sharp outline and the radius: that is how it is
+    written in the end."""
+    numbers = 2 + sum(4 if isinstance(edge, Arc) else 2 for edge in loop.edges)
+    return min((numbers, *(numbers_of(drawn) for drawn in sharpened(loop))))
 
 
 def profile_numbers(steps: Sequence[SketchStep]) -> int:

@@ -23,7 +23,7 @@ from cadrecode.measure.proposals import Reader, Survey, proposals
 from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import FINISHED, Search, drafts_of
 from cadrecode.measure.shorten import dropped, flush, shortened
-from cadrecode.measure.spelling import respelled
+from cadrecode.measure.spelling import respelled, sharpened_ends
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.turning import across
 from cadrecode.program.solid import bounds, build, mesh_of, through_holes
@@ -70,15 +70,16 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
     plain = Search(part, PLAIN * price, started + PLAIN_SHARE * seconds).best(beam=1)
     judge = Judge(solid, price, started + SHORT_SHARE * seconds)
     holes = holes_of(part)
-    plain = [draft for draft in plain if lacks_rims(draft.features(part.grid), judge)]
+    sharp = [sharpened_ends(draft.features(part.grid)) for draft in plain]
+    sharp = [features for features in sharp if lacks_rims(features, judge)]
     shorter = []
-    for index, draft in enumerate(begun := [*plain, *drafts]):
+    for index, features in enumerate(begun := [*sharp, *(draft.features(part.grid) for draft in drafts)]):
         now = time.thread_time()
         judge.deadline = now + (started + SHORT_SHARE * seconds - now) / (len(begun) - index)
-        shorter.append(_shortened(draft.features(part.grid), part, holes, judge))
-    by_score = sorted(dict.fromkeys(shorter[len(plain) :]), key=lambda features: -judge.score(features))
+        shorter.append(_shortened(features, part, holes, judge))
+    by_score = sorted(dict.fromkeys(shorter[len(sharp) :]), key=lambda features: -judge.score(features))
     judge.deadline = started + RIMS_SHARE * seconds
-    rimmed = [with_rims(features, judge) for features in (*shorter[: len(plain)], *by_score[:1])]
+    rimmed = [with_rims(features, judge) for features in (*shorter[: len(sharp)], *by_score[:1])]
     judge.deadline = started + seconds
     best, *others = sorted(dict.fromkeys((*rimmed, *by_score[:FINISHED])), key=lambda features: -judge.score(features))
     finished = [_written(best, part, judge)]

@@ -10,7 +10,8 @@ import numpy as np
 from cadrecode.measure.features import Feature, Prism, Rim, same_shape, span_between
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import Judge, better
-from cadrecode.program.language import Mode, Operation, SketchStep
+from cadrecode.measure.outlines import DECIMALS
+from cadrecode.program.language import Mode, Operation, Rect, SketchStep
 
 
 def shortened(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
@@ -60,7 +61,10 @@ def _joined(host: Feature, feature: Feature) -> list[Prism]:
 
     Of equal shapes whose spans differ, as of posts of which one begins inside of the floor, either span may be meant.
     """
-    if not isinstance(host, Prism) or not isinstance(feature, Prism) or host.axis != feature.axis:
+    if not isinstance(host, Prism) or not isinstance(feature, Prism):
+        return []
+    host = _box_along(feature.axis, host)
+    if host.axis != feature.axis:
         return []
     spans = list(dict.fromkeys(((host.low, host.high), (feature.low, feature.high))))
     if feature.operation is host.operation and feature.operation is not Operation.INTERSECT:
@@ -75,6 +79,22 @@ def _joined(host: Feature, feature: Feature) -> list[Prism]:
         cut = tuple(replace(step, mode=Mode.SUBTRACT) for step in feature.steps)
         return [replace(host, steps=pooled_steps((*host.steps, *cut)))]
     return []
+
+
+def _box_along(axis: int, prism: Prism) -> Prism:
+    """The same box extruded along another axis; what is no box as it is."""
+    match prism.steps:
+        case (SketchStep(Rect(wide, high), Mode.ADD, ((x, y),)),) if prism.axis != axis:
+            middles, sizes = np.zeros(3), np.zeros(3)
+            order = prism.axis, (prism.axis + 1) % 3, (prism.axis + 2) % 3
+            middles[list(order)] = (prism.low + prism.high) / 2, x, y
+            sizes[list(order)] = prism.high - prism.low, wide, high
+            low, high = (round(float(middles[axis] + sign * sizes[axis] / 2), DECIMALS + 1) for sign in (-1, 1))
+            across = [(axis + 1) % 3, (axis + 2) % 3]
+            place = tuple(round(float(middle), DECIMALS + 1) for middle in middles[across])
+            step = SketchStep(Rect(*(round(float(size), DECIMALS) for size in sizes[across])), places=(place,))
+            return Prism(prism.operation, axis, low, high, (step,))
+    return prism
 
 
 def pooled_steps(steps: Sequence[SketchStep]) -> tuple[SketchStep, ...]:

@@ -1,5 +1,7 @@
 """Programs read back off solids that programs of ours have made."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,9 @@ from cadrecode.measure.features import Prism, Rim, Turned
 from cadrecode.measure.holes import holes_of, with_missing_lugs
 from cadrecode.measure.judge import PRICE, Judge, through_holes
 from cadrecode.measure.measured import Measured
+from cadrecode.measure.shorten import _joined
 from cadrecode.program import build, iou, mesh_of, parse, write
-from cadrecode.program.language import Blend, Circle, Operation, Rect, SketchStep, points_of
+from cadrecode.program.language import Blend, Circle, Mode, Operation, Rect, SketchStep, points_of
 
 PLATE = """import cadquery as cq
 w0=cq.Workplane('XY',origin=(0,0,-8))
@@ -169,3 +172,22 @@ def test_a_rim_without_room_is_worth_nothing_and_is_not_written():
     assert judge.score((plate, small)) > 0 > judge.score((plate, large)) == -np.inf
     assert "fillet(2)" in write(Measured.of((plate, small), 1.0).program)
     assert "fillet" not in write(Measured.of((plate, large), 1.0).program)
+
+
+def test_a_plate_keeps_the_rounding_of_its_corners():
+    """What is rounded costs a number in the text, so it must cost no more while programs are compared."""
+    text = PLATE.replace("rect(200,120)", "rect(200,120).vertices().fillet(9).reset()")
+    solid, again, _, written = read_back(text)
+    assert iou(solid, again) > 0.9995
+    assert ".vertices().fillet(9)" in written
+
+
+def test_a_box_and_what_is_cut_across_it_are_one_sketch():
+    step = SketchStep(Rect(40, 10), places=((5, -20),))
+    box = Prism(Operation.UNION, 1, -30, 30, (step,))
+    (hole,) = circles = (SketchStep(Circle(4), places=((0, 5),)),)
+    both = _joined(box, Prism(Operation.CUT, 2, -1, 20, circles))
+    assert both == []  # it does not go through
+    (both,) = _joined(box, Prism(Operation.CUT, 2, -20, 60, circles))
+    assert (both.axis, both.low, both.high) == (2, -15, 25)
+    assert both.steps == (SketchStep(Rect(10, 60), places=((-20, 0),)), replace(hole, mode=Mode.SUBTRACT))

@@ -1,0 +1,118 @@
+"""Corners of outlines that arcs round: what a person draws as a polygon and a radius."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from cadrecode.geometry import lines_meet, turned_left
+from cadrecode.measure.outlines import DECIMALS
+from cadrecode.program.language import Arc, Blend, Corners, Line, Loop, Point2, Rect, SketchStep
+
+NEAR = 0.03  # CODE: how far an outline may be from its shorter spelling
+SAME_RADIUS = 0.05  # of the radius: what the corners of an outline may differ by
+LEAST_TURN = np.radians(25)  # of a corner that is rounded
+RADIUS_DECIMALS = 0, 1, 2
+SELECTORS = {None: (0, 0), ">X": (1, 0), "<X": (-1, 0), ">Y": (0, 1), "<Y": (0, -1)}  # the farthest corners that way
+
+Edge = Line | Arc
+
+
+def sharpened(loop: Loop) -> Iterator[tuple[SketchStep, Corners]]:
+    """The loop of lines and the corners that its arcs may round, with the fewest digits first."""
+    found = _corners_of(loop)
+    if found is None:
+        return
+    points, radii = found
+    rounded = [radius for radius in radii if radius > 0]
+    radius = float(np.median(rounded))
+    if np.ptp(rounded) > max(SAME_RADIUS * radius, NEAR):
+        return
+    selector = _selector(points, [radius > 0 for radius in radii])
+    if selector is False:
+        return
+    drawn = _polygon(points)
+    slack = max(NEAR / 2, np.ptp(rounded) / 2)
+    for short in (round(radius, decimals) for decimals in RADIUS_DECIMALS):
+        if short > 0 and abs(short - radius) <= slack:
+            yield drawn, Corners(Blend.FILLET, short, selector)
+
+
+def _corners_of(loop: Loop) -> tuple[list[Point2], list[float]] | None:
+    """The corners between the lines of a loop and the radius that each is rounded by, 0 where it is sharp; None where
+    an arc does not round a corner."""
+    edges = closed(loop)
+    starts = [start for start, _ in started(loop)]
+    if not any(isinstance(edge, Arc) for edge in edges):
+        return None
+    points, radii = [], []
+    for i, edge in enumerate(edges):
+        before, after = edges[i - 1], edges[(i + 1) % len(edges)]
+        if isinstance(edge, Line):
+            if isinstance(before, Line):
+                points.append(starts[i])
+                radii.append(0.0)
+            continue
+        if isinstance(before, Arc) or isinstance(after, Arc):
+            return None
+        corner = _rounded_corner((starts[i - 1], starts[i]), (edge.end, after.end), edge)
+        if corner is None:
+            return None
+        points.append(corner[0])
+        radii.append(corner[1])
+    return points, radii
+
+
+def _rounded_corner(
+    before: tuple[Point2, Point2], after: tuple[Point2, Point2], arc: Arc
+) -> tuple[Point2, float] | None:
+    """Where two lines meet and the radius of the arc between them; None where it does not touch both."""
+    (a, b), (c, d) = np.array(before), np.array(after)
+    first, second = (b - a) / np.hypot(*(b - a)), (d - c) / np.hypot(*(d - c))
+    turn = math.atan2(turned_left(first) @ second, first @ second)
+    if not LEAST_TURN < abs(turn) < np.pi - LEAST_TURN:
+        return None
+    corner = lines_meet(b, first, c, second)
+    setbacks = float((corner - b) @ first), float((c - corner) @ second)
+    radius = sum(setbacks) / 2 / math.tan(abs(turn) / 2)
+    center = b + radius * math.copysign(1, turn) * turned_left(first)
+    touches = min(setbacks) > 0 and abs(setbacks[0] - setbacks[1]) < max(2 * NEAR, SAME_RADIUS * radius)
+    on_arc = abs(math.dist(arc.middle, center) - radius) < max(2 * NEAR, SAME_RADIUS * radius)
+    return (few_digits(corner), radius) if touches and on_arc else None
+
+
+def _selector(points: Sequence[Point2], is_rounded: Sequence[bool]) -> str | bool | None:
+    """What names the corners that are rounded; False where nothing does."""
+    for selector, (x, y) in SELECTORS.items():
+        reach = [x * point[0] + y * point[1] for point in points]
+        if [value > max(reach) - NEAR for value in reach] == list(is_rounded):
+            return selector
+    return False
+
+
+def _polygon(points: Sequence[Point2]) -> SketchStep:
+    """A rectangle along the axes, or a loop of lines."""
+    (left, low), (right, high) = np.min(points, axis=0), np.max(points, axis=0)
+    ends = {(x, y) for x in (left, right) for y in (low, high)}
+    if len(points) == 4 and set(points) == ends:
+        middle = round(float(left + right) / 2, DECIMALS + 1), round(float(low + high) / 2, DECIMALS + 1)
+        return SketchStep(Rect(*few_digits(np.subtract((right, high), (left, low)))), places=(middle,))
+    return SketchStep(Loop(points[0], tuple(map(Line, points[1:]))))
+
+
+def closed(loop: Loop) -> list[Edge]:
+    """All edges, the last of which ends where the first begins."""
+    edges = list(loop.edges)
+    return edges if edges[-1].end == loop.start else [*edges, Line(loop.start)]
+
+
+def started(loop: Loop) -> list[tuple[Point2, Edge]]:
+    """Where each edge begins, and the edge."""
+    edges = closed(loop)
+    return [(edges[index - 1].end, edge) for index, edge in enumerate(edges)]
+
+
+def few_digits(point: np.ndarray) -> Point2:
+    return round(float(point[0]), DECIMALS) + 0.0, round(float(point[1]), DECIMALS) + 0.0
