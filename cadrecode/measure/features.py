@@ -21,6 +21,7 @@ from cadrecode.program.language import (
     Edges,
     Extrusion,
     Face,
+    Hole,
     Loop,
     Mode,
     Operation,
@@ -39,6 +40,7 @@ from cadrecode.program.language import (
 AXIS_PLANES = "YZ", "ZX", "XY"  # the plane across each axis whose normal is that axis
 TURNED_PLANES = "YX", "ZY", "XZ"  # the plane whose local y is each axis, and whose local x is the axis after it
 EXTRUSION_NUMBERS = 4  # of an extrusion: where its plane is, and how far it goes
+PLANE_NUMBERS = 3  # where a plane is
 TILT_NUMBERS = 6  # of the directions of a plane that has no name
 RIM_NUMBERS = 4  # the size and which edges; OpenCASCADE refuses some, so they have to be worth it
 OVERSHOOT = 2.0  # CODE
@@ -145,7 +147,25 @@ class Rim:
         return Edges(self.blend, self.size, self.faces, self.edges)
 
 
-Feature = Prism | Tilted | Turned | Rim
+@dataclass(frozen=True)
+class Drilled:
+    """Equal holes, most with a head, that are drilled into the body after all that is joined."""
+
+    hole: Hole
+
+    @property
+    def numbers(self) -> int:
+        sizes = 1 + 2 * (self.hole.head is not None) + (self.hole.depth is not None)
+        return PLANE_NUMBERS + sizes + places_numbers(self.finish.places)
+
+    @property
+    def finish(self) -> Hole:
+        places = self.hole.places
+        return replace(self.hole, places=pattern_of(places, turns=True) if isinstance(places, tuple) else places)
+
+
+Finished = Rim | Drilled  # what is done to the body, after all that is joined
+Feature = Prism | Tilted | Turned | Finished
 
 
 def patterned(step: SketchStep) -> SketchStep:
@@ -227,7 +247,7 @@ def program_of(features: Sequence[Feature]) -> Program:
     bases: list[tuple[int, float]] = []  # axis and height
     steps = []
     for index, feature in enumerate(features):
-        if isinstance(feature, Rim):
+        if isinstance(feature, Finished):
             continue
         if not isinstance(feature, Prism):
             solid = feature.solid()
@@ -237,7 +257,7 @@ def program_of(features: Sequence[Feature]) -> Program:
             bases.append((feature.axis, base))
             solid = feature.solid(base)
         steps.append(Step(feature.operation if index else Operation.UNION, solid))
-    finishes = tuple(feature.finish for feature in features if isinstance(feature, Rim))
+    finishes = tuple(feature.finish for feature in features if isinstance(feature, Finished))
     return Program(tuple(steps), finishes=finishes)
 
 

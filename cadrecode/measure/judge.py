@@ -14,7 +14,8 @@ import numpy as np
 from manifold3d import Manifold
 
 from cadrecode.errors import ProgramError
-from cadrecode.measure.features import Feature, Rim
+from cadrecode.measure.features import Drilled, Feature, Finished, Rim
+from cadrecode.program.finishing import drilled
 from cadrecode.program.rims import blended
 from cadrecode.program.shapes import build_solid
 from cadrecode.program.solid import iou, joined, through_holes
@@ -57,6 +58,9 @@ class Judge:
             if isinstance(feature, Rim):
                 body = self._rimmed(features[:index], body, feature)
                 continue
+            if isinstance(feature, Drilled):
+                body = drilled(body, feature.hole, SAGITTA)
+                continue
             body = joined(body, self.solid_of(feature), feature.operation)
         return body
 
@@ -97,7 +101,7 @@ class Judge:
         return self._scores[key]
 
     def _measure(self, features: tuple[Feature, ...]) -> tuple[float, float]:
-        if not features or isinstance(features[0], Rim):
+        if not features or isinstance(features[0], Finished):
             return -np.inf, 0.0
         try:
             body = self.build(features)

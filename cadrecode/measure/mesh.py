@@ -11,8 +11,9 @@ from manifold3d import CrossSection, Manifold
 
 from cadrecode.errors import ProgramError
 from cadrecode.measure.edges import lacks_rims, with_rims
-from cadrecode.measure.features import Feature, Rim, program_of
+from cadrecode.measure.features import Feature, Finished, program_of
 from cadrecode.measure.grid import Grid, along
+from cadrecode.measure.heads import with_heads
 from cadrecode.measure.holes import Hole, holes_of, with_missing_holes, with_missing_lugs
 from cadrecode.measure.judge import PRICE, SAGITTA, Judge
 from cadrecode.measure.levels import levels_of_faces
@@ -79,7 +80,7 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
         shorter.append(_shortened(features, part, holes, judge))
     by_score = sorted(dict.fromkeys(shorter[len(sharp) :]), key=lambda features: -judge.score(features))
     judge.deadline = started + RIMS_SHARE * seconds
-    rimmed = [with_rims(features, judge) for features in (*shorter[: len(sharp)], *by_score[:1])]
+    rimmed = [with_rims(with_heads(features, judge), judge) for features in (*shorter[: len(sharp)], *by_score[:1])]
     judge.deadline = started + seconds
     best, *others = sorted(dict.fromkeys((*rimmed, *by_score[:FINISHED])), key=lambda features: -judge.score(features))
     finished = [_written(best, part, judge)]
@@ -96,7 +97,7 @@ def _shortened(features: tuple[Feature, ...], part: Survey, holes: Sequence[Hole
 
 def _written(features: tuple[Feature, ...], part: Survey, judge: Judge) -> tuple[Feature, ...]:
     """The features as they are written: with few digits, on few planes, and in few words."""
-    if any(isinstance(feature, Rim) for feature in features):
+    if any(isinstance(feature, Finished) for feature in features):
         features = dropped(features, judge)
     features = rounded(features, judge)
     flushed = rounded(flush(features, judge, part.grid), judge)

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 from manifold3d import Manifold
 
-from cadrecode.measure.features import Feature, Prism, Rim, Tilted, patterned
+from cadrecode.measure.features import Drilled, Feature, Finished, Prism, Rim, Tilted, patterned
 from cadrecode.measure.judge import Judge
 from cadrecode.measure.patterns import rounded_places
-from cadrecode.program.language import Arc, Circle, Line, Loop, Point2, Rect, SketchStep
+from cadrecode.program.language import Arc, Circle, Counterbore, Countersink, Hole, Line, Loop, Point2, Rect, SketchStep
 from cadrecode.program.solid import iou, through_holes
 
 ROUNDING_LOSS = 1.5e-4  # of the score, for each feature, that fewer digits may cost
@@ -40,6 +40,8 @@ def _alike(first: Manifold, second: Manifold) -> bool:
 def _rounded(feature: Feature, decimals: int) -> Feature:
     if isinstance(feature, Rim):
         return replace(feature, size=round(feature.size, decimals))
+    if isinstance(feature, Drilled):
+        return Drilled(_rounded_hole(feature.finish, decimals))
     steps = tuple(_rounded_step(patterned(step), decimals) for step in feature.steps)
     if isinstance(feature, Prism):
         return replace(feature, low=round(feature.low, decimals), high=round(feature.high, decimals), steps=steps)
@@ -48,6 +50,22 @@ def _rounded(feature: Feature, decimals: int) -> Feature:
         low, high = unit * math.floor(feature.low / unit), unit * math.ceil(feature.high / unit)
         return replace(feature, low=round(low, decimals), high=round(high, decimals), steps=steps)
     return replace(feature, center=_rounded_point(feature.center, decimals), steps=steps)
+
+
+def _rounded_hole(hole: Hole, decimals: int) -> Hole:
+    head = hole.head
+    if isinstance(head, Counterbore):
+        head = Counterbore(round(head.diameter, decimals), round(head.depth, decimals))
+    elif isinstance(head, Countersink):
+        head = replace(head, diameter=round(head.diameter, decimals))
+    return replace(
+        hole,
+        plane=replace(hole.plane, origin=tuple(round(part, decimals) + 0.0 for part in hole.plane.origin)),
+        places=rounded_places(hole.places, decimals),
+        diameter=round(hole.diameter, decimals),
+        depth=None if hole.depth is None else round(hole.depth, decimals),
+        head=head,
+    )
 
 
 def _rounded_point(point: Point2, decimals: int) -> Point2:
@@ -59,8 +77,8 @@ def _is_sound(features: Sequence[Feature]) -> bool:
     for feature in features:
         if isinstance(feature, Prism | Tilted) and not feature.high > feature.low:
             return False
-        if isinstance(feature, Rim):
-            if not feature.size > 0:
+        if isinstance(feature, Finished):
+            if not (feature.size if isinstance(feature, Rim) else feature.hole.diameter) > 0:
                 return False
             continue
         for step in feature.steps:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cadrecode.measure.features import Feature, Prism, Rim, same_shape, span_between
+from cadrecode.measure.features import Feature, Finished, Prism, same_shape, span_between
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS
@@ -30,7 +30,7 @@ def dropped(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
         if len(features) > 1 and not judge.out_of_time:
             features = better(features, features[:index] + features[index + 1 :], judge)
     for index in reversed(range(len(features))):
-        if isinstance(features[index], Rim):
+        if isinstance(features[index], Finished):
             continue
         for step in reversed(range(len(features[index].steps))):
             steps = features[index].steps

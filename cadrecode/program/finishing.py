@@ -38,7 +38,7 @@ def finished(body: Manifold, finish: cad.Finish, sagitta: float, caps: np.ndarra
     Raises: ProgramError: there is no such edge or face, or no room for the wall."""
     match finish:
         case cad.Hole():
-            return _drilled(body, finish, sagitta)
+            return drilled(body, finish, sagitta)
         case cad.Edges():
             return rounded_edges(body, finish, sagitta, caps)
         case cad.Shell():
@@ -49,7 +49,7 @@ def finished(body: Manifold, finish: cad.Finish, sagitta: float, caps: np.ndarra
             return body + image if union else image
 
 
-def _drilled(body: Manifold, hole: cad.Hole, sagitta: float) -> Manifold:
+def drilled(body: Manifold, hole: cad.Hole, sagitta: float) -> Manifold:
     low, high = np.array(body.bounding_box()).reshape(2, 3)
     depth = hole.depth if hole.depth is not None else math.dist(low, high)  # as CadQuery's largestDimension
     tool = _drill(hole, depth, sagitta)

@@ -1,0 +1,143 @@
+"""Holes with a head: where a round hole is wider at its mouth, a countersink or a counterbore."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from manifold3d import Manifold
+
+from cadrecode.measure.features import AXIS_PLANES, Drilled, Feature, Prism
+from cadrecode.measure.judge import Judge, better
+from cadrecode.measure.outlines import DECIMALS, signed_area
+from cadrecode.measure.turning import across
+from cadrecode.program.language import (
+    Circle,
+    Counterbore,
+    Countersink,
+    Hole,
+    Mode,
+    Operation,
+    Plane,
+    Point2,
+    SketchStep,
+)
+from cadrecode.program.planes import axes
+
+BELOW = 0.02  # CODE: how far below a face the mouth is measured
+LEAST_WIDER = 0.4  # CODE: by which a mouth is wider than its hole
+SAME = 0.03  # of its radius: what the mouths of equal holes may differ by
+USUAL_DEGREES, NEAR_DEGREES = (60, 82, 90, 100, 120), 4  # of countersinks, ISO 15065 and ASME B18.3 among them
+STEEPEST, FLATTEST = 30, 150  # degrees
+FACING_DOWN = "ZY", "XZ", "YX"  # the planes whose normals point against the axes
+
+
+def with_heads(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
+    """The features, whose round holes have a head where that pays for its numbers."""
+    turned: dict[int, Manifold] = {}
+    for index in reversed(range(len(features))):
+        feature = features[index]
+        if not isinstance(feature, Prism):
+            continue
+        if feature.axis not in turned:
+            turned[feature.axis] = across(judge.solid, feature.axis)
+        for step in _round_holes(feature):
+            for hole in _with_head(turned[feature.axis], feature, step):
+                if judge.out_of_time:
+                    return features
+                features = better(features, (*_without(features, index, step), Drilled(hole)), judge)
+    return features
+
+
+def _round_holes(prism: Prism) -> list[SketchStep]:
+    mode = Mode.ADD if prism.operation is Operation.CUT else Mode.SUBTRACT
+    return [
+        step
+        for step in prism.steps
+        if isinstance(step, SketchStep) and isinstance(step.shape, Circle) and step.mode is mode
+        if isinstance(step.places, tuple)
+    ]
+
+
+def _without(features: tuple[Feature, ...], index: int, step: SketchStep) -> tuple[Feature, ...]:
+    steps = tuple(other for other in features[index].steps if other != step)
+    changed = (replace(features[index], steps=steps),) if steps else ()
+    return (*features[:index], *changed, *features[index + 1 :])
+
+
+def _with_head(turned: Manifold, prism: Prism, step: SketchStep) -> Iterator[Hole]:
+    """Holes that may stand for the circles of a sketch: with heads at either end, through all or as long as they are.
+
+    Args:
+        turned: The solid, with the axis of the prism along z.
+    """
+    low, high = turned.bounding_box()[2::3]
+    bottom, top = max(prism.low, low), min(prism.high, high)
+    for end, into in ((top, -1), (bottom, 1)):
+        head = _head(turned, end, into, step.shape.radius, step.places)
+        if head is None:
+            continue
+        names = AXIS_PLANES if into < 0 else FACING_DOWN
+        origin = tuple(round(end, DECIMALS) if axis == prism.axis else 0.0 for axis in range(3))
+        plane = Plane.named(names[prism.axis], origin)
+        hole = Hole(plane, _on(plane, prism.axis, step.places), round(2 * step.shape.radius, DECIMALS), None, head)
+        yield hole
+        if top - bottom < high - low - BELOW:
+            yield replace(hole, depth=round(top - bottom, DECIMALS))
+
+
+def _on(plane: Plane, axis: int, places: Sequence[Point2]) -> tuple[Point2, ...]:
+    """Places of a sketch across an axis in the coordinates of a plane that faces along it or against it."""
+    points = np.zeros((len(places), 3))
+    points[:, [(axis + 1) % 3, (axis + 2) % 3]] = places
+    return tuple((float(x), float(y)) for x, y in (points @ axes(plane)[:, :2]).round(DECIMALS) + 0.0)
+
+
+def _head(
+    turned: Manifold, end: float, into: int, radius: float, places: Sequence[Point2]
+) -> Counterbore | Countersink | None:
+    """The head at one end of holes; None where there is none, or not the same at each."""
+    mouth = _radius(turned, end + into * BELOW, places)
+    if mouth is None or mouth < radius + LEAST_WIDER:
+        return None
+    step = (mouth - radius) / 4  # a cone of 90 degrees is as deep as it is wider
+    below = _radius(turned, end + into * (BELOW + step), places)
+    if below is None or below < radius * (1 - SAME):
+        return None
+    if below > mouth - step * math.tan(math.radians(STEEPEST / 2)):
+        deep = _depth(turned, end, into, (mouth + radius) / 2, places)
+        return None if deep is None else Counterbore(round(2 * mouth, DECIMALS), round(deep, DECIMALS))
+    degrees = 2 * math.degrees(math.atan2(mouth - below, step))
+    usual = min(USUAL_DEGREES, key=lambda angle: abs(angle - degrees))
+    degrees = usual if abs(usual - degrees) < NEAR_DEGREES else round(degrees)
+    if degrees > FLATTEST:
+        return None
+    return Countersink(round(2 * (mouth + BELOW * math.tan(math.radians(degrees / 2))), DECIMALS), degrees)
+
+
+def _depth(turned: Manifold, end: float, into: int, between: float, places: Sequence[Point2]) -> float | None:
+    """How deep holes are wider than `between`, by bisection; None where they are so all the way."""
+    low, high = turned.bounding_box()[2::3]
+    near, far = BELOW, (high - low) - BELOW
+    at_far = _radius(turned, end + into * far, places)
+    if at_far is not None and at_far > between:
+        return None
+    while far - near > BELOW / 2:
+        middle = (near + far) / 2
+        wide = _radius(turned, end + into * middle, places)
+        near, far = (middle, far) if wide is not None and wide > between else (near, middle)
+    return (near + far) / 2
+
+
+def _radius(turned: Manifold, height: float, places: Sequence[Point2]) -> float | None:
+    """The radius of the round holes at all places of a section; None where one is missing, or they differ."""
+    holes = [polygon for part in turned.slice(height).to_polygons() if signed_area(polygon := np.asarray(part)) < 0]
+    radii = []
+    for place in places:
+        near = [hole for hole in holes if np.hypot(*(hole.min(axis=0) + hole.max(axis=0) - 2 * np.array(place))) < 0.2]
+        if not near:
+            return None
+        radii.append(min(float(np.hypot(*(hole - place).T).max()) for hole in near))
+    return float(np.mean(radii)) if np.ptp(radii) < SAME * max(radii) else None
