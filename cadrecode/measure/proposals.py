@@ -18,7 +18,7 @@ from cadrecode.measure.walls import Walls
 from cadrecode.program.language import Circle, Loop, Mode, Operation, Point2, Sketch, SketchStep
 from cadrecode.program.section import cross_section
 
-TOLERANCES = 0.06, 0.4  # CODE: close to the section, and short where a spline or a scan has many pieces
+TOLERANCES = 0.06, 0.2, 0.4  # CODE: close to the section, over coarse facets, and short where a spline has many pieces
 LEAST_AREA = 3e-5  # of the size squared: a smaller outline is left out
 SAGITTA = 0.05  # CODE: how finely circles are drawn
 MOST_SINGLES = 8  # outlines of one section that are proposed one by one

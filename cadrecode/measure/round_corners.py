@@ -12,7 +12,7 @@ from cadrecode.measure.outlines import DECIMALS
 from cadrecode.program.language import Arc, Blend, Corners, Line, Loop, Point2, Rect, SketchStep
 
 NEAR = 0.03  # CODE: how far an outline may be from its shorter spelling
-SAME_RADIUS = 0.05  # of the radius: what the corners of an outline may differ by
+SAME_RADIUS = 0.2  # of the radius: what the corners of an outline may differ by; coarse facets hide where arcs begin
 LEAST_TURN = np.radians(25)  # of a corner that is rounded
 RADIUS_DECIMALS = 0, 1, 2
 SELECTORS = {None: (0, 0), ">X": (1, 0), "<X": (-1, 0), ">Y": (0, 1), "<Y": (0, -1)}  # the farthest corners that way

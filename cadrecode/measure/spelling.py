@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from cadrecode.measure.features import SAME_SIZE, Feature, Prism, numbers_of, same_shape
-from cadrecode.measure.judge import Judge
+from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.proposals import region_of
-from cadrecode.measure.round_corners import NEAR, Edge, closed, few_digits, sharpened, started
+from cadrecode.measure.round_corners import NEAR, RADIUS_DECIMALS, Edge, closed, few_digits, sharpened, started
 from cadrecode.program.language import (
     ORIGIN,
     Arc,
@@ -24,14 +25,32 @@ from cadrecode.program.language import (
     SketchStep,
 )
 
+WIDER = 1.03, 1.06, 1.1, 1.15, 1.2  # times the radius
+
 
 def respelled(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
     """The features in fewer words; they cover what they covered, but for what round radii lose: a number's price."""
     for index, feature in enumerate(features):
         if isinstance(feature, Prism) and not judge.out_of_time:
             shorter = replace(feature, steps=respelled_steps(feature.steps))
-            changed = (*features[:index], shorter, *features[index + 1 :])
+            changed = _with_radii((*features[:index], shorter, *features[index + 1 :]), index, judge)
             features = changed if judge.score(changed) > judge.score(features) - judge.price else features
+    return features
+
+
+def _with_radii(features: tuple[Feature, ...], index: int, judge: Judge) -> tuple[Feature, ...]:
+    """The features, where the round corners of one may be wider: of coarse facets the first hardly leave the sides."""
+    for place, step in enumerate(features[index].steps):
+        if not isinstance(step.shape, Face) or not isinstance(step.shape.sketch.steps[-1], Corners):
+            continue
+        *drawn, corners = step.shape.sketch.steps
+        for share, decimals in itertools.product(WIDER, RADIUS_DECIMALS):
+            wider = replace(corners, size=round(share * corners.size, decimals))
+            steps = list(features[index].steps)
+            steps[place] = replace(step, shape=Face(Sketch((*drawn, wider))))
+            changed = (*features[:index], replace(features[index], steps=tuple(steps)), *features[index + 1 :])
+            if not judge.out_of_time:
+                features = better(features, changed, judge)
     return features
 
 
