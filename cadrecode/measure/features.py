@@ -11,7 +11,7 @@ import numpy as np
 
 from cadrecode.measure.outlines import Outline
 from cadrecode.measure.patterns import pattern_of, places_numbers
-from cadrecode.measure.round_corners import sharpened
+from cadrecode.measure.round_corners import is_slot, sharpened
 from cadrecode.program.language import (
     ORIGIN,
     Arc,
@@ -42,6 +42,7 @@ TURNED_PLANES = "YX", "ZY", "XZ"  # the plane whose local y is each axis, and wh
 EXTRUSION_NUMBERS = 4  # of an extrusion: where its plane is, and how far it goes
 PLANE_NUMBERS = 3  # where a plane is
 TILT_NUMBERS = 6  # of the directions of a plane that has no name
+SLOT_NUMBERS = 5
 RIM_NUMBERS = 4  # the size and which edges; OpenCASCADE refuses some, so they have to be worth it
 OVERSHOOT = 2.0  # CODE
 SAME_SIZE = 0.05  # CODE: circles and rectangles of one sketch that differ by less are written once
@@ -226,7 +227,9 @@ def numbers_of(steps: Sequence[SketchStep | Corners]) -> int:
 @lru_cache(maxsize=4096)
 def _numbers_of_loop(loop: Loop) -> int:
     """Those of its points or, where its arcs round its corners, of the sharp outline and the radius: that is how it is
-    written in the end."""
+    written in the end. A slot has a length, a width, a direction and a place, however it is written."""
+    if is_slot(loop):
+        return SLOT_NUMBERS
     numbers = 2 + sum(4 if isinstance(edge, Arc) else 2 for edge in loop.edges)
     return min((numbers, *(numbers_of(drawn) for drawn in sharpened(loop))))
 

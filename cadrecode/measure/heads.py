@@ -30,7 +30,8 @@ BELOW = 0.02  # CODE: how far below a face the mouth is measured
 LEAST_WIDER = 0.4  # CODE: by which a mouth is wider than its hole
 SAME = 0.03  # of its radius: what the mouths of equal holes may differ by
 USUAL_DEGREES, NEAR_DEGREES = (60, 82, 90, 100, 120), 4  # of countersinks, ISO 15065 and ASME B18.3 among them
-STEEPEST, FLATTEST = 30, 150  # degrees
+STEEPEST, FLATTEST = 30, 140  # degrees
+STRAIGHT = 0.05  # of its width: how far the wall of a head may be bent, which a rounded rim's is
 FACING_DOWN = "ZY", "XZ", "YX"  # the planes whose normals point against the axes
 
 
@@ -47,7 +48,8 @@ def with_heads(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ..
             for hole in _with_head(turned[feature.axis], feature, step):
                 if judge.out_of_time:
                     return features
-                features = better(features, (*_without(features, index, step), Drilled(hole)), judge)
+                others = _without_mouths(_without(features, index, step), feature.axis, step)
+                features = better(features, (*others, Drilled(hole)), judge)
     return features
 
 
@@ -65,6 +67,17 @@ def _without(features: tuple[Feature, ...], index: int, step: SketchStep) -> tup
     steps = tuple(other for other in features[index].steps if other != step)
     changed = (replace(features[index], steps=steps),) if steps else ()
     return (*features[:index], *changed, *features[index + 1 :])
+
+
+def _without_mouths(features: tuple[Feature, ...], axis: int, hole: SketchStep) -> tuple[Feature, ...]:
+    """Without wider round cuts at the places of holes: the heads stand for them."""
+    for index in reversed(range(len(features))):
+        feature = features[index]
+        if isinstance(feature, Prism) and feature.axis == axis:
+            for step in _round_holes(feature):
+                if step.shape.radius > hole.shape.radius and set(step.places) == set(hole.places):
+                    features = _without(features, index, step)
+    return features
 
 
 def _with_head(turned: Manifold, prism: Prism, step: SketchStep) -> Iterator[Hole]:
@@ -102,13 +115,16 @@ def _head(
     mouth = _radius(turned, end + into * BELOW, places)
     if mouth is None or mouth < radius + LEAST_WIDER:
         return None
-    step = (mouth - radius) / 4  # a cone of 90 degrees is as deep as it is wider
+    step = (mouth - radius) / 6  # a cone of 90 degrees is as deep as it is wider
     below = _radius(turned, end + into * (BELOW + step), places)
     if below is None or below < radius * (1 - SAME):
         return None
     if below > mouth - step * math.tan(math.radians(STEEPEST / 2)):
         deep = _depth(turned, end, into, (mouth + radius) / 2, places)
         return None if deep is None else Counterbore(round(2 * mouth, DECIMALS), round(deep, DECIMALS))
+    deeper = _radius(turned, end + into * (BELOW + 2 * step), places)
+    if deeper is None or abs(mouth - 2 * below + deeper) > STRAIGHT * (mouth - radius):
+        return None
     degrees = 2 * math.degrees(math.atan2(mouth - below, step))
     usual = min(USUAL_DEGREES, key=lambda angle: abs(angle - degrees))
     degrees = usual if abs(usual - degrees) < NEAR_DEGREES else round(degrees)

@@ -15,6 +15,7 @@ NEAR = 0.03  # CODE: how far an outline may be from its shorter spelling
 SAME_RADIUS = 0.2  # of the radius: what the corners of an outline may differ by; coarse facets hide where arcs begin
 LEAST_TURN = np.radians(25)  # of a corner that is rounded
 RADIUS_DECIMALS = 0, 1, 2
+NEAR_HALF = 0.1  # of a slot's width or length: how far its ends may be from half circles, and its sides from equal
 SELECTORS = {None: (0, 0), ">X": (1, 0), "<X": (-1, 0), ">Y": (0, 1), "<Y": (0, -1)}  # the farthest corners that way
 
 Edge = Line | Arc
@@ -38,6 +39,28 @@ def sharpened(loop: Loop) -> Iterator[tuple[SketchStep, Corners]]:
     for short in (round(radius, decimals) for decimals in RADIUS_DECIMALS):
         if short > 0 and abs(short - radius) <= slack:
             yield drawn, Corners(Blend.FILLET, short, selector)
+
+
+def is_slot(loop: Loop) -> bool:
+    """Whether two equal parallel lines are joined by half circles."""
+    edges = closed(loop)
+    if sorted(type(edge).__name__ for edge in edges) != ["Arc", "Arc", "Line", "Line"]:
+        return False
+    starts = [np.array(start) for start, _ in started(loop)]
+    sides = [np.subtract(edge.end, start) for start, edge in zip(starts, edges) if isinstance(edge, Line)]
+    if np.hypot(*(sides[0] + sides[1])) > NEAR_HALF * np.hypot(*sides[0]):
+        return False
+    across = turned_left(sides[0] / np.hypot(*sides[0]))
+    for start, edge in zip(starts, edges):
+        if isinstance(edge, Arc):
+            width = np.subtract(edge.end, start)
+            bulge = np.subtract(edge.middle, start + width / 2)
+            outward = start + width / 2 - np.mean(starts, axis=0)
+            round_enough = abs(np.hypot(*bulge) - np.hypot(*width) / 2) < NEAR_HALF * np.hypot(*width)
+            round_enough &= bool(bulge @ outward > 0)
+            if not round_enough or abs(abs(width @ across) - np.hypot(*width)) > NEAR_HALF * np.hypot(*width):
+                return False
+    return True
 
 
 def _corners_of(loop: Loop) -> tuple[list[Point2], list[float]] | None:

@@ -17,9 +17,9 @@ PLATE = (
     ("finish", "edges"),
     [
         (".faces('>Z').edges().chamfer(3)", Edges(Blend.CHAMFER, 3, ">Z")),
-        (".faces('<Z').edges().fillet(5)", Edges(Blend.FILLET, 5, "<Z")),
+        pytest.param(".faces('<Z').edges().fillet(5)", Edges(Blend.FILLET, 5, "<Z"), marks=pytest.mark.slow),
         (".faces('>Z or <Z').edges().chamfer(2)", Edges(Blend.CHAMFER, 2, ">Z or <Z")),
-        (".faces('>Z').edges('%CIRCLE').chamfer(4)", Edges(Blend.CHAMFER, 4, ">Z", "%CIRCLE")),
+        (".faces('>Z').edges('%CIRCLE').fillet(8)", Edges(Blend.FILLET, 8, ">Z", "%CIRCLE")),
         (".faces('>X').edges().fillet(6)", Edges(Blend.FILLET, 6, ">X")),
     ],
     ids=["chamfer", "fillet", "both faces", "holes", "side"],

@@ -99,3 +99,13 @@ def test_equal_slots_are_written_once_with_their_places():
 )
 def test_what_no_shorter_word_says_stays_as_it_is(steps):
     assert respelled_steps(steps) == steps
+
+
+def test_a_slot_counts_as_one_however_it_is_written():
+    assert numbers_of([SketchStep(slot(10, 20))]) == 5
+    bent = Loop((0, 0), (Line((60, 0)), Arc((75, 15), (60, 30)), Line((0, 30)), Arc((15, 15), (0, 0))))
+    assert numbers_of([SketchStep(bent)]) == 14
+
+
+def test_round_corners_cost_one_number_more_than_sharp_ones():
+    assert numbers_of([SketchStep(rounded_box(100, 60, 10))]) == 3
