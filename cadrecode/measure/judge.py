@@ -93,6 +93,11 @@ class Judge:
     def iou(self, features: Sequence[Feature]) -> float:
         return self._judged(features)[1]
 
+    def is_torn(self, features: Sequence[Feature]) -> bool:
+        """Whether there are other through holes or bodies than the solid has."""
+        body = self.build(features)
+        return through_holes(body) != self.holes or len(body.decompose()) != self.shells
+
     def hole_pays(self, features: Sequence[Feature], other: Sequence[Feature]) -> bool:
         """Whether `other`, which has a hole more, is worth more."""
         return self.score(other) > self.score(features) + 1e-9

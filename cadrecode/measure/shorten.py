@@ -6,12 +6,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from manifold3d import JoinType
 
-from cadrecode.measure.features import Feature, Finished, Prism, same_shape, span_between
+from cadrecode.measure.features import Feature, Finished, Prism, same_shape, span_between, with_holes
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS
+from cadrecode.measure.proposals import Reader, region_of
 from cadrecode.program.language import Mode, Operation, Rect, SketchStep
+
+FILM = 0.15  # CODE: thicker than what is left between a wall and a cut that ends on it
+
+
+def without_films(features: tuple[Feature, ...], readers: Sequence[Reader], judge: Judge) -> tuple[Feature, ...]:
+    """The features with cuts a little wider where what they should end on leaves films: two outlines of one round wall
+    are drawn in other facets."""
+    for index, feature in enumerate(features):
+        if judge.out_of_time or not judge.is_torn(features[: index + 1]):
+            continue
+        if isinstance(feature, Prism) and feature.operation is Operation.CUT and index:
+            reader = readers[feature.axis]
+            wider = region_of(feature.steps).offset(FILM, JoinType.Miter)
+            steps = with_holes(*reader.outlines(wider, reader.tolerances[0]))
+            changed = (*features[:index], replace(feature, steps=steps), *features[index + 1 :])
+            features = better(features, changed, judge) if steps else features
+    return features
 
 
 def shortened(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:

@@ -191,3 +191,13 @@ def test_a_box_and_what_is_cut_across_it_are_one_sketch():
     (both,) = _joined(box, Prism(Operation.CUT, 2, -20, 60, circles))
     assert (both.axis, both.low, both.high) == (2, -15, 25)
     assert both.steps == (SketchStep(Rect(10, 60), places=((-20, 0),)), replace(hole, mode=Mode.SUBTRACT))
+
+
+def test_a_cut_that_ends_on_a_round_wall_leaves_no_films():
+    """Between two knuckles of a hinge the cut ends on the cylinder that the knuckles are of."""
+    text = """import cadquery as cq
+r=cq.Workplane('XY').box(150,148,11).union(cq.Workplane('XZ',origin=(75,-74,5)).circle(15).extrude(-45))
+r=r.union(cq.Workplane('XZ',origin=(75,29,5)).circle(15).extrude(-45)).cut(cq.Workplane('XZ',origin=(75,-80,5)).circle(7).extrude(-160))"""
+    solid, again, *_ = read_back(text)
+    assert iou(solid, again) > 0.995
+    assert through_holes(again) == through_holes(solid) == 2
