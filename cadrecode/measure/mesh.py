@@ -24,6 +24,7 @@ from cadrecode.measure.proposals import Reader, Survey, proposals
 from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import FINISHED, Search, drafts_of
 from cadrecode.measure.shorten import dropped, flush, shortened, without_films
+from cadrecode.measure.slanted import with_slanted_holes
 from cadrecode.measure.spelling import respelled, sharpened_ends
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.turning import across
@@ -91,6 +92,7 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
 
 def _shortened(features: tuple[Feature, ...], part: Survey, holes: Sequence[Hole], judge: Judge) -> tuple[Feature, ...]:
     """What a search found on the grid, with the holes that it left out, in few features."""
+    features = with_slanted_holes(features, judge)
     features = with_missing_holes(without_films(features, part.readers, judge), part, holes, judge)
     return shortened(with_missing_lugs(features, part, holes, judge), judge, part.grid)
 

@@ -201,3 +201,14 @@ r=r.union(cq.Workplane('XZ',origin=(75,29,5)).circle(15).extrude(-45)).cut(cq.Wo
     solid, again, *_ = read_back(text)
     assert iou(solid, again) > 0.995
     assert through_holes(again) == through_holes(solid) == 2
+
+
+@pytest.mark.parametrize("cut", ["extrude(300,both=True)", "extrude(-70)"], ids=["through", "blind"])
+def test_a_round_hole_along_no_axis_stays_round(cut):
+    text = f"""import cadquery as cq
+r=cq.Workplane('XY').box(200,130,100)
+r=r.cut(cq.Workplane(cq.Plane((20,0,50),(0.8,0,0.6),(-0.6,0,0.8))).circle(17).{cut})"""
+    solid, again, best, _ = read_back(text)
+    assert iou(solid, again) > 0.999
+    normals = [step.solid.plane.normal for step in best.program.steps]
+    assert any(np.allclose(np.abs(normal), (0.6, 0, 0.8), atol=1e-3) for normal in normals)
