@@ -263,7 +263,7 @@ class _Evaluation:
         """(targets, candidates, n_points, 3 or 6) MODEL -> texts for each target, the first of them greedy."""
         generate = self.generate
         if generate is None:
-            from cadrecode.model.decode import generate  # torch is imported only when a model is used
+            from cadrecode.model.decode import draw as generate  # torch is imported only when a model is used
 
         n_targets, n_candidates = views.shape[:2]
         texts = generate(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cadrecode.scoring import Deviation
 
 Arguments = Sequence[str] | None
-GRAMMAR_HELP = "let the model write programs of the language only; for a model that makes syntax errors"
+GRAMMAR_HELP = "let the model write programs of the language only, as the embedded base and its adapters always do"
 MOST_LISTED = 4  # entries of a list that are printed
 
 

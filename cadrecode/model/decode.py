@@ -8,7 +8,7 @@ and calls every module of the network for each token: see `FastDecoder`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from cadrecode.model.decoder import FastDecoder, PlainDecoder, decoder_of
 from cadrecode.model.mask import EdgeMask, GrammarMask, grammar_mask
-from cadrecode.model.tokens import START, decode_program
+from cadrecode.model.tokens import START, decode_program, integer_tokens
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -74,6 +74,20 @@ def generate(
     finally:
         model.train(training)
     return [decode_program(tokenizer, row) for row in rows]
+
+
+def draw(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    clouds: torch.Tensor | np.ndarray,
+    **options: Any,
+) -> list[str]:
+    """`generate`, which keeps to the grammar where each integer is a token.
+
+    Such a base makes no error of syntax, but its adapters spell what it never wrote, such as `rarray`, in letters whose
+    embeddings are nearly equal: the likeliest letter is right, one that is drawn at random is any of them.
+    """
+    return generate(model, tokenizer, clouds, grammar=bool(integer_tokens(tokenizer)), **options)
 
 
 def _decode(

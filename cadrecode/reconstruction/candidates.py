@@ -246,7 +246,7 @@ def _draw(
     """The texts that the model writes in one batch, the first greedy, the others sampled."""
     generate = writer.generate
     if generate is None:
-        from cadrecode.model.decode import generate  # torch is imported only when a model is used
+        from cadrecode.model.decode import draw as generate  # torch is imported only when a model is used
 
     model, tokenizer = writer.opened()
     settings, total = model.point_settings, config.candidates

@@ -21,7 +21,7 @@ from cadrecode.data.batches import Views
 from cadrecode.data.views import true_solid
 from cadrecode.errors import Message, ProgramError, RunError
 from cadrecode.model.adapters import PeftModel
-from cadrecode.model.decode import generate
+from cadrecode.model.decode import draw
 from cadrecode.model.team import Team
 from cadrecode.program import build, iou, mesh_of, parse
 from cadrecode.program.solid import Manifold
@@ -225,7 +225,7 @@ class RunFolder(TrainerCallback):
         if count == 0 or self.team.shards:  # with a part of the base no process can write programs
             return {}
         clouds = np.stack([self.held_views[i]["point_cloud"] for i in range(count)])
-        texts = generate(
+        texts = draw(
             model,
             self.tokenizer,
             torch.from_numpy(clouds),
@@ -235,7 +235,13 @@ class RunFolder(TrainerCallback):
         folder, samples, ious, all_ious = self.run.samples_folder(step), [], [], []
         for i, text in enumerate(texts):
             pair = self.held_views.encoded[i].pair
-            sample = {"name": pair.name, "program": text, "target": pair.text, "outcome": "ok", "iou": None}
+            sample: dict[str, Any] = {
+                "name": pair.name,
+                "program": text,
+                "target": pair.text,
+                "outcome": "ok",
+                "iou": None,
+            }
             try:
                 solid = build(parse(text))
                 sample["iou"] = iou(solid, true_solid(pair))

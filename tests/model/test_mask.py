@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from cadrecode.errors import ModelError
 from cadrecode.invent.draw import invent
-from cadrecode.model.decode import generate
+from cadrecode.model.decode import draw, generate
 from cadrecode.model.mask import EdgeMask, GrammarMask
 from cadrecode.model.tokens import END, build_tokenizer, encode_program
 from cadrecode.program import write
@@ -111,7 +111,9 @@ def test_random_weights_write_the_language(words):
         return not grammar().is_dead(grammar().read(grammar().start, text))
 
     options = {"temperature": [0.0] + [1.0] * 5, "max_new_tokens": 150}
-    for text in generate(model, words, clouds, grammar=True, **options):
+    restricted = generate(model, words, clouds, grammar=True, **options)
+    assert draw(model, words, clouds, **options) == restricted, "each integer is a token: the grammar is the default"
+    for text in restricted:
         assert text.startswith("import cadquery as cq\nw0=")
         assert begins_a_program(text)
     assert not all(map(begins_a_program, generate(model, words, clouds, **options)))
