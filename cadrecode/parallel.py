@@ -209,7 +209,7 @@ class _OnRay:
             alone = {"num_cpus": workers.count, "include_dashboard": False} if workers.address is None else {}
             try:
                 ray.init(address=workers.address, log_to_driver=False, logging_level=logging.ERROR, **alone)
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
                 raise CadrecodeError(
                     "There is no Ray cluster at {address} ({error}). Start one with `ray start --head`, and on each "
                     "other machine `ray start --address=<head>:6379`.",

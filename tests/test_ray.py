@@ -27,6 +27,7 @@ from cadrecode.program import build, mesh_of, parse
 from cadrecode.trial import Trial
 from tests.conftest import NOT_INSTALLED
 
+os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # or a token that this user has would be asked for, by one node only
 ray = pytest.importorskip("ray", reason=f"ray {NOT_INSTALLED}")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
