@@ -48,7 +48,7 @@ def is_slot(loop: Loop) -> bool:
         return False
     starts = [np.array(start) for start, _ in started(loop)]
     sides = [np.subtract(edge.end, start) for start, edge in zip(starts, edges) if isinstance(edge, Line)]
-    if np.hypot(*(sides[0] + sides[1])) > NEAR_HALF * np.hypot(*sides[0]):
+    if np.hypot(*(sides[0] + sides[1])) > NEAR_HALF * np.hypot(*sides[0]) or np.hypot(*sides[0]) < NEAR:
         return False
     across = turned_left(sides[0] / np.hypot(*sides[0]))
     for start, edge in zip(starts, edges):
@@ -93,7 +93,10 @@ def _rounded_corner(
 ) -> tuple[Point2, float] | None:
     """Where two lines meet and the radius of the arc between them; None where it does not touch both."""
     (a, b), (c, d) = np.array(before), np.array(after)
-    first, second = (b - a) / np.hypot(*(b - a)), (d - c) / np.hypot(*(d - c))
+    lengths = np.hypot(*(b - a)), np.hypot(*(d - c))
+    if min(lengths) < NEAR:
+        return None
+    first, second = (b - a) / lengths[0], (d - c) / lengths[1]
     turn = math.atan2(turned_left(first) @ second, first @ second)
     if not LEAST_TURN < abs(turn) < np.pi - LEAST_TURN:
         return None
