@@ -28,6 +28,7 @@ from cadrecode.measure.sheets import unmixed, with_sheets
 from cadrecode.measure.shorten import dropped, merged, shortened
 from cadrecode.measure.slopes import with_slopes
 from cadrecode.measure.smoothing import Smoothed
+from cadrecode.measure.spelling import respelled
 from cadrecode.measure.turned import turned_proposals
 from cadrecode.measure.walls import Walls
 from cadrecode.measure.winding import INSIDE, sections_of, winding_numbers
@@ -115,7 +116,7 @@ def _finished(
     features = redrilled(parted(turned_about(features, judge), part.grid, judge), judge)
     judge.deadline = end
     features = with_gaps(features, judge)
-    return rounded(opened(merged(features, judge, part.grid), judge), judge)
+    return respelled(rounded(opened(merged(features, judge, part.grid), judge), judge), judge)
 
 
 def _round_walls(ruler: CloudRuler, part: Survey, judge: CloudJudge) -> list[RoundWall]:
