@@ -7,7 +7,7 @@ import torch
 from cadrecode.cloud import farthest_point_sample
 from cadrecode.config import TrainConfig
 from cadrecode.model.adapters import load_adapter
-from cadrecode.model.decode import generate
+from cadrecode.model.decode import draw
 from cadrecode.model.load import load_model
 from cadrecode.program import build, parse
 from cadrecode.program.solid import sample
@@ -37,7 +37,7 @@ def test_an_adapter_of_any_number_of_steps_writes_valid_programs_for_simple_part
     config = TrainConfig.load(
         "configs/quickstart.yaml",
         {"model_save_path": str(tmp_path / "run"), "do_eval": False, "save_steps": SAVED_EVERY,
-         "train_data_path": "invent:brackets:300"},
+         "train_data_path": "invent:brackets:100"},
     )  # fmt: skip
     run = Run.create(config.model_save_path, config.to_yaml())
     step = AdapterTrainer.training_step
@@ -58,6 +58,6 @@ def test_an_adapter_of_any_number_of_steps_writes_valid_programs_for_simple_part
         model = load_adapter(base, folder)
         for name, code in SHAPES.items():
             clouds = clouds_of(code, config.n_points)
-            for text in generate(model, tokenizer, clouds, max_new_tokens=200):
+            for text in draw(model, tokenizer, clouds, max_new_tokens=200):
                 solid = build(parse(text))  # raises where it is invalid
                 assert solid.volume() > 0, (folder.name, name)
