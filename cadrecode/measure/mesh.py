@@ -33,6 +33,7 @@ from cadrecode.program.solid import from_mesh as solid_from_mesh
 
 SEARCH_SHARE, PLAIN_SHARE = 0.4, 0.5  # of the time: when the searches on the grid end
 SHORT_SHARE, RIMS_SHARE = 0.65, 0.78  # when features are short, and when rims have been tried
+SLANTED_SHARE = 0.5  # of the time that is left for a draft: the rest is for making it short
 PLAIN = 5  # times the price: for a body without its rims, which are looked for afterwards
 
 SAME_SECTION = 0.02  # of the area: sections of one interval that differ by more are of something slanted
@@ -92,8 +93,11 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
 
 def _shortened(features: tuple[Feature, ...], part: Survey, holes: Sequence[Hole], judge: Judge) -> tuple[Feature, ...]:
     """What a search found on the grid, with the holes that it left out, in few features."""
-    features = with_slanted_holes(features, judge)
     features = with_missing_holes(without_films(features, part.readers, judge), part, holes, judge)
+    end, now = judge.deadline, time.thread_time()
+    judge.deadline = now + SLANTED_SHARE * (end - now)
+    features = with_slanted_holes(features, judge)
+    judge.deadline = end
     return shortened(with_missing_lugs(features, part, holes, judge), judge, part.grid)
 
 
