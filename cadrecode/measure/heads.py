@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -38,18 +39,16 @@ FACING_DOWN = "ZY", "XZ", "YX"  # the planes whose normals point against the axe
 def with_heads(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
     """The features, whose round holes have a head where that pays for its numbers."""
     turned: dict[int, Manifold] = {}
-    for index in reversed(range(len(features))):
-        feature = features[index]
-        if not isinstance(feature, Prism):
-            continue
-        if feature.axis not in turned:
-            turned[feature.axis] = across(judge.solid, feature.axis)
-        for step in _round_holes(feature):
-            for hole in _with_head(turned[feature.axis], feature, step):
+    for prism in [feature for feature in features if isinstance(feature, Prism)]:
+        if prism.axis not in turned:
+            turned[prism.axis] = across(judge.solid, prism.axis)
+        for step in _round_holes(prism):
+            for hole in _with_head(turned[prism.axis], prism, step):
                 if judge.out_of_time:
                     return features
-                others = _without_mouths(_without(features, index, step), feature.axis, step)
-                features = better(features, (*others, Drilled(hole)), judge)
+                if _has(features, prism.axis, step):
+                    others = _without_mouths(_without(features, prism.axis, step), prism.axis, step)
+                    features = better(features, (*others, Drilled(hole)), judge)
     return features
 
 
@@ -63,20 +62,28 @@ def _round_holes(prism: Prism) -> list[SketchStep]:
     ]
 
 
-def _without(features: tuple[Feature, ...], index: int, step: SketchStep) -> tuple[Feature, ...]:
-    steps = tuple(other for other in features[index].steps if other != step)
-    changed = (replace(features[index], steps=steps),) if steps else ()
-    return (*features[:index], *changed, *features[index + 1 :])
+def _has(features: Sequence[Feature], axis: int, step: SketchStep) -> bool:
+    return any(isinstance(feature, Prism) and feature.axis == axis and step in feature.steps for feature in features)
+
+
+def _without(features: Sequence[Feature], axis: int, step: SketchStep) -> tuple[Feature, ...]:
+    """Without a step of the sketches across an axis, and without what had no other."""
+    left: list[Feature] = []
+    for feature in features:
+        if isinstance(feature, Prism) and feature.axis == axis and step in feature.steps:
+            steps = tuple(other for other in feature.steps if other != step)
+            left += [replace(feature, steps=steps)] if steps else []
+        else:
+            left.append(feature)
+    return tuple(left)
 
 
 def _without_mouths(features: tuple[Feature, ...], axis: int, hole: SketchStep) -> tuple[Feature, ...]:
     """Without wider round cuts at the places of holes: the heads stand for them."""
-    for index in reversed(range(len(features))):
-        feature = features[index]
-        if isinstance(feature, Prism) and feature.axis == axis:
-            for step in _round_holes(feature):
-                if step.shape.radius > hole.shape.radius and set(step.places) == set(hole.places):
-                    features = _without(features, index, step)
+    prisms = [feature for feature in features if isinstance(feature, Prism) and feature.axis == axis]
+    for step in itertools.chain.from_iterable(map(_round_holes, prisms)):
+        if step.shape.radius > hole.shape.radius and set(step.places) == set(hole.places):
+            features = _without(features, axis, step)
     return features
 
 

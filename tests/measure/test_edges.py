@@ -37,7 +37,9 @@ def test_a_rim_is_read_back(finish, edges):
 def test_two_sizes_are_two_finishes():
     solid = build(parse(PLATE + ".faces('>Z').edges().chamfer(5).faces('<Z').edges().chamfer(2)"))
     best, *_ = from_mesh(*mesh_of(solid), seconds=60)
-    assert {(rim.faces, rim.size) for rim in best.program.finishes} == {(">Z", 5), ("<Z", 2)}
+    rims = [finish for finish in best.program.finishes if isinstance(finish, Edges)]  # mouths may be countersinks
+    assert {(rim.faces, rim.size) for rim in rims} == {(">Z", 5), ("<Z", 2)}
+    assert iou(solid, build(best.program)) > 0.999
 
 
 def test_sharp_parts_have_no_finish():
