@@ -57,8 +57,7 @@ def _round_holes(prism: Prism) -> list[SketchStep]:
     return [
         step
         for step in prism.steps
-        if isinstance(step, SketchStep) and isinstance(step.shape, Circle) and step.mode is mode
-        if isinstance(step.places, tuple)
+        if isinstance(step.shape, Circle) and step.mode is mode and isinstance(step.places, tuple)
     ]
 
 

@@ -95,8 +95,12 @@ class Judge:
 
     def is_torn(self, features: Sequence[Feature]) -> bool:
         """Whether there are other through holes or bodies than the solid has."""
-        body = self.build(features)
-        return through_holes(body) != self.holes or len(body.decompose()) != self.shells
+        return any(self._wrong(self.build(features)))
+
+    def _wrong(self, body: Manifold) -> tuple[int, int]:
+        """How many through holes and bodies too few or too many a solid has."""
+        shells = body.decompose()
+        return abs(sum(shell.genus() for shell in shells) - self.holes), abs(len(shells) - self.shells)
 
     def hole_pays(self, features: Sequence[Feature], other: Sequence[Feature]) -> bool:
         """Whether `other`, which has a hole more, is worth more."""
@@ -118,9 +122,7 @@ class Judge:
         if body.is_empty():
             return -np.inf, 0.0
         overlap = iou(body, self.solid)
-        shells = body.decompose()
-        wrong_holes = abs(sum(shell.genus() for shell in shells) - self.holes)
-        wrong_bodies = abs(len(shells) - self.shells)
+        wrong_holes, wrong_bodies = self._wrong(body)
         price = self.price * sum(feature.numbers for feature in features)
         price += HOLE_PRICE * wrong_holes + BODY_PRICE * wrong_bodies
         price += AREA_PRICE * min(abs(body.surface_area() / self.area - 1), 1.0)

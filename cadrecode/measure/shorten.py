@@ -22,9 +22,8 @@ def without_films(features: tuple[Feature, ...], readers: Sequence[Reader], judg
     """The features with cuts a little wider where what they should end on leaves films: two outlines of one round wall
     are drawn in other facets."""
     for index, feature in enumerate(features):
-        if judge.out_of_time or not judge.is_torn(features[: index + 1]):
-            continue
-        if isinstance(feature, Prism) and feature.operation is Operation.CUT and index:
+        is_cut = index and isinstance(feature, Prism) and feature.operation is Operation.CUT
+        if is_cut and not judge.out_of_time and judge.is_torn(features[: index + 1]):
             reader = readers[feature.axis]
             wider = region_of(feature.steps).offset(FILM, JoinType.Miter)
             steps = with_holes(*reader.outlines(wider, reader.tolerances[0]))

@@ -9,7 +9,7 @@ from manifold3d import Manifold
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from cadrecode.geometry import square_to
+from cadrecode.geometry import corner_crosses, edge_numbers, square_to, unit
 from cadrecode.measure.features import OVERSHOOT, Feature, Tilted
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS
@@ -42,9 +42,8 @@ def _slanted_holes(solid: Manifold) -> Iterator[Tilted]:
     """Cuts, each a little longer than the wall that was seen, or as long where it ends in the part."""
     vertices, triangles = mesh_of(solid)
     corners = vertices[triangles]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    areas = np.linalg.norm(normals, axis=1)
-    normals /= np.maximum(areas, np.finfo(float).tiny)[:, None]
+    crosses = corner_crosses(corners)
+    normals, areas = unit(crosses), np.linalg.norm(crosses, axis=1)
     walls = _smooth_faces(triangles, normals)
     for wall in np.flatnonzero(np.bincount(walls) >= FEWEST_FACETS):
         chosen = walls == wall
@@ -72,8 +71,8 @@ def _slanted_holes(solid: Manifold) -> Iterator[Tilted]:
 
 def _smooth_faces(triangles: np.ndarray, normals: np.ndarray) -> np.ndarray:
     """(m,): which face each triangle of a closed mesh belongs to, where smooth edges join triangles."""
-    edges = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-    left, right = (np.lexsort(edges.T) // 3).reshape(-1, 2).T
+    sides = np.argsort(edge_numbers(triangles.astype(np.int64), int(triangles.max()) + 1))
+    left, right = (sides % len(triangles)).reshape(-1, 2).T
     smooth = (normals[left] * normals[right]).sum(axis=1) > np.cos(SHARP)
     joined = left[smooth], right[smooth]
     pairs = coo_array((np.ones(smooth.sum()), joined), shape=(len(triangles), len(triangles)))
