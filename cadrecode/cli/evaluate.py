@@ -69,11 +69,13 @@ def _evaluate(arguments: argparse.Namespace, argv: Arguments) -> None:
     from cadrecode.evaluation import evaluate
     from cadrecode.export import write_json
     from cadrecode.kernel import shared_sandbox
+    from cadrecode.model.decode import follows_grammar
 
     engine = Engine(arguments.device)
     opened = engine.open(arguments.model, arguments.lora_path)
     say(f"model       {opened.note}")
     with engine.ready() as (model, tokenizer), clock_of(arguments):
+        grammar = arguments.grammar or follows_grammar(tokenizer)
         report = evaluate(
             arguments.targets,
             model,
@@ -89,7 +91,7 @@ def _evaluate(arguments: argparse.Namespace, argv: Arguments) -> None:
             on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
         )
     adapter = opened.adapter and str(arguments.lora_path)
-    report = {"model": opened.base, "adapter": adapter, "grammar": arguments.grammar, **report}
+    report = {"model": opened.base, "adapter": adapter, "grammar": grammar, **report}
     if arguments.json:
         write_json(Path(arguments.json), report)
     reports = [(opened.base, report)]

@@ -82,12 +82,17 @@ def draw(
     clouds: torch.Tensor | np.ndarray,
     **options: Any,
 ) -> list[str]:
-    """`generate`, which keeps to the grammar where each integer is a token.
+    """`generate`, which keeps to the grammar where `follows_grammar` says so."""
+    return generate(model, tokenizer, clouds, grammar=follows_grammar(tokenizer), **options)
+
+
+def follows_grammar(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether `draw` keeps to the grammar: where each integer is a token.
 
     Such a base makes no error of syntax, but its adapters spell what it never wrote, such as `rarray`, in letters whose
     embeddings are nearly equal: the likeliest letter is right, one that is drawn at random is any of them.
     """
-    return generate(model, tokenizer, clouds, grammar=bool(integer_tokens(tokenizer)), **options)
+    return bool(integer_tokens(tokenizer))
 
 
 def _decode(
