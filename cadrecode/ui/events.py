@@ -18,6 +18,7 @@ from cadrecode.ui.words.text import Words
 log = logging.getLogger(__name__)
 
 BY_A_PERSON = ("click", "input", "upload", "submit")  # other events, such as load and tick, happen by themselves
+ONCE = ("click", "tick")  # while they are answered, another press or look asks for nothing new
 
 
 def hear(
@@ -32,13 +33,18 @@ def hear(
 ) -> Any:
     """Wire `handler` to an event, without Gradio's spinner: the page shows progress of its own.
 
+    An event that comes while the handler is at work is handled after it, the last of several. Gradio alone leaves it
+    out, also where one event follows another, so that the page would show one part and offer the files of another.
+
     Args:
         listener: `button.click`, `event.success` and the like.
         guests: Owner only unless True.
         options: Options of Gradio's listener.
     """
-    options = {"show_progress": "hidden", "api_visibility": "private", **options}
-    by_a_person = getattr(listener, "event_name", "") in BY_A_PERSON
+    name = getattr(listener, "event_name", "")  # none where it follows another event
+    trigger_mode = "once" if name in ONCE else "always_last"
+    options = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": trigger_mode, **options}
+    by_a_person = name in BY_A_PERSON
     return listener(in_words(handler, words, guests=guests, by_a_person=by_a_person), inputs, outputs, **options)
 
 

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from manifold3d import Manifold
+from playwright.sync_api import expect
 
 from cadrecode.cloud import read_cloud, sample_surface
 from cadrecode.program import mesh_of
@@ -86,7 +87,9 @@ def test_without_a_fit_there_are_no_numbers_before_it_and_the_legend_is_there_wh
     legend.wait_for(state="hidden")
 
 
-def test_with_a_fit_the_numbers_before_and_after_are_told(page, app, tmp_path):
+def test_with_a_fit_the_numbers_before_and_after_are_told_and_the_files_are_those_of_the_chosen_part(
+    page, app, tmp_path
+):
     """A slanted pin through a bar: no section shows it as it is, so that there is something to fit."""
     solid = Manifold.cube((90, 30, 17), True) + Manifold.cylinder(60, 7, 7, 48, True).rotate((35, 25, 0))
     points, _ = sample_surface(*mesh_of(solid), 5000, 0)
@@ -103,6 +106,18 @@ def test_with_a_fit_the_numbers_before_and_after_are_told(page, app, tmp_path):
     with_bar.wait_for_function("() => document.querySelector('#numbers').innerText.includes('before the fit')")
     after, before = FITTED.search(with_bar.locator("#numbers").inner_text()).groups()
     assert CHANGED.search(caption).groups() == (before, after)
+
+    other = 1 if fitted == 0 else 0
+    with_bar.locator("#open-program").click()
+    program, best = with_bar.locator("#program .cm-content"), with_bar.locator("#program .cm-content").inner_text()
+    with_bar.locator("#candidates button").nth(other).click()
+    expect(program).not_to_have_text(best, use_inner_text=True)
+    with_bar.locator("#candidates button").nth(fitted).click()  # while the files of the other are made
+    expect(program).to_have_text(best, use_inner_text=True)
+    with_bar.locator(".cr-numbers-side .cr-fold > button").click()
+    with with_bar.expect_download(timeout=120_000) as coming:
+        with_bar.locator("#download-py").click()
+    assert coming.value.path().read_text().split() == best.split()
 
 
 def test_the_coloured_cloud_and_the_report_are_downloads(with_bar, bar, tmp_path):

@@ -1,11 +1,13 @@
 """The page as a person meets it: languages, narrow screens, sliders, programs with faults, a restart of the app."""
 
 import os
+import re
 import subprocess
 import sys
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 from cadrecode.config import TrainConfig
 from cadrecode.runs import Run, State
@@ -70,7 +72,7 @@ def test_a_fault_in_a_program_is_shown_with_its_place(opened):
     opened.locator("#program-error .cr-warn").wait_for()  # view and files are of the program before
     opened.keyboard.press("Control+Enter")  # outside of the language: OpenCASCADE builds it, in the sandbox
     opened.locator("#numbers").get_by_text("10.0 × 20.0 × 30.0 mm").wait_for(timeout=120_000)
-    assert opened.locator("#program-error").inner_text().strip() == ""
+    expect(opened.locator("#program-error")).to_have_text(re.compile(r"^\s*$"), timeout=90_000)  # once files are made
 
 
 def test_a_row_is_picked_by_mouse_and_by_keyboard(page, app):

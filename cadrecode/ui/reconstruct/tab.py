@@ -78,9 +78,15 @@ class Screen:
     def draw(self, work: Work, **options: bool) -> tuple:
         return views.drawn(work, self.words, **options)
 
-    def draw_part(self, work: Work) -> tuple:
-        """The part, and the rows of its numbers."""
-        return *self.draw(work), dimensions.rows(work.shown, work.unit, self.words), work.shown
+    def unless_late(self, work: Work, key: str, updates: list) -> list:
+        """The updates; none where the page has got another part while they were made."""
+        return updates if self.services.works.get(key, work) is work else [gr.skip()] * len(updates)
+
+    def draw_part(self, work: Work, key: str) -> list:
+        """The part, and the rows of its numbers; the files of the part before are no longer offered."""
+        self.services.keep(key, work)
+        rows = dimensions.rows(work.shown, work.unit, self.words)
+        return self.unless_late(work, key, [*self.draw(work), rows, work.shown, *views.downloads({})])
 
     def draw_cloud(self, work: Work) -> str:
         return describe.cloud_facts(work.cloud, work.unit, self.words, work.source)
@@ -92,27 +98,21 @@ class Screen:
         if made.fault is not None:
             fault = describe.program_error(made.fault, work.shown.program, self.words)
             note = html.bad(made.note)
-        return [describe.numbers(work, self.words, made.validity), note, fault, *views.downloads(made.paths)]
+        numbers = describe.numbers(work, self.words, made.validity)
+        return self.unless_late(work, key, [numbers, note, fault, *views.downloads(made.paths)])
 
-    def then_files(self, event: gr.events.Dependency, **options: Any):
+    def then_files(self, event: gr.events.Dependency):
         """After an event, make the files of the part on screen, and look which numbers move which faces: the picture
         does not wait for either."""
         shown = self.shown
-        know = partial(views.knowledge, words=self.words)
-        hear(event.success, know, self.work, shown.faces, self.words, **options)
-        return hear(
-            event.success,
-            self.make_files,
-            [self.work, self.key],
-            [shown.numbers, shown.note, shown.fault, *shown.files],
-            self.words,
-            **options,
-        )
+        hear(event.success, partial(views.knowledge, words=self.words), self.work, shown.faces, self.words)
+        outputs = [shown.numbers, shown.note, shown.fault, *shown.files]
+        return hear(event.success, self.make_files, [self.work, self.key], outputs, self.words)
 
     def then_part(self, event: gr.events.Dependency):
         """After an event, draw the part on screen, its sliders and its files."""
-        outputs = [*self.shown.pictures, self.shown.dimensions, self.turned]
-        return self.then_files(hear(event.success, self.draw_part, self.work, outputs, self.words))
+        outputs = [*self.shown.pictures, self.shown.dimensions, self.turned, *self.shown.files]
+        return self.then_files(hear(event.success, self.draw_part, [self.work, self.key], outputs, self.words))
 
     def then_strip(self, event: gr.events.Dependency):
         draw = partial(views.strip_drawn, words=self.words)
@@ -221,7 +221,7 @@ def _wire_rebuild(screen: Screen) -> None:
         yield from rebuild(actions.search_longer, request, now, base, adapter, *values)
 
     for event, handler in ((form.go.click, once), (screen.shown.numbers.select, longer)):
-        done = hear(event, handler, inputs, outputs, words, concurrency_limit=64)
+        done = hear(event, handler, inputs, outputs, words, concurrency_limit=64, trigger_mode="once")
         screen.then_part(done)
         screen.then_strip(done)
     hear(form.cancel.click, cancel, None, None, words)
@@ -246,18 +246,18 @@ def _wire_looks(screen: Screen) -> None:
 def _wire_program(screen: Screen) -> None:
     services, words, shown, work = screen.services, screen.words, screen.shown, screen.work
 
-    def run(now: Work, text: str) -> tuple:
+    def run(now: Work, text: str) -> list:
         try:
             after = actions.run_program(now, text, services)
         except ProgramError as error:
             fault = describe.program_error(error, text, words) + html.note(words("program.before"))
-            return now, gr.skip(), gr.skip(), gr.skip(), gr.skip(), fault
+            return [now, *[gr.skip()] * 4, fault, *[gr.skip()] * len(shown.files)]
         picture, numbers, _, fault = screen.draw(after)
         rows = dimensions.rows(after.shown, after.unit, words)
-        return after, after.shown, picture, numbers, rows, fault
+        return [after, after.shown, picture, numbers, rows, fault, *views.downloads({})]
 
     inputs = [work, shown.code]
-    outputs = [work, screen.turned, shown.view, shown.numbers, shown.dimensions, shown.fault]
+    outputs = [work, screen.turned, shown.view, shown.numbers, shown.dimensions, shown.fault, *shown.files]
     screen.then_files(hear(shown.run.click, run, inputs, outputs, words))
     changed = json.dumps(html.warning(words("program.changed")))
     shown.code.input(None, None, shown.fault, js=f"() => {changed}", api_visibility="private")
@@ -276,11 +276,13 @@ def _wire_sliders(screen: Screen) -> None:
         try:
             after = dimensions.moved(now, base, dimensions.sent(event, now.unit))
         except ProgramError as error:
-            return now, gr.skip(), gr.skip(), gr.skip(), html.bad(error_text(error, words))
-        return after, *screen.draw(after, judged=False)
+            kept = [gr.skip()] * len(shown.files)
+            return now, gr.skip(), gr.skip(), gr.skip(), html.bad(error_text(error, words)), *kept
+        return after, *screen.draw(after, judged=False), *views.downloads({})
 
+    outputs = [screen.work, *shown.pictures, *shown.files]
     slid = hear(  # without the queue: one answer to one request, where a hand waits for it
-        shown.dimensions.input, move, [screen.work, screen.turned], [screen.work, *shown.pictures], words,
-        trigger_mode="always_last", queue=False,
+        shown.dimensions.input, move, [screen.work, screen.turned], outputs, words,
+        queue=False,
     )  # fmt: skip
-    screen.then_files(slid, trigger_mode="always_last")
+    screen.then_files(slid)

@@ -317,8 +317,8 @@ def _wire_judging(form: Form, services: Services, words: Words, tab: gr.Tab) -> 
         except CadrecodeError as error:
             return html.warning(words.said(error.described)), gr.update(visible=False)
 
-    hear(changed, show_command, form.inputs, form.command, words, trigger_mode="always_last")
-    hear(changed, show_badge, form.inputs, [form.badge, form.fix], words, trigger_mode="always_last")
+    hear(changed, show_command, form.inputs, form.command, words)
+    hear(changed, show_badge, form.inputs, [form.badge, form.fix], words)
 
     def fix(*values: Any):
         now = entered(form, *values)

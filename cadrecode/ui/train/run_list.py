@@ -180,7 +180,9 @@ def wire(shown: Shown, services: Services, words: Words, page: gr.Blocks) -> Cal
         if now == old:
             return [gr.skip()] * len(outputs)
         chosen = now.view.name if now.view else None
-        return {seen: now, shown.chosen: chosen, **_updates(now, old, shown, services, words)}
+        # A choice that stands is not written again: this look may be slower than the person who has just made another.
+        choice = {} if chosen == name else {shown.chosen: chosen}
+        return {seen: now, **choice, **_updates(now, old, shown, services, words)}
 
     def follow(event: gr.events.Dependency):
         inputs = [shown.chosen, shown.compare]
