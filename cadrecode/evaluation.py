@@ -19,19 +19,17 @@ from cadrecode.cloud import normalise, sample_surface
 from cadrecode.config import ReconstructConfig
 from cadrecode.data.views import seen_from_one_place
 from cadrecode.errors import CadrecodeError, DatasetError, Message, PointCloudError, ProgramError, joined, stored
-from cadrecode.fit import fit, ruler_for
+from cadrecode.fit import ruler_for
 from cadrecode.frames import CODE_PER_MODEL
 from cadrecode.parallel import ALONE, Workers, in_order
-from cadrecode.program import Program, write
 from cadrecode.program.solid import through_holes
-from cadrecode.scoring import FITTED, ByDistance, Candidate, Target, build_text, improve, point_subsets, rank, score
+from cadrecode.scoring import ByDistance, Target, build_text, figures_of, fitted, point_subsets, rank
 from cadrecode.scoring.target import BBOX_AGREES
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from cadrecode.cloud.distance import CloudRuler
     from cadrecode.kernel.sandbox import Sandbox
 
 log = logging.getLogger(__name__)
@@ -281,50 +279,26 @@ class _Evaluation:
         built = [build_text(text, self.sandbox) for text in texts]
         chosen, fits = built[0], self.fit_seconds > 0
         if len(built) > 1 or fits:
-            ruler = ruler_for(prepared.points_model * CODE_PER_MODEL)
-            ranked = rank(built, ByDistance(ruler))
+            yardstick = ByDistance(ruler_for(prepared.points_model * CODE_PER_MODEL))
+            ranked = rank(built, yardstick)
             chosen = ranked[0]
         row = {"id": prepared.target.id, "true_genus": through_holes(prepared.target.solid)}
-        row |= _scored(chosen, prepared.target)
+        row |= figures_of(chosen, prepared.target)
         if len(built) > 1:
-            row |= {f"single_{key}": value for key, value in _scored(built[0], prepared.target).items()}
+            row |= {f"single_{key}": value for key, value in figures_of(built[0], prepared.target).items()}
             row["valid_candidates"] = sum(candidate.ok for candidate in built)
         if fits:
-            best = self._fitted(ranked, ruler)[0]
-            row |= {f"fit_{key}": value for key, value in _scored(best, prepared.target).items()}
+            best, *_ = fitted(
+                ranked, yardstick, seconds=self.fit_seconds, seed=self.seed, structure=self.fit_structure,
+                should_stop=self.stopping,
+            )  # fmt: skip
+            row |= {f"fit_{key}": value for key, value in figures_of(best, prepared.target).items()}
         row["seconds"] = round(decoding_seconds + time.monotonic() - started, 3)
         return row
-
-    def _fitted(self, ranked: list[Candidate], ruler: CloudRuler) -> list[Candidate]:
-        def moved(program: Program, share: float) -> Program:
-            return fit(
-                program,
-                ruler,
-                seconds=share,
-                seed=self.seed,
-                structure=self.fit_structure,
-                should_stop=self.stopping,
-            ).program
-
-        return improve(ranked, ByDistance(ruler), moved, seconds=self.fit_seconds, count=FITTED)
 
 
 def _never() -> bool:
     return False
-
-
-def _scored(candidate: Candidate, target: Target) -> dict:
-    """The figures of one program against the truth."""
-    scored = score(candidate, target)
-    row = {
-        "outcome": str(scored.outcome),
-        "iou": round(scored.iou, 6),
-        "cd": None if scored.cd is None else round(scored.cd, 5),
-        "bbox_error": None if scored.bbox_error is None else round(scored.bbox_error, 6),
-        "program": candidate.text if candidate.program is None else write(candidate.program),
-        "genus": through_holes(candidate.solid) if candidate.ok else None,
-    }
-    return row | {"detail": scored.detail} if scored.detail else row
 
 
 def _agrees(bbox_error: float | None) -> bool:

@@ -19,7 +19,7 @@ from cadrecode.cloud import Cloud, normalise, sample_surface
 from cadrecode.config import FIT_SECONDS
 from cadrecode.errors import Message, PointCloudError, ProgramError, joined
 from cadrecode.figures import figure
-from cadrecode.fit import fit, ruler_for
+from cadrecode.fit import ruler_for
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
 from cadrecode.part import PERSON, Part
 from cadrecode.program import Program, parse, write
@@ -34,7 +34,7 @@ from cadrecode.scoring import (
     build_program,
     build_text,
     deviation_of,
-    improve,
+    fitted,
     rank,
     score,
 )
@@ -94,7 +94,7 @@ def refine(
     program = in_file if written_in == RAW else given
     built = _built(program, program_name)
     assessor = Assessor.of(cloud, frame, seed)
-    before, after = fitted(built, assessor.ruler, seconds, seed, frame, unit)
+    before, after = _moved(built, assessor.ruler, seconds, seed, frame, unit)
 
     def part(candidate: Candidate, program_text: str, **more: Any) -> Part:
         vertices, faces = candidate.mesh
@@ -139,7 +139,7 @@ def _built(program: Program, name: str) -> Candidate:
     return built
 
 
-def fitted(
+def _moved(
     candidate: Candidate, ruler: CloudRuler, seconds: float, seed: int, frame: Frame | None = None, unit: str = "mm"
 ) -> tuple[Candidate, Candidate]:
     """A candidate with its distance, and what the fit makes of it; the very same where nothing nearer was found.
@@ -150,11 +150,7 @@ def fitted(
     """
     yardstick = ByDistance(ruler)
     before = rank([candidate], yardstick)
-
-    def moved(program: Program, share: float) -> Program:
-        return fit(program, ruler, seconds=share, seed=seed, round_numbers=frame is None).program
-
-    (after,) = improve(before, yardstick, moved, seconds=seconds, count=1)
+    (after,) = fitted(before, yardstick, seconds=seconds, count=1, seed=seed, round_numbers=frame is None)
     if frame is not None and after is not before[0]:
         after = SimpleNumbers(yardstick, frame, unit).of(after)
     return before[0], after
@@ -320,7 +316,7 @@ def _refine_row(row: Row, target: Target, ruler: CloudRuler, seconds: float, see
     if not built.ok:
         return _failed(row, f"{built.outcome}: {built.detail}" if built.detail else str(built.outcome))
     try:
-        before, after = fitted(built, ruler, seconds, seed)
+        before, after = _moved(built, ruler, seconds, seed)
     except ProgramError as error:
         return _failed(row, str(error))
     except Exception as error:  # a fault of ours: logged in full, and the other programs still have their turn

@@ -19,7 +19,7 @@ import numpy as np
 from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import nearest_on_surface
 from cadrecode.errors import Message, ProgramError
-from cadrecode.fit import fit, ruler_for
+from cadrecode.fit import ruler_for
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE
 from cadrecode.geometry import face_normals
 from cadrecode.program import mesh_of, write
@@ -27,14 +27,13 @@ from cadrecode.program.edit import to_code, to_raw
 from cadrecode.program.language import Program
 from cadrecode.program.solid import bounds, through_holes
 from cadrecode.program.topology import Topology
-from cadrecode.scoring import FITTED, ByDistance, Candidate, Target, build_text, improve, rank, score
+from cadrecode.scoring import ByDistance, Candidate, Target, build_text, figures_of, fitted, rank
 from cadrecode.scoring.bootstrap import interval
 from cadrecode.scoring.programs import Row, none_met, read_programs, skip
 from cadrecode.scoring.target import SCORE_POINTS
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 
 if TYPE_CHECKING:
-    from cadrecode.cloud.distance import CloudRuler
     from cadrecode.kernel.sandbox import Sandbox
 
 MISSING = "no program"
@@ -140,17 +139,20 @@ class Scores:
         if not texts:
             return row | {"outcome": MISSING, "iou": 0.0, "cd": None}
         built = [self._built(text, target) for text in texts]
-        row |= figures_of(built[0], target)
+        row |= _figures_of(built[0], target)
         if len(built) == 1 and not self.fit_seconds:
             return row
         points, _ = sample_surface(shape.vertices, shape.faces, SCORE_POINTS, own_seed)
-        ruler = ruler_for(target.frame.to_code(points), seed=own_seed)
-        ranked = rank(built, ByDistance(ruler))
+        yardstick = ByDistance(ruler_for(target.frame.to_code(points), seed=own_seed))
+        ranked = rank(built, yardstick)
         if len(built) > 1:
-            row |= {f"best_{key}": value for key, value in figures_of(ranked[0], target).items()}
+            row |= {f"best_{key}": value for key, value in _figures_of(ranked[0], target).items()}
         if self.fit_seconds:
-            fitted = self._fitted(ranked, ruler, target)
-            row |= {f"fit_{key}": value for key, value in figures_of(fitted, target).items()}
+            best, *_ = fitted(ranked, yardstick, seconds=self.fit_seconds, seed=self.seed)
+            if best.program is not None and best.text not in {candidate.text for candidate in ranked}:
+                text = write(best.program if self.in_code else to_raw(best.program, target.frame))
+                best = replace(best, text=text)  # in the frame of the others
+            row |= {f"fit_{key}": value for key, value in _figures_of(best, target).items()}
         return row
 
     def _built(self, text: str, target: Target) -> Candidate:
@@ -163,38 +165,22 @@ class Scores:
         program = built.program and to_code(built.program, target.frame)
         return replace(built, program=program, solid=built.solid.scale((scale,) * 3).translate(tuple(moved)))
 
-    def _fitted(self, ranked: Sequence[Candidate], ruler: CloudRuler, target: Target) -> Candidate:
-        """The best after the fit, with its text in the frame of the others."""
 
-        def moved(program: Program, seconds: float) -> Program:
-            return fit(program, ruler, seconds=seconds, seed=self.seed).program
-
-        best = improve(ranked, ByDistance(ruler), moved, seconds=self.fit_seconds, count=FITTED)[0]
-        if best.program is None or best.text in {candidate.text for candidate in ranked}:
-            return best
-        return replace(best, text=write(best.program if self.in_code else to_raw(best.program, target.frame)))
-
-
-def figures_of(candidate: Candidate, target: Target) -> dict[str, Any]:
-    """One program against the truth; IoU 0 and no other figures for a failure.
+def _figures_of(candidate: Candidate, target: Target) -> dict[str, Any]:
+    """`scoring.figures_of` and more of what programs are compared by.
 
     `f_score` is the harmonic mean of the shares of samples of either surface that lie within 1 % of the longest side of
     the other surface (Knapitsch et al. 2017, there between samples); `normal_consistency` the mean absolute cosine
     between a sample's normal and that of the nearest place of the other surface, both ways (Mescheder et al. 2019).
     """
-    scored = score(candidate, target)
-    row: dict[str, Any] = {
-        "outcome": str(scored.outcome), "iou": round(scored.iou, 6), "cd": None, "program": candidate.text
-    }  # fmt: skip
+    row = figures_of(candidate, target) | {"program": candidate.text}
     if not candidate.ok:
-        return row | {"detail": str(scored.detail)}
+        return row
     f_score, consistency = _surfaces(candidate, target)
     faces = Counter("plane" if item.kind == "PLANE" else "curved" for item in Topology(candidate.solid).faces)
     return row | {
-        "cd": round(scored.cd, 5),
         "f_score": round(f_score, 6),
         "normal_consistency": round(consistency, 6),
-        "genus": through_holes(candidate.solid),
         "bodies": candidate.shells[0],
         "faces": dict(faces),
         "characters": len(candidate.text),

@@ -21,12 +21,11 @@ from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import DatasetError, PointCloudError, ProgramError
 from cadrecode.parallel import ALONE, Workers, in_order
-from cadrecode.program import write
 from cadrecode.program.edit import rounded
 from cadrecode.program.solid import through_holes
 from cadrecode.reconstruction import Writer, rebuild
 from cadrecode.scans import CLEANED, POINTS, SWEEP, Scan
-from cadrecode.scoring import Candidate, Target, build_program, build_text, score
+from cadrecode.scoring import Candidate, Target, build_program, build_text, figures_of
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 from cadrecode.scoring.verdict import Verdict
 
@@ -133,20 +132,15 @@ class Trial:
             log.exception("The rebuild of %s failed", shape.id)
         seconds = time.monotonic() - started
         target = Target.of(shape.id, shape.vertices, shape.faces, frame=frame, seed=own_seed)
-        scored = score(best, target)
-        program = best.text if best.program is None else write(best.program)
+        figures = figures_of(best, target)
         return {
             "id": shape.id,
-            "outcome": str(scored.outcome),
-            "iou": round(scored.iou, 6),
-            "cd": None if scored.cd is None else round(scored.cd, 5),
-            "genus": through_holes(best.solid) if best.ok else None,
+            **figures,
             "true_genus": through_holes(target.solid),
             "verdict": verdict,
             "source": best.source,
-            "characters": len(program),
+            "characters": len(figures["program"]),
             "numbers": best.number_count,
-            "program": program,
             "seconds": round(seconds, 3),
         }
 

@@ -14,12 +14,10 @@ from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import Message
 from cadrecode.export import Exported, export_program
-from cadrecode.fit import fit
-from cadrecode.program import Program
 from cadrecode.reconstruction.candidates import OnProgress, Pool, Writer, gather
 from cadrecode.reconstruction.given import Given
 from cadrecode.reconstruction.result import Reconstruction, parts_of, raw_text
-from cadrecode.scoring import FITTED, Candidate, SimpleNumbers, improve, rank
+from cadrecode.scoring import FITTED, Candidate, SimpleNumbers, fitted, rank
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -138,7 +136,11 @@ def rebuild(
             seconds -= NUMBERS_SHARE * whole_seconds
             seconds = seconds if seconds > SOLID_FIT_SHARE * whole_seconds else 0.0
     if seconds > 0 and not stopping() and not (pool.is_exact and given.solid is not None):
-        ranked = _fitted(ranked, given, config, seconds, pool.is_exact, progress, stopping)
+        ranked = fitted(  # where a program is as near as the noise, it alone, for a short time
+            ranked, given.yardstick, seconds=seconds * EXACT_FIT_SHARE if pool.is_exact else seconds,
+            count=1 if pool.is_exact else FITTED, on_each=lambda done, total: progress("fitting", done, total),
+            seed=config.seed, round_numbers=False, should_stop=stopping,
+        )  # fmt: skip
     if whole_seconds is not None or seconds > 0 or config.snap != "auto":
         is_limited = given.solid is not None and whole_seconds is not None
         until = started + (1 - NUMBERS_SHARE / 2) * whole_seconds if is_limited else math.inf
@@ -162,35 +164,6 @@ def threads_for(model: PreTrainedModel) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _fitted(
-    ranked: list[Candidate],
-    given: Given,
-    config: ReconstructConfig,
-    seconds: float,
-    is_exact: bool,
-    progress: OnProgress,
-    stopping: Callable[[], bool],
-) -> list[Candidate]:
-    """The best few moved onto the points, and all in order again.
-
-    Where a program is as near as the noise, it alone is fitted, for a short time.
-    """
-
-    def moved(program: Program, share: float) -> Program:
-        return fit(
-            program, given.ruler, seconds=share, seed=config.seed, round_numbers=False, should_stop=stopping
-        ).program
-
-    return improve(
-        ranked,
-        given.yardstick,
-        moved,
-        seconds=seconds * EXACT_FIT_SHARE if is_exact else seconds,
-        count=1 if is_exact else FITTED,
-        on_each=lambda done, total: progress("fitting", done, total),
-    )
 
 
 def _with_simple_numbers(

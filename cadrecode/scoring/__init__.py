@@ -6,10 +6,10 @@ only reports. `deviation_of` sees the input cloud too, and tells a person how fa
 
 from cadrecode.scoring.candidate import MODEL, OUTSIDE, Candidate, build_program, build_text, source_words
 from cadrecode.scoring.deviation import Deviation, deviation_of
-from cadrecode.scoring.ranking import FITTED, ByDistance, Yardstick, improve, point_subsets, rank, unevenness
+from cadrecode.scoring.ranking import FITTED, ByDistance, Yardstick, fitted, improve, point_subsets, rank, unevenness
 from cadrecode.scoring.report import bounding_boxes, part_report
 from cadrecode.scoring.simple_numbers import SimpleNumbers
-from cadrecode.scoring.target import Score, Target, chamfer, score
+from cadrecode.scoring.target import Score, Target, chamfer, figures_of, score
 
 __all__ = [
     "FITTED",
@@ -27,6 +27,8 @@ __all__ = [
     "build_text",
     "chamfer",
     "deviation_of",
+    "figures_of",
+    "fitted",
     "improve",
     "part_report",
     "point_subsets",

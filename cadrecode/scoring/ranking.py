@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from cadrecode.cloud import farthest_point_sample
 from cadrecode.cloud.distance import CloudRuler
+from cadrecode.fit import fit
 from cadrecode.program import Program, write
 from cadrecode.program.solid import through_holes
 from cadrecode.scoring.candidate import Candidate, build_text
@@ -61,7 +62,9 @@ def point_subsets(
 
 
 class Yardstick(Protocol):
-    """What candidates are compared by."""
+    """What candidates are compared by. Its ruler measures by the input's points, in the frame of the candidates."""
+
+    ruler: CloudRuler
 
     def measured(self, candidate: Candidate) -> Candidate:
         """The candidate with its distance."""
@@ -223,6 +226,27 @@ def improve(
     if on_each:
         on_each(len(chosen), len(chosen))
     return sorted(by_index.values(), key=yardstick.key)
+
+
+def fitted(
+    ranked: Sequence[Candidate],
+    yardstick: Yardstick,
+    *,
+    seconds: float,
+    count: int = FITTED,
+    on_each: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> list[Candidate]:
+    """`improve` by moving programs onto the points of the yardstick.
+
+    Args:
+        options: Those of `fit.fit`.
+    """
+
+    def moved(program: Program, share: float) -> Program:
+        return fit(program, yardstick.ruler, seconds=share, **options).program
+
+    return improve(ranked, yardstick, moved, seconds=seconds, count=count, on_each=on_each)
 
 
 def _changed(

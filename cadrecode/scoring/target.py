@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 from cadrecode.cloud import sample_surface
 from cadrecode.errors import ProgramError
 from cadrecode.frames import MODEL_SIDE, Frame
-from cadrecode.program import from_mesh, iou, mesh_of
-from cadrecode.program.solid import bounds
+from cadrecode.program import from_mesh, iou, mesh_of, write
+from cadrecode.program.solid import bounds, through_holes
 from cadrecode.scoring.candidate import Candidate, build_text
 
 if TYPE_CHECKING:
@@ -130,3 +130,17 @@ def score(program: str | Candidate, target: Target, sandbox: Sandbox | None = No
         chamfer(surface * target.unit_per_code, target.surface),
         bbox_error=float(np.abs(sides - true_sides).max() / true_sides.max()),
     )
+
+
+def figures_of(candidate: Candidate, target: Target) -> dict[str, Any]:
+    """What a report says of a program beside its target: an IoU of 0 and the reason where it makes no solid."""
+    scored = score(candidate, target)
+    row = {
+        "outcome": str(scored.outcome),
+        "iou": round(scored.iou, 6),
+        "cd": None if scored.cd is None else round(scored.cd, 5),
+        "bbox_error": None if scored.bbox_error is None else round(scored.bbox_error, 6),
+        "program": candidate.text if candidate.program is None else write(candidate.program),
+        "genus": through_holes(candidate.solid) if candidate.ok else None,
+    }
+    return row | {"detail": scored.detail} if scored.detail else row
