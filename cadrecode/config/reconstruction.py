@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
-from cadrecode.config.settings import Seed, Settings
+from cadrecode.config.settings import Seed, Settings, reading
 
 Unit = Literal["mm", "cm", "m", "inch"]
 FIT_SECONDS = 3.0  # of the verb `fit`, for each program
 UNITS: tuple[str, ...] = get_args(Unit)
-
-
-def _auto_is_on(value: Any) -> Any:
-    """The guide writes --align auto."""
-    return True if value == "auto" else value
-
-
-def _switch_is_all(value: Any) -> Any:
-    """The app and the API have a check box: on is the whole cleaning. YAML, too, reads a bare `off` as false."""
-    return {True: "all", False: "off"}[value] if isinstance(value, bool) else value
-
-
-def _switch_is_auto(value: Any) -> Any:
-    """YAML reads a bare `off` as false; a form and the command line write numbers as text."""
-    if isinstance(value, str):
-        value = value.strip() or "auto"
-    return {True: "auto", False: "off"}[value] if isinstance(value, bool) else value
 
 
 class ReconstructConfig(Settings):
@@ -47,11 +30,11 @@ class ReconstructConfig(Settings):
     seconds: NonNegativeFloat = 6.0
     """Time for fitting the best three candidates to the input. 0: they stay as they were written.
     Measuring takes up to as long again, or up to 12 s where that is more. Most inputs take a few seconds."""
-    align: Annotated[bool, BeforeValidator(_auto_is_on)] = True
+    align: Annotated[bool, reading({"auto": True})] = True  # as the guide writes it
     """Rebuild a part that stands askew along its own axes and turn it back. off: along the axes of the file."""
-    clean: Annotated[Literal["off", "outliers", "all"], BeforeValidator(_switch_is_all)] = "off"
+    clean: Annotated[Literal["off", "outliers", "all"], reading({True: "all", False: "off"})] = "off"
     """Remove what is not the part. outliers: lone points. all: also the table under the part and crumbs beside it."""
-    snap: Annotated[Literal["auto", "off"] | PositiveFloat, BeforeValidator(_switch_is_auto)] = "auto"
+    snap: Annotated[Literal["auto", "off"] | PositiveFloat, reading({True: "auto", "": "auto", False: "off"})] = "auto"
     """How far a number may be changed to be one that a person would write: whole, a drill size, equal to another.
     A length in the unit of the file. auto: as far as the input cannot tell the difference. off: not at all."""
     unit: Unit = "mm"

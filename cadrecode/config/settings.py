@@ -53,14 +53,14 @@ def _split_ranks(value: Any) -> Any:
     return tuple(f"{name}={rank}" for name, rank in value.items()) if isinstance(value, dict) else _split_names(value)
 
 
-def _no_is_a_word(value: Any) -> Any:
-    """YAML reads a bare `no` as false."""
-    return "no" if value is False else value
+def reading(words: dict[str | bool, Any]) -> BeforeValidator:
+    """Reads what YAML, a check box or a form writes in place of a value: YAML takes a bare `no` for false."""
 
+    def read(value: Any) -> Any:
+        value = value.strip() if isinstance(value, str) else value
+        return words.get(value, value) if isinstance(value, str | bool) else value
 
-def _words_for_bools(value: Any) -> Any:
-    """YAML reads a bare `yes` as true, and people write either."""
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+    return BeforeValidator(read)
 
 
 Text = Annotated[str, Field(min_length=1)]
@@ -73,8 +73,8 @@ HeightSteps = Annotated[int, Field(ge=1, le=10)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names), Field(min_length=1)]
 Ranks = Annotated[tuple[Annotated[str, Field(pattern=r"^\w+=[1-9]\d{0,3}$")], ...], BeforeValidator(_split_ranks)]
-Precision = Annotated[Literal["bf16", "fp16", "no"], BeforeValidator(_no_is_a_word)]
-YesNoAuto = Annotated[Literal["auto", "yes", "no"], BeforeValidator(_words_for_bools)]
+Precision = Annotated[Literal["bf16", "fp16", "no"], reading({False: "no"})]
+YesNoAuto = Annotated[Literal["auto", "yes", "no"], reading({True: "yes", False: "no"})]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 Dtype = Literal["bfloat16", "float16", "float32"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
