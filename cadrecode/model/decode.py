@@ -32,7 +32,6 @@ def generate(
     clouds: torch.Tensor | np.ndarray,
     *,
     temperature: float | Sequence[float] = 0.0,
-    top_p: float = 1.0,
     max_new_tokens: int = MAX_NEW_TOKENS,
     seed: int = 0,
     mask_edges: bool = True,
@@ -46,7 +45,6 @@ def generate(
         model: a network of ours, or one that PEFT wraps; in eval mode while it writes.
         clouds: (B, N, 3) float, MODEL; the same cloud B times, or B draws from it, for B candidates.
         temperature: 0 takes the likeliest token; a higher temperature is bolder. A number for all rows, or B numbers.
-        top_p: draw from the likeliest tokens that hold this share of the probability.
         max_new_tokens: longer programs are cut here, and where the model's positions end.
         seed: the same seed, clouds and settings give the same programs.
         mask_edges: never write an edge that ends where it begins; see `EdgeMask` for the tokenizers that allow it.
@@ -64,7 +62,7 @@ def generate(
             torch.as_tensor(clouds, dtype=torch.float32),
             start_id=tokenizer.convert_tokens_to_ids(START),
             end_id=network.config.eos_token_id,
-            pick=_picker(np.broadcast_to(temperature, len(clouds)), top_p, seed),
+            pick=_picker(np.broadcast_to(temperature, len(clouds)), seed),
             edges=EdgeMask.of(tokenizer) if mask_edges else None,
             grammar=grammar_mask(tokenizer) if grammar else None,
             max_new_tokens=max_new_tokens,
@@ -151,7 +149,7 @@ def _decode(
     return rows
 
 
-def _picker(temperatures: np.ndarray, top_p: float, seed: int) -> Pick:
+def _picker(temperatures: np.ndarray, seed: int) -> Pick:
     """The function that chooses the next tokens.
 
     Args:
@@ -172,23 +170,18 @@ def _picker(temperatures: np.ndarray, top_p: float, seed: int) -> Pick:
         draws = draws[order[rows]].to(logits.device)
         warmth = torch.tensor(temperatures[rows], dtype=torch.float32, device=logits.device).unsqueeze(-1)
         if len(sampled) == len(alive):
-            return _sampled(logits.float() / warmth, draws, top_p)
+            return _sampled(logits.float() / warmth, draws)
         tokens = logits.argmax(dim=-1)
-        tokens[sampled] = _sampled(logits[sampled].float() / warmth, draws, top_p)
+        tokens[sampled] = _sampled(logits[sampled].float() / warmth, draws)
         return tokens
 
     return pick
 
 
-def _sampled(logits: torch.Tensor, draws: torch.Tensor, top_p: float) -> torch.Tensor:
+def _sampled(logits: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     """(rows, V) logits and (rows,) draws from [0, 1) -> (rows,) int64: tokens by their probabilities."""
-    chances, order = logits.softmax(dim=-1), None
-    if top_p < 1:  # sorting a large vocabulary costs more than the rest
-        chances, order = chances.sort(dim=-1, descending=True)
-    reached = chances.cumsum(dim=-1)  # (rows, V)
-    # The token that reaches top_p is the last that can be drawn; the likeliest always can.
-    last = (reached < top_p).sum(dim=-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
-    share = reached.gather(-1, last)
-    place = torch.searchsorted(reached, draws.unsqueeze(-1) * share, right=True)
-    place = torch.minimum(place, last)  # (rows, 1)
-    return (place if order is None else order.gather(-1, place)).squeeze(-1)
+    reached = logits.softmax(dim=-1).cumsum(dim=-1)  # (rows, V)
+    # The token at which the sum of the rounded probabilities is 1 is the last that can be drawn.
+    last = (reached < 1).sum(dim=-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
+    place = torch.searchsorted(reached, draws.unsqueeze(-1) * reached.gather(-1, last), right=True)
+    return torch.minimum(place, last).squeeze(-1)

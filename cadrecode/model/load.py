@@ -84,7 +84,6 @@ def load_model(
     quantization: str | None = None,
     quant_type: str = "nf4",
     double_quant: bool = True,
-    attn: str | None = None,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a base (or a merged model), in eval mode.
 
@@ -95,7 +94,6 @@ def load_model(
             always float32. With quantization: the dtype of computation and of everything that is not quantised.
         quantization: None, "4bit" or "8bit" (bitsandbytes; 4 bit also runs on a CPU).
         quant_type, double_quant: 4 bit only: "nf4" or "fp4"; quantise the scales too.
-        attn: attention implementation ("sdpa", "eager", ...), transformers' choice by default.
     Returns: the model and its tokenizer. `model.fresh_encoder` is True where the point encoder has never been trained.
     Raises: ModelError: not found, not reachable, not safetensors, not Qwen2 or Qwen3, incomplete, or without the
         tokens that CAD-Recode's prompt needs.
@@ -105,8 +103,6 @@ def load_model(
     device = pick_device(device)
     dtype = pick_dtype(dtype, device)
     options = {"config": config, "dtype": dtype, "use_safetensors": True, "local_files_only": True}
-    if attn is not None:
-        options["attn_implementation"] = attn
     if quantization is not None:
         options["quantization_config"] = _quantization(quantization, dtype, quant_type, double_quant)
         options["device_map"] = {"": device}
