@@ -39,12 +39,11 @@ from cadrecode.fit.structure import simpler
 from cadrecode.program import Program, build, iou, mesh_of, parse
 from cadrecode.report.series import BANDS, good_matches, verdicts
 from cadrecode.scoring import Target, build_program, build_text, score
+from cadrecode.scoring.bootstrap import interval
 from cadrecode.scoring.programs import read_programs
 from cadrecode.scoring.targets import Shape, load_targets
 from cadrecode.scoring.verdict import assess_cloud
 
-RESAMPLES = 20_000
-LEVEL = (5, 95)  # percentiles of the interval
 EQUAL = 0.002  # IoU: a smaller difference cannot be seen
 PERCENTILES = (5, 25, 50, 75)  # of the table of `ceiling`
 NOISES = (0.0, 0.0025, 0.005, 0.01)  # of the longest side
@@ -105,15 +104,19 @@ def _ious(report: dict, prefix: str) -> np.ndarray:
 
 
 def _cells(before: np.ndarray, after: np.ndarray) -> list[str]:
-    resamples = np.random.default_rng(0).integers(0, len(before), (RESAMPLES, len(before)))
     nearer, farther = (int((sign * (after - before) > EQUAL).sum()) for sign in (1, -1))
-    medians = _difference(np.median, before, after, resamples)
-    means = _difference(np.mean, before, after, resamples)
-    return [*medians, *means, f"{nearer}, {farther} of {len(before)}"]
+    return [
+        *_difference(np.median, before, after),
+        *_difference(np.mean, before, after),
+        f"{nearer}, {farther} of {len(before)}",
+    ]
 
 
-def _difference(statistic: Callable, before: np.ndarray, after: np.ndarray, resamples: np.ndarray) -> tuple[str, str]:
-    low, high = np.percentile(statistic(after[resamples], axis=1) - statistic(before[resamples], axis=1), LEVEL)
+def _difference(statistic: Callable, before: np.ndarray, after: np.ndarray) -> tuple[str, str]:
+    def difference(targets: np.ndarray, axis: int) -> np.ndarray:
+        return statistic(after[targets], axis=axis) - statistic(before[targets], axis=axis)
+
+    low, high = interval(np.arange(len(before)), difference)
     first, second = statistic(before), statistic(after)
     return f"{first:.3f} -> {second:.3f}", f"{second - first:+.3f} ({low:+.3f} to {high:+.3f})"
 

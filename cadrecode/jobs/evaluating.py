@@ -65,14 +65,8 @@ def commands(config: EvaluationConfig, runs_dir: Path) -> list[str]:
     lines = []
     for model in config.models:
         words = ["cadrecode", "evaluate", "--targets", config.targets, "--limit", str(config.limit)]
-        words += [
-            "--candidates",
-            str(config.candidates),
-            "--fit",
-            f"{config.fit_seconds:g}",
-            "--seed",
-            str(config.seed),
-        ]
+        words += ["--candidates", str(config.candidates), "--fit", f"{config.fit_seconds:g}"]
+        words += ["--seed", str(config.seed)]
         chosen = ["--lora_path", str(runs_dir / name_of(model))] if model.startswith(ADAPTER) else []
         lines.append(shlex.join([*words, *(chosen or ["--model", name_of(model)])]))
     return lines

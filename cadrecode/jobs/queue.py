@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 PARALLEL = 1  # runs at a time: one fills the machine
 LOOK_SECONDS = 0.5
+KILL_SECONDS = 10  # in which a killed process must be gone
 # Options of `accelerate launch` for several processes. Without GPUs they train over gloo, whatever the first option's
 # name says. The others override a person's own accelerate configuration; port 0 is any free port.
 TEAM = ("--multi_gpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
@@ -301,12 +302,12 @@ def _processes(status: dict[str, Any]) -> list[int]:
     return list(dict.fromkeys(pids))
 
 
-def _wait_until_gone(run: Run, pids: list[int], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
+def _wait_until_gone(run: Run, pids: list[int]) -> None:
+    deadline = time.monotonic() + KILL_SECONDS
     while run.alive() or any(process_start(pid) is not None for pid in pids[1:]):
         if time.monotonic() > deadline:
             raise RunError(
-                "{name} did not end within {seconds} s of being killed.", name=run.name, seconds=f"{seconds:g}"
+                "{name} did not end within {seconds} s of being killed.", name=run.name, seconds=KILL_SECONDS
             )
         time.sleep(0.02)
 

@@ -255,12 +255,7 @@ def set_adapter(model: PeftModel, name: str | None, *, trainable: bool = False) 
     if name is None:
         model.base_model.disable_adapter_layers()
         return
-    if name not in model.peft_config:
-        raise ModelError(
-            "No adapter {name!r} is loaded; there are {names}.",
-            name=name,
-            names=", ".join(model.peft_config) or Message("none"),
-        )
+    _require_loaded(model, name)
     model.base_model.enable_adapter_layers()
     model.set_adapter(name, inference_mode=not trainable)
 
@@ -271,12 +266,7 @@ def unload_adapter(model: PeftModel, name: str) -> PreTrainedModel | PeftModel:
     Returns: the model to use from now on: the unwrapped base after the last adapter, as PEFT needs at least one.
     Raises: ModelError: no adapter of that name.
     """
-    if name not in model.peft_config:
-        raise ModelError(
-            "No adapter {name!r} is loaded; there are {names}.",
-            name=name,
-            names=", ".join(model.peft_config) or Message("none"),
-        )
+    _require_loaded(model, name)
     others = [other for other in model.peft_config if other != name]
     was_active = name in model.active_adapters
     if others and was_active:
@@ -287,6 +277,15 @@ def unload_adapter(model: PeftModel, name: str) -> PreTrainedModel | PeftModel:
     if was_active:
         set_adapter(model, None)
     return model
+
+
+def _require_loaded(model: PeftModel, name: str) -> None:
+    if name not in model.peft_config:
+        raise ModelError(
+            "No adapter {name!r} is loaded; there are {names}.",
+            name=name,
+            names=", ".join(model.peft_config) or Message("none"),
+        )
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:

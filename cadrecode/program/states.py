@@ -79,13 +79,13 @@ class Stack:
             return self.plane
         length = math.hypot(*self.plane.normal)
         origin = tuple(o + self.offset * n / length for o, n in zip(self.plane.origin, self.plane.normal))
-        return replace(self.plane, origin=tuple(map(_plain, origin)))
+        return replace(self.plane, origin=tuple(map(plain, origin)))
 
     def moved(self, x: float, y: float, z: float = 0) -> cad.Plane:
         """The lifted plane with its origin elsewhere, in its own coordinates."""
         plane = self.lifted
         origin = axes(plane) @ np.array([x, y, z], float) + plane.origin
-        return replace(plane, origin=tuple(map(_plain, origin)))
+        return replace(plane, origin=tuple(map(plain, origin)))
 
     def with_body(self, body: cad.Program, node: ast.AST) -> Stack:
         """Raises: ProgramError: the body is more than a program may hold."""
@@ -160,7 +160,7 @@ def sketch_of(wires: tuple[cad.SketchStep, ...]) -> cad.Sketch:
     return cad.Sketch(wires)
 
 
-def _plain(value: float) -> float:
+def plain(value: float) -> float:
     """Without what computing with floats adds; whole numbers are int."""
     value = round(float(value), NOISE_DECIMALS) + 0.0
     return int(value) if value == int(value) else value

@@ -17,7 +17,7 @@ from cadrecode.program.arguments import Arguments, error_at, tuple_of
 from cadrecode.program.planes import axes, placing
 from cadrecode.program.selectors import Item, selected
 from cadrecode.program.solid import bounds, build, mesh_of
-from cadrecode.program.states import NOISE_DECIMALS, Chosen, Stack
+from cadrecode.program.states import Chosen, Stack, plain
 from cadrecode.program.topology import Topology
 
 CENTERS = ("ProjectedOrigin", "CenterOfMass", "CenterOfBoundBox")
@@ -121,8 +121,7 @@ def named(origin: cad.Point3, x: cad.Point3, normal: cad.Point3) -> cad.Plane:
 
 
 def rounded(vector: Iterable[float]) -> cad.Point3:
-    values = [round(float(value), NOISE_DECIMALS) + 0.0 for value in vector]
-    return tuple(int(value) if value == int(value) else value for value in values)
+    return tuple(map(plain, vector))
 
 
 # --- calls
