@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cadrecode.cloud.normals import Normals
-from cadrecode.geometry import corner_crosses, fold_into_triangle, places_on
+from cadrecode.geometry import corner_crosses, face_normals, fold_into_triangle, places_on
 
 MAX_RULER_POINTS = 8192  # more points cost time and change no ranking
 MOST_POINTS = 200_000  # of a cloud that are kept beside those of the ruler, for small features
@@ -22,6 +22,7 @@ SURFACE_SAMPLES = 4096
 SPACING_QUANTILE, SPACING_FACTOR = 0.95, 1.5  # of evenly random points, 1 in 1,000 places is farther from a point
 SURE = 0.5  # normals of less confidence may have the wrong sign
 SUPPORTERS = 12  # nearest points of a place that are tried for a normal that agrees with its own
+UNEXPLAINED = 5.0  # nats: what a point costs that lies on no surface
 AWAY = -0.5  # cosine; a normal at an edge lies between the normals of its faces, and supports both
 ROUNDING = 1.25e-3  # of the longest side, a quarter of a CODE unit: shorter distances count by their squares
 WRONG_SIDE = 0.02  # of the longest side: the cost of a point on a surface that faces the other way
@@ -67,6 +68,25 @@ def signed_gaps(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> 
 def _signed(gaps: np.ndarray, ways: np.ndarray, facing: np.ndarray) -> np.ndarray:
     """(N,): gaps, negative where the way (N, 3) from surface to point goes against the surface's normal (N, 3)."""
     return np.where(np.einsum("ij,ij->i", ways, facing) >= 0, gaps, -gaps)
+
+
+def surprise(
+    points: np.ndarray, normals: np.ndarray | None, vertices: np.ndarray, faces: np.ndarray, close: float
+) -> np.ndarray:
+    """(N,) nats that each point costs beside a surface: none on it, UNEXPLAINED far from it or where it faces the other
+    way.
+
+    Args:
+        points: (N, 3), in the frame of the mesh.
+        normals: (N, 3) of the points; rows of zeros where they are not sure.
+        close: How far the points of a surface lie off it.
+    """
+    gaps, triangles, _ = nearest_on_surface(points, vertices, faces)
+    costs = np.minimum(np.log1p((gaps / close) ** 2), UNEXPLAINED)
+    if normals is None:
+        return costs
+    facing = np.einsum("ij,ij->i", face_normals(vertices, faces)[triangles], normals)
+    return np.where(facing < AWAY, UNEXPLAINED, costs)
 
 
 @dataclass(frozen=True)

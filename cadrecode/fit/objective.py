@@ -12,6 +12,7 @@ import numpy as np
 from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import CloudRuler, Measured
 from cadrecode.errors import ProgramError
+from cadrecode.fit.holes import hides_a_hole
 from cadrecode.program import Program, build, mesh_of, parse, write
 from cadrecode.program.solid import Manifold, bounds, sagitta_of, shells
 
@@ -122,6 +123,11 @@ class Objective:
         """
         gain = cost_plain - cost_other - self.noise
         return gain > 0 and (not self.is_noisy or gain > self._gain_on_own_cloud(plain, other))
+
+    def hides_a_hole(self, plain: Program, other: Program) -> bool:
+        """Whether `other` lacks a through hole of `plain` that the cloud plainly shows."""
+        before, after = self.solid(plain), self.solid(other)
+        return before is not None and after is not None and hides_a_hole(before, after, self.ruler)
 
     def explains_better(self, other: Program, plain: Program, noise: float) -> bool:
         """Whether `other` explains the cloud better than `plain`.

@@ -7,6 +7,7 @@ Gains within the noise of the cloud do not count. Last, the program gets the bou
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -178,8 +179,9 @@ def _restructured(program: Program, cost: float, search: Objective, rng: np.rand
         here = search.evaluate(program)
         more = (*trimmed(program, search), *richer(program, here, search))
         changed = _best_unfitted((*simpler(program), *turned_over(program), *more), search)
+        shown = (tried for _, tried in changed if not search.hides_a_hole(program, tried))
         before = cost
-        for _, tried in changed[:TRIED_ALONE]:
+        for tried in itertools.islice(shown, TRIED_ALONE):
             if search.out_of_time:
                 break
             tried, now = fit_numbers(tried, search, rng, steps=FINE_STEPS)
@@ -188,7 +190,7 @@ def _restructured(program: Program, cost: float, search: Objective, rng: np.rand
                 continue
             if is_longer and _only_sides_differ(search.evaluate(program), search.evaluate(tried), search):
                 continue  # else a hole that nearly touches a wall is filled where the sides are guessed wrong
-            if search.told_apart(program, cost, tried, now):
+            if search.told_apart(program, cost, tried, now) and not search.hides_a_hole(program, tried):
                 program, cost = tried, now
         if cost >= before - search.noise:
             break

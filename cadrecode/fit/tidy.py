@@ -38,13 +38,16 @@ def tidied(program: Program, cost: float, given: Program, objective: Objective) 
 
 
 def _without_needless(program: Program, cost: float, objective: Objective) -> tuple[Program, float]:
-    """The program without features that do not pay for their numbers."""
+    """The program without features that do not pay for their numbers; holes that the cloud shows stay."""
     while True:
         tried = [(objective.cost_as_written(p), p) for p in simpler(program) if not objective.out_of_time]
-        least, shortest = min(tried, key=lambda pair: pair[0], default=(np.inf, program))
-        if not least <= cost:  # each number has its price
+        pays = sorted(
+            (pair for pair in tried if pair[0] <= cost), key=lambda pair: pair[0]
+        )  # each number has its price
+        shorter = next((pair for pair in pays if not objective.hides_a_hole(program, pair[1])), None)
+        if shorter is None:
             return program, cost
-        program, cost = shortest, least
+        cost, program = shorter
 
 
 def _as_given(program: Program, cost: float, given: Program, objective: Objective) -> tuple[Program, float]:

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from manifold3d import Manifold
 
-from cadrecode.cloud.distance import AWAY, SURE, CloudRuler, nearest_on_surface, point_to_surface
-from cadrecode.geometry import face_normals
+from cadrecode.cloud.distance import SURE, UNEXPLAINED, CloudRuler, point_to_surface, surprise
 from cadrecode.measure.features import Feature
 from cadrecode.measure.judge import PRICE, Judge
 from cadrecode.measure.proposals import Survey
@@ -27,7 +26,6 @@ from cadrecode.program.solid import bounds, mesh_of
 MOST_POINTS = 20_000
 CLOSE = 1e-3  # of the size: a point so near to a surface is explained by it; noise makes it more
 SHARP, SHARP_OF_NOISE = 3e-4, 3.0  # of the size, and of the noise: the same for holes of clean clouds
-UNEXPLAINED = 5.0  # nats: what a point costs that lies on no surface
 EVIDENCE_PRICE = PRICE  # in IoU, of so many nats as a number costs
 NEAREST, NEAREST_OF_NOISE = 0.3, 0.385  # quantile of the points' distances from a body, and that of Gaussian noise
 UNEVENNESS = 8.0  # so many of those distances are the unevenness of the faces
@@ -140,11 +138,8 @@ class CloudJudge(Judge):
 
     def _costs_beside(self, body: Manifold, rows: np.ndarray) -> np.ndarray:
         """(n,) nats of some points beside a body. A surface that faces the other way explains no point."""
-        vertices, faces = mesh_of(body)
-        gaps, triangles, _ = nearest_on_surface(self.points[rows], vertices, faces)
-        facing = np.einsum("ij,ij->i", face_normals(vertices, faces)[triangles], self.normals[rows])
-        costs = np.minimum(np.log1p((gaps / self.close) ** 2), UNEXPLAINED)
-        return np.where((facing < AWAY) & self.sure[rows], UNEXPLAINED, costs)
+        normals = np.where(self.sure[rows, None], self.normals[rows], 0.0)
+        return surprise(self.points[rows], normals, *mesh_of(body), self.close)
 
     def _beside(self, features: tuple[Feature, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Costs of the points by the most similar list of features, and which of them have to be found anew."""

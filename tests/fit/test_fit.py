@@ -9,8 +9,9 @@ from cadrecode.fit import fit, ruler_for
 from cadrecode.fit.box import in_box
 from cadrecode.fit.knobs import knobs_of
 from cadrecode.fit.objective import Objective
+from cadrecode.fit.tidy import tidied
 from cadrecode.program import build, iou, mesh_of, parse, write
-from cadrecode.program.solid import shells
+from cadrecode.program.solid import shells, through_holes
 
 pytestmark = pytest.mark.usefixtures("processor_time")
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
@@ -227,3 +228,12 @@ def test_no_box_is_sought_without_time(monkeypatch):
     monkeypatch.setattr(Objective, "evaluate", lambda self, program: calls.append(program))
     in_box(short, 1.0, objective)
     assert len(calls) <= 3  # the search has dozens of programs to measure
+
+
+def test_a_small_hole_that_the_cloud_shows_is_not_dropped_for_its_numbers():
+    plate = HEAD + "r=w0.workplane(offset=0/2).box(200,120,8)"
+    drilled = parse(plate + ".cut(w0.workplane(offset=-50).sketch().push([(60,30)]).circle(2).finalize().extrude(99))")
+    for shown, holes in ((write(drilled), 1), (plate, 0)):
+        objective = Objective(ruler_for(cloud(shown, 4096)), drilled, np.inf, fine=True)
+        tidy, _, _ = tidied(drilled, objective.cost(drilled), drilled, objective)
+        assert through_holes(build(tidy)) == holes
