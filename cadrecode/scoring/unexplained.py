@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from cadrecode.errors import Message
 from cadrecode.figures import length
+from cadrecode.geometry import corner_crosses
+from cadrecode.program import mesh_of
 
 if TYPE_CHECKING:
     from cadrecode.cloud.distance import Measured
@@ -82,11 +84,31 @@ def pieces_of(missing: Manifold, extra: Manifold, least: float, thin: float) -> 
     """
     clusters = []
     for solid, kind in ((missing, Kind.BOSS), (extra, Kind.POCKET)):
-        for piece in solid.decompose():
-            if piece.volume() >= max(least, thin * piece.surface_area() / 2):
-                low, high = np.array(piece.bounding_box()).reshape(2, 3)
-                clusters.append((piece.volume(), _shaped(kind, low, high, 0)))
+        for volume, low, high in _pieces(solid, least, thin):
+            clusters.append((volume, _shaped(kind, low, high, 0)))
     return [cluster for _, cluster in sorted(clusters, key=lambda pair: -pair[0])]
+
+
+def _pieces(solid: Manifold, least: float, thin: float) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+    """Volume and box (3,), (3,) of each piece that is large and thick enough.
+
+    Of two round walls in nearly one place the difference has thousands of splinters, and `Manifold.decompose` copies
+    the whole solid for each.
+    """
+    if solid.is_empty():
+        return
+    vertices, faces = mesh_of(solid)
+    links = coo_matrix(
+        (np.ones(2 * len(faces), bool), (faces[:, :2].ravel(), faces[:, 1:].ravel())), (len(vertices),) * 2
+    )
+    count, labels = connected_components(links, directed=False)
+    corners, piece_of = vertices[faces], labels[faces[:, 0]]
+    crosses = corner_crosses(corners)
+    volumes = np.bincount(piece_of, np.einsum("ij,ij->i", corners[:, 0], crosses) / 6, minlength=count)
+    areas = np.bincount(piece_of, np.linalg.norm(crosses, axis=1) / 2, minlength=count)
+    for piece in np.flatnonzero(volumes >= np.maximum(least, thin * areas / 2)):
+        own = vertices[labels == piece]
+        yield float(volumes[piece]), own.min(axis=0), own.max(axis=0)
 
 
 def linked(places: np.ndarray, reach: float) -> list[np.ndarray]:
