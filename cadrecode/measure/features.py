@@ -39,9 +39,11 @@ from cadrecode.program.language import (
 
 AXIS_PLANES = "YZ", "ZX", "XY"  # the plane across each axis whose normal is that axis
 TURNED_PLANES = "YX", "ZY", "XZ"  # the plane whose local y is each axis, and whose local x is the axis after it
+QUARTER_PLANES = "ZX", "XY", "YZ"  # the same, a quarter of a turn further
 EXTRUSION_NUMBERS = 4  # of an extrusion: where its plane is, and how far it goes
 PLANE_NUMBERS = 3  # where a plane is
 TILT_NUMBERS = 6  # of the directions of a plane that has no name
+TILT_DECIMALS = 6  # of such directions
 SLOT_NUMBERS = 5
 RIM_NUMBERS = 4  # the size and which edges; OpenCASCADE refuses some, so they have to be worth it
 OVERSHOOT = 2.0  # CODE
@@ -116,21 +118,34 @@ class Turned:
         axis: 0, 1 or 2.
         center: Where the line meets the plane of the sketches across the axis.
         steps: The steps of the half profile: distances from the line, and heights along the axis.
+        start: Where the turn begins, from the axis after this one towards the next.
+        degrees: Of the turn.
     """
 
     operation: Operation
     axis: int
     center: Point2
     steps: tuple[SketchStep, ...]
+    start: float = 0.0
+    degrees: float = 360.0
 
     @property
     def numbers(self) -> int:
-        return EXTRUSION_NUMBERS + profile_numbers(self.steps)
+        return EXTRUSION_NUMBERS + profile_numbers(self.steps) + wedge_numbers(self.start, self.degrees)
 
     def solid(self) -> Revolution:
         origin = [0.0, 0.0, 0.0]
         origin[(self.axis + 1) % 3], origin[(self.axis + 2) % 3] = self.center
-        return Revolution(Plane.named(TURNED_PLANES[self.axis], tuple(origin)), _sketch(self.steps))
+        name = {0.0: TURNED_PLANES, 90.0: QUARTER_PLANES}.get(self.start)
+        plane = self._turned_plane(tuple(origin)) if name is None else Plane.named(name[self.axis], tuple(origin))
+        return Revolution(plane, _sketch(self.steps), self.degrees)
+
+    def _turned_plane(self, origin: Point3) -> Plane:
+        first, second, up = np.eye(3)[[(self.axis + 1) % 3, (self.axis + 2) % 3, self.axis]]
+        angle = np.radians(self.start)
+        outward = np.round(np.cos(angle) * first + np.sin(angle) * second, TILT_DECIMALS) + 0.0
+        normal = np.cross(outward, up) + 0.0
+        return Plane(origin, tuple(outward.tolist()), tuple(normal.tolist()), None)
 
 
 @dataclass(frozen=True)
@@ -238,6 +253,13 @@ def profile_numbers(steps: Sequence[SketchStep]) -> int:
     """As `numbers_of`, for a half profile: a coordinate that repeats that of the corner before is no number more, so
     that a stepped shaft costs as much as its cylinders."""
     return numbers_of(steps) - sum(_repeated(step.shape) for step in steps if isinstance(step.shape, Loop))
+
+
+def wedge_numbers(start: float, degrees: float) -> int:
+    """How many numbers a person reads of a turn that is not whole."""
+    if degrees == 360:
+        return 0
+    return 1 if start in (0.0, 90.0) else 1 + TILT_NUMBERS
 
 
 def _repeated(loop: Loop) -> int:

@@ -8,17 +8,21 @@ import numpy as np
 from manifold3d import CrossSection, Manifold
 from scipy.ndimage import map_coordinates
 
+from cadrecode.geometry import corner_crosses, unit
 from cadrecode.measure.grid import Grid, along
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.measure.proposals import Reader
 from cadrecode.measure.turning import rows_of
 from cadrecode.measure.walls import LEAN, Walls
+from cadrecode.measure.wedges import longest_run, roundest, wedges_about
 from cadrecode.measure.winding import bordered, contoured
 from cadrecode.program.language import Point2
 from cadrecode.program.solid import mesh_of
 
 HALF_SECTIONS = 8  # planes through the line in which the half profile is looked for; each has two
 ALIKE = 0.02  # of its area: half sections that differ by less are of one profile
+FEWEST_ALIKE = 3  # half sections, one after another
+LEAST_ALIKE = 0.5  # of the half sections of a part of a turn: those of one profile
 CAP = 0.95  # cosine with the axis: points whose normals are nearer to it say nothing of where it stands
 PAIRS = 600  # of points, whose normals meet somewhere
 LEAST_ANGLE = np.sin(np.radians(20))  # between the normals of a pair
@@ -29,6 +33,7 @@ FEWEST = 40  # such points
 ANGLES = 32  # places on a circle about the line
 NEARBY = 1.6  # radii: points that say where the line of a feature stands
 GOLDEN = (np.sqrt(5) - 1) / 2
+FAN = np.pi * ((np.arange(HALF_SECTIONS) * GOLDEN) % 1)  # directions of the planes
 
 
 class HalfSections:
@@ -43,7 +48,8 @@ class HalfSections:
 
     def __init__(self, solid: Manifold, levels: Sequence[np.ndarray], size: float):
         self.solid, self.levels, self.size = solid, levels, size
-        self.vertices = mesh_of(solid)[0]
+        self.vertices, self.faces = mesh_of(solid)
+        self._fans: dict[tuple, list[tuple[float, CrossSection]]] = {}
 
     def main(self, axis: int) -> None:
         return None
@@ -52,13 +58,52 @@ class HalfSections:
         return center
 
     def about(self, axis: int, center: Point2) -> tuple[CrossSection, Reader]:
-        angles = np.pi * ((np.arange(HALF_SECTIONS) * GOLDEN) % 1)
-        halves = [half for angle in angles for half in self._halves(axis, center, angle)]
-        middle = _medoid(halves)
-        nearest = self._at_vertices(axis, center, angles)
+        middle = _medoid([half for _, half in self._fan(axis, center)])
+        nearest = self._at_vertices(axis, center, FAN)
         alike = [half for angle in nearest for half in self._halves(axis, center, angle) if _alike(half, middle)]
         profile = max(alike, key=CrossSection.area, default=middle)
         return profile, Reader(self.size, (np.zeros(1), self.levels[axis]))
+
+    def wedges(self, axis: int, center: Point2) -> list[tuple[float, float, CrossSection]]:
+        across = [(axis + 1) % 3, (axis + 2) % 3]
+        corners = self.vertices[self.faces]
+        crosses = corner_crosses(corners)
+        areas = np.linalg.norm(crosses, axis=1) / 2
+        places = corners.mean(axis=1)[:, across] - center
+        made = []
+        faces = wedges_about(places, unit(crosses)[:, across], areas, self.size)
+        for start, degrees in dict.fromkeys((*faces, *self._runs(axis, center))):
+            inner = np.radians(start + degrees * (np.arange(HALF_SECTIONS) + 0.5) / HALF_SECTIONS)
+            halves = [self._halves(axis, center, angle)[0] for angle in inner]
+            middle = _medoid(halves)
+            alike = [half for half in halves if _alike(half, middle)]
+            if len(alike) > LEAST_ALIKE * len(halves) and not middle.is_empty():
+                made.append((round(start, 2), round(degrees, 2), max(alike, key=CrossSection.area)))
+        return made
+
+    def _runs(self, axis: int, center: Point2) -> list[tuple[float, float]]:
+        """The turn over which half sections are alike: its ends are within the part where a pipe goes on straight."""
+        angles, halves = zip(*self._fan(axis, center))
+        filled = [half for half in halves if not half.is_empty()]
+        if len(filled) < FEWEST_ALIKE:
+            return []
+        middle = _medoid(filled)
+        run = longest_run([_alike(half, middle) for half in halves])
+        if run is None or run[1] < FEWEST_ALIKE:
+            return []
+        first, count = run
+        at = [angles[(first + step) % len(angles)] for step in (-1, 0, count - 1, count)]
+        start, end = roundest(at[0], at[1], at[1]), roundest(at[2], at[3], at[2])
+        return [(start % 360, (end - start) % 360)]
+
+    def _fan(self, axis: int, center: Point2) -> list[tuple[float, CrossSection]]:
+        """Half sections in different directions, and these in degrees, ascending."""
+        key = axis, *center
+        if key not in self._fans:
+            both = [(np.degrees(angle), self._halves(axis, center, angle)) for angle in FAN]
+            fan = [(float(angle) + 180 * side, halves[side]) for angle, halves in both for side in range(2)]
+            self._fans[key] = sorted(fan, key=lambda pair: pair[0])
+        return self._fans[key]
 
     def _at_vertices(self, axis: int, center: Point2, angles: np.ndarray) -> np.ndarray:
         """For each angle the one near it in which most corners of round faces lie: their radius is the true one."""
@@ -126,6 +171,9 @@ class FoldedCloud:
 
     def main(self, axis: int) -> Point2 | None:
         return round_about(self.middles, self.normals, axis, self.size)
+
+    def wedges(self, axis: int, center: Point2) -> list[tuple[float, float, CrossSection]]:
+        return []
 
     def refined(self, axis: int, center: Point2, radius: float) -> Point2:
         """By the points nearby: sections of a cone between two levels are rough."""

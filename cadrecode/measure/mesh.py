@@ -26,12 +26,13 @@ from cadrecode.measure.search import FINISHED, Search, drafts_of
 from cadrecode.measure.shorten import dropped, flush, shortened, without_films
 from cadrecode.measure.slanted import with_slanted_holes
 from cadrecode.measure.spelling import respelled, sharpened_ends
-from cadrecode.measure.turned import turned_proposals
+from cadrecode.measure.turned import ends_of_bends, turned_proposals
 from cadrecode.measure.turning import across
 from cadrecode.program.solid import bounds, build, mesh_of, through_holes
 from cadrecode.program.solid import from_mesh as solid_from_mesh
 
-SEARCH_SHARE, PLAIN_SHARE = 0.4, 0.5  # of the time: when the searches on the grid end
+READING_SHARE = 0.35  # of the time: what has not been read by then is left out
+SEARCH_SHARE, PLAIN_SHARE = 0.4, 0.5  # of the time that is left: when the searches on the grid end
 SHORT_SHARE, RIMS_SHARE = 0.65, 0.78  # when features are short, and when rims have been tried
 SLANTED_SHARE = 0.5  # of the time that is left for a draft: the rest is for making it short
 PLAIN = 5  # times the price: for a body without its rims, which are looked for afterwards
@@ -68,7 +69,9 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
     """
     started = time.thread_time()
     solid = solid_from_mesh(vertices, faces)
-    part = read(solid)
+    part = read(solid, started + READING_SHARE * seconds)
+    begun = time.thread_time()
+    seconds, started = started + seconds - begun, begun
     drafts = drafts_of(part, price, started, SEARCH_SHARE * seconds)
     plain = Search(part, PLAIN * price, started + PLAIN_SHARE * seconds).best(beam=1)
     judge = Judge(solid, price, started + SHORT_SHARE * seconds)
@@ -76,9 +79,9 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
     sharp = [sharpened_ends(draft.features(part.grid)) for draft in plain]
     sharp = [features for features in sharp if lacks_rims(features, judge)]
     shorter = []
-    for index, features in enumerate(begun := [*sharp, *(draft.features(part.grid) for draft in drafts)]):
+    for index, features in enumerate(drawn := [*sharp, *(draft.features(part.grid) for draft in drafts)]):
         now = time.thread_time()
-        judge.deadline = now + (started + SHORT_SHARE * seconds - now) / (len(begun) - index)
+        judge.deadline = now + (started + SHORT_SHARE * seconds - now) / (len(drawn) - index)
         shorter.append(_shortened(features, part, holes, judge))
     by_score = sorted(dict.fromkeys(shorter[len(sharp) :]), key=lambda features: -judge.score(features))
     judge.deadline = started + RIMS_SHARE * seconds
@@ -114,12 +117,26 @@ def _written(features: tuple[Feature, ...], part: Survey, judge: Judge) -> tuple
     return respelled(flushed if sound else features, judge)
 
 
-def read(solid: Manifold) -> Survey:
-    """A part's levels, sections and cells, and what it might be made of."""
+def read(solid: Manifold, deadline: float = np.inf) -> Survey:
+    """A part's levels, sections and cells, and what it might be made of.
+
+    Args:
+        deadline: On time.thread_time(): what has not been read by then is left out.
+    """
     low, high = bounds(solid)
     size = float((high - low).max())
+    levels = _levels(solid, size)
+    part = _read_between(solid, levels, size, deadline)
+    ends = ends_of_bends(part.proposals, levels)
+    if any(ends):
+        levels = [np.sort([*heights, *more]) for heights, more in zip(levels, ends)]
+        part = _read_between(solid, levels, size, deadline)
+    return part
+
+
+def _read_between(solid: Manifold, given: Sequence[np.ndarray], size: float, deadline: float) -> Survey:
     levels, sections, silhouettes = [], [], []
-    for axis, heights in enumerate(_levels(solid, size)):
+    for axis, heights in enumerate(given):
         turned = across(solid, axis)
         heights, taken = _sections(turned, heights, size)
         levels.append(heights)
@@ -130,8 +147,12 @@ def read(solid: Manifold) -> Survey:
     profile = HalfSections(solid, levels, size)
     proposed = []
     for axis, reader in enumerate(readers):
+        now = time.thread_time()
+        reader.deadline = now + (deadline - now) / (3 - axis)
         proposed += proposals(axis, sections[axis], silhouettes[axis], grid, reader)
         proposed += turned_proposals(axis, sections[axis], profile, grid, reader)
+    for reader in readers:  # later readings have their own limits
+        reader.deadline = np.inf
     return Survey(grid, _cells(solid, grid), sections, proposed, readers)
 
 

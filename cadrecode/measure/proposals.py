@@ -65,6 +65,7 @@ class TurnedProposal:
         numbers: How many numbers it takes to write the steps.
         own: (nx, ny, nz) bool: the cells of the grid that it fills.
         adds: Whether it may be joined or intersected; otherwise it is cut.
+        start, degrees: See `Turned`.
     """
 
     axis: int
@@ -73,9 +74,11 @@ class TurnedProposal:
     numbers: int
     own: np.ndarray = field(repr=False)
     adds: bool
+    start: float = 0.0
+    degrees: float = 360.0
 
     def feature(self, operation: Operation, span: tuple[int, int], grid: Grid) -> Turned:
-        return Turned(operation, self.axis, self.center, self.steps)
+        return Turned(operation, self.axis, self.center, self.steps, self.start, self.degrees)
 
     def cells(self, span: tuple[int, int], grid: Grid) -> np.ndarray:
         return self.own

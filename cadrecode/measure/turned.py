@@ -10,7 +10,7 @@ import numpy as np
 from manifold3d import CrossSection, JoinType, OpType
 
 from cadrecode.measure.chips import chips
-from cadrecode.measure.features import OVERSHOOT, profile_numbers, sketch_steps, with_holes
+from cadrecode.measure.features import OVERSHOOT, profile_numbers, sketch_steps, wedge_numbers, with_holes
 from cadrecode.measure.grid import Grid, along, inside
 from cadrecode.measure.outlines import DECIMALS, Outline
 from cadrecode.measure.proposals import Proposal, Reader, TurnedProposal, region_of
@@ -23,6 +23,8 @@ MOST_CENTERS = 6  # lines along one axis
 MOST_LEVELS = 8  # of a part whose profile is looked at in pieces too
 STRAIGHT = 0.97  # of the rectangle around it: what fills more is a cylinder
 SAME_RADIUS = 0.15  # CODE: a feature whose radii differ by less is a cylinder, which a circle says better
+WHOLE = 0.0, 360.0  # where a whole turn begins, and its degrees
+NEW_LEVEL = 0.5  # CODE, from all others
 MOUTH = 1e-3  # CODE: how far from the end of the part the mouth of a hole is measured
 
 
@@ -39,6 +41,9 @@ class Profiles(Protocol):
 
     def about(self, axis: int, center: Point2) -> tuple[CrossSection, Reader]:
         """Distances from a line and heights that the part fills, and what reads them as outlines."""
+
+    def wedges(self, axis: int, center: Point2) -> list[tuple[float, float, CrossSection]]:
+        """Parts of a turn about a line: where they begin, by how much they are turned, degrees, and what they fill."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,14 @@ def turned_proposals(
         cavities = _cavities(whole)
         whole = CrossSection.batch_boolean([whole, *cavities], OpType.Add)
         for region in (whole, *_parts(whole, levels)):
-            made += _read(axis, main, region, grid, meridian, adds=True)
+            made += _read(axis, main, region, grid, meridian)
         for region in cavities:
             made += _read(axis, main, region, grid, meridian, adds=False)
         made += [] if whole.is_empty() else chips(axis, main, whole, sections, grid, reader.on_level)
     for group in groups:
+        for start, degrees, region in profiles.wedges(axis, _center(group)):
+            reads = Reader(reader.size, (np.zeros(1), levels), reader.tolerances, reader.on_level)
+            made += () if _is_straight(region) else _read(axis, _center(group), region, grid, reads, (start, degrees))
         spans = [span for is_hole in (False, True) for span in _spans(group, is_hole, changing=profiles.steps_show)]
         if not spans:
             continue
@@ -103,6 +111,22 @@ def turned_proposals(
             if not region.is_empty() and not _is_straight(region):
                 made += _read(axis, center, region, grid, meridian, adds=not span.is_hole)
     return made
+
+
+def ends_of_bends(proposals: Sequence[Proposal | TurnedProposal], levels: Sequence[np.ndarray]) -> list[list[float]]:
+    """Levels along the three axes at which parts of a turn end: where a pipe goes on straight, the part has no face."""
+    ends: list[list[float]] = [[], [], []]
+    for turned in proposals:
+        if not isinstance(turned, TurnedProposal) or turned.degrees == WHOLE[1]:
+            continue
+        for angle in (turned.start, turned.start + turned.degrees):
+            if angle % 90 == 0:
+                side = 1 if angle % 180 == 0 else 0
+                axis, height = (turned.axis + 1 + side) % 3, turned.center[side]
+                known = [*levels[axis], *ends[axis]]
+                if levels[axis][0] < height < levels[axis][-1] and np.abs(np.subtract(known, height)).min() > NEW_LEVEL:
+                    ends[axis].append(height)
+    return ends
 
 
 def _center(group: Sequence[Ring]) -> Point2:
@@ -175,15 +199,23 @@ def _within(whole: CrossSection, levels: np.ndarray, span: Span, slack: float) -
 
 
 def _read(
-    axis: int, center: Point2, region: CrossSection, grid: Grid, reader: Reader, *, adds: bool
+    axis: int,
+    center: Point2,
+    region: CrossSection,
+    grid: Grid,
+    reader: Reader,
+    wedge: tuple[float, float] = WHOLE,
+    *,
+    adds: bool = True,
 ) -> Iterable[TurnedProposal]:
     for tolerance in reader.tolerances:
         outer, holes = reader.outlines(region, tolerance)
         for steps in {sketch_steps(outer): None, with_holes(outer, holes): None}:
             steps = _beside_axis(steps)
             if steps:
-                own = _turned_cells(steps, axis, center, grid)
-                yield TurnedProposal(axis, center, steps, profile_numbers(steps), own, adds)
+                own = _turned_cells(steps, axis, center, grid, wedge)
+                numbers = profile_numbers(steps) + wedge_numbers(*wedge)
+                yield TurnedProposal(axis, center, steps, numbers, own, adds, *wedge)
 
 
 def _beside_axis(steps: tuple[SketchStep, ...]) -> tuple[SketchStep, ...]:
@@ -201,13 +233,18 @@ def _beside_axis(steps: tuple[SketchStep, ...]) -> tuple[SketchStep, ...]:
     return tuple(moved)
 
 
-def _turned_cells(steps: tuple[SketchStep, ...], axis: int, center: Point2, grid: Grid) -> np.ndarray:
+def _turned_cells(
+    steps: tuple[SketchStep, ...], axis: int, center: Point2, grid: Grid, wedge: tuple[float, float]
+) -> np.ndarray:
     u, v = grid.across(axis)
-    distance = np.hypot(*np.meshgrid(u - center[0], v - center[1], indexing="ij"))
+    away = np.meshgrid(u - center[0], v - center[1], indexing="ij")
+    distance = np.hypot(*away)
     radii, column = np.unique(distance, return_inverse=True)
     filled = inside([np.asarray(part) for part in region_of(steps).to_polygons()], radii, grid.places[axis])
     cells = np.zeros(grid.shape, bool)
     along(cells, axis)[:] = filled[column.reshape(distance.shape)].transpose(2, 0, 1)
+    if wedge != WHOLE:
+        along(cells, axis)[:] &= (np.degrees(np.arctan2(away[1], away[0])) - wedge[0]) % 360 < wedge[1]
     return cells
 
 

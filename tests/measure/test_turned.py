@@ -1,12 +1,18 @@
 """Round parts and round features are read as turned profiles."""
 
+import numpy as np
 import pytest
+from manifold3d import Manifold
 
 from cadrecode.cloud import sample_surface
 from cadrecode.fit import ruler_for
 from cadrecode.measure import from_cloud, from_mesh
+from cadrecode.measure.features import Turned
+from cadrecode.measure.mesh import read
+from cadrecode.measure.wedges import longest_run, roundest
 from cadrecode.program import build, iou, mesh_of, parse, write
-from cadrecode.program.language import Arc, Extrusion, Loop, Operation, Rect, Revolution
+from cadrecode.program.language import Arc, Extrusion, Loop, Operation, Rect, Revolution, SketchStep
+from cadrecode.program.shapes import build_solid
 from cadrecode.program.solid import through_holes
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XZ',origin=({},0))\nr=w0.sketch()"
@@ -117,3 +123,36 @@ def test_flats_and_keyways_are_cut_from_a_turned_part_with_boxes():
     for cut in cuts:
         assert cut.operation is Operation.CUT
         assert [type(step.shape) for step in cut.solid.sketch.steps] == [Rect]
+
+
+def test_a_bend_is_turned_by_less_than_a_whole_turn_and_goes_on_straight():
+    """The pipe begins where the bend ends, where the part has no face."""
+    ring = "sketch().push([({},0)]).circle(22).circle(14,mode='s').finalize()"
+    bend = "cq.Workplane('XZ',origin=(-60,40,0))." + ring.format(70) + ".revolve(90,(0,0),(0,1))"
+    pipe = "cq.Workplane('XZ',origin=(0,40,0))." + ring.format(10) + ".extrude(60)"
+    part = read(build(parse(f"import cadquery as cq\nr={bend}.union({pipe})"), 0.5))
+    bends = [proposal for proposal in part.proposals if getattr(proposal, "degrees", 360) < 360]
+    best = min(bends, key=lambda bend: part.grid.volume(bend.own ^ part.cells))
+    assert (best.axis, best.start, best.degrees) == (2, 0, 90)
+    np.testing.assert_allclose(best.center, (-60, 40), atol=0.2)
+    assert part.grid.volume(best.own & ~part.cells) < 0.05 * part.grid.volume(best.own)
+    assert np.abs(part.grid.levels[1] - 40).min() < 0.2
+
+
+@pytest.mark.parametrize("start", [0.0, 90.0, 200.0])
+def test_a_part_of_a_turn_lies_where_it_begins_and_ends(start):
+    block = SketchStep(Rect(20, 10), places=((40.0, 5.0),))
+    solid = build_solid(Turned(Operation.UNION, 1, (3.0, -2.0), (block,), start, 50.0).solid(), 0.05)
+    assert solid.volume() == pytest.approx(20 * 10 * 40 * np.radians(50), rel=2e-3)
+    for angle, is_filled in ((start + 1, True), (start + 49, True), (start - 1, False), (start + 51, False)):
+        z, x = 40 * np.cos(np.radians(angle)), 40 * np.sin(np.radians(angle))
+        probe = Manifold.cube((0.1, 0.1, 0.1), True).translate((x - 2, 5, z + 3))
+        assert (probe ^ solid).is_empty() is not is_filled
+
+
+def test_ends_of_a_turn_are_those_that_a_person_would_choose():
+    assert roundest(75, 97, 80) == 90
+    assert roundest(350, 8, 355) % 360 == 0
+    assert roundest(101, 103, 102.4) == 102.4
+    assert longest_run([True, False, True, True, False, True]) in ((2, 2), (5, 2))
+    assert longest_run([True, True]) is None
