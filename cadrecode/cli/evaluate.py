@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from pathlib import Path
 
 from cadrecode.cli import trial
-from cadrecode.cli.report import add_report, say_scores, write_page
+from cadrecode.cli.report import add_options, say_scores, write_page
 from cadrecode.cli.shared import (
     GRAMMAR_HELP,
     Arguments,
-    add_processor_time,
     add_workers,
     clock_of,
     count,
-    not_negative,
+    log_progress,
     parser_of,
     positive,
     run_verb,
     say,
-    seed,
     workers_for,
     writer_of,
 )
 from cadrecode.config import ReconstructConfig
-
-log = logging.getLogger(__name__)
 
 TEMPERATURE = ReconstructConfig().temperature
 
@@ -47,15 +42,8 @@ def evaluate_main(argv: Arguments = None) -> int:
     parser.add_argument(
         "--temperature", type=positive, default=TEMPERATURE, help="of all candidates but the first [%(default)s]"
     )
-    parser.add_argument(
-        "--fit", type=not_negative, default=0.0, metavar="SECONDS", help="for fitting to the cloud, for each shape [0]"
-    )
-    add_processor_time(parser)
-    parser.add_argument("--limit", type=count, help="this many targets, drawn with the seed")
-    parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", metavar="FILE", help="file for the whole report")
-    add_report(parser)
+    add_options(parser)
     parser.add_argument("--grammar", action="store_true", help=GRAMMAR_HELP)
     trial.add_arguments(parser)
     add_workers(parser)
@@ -88,7 +76,7 @@ def _evaluate(arguments: argparse.Namespace, argv: Arguments) -> None:
             sandbox=shared_sandbox(),
             generate=writer_of(arguments.grammar),
             workers=workers_for(model, arguments),
-            on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
+            on_progress=log_progress("shapes"),
         )
     adapter = opened.adapter and str(arguments.lora_path)
     report = {"model": opened.base, "adapter": adapter, "grammar": grammar, **report}

@@ -11,6 +11,7 @@ from cadrecode.cli.shared import (
     Arguments,
     count,
     deviations_of,
+    log_progress,
     not_negative,
     output_of,
     parser_of,
@@ -128,7 +129,7 @@ def _fit_many(arguments: argparse.Namespace) -> None:
         noise=arguments.noise or 0.0,
         limit=arguments.limit,
         seed=arguments.seed,
-        on_progress=lambda done, total: log.info("%d of %d programs", done, total),
+        on_progress=log_progress("programs"),
     )
     write_json(Path(arguments.json), report)
     say(

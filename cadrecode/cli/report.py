@@ -1,4 +1,4 @@
-"""What `evaluate` and `score` say at the end: a table of scores, and a page where a folder is named."""
+"""What `evaluate` and `score` share: options, and at the end a table of scores, and a page where a folder is named."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cadrecode.cli.shared import Arguments, say
+from cadrecode.cli.shared import Arguments, add_processor_time, count, not_negative, say, seed
 from cadrecode.errors import ConfigError
 
 
-def add_report(parser: argparse.ArgumentParser) -> None:
-    """The option that `write_page` obeys."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """How much is measured, and where the figures go."""
+    parser.add_argument(
+        "--fit", type=not_negative, default=0.0, metavar="SECONDS", help="for fitting to points, for each shape [0]"
+    )
+    add_processor_time(parser)
+    parser.add_argument("--limit", type=count, help="this many targets, drawn with the seed")
+    parser.add_argument("--seed", type=seed, default=0)
+    parser.add_argument("--json", metavar="FILE", help="file for the whole report")
     parser.add_argument(
         "--report", type=_folder, metavar="DIR", help="folder for index.html: tables, charts, shapes that can be turned"
     )

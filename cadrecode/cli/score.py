@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from pathlib import Path
 
-from cadrecode.cli.report import add_report, earlier_report, require_same_shapes, say_scores, write_page
-from cadrecode.cli.shared import (
-    Arguments,
-    add_processor_time,
-    clock_of,
-    count,
-    not_negative,
-    parser_of,
-    run_verb,
-    say,
-    seed,
-)
-
-log = logging.getLogger(__name__)
+from cadrecode.cli.report import add_options, earlier_report, require_same_shapes, say_scores, write_page
+from cadrecode.cli.shared import Arguments, clock_of, log_progress, parser_of, run_verb, say
 
 
 def score_main(argv: Arguments = None) -> int:
@@ -44,14 +31,6 @@ def score_main(argv: Arguments = None) -> int:
         help="code: centred, longest side 200, as models write; raw: in the target's place and units [%(default)s]",
     )
     parser.add_argument(
-        "--fit",
-        type=not_negative,
-        default=0.0,
-        metavar="SECONDS",
-        help="for fitting to points of the target, for each shape [0]",
-    )
-    add_processor_time(parser)
-    parser.add_argument(
         "--beside",
         type=Path,
         nargs="+",
@@ -59,10 +38,7 @@ def score_main(argv: Arguments = None) -> int:
         metavar="REPORT",
         help="reports of evaluate or score --json on the same targets, for columns beside these, or alone",
     )
-    parser.add_argument("--limit", type=count, help="this many targets, drawn with the seed")
-    parser.add_argument("--seed", type=seed, default=0)
-    parser.add_argument("--json", metavar="FILE", help="file for the whole report")
-    add_report(parser)
+    add_options(parser)
     arguments = parser.parse_args(argv)
     if bool(arguments.programs) != bool(arguments.targets) or not (arguments.programs or arguments.beside):
         parser.error("give --programs and --targets, or --beside alone")
@@ -106,7 +82,7 @@ def _reports(arguments: argparse.Namespace) -> list[tuple[str, dict]]:
                 arguments.targets,
                 field=name,
                 limit=arguments.limit,
-                on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
+                on_progress=log_progress("shapes"),
             )
             reports.append((name, report))
     return reports

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from cadrecode.part import Part, Written
     from cadrecode.scoring import Deviation
 
+log = logging.getLogger(__name__)
+
 Arguments = Sequence[str] | None
 GRAMMAR_HELP = "let the model write programs of the language only, as the embedded base and its adapters always do"
 MOST_LISTED = 4  # entries of a list that are printed
@@ -166,6 +168,11 @@ def run_verb(work: Callable[[], None], failure: int = 1) -> int:
         print("interrupted", file=sys.stderr, flush=True)
         return 130
     return 0
+
+
+def log_progress(what: str) -> Callable[[int, int | None], None]:
+    """Logs "12 of 50 shapes" whenever it is called with (done, total); the total where it is known."""
+    return lambda done, total: log.info("%s%s %s", f"{done:,}", f" of {total:,}" if total else "", what)
 
 
 def say(text: str) -> None:

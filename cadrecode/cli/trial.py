@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadrecode.cli.report import write_page
-from cadrecode.cli.shared import Arguments, clock_of, not_negative, positive, say, workers_for, writer_of
+from cadrecode.cli.shared import Arguments, clock_of, log_progress, not_negative, positive, say, workers_for, writer_of
 
 if TYPE_CHECKING:
     from cadrecode.parallel import Workers
     from cadrecode.trial import Trial
-
-log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +68,7 @@ def run(arguments: argparse.Namespace, argv: Arguments) -> None:
             arguments.targets,
             limit=arguments.limit,
             workers=workers,
-            on_progress=lambda done, total: log.info("%d%s shapes", done, f" of {total}" if total else ""),
+            on_progress=log_progress("shapes"),
         )
     if arguments.json:
         write_json(Path(arguments.json), {"model": opened and opened.base, **report})

@@ -24,6 +24,7 @@ from cadrecode.cli.shared import (
     clock_of,
     count,
     finite,
+    log_progress,
     log_to,
     output_of,
     parser_of,
@@ -288,7 +289,7 @@ def build_dataset_main(argv: Arguments = None) -> int:
             apart_from=arguments.apart_from,
             workers=workers_of(arguments),
             shard_rows=arguments.shard_rows,
-            on_progress=lambda done, total: log.info("%s%s pairs", f"{done:,}", f" of {total:,}" if total else ""),
+            on_progress=log_progress("pairs"),
         )
         say(
             f"{arguments.out}: {made['rows']:,} pairs of {made['entries']:,} parts in {len(made['shards']):,} files; "
@@ -331,7 +332,7 @@ def label_main(argv: Arguments = None) -> int:
             least=Verdict(arguments.keep),
             limit=arguments.limit,
             seed=arguments.seed,
-            on_progress=lambda done, total: log.info("%d of %d parts", done, total),
+            on_progress=log_progress("parts"),
         )
         say(f"{arguments.out}: {len(made.pairs):,} parts with a program, {len(made.skipped):,} without")
         for entry in made.skipped[:10]:
