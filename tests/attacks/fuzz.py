@@ -31,7 +31,7 @@ from cadrecode.program.solid import build
 from cadrecode.runs import Run, State
 from cadrecode.ui.train import views
 from cadrecode.ui.words.text import Words
-from tests.attacks import files
+from tests.attacks import files, meshes
 
 MEMORY = 4 * 2**30
 EXAMPLES = 200  # of one target, before the next has its turn
@@ -62,21 +62,21 @@ YAML = "base_model_name_or_path: a\ntrain_data_path: [b, c]\nlora_r: 16\nlearnin
 def _good_files() -> dict[str, bytes]:
     points = np.random.default_rng(0).random((40, 3)).astype("<f4")
     rows = "".join("{} {} {}\n".format(*row) for row in points.round(3).tolist()).encode()
-    corners = "".join("f {} {} {}\n".format(*(c + 1 for c in t)) for t in files.TRIANGLES)
-    cube = "".join("v {} {} {}\n".format(*c) for c in files.CUBE.tolist())
-    triangles = files.CUBE[np.array(files.TRIANGLES)].astype("<f4").reshape(-1, 9)
+    corners = "".join("f {} {} {}\n".format(*(c + 1 for c in t)) for t in meshes.TRIANGLES)
+    cube = "".join("v {} {} {}\n".format(*c) for c in meshes.CUBE.tolist())
+    triangles = meshes.CUBE[np.array(meshes.TRIANGLES)].astype("<f4").reshape(-1, 9)
     return {
         ".npy": files.npy(files.shape("(40, 3)", "'<f4'"), points.tobytes()),
-        ".npz": files.npz({"points.npy": files.npy(files.shape("(40, 3)", "'<f4'"), points.tobytes())}),
+        ".npz": meshes.npz({"points.npy": files.npy(files.shape("(40, 3)", "'<f4'"), points.tobytes())}),
         ".xyz": rows,
         ".ply": files.ply(files.BINARY, 40, points.tobytes()),
         ".pcd": files.pcd(40, "binary", points.tobytes()),
         ".las": files.las(),
-        ".stl": files.stl(12, b"".join(bytes(12) + row.tobytes() + bytes(2) for row in triangles)),
+        ".stl": meshes.stl(12, b"".join(bytes(12) + row.tobytes() + bytes(2) for row in triangles)),
         ".obj": (cube + corners).encode(),
         ".off": f"OFF\n8 1 0\n{cube.replace('v ', '')}3 0 1 2\n".encode(),
-        ".glb": files.glb(files.scene(), files.BODY),
-        ".3mf": files.threemf(files.model(files.MESH)),
+        ".glb": meshes.glb(meshes.scene(), meshes.BODY),
+        ".3mf": meshes.threemf(meshes.model(meshes.MESH)),
     }
 
 

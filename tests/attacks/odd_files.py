@@ -9,29 +9,8 @@ import zipfile
 import numpy as np
 
 from tests.attacks.attack import Attack, Route
-from tests.attacks.files import (
-    BINARY,
-    BODY,
-    CUBE,
-    FACES,
-    MESH,
-    SECONDS,
-    accessor,
-    allowed_mb,
-    glb,
-    las,
-    model,
-    npy,
-    npz,
-    packed,
-    pcd,
-    ply,
-    reader,
-    scene,
-    shape,
-    stl,
-    threemf,
-)
+from tests.attacks.files import BINARY, FACES, SECONDS, allowed_mb, las, npy, packed, pcd, ply, reader, shape
+from tests.attacks.meshes import BODY, CUBE, MESH, accessor, glb, model, npz, scene, stl, threemf
 
 CORNERS = CUBE.astype("<f4").tobytes()
 

@@ -9,7 +9,7 @@ import pytest
 
 from cadrecode.cloud import read_cloud
 from cadrecode.errors import PointCloudError
-from tests.attacks import files
+from tests.attacks import files, meshes
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from tests.attacks import files
     [
         (".npz", lambda: files.zeros_npz(10**8), "unpacks to"),
         (".npz", lambda: files.zeros_npz(10**6, kind=zipfile.ZIP_BZIP2), "NumPy does not write"),
-        (".npz", lambda: files.npz({f"{n}.npy": b"" for n in range(999)}), "999 arrays"),
+        (".npz", lambda: meshes.npz({f"{n}.npy": b"" for n in range(999)}), "999 arrays"),
         (".npy", files.NPY["header of 4 GB"], "header is too long"),
         (".npy", files.NPY["largest floats"], "at most 1e+100 are read"),
         (".pcd", files.PCD["compressed: 3 MB unpack to 264 MB"], "unpacks to"),
@@ -74,12 +74,12 @@ def test_a_glb_with_its_buffer_in_text_and_a_strip(tmp_path):
     (tmp_path / "a.glb").write_bytes(files.GLB["data in text"]())
     assert read_cloud(tmp_path / "a.glb").kind == "mesh"
     strip = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], "<f4")
-    tree = files.scene(
+    tree = meshes.scene(
         meshes=[{"primitives": [{"attributes": {"POSITION": 0}, "mode": 5}]}],
         accessors=[{"bufferView": 0, "componentType": 5126, "count": 4, "type": "VEC3"}],
         bufferViews=[{"buffer": 0, "byteLength": 48}],
     )
-    (tmp_path / "b.glb").write_bytes(files.glb(tree, strip.tobytes()))
+    (tmp_path / "b.glb").write_bytes(meshes.glb(tree, strip.tobytes()))
     assert read_cloud(tmp_path / "b.glb").points[:, :2].max() == pytest.approx(1, abs=0.05)
 
 
