@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +11,6 @@ from scipy.spatial.transform import Rotation
 from cadrecode.cloud import read_cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError, Message, PointCloudError, ProgramError
-from cadrecode.part import Part
-from cadrecode.program.edit import Parameter
-from cadrecode.snapping import Snap
 from cadrecode.ui import services as ui_services
 from cadrecode.ui.draw import html
 from cadrecode.ui.reconstruct import actions as rebuilding
@@ -24,27 +20,9 @@ from cadrecode.ui.reconstruct.files import KINDS, write_files
 from cadrecode.ui.reconstruct.report import write_page
 from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.words.text import Words
+from tests.ui.conftest import rebuilt
 
 EN, ZH = Words("en"), Words("zh")
-
-
-@pytest.fixture
-def plate(tmp_path, services):
-    """A plate of 80 x 40 x 8, far from the origin, as a dropped file."""
-    rng = np.random.default_rng(0)
-    points = rng.uniform(-0.5, 0.5, (3000, 3))
-    side = rng.integers(0, 3, 3000)
-    points[np.arange(3000), side] = np.sign(points[np.arange(3000), side]) / 2
-    path = tmp_path / "my plate.xyz"
-    np.savetxt(path, points * (80, 40, 8) + (500, 0, -20))
-    return rebuilding.open_cloud(path, services)
-
-
-def rebuilt(work, services, candidates=3, **more):
-    reports = []
-    options = ReconstructConfig.from_values({"source": "model", "candidates": candidates, "seconds": 0, **more}, "test")
-    after = rebuilding.rebuild(work, options, services, lambda *progress: reports.append(progress), lambda: False)
-    return after, reports
 
 
 def test_a_dropped_file_becomes_a_cloud_with_a_safe_name(plate):
@@ -79,8 +57,7 @@ def test_rebuilding_puts_the_nearest_first_and_names_the_failures(plate, service
     assert "语法错误" in describe.numbers(after, ZH)
 
 
-def test_the_verdict_stands_before_every_number_in_both_languages(plate, services, typist):
-    after, _ = rebuilt(plate, services)
+def test_the_verdict_stands_before_every_number_in_both_languages(after):
     for words, verdict in ((EN, "good match"), (ZH, "吻合良好")):
         shown = describe.numbers(after, words)
         lead = f'<div class="cr-numbers"><p class="cr-verdict"><span class="cr-lead good_match">{verdict}</span>'
@@ -101,8 +78,7 @@ def test_without_a_cloud_or_a_valid_candidate_it_says_what_to_do(plate, services
         rebuilt(plate, services)
 
 
-def test_choosing_another_candidate_shows_it_and_drops_the_edit(plate, services):
-    after, _ = rebuilt(plate, services)
+def test_choosing_another_candidate_shows_it_and_drops_the_edit(after, services):
     edited = rebuilding.run_program(after, "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)", services)
     np.testing.assert_allclose(edited.shown.size, (1, 2, 3))
     assert edited.choosing(1).shown == after.parts[1]
@@ -143,9 +119,8 @@ def test_markup_in_names_and_errors_is_shown_not_obeyed(plate):
     assert "<b>x" not in html.bad("<b>x")
 
 
-def test_the_view_shows_the_part_with_its_scan_and_the_scan_alone_before_that(plate, services):
+def test_the_view_shows_the_part_with_its_scan_and_the_scan_alone_before_that(after, plate):
     assert "vertices" not in views.view(plate)
-    after, _ = rebuilt(plate, services)
     shown = views.view(after)
     assert {"vertices", "faces", "points", "signed"} <= set(shown)
     assert shown["part"] == views.view(after)["part"] != views.view(after.choosing(1))["part"]
@@ -164,8 +139,7 @@ def test_the_view_shows_the_part_with_its_scan_and_the_scan_alone_before_that(pl
     assert sorted(index for face in known["moved"] for index in face) == [0, 0, 1, 1, 2, 2]  # two sides each
 
 
-def test_the_tolerance_can_be_set_and_is_a_round_number_until_then(plate, services):
-    after, _ = rebuilt(plate, services)
+def test_the_tolerance_can_be_set_and_is_a_round_number_until_then(after, services):
     assert after.tolerance_shown == 0.5  # of 80
     assert 'value="0.5"' in describe.numbers(after, EN)
     thin = rebuilding.run_program(
@@ -273,44 +247,6 @@ def test_a_step_file_is_refused_where_programs_must_not_run(tmp_path, services):
         rebuilding.open_cloud(tmp_path / "a.step", replace(services, run_programs=False))
 
 
-def test_sliders_change_the_part_and_nothing_else(plate, services, typist):
-    after, _ = rebuilt(plate, services)
-    before = list(typist.asked)
-    base = after.shown
-    sizes, places = dimensions.named(base)
-    assert [p.name for p in sizes] == ["plate width", "plate length", "plate thickness"]
-    thick = dimensions.moved(after, base, {p.name: p.value for p in (*sizes, *places)} | {"plate thickness": 16.0})
-    np.testing.assert_allclose(thick.shown.size, (80, 40, 16), rtol=1e-3)
-    assert thick.shown.deviation.mean > base.deviation.mean
-    assert typist.asked == before
-    back = dimensions.moved(thick, base, {p.name: p.value for p in (*sizes, *places)})
-    assert back.shown == base
-
-
-def test_slider_ends_hold_the_value_and_keep_sizes_off_zero(plate, services):
-    after, _ = rebuilt(plate, services)
-    for parameter in (p for group in dimensions.named(after.shown) for p in group):
-        low, high, step = dimensions.slider_ends(parameter)
-        assert low <= parameter.value <= high
-        assert step > 0
-        assert not parameter.is_length or low * high > 0
-
-
-def test_six_numbers_are_there_and_the_rest_is_folded(services):
-    part = samples.first_work().shown
-    rows = dimensions.rows(part, "mm", EN)
-    assert rows.count(' data-value="') == sum(len(group) for group in dimensions.named(part))
-    assert rows.count(" cr-rest") == rows.count(' data-value="') - dimensions.FIRST
-    assert 'data-value="80000"' in dimensions.rows(part, "m", EN)
-    sent = SimpleNamespace(numbers={"plate width": [80_000, False], "taper": [5, True]})
-    assert dimensions.sent(sent, "m") == {"plate width": 80, "taper": 5}
-
-
-def test_a_program_that_is_no_tree_has_no_sliders():
-    part = Part("import math", np.zeros((3, 3)), np.array([[0, 1, 2]]))
-    assert dimensions.named(part) == ([], [])
-
-
 def test_something_useful_is_there_before_the_first_click(services):
     work = samples.first_work()
     assert work.shown.deviation.mean < 2 * samples.FIRST_NOISE_MM
@@ -399,40 +335,6 @@ def test_a_scan_in_metres_that_is_called_millimetres_is_doubted(plate):
     assert "pick m" not in describe.cloud_facts(plate.cloud, "mm", EN)
 
 
-def test_numbers_without_a_slider_are_counted():
-    few = Part.of_program("import cadquery as cq\nr=cq.Workplane('XY').box(3,4,5)")
-    assert dimensions.left_out(few) == 0
-    holes = ",".join(f"({i * i / 3 - 90},0)" for i in range(21))
-    sketch = f"w0.sketch().rect(200,50).push([{holes}]).circle(3,mode='s').finalize().extrude(5)"
-    many = Part.of_program(f"import cadquery as cq\nw0=cq.Workplane('XY')\nr={sketch}")
-    _, places = dimensions.named(many)
-    assert len(places) == dimensions.MOST_PLACES
-    assert dimensions.left_out(many) > 0
-
-
-def test_a_handle_stands_where_its_number_is():
-    fine = Parameter("hole 1 diameter", 1.617, 0.6, 5.0, 1.0, True, ((("radius",), 0.5),))
-    assert dimensions.slider_ends(fine)[2] == pytest.approx(0.1)
-    whole = Parameter("plate width", 80.0, 4.0, 200.0, 1.0, True, ((("width",), 1.0),))
-    assert dimensions.slider_ends(whole)[2] == 1
-
-
-def test_a_slider_says_why_its_number_was_changed():
-    reason = Message(
-        "{reason}, within {x:g}", reason=Message("equal to {name}", name=Message("hole 1 diameter")), x=0.05
-    )
-    part = replace(
-        Part.of_program("import cadquery as cq\nr=cq.Workplane('XY').box(3,4,5)"),
-        snapped=(Snap("plate thickness", 5.02, 5.0, reason),),
-    )
-    assert dimensions.reasons(part, "mm", EN) == {
-        "plate thickness": "was 5.02; now 5: equal to hole 1 diameter, within 0.05"
-    }
-    assert dimensions.reasons(part, "m", Words("zh")) == {  # in the millimetres that the page shows
-        "plate thickness": "原为 5020，现为 5000：等于孔 1 直径，偏差不超过 50"
-    }
-
-
 def test_a_longer_search_keeps_the_better_part(plate, services, monkeypatch):
     before, _ = rebuilt(plate, services)
     good, bad = before.parts[0], before.parts[1]
@@ -470,8 +372,7 @@ def test_a_reload_finds_what_its_tab_showed_and_old_works_are_forgotten(services
     assert "" not in services.works
 
 
-def test_advice_of_a_rebuild_is_on_the_page(plate, services):
-    after, _ = rebuilt(plate, services)
+def test_advice_of_a_rebuild_is_on_the_page(after):
     assert "cr-warn" not in describe.numbers(after, EN)
     object.__setattr__(after.rebuilt, "advice", (Message("Set clean to {x}.", x="all"),))
     assert '<div class="cr-warn">Set clean to all.</div>' in describe.numbers(after, EN)
