@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,20 +64,11 @@ def evaluate(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     *,
-    candidates: int = 1,
     limit: int | None = None,
-    seed: int = 0,
-    temperature: float = TEMPERATURE,
-    fit_seconds: float = 0.0,
-    fit_structure: bool = True,
-    sandbox: Sandbox | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
     on_row: Callable[[dict], None] | None = None,
-    earlier: Sequence[dict] = (),
-    should_stop: Callable[[], bool] | None = None,
-    generate: Callable[..., list[str]] | None = None,
-    one_side: bool = False,
     workers: Workers = ALONE,
+    **options: Any,
 ) -> dict:
     """Rebuild every target from a cloud sampled on it, and score what comes out.
 
@@ -86,55 +78,34 @@ def evaluate(
 
     Args:
         targets: See `load_targets`.
-        fit_seconds: For each shape, to fit the best three to the cloud; results are reported apart, under `fit_`. How
-            far that gets depends on the machine. 0: no fit.
-        fit_structure: False moves numbers alone.
-        sandbox: Runs programs outside of the language; None counts them as failures.
         on_progress: Called with (targets done, total), the total where it is known.
         on_row: Called with each new row.
-        earlier: Rows of the same evaluation before it was cut off. They are taken as they are, and the others come out
-            as they would have.
-        generate: In place of `model.decode.generate`.
-        one_side: The cloud lacks what cannot be seen from one place, as a single scan does.
         workers: Each has the model, and targets of its own.
+        options: The other settings of `Evaluation`.
     Returns: A report that JSON can hold, the same for the same seed except for the seconds.
     Raises: DatasetError: no target can be scored. CadrecodeError: stopped before the first was.
     """
     started = time.monotonic()
-    known = {row["id"]: row for row in earlier}
-    stopping = should_stop or _never
-    way = _Evaluation(
-        model,
-        tokenizer,
-        candidates,
-        seed,
-        temperature,
-        fit_seconds,
-        fit_structure,
-        sandbox,
-        stopping,
-        generate,
-        known,
-        one_side,
-    )
+    way = Evaluation(model, tokenizer, **options)
     shapes: list[dict] = []
     skipped: list[Skipped] = []
-    batches = way.batches(load_targets(targets, limit=limit, seed=seed), skipped)
+    batches = way.batches(load_targets(targets, limit=limit, seed=way.seed), skipped)
     done = workers.map(way.rows if workers.alone else way.for_workers().all_rows, batches)
     for rows in in_order(done):
         for row in rows:
             shapes.append(row)
-            if on_row and row["id"] not in known:
+            if on_row and row["id"] not in way.known:
                 on_row(row)
             if on_progress:
                 on_progress(len(shapes), limit)
-    stopped = stopping()
+    stopped = way.should_stop()
     if not shapes:
         raise _nothing_scored(targets, skipped, stopped)
     report = report_of(
-        shapes, targets, candidates=candidates, seed=seed, temperature=temperature, fit_seconds=fit_seconds
-    )
-    report["seconds"] = round(time.monotonic() - started + sum(row["seconds"] for row in earlier), 2)
+        shapes, targets, candidates=way.candidates, seed=way.seed, temperature=way.temperature,
+        fit_seconds=way.fit_seconds,
+    )  # fmt: skip
+    report["seconds"] = round(time.monotonic() - started + sum(row["seconds"] for row in way.earlier), 2)
     report["stopped"] = stopped
     report["skipped"] = [stored({"id": target.id, "reason": target.reason}) for target in skipped]
     return report
@@ -169,31 +140,49 @@ def report_of(
     return report | {"stopped": True, "skipped": [], "shapes": list(shapes)}
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
-class _Evaluation:
-    """How shapes are rebuilt; see `evaluate`. `known` holds the earlier rows by the names of their shapes.
+class Evaluation:
+    """How shapes are rebuilt.
 
     Args:
+        fit_seconds: For each shape, to fit the best three to the cloud; results are reported apart, under `fit_`. How
+            far that gets depends on the machine. 0: no fit.
+        fit_structure: False moves numbers alone.
+        sandbox: Runs programs outside of the language; None counts them as failures.
+        should_stop: Called between shapes and within them; the rows that a True cuts short are left out.
+        generate: In place of `model.decode.draw`.
+        earlier: Rows of the same evaluation before it was cut off. They are taken as they are, and the others come out
+            as they would have.
+        one_side: The cloud lacks what cannot be seen from one place, as a single scan does.
         own_sandbox: `all_rows` takes the sandbox of its process.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    candidates: int
-    seed: int
-    temperature: float
-    fit_seconds: float
-    fit_structure: bool
-    sandbox: Sandbox | None
-    stopping: Callable[[], bool]
-    generate: Callable[..., list[str]] | None
-    known: Mapping[str, dict]
+    candidates: int = 1
+    seed: int = 0
+    temperature: float = TEMPERATURE
+    fit_seconds: float = 0.0
+    fit_structure: bool = True
+    sandbox: Sandbox | None = None
+    should_stop: Callable[[], bool] = _never
+    generate: Callable[..., list[str]] | None = None
+    earlier: Sequence[dict] = ()
     one_side: bool = False
     own_sandbox: bool = False
 
-    def for_workers(self) -> _Evaluation:
+    @cached_property
+    def known(self) -> dict[str, dict]:
+        """The earlier rows by the names of their shapes."""
+        return {row["id"]: row for row in self.earlier}
+
+    def for_workers(self) -> Evaluation:
         """The same for other processes, which are ended by their own means, and run programs in their own sandbox."""
-        return replace(self, stopping=_never, sandbox=None, own_sandbox=self.sandbox is not None)
+        return replace(self, should_stop=_never, sandbox=None, own_sandbox=self.sandbox is not None)
 
     def all_rows(self, batch: _Batch) -> list[dict]:
         """`rows` in a worker."""
@@ -208,7 +197,7 @@ class _Evaluation:
         """Targets with their clouds, as many as are decoded together, until a stop; the others go into `skipped`."""
         batch = _Batch(self.seed, [], [])
         for shape in shapes:
-            if self.stopping():
+            if self.should_stop():
                 return
             if isinstance(shape, Skipped):
                 skipped.append(shape)
@@ -250,10 +239,10 @@ class _Evaluation:
         texts = self._draw(np.stack([prepared.views for prepared in batch.prepared]), batch.seed)
         decoding = (time.monotonic() - started) / len(batch.shapes)
         for prepared, answers in zip(batch.prepared, texts):
-            if self.stopping():
+            if self.should_stop():
                 return
             row = self.known.get(prepared.target.id) or self._row(prepared, answers, decoding)
-            if self.fit_seconds > 0 and self.stopping():
+            if self.fit_seconds > 0 and self.should_stop():
                 return
             yield row
 
@@ -270,7 +259,7 @@ class _Evaluation:
             views.reshape(-1, *views.shape[2:]),
             temperature=([0.0] + [self.temperature] * (n_candidates - 1)) * n_targets,
             seed=seed,
-            stop=self.stopping,
+            stop=self.should_stop,
         )
         return [texts[i : i + n_candidates] for i in range(0, len(texts), n_candidates)]
 
@@ -290,15 +279,11 @@ class _Evaluation:
         if fits:
             best, *_ = fitted(
                 ranked, yardstick, seconds=self.fit_seconds, seed=self.seed, structure=self.fit_structure,
-                should_stop=self.stopping,
+                should_stop=self.should_stop,
             )  # fmt: skip
             row |= {f"fit_{key}": value for key, value in figures_of(best, prepared.target).items()}
         row["seconds"] = round(decoding_seconds + time.monotonic() - started, 3)
         return row
-
-
-def _never() -> bool:
-    return False
 
 
 def _agrees(bbox_error: float | None) -> bool:
