@@ -39,7 +39,7 @@ from cadrecode.scoring import (
     score,
 )
 from cadrecode.scoring.programs import Row, none_met, read_programs, skip
-from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
+from cadrecode.scoring.targets import Shape, Skipped, drawn, load_targets, seed_of
 
 if TYPE_CHECKING:
     from cadrecode.cloud.distance import CloudRuler
@@ -244,10 +244,25 @@ def refine_all(
     """
     started = time.monotonic()
     rows, skipped = read_programs(programs)
-    if limit is not None and limit < len(rows):
-        rows = [rows[i] for i in sorted(np.random.default_rng(seed).permutation(len(rows))[:limit])]
-    done, left_out = _refined_rows(rows, targets, points, noise, seconds, seed, on_progress)
-    skipped += left_out
+    rows = drawn(rows, limit, seed)
+    waiting: dict[str, list[Row]] = {}
+    for row in rows:
+        waiting.setdefault(row.id, []).append(row)
+    done: dict[int, dict[str, Any]] = {}  # by the line in the file
+    for shape in load_targets(targets, ids=set(waiting)):
+        if shape.id not in waiting:  # a second file of the same name
+            skipped.append(skip(shape.id, None, Message("there is another target of that name")))
+            continue
+        prepared = _prepared(shape, points, noise, seed)
+        for row in waiting.pop(shape.id):
+            if isinstance(prepared, str):
+                skipped.append(skip(row.id, row.line, prepared))
+            else:
+                done[row.line] = _refine_row(row, *prepared, seconds, seed)
+            if on_progress:
+                on_progress(len(done), len(rows))
+    missing = Message("{source} has no target of that name", source=targets)
+    skipped += [skip(row.id, row.line, missing) for left in waiting.values() for row in left]
     if not done:
         raise none_met(programs, targets, skipped)
     figures = [done[line] for line in sorted(done)]
@@ -261,36 +276,6 @@ def refine_all(
         "skipped": skipped,
         "rows": figures,
     }
-
-
-def _refined_rows(
-    rows: list[Row],
-    targets: str | Path,
-    points: int,
-    noise: float,
-    seconds: float,
-    seed: int,
-    on_progress: Callable[[int, int], None] | None,
-) -> tuple[dict[int, dict[str, Any]], list[dict[str, Any]]]:
-    """The rows of the report by their line in the file, and the entries of what was skipped."""
-    done: dict[int, dict[str, Any]] = {}
-    skipped: list[dict[str, Any]] = []
-    waiting = rows
-    for shape in load_targets(targets, ids={row.id for row in rows}):
-        chosen, waiting = [r for r in waiting if r.id == shape.id], [r for r in waiting if r.id != shape.id]
-        if not chosen:  # a second file of the same name
-            skipped.append(skip(shape.id, None, Message("there is another target of that name")))
-            continue
-        prepared = _prepared(shape, points, noise, seed)
-        for row in chosen:
-            if isinstance(prepared, str):
-                skipped.append(skip(row.id, row.line, prepared))
-            else:
-                done[row.line] = _refine_row(row, *prepared, seconds, seed)
-            if on_progress:
-                on_progress(len(done), len(rows))
-    missing = Message("{source} has no target of that name", source=targets)
-    return done, skipped + [skip(row.id, row.line, missing) for row in waiting]
 
 
 def _prepared(shape: Shape | Skipped, points: int, noise: float, seed: int) -> tuple[Target, CloudRuler] | str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -48,10 +49,10 @@ class Form:
     progress: gr.HTML
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What decides an evaluation, in the order in which `start` takes it."""
-        parts = [self.source, self.family, self.files, self.path]
-        return [*parts, self.chosen, self.candidates, self.limit, self.seed, self.fit_seconds]
+    def inputs(self) -> dict[str, gr.components.Component]:
+        """What decides an evaluation, by the names that `actions.start` has for it."""
+        names = ("source", "family", "files", "path", "chosen", "candidates", "limit", "seed", "fit_seconds")
+        return {name: getattr(self, name) for name in names}
 
 
 def _form(services: Services, words: Words) -> Form:
@@ -177,28 +178,15 @@ def _wire_scores(form: Form, shown: Shown, services: Services, words: Words, tab
     hear(tab.select, refresh, seen, outputs, words)
     hear(timer.tick, refresh, seen, outputs, words)
 
-    def start(
-        source: str,
-        family: str,
-        files: list[str] | None,
-        path: str,
-        chosen: list[str],
-        candidates: int,
-        limit: int,
-        seed: int,
-        fit_seconds: float,
-    ):
+    def start(*values: Any):
         try:
-            actions.start(
-                services, source, family, files, path, chosen, candidates=candidates, limit=limit, seed=seed,
-                fit_seconds=fit_seconds,
-            )  # fmt: skip
+            actions.start(services, **dict(zip(form.inputs, values)))
         except Exception as error:
             yield html.bad(error_text(error, words))
             raise
 
     for event in (
-        hear(form.go.click, start, form.inputs, form.progress, words),
+        hear(form.go.click, start, list(form.inputs.values()), form.progress, words),
         hear(form.go_on.click, lambda: actions.go_on(services), None, None, words),
         hear(form.cancel.click, lambda: actions.cancel(services), None, None, words),
     ):
