@@ -67,6 +67,10 @@ class Arguments:
     def name(self) -> str:
         return cast(ast.Attribute, self.call.func).attr
 
+    def wrong(self, template: str, /, expected: str | None = None, **values: object) -> ProgramError:
+        """The error of the whole call."""
+        return error_at(self.call, template, expected, **values)
+
     def node(self, name: str, position: int | None = None) -> ast.expr | None:
         if name in self.keywords:
             return self.keywords.pop(name)
@@ -78,8 +82,7 @@ class Arguments:
     def need(self, name: str, position: int) -> ast.expr:
         node = self.node(name, position)
         if node is None:
-            raise error_at(
-                self.call,
+            raise self.wrong(
                 "`{call}` lacks its argument {argument}.",
                 Message("a value for {argument}", argument=name),
                 call=self.name,
@@ -134,7 +137,7 @@ class Arguments:
             return (value,) * count
         if isinstance(value, list | tuple) and len(value) == count:
             return tuple(map(bool, value))
-        raise error_at(self.call, "{argument} is neither True nor False.", Message("True or False"), argument=name)
+        raise self.wrong("{argument} is neither True nor False.", Message("True or False"), argument=name)
 
     def text(self, name: str, position: int | None = None, default: str | None = None) -> str | None:
         node = self.node(name, position)
@@ -159,7 +162,7 @@ class Arguments:
     def mode(self) -> Mode:
         value = self.value("mode", default="a")
         if value not in list(Mode):
-            raise error_at(self.call, "Unknown mode.", Message("'a', 's' or 'i'"))
+            raise self.wrong("Unknown mode.", Message("'a', 's' or 'i'"))
         return Mode(value)
 
     def skip(self, *names: str) -> None:

@@ -31,7 +31,7 @@ def _drawn(stack: Stack, arguments: Arguments) -> tuple[Stack, cad.Plane]:
     """With closed outlines alone, and the plane on which they lie."""
     stack = outlines(stack, arguments.call)
     if not stack.wires:
-        raise error_at(arguments.call, "Nothing is drawn.", Message("an outline, circle or rectangle before it"))
+        raise arguments.wrong("Nothing is drawn.", Message("an outline, circle or rectangle before it"))
     return replace(stack, wires=nested(stack.wires)), stack.lifted
 
 
@@ -88,9 +88,9 @@ def _cut_through(stack: Stack, arguments: Arguments) -> Stack:
     stack, plane = _drawn(stack, arguments)
     arguments.skip("clean")
     if stack.body is None:
-        raise error_at(arguments.call, "There is no solid before it.", Message("a solid to cut from"))
+        raise arguments.wrong("There is no solid before it.", Message("a solid to cut from"))
     if _taper(arguments, 1):
-        raise error_at(arguments.call, "A taper through all is not in the language.", Message("`.cutBlind(...)`"))
+        raise arguments.wrong("A taper through all is not in the language.", Message("`.cutBlind(...)`"))
     reach = math.ceil(diagonal_of(stack.body))
     return stack.with_solids(
         [cad.Extrusion(plane, sketch_of(stack.wires), reach, True)], arguments.call, cad.Operation.CUT
@@ -120,8 +120,7 @@ def _revolve(stack: Stack, arguments: Arguments) -> Stack:
 
 def _sketch(stack: Stack, arguments: Arguments) -> Drawing:
     if stack.points is not None and cad.points_of(stack.points) != ((0, 0),):
-        raise error_at(
-            arguments.call,
+        raise arguments.wrong(
             "A sketch after moveTo is not in the language.",
             Message("`.sketch()` on the workplane itself"),
         )
@@ -163,7 +162,7 @@ def _rotate(stack: Stack, arguments: Arguments) -> Stack:
 def _turned(stack: Stack, start: cad.Point3, axis: cad.Point3, degrees: float, arguments: Arguments) -> Stack:
     body = stack.body
     if math.hypot(*axis) < 1e-9:
-        raise error_at(arguments.call, "The axis has no direction.", Message("two different points"))
+        raise arguments.wrong("The axis has no direction.", Message("two different points"))
     turn = cad.Placement(axis, degrees)
     if start != (0, 0, 0):
         moved = np.array(start, float) - placing(turn)[:, :3] @ start
@@ -219,7 +218,7 @@ def _counterbored(stack: Stack, arguments: Arguments) -> Stack:
 def _countersunk(stack: Stack, arguments: Arguments) -> Stack:
     head = cad.Countersink(arguments.length("cskDiameter", 1), arguments.length("cskAngle", 2))
     if head.degrees >= 180:
-        raise error_at(arguments.call, "The countersink's angle is too wide.", Message("less than 180"))
+        raise arguments.wrong("The countersink's angle is too wide.", Message("less than 180"))
     return _drilled(stack, arguments, 3, head)
 
 
@@ -231,7 +230,7 @@ def _drilled(
     diameter = arguments.length("diameter", 0)
     depth = arguments.value("depth", position)
     if depth is not None and not (isinstance(depth, int | float) and depth > 0):
-        raise error_at(arguments.call, "depth is no length.", Message("a positive number or None"))
+        raise arguments.wrong("depth is no length.", Message("a positive number or None"))
     arguments.skip("clean")
     return stack.finished(cad.Hole(stack.lifted, stack.places, diameter, depth, head), arguments.call)
 
@@ -245,7 +244,7 @@ def _blend(blend: cad.Blend):
         if chosen is None and stack.is_solid:
             chosen = Chosen(stack.body)
         if chosen is None or chosen.body is not stack.body or chosen.vertices:
-            raise error_at(arguments.call, "No edges are chosen.", Message("`.edges(...)` before it"))
+            raise arguments.wrong("No edges are chosen.", Message("`.edges(...)` before it"))
         finish = cad.Edges(blend, size, chosen.faces or None, chosen.edges or None, None if second == size else second)
         return stack.finished(finish, arguments.call)
 
@@ -257,7 +256,7 @@ def _shell(stack: Stack, arguments: Arguments) -> Stack:
     thickness = arguments.number("thickness", 0)
     kind = arguments.text("kind", 1, "arc")
     if thickness == 0 or kind not in ("arc", "intersection"):
-        raise error_at(arguments.call, "No such shell.", Message("a thickness, and 'arc' or 'intersection'"))
+        raise arguments.wrong("No such shell.", Message("a thickness, and 'arc' or 'intersection'"))
     faces = stack.chosen.faces if stack.chosen is not None and stack.chosen.body is stack.body else None
     return stack.finished(cad.Shell(thickness, faces or None, kind == "intersection"), arguments.call)
 
@@ -275,14 +274,14 @@ def _choose(what: str):
         if tag is not None:
             tagged = dict(stack.tags).get(tag)
             if tagged is None or tagged.body is None:
-                raise error_at(arguments.call, "There is no tag {tag!r}.", tag=tag)
+                raise arguments.wrong("There is no tag {tag!r}.", tag=tag)
             chosen = Chosen(tagged.body)
         if chosen is None:
             chosen = Chosen(body_of(stack, arguments))
         if what == "vertices":
             chosen = replace(chosen, vertices=corners_of(chosen, selector, arguments.call))
         elif what == "faces" and chosen.edges is not None:
-            raise error_at(arguments.call, "Faces of edges are not in the language.", Message("`.faces(...)` first"))
+            raise arguments.wrong("Faces of edges are not in the language.", Message("`.faces(...)` first"))
         else:
             selector = THEN.join(filter(None, (getattr(chosen, what), selector)))
             if selector:

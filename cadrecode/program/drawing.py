@@ -105,7 +105,7 @@ def _polygon(stack: Stack, arguments: Arguments) -> Stack:
 def _slot(stack: Stack, arguments: Arguments) -> Stack:
     length, width = arguments.length("length", 0), arguments.length("diameter", 1)
     if length <= width:
-        raise error_at(arguments.call, "The slot is wider than long.", Message("a length above its diameter"))
+        raise arguments.wrong("The slot is wider than long.", Message("a length above its diameter"))
     return _with_wire(stack, slot(length, width, arguments.number("angle", 2, 0)), arguments)
 
 
@@ -118,10 +118,10 @@ def _offset(stack: Stack, arguments: Arguments) -> Stack:
     """All outlines that wait are replaced by their offsets."""
     distance, kind = arguments.number("d", 0), arguments.text("kind", 1, "arc")
     if kind not in ("arc", "intersection"):
-        raise error_at(arguments.call, "Unknown kind of offset.", Message("'arc' or 'intersection'"))
+        raise arguments.wrong("Unknown kind of offset.", Message("'arc' or 'intersection'"))
     stack = outlines(stack, arguments.call)
     if not stack.wires:
-        raise error_at(arguments.call, "Nothing is drawn.", Message("an outline, circle or rectangle before it"))
+        raise arguments.wrong("Nothing is drawn.", Message("an outline, circle or rectangle before it"))
     wires = tuple(
         replace(wire, shape=shape)
         for wire in stack.wires
@@ -169,9 +169,7 @@ def _with_edge(stack: Stack, edge: cad.Line | cad.Arc, arguments: Arguments) -> 
     if arguments.flag("forConstruction"):
         return _at(stack, edge.end)
     if math.dist(here(stack), edge.end) <= CLOSED_WITHIN:
-        raise error_at(
-            arguments.call, "`{name}` ends where it begins.", Message("two different points"), name=arguments.name
-        )
+        raise arguments.wrong("`{name}` ends where it begins.", Message("two different points"), name=arguments.name)
     start = here(stack) if not stack.edges else stack.start
     return replace(stack, start=start, edges=(*stack.edges, edge), points=None, is_solid=False, chosen=None)
 
@@ -215,14 +213,14 @@ def _radius(stack: Stack, arguments: Arguments) -> Stack:
     end, radius = arguments.point("endPoint", 0), arguments.number("radius", 1)
     rest = radius**2 - (math.dist(here(stack), end) / 2) ** 2
     if rest < -1e-9 * radius**2:
-        raise error_at(arguments.call, "The arc's radius does not reach its end.", Message("a larger radius"))
+        raise arguments.wrong("The arc's radius does not reach its end.", Message("a larger radius"))
     sag = math.copysign(abs(radius) - math.sqrt(max(rest, 0)), radius)
     return _with_edge(stack, _bulge(here(stack), end, sag), arguments)
 
 
 def _tangent(stack: Stack, arguments: Arguments) -> Stack:
     if not stack.edges:
-        raise error_at(arguments.call, "There is no edge to be tangent to.", Message("an edge before it"))
+        raise arguments.wrong("There is no edge to be tangent to.", Message("an edge before it"))
     x, y = here(stack)
     dx, dy = arguments.point("endpoint", 0)
     end = (x + dx, y + dy) if arguments.flag("relative", 2, True) else (dx, dy)
@@ -248,7 +246,7 @@ def _polyline(stack: Stack, arguments: Arguments) -> Stack:
 
 def _close(stack: Stack, arguments: Arguments) -> Stack:
     if not stack.edges:
-        raise error_at(arguments.call, "There is no open outline to close.", Message("`.lineTo(...)` before it"))
+        raise arguments.wrong("There is no open outline to close.", Message("`.lineTo(...)` before it"))
     return _closed(stack, arguments.call)
 
 
@@ -268,8 +266,8 @@ def _mirror(axis: int):
 
     def mirrored(stack: Stack, arguments: Arguments) -> Stack:
         if not stack.edges or max(abs(stack.start[axis]), abs(here(stack)[axis])) > CLOSED_WITHIN:
-            raise error_at(
-                arguments.call, "The outline does not begin and end on the axis.", Message("ends on the mirror's axis")
+            raise arguments.wrong(
+                "The outline does not begin and end on the axis.", Message("ends on the mirror's axis")
             )
 
         def image(point: cad.Point2) -> cad.Point2:

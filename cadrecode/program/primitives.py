@@ -30,7 +30,7 @@ def operation_of(arguments: Arguments, position: int | None) -> cad.Operation | 
         False: None,
     }
     if not isinstance(value, bool | str) or value not in known:
-        raise error_at(arguments.call, "Unknown value of combine.", Message("True, False, 'cut' or 's'"))
+        raise arguments.wrong("Unknown value of combine.", Message("True, False, 'cut' or 's'"))
     return known[value]
 
 
@@ -83,7 +83,7 @@ def _sphere(stack: Stack, arguments: Arguments) -> Stack:
 
 def _whole_turn(arguments: Arguments, degrees: float) -> None:
     if degrees != 360:
-        raise error_at(arguments.call, "A part of a turn is not in the language here.", Message("`.revolve(...)`"))
+        raise arguments.wrong("A part of a turn is not in the language here.", Message("`.revolve(...)`"))
 
 
 def _at_places(stack: Stack, arguments: Arguments, make: Callable[[cad.Point2], cad.Solid]) -> Stack:
@@ -146,11 +146,11 @@ def made_solid(arguments: Arguments) -> Stack | None:
         )
     )
     if not math.hypot(*axis) or max(values) == 0 or (name != "makeCone" and min(values) == 0):
-        raise error_at(arguments.call, "A size is zero.", Message("positive numbers"))
+        raise arguments.wrong("A size is zero.", Message("positive numbers"))
     match name:
         case "makeBox":
             if axis != UP:
-                raise error_at(arguments.call, "A turned box is not in the language here.", Message("(0,0,1)"))
+                raise arguments.wrong("A turned box is not in the language here.", Message("(0,0,1)"))
             length, width, height = values
             solid = cad.Box(cad.Plane(origin), height / 2, (length / 2, width / 2), length, width, height)
         case "makeCylinder":

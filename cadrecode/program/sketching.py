@@ -48,8 +48,8 @@ def _arc(sketch: Drawing, arguments: Arguments) -> Drawing:
 def _kept(sketch: Drawing, arguments: Arguments) -> Drawing:
     """With the loop that is drawn put aside, so that another one can begin."""
     if not sketch.closed and math.dist(_end(sketch), sketch.start) > CLOSED_WITHIN:
-        raise error_at(
-            arguments.call, "A second loop begins before the first one is assembled.", Message("`.close()` before it")
+        raise arguments.wrong(
+            "A second loop begins before the first one is assembled.", Message("`.close()` before it")
         )
     loop = cad.SketchStep(loop_of(sketch.start, sketch.edges, arguments.call))
     return replace(sketch, loops=(*sketch.loops, loop), start=None, edges=(), closed=False)
@@ -66,17 +66,15 @@ def _edge(sketch: Drawing, arguments: Arguments, needed: int) -> Drawing:
             sketch = replace(sketch, start=points[0])
         points = points[1:]
     elif sketch.closed:
-        raise error_at(arguments.call, "The loop is closed already.", Message("`.assemble()`"))
+        raise arguments.wrong("The loop is closed already.", Message("`.assemble()`"))
     if len(points) != needed or sketch.start is None:
         first = Message("{count} points to begin a loop", count=needed + 1)
         wanted = first if sketch.start is None else Message("{few} or {many} points", few=needed, many=needed + 1)
-        raise error_at(
-            arguments.call, "`{name}` has {count} points.", wanted, name=arguments.name, count=len(arguments.positional)
+        raise arguments.wrong(
+            "`{name}` has {count} points.", wanted, name=arguments.name, count=len(arguments.positional)
         )
     if math.dist(_end(sketch), points[-1]) <= CLOSED_WITHIN:
-        raise error_at(
-            arguments.call, "`{name}` ends where it begins.", Message("two different points"), name=arguments.name
-        )
+        raise arguments.wrong("`{name}` ends where it begins.", Message("two different points"), name=arguments.name)
     edge = cad.Line(points[0]) if needed == 1 else cad.Arc(points[0], points[1])
     return replace(sketch, edges=(*sketch.edges, edge))
 
@@ -87,19 +85,15 @@ def _end(sketch: Drawing) -> cad.Point2:
 
 def _close(sketch: Drawing, arguments: Arguments) -> Drawing:
     if not sketch.edges or sketch.closed:
-        raise error_at(
-            arguments.call, "There is no open loop to close.", Message("`.segment(...)` or `.arc(...)` before it")
-        )
+        raise arguments.wrong("There is no open loop to close.", Message("`.segment(...)` or `.arc(...)` before it"))
     return replace(sketch, closed=True)
 
 
 def _assemble(sketch: Drawing, arguments: Arguments) -> Drawing:
     if not sketch.edges and not sketch.loops:
-        raise error_at(
-            arguments.call, "There are no edges to assemble.", Message("`.segment(...)` or `.arc(...)` before it")
-        )
+        raise arguments.wrong("There are no edges to assemble.", Message("`.segment(...)` or `.arc(...)` before it"))
     if sketch.edges and not sketch.closed and math.dist(_end(sketch), sketch.start) > CLOSED_WITHIN:
-        raise error_at(arguments.call, "The loop is open.", Message("`.close()` before `.assemble()`"))
+        raise arguments.wrong("The loop is open.", Message("`.close()` before `.assemble()`"))
     loops = (_kept(sketch, arguments) if sketch.edges else sketch).loops
     whole = loops[0].shape if len(loops) == 1 and loops[0].places == cad.ORIGIN else None
     if whole is None:
@@ -152,7 +146,7 @@ def _reset(sketch: Drawing, arguments: Arguments) -> Drawing:
 def _center(places: cad.Places | None, arguments: Arguments) -> cad.Point2:
     points = cad.ORIGIN if places is None else cad.points_of(places)
     if len(points) != 1:
-        raise error_at(arguments.call, "An array of arrays is not in the language.", Message("a single place"))
+        raise arguments.wrong("An array of arrays is not in the language.", Message("a single place"))
     return points[0]
 
 
@@ -283,7 +277,7 @@ def _vertices(sketch: Drawing, arguments: Arguments) -> Drawing:
     node = arguments.node("s", 0)
     selector = None if node is None else arguments.scope.value(node)
     if sketch.places is not None and sketch.places != cad.ORIGIN:
-        raise error_at(arguments.call, "Places are chosen, no corners.", Message("`.reset()` before `.vertices()`"))
+        raise arguments.wrong("Places are chosen, no corners.", Message("`.reset()` before `.vertices()`"))
     if selector is not None:
         _check(selector, node)
     return replace(sketch, corners=selector or "")
@@ -298,7 +292,7 @@ def _check(selector: object, node: ast.expr) -> None:
 def _blend(blend: cad.Blend):
     def corners(sketch: Drawing, arguments: Arguments) -> Drawing:
         if sketch.corners is None:
-            raise error_at(arguments.call, "No corners are chosen.", Message("`.vertices()` before it"))
+            raise arguments.wrong("No corners are chosen.", Message("`.vertices()` before it"))
         step = cad.Corners(blend, arguments.length("d", 0), sketch.corners or None)
         return replace(sketch, steps=checked_steps((*sketch.steps, step), arguments.call))
 
@@ -311,11 +305,11 @@ def _clean(sketch: Drawing, arguments: Arguments) -> Drawing:
 
 def _finalize(sketch: Drawing, arguments: Arguments) -> Stack:
     if sketch.edges or sketch.loops:
-        raise error_at(arguments.call, "The loop is not assembled.", Message("`.assemble()` before `.finalize()`"))
+        raise arguments.wrong("The loop is not assembled.", Message("`.assemble()` before `.finalize()`"))
     if not sketch.steps:
-        raise error_at(arguments.call, "The sketch is empty.", Message("a loop, circle or rectangle"))
+        raise arguments.wrong("The sketch is empty.", Message("a loop, circle or rectangle"))
     if sketch.on is None:
-        raise error_at(arguments.call, "The sketch stands on no plane.", Message("`.placeSketch(...)`"))
+        raise arguments.wrong("The sketch stands on no plane.", Message("`.placeSketch(...)`"))
     return replace(
         sketch.on, wires=(*sketch.on.wires, cad.SketchStep(cad.Face(sketch.sketch), cad.Mode.ADD, cad.ORIGIN))
     )
@@ -323,9 +317,7 @@ def _finalize(sketch: Drawing, arguments: Arguments) -> Stack:
 
 def _too_early(sketch: Drawing, arguments: Arguments) -> Drawing:
     name = arguments.name
-    raise error_at(
-        arguments.call, "The sketch is not finalized.", Message("`.finalize()` before `.{name}(...)`", name=name)
-    )
+    raise arguments.wrong("The sketch is not finalized.", Message("`.finalize()` before `.{name}(...)`", name=name))
 
 
 METHODS = {

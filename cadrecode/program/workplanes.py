@@ -48,7 +48,7 @@ def topology_of(body: cad.Program) -> Topology:
 
 def body_of(stack: Stack, arguments: Arguments) -> cad.Program:
     if stack.body is None:
-        raise error_at(arguments.call, "There is no solid before it.", Message("a solid"))
+        raise arguments.wrong("There is no solid before it.", Message("a solid"))
     return stack.body
 
 
@@ -89,11 +89,11 @@ def plane_of_faces(stack: Stack, arguments: Arguments, option: str, origin: cad.
         numbers = selected(topology.faces, chosen.faces)
     flat = [number for number in numbers if topology.faces[number].direction is not None]
     if not flat:
-        raise error_at(arguments.call, "There is no such flat face.", Message("a selector of faces, such as '>Z'"))
+        raise arguments.wrong("There is no such flat face.", Message("a selector of faces, such as '>Z'"))
     normal = np.array(topology.faces[flat[0]].direction)
     centers = np.array([topology.faces[number].center for number in flat])
     if np.abs((centers - centers[0]) @ normal).max() > ON_PLANE:
-        raise error_at(arguments.call, "The faces do not lie in one plane.", Message("a single face"))
+        raise arguments.wrong("The faces do not lie in one plane.", Message("a single face"))
     areas = np.array([topology.facet_area[topology.face_of_facet == number].sum() for number in flat])
     on_facet = np.isin(topology.face_of_facet[topology.facet], flat)
     vertices = topology.points[topology.triangles[on_facet].ravel()]
@@ -132,14 +132,14 @@ def _workplane(stack: Stack, arguments: Arguments) -> Stack:
     invert = arguments.flag("invert", 1)
     option = arguments.text("centerOption", 2, "ProjectedOrigin")
     if option not in CENTERS:
-        raise error_at(arguments.call, "Unknown centerOption.", Message("one of {known}", known=", ".join(CENTERS)))
+        raise arguments.wrong("Unknown centerOption.", Message("one of {known}", known=", ".join(CENTERS)))
     node = arguments.node("origin", 3)
     origin = None if node is None else tuple_of(node, 3, arguments.scope)
     if stack.wires or stack.edges:
-        raise error_at(arguments.call, "Outlines on several planes are not in the language.", Message("one plane"))
+        raise arguments.wrong("Outlines on several planes are not in the language.", Message("one plane"))
     if stack.chosen is None:
         if invert or origin is not None:
-            raise error_at(arguments.call, "No face is chosen.", Message("`.faces(...)` before it"))
+            raise arguments.wrong("No face is chosen.", Message("`.faces(...)` before it"))
         if stack.is_solid:
             plane = _through_middle(stack, option)
             return replace(stack, plane=plane, offset=offset, is_solid=False, points=None, rows=())
@@ -151,7 +151,7 @@ def _workplane(stack: Stack, arguments: Arguments) -> Stack:
         point = np.mean(stack.chosen.vertices, axis=0)  # of vertices alone: the plane as it is, through them
         plane = replace(stack.plane, origin=rounded(point))
     elif stack.chosen.edges is not None:
-        raise error_at(arguments.call, "A workplane on edges is not in the language.", Message("a face"))
+        raise arguments.wrong("A workplane on edges is not in the language.", Message("a face"))
     else:
         plane = plane_of_faces(stack, arguments, option, origin)
     if invert:
@@ -197,7 +197,7 @@ def _split(stack: Stack, arguments: Arguments) -> Stack:
     body_of(stack, arguments)
     top, bottom = arguments.flag("keepTop", 0), arguments.flag("keepBottom", 1)
     if top is bottom:
-        raise error_at(arguments.call, "Both sides are kept.", Message("keepTop=True or keepBottom=True"))
+        raise arguments.wrong("Both sides are kept.", Message("keepTop=True or keepBottom=True"))
     reach = 2 * math.ceil(diagonal_of(stack.body))
     half = cad.Sketch((cad.SketchStep(cad.Rect(reach, reach)),))
     solid = cad.Extrusion(stack.lifted, half, -reach if top else reach)
@@ -251,7 +251,7 @@ def _tagged(stack: Stack, arguments: Arguments) -> Stack:
     name = arguments.text("name", 0)
     tagged = dict(stack.tags).get(name)
     if tagged is None:
-        raise error_at(arguments.call, "There is no tag {tag!r}.", tag=str(name))
+        raise arguments.wrong("There is no tag {tag!r}.", tag=str(name))
     return Stack(tagged.plane, tagged.offset, stack.body, tags=stack.tags)
 
 
@@ -260,7 +260,7 @@ def _end(stack: Stack, arguments: Arguments) -> Stack:
     before = stack
     for _ in range(int(arguments.number("n", 0, 1))):
         if before.before is None:
-            raise error_at(arguments.call, "There is nothing to go back to.")
+            raise arguments.wrong("There is nothing to go back to.")
         before = before.before
     return replace(before, body=stack.body, wires=stack.wires, tags=stack.tags)
 

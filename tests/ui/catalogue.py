@@ -21,7 +21,7 @@ from cadrecode.ui.words.text import WORDS
 
 PACKAGE = Path(cadrecode.__file__).parent
 PO_FILE = MO_FILE.with_suffix(".po")
-CALLS = {"Message": 0, "joined": 0, "error_at": 1}  # besides our errors: which argument is the template
+CALLS = {"Message": 0, "joined": 0, "error_at": 1, "wrong": 0}  # besides our errors: which argument is the template
 FOREIGN = (
     # Python, of a text that is no program
     "invalid syntax", "invalid syntax. Perhaps you forgot a comma?", "{a} was never closed", "unmatched {a}",
