@@ -12,19 +12,7 @@ import numpy as np
 
 from cadrecode.errors import Message, ProgramError
 from cadrecode.frames import Frame
-from cadrecode.program.language import (
-    NOISE_DECIMALS,
-    Finish,
-    Hole,
-    Mirror,
-    Operation,
-    Placement,
-    Plane,
-    Point3,
-    Program,
-    Solid,
-    Step,
-)
+from cadrecode.program import language as cad
 from cadrecode.program.naming import Number, named_numbers
 from cadrecode.program.outline_sizes import Moves, Path
 
@@ -32,7 +20,7 @@ HALF = 1e-9  # what computing with floats may add to a half
 NOT_LENGTHS = {"taper", "degrees", "direction", "first", "sweep", "count", "columns", "rows"}  # neither scale nor round
 
 
-def transform(program: Program, scale: float, offset: Point3 = (0, 0, 0)) -> Program:
+def transform(program: cad.Program, scale: float, offset: cad.Point3 = (0, 0, 0)) -> cad.Program:
     """Every length times `scale`, then everything moved by `offset` (in the new units).
 
     Raises:
@@ -44,12 +32,12 @@ def transform(program: Program, scale: float, offset: Point3 = (0, 0, 0)) -> Pro
     if placement is not None:
         moved = tuple(o * scale + d for o, d in zip(placement.offset, offset))
         placement, offset = dataclasses.replace(placement, offset=moved), (0, 0, 0)
-    steps = (Step(step.operation, _scaled_solid(step.solid, scale, offset)) for step in program.steps)
+    steps = (cad.Step(step.operation, _scaled_solid(step.solid, scale, offset)) for step in program.steps)
     finishes = tuple(_scaled_finish(finish, scale, offset) for finish in program.finishes)
-    return Program(tuple(steps), placement, finishes)
+    return cad.Program(tuple(steps), placement, finishes)
 
 
-def to_raw(program: Program, frame: Frame, decimals: int | None = None) -> Program:
+def to_raw(program: cad.Program, frame: Frame, decimals: int | None = None) -> cad.Program:
     """From the CODE frame to the units and the place of the user's file.
 
     In a turned frame the part stays in its own axes, centred, and is placed as a whole.
@@ -60,11 +48,11 @@ def to_raw(program: Program, frame: Frame, decimals: int | None = None) -> Progr
     if frame.rotation is None:
         moved = transform(program, frame.raw_per_code, frame.center)
     else:
-        moved = _placed(transform(program, frame.raw_per_code), Placement(*frame.turn(), frame.center))
+        moved = _placed(transform(program, frame.raw_per_code), cad.Placement(*frame.turn(), frame.center))
     return rounded(moved, raw_decimals(frame) if decimals is None else decimals)
 
 
-def to_code(program: Program, frame: Frame) -> Program:
+def to_code(program: cad.Program, frame: Frame) -> cad.Program:
     """From the units and the place of the user's file to the CODE frame: `to_raw` undone, but for its rounding.
 
     Args:
@@ -77,9 +65,9 @@ def to_code(program: Program, frame: Frame) -> Program:
     return transform(dataclasses.replace(program, placement=None), scale, (x, y, z))
 
 
-def _placed(program: Program, placement: Placement) -> Program:
+def _placed(program: cad.Program, placement: cad.Placement) -> cad.Program:
     if program.placement is not None:
-        return Program((Step(Operation.UNION, program),), placement)
+        return cad.Program((cad.Step(cad.Operation.UNION, program),), placement)
     return dataclasses.replace(program, placement=placement)
 
 
@@ -92,7 +80,7 @@ def raw_decimals(frame: Frame) -> int:
     return decimals
 
 
-def rounded(program: Program, decimals: int, *, halves: bool = False) -> Program:
+def rounded(program: cad.Program, decimals: int, *, halves: bool = False) -> cad.Program:
     """Every number rounded; directions of planes, and turns, are left alone.
 
     Args:
@@ -107,32 +95,32 @@ def rounded(program: Program, decimals: int, *, halves: bool = False) -> Program
     return map_numbers(program, to_round)
 
 
-def _scaled_solid(solid: Solid | Program, scale: float, offset: Point3) -> Solid | Program:
-    if isinstance(solid, Program):
+def _scaled_solid(solid: cad.Solid | cad.Program, scale: float, offset: cad.Point3) -> cad.Solid | cad.Program:
+    if isinstance(solid, cad.Program):
         return transform(solid, scale, offset)
     return _on_moved_plane(solid, scale, offset)
 
 
-def _on_moved_plane(node: Solid | Hole, scale: float, offset: Point3) -> Solid | Hole:
+def _on_moved_plane(node: cad.Solid | cad.Hole, scale: float, offset: cad.Point3) -> cad.Solid | cad.Hole:
     moved = tuple(o * scale + d for o, d in zip(node.plane.origin, offset))
     plane = dataclasses.replace(node.plane, origin=moved)
     return dataclasses.replace(map_numbers(node, lambda value: value * scale), plane=plane)
 
 
-def _scaled_finish(finish: Finish, scale: float, offset: Point3) -> Finish:
-    if isinstance(finish, Hole):
+def _scaled_finish(finish: cad.Finish, scale: float, offset: cad.Point3) -> cad.Finish:
+    if isinstance(finish, cad.Hole):
         return _on_moved_plane(finish, scale, offset)
     scaled = map_numbers(finish, lambda value: value * scale)
-    if isinstance(scaled, Mirror):
+    if isinstance(scaled, cad.Mirror):
         return dataclasses.replace(scaled, base=tuple(b + d for b, d in zip(scaled.base, offset)))
     return scaled
 
 
 def map_numbers(node: Any, function: Callable[[float], float]) -> Any:
     """The same tree with every number mapped, except in planes' directions and in turns."""
-    if isinstance(node, Plane):
+    if isinstance(node, cad.Plane):
         return dataclasses.replace(node, origin=tuple(map(function, node.origin)))
-    if isinstance(node, Placement):
+    if isinstance(node, cad.Placement):
         return dataclasses.replace(node, offset=tuple(map(function, node.offset)))
     if isinstance(node, bool | str) or node is None:
         return node
@@ -178,7 +166,7 @@ class Parameter:
         return self.moves[0][0][-1] in ANGLES
 
 
-def parameters(program: Program, *, named_like: Program | None = None) -> list[Parameter]:
+def parameters(program: cad.Program, *, named_like: cad.Program | None = None) -> list[Parameter]:
     """Every number of a program by name, the most telling first, sizes before positions.
 
     Args:
@@ -209,7 +197,9 @@ def _key(number: Number) -> frozenset:
     return frozenset((path, factor > 0) for path, factor in number.moves)
 
 
-def set_parameters(program: Program, values: Mapping[str, float], *, named_like: Program | None = None) -> Program:
+def set_parameters(
+    program: cad.Program, values: Mapping[str, float], *, named_like: cad.Program | None = None
+) -> cad.Program:
     """The program with some of its named numbers replaced. The radius of a diameter can be set as well.
 
     Args:
@@ -236,7 +226,7 @@ def set_parameters(program: Program, values: Mapping[str, float], *, named_like:
             )
         for path, factor in parameter.moves:
             moved = number_at(program, path) + factor * (wanted - parameter.value)
-            program = replaced(program, path, round(moved, NOISE_DECIMALS))
+            program = replaced(program, path, round(moved, cad.NOISE_DECIMALS))
     return program
 
 

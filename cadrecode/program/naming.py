@@ -6,44 +6,18 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
+from cadrecode.program import language as cad
 from cadrecode.program.contacts import followers
-from cadrecode.program.language import (
-    NAMED_PLANES,
-    ORIGIN,
-    Blend,
-    Box,
-    Circle,
-    Corners,
-    Counterbore,
-    Countersink,
-    Cylinder,
-    Edges,
-    Extrusion,
-    Face,
-    Finish,
-    Hole,
-    Loop,
-    Mirror,
-    Mode,
-    Operation,
-    Point2,
-    Program,
-    Rect,
-    Revolution,
-    Shape,
-    Shell,
-    Sketch,
-    SketchStep,
-    Solid,
-    Sphere,
-    Step,
-)
 from cadrecode.program.outline_sizes import Moves, Path, loop_sizes, move_of, place_sizes, slot_sizes, turned_sizes
 from cadrecode.program.roles import SECTION, Role, axis_of, is_round, is_turned_profile, main_step, obround, roles_of
 
 NUMBERED = {"hole", "slot", "pocket", "window", "cutout", "step"}  # also where there is a single one: "hole 1 diameter"
 BODY, FEATURE, FINISH, MINOR, PLACE = range(5)  # ranks: what a person looks for first
-OTHER = {Operation.UNION: Operation.CUT, Operation.CUT: Operation.UNION, Operation.INTERSECT: Operation.CUT}
+OTHER = {
+    cad.Operation.UNION: cad.Operation.CUT,
+    cad.Operation.CUT: cad.Operation.UNION,
+    cad.Operation.INTERSECT: cad.Operation.CUT,
+}
 CUTS = {"circle": "hole", "rectangle": "window", "profile": "cutout"}  # what a shape is where it is taken away
 
 
@@ -68,13 +42,13 @@ class Number:
     follow: Moves = ()
 
 
-def named_numbers(program: Program) -> list[Number]:
+def named_numbers(program: cad.Program) -> list[Number]:
     """Every number of a program by name, the most telling first. The only one of its kind is not numbered."""
     return list(_named(program))
 
 
 @functools.lru_cache(maxsize=8)  # making numbers simple asks for those of the same few programs for each number
-def _named(program: Program) -> tuple[Number, ...]:
+def _named(program: cad.Program) -> tuple[Number, ...]:
     namer = _Namer()
     namer.body(program, ())
     single = {noun for noun, count in namer.counts.items() if count == 1 and noun not in NUMBERED}
@@ -84,7 +58,7 @@ def _named(program: Program) -> tuple[Number, ...]:
     return tuple(sorted(named, key=lambda number: number.rank))
 
 
-def named_features(program: Program) -> dict[Path, str]:
+def named_features(program: cad.Program) -> dict[Path, str]:
     """What a person calls each solid and each finish, by its path in the tree: ("steps", 0, "solid") -> "plate"."""
     namer = _Namer()
     namer.body(program, ())
@@ -122,13 +96,13 @@ class _Namer:
     def place(self, name: str, value: float, moves: Moves) -> None:
         self.numbers.append(Number(name, value, moves, False, PLACE))
 
-    def point(self, point: Point2, name: str, path: Path) -> None:
+    def point(self, point: cad.Point2, name: str, path: Path) -> None:
         for index, axis in enumerate("xy"):
             self.place(f"{name} {axis}", point[index], move_of(*path, index))
 
-    def body(self, program: Program, path: Path) -> None:
+    def body(self, program: cad.Program, path: Path) -> None:
         base, main = program.steps[0].solid, main_step(program)
-        self.is_turned = not isinstance(base, Program) and is_round(base)
+        self.is_turned = not isinstance(base, cad.Program) and is_round(base)
         for index, (step, role) in enumerate(zip(program.steps, roles_of(program))):
             here = (*path, "steps", index, "solid")
             if role is None:
@@ -139,27 +113,27 @@ class _Namer:
         for index, finish in enumerate(program.finishes):
             self.finish(finish, (*path, "finishes", index))
 
-    def solid(self, step: Step, role: Role, path: Path, rank: int, follow: Moves) -> None:
+    def solid(self, step: cad.Step, role: Role, path: Path, rank: int, follow: Moves) -> None:
         solid, name = step.solid, self.name(role.noun)
         self.features[path] = name
         minor = MINOR if role.is_through else rank
         along = f"{name} {role.along}"
         match solid:
-            case Box():
+            case cad.Box():
                 self.size(f"{name} width", solid.width, move_of(*path, "width"), rank)
                 self.size(f"{name} length", solid.height, move_of(*path, "height"), rank)
                 self._centred(name, role.along, solid, "depth", path, minor, follow)
-            case Cylinder():
+            case cad.Cylinder():
                 self.size(f"{name} diameter", 2 * solid.radius, move_of(*path, "radius", factor=0.5), rank)
                 self._centred(name, role.along, solid, "height", path, minor, follow)
-            case Sphere():
+            case cad.Sphere():
                 self.size(f"{name} diameter", 2 * solid.radius, move_of(*path, "radius", factor=0.5), rank)
                 self.place(f"{name} offset", solid.offset, move_of(*path, "offset"))
                 self.point(solid.center, name, (*path, "center"))
-            case Revolution() if is_turned_profile(solid):
+            case cad.Revolution() if is_turned_profile(solid):
                 where = (*path, "sketch", "steps", 0, "shape")
                 length = "length" if role.noun == "hollow" else role.along
-                is_cut = step.operation is Operation.CUT
+                is_cut = step.operation is cad.Operation.CUT
                 profile = solid.sketch.steps[0].shape
                 for what, value, moves, is_length in turned_sizes(profile, where, length, is_cut=is_cut):
                     if is_length:
@@ -167,13 +141,13 @@ class _Namer:
                     else:
                         self.place(f"{name} {what}", value, moves)
                 self.size(f"{name} angle", solid.degrees, move_of(*path, "degrees"), MINOR)
-            case Revolution():
+            case cad.Revolution():
                 self.sketch(solid.sketch, (*path, "sketch"), name, step.operation, rank)
                 self.size(
                     f"{name} angle", solid.degrees, move_of(*path, "degrees"), MINOR if solid.degrees == 360 else rank
                 )
                 self.point(solid.start, f"{name} axis", (*path, "start"))
-            case Extrusion():
+            case cad.Extrusion():
                 self.sketch(solid.sketch, (*path, "sketch"), name, step.operation, rank)
                 factor = (0.5 if solid.both else 1.0) * (-1.0 if solid.distance < 0 else 1.0)
                 moves = move_of(*path, "distance", factor=factor)
@@ -182,7 +156,7 @@ class _Namer:
         self.origin(solid, name, path)
 
     def _centred(
-        self, name: str, along: str, solid: Box | Cylinder, field: str, path: Path, rank: int, follow: Moves
+        self, name: str, along: str, solid: cad.Box | cad.Cylinder, field: str, path: Path, rank: int, follow: Moves
     ) -> None:
         """The size of a box or a cylinder along its normal; one that stands on its plane stays there."""
         value = getattr(solid, field)
@@ -195,7 +169,7 @@ class _Namer:
         self.size(f"{name} {along}", value, moves, rank, follow)
         self.point(solid.center, name, (*path, "center"))
 
-    def origin(self, solid: Solid | Hole, name: str, path: Path) -> None:
+    def origin(self, solid: cad.Solid | cad.Hole, name: str, path: Path) -> None:
         """Where the plane lies: along its normal, and across it where nothing else says where the solid is."""
         axis = axis_of(solid.plane)
         shown = _places_of(solid)
@@ -204,81 +178,81 @@ class _Namer:
                 place = move_of(*path, "plane", "origin", index)
                 self.place(f"{name} plane {letter}", solid.plane.origin[index], place)
 
-    def finish(self, finish: Finish, path: Path) -> None:
+    def finish(self, finish: cad.Finish, path: Path) -> None:
         match finish:
-            case Hole():
+            case cad.Hole():
                 name = self.features[path] = self.name("hole")
                 self.size(f"{name} diameter", finish.diameter, move_of(*path, "diameter"))
                 if finish.depth is not None:
                     self.size(f"{name} depth", finish.depth, move_of(*path, "depth"))
                 head = (*path, "head")
                 match finish.head:
-                    case Counterbore(diameter, depth):
+                    case cad.Counterbore(diameter, depth):
                         self.size(f"{name} counterbore diameter", diameter, move_of(*head, "diameter"))
                         self.size(f"{name} counterbore depth", depth, move_of(*head, "depth"))
-                    case Countersink(diameter, degrees):
+                    case cad.Countersink(diameter, degrees):
                         self.size(f"{name} countersink diameter", diameter, move_of(*head, "diameter"))
                         self.size(f"{name} countersink angle", degrees, move_of(*head, "degrees"))
                 self.places(finish.places, name, (*path, "places"), self.is_turned)
                 self.origin(finish, name, path)
-            case Edges(blend, size):
-                what = "radius" if blend is Blend.FILLET else "length"
+            case cad.Edges(blend, size):
+                what = "radius" if blend is cad.Blend.FILLET else "length"
                 name = self.features[path] = self.name(str(blend))
                 self.size(f"{name} {what}", size, move_of(*path, "size"), FINISH)
                 if finish.second is not None:
                     self.size(f"{name} second length", finish.second, move_of(*path, "second"), FINISH)
-            case Shell(thickness):
+            case cad.Shell(thickness):
                 factor = -1.0 if thickness < 0 else 1.0
                 moves = move_of(*path, "thickness", factor=factor)
                 name = self.features[path] = self.name("shell")
                 self.size(f"{name} thickness", abs(thickness), moves, FINISH)
-            case Mirror(plane):
-                axis = [abs(part) for part in NAMED_PLANES[plane][1]].index(1)
+            case cad.Mirror(plane):
+                axis = [abs(part) for part in cad.NAMED_PLANES[plane][1]].index(1)
                 name = self.features[path] = self.name("mirror")
                 self.place(f"{name} plane {'xyz'[axis]}", finish.base[axis], move_of(*path, "base", axis))
 
-    def sketch(self, sketch: Sketch, path: Path, owner: str, operation: Operation, rank: int) -> None:
+    def sketch(self, sketch: cad.Sketch, path: Path, owner: str, operation: cad.Operation, rank: int) -> None:
         """The numbers of a sketch. Its first shape has the name of the solid that it makes."""
         first: str | None = owner
-        begins_round = isinstance(getattr(sketch.steps[0], "shape", None), Circle)
-        is_turned = begins_round if operation is Operation.UNION else self.is_turned
+        begins_round = isinstance(getattr(sketch.steps[0], "shape", None), cad.Circle)
+        is_turned = begins_round if operation is cad.Operation.UNION else self.is_turned
         for index, step in enumerate(sketch.steps):
             here = (*path, "steps", index)
-            if isinstance(step, Corners):
-                what = "radius" if step.blend is Blend.FILLET else "length"
+            if isinstance(step, cad.Corners):
+                what = "radius" if step.blend is cad.Blend.FILLET else "length"
                 self.size(f"{self.name(f'corner {step.blend}')} {what}", step.size, move_of(*here, "size"), FINISH)
                 continue
             name, own_rank = first or self._shape(step, operation), rank if first else FEATURE
-            if isinstance(step.shape, Face):
-                added = operation if step.mode is Mode.ADD else OTHER[operation]
+            if isinstance(step.shape, cad.Face):
+                added = operation if step.mode is cad.Mode.ADD else OTHER[operation]
                 before = len(self.numbers)
                 self.sketch(step.shape.sketch, (*here, "shape", "sketch"), name, added, own_rank)
-                if step.places != ORIGIN:  # which its copies stand at; places within them are of no interest
+                if step.places != cad.ORIGIN:  # which its copies stand at; places within them are of no interest
                     self.numbers[before:] = [number for number in self.numbers[before:] if number.is_length]
                     self.places(step.places, name, (*here, "places"), is_turned)
             else:
                 self.shape(step, here, name, own_rank, is_turned)
             first = None
 
-    def _shape(self, step: SketchStep, operation: Operation) -> str:
+    def _shape(self, step: cad.SketchStep, operation: cad.Operation) -> str:
         """The name of a further shape of a sketch."""
         shape = _alone(step.shape)
-        plain = {Circle: "circle", Rect: "rectangle"}.get(type(shape), "profile")
-        takes_away = (operation is Operation.CUT) == (step.mode is Mode.ADD)
+        plain = {cad.Circle: "circle", cad.Rect: "rectangle"}.get(type(shape), "profile")
+        takes_away = (operation is cad.Operation.CUT) == (step.mode is cad.Mode.ADD)
         if not takes_away:
-            return self.name(plain if operation is not Operation.CUT else "island")
-        is_slot = isinstance(shape, Loop) and obround(shape) is not None
+            return self.name(plain if operation is not cad.Operation.CUT else "island")
+        is_slot = isinstance(shape, cad.Loop) and obround(shape) is not None
         return self.name("slot" if is_slot else CUTS[plain])
 
-    def shape(self, step: SketchStep, path: Path, name: str, rank: int, is_turned: bool) -> None:
+    def shape(self, step: cad.SketchStep, path: Path, name: str, rank: int, is_turned: bool) -> None:
         where = (*path, "shape")
         match step.shape:
-            case Circle(radius):
+            case cad.Circle(radius):
                 self.size(f"{name} diameter", 2 * radius, move_of(*where, "radius", factor=0.5), rank)
-            case Rect(width, height):
+            case cad.Rect(width, height):
                 self.size(f"{name} width", width, move_of(*where, "width"), rank)
                 self.size(f"{name} length", height, move_of(*where, "height"), rank)
-            case Loop() as loop:
+            case cad.Loop() as loop:
                 slot = obround(loop)
                 sizes = loop_sizes(loop, where) if slot is None else slot_sizes(loop, slot, where)
                 for what, value, moves, is_length in sizes:
@@ -286,9 +260,9 @@ class _Namer:
                         self.size(f"{name} {what}", value, moves, rank)
                     else:
                         self.place(f"{name} {what}", value, moves)
-                if step.places == ORIGIN:
+                if step.places == cad.ORIGIN:
                     return
-        if rank != BODY or step.places != ORIGIN:
+        if rank != BODY or step.places != cad.ORIGIN:
             self.places(step.places, name, (*path, "places"), is_turned)
 
     def places(self, places: Any, name: str, path: Path, is_turned: bool) -> None:
@@ -301,19 +275,19 @@ class _Namer:
                 self.place(f"{name} {what}", value, moves)
 
 
-def _alone(shape: Shape) -> Shape:
+def _alone(shape: cad.Shape) -> cad.Shape:
     """The only shape that a face draws, or the face."""
-    while isinstance(shape, Face):
-        drawn = [step for step in shape.sketch.steps if isinstance(step, SketchStep)]
+    while isinstance(shape, cad.Face):
+        drawn = [step for step in shape.sketch.steps if isinstance(step, cad.SketchStep)]
         if len(drawn) > 1:
             break
         shape = drawn[0].shape
     return shape
 
 
-def _places_of(solid: Solid | Hole) -> bool:
+def _places_of(solid: cad.Solid | cad.Hole) -> bool:
     """Whether a solid has numbers of its own that say where it is on its plane."""
-    if not isinstance(solid, Extrusion | Revolution):
+    if not isinstance(solid, cad.Extrusion | cad.Revolution):
         return True
-    steps = [step for step in solid.sketch.steps if isinstance(step, SketchStep)]
-    return any(step.places != ORIGIN or isinstance(step.shape, Loop) for step in steps)
+    steps = [step for step in solid.sketch.steps if isinstance(step, cad.SketchStep)]
+    return any(step.places != cad.ORIGIN or isinstance(step.shape, cad.Loop) for step in steps)

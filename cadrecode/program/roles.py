@@ -8,27 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cadrecode.program.language import (
-    ORIGIN,
-    Arc,
-    Box,
-    Circle,
-    Cylinder,
-    Extrusion,
-    Line,
-    Loop,
-    Mode,
-    Operation,
-    Plane,
-    Point2,
-    Program,
-    Rect,
-    Revolution,
-    Shape,
-    SketchStep,
-    Solid,
-    Sphere,
-)
+from cadrecode.program import language as cad
 from cadrecode.program.planes import axes
 from cadrecode.program.section import corners
 
@@ -55,38 +35,38 @@ class Role:
 SECTION = Role("section", "length")  # of a stepped shaft
 
 
-def span_of(solid: Solid) -> tuple[float, float]:
+def span_of(solid: cad.Solid) -> tuple[float, float]:
     """The lower and the upper end of a solid along its plane's normal, from its plane."""
     match solid:
-        case Box():
+        case cad.Box():
             return solid.offset - solid.depth / 2, solid.offset + solid.depth / 2
-        case Cylinder():
+        case cad.Cylinder():
             return solid.offset - solid.height / 2, solid.offset + solid.height / 2
-        case Extrusion(distance=distance):
+        case cad.Extrusion(distance=distance):
             if solid.both:
                 return -abs(distance), abs(distance)
             return min(distance, 0.0), max(distance, 0.0)
-        case Sphere():
+        case cad.Sphere():
             return solid.offset - solid.radius, solid.offset + solid.radius
-        case Revolution():
+        case cad.Revolution():
             reach = float(np.abs(np.array(corners(solid.sketch)) - solid.start).max())
             return -reach, reach
 
 
-def outline_of(solid: Solid) -> tuple[Point2, Point2]:
+def outline_of(solid: cad.Solid) -> tuple[cad.Point2, cad.Point2]:
     """The lowest and the highest corner of a solid on its plane."""
     match solid:
-        case Box(center=(x, y)):
+        case cad.Box(center=(x, y)):
             return (x - solid.width / 2, y - solid.height / 2), (x + solid.width / 2, y + solid.height / 2)
-        case Cylinder(center=(x, y)) | Sphere(center=(x, y)):
+        case cad.Cylinder(center=(x, y)) | cad.Sphere(center=(x, y)):
             return (x - solid.radius, y - solid.radius), (x + solid.radius, y + solid.radius)
     points = np.array(corners(solid.sketch), float)
-    if isinstance(solid, Revolution):
+    if isinstance(solid, cad.Revolution):
         points = np.vstack((points, 2 * np.array(solid.start) - points))
     return tuple(points.min(axis=0).tolist()), tuple(points.max(axis=0).tolist())
 
 
-def box_of(solid: Solid) -> np.ndarray:
+def box_of(solid: cad.Solid) -> np.ndarray:
     """(2, 3): the lowest and the highest corner of a box around a solid, in space."""
     (x1, y1), (x2, y2) = outline_of(solid)
     local = np.array(list(itertools.product((x1, x2), (y1, y2), span_of(solid))))
@@ -94,55 +74,55 @@ def box_of(solid: Solid) -> np.ndarray:
     return np.array((points.min(axis=0), points.max(axis=0)))
 
 
-def axis_of(plane: Plane) -> int | None:
+def axis_of(plane: cad.Plane) -> int | None:
     """The axis of space, 0 to 2, that a plane's normal lies along; None where it lies along none."""
     normal = axes(plane)[:, 2]
     axis = int(np.abs(normal).argmax())
     return axis if abs(abs(normal[axis]) - 1) < TOUCHING else None
 
 
-def roles_of(program: Program) -> list[Role | None]:
+def roles_of(program: cad.Program) -> list[Role | None]:
     """The role of each step's solid; None for a body of its own."""
     roles: list[Role | None] = []
-    standing: list[Solid] = []
+    standing: list[cad.Solid] = []
     main, sections = main_step(program), _is_stepped_shaft(program)
     for index, step in enumerate(program.steps):
-        if isinstance(step.solid, Program):
+        if isinstance(step.solid, cad.Program):
             roles.append(None)
             standing += step.solid.solids()[:1]
-        elif step.operation is Operation.UNION:
+        elif step.operation is cad.Operation.UNION:
             base = standing[:1] if main is None else [program.steps[main].solid]
             alone = index == main or not base
             roles.append(SECTION if sections else _alone(step.solid) if alone else _added(step.solid, base[0]))
             standing.append(step.solid)
-        elif step.operation is Operation.CUT:
+        elif step.operation is cad.Operation.CUT:
             roles.append(_cut(step.solid, standing))
         else:
             roles.append(Role("envelope", "height"))
     return roles
 
 
-def main_step(program: Program) -> int | None:
+def main_step(program: cad.Program) -> int | None:
     """The step whose solid the others stand on: that of the widest outline, of those that stand as the first one does.
     (A flange may be written after its hub.) None where the part begins with a body of its own.
     """
     first = program.steps[0].solid
-    if isinstance(first, Program):
+    if isinstance(first, cad.Program):
         return None
     standing = [
         (math.dist(*outline_of(step.solid)), index)
         for index, step in enumerate(program.steps)
-        if step.operation is Operation.UNION and isinstance(step.solid, Box | Cylinder | Extrusion)
+        if step.operation is cad.Operation.UNION and isinstance(step.solid, cad.Box | cad.Cylinder | cad.Extrusion)
         if axis_of(step.solid.plane) == axis_of(first.plane)
     ]
     widest = max((width for width, _ in standing), default=0.0)
     return next((index for width, index in standing if width > widest * (1 - TOUCHING)), 0)
 
 
-def _is_stepped_shaft(program: Program) -> bool:
+def _is_stepped_shaft(program: cad.Program) -> bool:
     """Whether the part is three or more cylinders on an axis, but for what is cut away."""
-    solids = [step.solid for step in program.steps if step.operation is Operation.UNION]
-    if len(solids) < LEAST_SECTIONS or not all(not isinstance(s, Program) and is_round(s) for s in solids):
+    solids = [step.solid for step in program.steps if step.operation is cad.Operation.UNION]
+    if len(solids) < LEAST_SECTIONS or not all(not isinstance(s, cad.Program) and is_round(s) for s in solids):
         return False
     axis = axis_of(solids[0].plane)
     middles = np.array([box_of(solid).mean(axis=0) for solid in solids])
@@ -151,82 +131,87 @@ def _is_stepped_shaft(program: Program) -> bool:
     return all(axis_of(s.plane) == axis for s in solids) and bool(np.ptp(middles[:, across], axis=0).max() <= slack)
 
 
-def first_shape(solid: Solid) -> Shape | None:
+def first_shape(solid: cad.Solid) -> cad.Shape | None:
     """The shape that an extrusion or a revolution begins with."""
-    steps = solid.sketch.steps if isinstance(solid, Extrusion | Revolution) else ()
-    return next((step.shape for step in steps if isinstance(step, SketchStep)), None)
+    steps = solid.sketch.steps if isinstance(solid, cad.Extrusion | cad.Revolution) else ()
+    return next((step.shape for step in steps if isinstance(step, cad.SketchStep)), None)
 
 
-def is_round(solid: Solid) -> bool:
+def is_round(solid: cad.Solid) -> bool:
     """Whether a solid is a cylinder: the only shape that its sketch adds is a single circle."""
-    if isinstance(solid, Cylinder):
+    if isinstance(solid, cad.Cylinder):
         return True
-    if not isinstance(solid, Extrusion) or not isinstance(first_shape(solid), Circle):
+    if not isinstance(solid, cad.Extrusion) or not isinstance(first_shape(solid), cad.Circle):
         return False
-    added = [s for s in solid.sketch.steps if isinstance(s, SketchStep) and s.mode is Mode.ADD]
+    added = [s for s in solid.sketch.steps if isinstance(s, cad.SketchStep) and s.mode is cad.Mode.ADD]
     return len(added) == 1
 
 
-def is_turned_profile(solid: Solid) -> bool:
+def is_turned_profile(solid: cad.Solid) -> bool:
     """Whether a solid is a single outline that is turned all the way about the y axis of its sketch."""
-    if not isinstance(solid, Revolution) or solid.degrees != 360 or len(solid.sketch.steps) != 1:
+    if not isinstance(solid, cad.Revolution) or solid.degrees != 360 or len(solid.sketch.steps) != 1:
         return False
     step = solid.sketch.steps[0]
     is_about_y = solid.start == (0, 0) and solid.direction == (0, 1)
-    return is_about_y and isinstance(step, SketchStep) and isinstance(step.shape, Loop) and step.places == ORIGIN
+    return (
+        is_about_y
+        and isinstance(step, cad.SketchStep)
+        and isinstance(step.shape, cad.Loop)
+        and step.places == cad.ORIGIN
+    )
 
 
-def _turned(solid: Revolution) -> Role:
+def _turned(solid: cad.Revolution) -> Role:
     """A shaft is longer than it is wide."""
     corners = np.array([solid.sketch.steps[0].shape.start, *(edge.end for edge in solid.sketch.steps[0].shape.edges)])
     is_long = np.ptp(corners[:, 1]) > 2 * np.abs(corners[:, 0]).max()
     return Role("shaft", "length") if is_long else Role("disk", "thickness")
 
 
-def _added(solid: Solid, base: Solid) -> Role:
-    if isinstance(solid, Sphere | Revolution):
+def _added(solid: cad.Solid, base: cad.Solid) -> Role:
+    if isinstance(solid, cad.Sphere | cad.Revolution):
         return _alone(solid)
     is_wall = _is_thin(solid) and axis_of(base.plane) != axis_of(solid.plane)
     return Role("wall", "thickness") if is_wall else Role("boss", "height")
 
 
-def _is_thin(solid: Solid) -> bool:
+def _is_thin(solid: cad.Solid) -> bool:
     (x1, y1), (x2, y2) = outline_of(solid)
     low, high = span_of(solid)
     return high - low <= THIN * min(x2 - x1, y2 - y1)
 
 
-def _alone(solid: Solid) -> Role:
+def _alone(solid: cad.Solid) -> Role:
     """The role of the solid that the others stand on."""
     if is_turned_profile(solid):
         return _turned(solid)
-    if isinstance(solid, Sphere | Revolution):
-        return Role("sphere" if isinstance(solid, Sphere) else "revolution", "angle")
+    if isinstance(solid, cad.Sphere | cad.Revolution):
+        return Role("sphere" if isinstance(solid, cad.Sphere) else "revolution", "angle")
     thin = _is_thin(solid)
     if is_round(solid):
         return Role("disk", "thickness") if thin else Role("cylinder", "height")
     if thin:
         return Role("plate", "thickness")
-    if isinstance(first_shape(solid), Rect | None):
+    if isinstance(first_shape(solid), cad.Rect | None):
         return Role("block", "height")
     return Role("body", "height" if axis_of(solid.plane) == 2 else "depth")
 
 
-def _cut(solid: Solid, standing: list[Solid]) -> Role:
-    if isinstance(solid, Sphere | Revolution):
+def _cut(solid: cad.Solid, standing: list[cad.Solid]) -> Role:
+    if isinstance(solid, cad.Sphere | cad.Revolution):
         return Role("hollow", "angle")
     through, open_side = _passes(solid, standing)
     shape = first_shape(solid)
-    if is_round(solid) or isinstance(shape, Circle):
+    if is_round(solid) or isinstance(shape, cad.Circle):
         return Role("hole", "depth", through)
-    if isinstance(shape, Loop) and obround(shape) is not None:
+    if isinstance(shape, cad.Loop) and obround(shape) is not None:
         return Role("slot", "depth", through)
     if through:
-        return Role("cutout" if open_side or isinstance(shape, Loop) else "window", "depth", True)
+        return Role("cutout" if open_side or isinstance(shape, cad.Loop) else "window", "depth", True)
     return Role("step" if open_side else "pocket", "depth")
 
 
-def _passes(solid: Solid, standing: list[Solid]) -> tuple[bool, bool]:
+def _passes(solid: cad.Solid, standing: list[cad.Solid]) -> tuple[bool, bool]:
     """Whether a cut goes through all that stands in its way, and whether it is open to a side."""
     axis = axis_of(solid.plane)
     if axis is None:
@@ -254,21 +239,21 @@ class Obround:
         length: From end to end.
     """
 
-    center: Point2
-    along: Point2
+    center: cad.Point2
+    along: cad.Point2
     width: float
     length: float
 
 
-def obround(loop: Loop) -> Obround | None:
+def obround(loop: cad.Loop) -> Obround | None:
     """A loop's sizes, where it is a slot with round ends."""
     starts = [loop.start, *(edge.end for edge in loop.edges)]
     edges = list(loop.edges)
-    if len(edges) == 3 and isinstance(edges[0], Arc):  # closed by a straight edge
-        edges.append(Line(loop.start))
-    if len(edges) != 4 or [type(e) for e in edges] not in ([Line, Arc] * 2, [Arc, Line] * 2):
+    if len(edges) == 3 and isinstance(edges[0], cad.Arc):  # closed by a straight edge
+        edges.append(cad.Line(loop.start))
+    if len(edges) != 4 or [type(e) for e in edges] not in ([cad.Line, cad.Arc] * 2, [cad.Arc, cad.Line] * 2):
         return None
-    lines = [(start, edge.end) for start, edge in zip(starts, edges) if isinstance(edge, Line)]
+    lines = [(start, edge.end) for start, edge in zip(starts, edges) if isinstance(edge, cad.Line)]
     (a, b), (c, d) = lines
     straight = math.dist(a, b)
     width = math.dist(b, c)
@@ -280,7 +265,7 @@ def obround(loop: Loop) -> Obround | None:
     center = ((a[0] + c[0]) / 2, (a[1] + c[1]) / 2)
     if abs((c[0] - b[0]) * along[0] + (c[1] - b[1]) * along[1]) > slack:
         return None
-    for middle in (edge.middle for edge in edges if isinstance(edge, Arc)):
+    for middle in (edge.middle for edge in edges if isinstance(edge, cad.Arc)):
         reach = abs((middle[0] - center[0]) * along[0] + (middle[1] - center[1]) * along[1])
         if abs(reach - (straight + width) / 2) > slack or width < slack:
             return None

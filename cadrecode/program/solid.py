@@ -12,19 +12,8 @@ from manifold3d import Manifold
 from cadrecode.errors import Message, ProgramError
 from cadrecode.geometry import corner_crosses, edge_numbers, fold_into_triangle, places_on, three_cornered, weld
 from cadrecode.program import budget
+from cadrecode.program import language as cad
 from cadrecode.program.finishing import finished
-from cadrecode.program.language import (
-    Circle,
-    Cylinder,
-    Extrusion,
-    Mode,
-    Operation,
-    Program,
-    SketchStep,
-    Solid,
-    Sphere,
-    Step,
-)
 from cadrecode.program.planes import axes, placing
 from cadrecode.program.section import SAGITTA
 from cadrecode.program.shapes import build_solid, half_side
@@ -37,7 +26,9 @@ OFF_HALVES = 0.137  # added before rounding: sizes in halves would be rounded up
 LAZY_STEPS = 64  # Manifold computes a boolean when its result is asked for: at the latest after so many of them
 
 
-def build(program: Program, sagitta: float | None = None, solids: dict[Solid, Manifold] | None = None) -> Manifold:
+def build(
+    program: cad.Program, sagitta: float | None = None, solids: dict[cad.Solid, Manifold] | None = None
+) -> Manifold:
     """The solid of a program, in the frame of its numbers.
 
     Args:
@@ -50,7 +41,7 @@ def build(program: Program, sagitta: float | None = None, solids: dict[Solid, Ma
         return _Builder(sagitta_of(program) if sagitta is None else sagitta, solids).body(program)
 
 
-def sagitta_of(program: Program) -> float:
+def sagitta_of(program: cad.Program) -> float:
     """How far a side may cut into its circle, for a program of this size.
 
     What begins as something round and thin, as a rod does, has finer sides: 16 would take 2.6 % of its volume.
@@ -60,14 +51,14 @@ def sagitta_of(program: Program) -> float:
     return min(by_size, SAGITTA_OF_ROUND * widest)
 
 
-def _radii(step: Step) -> list[float]:
+def _radii(step: cad.Step) -> list[float]:
     """Of the full circles that a step adds."""
     match step.solid:
-        case Cylinder(radius=radius) | Sphere(radius=radius):
+        case cad.Cylinder(radius=radius) | cad.Sphere(radius=radius):
             return [radius]
-        case Extrusion(sketch=sketch):
-            added = [part for part in sketch.steps if isinstance(part, SketchStep) and part.mode is Mode.ADD]
-            return [part.shape.radius for part in added if isinstance(part.shape, Circle)]
+        case cad.Extrusion(sketch=sketch):
+            added = [part for part in sketch.steps if isinstance(part, cad.SketchStep) and part.mode is cad.Mode.ADD]
+            return [part.shape.radius for part in added if isinstance(part.shape, cad.Circle)]
     return []
 
 
@@ -78,17 +69,17 @@ class _Builder:
         solids: as in `build`.
     """
 
-    def __init__(self, sagitta: float, solids: dict[Solid, Manifold] | None):
+    def __init__(self, sagitta: float, solids: dict[cad.Solid, Manifold] | None):
         self.sagitta, self.solids = sagitta, solids
         self.bodies: dict[int, Manifold] = {}  # by the id of their programs, which the tree keeps alive
         self.triangles = 0
 
-    def body(self, program: Program) -> Manifold:
+    def body(self, program: cad.Program) -> Manifold:
         if id(program) not in self.bodies:
             self.bodies[id(program)] = self._joined(program)
         return self.bodies[id(program)]
 
-    def _solid(self, solid: Solid) -> Manifold:
+    def _solid(self, solid: cad.Solid) -> Manifold:
         if self.solids is not None and solid in self.solids:
             return self.solids[solid]
         built = build_solid(solid, self.sagitta)
@@ -98,10 +89,10 @@ class _Builder:
             self.solids[solid] = built
         return built
 
-    def _joined(self, program: Program) -> Manifold:
+    def _joined(self, program: cad.Program) -> Manifold:
         body: Manifold | None = None
         for index, step in enumerate(program.steps):
-            solid = self.body(step.solid) if isinstance(step.solid, Program) else self._solid(step.solid)
+            solid = self.body(step.solid) if isinstance(step.solid, cad.Program) else self._solid(step.solid)
             body = solid if body is None else joined(body, solid, step.operation)
             if index % LAZY_STEPS == LAZY_STEPS - 1:
                 budget.check_triangles(body.num_tri())
@@ -217,11 +208,11 @@ def sample(solid: Manifold, count: int, rng: np.random.Generator) -> tuple[np.nd
     return points, normals[chosen] / areas[chosen, None]
 
 
-def joined(body: Manifold, solid: Manifold, operation: Operation) -> Manifold:
+def joined(body: Manifold, solid: Manifold, operation: cad.Operation) -> Manifold:
     """The union, the difference or the intersection of a body and a solid."""
-    if operation is Operation.UNION:
+    if operation is cad.Operation.UNION:
         return body + solid
-    return body - solid if operation is Operation.CUT else body ^ solid
+    return body - solid if operation is cad.Operation.CUT else body ^ solid
 
 
 def through_holes(solid: Manifold) -> int:

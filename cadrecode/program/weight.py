@@ -8,26 +8,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from cadrecode.errors import Message
+from cadrecode.program import language as cad
 from cadrecode.program.arguments import error_at
-from cadrecode.program.language import (
-    Corners,
-    Extrusion,
-    Face,
-    Hole,
-    Loop,
-    Mirror,
-    Program,
-    Revolution,
-    Sketch,
-    count_of,
-)
 
 HEAVIEST = 5_000  # edges, places, solids and finishes of a program; of 5,664 real ones none has more than 500
 FINISH_WEIGHT = 50  # pieces: rounded edges and shells take that much longer to build than an edge
 DEEPEST = 60  # bodies within bodies
 
 
-def checked(program: Program, node: ast.AST) -> Program:
+def checked(program: cad.Program, node: ast.AST) -> cad.Program:
     """Raises: ProgramError: the program unfolds to too much."""
     weight, depth = _weight(program, {})
     if weight > HEAVIEST:
@@ -42,7 +31,7 @@ def checked(program: Program, node: ast.AST) -> Program:
     return program
 
 
-def _weight(program: Program, known: dict[int, Any]) -> tuple[int, int]:
+def _weight(program: cad.Program, known: dict[int, Any]) -> tuple[int, int]:
     """Pieces, and how deep bodies are nested.
 
     Args:
@@ -53,18 +42,18 @@ def _weight(program: Program, known: dict[int, Any]) -> tuple[int, int]:
         return known[id(program)]
     total, depth = 0, 0
     for step in program.steps:
-        if isinstance(step.solid, Program):
+        if isinstance(step.solid, cad.Program):
             inner, below = _weight(step.solid, known)
             total, depth = total + inner, max(depth, below + 1)
-        elif isinstance(step.solid, Extrusion | Revolution):
+        elif isinstance(step.solid, cad.Extrusion | cad.Revolution):
             total += 1 + _sketch_weight(step.solid.sketch, known)
         else:
             total += 1
     for finish in program.finishes:
         match finish:
-            case Hole():
-                total += count_of(finish.places)
-            case Mirror():
+            case cad.Hole():
+                total += cad.count_of(finish.places)
+            case cad.Mirror():
                 total = total * (2 if finish.union else 1) + 1
             case _:
                 total += FINISH_WEIGHT
@@ -72,7 +61,7 @@ def _weight(program: Program, known: dict[int, Any]) -> tuple[int, int]:
     return total, depth
 
 
-def _sketch_weight(sketch: Sketch, known: dict[int, Any]) -> int:
+def _sketch_weight(sketch: cad.Sketch, known: dict[int, Any]) -> int:
     if id(sketch) not in known:
         known[id(sketch)] = _weight_of_steps(sketch.steps, known)
     return known[id(sketch)]
@@ -81,17 +70,17 @@ def _sketch_weight(sketch: Sketch, known: dict[int, Any]) -> int:
 def _weight_of_steps(steps: Iterable, known: dict[int, Any]) -> int:
     total = 0
     for step in steps:
-        if isinstance(step, Corners):
+        if isinstance(step, cad.Corners):
             total += 1
             continue
         match step.shape:
-            case Loop(_, edges):
+            case cad.Loop(_, edges):
                 edges = len(edges)
-            case Face(inner):
+            case cad.Face(inner):
                 edges = _sketch_weight(inner, known)
             case _:
                 edges = 1
-        total += edges * count_of(step.places)
+        total += edges * cad.count_of(step.places)
     return total
 
 

@@ -10,37 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cadrecode.program import language as cad
 from cadrecode.program.edit import number_at, replaced
-from cadrecode.program.language import (
-    ORIGIN,
-    Box,
-    Circle,
-    Corners,
-    Counterbore,
-    Countersink,
-    Cylinder,
-    Edges,
-    Face,
-    Finish,
-    Hole,
-    Line,
-    Loop,
-    Mirror,
-    Mode,
-    Operation,
-    Placement,
-    Places,
-    Plane,
-    Point2,
-    Program,
-    Rect,
-    Revolution,
-    Ring,
-    Shell,
-    Sketch,
-    Solid,
-    Sphere,
-)
 from cadrecode.program.naming import named_numbers
 from cadrecode.program.outline_sizes import SAME
 from cadrecode.program.selectors import THEN
@@ -50,7 +21,7 @@ MARK = re.compile(r"\b7\d{8}\.001\b")
 DECIMALS = 6  # finer than any cloud, coarser than float noise
 
 
-def write(program: Program, *, names: bool = False) -> str:
+def write(program: cad.Program, *, names: bool = False) -> str:
     """The canonical text of a program. `parse(write(p))` builds the same solid; no line break at the end.
 
     Args:
@@ -58,7 +29,7 @@ def write(program: Program, *, names: bool = False) -> str:
     """
     if names:
         return _named(program)
-    planes: dict[Plane, str] = {}
+    planes: dict[cad.Plane, str] = {}
     for plane in program.planes():
         planes.setdefault(plane, f"w{len(planes)}")
     lines = ["import cadquery as cq"]
@@ -79,12 +50,12 @@ class Marked:
         marks: Mark -> the name that it stands for, the factor and the value that it replaced.
     """
 
-    program: Program
+    program: cad.Program
     sizes: dict[str, float]
     marks: dict[float, tuple[str, float, float]]
 
     @classmethod
-    def of(cls, program: Program) -> Marked:
+    def of(cls, program: cad.Program) -> Marked:
         sizes: dict[str, float] = {}
         marks: dict[float, tuple[str, float, float]] = {}
         marked = program
@@ -116,7 +87,7 @@ class Marked:
         return self.marks[stored][2] if stored in self.marks else stored
 
 
-def _named(program: Program) -> str:
+def _named(program: cad.Program) -> str:
     """Sizes as variables at the top."""
     marked = Marked.of(program)
     first, *lines = marked.named(write(marked.program)).split("\n")
@@ -135,38 +106,38 @@ def _numbers(values: Iterable[float]) -> str:
     return f"({','.join(number(value) for value in values)})"
 
 
-def _plane(plane: Plane) -> str:
+def _plane(plane: cad.Plane) -> str:
     if plane.name is not None:
         return f"cq.Workplane('{plane.name}',origin={_numbers(plane.origin)})"
     directions = ",".join(_numbers(vector) for vector in (plane.origin, plane.x_direction, plane.normal))
     return f"cq.Workplane(cq.Plane({directions}))"
 
 
-def _placement(placement: Placement) -> str:
+def _placement(placement: cad.Placement) -> str:
     turn = f".rotate((0,0,0),{_numbers(placement.axis)},{number(placement.degrees)})" if placement.degrees else ""
     return f"{turn}.translate({_numbers(placement.offset)})"
 
 
-def _body(program: Program, planes: dict[Plane, str]) -> str:
+def _body(program: cad.Program, planes: dict[cad.Plane, str]) -> str:
     return _unplaced(program, planes) + (_placement(program.placement) if program.placement is not None else "")
 
 
-def _unplaced(program: Program, planes: dict[Plane, str]) -> str:
+def _unplaced(program: cad.Program, planes: dict[cad.Plane, str]) -> str:
     return _steps(program, planes) + "".join(_finish(finish, planes) for finish in program.finishes)
 
 
-def _finish(finish: Finish, planes: dict[Plane, str]) -> str:
+def _finish(finish: cad.Finish, planes: dict[cad.Plane, str]) -> str:
     match finish:
-        case Hole():
+        case cad.Hole():
             return f".copyWorkplane({planes[finish.plane]}){_hole_places(finish.places)}{_hole(finish)}"
-        case Edges(blend, size, faces, edges, second):
+        case cad.Edges(blend, size, faces, edges, second):
             sizes = _comma(number(size), "" if second is None else number(second))
             chosen = "".join(f".edges({_quoted(part)})" for part in (edges or "").split(THEN))
             return f"{_faces(faces)}{chosen}.{blend}({sizes})"
-        case Shell(thickness, faces, sharp):
+        case cad.Shell(thickness, faces, sharp):
             kind = "kind='intersection'" if sharp else ""
             return f"{_faces(faces)}.shell({_comma(number(thickness), kind)})"
-        case Mirror(plane, base, union):
+        case cad.Mirror(plane, base, union):
             joined = "union=True" if union else ""
             return f".mirror({_comma(_quoted(plane), _numbers(base), joined)})"
 
@@ -179,50 +150,50 @@ def _quoted(selector: str | None) -> str:
     return f"'{selector}'" if selector else ""
 
 
-def _hole_places(places: Places) -> str:
+def _hole_places(places: cad.Places) -> str:
     if isinstance(places, tuple):
         return f".pushPoints([{_points(places)}])"
     center = "" if places.center == (0, 0) else f".center{_numbers(places.center)}"
-    if isinstance(places, Ring):
+    if isinstance(places, cad.Ring):
         return f"{center}.polarArray{_numbers((places.radius, places.first, places.sweep, places.count))}"
     return f"{center}.rarray{_numbers((places.dx, places.dy, places.columns, places.rows))}"
 
 
-def _hole(hole: Hole) -> str:
+def _hole(hole: cad.Hole) -> str:
     depth = "" if hole.depth is None else number(hole.depth)
     match hole.head:
-        case Counterbore(diameter, deep):
+        case cad.Counterbore(diameter, deep):
             sizes = (number(hole.diameter), number(diameter), number(deep))
             return f".cboreHole({_comma(*sizes, depth)})"
-        case Countersink(diameter, degrees):
+        case cad.Countersink(diameter, degrees):
             sizes = (number(hole.diameter), number(diameter), number(degrees))
             return f".cskHole({_comma(*sizes, depth)})"
     return f".hole({_comma(number(hole.diameter), depth)})"
 
 
-def _steps(program: Program, planes: dict[Plane, str]) -> str:
+def _steps(program: cad.Program, planes: dict[cad.Plane, str]) -> str:
     text = ""
     for step in program.steps:
-        inner = _body(step.solid, planes) if isinstance(step.solid, Program) else _solid(step.solid, planes)
+        inner = _body(step.solid, planes) if isinstance(step.solid, cad.Program) else _solid(step.solid, planes)
         text = f"{text}.{step.operation}({inner})" if text else inner
-        assert text != inner or step.operation is Operation.UNION, "the first step of a program is a union"
+        assert text != inner or step.operation is cad.Operation.UNION, "the first step of a program is a union"
     return text
 
 
-def _solid(solid: Solid, planes: dict[Plane, str]) -> str:
+def _solid(solid: cad.Solid, planes: dict[cad.Plane, str]) -> str:
     name = planes[solid.plane]
-    if isinstance(solid, Box | Cylinder | Sphere):
-        offset = number(solid.offset) if isinstance(solid, Sphere) else _half(solid.offset)
+    if isinstance(solid, cad.Box | cad.Cylinder | cad.Sphere):
+        offset = number(solid.offset) if isinstance(solid, cad.Sphere) else _half(solid.offset)
         place = f"{name}.workplane(offset={offset})"
         if solid.center != (0, 0):
             place += f".moveTo{_numbers(solid.center)}"
-        if isinstance(solid, Box):
+        if isinstance(solid, cad.Box):
             return f"{place}.box{_numbers((solid.width, solid.height, solid.depth))}"
-        if isinstance(solid, Cylinder):
+        if isinstance(solid, cad.Cylinder):
             return f"{place}.cylinder{_numbers((solid.height, solid.radius))}"
         return f"{place}.sphere({number(solid.radius)})"
     sketch = f"{_sketch(solid.sketch, name)}.finalize()"
-    if isinstance(solid, Revolution):
+    if isinstance(solid, cad.Revolution):
         end = tuple(a + b for a, b in zip(solid.start, solid.direction))
         return f"{sketch}.revolve({number(solid.degrees)},{_numbers(solid.start)},{_numbers(end)})"
     both = "both=True" if solid.both else ""
@@ -236,41 +207,41 @@ def _half(offset: float) -> str:
     return f"{number(twice)}/2" if abs(twice - round(twice, 1)) <= 10**-DECIMALS else number(offset)
 
 
-def _sketch(sketch: Sketch, plane_name: str) -> str:
-    text, places, assembled = f"{plane_name}.sketch()", ORIGIN, False
+def _sketch(sketch: cad.Sketch, plane_name: str) -> str:
+    text, places, assembled = f"{plane_name}.sketch()", cad.ORIGIN, False
     for step in sketch.steps:
-        if isinstance(step, Corners):
-            reset = "" if places == ORIGIN else ".reset()"
+        if isinstance(step, cad.Corners):
+            reset = "" if places == cad.ORIGIN else ".reset()"
             text += f"{reset}.vertices({_quoted(step.selector)}).{step.blend}({number(step.size)}).reset()"
-            places = ORIGIN
+            places = cad.ORIGIN
             continue
-        mode = "" if step.mode is Mode.ADD else f"mode='{step.mode}'"
+        mode = "" if step.mode is cad.Mode.ADD else f"mode='{step.mode}'"
         if step.places != places:
             text += _sketch_places(step.places, places)
             places = step.places
         match step.shape:
-            case Circle(radius):
+            case cad.Circle(radius):
                 text += f".circle({_comma(number(radius), mode)})"
-            case Rect(width, height):
+            case cad.Rect(width, height):
                 text += f".rect({_comma(number(width), number(height), mode)})"
-            case Face(inner):
+            case cad.Face(inner):
                 text += f".face({_comma(_sketch(inner, plane_name), mode)})"
-            case Loop() if assembled:  # CadQuery would assemble the edges of the first loop once more
+            case cad.Loop() if assembled:  # CadQuery would assemble the edges of the first loop once more
                 inner = f"{plane_name}.sketch(){_loop(step.shape)}.assemble()"
                 text += f".face({_comma(inner, mode)})"
-            case Loop():
+            case cad.Loop():
                 text += f"{_loop(step.shape)}.assemble({mode})"
                 assembled = True
     return text
 
 
-def _sketch_places(places: Places, before: Places) -> str:
+def _sketch_places(places: cad.Places, before: cad.Places) -> str:
     if isinstance(places, tuple):
-        return ".reset()" if places == ORIGIN else f".push([{_points(places)}])"
-    center = "" if before == ORIGIN else ".reset()"
+        return ".reset()" if places == cad.ORIGIN else f".push([{_points(places)}])"
+    center = "" if before == cad.ORIGIN else ".reset()"
     if places.center != (0, 0):
         center = f".push([{_numbers(places.center)}])"
-    if isinstance(places, Ring):
+    if isinstance(places, cad.Ring):
         return f"{center}.parray{_numbers((places.radius, places.first, places.sweep, places.count))}"
     return f"{center}.rarray{_numbers((places.dx, places.dy, places.columns, places.rows))}"
 
@@ -279,13 +250,13 @@ def _comma(*parts: str) -> str:
     return ",".join(part for part in parts if part)
 
 
-def _points(points: tuple[Point2, ...]) -> str:
+def _points(points: tuple[cad.Point2, ...]) -> str:
     return ",".join(_numbers(point) for point in points)
 
 
-def _loop(loop: Loop) -> str:
+def _loop(loop: cad.Loop) -> str:
     text = ""
     for index, edge in enumerate(loop.edges):
-        method, points = ("segment", (edge.end,)) if isinstance(edge, Line) else ("arc", (edge.middle, edge.end))
+        method, points = ("segment", (edge.end,)) if isinstance(edge, cad.Line) else ("arc", (edge.middle, edge.end))
         text += f".{method}({_points((loop.start, *points) if index == 0 else points)})"
     return text if loop.edges[-1].end == loop.start else f"{text}.close()"

@@ -10,30 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cadrecode.program.language import (
-    ORIGIN,
-    Arc,
-    Box,
-    Corners,
-    Cylinder,
-    Extrusion,
-    Face,
-    Grid,
-    Hole,
-    Line,
-    Loop,
-    Places,
-    Plane,
-    Point2,
-    Program,
-    Rect,
-    Revolution,
-    Ring,
-    Sketch,
-    SketchStep,
-    Solid,
-    Sphere,
-)
+from cadrecode.program import language as cad
 from cadrecode.program.outline_sizes import pitch_radius
 from cadrecode.program.planes import axes
 from cadrecode.program.roles import obround, span_of
@@ -46,7 +23,7 @@ Move = Callable[[int, float], float]  # (axis, place) -> the place that it moves
 class _Local:
     """The coordinates of one plane whose directions are axes of space: local 0, 1 and 2 is the normal."""
 
-    def __init__(self, plane: Plane, move: Move, centers: bool):
+    def __init__(self, plane: cad.Plane, move: Move, centers: bool):
         directions = axes(plane)
         self.axis = [int(np.abs(directions[:, k]).argmax()) for k in range(3)]
         self.sign = [float(np.sign(directions[self.axis[k], k])) for k in range(3)]
@@ -61,19 +38,19 @@ class _Local:
         axis, sign = self.axis[local], self.sign[local]
         return sign * (self.move(axis, self.before[axis] + sign * value) - self.after[axis]) + 0.0
 
-    def point(self, point: Point2) -> Point2:
+    def point(self, point: cad.Point2) -> cad.Point2:
         return self(0, point[0]), self(1, point[1])
 
-    def center(self, point: Point2) -> Point2:
+    def center(self, point: cad.Point2) -> cad.Point2:
         return self.point(point) if self.centers else point
 
 
-def is_square(plane: Plane) -> bool:
+def is_square(plane: cad.Plane) -> bool:
     """Whether a plane's directions are axes of space."""
     return bool(np.abs(np.abs(axes(plane)).max(axis=0) - 1).max() < SQUARE)
 
 
-def moved(program: Program, move: Move, *, centers: bool = True) -> Program:
+def moved(program: cad.Program, move: Move, *, centers: bool = True) -> cad.Program:
     """The program with its levels moved. Radii, angles and what stands askew stay as they are.
 
     Args:
@@ -82,16 +59,16 @@ def moved(program: Program, move: Move, *, centers: bool = True) -> Program:
     """
     steps = []
     for step in program.steps:
-        if isinstance(step.solid, Program):
+        if isinstance(step.solid, cad.Program):
             placed = step.solid.placement is not None
             steps.append(step if placed else replace(step, solid=moved(step.solid, move, centers=centers)))
         else:
             steps.append(replace(step, solid=_moved_solid(step.solid, move, centers)))
-    finishes = tuple(_moved_hole(f, move, centers) if isinstance(f, Hole) else f for f in program.finishes)
+    finishes = tuple(_moved_hole(f, move, centers) if isinstance(f, cad.Hole) else f for f in program.finishes)
     return replace(program, steps=tuple(steps), finishes=finishes)
 
 
-def levels_of(program: Program) -> list[list[float]]:
+def levels_of(program: cad.Program) -> list[list[float]]:
     """The levels along each axis, sorted."""
     levels: list[list[float]] = [[], [], []]
 
@@ -103,59 +80,61 @@ def levels_of(program: Program) -> list[list[float]]:
     return [sorted(own) for own in levels]
 
 
-def _moved_solid(solid: Solid, move: Move, centers: bool) -> Solid:
+def _moved_solid(solid: cad.Solid, move: Move, centers: bool) -> cad.Solid:
     if not is_square(solid.plane):
         return solid
     local = _Local(solid.plane, move, centers)
     plane = replace(solid.plane, origin=local.after)
     match solid:
-        case Box(center=(x, y)):
+        case cad.Box(center=(x, y)):
             low = local(0, x - solid.width / 2), local(1, y - solid.height / 2)
             high = local(0, x + solid.width / 2), local(1, y + solid.height / 2)
             below, above = (local(2, end) for end in span_of(solid))
             middle = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2
-            return Box(plane, (below + above) / 2, middle, high[0] - low[0], high[1] - low[1], above - below)
-        case Cylinder():
+            return cad.Box(plane, (below + above) / 2, middle, high[0] - low[0], high[1] - low[1], above - below)
+        case cad.Cylinder():
             below, above = (local(2, end) for end in span_of(solid))
-            return Cylinder(plane, (below + above) / 2, local.center(solid.center), above - below, solid.radius)
-        case Sphere():
-            return Sphere(plane, local(2, solid.offset), local.center(solid.center), solid.radius)
-        case Revolution():
+            return cad.Cylinder(plane, (below + above) / 2, local.center(solid.center), above - below, solid.radius)
+        case cad.Sphere():
+            return cad.Sphere(plane, local(2, solid.offset), local.center(solid.center), solid.radius)
+        case cad.Revolution():
             return replace(solid, plane=plane)
-        case Extrusion():
+        case cad.Extrusion():
             sketch = _moved_sketch(solid.sketch, local)
             if solid.both:  # the middle is its plane
                 return replace(solid, plane=plane, sketch=sketch)
             return replace(solid, plane=plane, sketch=sketch, distance=local(2, solid.distance) - local(2, 0.0))
 
 
-def _moved_hole(hole: Hole, move: Move, centers: bool) -> Hole:
+def _moved_hole(hole: cad.Hole, move: Move, centers: bool) -> cad.Hole:
     if not is_square(hole.plane):
         return hole
     local = _Local(hole.plane, move, centers)
     return replace(hole, plane=replace(hole.plane, origin=local.after), places=_moved_places(hole.places, local))
 
 
-def _moved_sketch(sketch: Sketch, local: _Local) -> Sketch:
-    return Sketch(tuple(step if isinstance(step, Corners) else _moved_step(step, local) for step in sketch.steps))
+def _moved_sketch(sketch: cad.Sketch, local: _Local) -> cad.Sketch:
+    return cad.Sketch(
+        tuple(step if isinstance(step, cad.Corners) else _moved_step(step, local) for step in sketch.steps)
+    )
 
 
-def _moved_step(step: SketchStep, local: _Local) -> SketchStep:
+def _moved_step(step: cad.SketchStep, local: _Local) -> cad.SketchStep:
     match step.shape:
-        case Rect(width, height) if isinstance(step.places, tuple) and len(step.places) == 1:
+        case cad.Rect(width, height) if isinstance(step.places, tuple) and len(step.places) == 1:
             ((x, y),) = step.places
             low, high = local.point((x - width / 2, y - height / 2)), local.point((x + width / 2, y + height / 2))
             middle = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2
-            return replace(step, shape=Rect(high[0] - low[0], high[1] - low[1]), places=(middle,))
-        case Loop() if step.places == ORIGIN:
+            return replace(step, shape=cad.Rect(high[0] - low[0], high[1] - low[1]), places=(middle,))
+        case cad.Loop() if step.places == cad.ORIGIN:
             return replace(step, shape=_moved_loop(step.shape, local))
-        case Face(inner) if step.places == ORIGIN:
-            return replace(step, shape=Face(_moved_sketch(inner, local)))
+        case cad.Face(inner) if step.places == cad.ORIGIN:
+            return replace(step, shape=cad.Face(_moved_sketch(inner, local)))
     return replace(step, places=_moved_places(step.places, local))
 
 
-def _moved_places(places: Places, local: _Local) -> Places:
-    if isinstance(places, Ring | Grid):
+def _moved_places(places: cad.Places, local: _Local) -> cad.Places:
+    if isinstance(places, cad.Ring | cad.Grid):
         return replace(places, center=local.center(places.center))
     points = np.array(places, float)
     if len(points) > 2 and pitch_radius(points) is not None:  # a circle of places stays a circle
@@ -165,29 +144,29 @@ def _moved_places(places: Places, local: _Local) -> Places:
     return tuple(local.center(place) for place in places)
 
 
-def _moved_loop(loop: Loop, local: _Local) -> Loop:
+def _moved_loop(loop: cad.Loop, local: _Local) -> cad.Loop:
     """The corners moved; the middle of an arc goes with its ends, and a slot keeps its shape."""
     slot = obround(loop)
     if slot is not None:
         by = np.array(local.center(slot.center)) - slot.center
 
-        def shifted(point: Point2) -> Point2:
+        def shifted(point: cad.Point2) -> cad.Point2:
             return point[0] + float(by[0]), point[1] + float(by[1])
 
         shifted_edges = (
-            Arc(shifted(e.middle), shifted(e.end)) if isinstance(e, Arc) else replace(e, end=shifted(e.end))
+            cad.Arc(shifted(e.middle), shifted(e.end)) if isinstance(e, cad.Arc) else replace(e, end=shifted(e.end))
             for e in loop.edges
         )
-        return Loop(shifted(loop.start), tuple(shifted_edges))
+        return cad.Loop(shifted(loop.start), tuple(shifted_edges))
     here, before = local.point(loop.start), loop.start
-    edges: list[Arc | Line] = []
+    edges: list[cad.Arc | cad.Line] = []
     start = here
     for edge in loop.edges:
         end = start if edge.end == loop.start else local.point(edge.end)
-        if isinstance(edge, Arc):
+        if isinstance(edge, cad.Arc):
             shift = [(here[k] - before[k] + end[k] - edge.end[k]) / 2 for k in range(2)]
-            edges.append(Arc((edge.middle[0] + shift[0], edge.middle[1] + shift[1]), end))
+            edges.append(cad.Arc((edge.middle[0] + shift[0], edge.middle[1] + shift[1]), end))
         else:
             edges.append(replace(edge, end=end))
         here, before = end, edge.end
-    return Loop(start, tuple(edges))
+    return cad.Loop(start, tuple(edges))
