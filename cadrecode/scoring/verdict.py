@@ -97,7 +97,7 @@ def assess_volume(part: Manifold | None, solid: Manifold) -> Assessment:
     verdict = Verdict.DETAILS
     if likeness < SOME:
         verdict = Verdict.NONE
-    elif likeness >= GOOD and through_holes(part) == through_holes(solid):
+    elif likeness >= GOOD and through_holes(part) == through_holes(solid) and not pieces:
         verdict = Verdict.GOOD
     return Assessment(verdict, likeness, pieces)
 

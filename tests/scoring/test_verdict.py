@@ -17,6 +17,7 @@ NO_HOLE = HEAD + "r=w0.sketch().rect(200,100).finalize().extrude(20)"
 HOLES = "push([(50,10),(-50,10),(-50,-30),(50,-30)]).circle(10,mode='s')"
 PLATE = NO_HOLE.replace(".finalize()", f".{HOLES}.finalize()")
 THICKER = PLATE.replace("extrude(20)", "extrude(23)")
+SINK = PLATE + ".cut(cq.Workplane('XY',origin=(0,0,2)).sketch().circle(7).finalize().extrude(20))"
 HALF = HEAD + "r=w0.sketch().push([(-50,0)]).rect(100,100).finalize().extrude(20)"
 RING = HEAD + "r=w0.sketch().circle(100).circle(70,mode='s').finalize().extrude(60)"
 BOX = HEAD + "r=w0.sketch().rect(200,200).finalize().extrude(60)"
@@ -100,6 +101,9 @@ def test_a_closed_mesh_is_compared_by_volume_and_by_its_holes():
     assert unfilled.verdict is Verdict.DETAILS
     assert [cluster.kind for cluster in unfilled.unexplained] == [Kind.HOLE] * 4
     assert assess_volume(build_text(HALF).solid, solid).verdict is Verdict.NONE
+    blind = assess_volume(build_text(PLATE).solid, build(parse(SINK)))
+    assert blind.likeness > 0.99
+    assert (blind.verdict, [cluster.kind for cluster in blind.unexplained]) == (Verdict.DETAILS, [Kind.HOLE])
 
 
 def test_places_and_sizes_are_in_the_units_of_the_file():
