@@ -73,8 +73,10 @@ class HalfSections:
         made = []
         faces = wedges_about(places, unit(crosses)[:, across], areas, self.size)
         for start, degrees in dict.fromkeys((*faces, *self._runs(axis, center))):
-            inner = np.radians(start + degrees * (np.arange(HALF_SECTIONS) + 0.5) / HALF_SECTIONS)
-            halves = [self._halves(axis, center, angle)[0] for angle in inner]
+            halves = [half for angle, half in self._fan(axis, center) if (angle - start) % 360 < degrees]
+            if len(halves) < FEWEST_ALIKE:
+                inner = np.radians(start + degrees * (np.arange(FEWEST_ALIKE) + 0.5) / FEWEST_ALIKE)
+                halves = [self._halves(axis, center, angle)[0] for angle in inner]
             middle = _medoid(halves)
             alike = [half for half in halves if _alike(half, middle)]
             if len(alike) > LEAST_ALIKE * len(halves) and not middle.is_empty():

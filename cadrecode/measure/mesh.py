@@ -32,6 +32,7 @@ from cadrecode.program.solid import bounds, build, mesh_of, through_holes
 from cadrecode.program.solid import from_mesh as solid_from_mesh
 
 READING_SHARE = 0.35  # of the time: what has not been read by then is left out
+FIRST_SHARE = 0.7  # of that time: what is left is for another reading where bends end within the part
 SEARCH_SHARE, PLAIN_SHARE = 0.4, 0.5  # of the time that is left: when the searches on the grid end
 SHORT_SHARE, RIMS_SHARE = 0.65, 0.78  # when features are short, and when rims have been tried
 SLANTED_SHARE = 0.5  # of the time that is left for a draft: the rest is for making it short
@@ -126,31 +127,24 @@ def read(solid: Manifold, deadline: float = np.inf) -> Survey:
     low, high = bounds(solid)
     size = float((high - low).max())
     levels = _levels(solid, size)
-    part = _read_between(solid, levels, size, deadline)
-    ends = ends_of_bends(part.proposals, levels)
-    if any(ends):
-        levels = [np.sort([*heights, *more]) for heights, more in zip(levels, ends)]
-        part = _read_between(solid, levels, size, deadline)
-    return part
+    turned = [across(solid, axis) for axis in range(3)]
+    silhouettes = [body.project() for body in turned]
+    profile, readers = HalfSections(solid, levels, size), [Reader(size, levels) for _ in range(3)]
 
+    def read_between(given: Sequence[np.ndarray], until: float) -> tuple[Grid, list, list]:
+        levels, sections = zip(*(_sections(body, heights, size) for body, heights in zip(turned, given)))
+        grid, proposed = Grid.between(levels), []
+        for axis, reader in enumerate(readers):
+            reader.levels, now = (levels[(axis + 1) % 3], levels[(axis + 2) % 3]), time.thread_time()
+            reader.deadline = now + (until - now) / (3 - axis)
+            proposed += proposals(axis, sections[axis], silhouettes[axis], grid, reader)
+            proposed += turned_proposals(axis, sections[axis], profile, grid, reader)
+        return grid, list(sections), proposed
 
-def _read_between(solid: Manifold, given: Sequence[np.ndarray], size: float, deadline: float) -> Survey:
-    levels, sections, silhouettes = [], [], []
-    for axis, heights in enumerate(given):
-        turned = across(solid, axis)
-        heights, taken = _sections(turned, heights, size)
-        levels.append(heights)
-        sections.append(taken)
-        silhouettes.append(turned.project())
-    grid = Grid.between(levels)
-    readers = [Reader(size, (levels[(axis + 1) % 3], levels[(axis + 2) % 3])) for axis in range(3)]
-    profile = HalfSections(solid, levels, size)
-    proposed = []
-    for axis, reader in enumerate(readers):
-        now = time.thread_time()
-        reader.deadline = now + (deadline - now) / (3 - axis)
-        proposed += proposals(axis, sections[axis], silhouettes[axis], grid, reader)
-        proposed += turned_proposals(axis, sections[axis], profile, grid, reader)
+    now = time.thread_time()
+    grid, sections, proposed = read_between(levels, now + FIRST_SHARE * (deadline - now))
+    if any(ends := ends_of_bends(proposed, levels)):
+        grid, sections, proposed = read_between([np.sort([*levels[k], *ends[k]]) for k in range(3)], deadline)
     for reader in readers:  # later readings have their own limits
         reader.deadline = np.inf
     return Survey(grid, _cells(solid, grid), sections, proposed, readers)

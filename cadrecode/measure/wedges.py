@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-THROUGH = 0.02  # of a unit normal: how far it may be from the direction of turning
+THROUGH = 2e-4  # of a unit normal: how far it may be from the direction of turning
 SAME_ANGLE = 3.0  # degrees
 LEAST_FACE = 1e-3  # of the size squared
-MOST_FACES = 3  # of either kind
+MOST_FACES = 2  # of either kind
 ROUND = 90.0, 45.0, 30.0, 15.0  # degrees: ends that a person would choose, the likeliest first
 
 
