@@ -42,9 +42,7 @@ def _extrude(stack: Stack, arguments: Arguments) -> Stack:
     distance = _until(stack, plane, node, arguments, operation is cad.Operation.CUT)
     both = arguments.flag("both", 3)
     solid = cad.Extrusion(plane, sketch_of(stack.wires), distance, both, _taper(arguments, 4))
-    if operation is None:
-        stack = replace(stack, body=None)
-    return stack.with_solids([solid], arguments.call, operation or cad.Operation.UNION)
+    return stack.with_solids([solid], arguments.call, operation)
 
 
 def _until(stack: Stack, plane: cad.Plane, node: ast.expr, arguments: Arguments, cutting: bool) -> float:
@@ -113,9 +111,7 @@ def _revolve(stack: Stack, arguments: Arguments) -> Stack:
         raise error_at(last or arguments.call, "The axis has no direction.", Message("an end away from its start"))
     operation = operation_of(arguments, 3)
     solid = cad.Revolution(plane, sketch_of(stack.wires), degrees, start, direction)
-    if operation is None:
-        stack = replace(stack, body=None)
-    return stack.with_solids([solid], arguments.call, operation or cad.Operation.UNION)
+    return stack.with_solids([solid], arguments.call, operation)
 
 
 def _sketch(stack: Stack, arguments: Arguments) -> Drawing:

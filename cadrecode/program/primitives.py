@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -87,11 +86,8 @@ def _whole_turn(arguments: Arguments, degrees: float) -> None:
 
 
 def _at_places(stack: Stack, arguments: Arguments, make: Callable[[cad.Point2], cad.Solid]) -> Stack:
-    operation = operation_of(arguments, None)
-    if operation is None:
-        stack = replace(stack, body=None)
     solids = [make(point) for point in cad.points_of(stack.places)]
-    return stack.with_solids(solids, arguments.call, operation or cad.Operation.UNION)
+    return stack.with_solids(solids, arguments.call, operation_of(arguments, None))
 
 
 # --- about an axis

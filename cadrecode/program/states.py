@@ -92,9 +92,11 @@ class Stack:
         return Stack(self.plane, self.offset, checked(body, node), True, tags=self.tags)
 
     def with_solids(
-        self, solids: list[cad.Solid], node: ast.AST, operation: cad.Operation = cad.Operation.UNION
+        self, solids: list[cad.Solid], node: ast.AST, operation: cad.Operation | None = cad.Operation.UNION
     ) -> Stack:
-        body = self.body
+        """With more solids; where the operation is None, they stand alone, without the body so far."""
+        body = None if operation is None else self.body
+        operation = operation or cad.Operation.UNION
         for solid in solids:
             joining = cad.Program((cad.Step(cad.Operation.UNION, solid),))
             if body is None and operation is not cad.Operation.UNION:
