@@ -125,16 +125,8 @@ class Remains:
             return self._end(Outcome.CRASHED, DISK_FULL)
         if result is None:
             return self._end(Outcome.CRASHED, Message("it ended without a readable result"))
-        return Execution(
-            outcome=result.outcome,
-            detail=foreign(result.detail),
-            line=result.line,
-            seconds=self.seconds,
-            volume=result.volume,
-            bounding_box=result.bounding_box,
-            solids=result.solids,
-            valid=result.valid,
-        )
+        found = result.model_dump(exclude={"layers", "detail"})
+        return Execution(**found, detail=foreign(result.detail), seconds=self.seconds)
 
     def _result(self) -> _Result | None:
         try:
