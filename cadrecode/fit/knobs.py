@@ -11,32 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cadrecode.program import language as cad
 from cadrecode.program.edit import number_at, replaced
-from cadrecode.program.language import (
-    Arc,
-    Box,
-    Circle,
-    Corners,
-    Counterbore,
-    Cylinder,
-    Edges,
-    Extrusion,
-    Face,
-    Finish,
-    Hole,
-    Line,
-    Loop,
-    Places,
-    Point2,
-    Program,
-    Rect,
-    Revolution,
-    Ring,
-    Shell,
-    Sketch,
-    Solid,
-    Sphere,
-)
 from cadrecode.program.outline_sizes import SAME, Path
 
 
@@ -52,7 +28,7 @@ class Knob:
     moves: tuple[tuple[Path, float], ...]
     is_length: bool = False
 
-    def turned(self, program: Program, by: float) -> Program | None:
+    def turned(self, program: cad.Program, by: float) -> cad.Program | None:
         """The program with the knob moved; None where a size would become zero or change its sign."""
         for path, factor in self.moves:
             before = number_at(program, path)
@@ -74,28 +50,28 @@ def shape_of(node: Any) -> Any:
     return type(node), tuple(shape_of(getattr(node, field.name)) for field in dataclasses.fields(node))
 
 
-def knobs_of(program: Program, *, tied: bool = True) -> list[Knob]:
+def knobs_of(program: cad.Program, *, tied: bool = True) -> list[Knob]:
     """Every knob of a program. Without `tied`, each number of a loop and a pattern has its own."""
     knobs: list[Knob] = []
     lifts: dict = {}  # (plane, normal component) -> moves of the solids on it
     for path, solid in solids_of(program):
         match solid:
-            case Box():
+            case cad.Box():
                 knobs += [Knob((((*path, name), 1.0),), True) for name in ("width", "height", "depth")]
                 knobs += _positions(path)
-            case Cylinder():
+            case cad.Cylinder():
                 knobs += [Knob((((*path, name), 1.0),), True) for name in ("height", "radius")]
                 knobs += _positions(path)
-            case Sphere():
+            case cad.Sphere():
                 knobs.append(Knob((((*path, "radius"), 1.0),), True))
                 knobs += _positions(path)
-            case Revolution():
+            case cad.Revolution():
                 if solid.degrees != 360:
                     knobs.append(Knob((((*path, "degrees"), 1.0),), True))
                 knobs += _sketch_knobs(solid.sketch, (*path, "sketch"), tied)
                 knobs += [Knob((((*path, "start", axis), 1.0),)) for axis in range(2)]
                 knobs += [Knob((((*path, "plane", "origin", axis), 1.0),)) for axis in range(3)]
-            case Extrusion():
+            case cad.Extrusion():
                 knobs.append(Knob((((*path, "distance"), 1.0),), True))
                 knobs += _sketch_knobs(solid.sketch, (*path, "sketch"), tied)
                 normal = solid.plane.normal
@@ -110,20 +86,20 @@ def knobs_of(program: Program, *, tied: bool = True) -> list[Knob]:
     return knobs + [Knob(tuple(moves)) for moves in lifts.values()]
 
 
-def solids_of(program: Program, path: Path = ()) -> Iterator[tuple[Path, Solid]]:
+def solids_of(program: cad.Program, path: Path = ()) -> Iterator[tuple[Path, cad.Solid]]:
     """Every solid and where it stands, those of nested bodies too."""
     for index, step in enumerate(program.steps):
         here = (*path, "steps", index, "solid")
-        if isinstance(step.solid, Program):
+        if isinstance(step.solid, cad.Program):
             yield from solids_of(step.solid, here)
         else:
             yield here, step.solid
 
 
-def finishes_of(program: Program, path: Path = ()) -> Iterator[tuple[Path, Finish]]:
+def finishes_of(program: cad.Program, path: Path = ()) -> Iterator[tuple[Path, cad.Finish]]:
     """Every hole, rounded edge, shell and mirror and where it stands, those of nested bodies too."""
     for index, step in enumerate(program.steps):
-        if isinstance(step.solid, Program):
+        if isinstance(step.solid, cad.Program):
             yield from finishes_of(step.solid, (*path, "steps", index, "solid"))
     for index, finish in enumerate(program.finishes):
         yield (*path, "finishes", index), finish
@@ -134,68 +110,68 @@ def _positions(path: Path) -> list[Knob]:
     return [Knob(((place, 1.0),)) for place in places]
 
 
-def _sketch_knobs(sketch: Sketch, path: Path, tied: bool) -> Iterator[Knob]:
+def _sketch_knobs(sketch: cad.Sketch, path: Path, tied: bool) -> Iterator[Knob]:
     for index, step in enumerate(sketch.steps):
         here = (*path, "steps", index)
-        if isinstance(step, Corners):
+        if isinstance(step, cad.Corners):
             yield Knob((((*here, "size"), 1.0),), True)
             continue
         match step.shape:
-            case Circle():
+            case cad.Circle():
                 yield Knob((((*here, "shape", "radius"), 1.0),), True)
-            case Rect():
+            case cad.Rect():
                 for name in ("width", "height"):
                     yield Knob((((*here, "shape", name), 1.0),), True)
-            case Face(inner):
+            case cad.Face(inner):
                 yield from _sketch_knobs(inner, (*here, "shape", "sketch"), tied)
                 continue
-            case Loop():
+            case cad.Loop():
                 yield from _tied(_corners(step.shape, (*here, "shape")), tied)
-        if not (isinstance(step.shape, Loop) and len(step.places) == 1):  # a loop's corners say where it is
+        if not (isinstance(step.shape, cad.Loop) and len(step.places) == 1):  # a loop's corners say where it is
             yield from _place_knobs(step.places, (*here, "places"), tied)
 
 
-def _place_knobs(places: Places, path: Path, tied: bool) -> Iterator[Knob]:
+def _place_knobs(places: cad.Places, path: Path, tied: bool) -> Iterator[Knob]:
     if isinstance(places, tuple):
         yield from _tied([((*path, index), place) for index, place in enumerate(places)], tied)
         return
-    sizes = ("radius",) if isinstance(places, Ring) else ("dx", "dy")
+    sizes = ("radius",) if isinstance(places, cad.Ring) else ("dx", "dy")
     yield from (Knob((((*path, name), 1.0),), True) for name in sizes if number_at(places, (name,)))
-    if isinstance(places, Ring):
+    if isinstance(places, cad.Ring):
         yield Knob((((*path, "first"), 1.0),))
     yield from (Knob((((*path, "center", axis), 1.0),)) for axis in range(2))
 
 
-def _finish_knobs(finish: Finish, path: Path, tied: bool) -> Iterator[Knob]:
+def _finish_knobs(finish: cad.Finish, path: Path, tied: bool) -> Iterator[Knob]:
     match finish:
-        case Hole():
+        case cad.Hole():
             yield Knob((((*path, "diameter"), 1.0),), True)
             if finish.depth is not None:
                 yield Knob((((*path, "depth"), 1.0),), True)
             if finish.head is not None:
                 yield Knob((((*path, "head", "diameter"), 1.0),), True)
-            if isinstance(finish.head, Counterbore):
+            if isinstance(finish.head, cad.Counterbore):
                 yield Knob((((*path, "head", "depth"), 1.0),), True)
             yield from _place_knobs(finish.places, (*path, "places"), tied)
-        case Edges():
+        case cad.Edges():
             yield Knob((((*path, "size"), 1.0),), True)
             if finish.second is not None:
                 yield Knob((((*path, "second"), 1.0),), True)
-        case Shell():
+        case cad.Shell():
             yield Knob((((*path, "thickness"), 1.0),), True)
 
 
-def _corners(loop: Loop, path: Path) -> Iterator[tuple[Path, tuple[float, float]]]:
+def _corners(loop: cad.Loop, path: Path) -> Iterator[tuple[Path, tuple[float, float]]]:
     yield (*path, "start"), loop.start
     for index, edge in enumerate(loop.edges):
         here = (*path, "edges", index)
-        if isinstance(edge, Arc):
+        if isinstance(edge, cad.Arc):
             yield (*here, "middle"), edge.middle
-        if isinstance(edge, Line | Arc):
+        if isinstance(edge, cad.Line | cad.Arc):
             yield (*here, "end"), edge.end
 
 
-def _tied(points: Iterable[tuple[Path, Point2]], tied: bool) -> Iterator[Knob]:
+def _tied(points: Iterable[tuple[Path, cad.Point2]], tied: bool) -> Iterator[Knob]:
     """A knob for each different x and y, or for each point when not `tied` (a closed loop's ends stay one point)."""
     points = list(points)
     for axis in range(2):

@@ -12,25 +12,8 @@ from scipy.spatial import cKDTree
 from cadrecode.fit.knobs import finishes_of, solids_of
 from cadrecode.fit.objective import Evaluated, Objective
 from cadrecode.program import Program
+from cadrecode.program import language as cad
 from cadrecode.program.edit import number_at, replaced
-from cadrecode.program.language import (
-    NAMED_PLANES,
-    Circle,
-    Corners,
-    Extrusion,
-    Face,
-    Loop,
-    Mode,
-    Operation,
-    Places,
-    Plane,
-    Rect,
-    Revolution,
-    Sketch,
-    SketchStep,
-    Step,
-    points_of,
-)
 from cadrecode.program.section import cross_section
 from cadrecode.program.solid import bounds
 
@@ -56,7 +39,7 @@ def simpler(program: Program) -> Iterator[Program]:
         finishes = number_at(program, (*body, "finishes"))
         yield replaced(program, (*body, "finishes"), (*finishes[:index], *finishes[index + 1 :]))
     for path, solid in solids_of(program):
-        if isinstance(solid, Extrusion | Revolution):
+        if isinstance(solid, cad.Extrusion | cad.Revolution):
             for sketch in _simpler_sketches(solid.sketch):
                 yield replaced(program, (*path, "sketch"), sketch)
 
@@ -64,34 +47,34 @@ def simpler(program: Program) -> Iterator[Program]:
 def _without_step(program: Program, index: int) -> Program:
     steps = list(program.steps)
     del steps[index]
-    first = dataclasses.replace(steps[0], operation=Operation.UNION)
+    first = dataclasses.replace(steps[0], operation=cad.Operation.UNION)
     return dataclasses.replace(program, steps=(first, *steps[1:]))
 
 
-def _simpler_sketches(sketch: Sketch) -> Iterator[Sketch]:
+def _simpler_sketches(sketch: cad.Sketch) -> Iterator[cad.Sketch]:
     for index, step in enumerate(sketch.steps):
         others = (*sketch.steps[:index], *sketch.steps[index + 1 :])
-        if isinstance(step, Corners):
-            yield Sketch(others)
+        if isinstance(step, cad.Corners):
+            yield cad.Sketch(others)
             continue
-        if others and isinstance(others[0], SketchStep):
-            first = dataclasses.replace(others[0], mode=Mode.ADD)  # a hole of the removed shape becomes a shape
-            yield Sketch((first, *others[1:]))
+        if others and isinstance(others[0], cad.SketchStep):
+            first = dataclasses.replace(others[0], mode=cad.Mode.ADD)  # a hole of the removed shape becomes a shape
+            yield cad.Sketch((first, *others[1:]))
         for changed in _simpler_steps(step):
-            yield Sketch((*sketch.steps[:index], changed, *sketch.steps[index + 1 :]))
+            yield cad.Sketch((*sketch.steps[:index], changed, *sketch.steps[index + 1 :]))
 
 
-def _simpler_steps(step: SketchStep) -> Iterator[SketchStep]:
+def _simpler_steps(step: cad.SketchStep) -> Iterator[cad.SketchStep]:
     if isinstance(step.places, tuple) and len(step.places) > 1:
         for index in range(len(step.places)):
             yield dataclasses.replace(step, places=(*step.places[:index], *step.places[index + 1 :]))
-    if isinstance(step.shape, Face):
+    if isinstance(step.shape, cad.Face):
         for inner in _simpler_sketches(step.shape.sketch):
-            yield dataclasses.replace(step, shape=Face(inner))
-    if isinstance(step.shape, Loop) and len(step.shape.edges) > 3:
+            yield dataclasses.replace(step, shape=cad.Face(inner))
+    if isinstance(step.shape, cad.Loop) and len(step.shape.edges) > 3:
         for index in range(len(step.shape.edges)):
             edges = (*step.shape.edges[:index], *step.shape.edges[index + 1 :])
-            yield dataclasses.replace(step, shape=Loop(step.shape.start, edges))
+            yield dataclasses.replace(step, shape=cad.Loop(step.shape.start, edges))
 
 
 def turned_over(program: Program) -> Iterator[Program]:
@@ -100,10 +83,10 @@ def turned_over(program: Program) -> Iterator[Program]:
     """
     for index, step in enumerate(program.steps):
         if index:
-            other = Operation.CUT if step.operation is Operation.UNION else Operation.UNION
+            other = cad.Operation.CUT if step.operation is cad.Operation.UNION else cad.Operation.UNION
             yield replaced(program, ("steps", index, "operation"), other)
     for path, solid in solids_of(program):
-        if not isinstance(solid, Extrusion):
+        if not isinstance(solid, cad.Extrusion):
             continue
         if solid.both:
             yield replaced(program, (*path, "both"), False)
@@ -112,28 +95,28 @@ def turned_over(program: Program) -> Iterator[Program]:
         yield replaced(program, (*path, "distance"), -solid.distance)
         for index, drawn in enumerate(solid.sketch.steps):
             here = (*path, "sketch", "steps", index)
-            if isinstance(drawn, Corners):
+            if isinstance(drawn, cad.Corners):
                 continue
             if index:
-                mode = Mode.SUBTRACT if drawn.mode is Mode.ADD else Mode.ADD
+                mode = cad.Mode.SUBTRACT if drawn.mode is cad.Mode.ADD else cad.Mode.ADD
                 yield replaced(program, (*here, "mode"), mode)
             for shape, places in _plainer(drawn):
                 yield replaced(program, here, dataclasses.replace(drawn, shape=shape, places=places))
 
 
-def _plainer(step: SketchStep) -> Iterator[tuple[Circle | Rect, Places]]:
+def _plainer(step: cad.SketchStep) -> Iterator[tuple[cad.Circle | cad.Rect, cad.Places]]:
     """A circle for a rectangle, a rectangle for a circle, either for a loop."""
     match step.shape:
-        case Circle(radius):
-            yield Rect(2 * radius, 2 * radius), step.places
-        case Rect(width, height):
-            yield Circle((width + height) / 4), step.places
-        case Loop() | Face():
-            x0, y0, x1, y1 = cross_section(Sketch((SketchStep(step.shape),)), np.inf).bounds()
+        case cad.Circle(radius):
+            yield cad.Rect(2 * radius, 2 * radius), step.places
+        case cad.Rect(width, height):
+            yield cad.Circle((width + height) / 4), step.places
+        case cad.Loop() | cad.Face():
+            x0, y0, x1, y1 = cross_section(cad.Sketch((cad.SketchStep(step.shape),)), np.inf).bounds()
             if x1 > x0 and y1 > y0:
-                places = tuple((x + (x0 + x1) / 2, y + (y0 + y1) / 2) for x, y in points_of(step.places))
-                yield Rect(x1 - x0, y1 - y0), places
-                yield Circle((x1 - x0 + y1 - y0) / 4), places
+                places = tuple((x + (x0 + x1) / 2, y + (y0 + y1) / 2) for x, y in cad.points_of(step.places))
+                yield cad.Rect(x1 - x0, y1 - y0), places
+                yield cad.Circle((x1 - x0 + y1 - y0) / 4), places
 
 
 def richer(program: Program, here: Evaluated, objective: Objective) -> Iterator[Program]:
@@ -148,18 +131,18 @@ def richer(program: Program, here: Evaluated, objective: Objective) -> Iterator[
     lowest, highest = bounds(here.solid)
     beyond = ((ruler.points < lowest - objective.slack) | (ruler.points > highest + objective.slack)).any(axis=1)
     for places, operation in (
-        (ruler.points[is_outside], Operation.UNION),
-        (ruler.points[beyond & ~is_outside], Operation.UNION),
-        (inside, Operation.CUT),
-        (bare, Operation.CUT),
+        (ruler.points[is_outside], cad.Operation.UNION),
+        (ruler.points[beyond & ~is_outside], cad.Operation.UNION),
+        (inside, cad.Operation.CUT),
+        (bare, cad.Operation.CUT),
     ):
         for feature in _clusters(places, max(LINKED * ruler.size, 2 * ruler.spacing)):
             corner, opposite = np.quantile(feature, (TRIM, 1 - TRIM), axis=0)
             for axis in range(3):
                 for start, end in _spans(axis, corner, opposite, low, high, operation, far + THROUGH * ruler.size):
                     for sketch in _outlines(axis, feature, corner, opposite, ruler.size, operation):
-                        solid = Extrusion(_plane_at(axis, start), sketch, end - start)
-                        yield dataclasses.replace(program, steps=(*program.steps, Step(operation, solid)))
+                        solid = cad.Extrusion(_plane_at(axis, start), sketch, end - start)
+                        yield dataclasses.replace(program, steps=(*program.steps, cad.Step(operation, solid)))
 
 
 def trimmed(program: Program, objective: Objective, allowed: float | None = None) -> Iterator[Program]:
@@ -201,21 +184,21 @@ def reaching(program: Program, objective: Objective, face: int) -> Iterator[Prog
         start = sign * max(top - into, bottom)
         steps = []
         for group in groups:
-            for sketch in _outlines(axis, group, group.min(axis=0), group.max(axis=0), ruler.size, Operation.UNION):
-                solid = Extrusion(_plane_at(axis, float(start)), sketch, float(sign * end - start))
-                steps.append(Step(Operation.UNION, solid))
+            for sketch in _outlines(axis, group, group.min(axis=0), group.max(axis=0), ruler.size, cad.Operation.UNION):
+                solid = cad.Extrusion(_plane_at(axis, float(start)), sketch, float(sign * end - start))
+                steps.append(cad.Step(cad.Operation.UNION, solid))
                 yield dataclasses.replace(program, steps=(*program.steps, steps[-1]))
         if len(groups) > 1:
             yield dataclasses.replace(program, steps=(*program.steps, *steps))
 
 
-def _slab(axis: int, start: float, end: float, low: np.ndarray, high: np.ndarray) -> Step:
+def _slab(axis: int, start: float, end: float, low: np.ndarray, high: np.ndarray) -> cad.Step:
     """A cut of everything between two heights of an axis, as wide as a box."""
     across = [(axis + 1) % 3, (axis + 2) % 3]  # the local axes of AXIS_PLANES, in their order
     width, height = (float(high[a] - low[a]) for a in across)
     place = tuple(float(low[a] + high[a]) / 2 for a in across)
-    sketch = Sketch((SketchStep(Rect(width, height), places=(place,)),))
-    return Step(Operation.CUT, Extrusion(_plane_at(axis, float(start)), sketch, float(end - start)))
+    sketch = cad.Sketch((cad.SketchStep(cad.Rect(width, height), places=(place,)),))
+    return cad.Step(cad.Operation.CUT, cad.Extrusion(_plane_at(axis, float(start)), sketch, float(end - start)))
 
 
 def _clusters(places: np.ndarray, within: float) -> list[np.ndarray]:
@@ -235,7 +218,7 @@ def _spans(
     opposite: np.ndarray,
     low: np.ndarray,
     high: np.ndarray,
-    operation: Operation,
+    operation: cad.Operation,
     margin: float,
 ) -> Iterator[tuple[float, float]]:
     """Start and end of a feature along an axis.
@@ -244,7 +227,7 @@ def _spans(
     spans its places, reaches out to either side, or goes through.
     """
     start, end = float(corner[axis]), float(opposite[axis])
-    if operation is Operation.UNION:
+    if operation is cad.Operation.UNION:
         yield start - margin, end
         yield start, end + margin
         return
@@ -256,26 +239,26 @@ def _spans(
 
 
 def _outlines(
-    axis: int, feature: np.ndarray, corner: np.ndarray, opposite: np.ndarray, size: float, operation: Operation
-) -> Iterator[Sketch]:
+    axis: int, feature: np.ndarray, corner: np.ndarray, opposite: np.ndarray, size: float, operation: cad.Operation
+) -> Iterator[cad.Sketch]:
     """The rectangle around a feature, a circle if it is about as wide as high, and a shoulder if it is round."""
     across = [(axis + 1) % 3, (axis + 2) % 3]  # the local axes of AXIS_PLANES, in their order
     width, height = (max(float(opposite[a] - corner[a]), 0.005 * size) for a in across)
     place = tuple(float(corner[a] + opposite[a]) / 2 for a in across)
-    yield Sketch((SketchStep(Rect(width, height), places=(place,)),))
+    yield cad.Sketch((cad.SketchStep(cad.Rect(width, height), places=(place,)),))
     if not 0.5 < width / height < 2:
         return
-    yield Sketch((SketchStep(Circle((width + height) / 4), places=(place,)),))
+    yield cad.Sketch((cad.SketchStep(cad.Circle((width + height) / 4), places=(place,)),))
     from_axis = np.linalg.norm(feature[:, across] - place, axis=1)
     radius = float(np.median(from_axis))
-    if operation is Operation.CUT and np.median(np.abs(from_axis - radius)) < ROUND * radius:
-        around = SketchStep(Circle(size), places=(place,))
-        yield Sketch((around, SketchStep(Circle(radius), Mode.SUBTRACT, (place,))))
+    if operation is cad.Operation.CUT and np.median(np.abs(from_axis - radius)) < ROUND * radius:
+        around = cad.SketchStep(cad.Circle(size), places=(place,))
+        yield cad.Sketch((around, cad.SketchStep(cad.Circle(radius), cad.Mode.SUBTRACT, (place,))))
 
 
-def _plane_at(axis: int, height: float) -> Plane:
+def _plane_at(axis: int, height: float) -> cad.Plane:
     """The plane across an axis at a height."""
     name = AXIS_PLANES[axis]
-    x_direction, normal = NAMED_PLANES[name]
+    x_direction, normal = cad.NAMED_PLANES[name]
     origin = tuple(height if a == axis else 0.0 for a in range(3))
-    return Plane(origin, x_direction, normal, name)
+    return cad.Plane(origin, x_direction, normal, name)

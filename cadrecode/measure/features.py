@@ -12,30 +12,7 @@ import numpy as np
 from cadrecode.measure.outlines import Outline
 from cadrecode.measure.patterns import pattern_of, places_numbers
 from cadrecode.measure.round_corners import is_slot, sharpened
-from cadrecode.program.language import (
-    ORIGIN,
-    Arc,
-    Blend,
-    Circle,
-    Corners,
-    Edges,
-    Extrusion,
-    Face,
-    Hole,
-    Loop,
-    Mode,
-    Operation,
-    Plane,
-    Point2,
-    Point3,
-    Program,
-    Rect,
-    Revolution,
-    Shape,
-    Sketch,
-    SketchStep,
-    Step,
-)
+from cadrecode.program import language as cad
 
 AXIS_PLANES = "YZ", "ZX", "XY"  # the plane across each axis whose normal is that axis
 TURNED_PLANES = "YX", "ZY", "XZ"  # the plane whose local y is each axis, and whose local x is the axis after it
@@ -60,27 +37,27 @@ class Prism:
         low, high: Where it begins and ends along the axis.
     """
 
-    operation: Operation
+    operation: cad.Operation
     axis: int
     low: float
     high: float
-    steps: tuple[SketchStep, ...]
+    steps: tuple[cad.SketchStep, ...]
 
     @property
     def numbers(self) -> int:
         return EXTRUSION_NUMBERS + numbers_of(self.steps)
 
     @property
-    def normal(self) -> Point3:
+    def normal(self) -> cad.Point3:
         """The direction along which it goes."""
         return tuple(float(axis == self.axis) for axis in range(3))
 
-    def solid(self, base: float | None = None) -> Extrusion:
+    def solid(self, base: float | None = None) -> cad.Extrusion:
         """`base` is where its plane lies along the axis: `low` (also where None) or `high`."""
         base = self.low if base is None else base
         origin = tuple(base if axis == self.axis else 0.0 for axis in range(3))
         distance = self.high - self.low if base == self.low else self.low - self.high
-        return Extrusion(Plane.named(AXIS_PLANES[self.axis], origin), _sketch(self.steps), round(distance, 6))
+        return cad.Extrusion(cad.Plane.named(AXIS_PLANES[self.axis], origin), _sketch(self.steps), round(distance, 6))
 
 
 @dataclass(frozen=True)
@@ -92,21 +69,21 @@ class Tilted:
         low, high: Where it begins and ends along the normal.
     """
 
-    operation: Operation
-    x_direction: Point3
-    normal: Point3
+    operation: cad.Operation
+    x_direction: cad.Point3
+    normal: cad.Point3
     low: float
     high: float
-    steps: tuple[SketchStep, ...]
+    steps: tuple[cad.SketchStep, ...]
 
     @property
     def numbers(self) -> int:
         return EXTRUSION_NUMBERS + TILT_NUMBERS + numbers_of(self.steps)
 
-    def solid(self) -> Extrusion:
+    def solid(self) -> cad.Extrusion:
         origin = tuple(round(self.low * part, 6) + 0.0 for part in self.normal)
-        return Extrusion(
-            Plane(origin, self.x_direction, self.normal, None), _sketch(self.steps), round(self.high - self.low, 6)
+        return cad.Extrusion(
+            cad.Plane(origin, self.x_direction, self.normal, None), _sketch(self.steps), round(self.high - self.low, 6)
         )
 
 
@@ -122,10 +99,10 @@ class Turned:
         degrees: Of the turn.
     """
 
-    operation: Operation
+    operation: cad.Operation
     axis: int
-    center: Point2
-    steps: tuple[SketchStep, ...]
+    center: cad.Point2
+    steps: tuple[cad.SketchStep, ...]
     start: float = 0.0
     degrees: float = 360.0
 
@@ -133,41 +110,41 @@ class Turned:
     def numbers(self) -> int:
         return EXTRUSION_NUMBERS + profile_numbers(self.steps) + wedge_numbers(self.start, self.degrees)
 
-    def solid(self) -> Revolution:
+    def solid(self) -> cad.Revolution:
         origin = [0.0, 0.0, 0.0]
         origin[(self.axis + 1) % 3], origin[(self.axis + 2) % 3] = self.center
         name = {0.0: TURNED_PLANES, 90.0: QUARTER_PLANES}.get(self.start)
-        plane = self._turned_plane(tuple(origin)) if name is None else Plane.named(name[self.axis], tuple(origin))
-        return Revolution(plane, _sketch(self.steps), self.degrees)
+        plane = self._turned_plane(tuple(origin)) if name is None else cad.Plane.named(name[self.axis], tuple(origin))
+        return cad.Revolution(plane, _sketch(self.steps), self.degrees)
 
-    def _turned_plane(self, origin: Point3) -> Plane:
+    def _turned_plane(self, origin: cad.Point3) -> cad.Plane:
         first, second, up = np.eye(3)[[(self.axis + 1) % 3, (self.axis + 2) % 3, self.axis]]
         angle = np.radians(self.start)
         outward = np.round(np.cos(angle) * first + np.sin(angle) * second, TILT_DECIMALS) + 0.0
         normal = np.cross(outward, up) + 0.0
-        return Plane(origin, tuple(outward.tolist()), tuple(normal.tolist()), None)
+        return cad.Plane(origin, tuple(outward.tolist()), tuple(normal.tolist()), None)
 
 
 @dataclass(frozen=True)
 class Rim:
     """Edges of the body that are rounded or bevelled, after all that is joined. It has the arguments of `Edges`."""
 
-    blend: Blend
+    blend: cad.Blend
     size: float
     faces: str
     edges: str | None = None
     numbers = RIM_NUMBERS
 
     @property
-    def finish(self) -> Edges:
-        return Edges(self.blend, self.size, self.faces, self.edges)
+    def finish(self) -> cad.Edges:
+        return cad.Edges(self.blend, self.size, self.faces, self.edges)
 
 
 @dataclass(frozen=True)
 class Drilled:
     """Equal holes, most with a head, that are drilled into the body after all that is joined."""
 
-    hole: Hole
+    hole: cad.Hole
 
     @property
     def numbers(self) -> int:
@@ -175,7 +152,7 @@ class Drilled:
         return PLANE_NUMBERS + sizes + places_numbers(self.finish.places)
 
     @property
-    def finish(self) -> Hole:
+    def finish(self) -> cad.Hole:
         places = self.hole.places
         return replace(self.hole, places=pattern_of(places, turns=True) if isinstance(places, tuple) else places)
 
@@ -184,27 +161,31 @@ Finished = Rim | Drilled  # what is done to the body, after all that is joined
 Feature = Prism | Tilted | Turned | Finished
 
 
-def patterned(step: SketchStep) -> SketchStep:
+def patterned(step: cad.SketchStep) -> cad.SketchStep:
     """The step with its places as a pattern, where they are one."""
     if not isinstance(step.places, tuple):
         return step
-    return replace(step, places=pattern_of(step.places, turns=isinstance(step.shape, Circle)))
+    return replace(step, places=pattern_of(step.places, turns=isinstance(step.shape, cad.Circle)))
 
 
-def _sketch(steps: Sequence[SketchStep]) -> Sketch:
+def _sketch(steps: Sequence[cad.SketchStep]) -> cad.Sketch:
     """A sketch as CadQuery assembles it: all edges so far make the loop, so a second loop is a face of its own.
 
     A face that it begins with is drawn as it is.
     """
     first, *rest = steps
-    if isinstance(first.shape, Face) and first.places == ORIGIN and first.mode is Mode.ADD:
+    if isinstance(first.shape, cad.Face) and first.places == cad.ORIGIN and first.mode is cad.Mode.ADD:
         steps = (*first.shape.sketch.steps, *rest)
-    loops = [index for index, step in enumerate(steps) if isinstance(step, SketchStep) and isinstance(step.shape, Loop)]
-    return Sketch(
+    loops = [
+        index
+        for index, step in enumerate(steps)
+        if isinstance(step, cad.SketchStep) and isinstance(step.shape, cad.Loop)
+    ]
+    return cad.Sketch(
         tuple(
             step
-            if isinstance(step, Corners)
-            else replace(step, shape=Face(Sketch((SketchStep(step.shape),))))
+            if isinstance(step, cad.Corners)
+            else replace(step, shape=cad.Face(cad.Sketch((cad.SketchStep(step.shape),))))
             if index in loops[1:]
             else patterned(step)
             for index, step in enumerate(steps)
@@ -212,47 +193,47 @@ def _sketch(steps: Sequence[SketchStep]) -> Sketch:
     )
 
 
-def span_between(operation: Operation, levels: np.ndarray, first: int, last: int) -> tuple[float, float]:
+def span_between(operation: cad.Operation, levels: np.ndarray, first: int, last: int) -> tuple[float, float]:
     """Where a feature begins and ends that goes from one level to another, by their indices.
 
     A cut that ends with the part goes on beyond it: two faces in one place may leave a skin between them.
     """
-    beyond = OVERSHOOT if operation is Operation.CUT else 0.0
+    beyond = OVERSHOOT if operation is cad.Operation.CUT else 0.0
     low, high = float(levels[first]), float(levels[last])
     return low - beyond * (first == 0), high + beyond * (last == len(levels) - 1)
 
 
-def numbers_of(steps: Sequence[SketchStep | Corners]) -> int:
+def numbers_of(steps: Sequence[cad.SketchStep | cad.Corners]) -> int:
     """How many numbers a person reads in the text of these sketch steps."""
     total = 0
     for step in steps:
-        if isinstance(step, Corners):
+        if isinstance(step, cad.Corners):
             total += 1
             continue
         total += places_numbers(patterned(step).places)
-        if isinstance(step.shape, Face):
+        if isinstance(step.shape, cad.Face):
             total += numbers_of(step.shape.sketch.steps)
-        elif isinstance(step.shape, Loop):
+        elif isinstance(step.shape, cad.Loop):
             total += _numbers_of_loop(step.shape)
         else:
-            total += 1 if isinstance(step.shape, Circle) else 2
+            total += 1 if isinstance(step.shape, cad.Circle) else 2
     return total
 
 
 @lru_cache(maxsize=4096)
-def _numbers_of_loop(loop: Loop) -> int:
+def _numbers_of_loop(loop: cad.Loop) -> int:
     """Those of its points or, where its arcs round its corners, of the sharp outline and the radius: that is how it is
     written in the end. A slot has a length, a width, a direction and a place, however it is written."""
     if is_slot(loop):
         return SLOT_NUMBERS
-    numbers = 2 + sum(4 if isinstance(edge, Arc) else 2 for edge in loop.edges)
+    numbers = 2 + sum(4 if isinstance(edge, cad.Arc) else 2 for edge in loop.edges)
     return min((numbers, *(numbers_of(drawn) for drawn in sharpened(loop))))
 
 
-def profile_numbers(steps: Sequence[SketchStep]) -> int:
+def profile_numbers(steps: Sequence[cad.SketchStep]) -> int:
     """As `numbers_of`, for a half profile: a coordinate that repeats that of the corner before is no number more, so
     that a stepped shaft costs as much as its cylinders."""
-    return numbers_of(steps) - sum(_repeated(step.shape) for step in steps if isinstance(step.shape, Loop))
+    return numbers_of(steps) - sum(_repeated(step.shape) for step in steps if isinstance(step.shape, cad.Loop))
 
 
 def wedge_numbers(start: float, degrees: float) -> int:
@@ -262,12 +243,12 @@ def wedge_numbers(start: float, degrees: float) -> int:
     return 1 if start in (0.0, 90.0) else 1 + TILT_NUMBERS
 
 
-def _repeated(loop: Loop) -> int:
+def _repeated(loop: cad.Loop) -> int:
     corners = [loop.start, *(edge.end for edge in loop.edges)]
     return sum(a == b for first, second in itertools.pairwise(corners) for a, b in zip(first, second))
 
 
-def program_of(features: Sequence[Feature]) -> Program:
+def program_of(features: Sequence[Feature]) -> cad.Program:
     """The features in order. Those that begin or end on one plane share it, so that the text names few planes."""
     bases: list[tuple[int, float]] = []  # axis and height
     steps = []
@@ -281,33 +262,33 @@ def program_of(features: Sequence[Feature]) -> Program:
             base = feature.low if feature.low in shared or not shared else feature.high
             bases.append((feature.axis, base))
             solid = feature.solid(base)
-        steps.append(Step(feature.operation if index else Operation.UNION, solid))
+        steps.append(cad.Step(feature.operation if index else cad.Operation.UNION, solid))
     finishes = tuple(feature.finish for feature in features if isinstance(feature, Finished))
-    return Program(tuple(steps), finishes=finishes)
+    return cad.Program(tuple(steps), finishes=finishes)
 
 
-def sketch_steps(outlines: Sequence[Outline], mode: Mode = Mode.ADD) -> tuple[SketchStep, ...]:
+def sketch_steps(outlines: Sequence[Outline], mode: cad.Mode = cad.Mode.ADD) -> tuple[cad.SketchStep, ...]:
     """Outlines as the steps of a sketch, largest first; equal circles and rectangles share a step."""
-    steps: list[SketchStep] = []
+    steps: list[cad.SketchStep] = []
     for outline in sorted(outlines, key=lambda outline: -abs(outline.area)):
         for index, step in enumerate(steps):
             if same_shape(step.shape, outline.shape):
                 steps[index] = replace(step, places=(*step.places, outline.place))
                 break
         else:
-            steps.append(SketchStep(outline.shape, mode, (outline.place,)))
+            steps.append(cad.SketchStep(outline.shape, mode, (outline.place,)))
     return tuple(steps)
 
 
-def same_shape(first: Shape, second: Shape) -> bool:
+def same_shape(first: cad.Shape, second: cad.Shape) -> bool:
     """Whether one step of a sketch can draw both, at places of their own."""
-    if isinstance(first, Circle) and isinstance(second, Circle):
+    if isinstance(first, cad.Circle) and isinstance(second, cad.Circle):
         return abs(first.radius - second.radius) < SAME_SIZE
-    if isinstance(first, Rect) and isinstance(second, Rect):
+    if isinstance(first, cad.Rect) and isinstance(second, cad.Rect):
         return max(abs(first.width - second.width), abs(first.height - second.height)) < SAME_SIZE
     return False
 
 
-def with_holes(outer: Sequence[Outline], holes: Sequence[Outline]) -> tuple[SketchStep, ...]:
+def with_holes(outer: Sequence[Outline], holes: Sequence[Outline]) -> tuple[cad.SketchStep, ...]:
     """The steps of a sketch with holes."""
-    return sketch_steps(outer) + sketch_steps(holes, Mode.SUBTRACT)
+    return sketch_steps(outer) + sketch_steps(holes, cad.Mode.SUBTRACT)

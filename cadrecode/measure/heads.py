@@ -14,17 +14,7 @@ from cadrecode.measure.features import AXIS_PLANES, Drilled, Feature, Prism
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS, signed_area
 from cadrecode.measure.turning import across
-from cadrecode.program.language import (
-    Circle,
-    Counterbore,
-    Countersink,
-    Hole,
-    Mode,
-    Operation,
-    Plane,
-    Point2,
-    SketchStep,
-)
+from cadrecode.program import language as cad
 from cadrecode.program.planes import axes
 
 BELOW = 0.02  # CODE: how far below a face the mouth is measured
@@ -52,20 +42,20 @@ def with_heads(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ..
     return features
 
 
-def _round_holes(prism: Prism) -> list[SketchStep]:
-    mode = Mode.ADD if prism.operation is Operation.CUT else Mode.SUBTRACT
+def _round_holes(prism: Prism) -> list[cad.SketchStep]:
+    mode = cad.Mode.ADD if prism.operation is cad.Operation.CUT else cad.Mode.SUBTRACT
     return [
         step
         for step in prism.steps
-        if isinstance(step.shape, Circle) and step.mode is mode and isinstance(step.places, tuple)
+        if isinstance(step.shape, cad.Circle) and step.mode is mode and isinstance(step.places, tuple)
     ]
 
 
-def _has(features: Sequence[Feature], axis: int, step: SketchStep) -> bool:
+def _has(features: Sequence[Feature], axis: int, step: cad.SketchStep) -> bool:
     return any(isinstance(feature, Prism) and feature.axis == axis and step in feature.steps for feature in features)
 
 
-def _without(features: Sequence[Feature], axis: int, step: SketchStep) -> tuple[Feature, ...]:
+def _without(features: Sequence[Feature], axis: int, step: cad.SketchStep) -> tuple[Feature, ...]:
     """Without a step of the sketches across an axis, and without what had no other."""
     left: list[Feature] = []
     for feature in features:
@@ -77,7 +67,7 @@ def _without(features: Sequence[Feature], axis: int, step: SketchStep) -> tuple[
     return tuple(left)
 
 
-def _without_mouths(features: tuple[Feature, ...], axis: int, hole: SketchStep) -> tuple[Feature, ...]:
+def _without_mouths(features: tuple[Feature, ...], axis: int, hole: cad.SketchStep) -> tuple[Feature, ...]:
     """Without wider round cuts at the places of holes: the heads stand for them."""
     prisms = [feature for feature in features if isinstance(feature, Prism) and feature.axis == axis]
     for step in itertools.chain.from_iterable(map(_round_holes, prisms)):
@@ -86,7 +76,7 @@ def _without_mouths(features: tuple[Feature, ...], axis: int, hole: SketchStep) 
     return features
 
 
-def _with_head(turned: Manifold, prism: Prism, step: SketchStep) -> Iterator[Hole]:
+def _with_head(turned: Manifold, prism: Prism, step: cad.SketchStep) -> Iterator[cad.Hole]:
     """Holes that may stand for the circles of a sketch: with heads at either end, through all or as long as they are.
 
     Args:
@@ -100,14 +90,14 @@ def _with_head(turned: Manifold, prism: Prism, step: SketchStep) -> Iterator[Hol
             continue
         names = AXIS_PLANES if into < 0 else FACING_DOWN
         origin = tuple(round(end, DECIMALS) if axis == prism.axis else 0.0 for axis in range(3))
-        plane = Plane.named(names[prism.axis], origin)
-        hole = Hole(plane, _on(plane, prism.axis, step.places), round(2 * step.shape.radius, DECIMALS), None, head)
+        plane = cad.Plane.named(names[prism.axis], origin)
+        hole = cad.Hole(plane, _on(plane, prism.axis, step.places), round(2 * step.shape.radius, DECIMALS), None, head)
         yield hole
         if top - bottom < high - low - BELOW:
             yield replace(hole, depth=round(top - bottom, DECIMALS))
 
 
-def _on(plane: Plane, axis: int, places: Sequence[Point2]) -> tuple[Point2, ...]:
+def _on(plane: cad.Plane, axis: int, places: Sequence[cad.Point2]) -> tuple[cad.Point2, ...]:
     """Places of a sketch across an axis in the coordinates of a plane that faces along it or against it."""
     points = np.zeros((len(places), 3))
     points[:, [(axis + 1) % 3, (axis + 2) % 3]] = places
@@ -115,8 +105,8 @@ def _on(plane: Plane, axis: int, places: Sequence[Point2]) -> tuple[Point2, ...]
 
 
 def _head(
-    turned: Manifold, end: float, into: int, radius: float, places: Sequence[Point2]
-) -> Counterbore | Countersink | None:
+    turned: Manifold, end: float, into: int, radius: float, places: Sequence[cad.Point2]
+) -> cad.Counterbore | cad.Countersink | None:
     """The head at one end of holes; None where there is none, or not the same at each."""
     mouth = _radius(turned, end + into * BELOW, places)
     if mouth is None or mouth < radius + LEAST_WIDER:
@@ -127,7 +117,7 @@ def _head(
         return None
     if below > mouth - step * math.tan(math.radians(STEEPEST / 2)):
         deep = _depth(turned, end, into, (mouth + radius) / 2, places)
-        return None if deep is None else Counterbore(round(2 * mouth, DECIMALS), round(deep, DECIMALS))
+        return None if deep is None else cad.Counterbore(round(2 * mouth, DECIMALS), round(deep, DECIMALS))
     deeper = _radius(turned, end + into * (BELOW + 2 * step), places)
     if deeper is None or abs(mouth - 2 * below + deeper) > STRAIGHT * (mouth - radius):
         return None
@@ -136,10 +126,10 @@ def _head(
     degrees = usual if abs(usual - degrees) < NEAR_DEGREES else round(degrees)
     if degrees > FLATTEST:
         return None
-    return Countersink(round(2 * (mouth + BELOW * math.tan(math.radians(degrees / 2))), DECIMALS), degrees)
+    return cad.Countersink(round(2 * (mouth + BELOW * math.tan(math.radians(degrees / 2))), DECIMALS), degrees)
 
 
-def _depth(turned: Manifold, end: float, into: int, between: float, places: Sequence[Point2]) -> float | None:
+def _depth(turned: Manifold, end: float, into: int, between: float, places: Sequence[cad.Point2]) -> float | None:
     """How deep holes are wider than `between`, by bisection; None where they are so all the way."""
     low, high = turned.bounding_box()[2::3]
     near, far = BELOW, (high - low) - BELOW
@@ -153,7 +143,7 @@ def _depth(turned: Manifold, end: float, into: int, between: float, places: Sequ
     return (near + far) / 2
 
 
-def _radius(turned: Manifold, height: float, places: Sequence[Point2]) -> float | None:
+def _radius(turned: Manifold, height: float, places: Sequence[cad.Point2]) -> float | None:
     """The radius of the round holes at all places of a section; None where one is missing, or they differ."""
     holes = [polygon for part in turned.slice(height).to_polygons() if signed_area(polygon := np.asarray(part)) < 0]
     radii = []

@@ -12,18 +12,7 @@ from cadrecode.measure.features import SAME_SIZE, Feature, Prism, numbers_of, sa
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.proposals import region_of
 from cadrecode.measure.round_corners import NEAR, RADIUS_DECIMALS, Edge, closed, few_digits, sharpened, started
-from cadrecode.program.language import (
-    ORIGIN,
-    Arc,
-    Corners,
-    Face,
-    Line,
-    Loop,
-    Point2,
-    Rect,
-    Sketch,
-    SketchStep,
-)
+from cadrecode.program import language as cad
 
 WIDER = 1.03, 1.06, 1.1, 1.15, 1.2  # times the radius
 
@@ -41,13 +30,13 @@ def respelled(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...
 def _with_radii(features: tuple[Feature, ...], index: int, judge: Judge) -> tuple[Feature, ...]:
     """The features, where the round corners of one may be wider: of coarse facets the first hardly leave the sides."""
     for place, step in enumerate(features[index].steps):
-        if not isinstance(step.shape, Face) or not isinstance(step.shape.sketch.steps[-1], Corners):
+        if not isinstance(step.shape, cad.Face) or not isinstance(step.shape.sketch.steps[-1], cad.Corners):
             continue
         *drawn, corners = step.shape.sketch.steps
         for share, decimals in itertools.product(WIDER, RADIUS_DECIMALS):
             wider = replace(corners, size=round(share * corners.size, decimals))
             steps = list(features[index].steps)
-            steps[place] = replace(step, shape=Face(Sketch((*drawn, wider))))
+            steps[place] = replace(step, shape=cad.Face(cad.Sketch((*drawn, wider))))
             changed = (*features[:index], replace(features[index], steps=tuple(steps)), *features[index + 1 :])
             if not judge.out_of_time:
                 features = better(features, changed, judge)
@@ -62,21 +51,21 @@ def sharpened_ends(features: tuple[Feature, ...]) -> tuple[Feature, ...]:
     )
 
 
-def _with_sharp_end(step: SketchStep) -> SketchStep:
-    if isinstance(step.shape, Loop) and step.places == ORIGIN:
+def _with_sharp_end(step: cad.SketchStep) -> cad.SketchStep:
+    if isinstance(step.shape, cad.Loop) and step.places == cad.ORIGIN:
         for drawn, corners in sharpened(step.shape):
             return step if corners.selector is None else replace(drawn, mode=step.mode)
     return step
 
 
-def respelled_steps(steps: Sequence[SketchStep]) -> tuple[SketchStep, ...]:
+def respelled_steps(steps: Sequence[cad.SketchStep]) -> tuple[cad.SketchStep, ...]:
     """Steps of a sketch with fewer numbers."""
     rounded = tuple(_with_round_corners(step) for step in steps)
     pooled = _pooled(rounded)
     return pooled if numbers_of(pooled) < numbers_of(rounded) and _same_region(pooled, rounded) else rounded
 
 
-def _same_region(first: Sequence[SketchStep], second: Sequence[SketchStep]) -> bool:
+def _same_region(first: Sequence[cad.SketchStep], second: Sequence[cad.SketchStep]) -> bool:
     """Whether the outlines of two sketches are nowhere much apart."""
     one, other = region_of(first), region_of(second)
     parts = [np.asarray(part) for part in one.to_polygons()]
@@ -87,13 +76,13 @@ def _same_region(first: Sequence[SketchStep], second: Sequence[SketchStep]) -> b
 # --- rounded corners
 
 
-def _with_round_corners(step: SketchStep) -> SketchStep:
+def _with_round_corners(step: cad.SketchStep) -> cad.SketchStep:
     """A loop whose arcs round its corners as a rectangle or a loop of lines with its corners rounded."""
-    if not isinstance(step.shape, Loop) or step.places != ORIGIN:
+    if not isinstance(step.shape, cad.Loop) or step.places != cad.ORIGIN:
         return step
     for drawn, corners in sharpened(step.shape):
-        shorter = replace(step, shape=Face(Sketch((drawn, corners))))
-        if _same_region([SketchStep(step.shape)], [SketchStep(shorter.shape)]):
+        shorter = replace(step, shape=cad.Face(cad.Sketch((drawn, corners))))
+        if _same_region([cad.SketchStep(step.shape)], [cad.SketchStep(shorter.shape)]):
             return shorter
     return step
 
@@ -101,9 +90,9 @@ def _with_round_corners(step: SketchStep) -> SketchStep:
 # --- equal outlines
 
 
-def _pooled(steps: Sequence[SketchStep]) -> tuple[SketchStep, ...]:
+def _pooled(steps: Sequence[cad.SketchStep]) -> tuple[cad.SketchStep, ...]:
     """Outlines that are equal as one step with the places of all; nothing moves over a step of another mode."""
-    pooled: list[SketchStep] = []
+    pooled: list[cad.SketchStep] = []
     for step in steps:
         for index in reversed(range(len(pooled))):
             if pooled[index].mode is not step.mode:
@@ -118,7 +107,7 @@ def _pooled(steps: Sequence[SketchStep]) -> tuple[SketchStep, ...]:
     return tuple(pooled)
 
 
-def _together(first: SketchStep, second: SketchStep) -> SketchStep | None:
+def _together(first: cad.SketchStep, second: cad.SketchStep) -> cad.SketchStep | None:
     """Two steps as one, where their outlines are equal."""
     host, other = _about_middle(first), _about_middle(second)
     if host is None or other is None or not _alike(host.shape.sketch, other.shape.sketch):
@@ -126,33 +115,33 @@ def _together(first: SketchStep, second: SketchStep) -> SketchStep | None:
     return replace(host, places=(*host.places, *other.places))
 
 
-def _about_middle(step: SketchStep) -> SketchStep | None:
+def _about_middle(step: cad.SketchStep) -> cad.SketchStep | None:
     """A single loop, or a sketch that begins with one or with a rectangle, as a sketch about its own middle that stands
     at its place."""
-    if step.places != ORIGIN:
-        return step if isinstance(step.shape, Face) and isinstance(step.places, tuple) else None
-    drawn, *rest = step.shape.sketch.steps if isinstance(step.shape, Face) else (SketchStep(step.shape),)
+    if step.places != cad.ORIGIN:
+        return step if isinstance(step.shape, cad.Face) and isinstance(step.places, tuple) else None
+    drawn, *rest = step.shape.sketch.steps if isinstance(step.shape, cad.Face) else (cad.SketchStep(step.shape),)
     match drawn.shape:
-        case Loop() if drawn.places == ORIGIN and not any(isinstance(other, SketchStep) for other in rest):
+        case cad.Loop() if drawn.places == cad.ORIGIN and not any(isinstance(other, cad.SketchStep) for other in rest):
             corners = _points(drawn.shape)
             center = few_digits((corners.min(axis=0) + corners.max(axis=0)) / 2)
-            drawn = SketchStep(_shifted(drawn.shape, center))
-        case Rect() if isinstance(drawn.places, tuple) and len(drawn.places) == 1 and rest:
+            drawn = cad.SketchStep(_shifted(drawn.shape, center))
+        case cad.Rect() if isinstance(drawn.places, tuple) and len(drawn.places) == 1 and rest:
             (center,) = drawn.places
-            drawn = replace(drawn, places=ORIGIN)
+            drawn = replace(drawn, places=cad.ORIGIN)
         case _:
             return None
-    return replace(step, shape=Face(Sketch((drawn, *rest))), places=(center,))
+    return replace(step, shape=cad.Face(cad.Sketch((drawn, *rest))), places=(center,))
 
 
-def _alike(first: Sketch, second: Sketch) -> bool:
+def _alike(first: cad.Sketch, second: cad.Sketch) -> bool:
     if len(first.steps) != len(second.steps):
         return False
     for a, b in zip(first.steps, second.steps):
-        if isinstance(a, Corners) or isinstance(b, Corners):
-            same = isinstance(a, Corners) and isinstance(b, Corners) and a.selector == b.selector
+        if isinstance(a, cad.Corners) or isinstance(b, cad.Corners):
+            same = isinstance(a, cad.Corners) and isinstance(b, cad.Corners) and a.selector == b.selector
             same = same and abs(a.size - b.size) < SAME_SIZE
-        elif isinstance(a.shape, Loop) and isinstance(b.shape, Loop):
+        elif isinstance(a.shape, cad.Loop) and isinstance(b.shape, cad.Loop):
             same = _congruent(a.shape, b.shape)
         else:
             same = same_shape(a.shape, b.shape)
@@ -161,7 +150,7 @@ def _alike(first: Sketch, second: Sketch) -> bool:
     return True
 
 
-def _congruent(first: Loop, second: Loop) -> bool:
+def _congruent(first: cad.Loop, second: cad.Loop) -> bool:
     """Whether one loop is the other, begun at any of its corners."""
     if len(closed(first)) != len(closed(second)):
         return False
@@ -169,19 +158,19 @@ def _congruent(first: Loop, second: Loop) -> bool:
     return any(np.abs(a - np.roll(b, shift, axis=0)).max() < SAME_SIZE for shift in range(len(a)))
 
 
-def _middle(edge: Edge, start: Point2) -> Point2:
-    return edge.middle if isinstance(edge, Arc) else ((start[0] + edge.end[0]) / 2, (start[1] + edge.end[1]) / 2)
+def _middle(edge: Edge, start: cad.Point2) -> cad.Point2:
+    return edge.middle if isinstance(edge, cad.Arc) else ((start[0] + edge.end[0]) / 2, (start[1] + edge.end[1]) / 2)
 
 
-def _points(loop: Loop) -> np.ndarray:
+def _points(loop: cad.Loop) -> np.ndarray:
     return np.array([_middle(edge, start) if part else start for start, edge in started(loop) for part in range(2)])
 
 
-def _shifted(loop: Loop, center: Point2) -> Loop:
+def _shifted(loop: cad.Loop, center: cad.Point2) -> cad.Loop:
     """A loop with its origin at `center`."""
 
-    def at(point: Point2) -> Point2:
+    def at(point: cad.Point2) -> cad.Point2:
         return few_digits(np.subtract(point, center))
 
-    edges = (Arc(at(e.middle), at(e.end)) if isinstance(e, Arc) else Line(at(e.end)) for e in loop.edges)
-    return Loop(at(loop.start), tuple(edges))
+    edges = (cad.Arc(at(e.middle), at(e.end)) if isinstance(e, cad.Arc) else cad.Line(at(e.end)) for e in loop.edges)
+    return cad.Loop(at(loop.start), tuple(edges))
