@@ -1,8 +1,9 @@
 """A program and a cloud in, the program whose surface lies on the points out.
 
-A language model guesses the structure well and the numbers roughly. Here numbers are moved first, singly and together;
-then features are dropped, reversed or added where that brings the surface nearer; then the numbers are made round.
-Gains within the noise of the cloud do not count. Last, the program gets the bounding box of the cloud.
+A language model guesses the structure well and the numbers roughly. Here what repeats is counted again, and numbers are
+moved, singly and together; then features are dropped, reversed or added where that brings the surface nearer; then the
+numbers are made round. Gains within the noise of the cloud do not count. Last, the program gets the bounding box of the
+cloud.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from cadrecode.errors import Message, ProgramError
 from cadrecode.fit.box import box_agrees, in_box
 from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
 from cadrecode.fit.objective import Evaluated, Objective, weight
+from cadrecode.fit.repeats import counted_again
 from cadrecode.fit.structure import richer, simpler, trimmed, turned_over
 from cadrecode.fit.tidy import rounded_numbers, tidied
 from cadrecode.fit.unbiased import unbiased
@@ -29,6 +31,7 @@ from cadrecode.program import Program
 __all__ = ["FitResult", "fit", "ruler_for"]
 
 SEARCHES = (768, 512), (2048, 2048)  # points and surface samples while looking: fast first, then for what is small
+COUNTING, COUNTING_SHARE = (384, 192), 0.3  # points and samples that tell counts, and at most this share of the time
 FINAL_POINTS, FINAL_SAMPLES = 4096, 2048  # when choosing between the given program and the results of the search
 FINAL_SHARE, FINAL_SHARE_NOISY = 0.2, 0.35  # of the time, for the last steps: squares, noise, rounding
 LEAST_BOX_SECONDS = 1.0  # for the bounding box at the end, also when all time is gone: people measure it first
@@ -112,10 +115,12 @@ def fit(
         raise ProgramError(
             "The program has no solid, so there is nothing to fit.", expected=Message("a program that builds")
         )
-    programs, evaluations = [program], 0  # the given one, then the results of each search
+    counting = objective(*COUNTING, COUNTING_SHARE, False)
+    programs = [counted_again(program, counting) if structure else program]  # then the results of each search
+    evaluations = counting.evaluations
     if judge.is_noisy:
         first = objective(*SEARCHES[1], FIRST_SHARE_NOISY, True)
-        programs, evaluations = [unbiased(program, program, first)[0]], first.evaluations
+        programs, evaluations = [unbiased(programs[0], programs[0], first)[0]], evaluations + first.evaluations
     for n_points, n_samples in SEARCHES:
         search = objective(n_points, n_samples, 1 - (FINAL_SHARE_NOISY if judge.is_noisy else FINAL_SHARE), False)
         if programs[1:] and (search.out_of_time or len(ruler.points) <= SEARCHES[0][0]):

@@ -77,25 +77,34 @@ def _walk(node: Any, rng: np.random.Generator) -> Any:
 
 
 def _other_count(node: cad.SketchStep | cad.Hole, rng: np.random.Generator) -> cad.SketchStep | cad.Hole:
-    places, pitch, across = _redrawn(node.places, rng)
-    if isinstance(node, cad.Hole):
-        return dataclasses.replace(node, places=places, diameter=node.diameter * min(pitch, across, 1.0))
-    scale = (across, pitch) if isinstance(places, cad.Ring) else (pitch, across)
-    changed = dataclasses.replace(node, places=places, shape=_narrowed(node.shape, *scale))
-    if _pieces(node) == cad.count_of(node.places) and _pieces(changed) != cad.count_of(places):
+    changed = with_places(node, _redrawn(node.places, rng))
+    if isinstance(changed, cad.Hole):
+        return changed
+    if _pieces(node) == cad.count_of(node.places) and _pieces(changed) != cad.count_of(changed.places):
         raise _Touching
     return changed
 
 
-def _redrawn(places: cad.Ring | cad.Grid, rng: np.random.Generator) -> tuple[cad.Ring | cad.Grid, float, float]:
-    """Places of another count over the same length; the new pitch over the old along the pattern, and across it."""
+def with_places(node: cad.SketchStep | cad.Hole, places: cad.Ring | cad.Grid) -> cad.SketchStep | cad.Hole:
+    """A shape or a hole at other places, on the same ring or in the same grid: it keeps its share of the pitch."""
     if isinstance(places, cad.Ring):
-        count = _drawn(places.count, rng)
-        return dataclasses.replace(places, count=count), places.count / count, 1.0
+        along, across = node.places.count / places.count, 1.0
+    else:
+        along = places.dx / node.places.dx if places.columns > 1 else 1.0
+        across = places.dy / node.places.dy if places.rows > 1 else 1.0
+    if isinstance(node, cad.Hole):
+        return dataclasses.replace(node, places=places, diameter=node.diameter * min(along, across, 1.0))
+    scale = (across, along) if isinstance(places, cad.Ring) else (along, across)
+    return dataclasses.replace(node, places=places, shape=_narrowed(node.shape, *scale))
+
+
+def _redrawn(places: cad.Ring | cad.Grid, rng: np.random.Generator) -> cad.Ring | cad.Grid:
+    """Places of another count over the same length."""
+    if isinstance(places, cad.Ring):
+        return dataclasses.replace(places, count=_drawn(places.count, rng))
     columns, rows = (_drawn(count, rng) for count in (places.columns, places.rows))
     wide, high = ((old - 1) / max(new - 1, 1) for old, new in ((places.columns, columns), (places.rows, rows)))
-    spread = dataclasses.replace(places, columns=columns, rows=rows, dx=places.dx * wide, dy=places.dy * high)
-    return spread, wide if columns > 1 else 1.0, high if rows > 1 else 1.0
+    return dataclasses.replace(places, columns=columns, rows=rows, dx=places.dx * wide, dy=places.dy * high)
 
 
 def _drawn(count: int, rng: np.random.Generator) -> int:

@@ -9,6 +9,7 @@ from cadrecode.fit import fit, ruler_for
 from cadrecode.fit.box import in_box
 from cadrecode.fit.knobs import knobs_of
 from cadrecode.fit.objective import Objective
+from cadrecode.fit.repeats import counted_again
 from cadrecode.fit.tidy import tidied
 from cadrecode.program import build, iou, mesh_of, parse, write
 from cadrecode.program.solid import shells, through_holes
@@ -55,6 +56,22 @@ def test_round_numbers_where_the_cloud_allows_them():
     off = PLATE.replace("rect(200,100)", "rect(198.5,101.3)").replace("extrude(30)", "extrude(30.8)")
     fitted = fit(parse(off), cloud(PLATE), seconds=8)
     assert write(fitted.program) == write(parse(PLATE))
+
+
+@pytest.mark.parametrize(
+    ("true", "drawn"),
+    [
+        ("rect(200,30).rarray(14,1,14,1).rect(6,90)", "rect(200,30).rarray(17,1,11,1).rect(8,90)"),
+        ("circle(75).parray(80,0,360,12).rect(40,20)", "circle(75).parray(80,0,360,9).rect(42,22)"),
+    ],
+)
+def test_what_repeats_is_counted_again(true, drawn):
+    part, off = (f"{HEAD}r=w0.sketch().{sketch}.finalize().extrude(40)" for sketch in (true, drawn))
+    search = Objective(ruler_for(cloud(part, 4096)).coarse(384, 192, 0), parse(off), np.inf)
+    again = counted_again(parse(off), search)
+    assert overlap(parse(off), part) < 0.85
+    assert overlap(again, part) > 0.92
+    assert counted_again(parse(part), search) == parse(part)  # without a look at others
 
 
 @pytest.mark.slow
