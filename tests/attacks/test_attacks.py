@@ -10,7 +10,7 @@ from tests.attacks.run import run
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_no_attack_escapes(route):
-    results = run([route], short=True, seconds=40)  # on a busy machine fewer; `make attack` counts what it left out
+    results = run([route], short=True, seconds=15)  # on a busy machine fewer; `make attack` counts what it left out
     assert results, "nothing was tried"
     assert not [f"{result.name}: {result.escape}\n{result.detail}" for result in results if result.escape]
 
