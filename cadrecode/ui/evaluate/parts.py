@@ -53,9 +53,11 @@ def _button(grade: str, text: str, pressed: bool) -> str:
 
 def _card(part: ScoredPart, targets: Mapping[str, Mesh], sandbox: Sandbox | None, words: Words) -> str:
     pictures = [(film.of_part(targets.get(part.id)), words("evaluate.true"), "")]
-    for answer in part.answers:
+    for answer in part.answers:  # each in the colour of its own verdict: that of the card is the worst of them
         failed = answer.grade == "failed"
         said = words.outcome(answer.outcome) if failed else words("film.iou", x=f"{answer.iou:.2f}")
+        verdict = escape(grade_words(answer.grade, words))
+        said = f'<b class="cr-pill {PILLS[answer.grade]}" title="{verdict}">{escape(said)}</b>'
         pictures.append((_drawn(answer.program, sandbox), models.base_words(answer.model, words), said))
     cells = "".join(
         f'<figure><img src="{address}" width="{film.PIXELS}" height="{film.PIXELS}" alt="{escape(caption)}">'
