@@ -20,6 +20,9 @@ from cadrecode.snapping.preferred import RANKS, ROUNDED, choices, reason_for
 
 SAME = 1e-6  # of the part's size: levels nearer to each other than this are one
 SHIFT = 0.5  # of the allowed deviation: how far the whole part may be moved, so that its place is round
+# How much a number may change for each unit that the surface may move: at a right corner the middle of a fillet of
+# radius r is (sqrt(2) - 1) r away from it, the flat of a chamfer of c is c / sqrt(2) away.
+ROOM = {"fillet radius": 1 / (math.sqrt(2) - 1), "chamfer": math.sqrt(2)}
 
 Accepts = Callable[[Program], bool]
 
@@ -50,7 +53,7 @@ def snapped(
 
     Args:
         program: In the units of the person's file, its numbers not yet rounded.
-        allowed: How far each number may change.
+        allowed: How far the surface may move; each number may change so much, those of corners and edges more.
         accepts: Whether a changed program explains the input as well.
     """
     maps = [_level_map(program, axis, allowed, unit) for axis in range(3)]
@@ -155,8 +158,9 @@ def _with_sizes(
         number = numbers.get(name)
         if number is None:
             continue
-        equal = [value for value in known.get(_kind(name), ()) if abs(value - number.value) <= allowed]
-        simple = [choice.value for choice in choices(number.value, allowed, unit, is_hole=_is_hole(number))]
+        room = _room(number, allowed)
+        equal = [value for value in known.get(_kind(name), ()) if abs(value - number.value) <= room]
+        simple = [choice.value for choice in choices(number.value, room, unit, is_hole=_is_hole(number))]
         for value in (*equal, *simple):
             if abs(value - number.value) <= SAME * abs(value):
                 break
@@ -188,6 +192,11 @@ def _is_hole(number: Parameter) -> bool:
     return _kind(number.name) == "hole diameter"
 
 
+def _room(number: Parameter, allowed: float) -> float:
+    """How far a number may change so that the surface moves by at most `allowed`."""
+    return allowed * next((room for words, room in ROOM.items() if words in number.name), 1.0)
+
+
 # --- reasons
 
 
@@ -211,5 +220,5 @@ def _snaps(before: Program, after: Program, allowed: float, unit: str) -> Iterat
                 number.name,
                 was,
                 value,
-                Message("{reason}, within {x:g}", reason=reason, x=float(f"{allowed:.3g}")),
+                Message("{reason}, within {x:g}", reason=reason, x=float(f"{_room(number, allowed):.3g}")),
             )

@@ -52,6 +52,16 @@ def test_sizes_places_and_levels_become_round_and_each_says_why():
     assert reasons["hole 1 y"] == "0.01 -> 0: centred, within 0.05"
 
 
+def test_a_fillet_may_change_by_more_than_the_surface_may_move():
+    """Measured on chords, a radius of 2 comes out as 1.98; the surface moves by 0.41 of the change."""
+    sheet = "r=w0.sketch().rect(80,40).vertices().fillet({}).reset().finalize().extrude(8)"
+    simple, snaps = snapped(parse(HEAD + sheet.format(1.98)), 0.012, anything)
+    assert values_of(simple)["corner fillet radius"] == 2
+    assert str(snaps[-1]) == "1.98 -> 2: whole, within 0.029"
+    simple, _ = snapped(parse(HEAD + sheet.format(1.95)), 0.012, anything)
+    assert values_of(simple)["corner fillet radius"] == 1.95
+
+
 def test_like_sizes_become_equal_and_mirrored_places_symmetric():
     program = parse(
         HEAD + "r=w0.sketch().rect(80,40).push([(-20.033,5)]).circle(3.016,mode='s').push([(20.023,5)])"
