@@ -61,7 +61,7 @@ def test_a_look_at_the_runs_leaves_the_choice_of_a_person_alone(services):
     for name in ("first", "second"):
         Run.create(services.runs_dir / name, TrainConfig().to_yaml()).set_status(State.DONE, step=30, total=30)
     with gr.Blocks() as page:
-        shown = run_list.draw(Words("en"))
+        shown = run_list.Shown(Words("en"))
         run_list.wire(shown, services, Words("en"), page)
     look = next(handler.fn for handler in page.fns.values() if ("tick" in {event for _, event in handler.targets}))
     assert shown.chosen not in look("first", [], None)

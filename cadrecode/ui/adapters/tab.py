@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
@@ -29,66 +28,47 @@ SAVE = """() => {
 }"""
 
 
-@dataclass(frozen=True)
 class Shown:
-    """The widgets of the tab."""
+    """The widgets of the tab, laid out."""
 
-    chosen: gr.State  # name of the adapter
-    followed: gr.State  # name of the merge that was at work when this page last looked
-    cards: gr.HTML
-    status: gr.HTML
-    nothing: gr.Column
-    to_train: gr.Button
-    picked: gr.HTML
-    use: gr.Button
-    back: gr.Button
-    merge: gr.Button
-    pack: gr.Button
-    pack_merged: gr.Button
-    take: gr.UploadButton
-    remove: gr.Button
-    remove_question: tuple
-    progress: gr.HTML
-    files: gr.File
+    def __init__(self, words: Words):
+        self.chosen = gr.State(None)  # name of the adapter
+        self.followed = gr.State(None)  # name of the merge that was at work when this page last looked
+        self.cards = gr.HTML(views.cards_html([], None, words), js_on_load=PICK, elem_id="adapters", padding=False)
+        self.status = gr.HTML(min_height=24)
+        with gr.Column(visible=False) as self.nothing:
+            gr.HTML(html.empty(words("adapters.empty")))
+            with gr.Row():
+                gr.HTML("")
+                self.to_train = gr.Button(words("adapters.go"), min_width=160, scale=0)
+                gr.HTML("")
+        self.picked = gr.HTML(elem_id="adapter-picked", min_height=24)
+        small = {"size": "sm", "min_width": 120}
+        off = {"interactive": False, **small}
+        with gr.Row(elem_classes="cr-actions"):
+            self.use = gr.Button(words("adapters.use"), variant="primary", elem_id="adapter-use", **off)
+            self.back = gr.Button(words("adapters.back"), elem_id="adapter-back", **small)
+            self.merge = gr.Button(words("adapters.merge"), elem_id="merge", **off)
+            self.pack = gr.Button(words("adapters.pack"), elem_id="pack-adapter", **off)
+            self.pack_merged = gr.Button(words("adapters.pack_merged"), elem_id="pack-merged", **off)
+            self.take = gr.UploadButton(
+                words("adapters.import"), file_types=[".zip"], elem_id="import-adapter", **small
+            )
+            self.remove = gr.Button(words("adapters.delete"), variant="stop", elem_id="adapter-delete", **off)
+        self.remove_question = confirm.asking(
+            words("adapters.sure"), words("adapters.delete.yes"), "adapter-delete-yes", words
+        )
+        self.progress = gr.HTML(html.idle(), min_height=44, elem_id="merge-progress")
+        self.files = gr.File(label=words("adapters.file"), interactive=False, visible=False, elem_id="adapter-file")
 
 
 def build(services: Services, words: Words, page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """Lay the tab out and wire it."""
-    shown = _draw(words)
+    shown = Shown(words)
     look, picked = _wire_list(shown, services, words, page, tabs, tab)
     _wire_model(shown, look, services, words)
     _wire_merge(shown, look, [picked.success, tab.select], services, words)
     _wire_files(shown, look, services, words)
-
-
-def _draw(words: Words) -> Shown:
-    chosen, followed = gr.State(None), gr.State(None)
-    cards = gr.HTML(views.cards_html([], None, words), js_on_load=PICK, elem_id="adapters", padding=False)
-    status = gr.HTML(min_height=24)
-    with gr.Column(visible=False) as nothing:
-        gr.HTML(html.empty(words("adapters.empty")))
-        with gr.Row():
-            gr.HTML("")
-            to_train = gr.Button(words("adapters.go"), min_width=160, scale=0)
-            gr.HTML("")
-    picked = gr.HTML(elem_id="adapter-picked", min_height=24)
-    small = {"size": "sm", "min_width": 120}
-    off = {"interactive": False, **small}
-    with gr.Row(elem_classes="cr-actions"):
-        use = gr.Button(words("adapters.use"), variant="primary", elem_id="adapter-use", **off)
-        back = gr.Button(words("adapters.back"), elem_id="adapter-back", **small)
-        merge = gr.Button(words("adapters.merge"), elem_id="merge", **off)
-        pack = gr.Button(words("adapters.pack"), elem_id="pack-adapter", **off)
-        pack_merged = gr.Button(words("adapters.pack_merged"), elem_id="pack-merged", **off)
-        take = gr.UploadButton(words("adapters.import"), file_types=[".zip"], elem_id="import-adapter", **small)
-        remove = gr.Button(words("adapters.delete"), variant="stop", elem_id="adapter-delete", **off)
-    question = confirm.asking(words("adapters.sure"), words("adapters.delete.yes"), "adapter-delete-yes", words)
-    progress = gr.HTML(html.idle(), min_height=44, elem_id="merge-progress")
-    files = gr.File(label=words("adapters.file"), interactive=False, visible=False, elem_id="adapter-file")
-    return Shown(
-        chosen, followed, cards, status, nothing, to_train, picked, use, back, merge, pack, pack_merged, take, remove,
-        question, progress, files,
-    )  # fmt: skip
 
 
 def _wire_list(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -23,30 +22,56 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
     """Lay the tab out and wire it."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
-            form = _form(services, words)
+            form = Form(services, words)
         with gr.Column(scale=3, min_width=340):
-            shown = _scores(words)
+            shown = Shown(words)
     _wire_form(form, services, words, page, tab)
     _wire_scores(form, shown, services, words, tab)
 
 
-@dataclass(frozen=True)
 class Form:
-    """The widgets that say what to score, and the buttons below them."""
+    """The widgets that say what to score, laid out, and the buttons below them."""
 
-    source: gr.Radio
-    family: gr.Dropdown
-    files: gr.File
-    path: gr.Textbox
-    chosen: gr.CheckboxGroup
-    candidates: gr.Number
-    limit: gr.Number
-    seed: gr.Number
-    fit_seconds: gr.Slider
-    go: gr.Button
-    cancel: gr.Button
-    go_on: gr.Button
-    progress: gr.HTML
+    def __init__(self, services: Services, words: Words):
+        with gr.Column(elem_classes="cr-step"):
+            kinds = [(words(f"evaluate.{kind}"), kind) for kind in (INVENTED, UPLOAD, OWN)]
+            self.source = gr.Radio(kinds, value=INVENTED, label=words("evaluate.targets"), elem_id="evaluate-source")
+            families = [(f"{key}: {words.family(key, text)}", key) for key, text in FAMILIES.items()]
+            self.family = gr.Dropdown(families, value="brackets", label=words("data.family"))
+            self.files = gr.File(
+                label=words("evaluate.files"), file_count="multiple", file_types=[*SUFFIXES, ".zip", ".npz"],
+                visible=False, elem_id="evaluate-files", height=140,
+            )  # fmt: skip
+            self.path = gr.Textbox(label=words("evaluate.path"), info=words("evaluate.path.info"), visible=False)
+            offered = actions.choices(services, words)
+            self.chosen = gr.CheckboxGroup(
+                offered, value=_ticked([], offered), label=words("evaluate.models"), elem_id="evaluate-models"
+            )
+            with gr.Row():
+                self.limit, self.candidates, self.seed = (
+                    gr.Number(
+                        value,
+                        precision=0,
+                        minimum=minimum,
+                        label=words(label),
+                        min_width=100,
+                        elem_id=f"evaluate-{name}",
+                    )
+                    for name, value, minimum, label in (
+                        ("limit", 50, 1, "evaluate.limit"),
+                        ("candidates", 1, 1, "options.candidates"),
+                        ("seed", 0, 0, "options.seed"),
+                    )
+                )
+            self.fit_seconds = gr.Slider(
+                0, 20, 0, step=1, label=words("evaluate.fit_seconds"), info=words("evaluate.fit_seconds.info"),
+                elem_id="evaluate-fit",
+            )  # fmt: skip
+        with gr.Row():
+            self.go = gr.Button(words("evaluate.go"), variant="primary", elem_id="evaluate")
+            self.cancel = gr.Button(words("rebuild.cancel"), interactive=False, min_width=90, elem_id="evaluate-cancel")
+        self.go_on = gr.Button(words("evaluate.go_on"), visible=False, elem_id="evaluate-go-on")
+        self.progress = gr.HTML(html.idle(), min_height=44, elem_id="evaluate-progress")
 
     @property
     def inputs(self) -> dict[str, gr.components.Component]:
@@ -55,76 +80,24 @@ class Form:
         return {name: getattr(self, name) for name in names}
 
 
-def _form(services: Services, words: Words) -> Form:
-    with gr.Column(elem_classes="cr-step"):
-        kinds = [(words(f"evaluate.{kind}"), kind) for kind in (INVENTED, UPLOAD, OWN)]
-        source = gr.Radio(kinds, value=INVENTED, label=words("evaluate.targets"), elem_id="evaluate-source")
-        families = [(f"{key}: {words.family(key, text)}", key) for key, text in FAMILIES.items()]
-        family = gr.Dropdown(families, value="brackets", label=words("data.family"))
-        files = gr.File(
-            label=words("evaluate.files"), file_count="multiple", file_types=[*SUFFIXES, ".zip", ".npz"],
-            visible=False, elem_id="evaluate-files", height=140,
-        )  # fmt: skip
-        path = gr.Textbox(label=words("evaluate.path"), info=words("evaluate.path.info"), visible=False)
-        offered = actions.choices(services, words)
-        chosen = gr.CheckboxGroup(
-            offered, value=_ticked([], offered), label=words("evaluate.models"), elem_id="evaluate-models"
-        )
-        with gr.Row():
-            numbers = {
-                name: gr.Number(
-                    value, precision=0, minimum=minimum, label=words(label), min_width=100, elem_id=f"evaluate-{name}"
-                )
-                for name, value, minimum, label in (
-                    ("limit", 50, 1, "evaluate.limit"),
-                    ("candidates", 1, 1, "options.candidates"),
-                    ("seed", 0, 0, "options.seed"),
-                )
-            }
-        fit_seconds = gr.Slider(
-            0, 20, 0, step=1, label=words("evaluate.fit_seconds"), info=words("evaluate.fit_seconds.info"),
-            elem_id="evaluate-fit",
-        )  # fmt: skip
-    with gr.Row():
-        go = gr.Button(words("evaluate.go"), variant="primary", elem_id="evaluate")
-        cancel = gr.Button(words("rebuild.cancel"), interactive=False, min_width=90, elem_id="evaluate-cancel")
-    go_on = gr.Button(words("evaluate.go_on"), visible=False, elem_id="evaluate-go-on")
-    progress = gr.HTML(html.idle(), min_height=44, elem_id="evaluate-progress")
-    return Form(
-        source, family, files, path, chosen, fit_seconds=fit_seconds, go=go, cancel=cancel, go_on=go_on,
-        progress=progress, **numbers,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
 class Shown:
-    """The widgets of the scores."""
+    """The widgets of the scores, laid out."""
 
-    table: gr.HTML
-    settings: gr.HTML
-    hint: gr.HTML
-    details: gr.Column
-    histogram: gr.Plot
-    pictures: gr.HTML
-    skipped: gr.HTML
-    page: gr.DownloadButton
-    export: gr.DownloadButton
-
-
-def _scores(words: Words) -> Shown:
-    table = empty_table(*_table_shape(words), elem_id="evaluation")
-    settings = gr.HTML(elem_id="evaluate-of", padding=False)
-    hint = gr.HTML(html.empty(words("evaluate.empty")), elem_id="evaluate-hint")
-    with gr.Column(visible=False) as details:
-        histogram = gr.Plot(label=words("evaluate.histogram"), elem_id="histogram")
-        pictures = gr.HTML(elem_id="evaluate-parts", padding=False, js_on_load=parts.FILTER)
-        skipped = gr.HTML(padding=False)
-        with gr.Row(elem_classes="cr-actions"):
-            page = gr.DownloadButton(words("evaluate.page"), size="sm", variant="primary", elem_id="evaluate-page")
-            export = gr.DownloadButton(words("evaluate.export"), size="sm")
-    gr.HTML(html.note(words("evaluate.how")))
-    gr.HTML(views.quoted(words) + html.note(words("quoted.note")), elem_id="quoted", padding=False)
-    return Shown(table, settings, hint, details, histogram, pictures, skipped, page, export)
+    def __init__(self, words: Words):
+        self.table = empty_table(*_table_shape(words), elem_id="evaluation")
+        self.settings = gr.HTML(elem_id="evaluate-of", padding=False)
+        self.hint = gr.HTML(html.empty(words("evaluate.empty")), elem_id="evaluate-hint")
+        with gr.Column(visible=False) as self.details:
+            self.histogram = gr.Plot(label=words("evaluate.histogram"), elem_id="histogram")
+            self.pictures = gr.HTML(elem_id="evaluate-parts", padding=False, js_on_load=parts.FILTER)
+            self.skipped = gr.HTML(padding=False)
+            with gr.Row(elem_classes="cr-actions"):
+                self.page = gr.DownloadButton(
+                    words("evaluate.page"), size="sm", variant="primary", elem_id="evaluate-page"
+                )
+                self.export = gr.DownloadButton(words("evaluate.export"), size="sm")
+        gr.HTML(html.note(words("evaluate.how")))
+        gr.HTML(views.quoted(words) + html.note(words("quoted.note")), elem_id="quoted", padding=False)
 
 
 def _table_shape(words: Words) -> tuple[str, list[str], list[bool]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -64,128 +63,105 @@ def completion() -> str:
 NAMED = ("freecad", "build123d", "openscad", "aligned", "deviation", "report", "page")  # files with names of their own
 
 
-@dataclass(frozen=True)
+def draw(words: Words) -> tuple[Form, Shown]:
+    """Lay the tab out."""
+    with gr.Row(equal_height=False, elem_classes="cr-bench"):
+        with gr.Column(elem_classes="cr-input", min_width=260):
+            form = Form(words)
+        shown = Shown(words)
+    shown.draw_program(words)
+    return form, shown
+
+
 class Form:
     """The widgets on the left: a cloud, and how it is rebuilt."""
 
-    upload: gr.File
-    samples: gr.HTML
-    fault: gr.HTML  # of a file that could not be read
-    facts: gr.HTML
-    unit: gr.Dropdown
-    options: dict[str, gr.components.Component]  # a field for each setting, but for the unit
-    base: gr.Dropdown
-    adapter: gr.Dropdown
-    go: gr.Button
-    cancel: gr.Button
-    progress: gr.HTML
+    def __init__(self, words: Words):
+        self.upload = gr.File(label=words("cloud.drop"), show_label=False, height=38, elem_id="cloud-file")
+        self.fault = gr.HTML("", padding=False, elem_id="cloud-fault")
+        self.samples = strip("samples")
+        with gr.Row(elem_classes="cr-file"):
+            self.facts = gr.HTML(html.note(words("cloud.none")), min_height=44, elem_id="cloud-facts")
+            self.unit = gr.Dropdown(
+                list(UNITS), value=USUAL.unit, label=words("cloud.unit"), show_label=False, container=False,
+                elem_id="unit", min_width=70,
+            )  # fmt: skip
+        with gr.Row(elem_classes="cr-go"):
+            self.go = gr.Button(words("rebuild.go"), variant="primary", elem_id="rebuild")
+            self.cancel = gr.Button(words("rebuild.cancel"), interactive=False, elem_id="cancel", min_width=90)
+        self.progress = gr.HTML(html.idle(), min_height=44, elem_id="progress")
+        with gr.Accordion(words("options.title"), open=False, elem_classes="cr-fold"):
+            self.options = {
+                "candidates": candidates_slider(words),
+                "temperature": gr.Slider(
+                    0.1, 1.5, USUAL.temperature, step=0.05,
+                    label=words("options.temperature"), info=words("options.temperature.info"),
+                ),
+                "fit_seconds": fit_slider(words, "fit-seconds"),
+                "align": align_box(words, "align"),
+                "clean": clean_box(words, "clean"),
+                "snap": snap_field(words, "snap"),
+                "seed": gr.Number(
+                    USUAL.seed, precision=0, label=words("options.seed"), info=words("options.seed.info")
+                ),
+            }  # fmt: skip
+            self.base = gr.Dropdown([], label=words("options.base"), allow_custom_value=True)
+            self.adapter = gr.Dropdown([], label=words("options.adapter"))
 
 
-@dataclass(frozen=True)
 class Shown:
-    """The widgets in the middle and on the right: the part."""
+    """The widgets in the middle and on the right: the part. Below them comes its program."""
 
-    view: gr.HTML
-    faces: gr.HTML
-    numbers: gr.HTML
-    candidates: gr.HTML
-    dimensions: gr.HTML
-    files: list[gr.DownloadButton]  # in the order of KINDS
-    make_link: gr.Button
-    address: gr.Textbox
-    note: gr.HTML
-    code: gr.Code
-    run: gr.Button
-    fault: gr.HTML
+    def __init__(self, words: Words):
+        with gr.Column(elem_classes="cr-part", min_width=340):
+            self.view, self.faces = component.view(words), component.knowledge()
+            self.candidates = strip("candidates")
+            self.numbers = gr.HTML(
+                describe.numbers(Work(), words), js_on_load=describe.SCRIPT, apply_default_css=False, min_height=52,
+                elem_id="numbers",
+            )  # fmt: skip
+        with gr.Column(elem_classes="cr-numbers-side", min_width=280):
+            self.dimensions = dimensions.component()
+            self._draw_files(words)
+            name = escape(words("program.title"))
+            gr.HTML(f'<button type="button" id="open-program" aria-expanded="false">{name}</button>', js_on_load=DRAWER,
+                    apply_default_css=False)  # fmt: skip
 
     @property
     def pictures(self) -> list[gr.components.Component]:
         """What `views.drawn` fills."""
         return [self.view, self.numbers, self.code, self.fault]
 
+    def _draw_files(self, words: Words) -> None:
+        """STEP is the button; the other files are behind it."""
+        step = gr.DownloadButton(words("files.step"), interactive=False, variant="primary", elem_id="download-step")
+        with gr.Accordion(words("files.more"), open=False, elem_classes="cr-fold"), gr.Row(elem_classes="cr-files"):
+            labels = {kind: words(f"files.{kind}") for kind in NAMED}
+            others = {
+                kind: gr.DownloadButton(
+                    labels.get(kind, f".{kind}"), interactive=False, size="sm", elem_id=f"download-{kind}", min_width=80
+                )
+                for kind in KINDS
+                if kind != "step"
+            }
+            self.make_link = gr.Button(words("link.make"), size="sm", elem_id="make-link", min_width=80)
+        self.address = gr.Textbox(
+            label=words("link.label"),
+            info=words("link.info"),
+            visible=False,
+            buttons=["copy"],
+            max_lines=1,
+            elem_id="link",
+        )
+        self.note = gr.HTML("", padding=False)
+        self.files = [others.get(kind, step) for kind in KINDS]
 
-def draw(words: Words) -> tuple[Form, Shown]:
-    """Lay the tab out."""
-    with gr.Row(equal_height=False, elem_classes="cr-bench"):
-        with gr.Column(elem_classes="cr-input", min_width=260):
-            form = _draw_form(words)
-        with gr.Column(elem_classes="cr-part", min_width=340):
-            view, faces = component.view(words), component.knowledge()
-            candidates = strip("candidates")
-            numbers = gr.HTML(
-                describe.numbers(Work(), words), js_on_load=describe.SCRIPT, apply_default_css=False, min_height=52,
-                elem_id="numbers",
+    def draw_program(self, words: Words) -> None:
+        """The editor, in a drawer under the columns."""
+        with gr.Column(elem_id="program-drawer"):
+            self.code = gr.Code(
+                label=words("program.title"), show_label=False, language="python", interactive=True, lines=8,
+                max_lines=24, wrap_lines=True, elem_id="program",
             )  # fmt: skip
-        with gr.Column(elem_classes="cr-numbers-side", min_width=280):
-            sliders = dimensions.component()
-            files, make_link, address, note = _draw_files(words)
-            name = escape(words("program.title"))
-            gr.HTML(f'<button type="button" id="open-program" aria-expanded="false">{name}</button>', js_on_load=DRAWER,
-                    apply_default_css=False)  # fmt: skip
-    code, run, fault = _draw_program(words)
-    return form, Shown(
-        view, faces, numbers, candidates, sliders, files, make_link, address, note, code, run, fault
-    )  # fmt: skip
-
-
-def _draw_form(words: Words) -> Form:
-    upload = gr.File(label=words("cloud.drop"), show_label=False, height=38, elem_id="cloud-file")
-    fault = gr.HTML("", padding=False, elem_id="cloud-fault")
-    pictures = strip("samples")
-    with gr.Row(elem_classes="cr-file"):
-        facts = gr.HTML(html.note(words("cloud.none")), min_height=44, elem_id="cloud-facts")
-        unit = gr.Dropdown(
-            list(UNITS), value=USUAL.unit, label=words("cloud.unit"), show_label=False, container=False,
-            elem_id="unit", min_width=70,
-        )  # fmt: skip
-    with gr.Row(elem_classes="cr-go"):
-        go = gr.Button(words("rebuild.go"), variant="primary", elem_id="rebuild")
-        cancel = gr.Button(words("rebuild.cancel"), interactive=False, elem_id="cancel", min_width=90)
-    progress = gr.HTML(html.idle(), min_height=44, elem_id="progress")
-    with gr.Accordion(words("options.title"), open=False, elem_classes="cr-fold"):
-        options = {
-            "candidates": candidates_slider(words),
-            "temperature": gr.Slider(
-                0.1, 1.5, USUAL.temperature, step=0.05,
-                label=words("options.temperature"), info=words("options.temperature.info"),
-            ),
-            "fit_seconds": fit_slider(words, "fit-seconds"),
-            "align": align_box(words, "align"),
-            "clean": clean_box(words, "clean"),
-            "snap": snap_field(words, "snap"),
-            "seed": gr.Number(USUAL.seed, precision=0, label=words("options.seed"), info=words("options.seed.info")),
-        }  # fmt: skip
-        base = gr.Dropdown([], label=words("options.base"), allow_custom_value=True)
-        adapter = gr.Dropdown([], label=words("options.adapter"))
-    return Form(upload, pictures, fault, facts, unit, options, base, adapter, go, cancel, progress)
-
-
-def _draw_files(words: Words) -> tuple[list[gr.DownloadButton], gr.Button, gr.Textbox, gr.HTML]:
-    """STEP is the button; the other files are behind it."""
-    step = gr.DownloadButton(words("files.step"), interactive=False, variant="primary", elem_id="download-step")
-    with gr.Accordion(words("files.more"), open=False, elem_classes="cr-fold"), gr.Row(elem_classes="cr-files"):
-        labels = {kind: words(f"files.{kind}") for kind in NAMED}
-        others = {
-            kind: gr.DownloadButton(
-                labels.get(kind, f".{kind}"), interactive=False, size="sm", elem_id=f"download-{kind}", min_width=80
-            )
-            for kind in KINDS
-            if kind != "step"
-        }
-        make_link = gr.Button(words("link.make"), size="sm", elem_id="make-link", min_width=80)
-    address = gr.Textbox(
-        label=words("link.label"), info=words("link.info"), visible=False, buttons=["copy"], max_lines=1, elem_id="link"
-    )
-    note = gr.HTML("", padding=False)
-    return [others.get(kind, step) for kind in KINDS], make_link, address, note
-
-
-def _draw_program(words: Words) -> tuple[gr.Code, gr.Button, gr.HTML]:
-    with gr.Column(elem_id="program-drawer"):
-        code = gr.Code(
-            label=words("program.title"), show_label=False, language="python", interactive=True, lines=8,
-            max_lines=24, wrap_lines=True, elem_id="program",
-        )  # fmt: skip
-        fault = gr.HTML("", elem_id="program-error", padding=False, js_on_load=EDITOR + completion())
-        run = gr.Button(words("program.run"), size="sm", elem_id="run-program")
-    return code, run, fault
+            self.fault = gr.HTML("", elem_id="program-error", padding=False, js_on_load=EDITOR + completion())
+            self.run = gr.Button(words("program.run"), size="sm", elem_id="run-program")

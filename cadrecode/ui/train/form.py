@@ -19,33 +19,92 @@ from cadrecode.ui.train.actions import INVENTED, OWN
 from cadrecode.ui.words.text import Words
 
 
-@dataclass(frozen=True)
 class Form:
-    """The widgets of the form."""
+    """The widgets of the form, laid out and filled with the quickstart."""
 
-    source: gr.Radio
-    family: gr.Dropdown
-    count: gr.Number
-    path: gr.Textbox
-    upload: gr.UploadButton
-    uploaded: gr.HTML
-    preview: gr.HTML
-    draw: gr.Button
-    preset: gr.Dropdown
-    strength: gr.Radio
-    name: gr.Textbox
-    settings: dict[str, gr.components.Component]
-    badge: gr.HTML
-    fix: gr.Button
-    processes: gr.Number
-    start: gr.Button
-    command: gr.HTML
-    import_yaml: gr.UploadButton
-    export_yaml: gr.Button
-    exported: list[gr.Textbox]  # a file's name and its text, on their way to the browser
-    ranks: gr.Textbox
-    rates: gr.Textbox
-    sweep: gr.Button
+    def __init__(self, words: Words):
+        config = actions.preset("quickstart")
+        with _card(1, words("train.card.parts")):
+            self._draw_data(config.train_data_path, words)
+        with _card(2, words("preset.title")):
+            presets = [(words(f"preset.{key}"), key) for key in actions.PRESETS]
+            self.preset = gr.Dropdown(
+                presets, value="quickstart", label=words("preset.title"), show_label=False, elem_id="preset"
+            )
+            strengths = [(words(f"strength.{key}", r=both["lora_r"]), key) for key, both in LORA_PRESETS.items()]
+            self.strength = gr.Radio(strengths, value=None, label=words("strength.title"), elem_id="strength")
+            self.settings = _draw_settings(config, words)
+        with _card(3, words("train.card.start")):
+            self.name = gr.Textbox(
+                label=words("train.name"),
+                show_label=False,
+                max_lines=1,
+                elem_id="run-name",
+                placeholder=f"{words('train.name')}. {words('train.name.info')}",
+            )
+            self.badge = gr.HTML(html.note(words("memory.waiting")), min_height=76, elem_id="badge")
+            self.fix = gr.Button(words("memory.fix"), size="sm", visible=False, elem_id="fix")
+            self.start = gr.Button(words("train.start"), variant="primary", elem_id="start")
+            with gr.Accordion(words("train.advanced"), open=False, elem_classes="cr-fold", elem_id="train-advanced"):
+                self._draw_advanced(words)
+                self._draw_sweep(words)
+
+    def _draw_data(self, data: str, words: Words) -> None:
+        """The data to train on."""
+        kinds = [(words("data.invented"), INVENTED), (words("data.own"), OWN)]
+        self.source = gr.Radio(kinds, value=INVENTED, label=words("data.title"), show_label=False)
+        families = [(f"{key}: {words.family(key, text)}", key) for key, text in FAMILIES.items()]
+        with gr.Row():
+            self.family = gr.Dropdown(
+                families, value=actions.family_of(data), label=words("data.family"), elem_id="family", min_width=180
+            )
+            self.count = gr.Number(
+                actions.count_of(data),
+                precision=0,
+                minimum=1,
+                label=words("data.count"),
+                min_width=100,
+                elem_id="count",
+            )
+        self.path = gr.Textbox(
+            label=words("data.path"), info=words("data.path.info"), visible=False, elem_id="data-path"
+        )
+        self.upload = gr.UploadButton(
+            words("data.upload"), file_count="multiple", file_types=[*more.TAKEN, ".zip"], size="sm", visible=False,
+            elem_id="data-upload",
+        )  # fmt: skip
+        self.uploaded = gr.HTML("", padding=False, elem_id="data-uploaded")
+        with gr.Accordion(words("data.look"), open=False, elem_id="data-look", elem_classes="cr-fold"):
+            self.preview = gr.HTML(html.note(words("data.look.hint")), elem_id="data-preview")
+            self.draw = gr.Button(words("data.draw"), size="sm", elem_id="data-draw")
+
+    def _draw_advanced(self, words: Words) -> None:
+        """What few people need: processes, the command for a terminal, and the settings as a file."""
+        self.processes = gr.Number(
+            1, precision=0, minimum=1, label=words("train.processes"), info=words("train.processes.info"),
+            elem_id="processes",
+        )  # fmt: skip
+        self.command = gr.HTML(html.command("", words), js_on_load=html.COPY, container=True, elem_id="command")
+        with gr.Row():
+            kinds = [".yaml", ".yml"]
+            self.import_yaml = gr.UploadButton(
+                words("train.import"), file_types=kinds, size="sm", min_width=120, elem_id="import-yaml"
+            )
+            self.export_yaml = gr.Button(words("train.export"), size="sm", min_width=120, elem_id="export-yaml")
+            # a file's name and its text, on their way to the browser
+            self.exported = [gr.Textbox(visible="hidden", label=part) for part in ("name", "text")]
+
+    def _draw_sweep(self, words: Words) -> None:
+        """A training for each pair of a rank and a learning rate."""
+        gr.HTML(html.note(words("sweep.info")), padding=False)
+        with gr.Row():
+            self.ranks = gr.Textbox(
+                "8, 16, 32", label=words("sweep.ranks"), max_lines=1, min_width=120, elem_id="sweep-ranks"
+            )
+            self.rates = gr.Textbox(
+                "0.001, 0.002", label=words("sweep.rates"), max_lines=1, min_width=120, elem_id="sweep-rates"
+            )
+        self.sweep = gr.Button(words("sweep.start"), size="sm", elem_id="sweep")
 
     @property
     def data(self) -> list[gr.components.Component]:
@@ -89,95 +148,12 @@ def entered(form: Form, *values: Any) -> Entered:
     return Entered(preset, {**base, **settings, "train_data_path": data}, name, processes)
 
 
-def draw(words: Words) -> Form:
-    """Lay the form out, filled with the quickstart."""
-    config = actions.preset("quickstart")
-    with _card(1, words("train.card.parts")):
-        source, family, count, path, upload, uploaded, preview, draw_parts = _draw_data(config.train_data_path, words)
-    with _card(2, words("preset.title")):
-        presets = [(words(f"preset.{key}"), key) for key in actions.PRESETS]
-        preset = gr.Dropdown(
-            presets, value="quickstart", label=words("preset.title"), show_label=False, elem_id="preset"
-        )
-        strengths = [(words(f"strength.{key}", r=both["lora_r"]), key) for key, both in LORA_PRESETS.items()]
-        strength = gr.Radio(strengths, value=None, label=words("strength.title"), elem_id="strength")
-        settings = _draw_settings(config, words)
-    with _card(3, words("train.card.start")):
-        name = gr.Textbox(
-            label=words("train.name"),
-            show_label=False,
-            max_lines=1,
-            elem_id="run-name",
-            placeholder=f"{words('train.name')}. {words('train.name.info')}",
-        )
-        badge = gr.HTML(html.note(words("memory.waiting")), min_height=76, elem_id="badge")
-        fix = gr.Button(words("memory.fix"), size="sm", visible=False, elem_id="fix")
-        start = gr.Button(words("train.start"), variant="primary", elem_id="start")
-        with gr.Accordion(words("train.advanced"), open=False, elem_classes="cr-fold", elem_id="train-advanced"):
-            processes, command, load, save, file = _draw_advanced(words)
-            ranks, rates, sweep = _draw_sweep(words)
-    return Form(
-        source, family, count, path, upload, uploaded, preview, draw_parts, preset, strength, name, settings, badge,
-        fix, processes, start, command, load, save, file, ranks, rates, sweep,
-    )  # fmt: skip
-
-
 def _card(number: int, title: str) -> gr.Column:
     """A step of the form, with its number and its name above what is drawn in it."""
     card = gr.Column(elem_classes="cr-step")
     with card:
         gr.HTML(f'<h2><span aria-hidden="true">{number}</span>{html.escape(title)}</h2>', padding=False)
     return card
-
-
-def _draw_advanced(words: Words) -> tuple:
-    """What few people need: processes, the command for a terminal, and the settings as a file."""
-    processes = gr.Number(
-        1, precision=0, minimum=1, label=words("train.processes"), info=words("train.processes.info"),
-        elem_id="processes",
-    )  # fmt: skip
-    command = gr.HTML(html.command("", words), js_on_load=html.COPY, container=True, elem_id="command")
-    with gr.Row():
-        kinds = [".yaml", ".yml"]
-        load = gr.UploadButton(words("train.import"), file_types=kinds, size="sm", min_width=120, elem_id="import-yaml")
-        save = gr.Button(words("train.export"), size="sm", min_width=120, elem_id="export-yaml")
-        file = [gr.Textbox(visible="hidden", label=part) for part in ("name", "text")]
-    return processes, command, load, save, file
-
-
-def _draw_sweep(words: Words) -> tuple[gr.Textbox, gr.Textbox, gr.Button]:
-    """A training for each pair of a rank and a learning rate."""
-    gr.HTML(html.note(words("sweep.info")), padding=False)
-    with gr.Row():
-        ranks = gr.Textbox("8, 16, 32", label=words("sweep.ranks"), max_lines=1, min_width=120, elem_id="sweep-ranks")
-        rates = gr.Textbox(
-            "0.001, 0.002", label=words("sweep.rates"), max_lines=1, min_width=120, elem_id="sweep-rates"
-        )
-    return ranks, rates, gr.Button(words("sweep.start"), size="sm", elem_id="sweep")
-
-
-def _draw_data(data: str, words: Words) -> tuple:
-    """The widgets of the data to train on, in the order of `Form`."""
-    kinds = [(words("data.invented"), INVENTED), (words("data.own"), OWN)]
-    source = gr.Radio(kinds, value=INVENTED, label=words("data.title"), show_label=False)
-    families = [(f"{key}: {words.family(key, text)}", key) for key, text in FAMILIES.items()]
-    with gr.Row():
-        family = gr.Dropdown(
-            families, value=actions.family_of(data), label=words("data.family"), elem_id="family", min_width=180
-        )
-        count = gr.Number(
-            actions.count_of(data), precision=0, minimum=1, label=words("data.count"), min_width=100, elem_id="count"
-        )
-    path = gr.Textbox(label=words("data.path"), info=words("data.path.info"), visible=False, elem_id="data-path")
-    upload = gr.UploadButton(
-        words("data.upload"), file_count="multiple", file_types=[*more.TAKEN, ".zip"], size="sm", visible=False,
-        elem_id="data-upload",
-    )  # fmt: skip
-    uploaded = gr.HTML("", padding=False, elem_id="data-uploaded")
-    with gr.Accordion(words("data.look"), open=False, elem_id="data-look", elem_classes="cr-fold"):
-        preview = gr.HTML(html.note(words("data.look.hint")), elem_id="data-preview")
-        button = gr.Button(words("data.draw"), size="sm", elem_id="data-draw")
-    return source, family, count, path, upload, uploaded, preview, button
 
 
 def _draw_settings(config: TrainConfig, words: Words) -> dict[str, gr.components.Component]:

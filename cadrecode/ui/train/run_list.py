@@ -28,69 +28,46 @@ MOST_COMPARED = 3
 FIT_CURVES = "() => { setTimeout(() => window.dispatchEvent(new Event('resize')), 300); }"
 
 
-@dataclass(frozen=True)
-class Shown:
-    """The widgets of the runs."""
-
-    chosen: gr.State
-    table: gr.HTML
-    sweep: gr.HTML
-    status: gr.HTML
-    details: gr.Column
-    stop: gr.Button
-    resume: gr.Button
-    again: gr.Button
-    keep: gr.Button
-    kill: gr.Button
-    delete: gr.Button
-    kill_question: tuple
-    delete_question: tuple
-    film: gr.HTML
-    losses: gr.Plot
-    quality: gr.Plot
-    rate: gr.Plot
-    compare: gr.Dropdown
-    differences: gr.HTML
-    log: gr.HTML
-
-
 def _table_shape(words: Words) -> tuple[str, list[str], list[bool]]:
     headers = [words(f"runs.{key}") for key in views.COLUMNS]
     return words("runs.title"), headers, [key in views.NUMBERS for key in views.COLUMNS]
 
 
-def draw(words: Words) -> Shown:
-    """Lay the list out, and below it the chosen run."""
-    small = {"size": "sm", "interactive": False, "min_width": 100}
-    table = empty_table(*_table_shape(words), elem_id="runs")
-    swept = gr.HTML("", js_on_load=PICK, padding=False, elem_id="sweep-table")
-    status = gr.HTML(html.empty(words("runs.empty")), min_height=60, elem_id="run-status")
-    with gr.Column(visible=False) as details:  # until there is a run
-        with gr.Row(elem_classes="cr-actions"):
-            stop = gr.Button(words("train.stop"), elem_id="stop", **small)
-            resume = gr.Button(words("train.resume"), elem_id="resume", **small)
-            again = gr.Button(words("train.again"), elem_id="again", **{**small, "interactive": True})
-            keep = gr.Button(words("train.keep"), elem_id="keep-checkpoint", **small)
-            kill = gr.Button(words("train.kill"), variant="stop", elem_id="kill", **small)
-            delete = gr.Button(words("train.delete"), variant="stop", elem_id="delete", **small)
-        kill_question = confirm.asking(words("train.kill.sure"), words("train.kill.yes"), "kill-yes", words)
-        delete_question = confirm.asking(words("train.delete.sure"), words("train.delete.yes"), "delete-yes", words)
-        film = gr.HTML(elem_id="film", padding=False)
-        hidden = {"visible": False, "min_width": 280}  # until there are two points
-        losses = gr.Plot(label=words("train.curve"), elem_id="loss", **hidden)
-        with gr.Row():
-            quality = gr.Plot(label=words("train.quality"), elem_id="quality", **hidden)
-            rate = gr.Plot(label=words("train.rate"), elem_id="rate", **hidden)
-        compare = gr.Dropdown(
-            [], multiselect=True, max_choices=MOST_COMPARED, allow_custom_value=True, label=words("compare.title"),
-            info=words("compare.info"), elem_id="compare", visible=False,
-        )  # fmt: skip
-        differences = gr.HTML(elem_id="differences", padding=False)
-        log = gr.HTML(html.log("", words), label=words("train.log"), show_label=True, container=True, elem_id="log")
-    return Shown(
-        gr.State(None), table, swept, status, details, stop, resume, again, keep, kill, delete, kill_question,
-        delete_question, film, losses, quality, rate, compare, differences, log,
-    )  # fmt: skip
+class Shown:
+    """The list of runs, laid out, and below it the chosen run."""
+
+    def __init__(self, words: Words):
+        self.chosen = gr.State(None)
+        small = {"size": "sm", "interactive": False, "min_width": 100}
+        self.table = empty_table(*_table_shape(words), elem_id="runs")
+        self.sweep = gr.HTML("", js_on_load=PICK, padding=False, elem_id="sweep-table")
+        self.status = gr.HTML(html.empty(words("runs.empty")), min_height=60, elem_id="run-status")
+        with gr.Column(visible=False) as self.details:  # until there is a run
+            with gr.Row(elem_classes="cr-actions"):
+                self.stop = gr.Button(words("train.stop"), elem_id="stop", **small)
+                self.resume = gr.Button(words("train.resume"), elem_id="resume", **small)
+                self.again = gr.Button(words("train.again"), elem_id="again", **{**small, "interactive": True})
+                self.keep = gr.Button(words("train.keep"), elem_id="keep-checkpoint", **small)
+                self.kill = gr.Button(words("train.kill"), variant="stop", elem_id="kill", **small)
+                self.delete = gr.Button(words("train.delete"), variant="stop", elem_id="delete", **small)
+            self.kill_question = confirm.asking(words("train.kill.sure"), words("train.kill.yes"), "kill-yes", words)
+            self.delete_question = confirm.asking(
+                words("train.delete.sure"), words("train.delete.yes"), "delete-yes", words
+            )
+            self.film = gr.HTML(elem_id="film", padding=False)
+            hidden = {"visible": False, "min_width": 280}  # until there are two points
+            self.losses = gr.Plot(label=words("train.curve"), elem_id="loss", **hidden)
+            with gr.Row():
+                self.quality = gr.Plot(label=words("train.quality"), elem_id="quality", **hidden)
+                self.rate = gr.Plot(label=words("train.rate"), elem_id="rate", **hidden)
+            self.compare = gr.Dropdown(
+                [], multiselect=True, max_choices=MOST_COMPARED, allow_custom_value=True, label=words("compare.title"),
+                info=words("compare.info"), elem_id="compare", visible=False,
+            )  # fmt: skip
+            self.differences = gr.HTML(elem_id="differences", padding=False)
+            self.log = gr.HTML(
+                html.log("", words), label=words("train.log"), show_label=True, container=True, elem_id="log"
+            )
 
 
 @dataclass(frozen=True)

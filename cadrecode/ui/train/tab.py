@@ -19,9 +19,9 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab, memory
     """
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
-            widgets = form.draw(words)
+            widgets = form.Form(words)
         with gr.Column(scale=3, min_width=340):
-            shown = run_list.draw(words)
+            shown = run_list.Shown(words)
     follow = run_list.wire(shown, services, words, page)
     for started in form.wire(widgets, shown.chosen, shown.again, services, words, tab):
         follow(started.success)
