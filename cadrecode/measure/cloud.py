@@ -148,7 +148,7 @@ def read(ruler: CloudRuler, smoothed: Smoothed, deadline: float = np.inf) -> Sur
     numbers = winding_numbers(smoothed.points, normals, smoothed.areas, grid)
     spacing = math.sqrt(float(np.median(smoothed.areas)))
     numbers = with_sheets(numbers, smoothed.points, normals, spacing, noise, grid)
-    folded = FoldedCloud(points, normals, smoothed.points, numbers, grid, ruler.size)
+    folded = FoldedCloud(points, normals, smoothed.points, smoothed.areas, numbers, grid, ruler.size)
     sections, readers, proposed = [], [], []
     for axis in range(3):
         cell = min(float(np.median(grid.widths[k])) for k in ((axis + 1) % 3, (axis + 2) % 3))

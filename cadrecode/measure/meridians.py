@@ -31,6 +31,10 @@ LEAST_ROUND = 0.3  # of the points that are no caps: what has to be round about 
 BAND = 0.015, 0.05  # of the size: heights and distances of points that are of one wall
 FEWEST = 40  # such points
 ANGLES = 32  # places on a circle about the line
+FULL_TURN = np.arange(ANGLES) * (2 * np.pi / ANGLES)
+FEWEST_OF_RUN, ALIKE_CELLS = 4, 0.8  # of these places, and of the cells of two half sections: those of one profile
+OFF, LEAST_DEGREES = 0.4, 20.0  # how far a round angle may be from that of an end face; and what is no sliver
+THROUGH = 0.03  # of a unit normal: how far that of an end face may be from the direction of turning
 NEARBY = 1.6  # radii: points that say where the line of a feature stands
 GOLDEN = (np.sqrt(5) - 1) / 2
 FAN = np.pi * ((np.arange(HALF_SECTIONS) * GOLDEN) % 1)  # directions of the planes
@@ -64,7 +68,7 @@ class HalfSections:
         profile = max(alike, key=CrossSection.area, default=middle)
         return profile, Reader(self.size, (np.zeros(1), self.levels[axis]))
 
-    def wedges(self, axis: int, center: Point2) -> list[tuple[float, float, CrossSection]]:
+    def wedges(self, axis: int, center: Point2) -> list[tuple[float, float, CrossSection, Reader]]:
         across = [(axis + 1) % 3, (axis + 2) % 3]
         corners = self.vertices[self.faces]
         crosses = corner_crosses(corners)
@@ -80,7 +84,8 @@ class HalfSections:
             middle = _medoid(halves)
             alike = [half for half in halves if _alike(half, middle)]
             if len(alike) > LEAST_ALIKE * len(halves) and not middle.is_empty():
-                made.append((round(start, 2), round(degrees, 2), max(alike, key=CrossSection.area)))
+                reader = Reader(self.size, (np.zeros(1), self.levels[axis]))
+                made.append((round(start, 2), round(degrees, 2), max(alike, key=CrossSection.area), reader))
         return made
 
     def _runs(self, axis: int, center: Point2) -> list[tuple[float, float]]:
@@ -148,6 +153,7 @@ class FoldedCloud:
     Args:
         points, normals: (N, 3) CODE.
         middles: (N, 3), the points on the middle of their faces.
+        areas: (N,) of the surface that each stands for.
         numbers: (nx, ny, nz) winding numbers on the grid.
         reader: Reads the sections; it knows how near outlines have to be to their points.
         size: Longest side, CODE.
@@ -160,11 +166,13 @@ class FoldedCloud:
         points: np.ndarray,
         normals: np.ndarray,
         middles: np.ndarray,
+        areas: np.ndarray,
         numbers: np.ndarray,
         grid: Grid,
         size: float,
     ):
-        self.points, self.normals, self.middles, self.grid, self.size = points, normals, middles, grid, size
+        self.points, self.normals, self.middles, self.areas = points, normals, middles, areas
+        self.grid, self.size = grid, size
         self.filled = np.clip(numbers, 0, 1)
 
     def reading(self, reader: Reader) -> FoldedCloud:
@@ -174,9 +182,6 @@ class FoldedCloud:
     def main(self, axis: int) -> Point2 | None:
         return round_about(self.middles, self.normals, axis, self.size)
 
-    def wedges(self, axis: int, center: Point2) -> list[tuple[float, float, CrossSection]]:
-        return []
-
     def refined(self, axis: int, center: Point2, radius: float) -> Point2:
         """By the points nearby: sections of a cone between two levels are rough."""
         away = np.hypot(*(self.middles[:, [(axis + 1) % 3, (axis + 2) % 3]] - center).T)
@@ -184,45 +189,85 @@ class FoldedCloud:
         return round_about(self.middles[near], self.normals[near], axis, self.size) or center
 
     def about(self, axis: int, center: Point2) -> tuple[CrossSection, Reader]:
-        reader = Reader(self.size, (np.zeros(1), self.grid.levels[axis]), self.like.tolerances, self.like.on_level)
-        reader.walls = self._walls(axis, center, self.like.walls)
-        reader.deadline = self.like.deadline
-        return self._profile(axis, center), reader
+        return self._profile(axis, center, FULL_TURN), self._reader(axis, center, np.ones(len(self.points), bool))
 
-    def _profile(self, axis: int, center: Point2) -> CrossSection:
+    def wedges(self, axis: int, center: Point2) -> list[tuple[float, float, CrossSection, Reader]]:
+        across = [(axis + 1) % 3, (axis + 2) % 3]
+        places = self.middles[:, across] - center
+        faces = []
+        for start, degrees in wedges_about(places, self.normals[:, across], self.areas, self.size, THROUGH):
+            first, last = (roundest(end - OFF, end + OFF, round(end, 1)) for end in (start, start + degrees))
+            faces.append((first % 360, round(last - first, 1)))
+        angles = np.degrees(np.arctan2(places[:, 1], places[:, 0]))
+        made = []
+        for start, degrees in dict.fromkeys((*faces, *self._runs(axis, center))):
+            within = np.radians(start + degrees * (np.arange(ANGLES) + 0.5) / ANGLES)
+            region = self._profile(axis, center, within) if degrees > LEAST_DEGREES else CrossSection()
+            if not region.is_empty():
+                reader = self._reader(axis, center, (angles - start) % 360 < degrees)
+                made.append((start, degrees, region, reader))
+        return made
+
+    def _runs(self, axis: int, center: Point2) -> list[tuple[float, float]]:
+        """The turn over which half sections are alike."""
+        filled = self._field(axis, center, FULL_TURN)[0].reshape(-1, ANGLES) > 0.5
+        both = filled.T.astype(np.float32) @ filled
+        own = np.diag(both)
+        shares = both / np.maximum(own[:, None] + own - both, 1)
+        if not own.any():
+            return []
+        middle = int(np.where(own > 0, shares.sum(axis=1), 0).argmax())
+        run = longest_run((shares[middle] > ALIKE_CELLS).tolist())
+        if run is None or run[1] < FEWEST_OF_RUN:
+            return []
+        step = 360 / ANGLES
+        first, last = run[0] * step, (run[0] + run[1] - 1) * step
+        start, end = roundest(first - step, first, first), roundest(last, last + step, last)
+        return [(start % 360, end - start)]
+
+    def _reader(self, axis: int, center: Point2, rows: np.ndarray) -> Reader:
+        reader = Reader(self.size, (np.zeros(1), self.grid.levels[axis]), self.like.tolerances, self.like.on_level)
+        reader.walls = self._walls(axis, center, self.like.walls, rows)
+        reader.deadline = self.like.deadline
+        return reader
+
+    def _profile(self, axis: int, center: Point2, turns: np.ndarray) -> CrossSection:
         """By the mean of the winding numbers on circles about the line."""
+        field, cell = self._field(axis, center, turns)
+        both = field.mean(axis=2).T
+        edges = cell * (np.arange(-len(both) - 1, len(both) + 1) + 0.5)
+        area = contoured(np.concatenate((both[::-1], both)), edges, bordered(self.grid, axis))
+        reach = 4 * self.size
+        return area ^ CrossSection.square((reach, 2 * reach)).translate((0, -reach))
+
+    def _field(self, axis: int, center: Point2, turns: np.ndarray) -> tuple[np.ndarray, float]:
+        """(heights, radii, turns) winding numbers about a line, and how far apart the radii are."""
         grid = self.grid
-        turns = np.arange(ANGLES) * (2 * np.pi / ANGLES)
         across = [(axis + 1) % 3, (axis + 2) % 3]
         cell = max(float(np.median(grid.widths[k])) for k in across)
         farthest = np.hypot(*(np.abs(grid.levels[k][[0, -1]] - middle).max() for k, middle in zip(across, center)))
         radii = cell * np.arange(0.5, min(farthest, self.size) / cell)
         at = []
-        inside = np.ones((len(radii), ANGLES), bool)
+        inside = np.ones((len(radii), len(turns)), bool)
         for middle, along_turn, k in zip(center, (np.cos(turns), np.sin(turns)), across):
             place = middle + np.outer(radii, along_turn)
             inside &= (place > grid.levels[k][0]) & (place < grid.levels[k][-1])
             at.append(np.interp(place, grid.places[k], np.arange(len(grid.places[k]))))
-        rows = along(self.filled, axis)
-        field = [(map_coordinates(row, at, order=1) * inside).mean(axis=1) for row in rows]
-        both = np.stack(field, axis=1)
-        edges = cell * (np.arange(-len(radii) - 1, len(radii) + 1) + 0.5)
-        area = contoured(np.concatenate((both[::-1], both)), edges, bordered(grid, axis))
-        reach = 4 * self.size
-        return area ^ CrossSection.square((reach, 2 * reach)).translate((0, -reach))
+        return np.stack([map_coordinates(row, at, order=1) * inside for row in along(self.filled, axis)]), cell
 
-    def _walls(self, axis: int, center: Point2, like: Walls) -> Walls:
-        """All points as (distance, height), with normals that lie in the planes through the line."""
+    def _walls(self, axis: int, center: Point2, like: Walls, rows: np.ndarray) -> Walls:
+        """Points as (distance, height), with normals that lie in the planes through the line."""
         across = [(axis + 1) % 3, (axis + 2) % 3]
-        out = self.points[:, across] - center
+        points, normals = self.points[rows], self.normals[rows]
+        out = points[:, across] - center
         distance = np.hypot(*out.T)
         out = out / np.maximum(distance, 1e-9)[:, None]
-        outward = (out * self.normals[:, across]).sum(axis=1)
-        flat = np.column_stack((outward, self.normals[:, axis]))
+        outward = (out * normals[:, across]).sum(axis=1)
+        flat = np.column_stack((outward, normals[:, axis]))
         length = np.hypot(*flat.T)
         upright = length > np.sqrt(1 - LEAN**2)
-        points = np.column_stack((distance, self.points[:, axis]))
-        return Walls(points[upright], flat[upright] / length[upright, None], like.reach, like.noise)
+        places = np.column_stack((distance, points[:, axis]))
+        return Walls(places[upright], flat[upright] / length[upright, None], like.reach, like.noise)
 
 
 def round_about(points: np.ndarray, normals: np.ndarray, axis: int, size: float) -> Point2 | None:

@@ -42,8 +42,9 @@ class Profiles(Protocol):
     def about(self, axis: int, center: Point2) -> tuple[CrossSection, Reader]:
         """Distances from a line and heights that the part fills, and what reads them as outlines."""
 
-    def wedges(self, axis: int, center: Point2) -> list[tuple[float, float, CrossSection]]:
-        """Parts of a turn about a line: where they begin, by how much they are turned, degrees, and what they fill."""
+    def wedges(self, axis: int, center: Point2) -> list[tuple[float, float, CrossSection, Reader]]:
+        """Parts of a turn about a line: where they begin and by how much they are turned, degrees; what they fill, and
+        what reads it."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def turned_proposals(
     rings = [ring for index, area in enumerate(sections) for ring in _rings(index, area, reader, levels)]
     groups = _about_one_line(rings)[:MOST_CENTERS]
     made: list[Proposal | TurnedProposal] = []
-    main = profiles.main(axis) or _main_line(groups, sections, levels)
+    own = profiles.main(axis)
+    main = own or _main_line(groups, sections, levels)
     if main is not None:
         whole, meridian = profiles.about(axis, main)
         cavities = _cavities(whole)
@@ -96,10 +98,11 @@ def turned_proposals(
         for region in cavities:
             made += _read(axis, main, region, grid, meridian, adds=False)
         made += [] if whole.is_empty() else chips(axis, main, whole, sections, grid, reader.on_level)
+    exact = [_center(group) for group in groups] if profiles.steps_show else [own] * (own is not None)
+    for line in exact:
+        for start, degrees, region, meridian in profiles.wedges(axis, line):
+            made += () if _is_straight(region) else _read(axis, line, region, grid, meridian, (start, degrees))
     for group in groups:
-        for start, degrees, region in profiles.wedges(axis, _center(group)):
-            reads = Reader(reader.size, (np.zeros(1), levels), reader.tolerances, reader.on_level)
-            made += () if _is_straight(region) else _read(axis, _center(group), region, grid, reads, (start, degrees))
         spans = [span for is_hole in (False, True) for span in _spans(group, is_hole, changing=profiles.steps_show)]
         if not spans:
             continue
