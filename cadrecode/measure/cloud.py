@@ -10,6 +10,7 @@ import numpy as np
 from manifold3d import CrossSection, OpType
 
 from cadrecode.cloud.distance import CloudRuler
+from cadrecode.measure.cloud_heads import with_countersinks
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import opened, parted, redrilled, turned_about, with_bores, with_steps
 from cadrecode.measure.features import Feature, Prism
@@ -115,7 +116,8 @@ def _finished(
     features = dropped(with_steps(features, part.grid, judge), judge)
     features = redrilled(parted(turned_about(features, judge), part.grid, judge), judge)
     judge.deadline = end
-    features = with_gaps(features, judge)
+    features = with_gaps(with_countersinks(features, part.grid, judge), judge)  # which takes cones for small holes
+    features = with_countersinks(features, part.grid, judge)  # of the holes that gaps have shown
     return respelled(rounded(opened(merged(features, judge, part.grid), judge), judge), judge)
 
 

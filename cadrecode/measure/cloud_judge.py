@@ -16,7 +16,7 @@ import numpy as np
 from manifold3d import Manifold
 
 from cadrecode.cloud.distance import SURE, UNEXPLAINED, CloudRuler, point_to_surface, surprise
-from cadrecode.measure.features import Feature
+from cadrecode.measure.features import Feature, Finished
 from cadrecode.measure.judge import PRICE, Judge
 from cadrecode.measure.proposals import Survey
 from cadrecode.measure.smoothing import Smoothed
@@ -152,7 +152,7 @@ class CloudJudge(Judge):
 
     def _near(self, features: set[Feature]) -> np.ndarray | None:
         """(N,) bool: points whose nearest surface may change with these features; None where that may be all."""
-        if any(feature.operation is Operation.INTERSECT for feature in features):
+        if any(isinstance(f, Finished) or f.operation is Operation.INTERSECT for f in features):
             return None
         near = np.zeros(len(self.points), bool)
         for feature in features:

@@ -190,7 +190,11 @@ def _gaps(wall: Wall, lost: np.ndarray, view: View, judge: CloudJudge) -> list[t
         if any(np.hypot(x - u, y - v) < 0.5 * min(reach, r) and reach > r / 3 for u, v, r in taken):
             continue
         is_within = (region ^ wall.area).area() > WITHIN * region.area()
-        if is_within and _has_wall(step, wall, flat[lost & within], judge) and _is_apart(step, wall, flat[here], judge):
+        if (
+            is_within
+            and _has_wall(step, wall, flat[lost & within], judge)
+            and _is_apart(step, wall, flat[here & ~lost], judge)
+        ):
             taken.append((x, y, reach))
             gaps.append((count, view.cut(wall, step, judge)))
     return gaps
@@ -227,7 +231,8 @@ def _is_apart(step: SketchStep, wall: Wall, flat: np.ndarray, judge: CloudJudge)
     each other. Else the hole may be a part of what opens there: the tip of a drop, the round end of a slot.
 
     Args:
-        flat: (n, 2) points of the wall and of both of its faces.
+        flat: (n, 2) points of the wall and of both of its faces that the body explains: beside a rounded edge or a
+            countersink that it lacks there are others.
     """
     middle, shape = np.array(step.places[0]), step.shape
     reach = shape.radius if isinstance(shape, Circle) else min(shape.width, shape.height) / 2
@@ -238,7 +243,7 @@ def _is_apart(step: SketchStep, wall: Wall, flat: np.ndarray, judge: CloudJudge)
     along = (rim - middle) / max(away, 1e-9)
     between = (flat - middle) @ along
     aside = np.abs((flat - middle) @ turned_left(along))
-    return bool(((aside < BRIDGE * reach) & (between > 0) & (between < away + judge.exact)).any())
+    return bool(((aside < BRIDGE * reach) & (between > reach) & (between < away + judge.exact)).any())
 
 
 def _nearest_on(area: CrossSection, place: np.ndarray) -> np.ndarray:

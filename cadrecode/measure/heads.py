@@ -32,17 +32,17 @@ def with_heads(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ..
     for prism in [feature for feature in features if isinstance(feature, Prism)]:
         if prism.axis not in turned:
             turned[prism.axis] = across(judge.solid, prism.axis)
-        for step in _round_holes(prism):
+        for step in round_holes(prism):
             for hole in _with_head(turned[prism.axis], prism, step):
                 if judge.out_of_time:
                     return features
                 if _has(features, prism.axis, step):
-                    others = _without_mouths(_without(features, prism.axis, step), prism.axis, step)
+                    others = _without_mouths(without_step(features, prism.axis, step), prism.axis, step)
                     features = better(features, (*others, Drilled(hole)), judge)
     return features
 
 
-def _round_holes(prism: Prism) -> list[cad.SketchStep]:
+def round_holes(prism: Prism) -> list[cad.SketchStep]:
     mode = cad.Mode.ADD if prism.operation is cad.Operation.CUT else cad.Mode.SUBTRACT
     return [
         step
@@ -55,7 +55,7 @@ def _has(features: Sequence[Feature], axis: int, step: cad.SketchStep) -> bool:
     return any(isinstance(feature, Prism) and feature.axis == axis and step in feature.steps for feature in features)
 
 
-def _without(features: Sequence[Feature], axis: int, step: cad.SketchStep) -> tuple[Feature, ...]:
+def without_step(features: Sequence[Feature], axis: int, step: cad.SketchStep) -> tuple[Feature, ...]:
     """Without a step of the sketches across an axis, and without what had no other."""
     left: list[Feature] = []
     for feature in features:
@@ -70,9 +70,9 @@ def _without(features: Sequence[Feature], axis: int, step: cad.SketchStep) -> tu
 def _without_mouths(features: tuple[Feature, ...], axis: int, hole: cad.SketchStep) -> tuple[Feature, ...]:
     """Without wider round cuts at the places of holes: the heads stand for them."""
     prisms = [feature for feature in features if isinstance(feature, Prism) and feature.axis == axis]
-    for step in itertools.chain.from_iterable(map(_round_holes, prisms)):
+    for step in itertools.chain.from_iterable(map(round_holes, prisms)):
         if step.shape.radius > hole.shape.radius and set(step.places) == set(hole.places):
-            features = _without(features, axis, step)
+            features = without_step(features, axis, step)
     return features
 
 
@@ -91,13 +91,15 @@ def _with_head(turned: Manifold, prism: Prism, step: cad.SketchStep) -> Iterator
         names = AXIS_PLANES if into < 0 else FACING_DOWN
         origin = tuple(round(end, DECIMALS) if axis == prism.axis else 0.0 for axis in range(3))
         plane = cad.Plane.named(names[prism.axis], origin)
-        hole = cad.Hole(plane, _on(plane, prism.axis, step.places), round(2 * step.shape.radius, DECIMALS), None, head)
+        hole = cad.Hole(
+            plane, on_plane(plane, prism.axis, step.places), round(2 * step.shape.radius, DECIMALS), None, head
+        )
         yield hole
         if top - bottom < high - low - BELOW:
             yield replace(hole, depth=round(top - bottom, DECIMALS))
 
 
-def _on(plane: cad.Plane, axis: int, places: Sequence[cad.Point2]) -> tuple[cad.Point2, ...]:
+def on_plane(plane: cad.Plane, axis: int, places: Sequence[cad.Point2]) -> tuple[cad.Point2, ...]:
     """Places of a sketch across an axis in the coordinates of a plane that faces along it or against it."""
     points = np.zeros((len(places), 3))
     points[:, [(axis + 1) % 3, (axis + 2) % 3]] = places

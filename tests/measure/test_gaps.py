@@ -1,12 +1,15 @@
 """Holes by the gaps of faces, and cuts that go on where they should not, or are filled by what comes after them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from manifold3d import Manifold
 
 from cadrecode.cloud import sample_surface
 from cadrecode.fit import ruler_for
+from cadrecode.measure.cloud_heads import with_countersinks
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import parted, redrilled, turned_about
 from cadrecode.measure.features import Feature, Prism, Tilted, program_of
@@ -17,7 +20,7 @@ from cadrecode.measure.proposals import Survey
 from cadrecode.measure.rounding import rounded
 from cadrecode.measure.slopes import with_slopes
 from cadrecode.measure.smoothing import Smoothed
-from cadrecode.program import build, mesh_of
+from cadrecode.program import build, mesh_of, parse
 from cadrecode.program.language import Circle, Line, Loop, Mode, Operation, Rect, SketchStep
 from cadrecode.program.shapes import build_solid
 from cadrecode.program.solid import bounds, iou, joined, through_holes
@@ -37,7 +40,13 @@ def judge_of(*features: Feature) -> tuple[CloudJudge, Grid]:
     body = build_solid(features[0].solid(), 0.05)
     for feature in features[1:]:
         body = joined(body, build_solid(feature.solid(), 0.05), feature.operation)
-    points, normals = sample_surface(*mesh_of(body), 8192, 5)
+    return judge_of_body(body, features)
+
+
+def judge_of_body(
+    body: Manifold, features: Sequence[Feature], seed: int = 5, count: int = 8192
+) -> tuple[CloudJudge, Grid]:
+    points, normals = sample_surface(*mesh_of(body), count, seed)
     prisms = [feature for feature in features if isinstance(feature, Prism)]
     heights = {round(float(height), 3) for feature in prisms for height in (feature.low, feature.high)}
     low, high = bounds(body)
@@ -150,3 +159,36 @@ def test_rounding_opens_no_hole_into_the_rim():
     judge, _ = judge_of(PLATE, drill)
     judge.score = lambda features: 1.0
     assert through_holes(judge.build(rounded((PLATE, drill), judge))) == 1
+
+
+@pytest.mark.parametrize(("seed", "count"), [(5, 2000), (0, 3500)])
+def test_a_rounded_edge_that_the_body_lacks_is_no_hole(seed, count):
+    """Both faces have gaps there, and points lie between them."""
+    wall = prism(Operation.UNION, -4.0, 4.0, SketchStep(Rect(200, 80)))
+    plate = "import cadquery as cq\nr=cq.Workplane('XY').box(200,80,8).edges('|X').fillet(3)"
+    judge, _ = judge_of_body(build(parse(plate)), (wall,), seed, count)
+    assert with_gaps((wall,), judge) == (wall,)
+
+
+@pytest.mark.parametrize(("face", "normal"), [(">Z", 1), ("<Z", -1)])
+def test_a_countersink_is_read_off_the_points_on_its_cones(face, normal):
+    """The holes as found before it: too wide, since points of the cones were taken for the walls."""
+    places = (60.0, 30.0), (-60.0, -30.0)
+    holes = [SketchStep(Circle(radius), Mode.SUBTRACT, (place,)) for radius, place in zip((4.2, 4.4), places)]
+    plate = prism(Operation.UNION, -4.0, 4.0, SketchStep(Rect(200, 120)), *holes)
+    sunk = f".faces('{face}').workplane(origin=(0,0,0)).pushPoints([(60,{30 * normal}),(-60,{-30 * normal})])"
+    text = f"import cadquery as cq\nr=cq.Workplane('XY').box(200,120,8){sunk}.cskHole(8,16,90)"
+    judge, grid = judge_of_body(build(parse(text)), (plate,))
+    (rest, drilled) = with_countersinks((plate,), grid, judge)
+    assert rest.steps == plate.steps[:1]
+    assert drilled.hole.head.degrees == 90
+    assert drilled.hole.head.diameter == pytest.approx(16, abs=0.4)
+    assert drilled.hole.diameter == pytest.approx(8, abs=0.7)
+    assert iou(build(program_of((rest, drilled))), build(parse(text))) > 0.998
+
+
+def test_a_straight_hole_has_no_countersink():
+    hole = SketchStep(Circle(4), Mode.SUBTRACT, ((60.0, 30.0),))
+    plate = prism(Operation.UNION, -4.0, 4.0, SketchStep(Rect(200, 120)), hole)
+    judge, grid = judge_of(plate)
+    assert with_countersinks((plate,), grid, judge) == (plate,)
