@@ -37,6 +37,17 @@ def processes():
     return context
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """On a busy machine two threads wait for each other longer than these models take."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def processor_time(monkeypatch):
     """Seconds of a fit are the processor's: by the clock, a fit would get to less on a crowded machine."""

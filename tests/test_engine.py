@@ -22,17 +22,6 @@ BLOCK = "import cadquery as cq\nw0=cq.Workplane('XY')\nr=w0.workplane(offset=0/2
 
 
 @pytest.fixture(scope="module")
-def one_thread():
-    """On a busy machine two threads wait for each other longer than these models take."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
 def bases(tmp_path_factory, one_thread):
     """Two tiny random bases, `one` and `two`, and two adapters for `one` that answer differently, in `runs`."""
     import torch

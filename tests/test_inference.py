@@ -19,17 +19,6 @@ CUBE += "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,200,200)"
 
 
 @pytest.fixture(scope="module")
-def one_thread():
-    """On a busy machine two threads wait for each other longer than these models take."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
 def cube_model(tmp_path_factory, one_thread):
     """A folder with a base that writes CUBE, whatever it sees."""
     import torch

@@ -11,12 +11,8 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789.,()=-'_ W"
 
 
 @pytest.fixture(autouse=True)
-def _seeded():
+def _seeded(one_thread):
     torch.manual_seed(0)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # on a busy machine two threads wait for each other longer than these models take
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -13,16 +13,8 @@ N_POINTS = 32
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # on a busy machine two threads wait for each other longer than these models take
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(autouse=True)
-def _quick_proof(proof_here):
-    """Of the merge at the end of a training."""
+def _quick(one_thread, proof_here):
+    """Steps on a busy machine, and the proof of the merge at the end of a training."""
 
 
 @pytest.fixture(scope="session")

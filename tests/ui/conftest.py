@@ -7,6 +7,7 @@ import pytest
 
 from cadrecode.config import ReconstructConfig
 from cadrecode.engine import Engine
+from cadrecode.jobs import queue
 from cadrecode.kernel import shared_sandbox
 from cadrecode.ui.reconstruct import actions as rebuilding
 from cadrecode.ui.services import Services
@@ -70,3 +71,9 @@ def rebuilt(work, services, candidates=3, **more):
 def after(plate, services):
     """The plate, rebuilt without a fit."""
     return rebuilt(plate, services)[0]
+
+
+@pytest.fixture
+def queue_only(monkeypatch):
+    """Queue runs, and start no process for them."""
+    monkeypatch.setattr(queue, "watch", lambda runs_dir: None)

@@ -11,29 +11,9 @@ from cadrecode.jobs import queue
 from cadrecode.shipped import EMBEDDED
 from cadrecode.ui import archive
 from cadrecode.ui.adapters import incoming
+from tests.ui.zips import LORA, packed, weights
 
-LORA = {
-    "peft_type": "LORA", "r": 4, "lora_alpha": 8, "base_model_name_or_path": "embedded", "target_modules": ["q_proj"],
-    "modules_to_save": ["point_encoder"],
-}  # fmt: skip
 TRAINING = "train_data_path: invent:brackets:50\nmodel_save_path: {outside}\nbase_model_name: evil/model\n"
-
-
-def weights() -> bytes:
-    names = ("base_model.model.layers.0.q_proj.lora_A.weight", "base_model.model.point_encoder.weight")
-    listed = {name: {"dtype": "F32", "shape": [2, 2], "data_offsets": [16 * i, 16 * (i + 1)]}
-              for i, name in enumerate(names)}  # fmt: skip
-    header = json.dumps(listed).encode()
-    return len(header).to_bytes(8, "little") + header + bytes(32)
-
-
-def packed(tmp_path, config=LORA, **files):
-    path = tmp_path / "given-adapter.zip"
-    contents = {"adapter_config.json": json.dumps(config), "adapter_model.safetensors": weights(), **files}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
-        for file, content in contents.items():
-            made.writestr(f"given/{file}", content)
-    return path
 
 
 def taken(services):

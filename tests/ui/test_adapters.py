@@ -17,6 +17,7 @@ from cadrecode.runs import Kind, Run, State
 from cadrecode.ui import models
 from cadrecode.ui.adapters import actions, incoming, views
 from cadrecode.ui.words.text import Words
+from tests.ui.zips import LORA, packed, weights
 
 EN = Words("en")
 
@@ -151,26 +152,6 @@ def test_a_merge_is_followed_from_the_queue_to_its_end(services, adapter, monkey
 
 # --- a zip from somebody else
 
-LORA = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "base_model_name_or_path": "embedded"}
-
-
-def weights(names=("base_model.model.layers.0.q_proj.lora_A.weight", "base_model.model.point_encoder.weight"), size=16):
-    """A safetensors file by hand: (2, 2) float32 for each name."""
-    listed = {name: {"dtype": "F32", "shape": [2, 2], "data_offsets": [size * i, size * (i + 1)]}
-              for i, name in enumerate(names)}  # fmt: skip
-    header = json.dumps(listed).encode()
-    return len(header).to_bytes(8, "little") + header + bytes(16 * len(names))
-
-
-def archive(tmp_path, name="given-adapter.zip", folder="given/", **files):
-    path = tmp_path / name
-    contents = {"adapter_config.json": json.dumps(LORA), "adapter_model.safetensors": weights(), **files}
-    with zipfile.ZipFile(path, "w") as packed:
-        for file, content in contents.items():
-            if content is not None:
-                packed.writestr(folder + file, content)
-    return path
-
 
 def test_what_was_packed_here_can_be_taken_in_again(services, adapter):
     (adapter / "adapter_model.safetensors").write_bytes(weights())
@@ -183,9 +164,9 @@ def test_what_was_packed_here_can_be_taken_in_again(services, adapter):
 
 
 def test_a_folder_in_the_zip_and_what_systems_add_do_not_matter(services, tmp_path):
-    path = archive(tmp_path)
-    with zipfile.ZipFile(path, "a") as packed:
-        packed.writestr("__MACOSX/given/._adapter_config.json", "x")
+    path = packed(tmp_path)
+    with zipfile.ZipFile(path, "a") as added:
+        added.writestr("__MACOSX/given/._adapter_config.json", "x")
     assert incoming.take_in(path, services) == "given"
     assert find_adapter(services.runs_dir, "given").r == 4
 
@@ -208,17 +189,17 @@ def test_a_folder_in_the_zip_and_what_systems_add_do_not_matter(services, tmp_pa
 )
 def test_an_unsound_zip_is_refused_and_leaves_nothing(services, tmp_path, files, message):
     with pytest.raises(ModelError, match=message):
-        incoming.take_in(archive(tmp_path, **files), services)
+        incoming.take_in(packed(tmp_path, **files), services)
     assert [p for p in services.runs_dir.iterdir() if p.name != incoming.INCOMING] == []
     assert not (tmp_path / "outside.json").exists()
 
 
 def test_links_and_things_that_are_no_zip_are_refused(services, tmp_path):
-    path = archive(tmp_path)
+    path = packed(tmp_path)
     link = zipfile.ZipInfo("given/tokenizer.json")
     link.external_attr = 0o120777 << 16
-    with zipfile.ZipFile(path, "a") as packed:
-        packed.writestr(link, "/etc/passwd")
+    with zipfile.ZipFile(path, "a") as added:
+        added.writestr(link, "/etc/passwd")
     with pytest.raises(ModelError, match="a link to another place"):
         incoming.take_in(path, services)
     (tmp_path / "no.zip").write_bytes(b"no zip at all")
@@ -229,4 +210,4 @@ def test_links_and_things_that_are_no_zip_are_refused(services, tmp_path):
 def test_a_zip_that_would_fill_the_disk_is_refused(services, tmp_path, monkeypatch):
     monkeypatch.setitem(incoming.MOST_BYTES, "adapter_model.safetensors", 50)
     with pytest.raises(ModelError, match="unpacks to"):
-        incoming.take_in(archive(tmp_path), services)
+        incoming.take_in(packed(tmp_path), services)

@@ -20,12 +20,6 @@ from cadrecode.ui.words.text import Words
 EN, ZH = Words("en"), Words("zh")
 
 
-@pytest.fixture
-def queue_only(monkeypatch):
-    """Queue runs, and start no process for them."""
-    monkeypatch.setattr(queue, "watch", lambda runs_dir: None)
-
-
 def values(**changes):
     return {**actions.preset("quickstart").model_dump(), **changes}
 

@@ -16,12 +16,6 @@ from cadrecode.ui.words.text import Words
 CODE = "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)"
 
 
-@pytest.fixture
-def queue_only(monkeypatch):
-    """Queue runs, and start no process for them."""
-    monkeypatch.setattr(queue, "watch", lambda runs_dir: None)
-
-
 def test_uploaded_parts_become_a_folder_to_train_on(tmp_path):
     (tmp_path / "block.py").write_text(CODE)
     (tmp_path / "notes.docx").write_bytes(b"-")
