@@ -12,6 +12,10 @@ from cadrecode.runs import Run
 N_POINTS = 32
 
 
+def losses(run: Run) -> dict[int, float]:
+    return {entry["step"]: entry["loss"] for entry in run.metrics() if "loss" in entry}
+
+
 @pytest.fixture(autouse=True)
 def _quick(one_thread, proof_here):
     """Steps on a busy machine, and the proof of the merge at the end of a training."""

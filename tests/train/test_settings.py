@@ -19,10 +19,7 @@ from cadrecode.training.card import gain_over
 from cadrecode.training.finetune import train
 from cadrecode.training.live import _room_for_tokens, with_steps
 from cadrecode.training.trainer import AdapterTrainer
-
-
-def losses(run: Run) -> dict[int, float]:
-    return {entry["step"]: entry["loss"] for entry in run.metrics() if "loss" in entry}
+from tests.train.conftest import losses
 
 
 @pytest.mark.parametrize(

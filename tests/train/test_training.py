@@ -21,6 +21,7 @@ from cadrecode.training import base, saving, train
 from cadrecode.training.held_out import hold_out
 from cadrecode.training.reading import read_programs
 from cadrecode.training.trainer import AdapterTrainer
+from tests.train.conftest import losses
 
 ADAPTER = {"adapter_config.json", "adapter_model.safetensors"}
 TOKENIZER = {"tokenizer.json", "tokenizer_config.json"}
@@ -29,10 +30,6 @@ MODEL = {"config.json", "model.safetensors", "generation_config.json", *TOKENIZE
 
 def names(folder) -> set[str]:
     return {path.name for path in folder.iterdir()}
-
-
-def losses(run: Run) -> dict[int, float]:
-    return {entry["step"]: entry["loss"] for entry in run.metrics() if "loss" in entry}
 
 
 def logits(model, batch) -> torch.Tensor:

@@ -17,12 +17,9 @@ from cadrecode.training import checkpoints, preflight, watch
 from cadrecode.training import trainer as training_loop
 from cadrecode.training.card import worse_than_base
 from cadrecode.training.trainer import AdapterTrainer
+from tests.train.conftest import losses
 
 STEPS = 9
-
-
-def losses(run: Run) -> dict[int, float]:
-    return {entry["step"]: entry["loss"] for entry in run.metrics() if "loss" in entry}
 
 
 def _die() -> None:
