@@ -69,39 +69,9 @@ def _h_shape(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     a, b = w * rng.uniform(0.15, 0.35), h * rng.uniform(0.1, 0.35)
     x, y = w / 2 - a, b / 2 if rng.random() < 0.5 else h / 2 - b
     plus = rng.random() < 0.5
-    if plus:
-        return polygon(
-            [
-                (-w / 2, -y),
-                (-x, -y),
-                (-x, -h / 2),
-                (x, -h / 2),
-                (x, -y),
-                (w / 2, -y),
-                (w / 2, y),
-                (x, y),
-                (x, h / 2),
-                (-x, h / 2),
-                (-x, y),
-                (-w / 2, y),
-            ]
-        )
-    return polygon(
-        [
-            (-w / 2, -h / 2),
-            (-x, -h / 2),
-            (-x, -y),
-            (x, -y),
-            (x, -h / 2),
-            (w / 2, -h / 2),
-            (w / 2, h / 2),
-            (x, h / 2),
-            (x, y),
-            (-x, y),
-            (-x, h / 2),
-            (-w / 2, h / 2),
-        ]
-    )
+    quarter = [(w / 2, y), (x, y), (x, h / 2)] if plus else [(w / 2, h / 2), (x, h / 2), (x, y)]
+    lower = [(-u, -v) for u, v in quarter] + [(u, -v) for u, v in reversed(quarter)]
+    return polygon(lower + [(-u, -v) for u, v in lower])
 
 
 def _chamfered(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
