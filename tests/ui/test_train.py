@@ -118,12 +118,10 @@ def test_the_badge_judges_each_process_by_its_share(monkeypatch):
     assert estimate(config, processes=3).available_bytes == free // 3
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert estimate(config.changed(device="auto"), processes=3).available_bytes == free  # a GPU for each
-    seen = []
-    shown = actions.badge(values(), EN, lambda config, n: seen.append(n) or judged("enough")(config, n), 3)
+    assert actions.estimated(values(device="cpu"), 3).available_bytes == free // 3
+    shown = actions.badge(judged("enough"), EN, 3)
     assert "needs about 18.00 GB, 24.00 GB are free (each of 3 processes)" in shown
-    assert "(each of" not in actions.badge(values(), EN, judged("enough"))
-    assert actions.changes(values(), lambda config, n: seen.append(n) or judged("tight")(config, n), 2) == {}
-    assert seen == [3, 2]
+    assert "(each of" not in actions.badge(judged("enough"), EN)
 
 
 def test_data_comes_from_a_family_or_from_a_path_that_exists(tmp_path):
@@ -180,7 +178,7 @@ def test_settings_go_out_and_in_as_yaml(tmp_path):
 
 def judged(verdict, changes=None, advice=None):
     parts = {"weights": 3_400_000_000, "adapters": 70_000_000}
-    return lambda config, processes: SimpleNamespace(
+    return SimpleNamespace(
         parts=parts, trainable=17_400_000, adapter_bytes=70_000_000, peak_bytes=18_000_000_000,
         available_bytes=24_000_000_000, verdict=verdict, advice=advice, changes=changes or {},
         recommended=recommended(24_000_000_000),
@@ -188,18 +186,16 @@ def judged(verdict, changes=None, advice=None):
 
 
 def test_the_badge_says_whether_the_memory_is_enough_and_the_change_that_helps():
-    assert "enough memory" in actions.badge(values(), EN, judged("enough"))
-    assert "needs about 18.00 GB, 24.00 GB are free" in actions.badge(values(), EN, judged("enough"))
+    enough = actions.badge(judged("enough"), EN)
+    assert "enough memory" in enough
+    assert "needs about 18.00 GB, 24.00 GB are free" in enough
     small = judged("not_enough", {"use_qlora": True, "lora_r": 8}, "Set use_qlora true.")
-    assert "that much memory: use_qlora false, lora_r 16, lora_alpha 32" in actions.badge(
-        values(), EN, judged("enough")
-    )
-    assert "set use_qlora true, lora_r 8" in actions.badge(values(), EN, small)
-    assert "内存不足" in actions.badge(values(), ZH, small)
-    assert actions.changes(values(), small) == {"use_qlora": True, "lora_r": 8}
-    assert "smaller base" in actions.badge(values(), EN, judged("not_enough", None, "Take a smaller base."))
+    assert "that much memory: use_qlora false, lora_r 16, lora_alpha 32" in enough
+    assert "set use_qlora true, lora_r 8" in actions.badge(small, EN)
+    assert "内存不足" in actions.badge(small, ZH)
+    assert "smaller base" in actions.badge(judged("not_enough", None, "Take a smaller base."), EN)
     with pytest.raises(ConfigError, match="lora_r"):
-        actions.badge(values(lora_r="0"), EN, judged("enough"))
+        actions.estimated(values(lora_r="0"))
 
 
 def test_a_run_is_read_from_its_folder(tmp_path):

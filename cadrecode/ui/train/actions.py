@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,27 +176,25 @@ def settings_file(values: Mapping[str, Any], name: str | None) -> tuple[str, str
 # --- what it will take
 
 
-def badge(
-    values: Mapping[str, Any],
-    words: Words,
-    judge: Callable[[TrainConfig, int], Estimate] | None = None,
-    processes: float | None = 1,
-) -> str:
-    """Whether the memory suffices, what needs it, and which change would make it suffice.
-
-    Args:
-        judge: In place of `estimate.estimate`.
+def estimated(values: Mapping[str, Any], processes: float | None = 1) -> Estimate:
+    """The memory that a training would need.
 
     Raises: ConfigError, ModelError: The settings or the base model cannot be used.
     """
+    from cadrecode.estimate import estimate
+
     count = whole(processes)
-    expected = (judge or _estimate)(TrainConfig.from_values(values, source=Message("form")), count)
+    return estimate(TrainConfig.from_values(values, source=Message("form")), processes=count)
+
+
+def badge(expected: Estimate, words: Words, processes: int = 1) -> str:
+    """Whether the memory suffices, what needs it, and which change would make it suffice."""
     kind = {"enough": "done", "tight": "tight"}.get(expected.verdict, "failed")
     needs = words(
         "memory.needs", peak=html.file_size(expected.peak_bytes), room=html.file_size(expected.available_bytes)
     )
-    if count > 1:
-        needs += f" ({words('memory.each', n=count)})"
+    if processes > 1:
+        needs += f" ({words('memory.each', n=processes)})"
     small = words("memory.trainable", n=f"{expected.trainable:,}", size=html.file_size(expected.adapter_bytes))
     parts = [f"{words(f'memory.{part}')}: {html.file_size(size)}" for part, size in expected.parts.items()]
     advised = ", ".join(f"{name} {fields.typed(value)}" for name, value in expected.recommended.items())
@@ -208,16 +206,3 @@ def badge(
         changed = ", ".join(f"{name} {fields.typed(value)}" for name, value in expected.changes.items())
         return lines + html.warning(words("memory.advice", changes=changed))
     return lines + (html.warning(words.said(expected.advice)) if expected.advice else "")
-
-
-def changes(
-    values: Mapping[str, Any], judge: Callable[[TrainConfig, int], Estimate] | None = None, processes: float | None = 1
-) -> dict[str, Any]:
-    """Settings with which the memory would suffice; empty where it does, or where no change is enough."""
-    return dict((judge or _estimate)(TrainConfig.from_values(values, source=Message("form")), whole(processes)).changes)
-
-
-def _estimate(config: TrainConfig, processes: int) -> Estimate:
-    from cadrecode.estimate import estimate
-
-    return estimate(config, processes=processes)

@@ -288,8 +288,9 @@ def _wire_judging(form: Form, services: Services, words: Words, tab: gr.Tab) -> 
     def show_badge(*values: Any):
         try:
             now = entered(form, *values)
-            changes = actions.changes(now.values, processes=now.processes)
-            return actions.badge(now.values, words, processes=now.processes), gr.update(visible=bool(changes))
+            expected = actions.estimated(now.values, now.processes)
+            shown = actions.badge(expected, words, actions.whole(now.processes))
+            return shown, gr.update(visible=bool(expected.changes))
         except CadrecodeError as error:
             return html.warning(words.said(error.described)), gr.update(visible=False)
 
@@ -298,7 +299,7 @@ def _wire_judging(form: Form, services: Services, words: Words, tab: gr.Tab) -> 
 
     def fix(*values: Any):
         now = entered(form, *values)
-        changes = actions.changes(now.values, processes=now.processes)
+        changes = actions.estimated(now.values, now.processes).changes
         return {form.settings[name]: value if isinstance(value, bool) else fields.as_text(value)
                 for name, value in changes.items()}  # fmt: skip
 
