@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,8 +31,6 @@ SURFACE_POINTS = 8192  # as the published model was trained
 MAX_POINTS = 20_000_000  # 2.4 GB at the peak, measured on a .npy of 25 million
 
 POINTS = Message("points")
-
-Tessellate = Callable[[Path], tuple[np.ndarray, np.ndarray]]
 
 _CLOUD_READERS = {
     ".npy": read_npy, ".npz": read_npz, ".txt": read_table, ".xyz": read_table, ".pts": read_table, ".csv": read_table,
@@ -89,34 +86,22 @@ class Cloud:
         return cls(points, normals, name, kind, warnings, None, solid, used_as)
 
 
-def read_cloud(
-    path: str | Path,
-    *,
-    n_surface: int = SURFACE_POINTS,
-    seed: int = 0,
-    max_points: int = MAX_POINTS,
-    tessellate: Tessellate | None = None,
-) -> Cloud:
+def read_cloud(path: str | Path, *, seed: int = 0) -> Cloud:
     """Read a cloud, or sample the surface of a mesh or a STEP or BREP model.
 
     Args:
         path: a file; its suffix, in any case, says what it is.
-        n_surface: points to sample where the file holds a surface.
-        seed: for the sampling, and for which points stay when there are too many.
-        max_points: a larger cloud is thinned to this many while it is read.
-        tessellate: path -> vertices (V, 3), faces (F, 3) for STEP and BREP; by default the sandboxed kernel.
+        seed: for the sampling of a surface, and for which points stay when there are more than MAX_POINTS.
     Raises: PointCloudError: there is nothing usable in it, and what to do about it.
     """
     path = _existing_file(path)
     suffix = _known_suffix(path)
-    contents = _read(path, suffix, max_points, seed, tessellate)
+    contents = _read(path, suffix, seed)
     warnings = list(contents.warnings)
     if contents.faces is not None and len(contents.faces):
         kind = "brep" if suffix in BREP_SUFFIXES else "mesh"
         _require_surface(contents, path.name)
-        cloud = Cloud.of_mesh(
-            contents.points, contents.faces, name=path.name, kind=kind, n_surface=n_surface, seed=seed
-        )
+        cloud = Cloud.of_mesh(contents.points, contents.faces, name=path.name, kind=kind, seed=seed)
     elif contents.faces is not None and suffix in (*BREP_SUFFIXES, ".stl"):
         raise PointCloudError("{name} holds no triangles. A surface is needed: export the part again.", name=path.name)
     else:
@@ -130,7 +115,7 @@ def read_cloud(
     return replace(cloud, warnings=tuple(warnings))
 
 
-def read_mesh(path: str | Path, *, tessellate: Tessellate | None = None) -> tuple[np.ndarray, np.ndarray]:
+def read_mesh(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Read the surface in a mesh file, a .ply with faces, or a STEP or BREP model.
 
     Returns: vertices (V, 3) float64, RAW, and faces (F, 3) int64. A scene of several parts comes as a single mesh.
@@ -144,7 +129,7 @@ def read_mesh(path: str | Path, *, tessellate: Tessellate | None = None) -> tupl
             name=path.name,
             suffixes=", ".join(MESH_SUFFIXES + BREP_SUFFIXES),
         )
-    contents = _read(path, suffix, MAX_POINTS, 0, tessellate)
+    contents = _read(path, suffix, seed=0)
     if contents.faces is None or not len(contents.faces):
         raise PointCloudError("{name} holds points but no faces; a surface is needed.", name=path.name)
     _require_surface(contents, path.name)
@@ -189,18 +174,18 @@ def _known_suffix(path: Path) -> str:
     return suffix
 
 
-def _read(path: Path, suffix: str, max_points: int, seed: int, tessellate: Tessellate | None) -> FileContents:
+def _read(path: Path, suffix: str, seed: int) -> FileContents:
     try:
         if suffix in _CLOUD_READERS:
-            return _CLOUD_READERS[suffix](path, RowCollector(path.name, max_points, seed, allowance(path)))
+            return _CLOUD_READERS[suffix](path, RowCollector(path.name, MAX_POINTS, seed, allowance(path)))
         if suffix in _MESH_READERS:
             return _MESH_READERS[suffix](path)
-        return _read_brep(path, suffix, tessellate)
+        return _read_brep(path, suffix)
     except OSError as error:
         raise PointCloudError("{path} cannot be read: {error}.", path=path, error=error) from error
 
 
-def _read_brep(path: Path, suffix: str, tessellate: Tessellate | None) -> FileContents:
+def _read_brep(path: Path, suffix: str) -> FileContents:
     """STEP and BREP through the kernel, after the checks that need no kernel."""
     with path.open("rb") as file:
         head = file.read(4096)
@@ -217,11 +202,9 @@ def _read_brep(path: Path, suffix: str, tessellate: Tessellate | None) -> FileCo
         raise PointCloudError(
             "{name} ends without END-ISO-10303-21. The file is cut short: copy or export it again.", name=path.name
         )
-    if tessellate is None:
-        from cadrecode.kernel.sandbox import shared_sandbox  # starts the kernel: only where a file needs it
+    from cadrecode.kernel.sandbox import shared_sandbox  # starts the kernel: only where a file needs it
 
-        tessellate = shared_sandbox().tessellate
-    vertices, faces = tessellate(path)
+    vertices, faces = shared_sandbox().tessellate(path)
     return FileContents(np.asarray(vertices, np.float64), faces=np.asarray(faces, np.int64))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud, read_mesh
+from cadrecode.cloud.read import SURFACE_POINTS
 from cadrecode.errors import PointCloudError
 
 
@@ -27,7 +28,7 @@ def test_any_name(tmp_path, points, name):
 
 
 @pytest.mark.parametrize("suffix", [*CLOUD_SUFFIXES, *MESH_SUFFIXES, *BREP_SUFFIXES])
-def test_an_empty_file_and_noise_are_refused_by_every_reader(tmp_path, suffix):
+def test_an_empty_file_and_noise_are_refused_by_every_reader(tmp_path, suffix, kernel):
     file = tmp_path / f"a{suffix}"
     file.write_bytes(b"")
     with pytest.raises(PointCloudError, match="empty"):
@@ -36,7 +37,8 @@ def test_an_empty_file_and_noise_are_refused_by_every_reader(tmp_path, suffix):
     for data in (rng.bytes(5000), b"\n" * 500, b"<html>hello</html>", b"\0" * 500, b"\x93NUMPY", b"PK", b"\xff\xfe"):
         file.write_bytes(data)
         with pytest.raises(PointCloudError) as error:
-            read_cloud(file, tessellate=lambda path: pytest.fail("the kernel was asked"))
+            read_cloud(file)
+        kernel.tessellate.assert_not_called()
         assert file.name in str(error.value)
 
 
@@ -128,7 +130,8 @@ def test_too_many_points_are_thinned_and_said(tmp_path, monkeypatch, suffix):
         case ".pcd":
             head = f"FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nWIDTH {n}\nHEIGHT 1\nDATA binary\n"
             file.write_bytes(head.encode() + points.tobytes())
-    clouds = [read_cloud(file, max_points=5000, seed=seed) for seed in (1, 1, 2)]
+    monkeypatch.setattr("cadrecode.cloud.read.MAX_POINTS", 5000)
+    clouds = [read_cloud(file, seed=seed) for seed in (1, 1, 2)]
     a, b, c = (cloud.points for cloud in clouds)
     np.testing.assert_array_equal(a, b)
     assert not np.array_equal(a, c)
@@ -140,8 +143,9 @@ def test_too_many_points_are_thinned_and_said(tmp_path, monkeypatch, suffix):
     np.testing.assert_allclose(np.histogram(rows, 10, (0, n))[0], 500, atol=100)  # from all over the file
 
 
-def test_exactly_the_limit_is_kept_whole(tmp_path, points):
-    cloud = read_cloud(save(tmp_path / "a.npy", points), max_points=100)
+def test_exactly_the_limit_is_kept_whole(tmp_path, points, monkeypatch):
+    monkeypatch.setattr("cadrecode.cloud.read.MAX_POINTS", 100)
+    cloud = read_cloud(save(tmp_path / "a.npy", points))
     assert (len(cloud.points), cloud.warnings) == (100, ())
 
 
@@ -150,19 +154,14 @@ BREP = "DBRep_DrawableShape\n\nCASCADE Topology V1, (c) Matra-Datavision\n"
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.step", STEP), ("A.STP", STEP), ("a.brep", BREP)])
-def test_brep_goes_through_the_kernel(tmp_path, cube, name, text):
+def test_brep_goes_through_the_kernel(tmp_path, cube, kernel, name, text):
     (tmp_path / name).write_text(text)
-    requested = []
-
-    def tessellate(path):
-        requested.append(path)
-        return cube
-
-    cloud = read_cloud(tmp_path / name, tessellate=tessellate, n_surface=900)
-    assert requested == [tmp_path / name]
-    assert (cloud.kind, cloud.announced, len(cloud.points)) == ("brep", None, 900)
+    kernel.tessellate.return_value = cube
+    cloud = read_cloud(tmp_path / name)
+    kernel.tessellate.assert_called_once_with(tmp_path / name)
+    assert (cloud.kind, cloud.announced, len(cloud.points)) == ("brep", None, SURFACE_POINTS)
     np.testing.assert_allclose(np.abs((cloud.points - [11, -3, 6]) / [1, 2, 3]).max(axis=1), 1)
-    v, f = read_mesh(tmp_path / name, tessellate=tessellate)
+    v, f = read_mesh(tmp_path / name)
     np.testing.assert_array_equal((v[f]), cube[0][cube[1]])
 
 
@@ -175,16 +174,18 @@ def test_brep_goes_through_the_kernel(tmp_path, cube, name, text):
         ("a.brep", "nonsense", "do not name CASCADE Topology"),
     ],
 )
-def test_wrong_brep_never_reaches_the_kernel(tmp_path, name, text, words):
+def test_wrong_brep_never_reaches_the_kernel(tmp_path, kernel, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(PointCloudError, match=words):
-        read_cloud(tmp_path / name, tessellate=lambda path: pytest.fail("the kernel was asked"))
+        read_cloud(tmp_path / name)
+    kernel.tessellate.assert_not_called()
 
 
-def test_a_kernel_that_finds_nothing(tmp_path):
+def test_a_kernel_that_finds_nothing(tmp_path, kernel):
+    kernel.tessellate.return_value = np.empty((0, 3)), np.empty((0, 3), int)
     (tmp_path / "a.step").write_text(STEP)
     with pytest.raises(PointCloudError, match="holds no triangles"):
-        read_cloud(tmp_path / "a.step", tessellate=lambda path: (np.empty((0, 3)), np.empty((0, 3), int)))
+        read_cloud(tmp_path / "a.step")
 
 
 def test_read_mesh_wants_a_surface(tmp_path, points):
