@@ -41,6 +41,7 @@ MOST_PLACES = 400_000  # of the grid
 PLACES_PER_SECOND = 60_000  # of reading: the winding numbers take a third to a half of that time
 READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
 SHORTENING_SHARE, GAPS_FROM = 0.4, 0.8  # of the time for a body: when shortening ends, and gaps are looked for
+HOPELESS = 0.5  # of the score: drafts that are so much worse than the best are not worth finishing
 IN_PAIRS = 0.4  # of the time for a search: when two features take the place of one no more
 TOLERANCES = (0.3, 0.7), (0.6, 3.5)  # of a cell, and of the noise
 SQUARE = 0.9  # cosine of a point's normal with an axis: a point of a side of the box around the part
@@ -73,6 +74,8 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
         return []
     judge.settle([*bodies, *box])
     walls = _round_walls(ruler, part, judge)
+    bodies.sort(key=lambda body: -judge.score(body))
+    bodies = [body for body in bodies if judge.score(body) > judge.score(bodies[0]) - HOPELESS]
     finished: dict[tuple[Feature, ...], None] = {}
     for index, body in enumerate(bodies):
         now = time.thread_time()
