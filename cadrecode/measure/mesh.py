@@ -143,7 +143,7 @@ def read(solid: Manifold, deadline: float = np.inf) -> Survey:
 
     now = time.thread_time()
     grid, sections, proposed = read_between(levels, now + FIRST_SHARE * (deadline - now))
-    if any(ends := ends_of_bends(proposed, levels)):
+    if any(ends := ends_of_bends(proposed, grid, levels, solid.volume())):
         grid, sections, proposed = read_between([np.sort([*levels[k], *ends[k]]) for k in range(3)], deadline)
     for reader in readers:  # later readings have their own limits
         reader.deadline = np.inf

@@ -24,6 +24,7 @@ MOST_LEVELS = 8  # of a part whose profile is looked at in pieces too
 STRAIGHT = 0.97  # of the rectangle around it: what fills more is a cylinder
 SAME_RADIUS = 0.15  # CODE: a feature whose radii differ by less is a cylinder, which a circle says better
 WHOLE = 0.0, 360.0  # where a whole turn begins, and its degrees
+LEAST_BEND = 0.25  # of the volume of the part
 NEW_LEVEL = 0.5  # CODE, from all others
 MOUTH = 1e-3  # CODE: how far from the end of the part the mouth of a hole is measured
 
@@ -116,11 +117,20 @@ def turned_proposals(
     return made
 
 
-def ends_of_bends(proposals: Sequence[Proposal | TurnedProposal], levels: Sequence[np.ndarray]) -> list[list[float]]:
-    """Levels along the three axes at which parts of a turn end: where a pipe goes on straight, the part has no face."""
+def ends_of_bends(
+    proposals: Sequence[Proposal | TurnedProposal], grid: Grid, levels: Sequence[np.ndarray], volume: float
+) -> list[list[float]]:
+    """Levels along the three axes at which parts of a turn end: where a pipe goes on straight, the part has no face.
+
+    Args:
+        levels: Those that are known.
+        volume: Of the part: what is turned has to be a good share of it.
+    """
     ends: list[list[float]] = [[], [], []]
     for turned in proposals:
         if not isinstance(turned, TurnedProposal) or turned.degrees == WHOLE[1]:
+            continue
+        if grid.volume(turned.own) < LEAST_BEND * volume:
             continue
         for angle in (turned.start, turned.start + turned.degrees):
             if angle % 90 == 0:
