@@ -13,23 +13,29 @@ const mark = (index) => {
   [...box.children].forEach((item, number) => item.setAttribute('aria-selected', number === at));
 };
 
+/** The letters between a dot and the caret; null where no method is being written. */
+const written = () => {
+  const selection = getSelection();
+  const line = selection.isCollapsed && selection.anchorNode?.parentElement?.closest('#program .cm-line');
+  if (!line) return null;
+  const before = document.createRange();
+  before.setStart(line, 0);
+  before.setEnd(selection.anchorNode, selection.anchorOffset);
+  return /\d\.\d*$/.test(before.toString()) ? null : before.toString().match(/\.(\w*)$/)?.[1] ?? null;
+};
+
 const accept = () => {
+  if (written() !== prefix) offer();  // letters that came since the list was made, on a slow machine
+  if (box.hidden) return;
   const word = box.children[at].textContent;
   close();
   document.execCommand('insertText', false, word.slice(prefix.length));
 };
 
 const offer = () => {
-  const selection = getSelection();
-  const line = selection.isCollapsed && selection.anchorNode?.parentElement?.closest('#program .cm-line');
-  if (!line) return close();
-  const before = document.createRange();
-  before.setStart(line, 0);
-  before.setEnd(selection.anchorNode, selection.anchorOffset);
-  const found = before.toString().match(/\.(\w*)$/);
-  const fitting = found ? words.filter(word => word.startsWith(found[1]) && word !== found[1]).slice(0, most) : [];
-  if (!fitting.length || /\d\.\d*$/.test(before.toString())) return close();
-  prefix = found[1];
+  prefix = written();
+  const fitting = prefix === null ? [] : words.filter(word => word.startsWith(prefix) && word !== prefix).slice(0, most);
+  if (!fitting.length) return close();
   box.replaceChildren(...fitting.map(word => {
     const item = document.createElement('li');
     item.setAttribute('role', 'option');
@@ -37,7 +43,7 @@ const offer = () => {
     return item;
   }));
   mark(0);
-  const place = selection.getRangeAt(0).getBoundingClientRect();
+  const place = getSelection().getRangeAt(0).getBoundingClientRect();
   box.hidden = false;
   const right = document.documentElement.clientWidth - box.offsetWidth - 8;  // the list stays on a narrow screen
   box.style.left = `${Math.min(place.left, right) + scrollX}px`;
