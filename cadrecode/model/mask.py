@@ -7,8 +7,9 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
@@ -73,7 +74,17 @@ class EdgeMask:
 AFTER_NUMBER = ",)/"
 DECIMALS = range(-5, 6)  # what an integer after an integer may be: see `model.tokens`
 
-MaskState = tuple[Place, bool]  # the place in the grammar, and whether a further integer would be a decimal
+
+class Number(Enum):
+    """What the tokens so far say about a number that may go on, for a tokenizer of `build_tokenizer`."""
+
+    NONE = 0
+    WHOLE = 1  # after an integer: one that follows is its decimal
+    APART = 2  # after the mark that keeps pieces apart: 360 is 36, mark, 0
+    PIECE = 3  # after a further piece: no integer follows but by another mark
+
+
+MaskState = tuple[Place, Number]  # the place in the grammar, and in a number
 
 
 class GrammarMask:
@@ -81,12 +92,13 @@ class GrammarMask:
 
     The tokens that continue a place in the grammar are found by a walk through the vocabulary, letter by letter, and
     remembered: programs have few places. For a tokenizer of `build_tokenizer`, an integer after an integer is a
-    decimal.
+    decimal, and integers above 200 are written in pieces; see `model.tokens`.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase):
         self._grammar = grammar()
         self._end: int = tokenizer.eos_token_id
+        self._mark: int = tokenizer.unk_token_id
         self._texts = tokenizer.batch_decode([[index] for index in range(len(tokenizer))])
         self._integers = integer_tokens(tokenizer)
         self._decimals = [index for index, value in self._integers.items() if value in DECIMALS]
@@ -105,15 +117,19 @@ class GrammarMask:
     @property
     def start(self) -> MaskState:
         """Before the first token."""
-        return self._grammar.start, False
+        return self._grammar.start, Number.NONE
 
     def read(self, state: MaskState, token: int) -> MaskState:
         """The state after a further token, which is not END."""
-        place, after_integer = state
-        if after_integer and token in self._integers:
-            return self._after_decimal(place), True
+        place, number = state
+        if number is Number.WHOLE and token in self._integers:
+            return self._after_decimal(place), number
+        if number is not Number.NONE and token == self._mark:
+            return place, Number.APART
         place = self._grammar.read(place, self._texts[token])
-        return place, token in self._integers and not self._grammar.is_dead(self._grammar.read(place, ".1"))
+        if token not in self._integers or not self._is_before_point(place):
+            return place, Number.NONE
+        return place, Number.PIECE if number is Number.APART else Number.WHOLE
 
     def restrict(self, logits: torch.Tensor, states: Sequence[MaskState]) -> torch.Tensor:
         """(rows, V) logits and the rows' states -> (rows, V), with forbidden tokens at minus infinity.
@@ -129,18 +145,14 @@ class GrammarMask:
     def allowed(self, state: MaskState) -> torch.Tensor:
         """(n,) int64 ids of the allowed tokens. Raises: ModelError: there is none."""
         if state not in self._allowed:
-            place, after_integer = state
-            ids = [self._end] if self._grammar.is_whole(place) else []
-            if after_integer and not self._grammar.is_dead(self._after_decimal(place)):
+            place, number = state
+            ids = [self._end] if self._grammar.is_whole(place) and number is not Number.APART else []
+            if number is Number.WHOLE and not self._grammar.is_dead(self._after_decimal(place)):
                 cannot_end = all(self._grammar.is_dead(self._grammar.read(place, end)) for end in AFTER_NUMBER)
                 ids += self._positive if cannot_end else self._decimals  # a length of 0 cannot end
-            waiting = [(self._letters, place)]
-            while waiting:
-                letters, here = waiting.pop()
-                ids += (index for index in letters.get(None, ()) if not (after_integer and index in self._integers))
-                for letter, further in letters.items():
-                    if letter is not None and not self._grammar.is_dead(after := self._grammar.read(here, letter)):
-                        waiting.append((further, after))
+            if number in (Number.WHOLE, Number.PIECE) and self._is_before_point(place):
+                ids += [] if self._grammar.is_dead(self._grammar.read(place, "1")) else [self._mark]
+            ids += (index for index in self._continuing(place) if self._may_follow(number, index))
             if not ids:
                 raise ModelError(
                     "The tokenizer has no token that continues a program of the language, so its grammar cannot be "
@@ -148,6 +160,26 @@ class GrammarMask:
                 )
             self._allowed[state] = torch.tensor(ids, dtype=torch.long)
         return self._allowed[state]
+
+    def _continuing(self, place: Place) -> Iterator[int]:
+        """The tokens whose text continues a place in the grammar."""
+        waiting = [(self._letters, place)]
+        while waiting:
+            letters, here = waiting.pop()
+            yield from letters.get(None, ())
+            for letter, further in letters.items():
+                if letter is not None and not self._grammar.is_dead(after := self._grammar.read(here, letter)):
+                    waiting.append((further, after))
+
+    def _may_follow(self, number: Number, token: int) -> bool:
+        """Whether a token may come next in a number, as far as only its being an integer matters."""
+        if number is Number.APART:
+            return token in self._integers and self._texts[token].isdigit()
+        return number is Number.NONE or token not in self._integers
+
+    def _is_before_point(self, place: Place) -> bool:
+        """Whether decimals may follow, and none have."""
+        return not self._grammar.is_dead(self._grammar.read(place, ".1"))
 
     def _after_decimal(self, place: Place) -> Place:
         """The place after a further decimal of the last number; dead if there can be none."""

@@ -23,6 +23,10 @@ DECIMALS = """import cadquery as cq
 w0=cq.Workplane('ZX',origin=(0,-99.6,0.25))
 r=w0.workplane(offset=30.8/2).moveTo(0.3,-0.5).cylinder(30.8,0.4).union(w0.sketch().circle(99.75).finalize().extrude(-1.5))"""
 
+RING = """import cadquery as cq
+w0=cq.Workplane('XY',origin=(0,0,-39))
+r=w0.sketch().circle(88).parray(93.5,0,360,12).rect(14,21).finalize().extrude(250.5)"""
+
 
 @pytest.fixture(scope="module")
 def programs():
@@ -95,7 +99,7 @@ def bytes_as_qwen_has_them():
 def test_all_tokens_of_a_true_program_may_come_next(words, programs, spelled):
     used = words if spelled == "numbers" else bytes_as_qwen_has_them()
     mask, end = GrammarMask(used), used.convert_tokens_to_ids(END)
-    for text in (*programs[:30], DECIMALS):
+    for text in (*programs[:30], DECIMALS, RING):
         state = mask.start
         for token in encode_program(used, text)[1:-1]:
             assert token in mask.allowed(state)
