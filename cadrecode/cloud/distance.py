@@ -119,7 +119,6 @@ class CloudRuler:
         points: (N, 3) float, in the frame of the surfaces. Larger clouds are thinned to 8,192 points.
         normals: their normals; without them the side on which the solid lies does not count.
         seed: decides which points thinning takes.
-        n_samples: places on a surface that are measured.
 
     Attributes:
         points: (n, 3) the points that are measured.
@@ -132,9 +131,7 @@ class CloudRuler:
         floor: errors below it count by their squares: the cloud's noise, at least ROUNDING.
     """
 
-    def __init__(
-        self, points: np.ndarray, normals: Normals | None = None, *, seed: int = 0, n_samples: int = SURFACE_SAMPLES
-    ):
+    def __init__(self, points: np.ndarray, normals: Normals | None = None, *, seed: int = 0):
         points = np.asarray(points, np.float64)
         self.box = np.array((points.min(axis=0), points.max(axis=0)))
         self.all_points, self.all_normals = points, normals
@@ -153,7 +150,7 @@ class CloudRuler:
         self.is_noisy = self.noise > ROUNDING * self.size
         self.floor = max(ROUNDING * self.size, self.noise)
         self._tree, self._tree_normals = cKDTree(points), normals
-        self._set_samples(n_samples)
+        self._set_samples(SURFACE_SAMPLES)
 
     def coarse(self, n_points: int, n_samples: int, seed: int = 0) -> CloudRuler:
         """A ruler of fewer points and places on the surface, for a first look at candidates of the same cloud."""

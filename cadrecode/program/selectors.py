@@ -40,13 +40,11 @@ class Item:
         center: The middle of its area or its length.
         direction: A straight edge's direction, or a flat face's normal; None for others.
         kind: 'PLANE', 'LINE', 'CIRCLE', ...
-        is_face: Whether directions are those of normals.
     """
 
     center: Point3
     direction: Point3 | None = None
     kind: str = "VERTEX"
-    is_face: bool = False
 
 
 def selected(items: Sequence[Item], selector: str) -> list[int]:

@@ -103,9 +103,9 @@ class Topology:
         items = []
         for face, facet in enumerate(np.unique(self.face_of_facet, return_index=True)[1].tolist()):
             if self.curved[facet]:
-                items.append(Item(tuple(centers[face].tolist()), None, "CYLINDER", True))
+                items.append(Item(tuple(centers[face].tolist()), None, "CYLINDER"))
             else:
-                items.append(Item(tuple(centers[face].tolist()), _direction(self.facet_normal[facet]), "PLANE", True))
+                items.append(Item(tuple(centers[face].tolist()), _direction(self.facet_normal[facet]), "PLANE"))
         return items
 
     @cached_property
