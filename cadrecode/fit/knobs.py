@@ -50,39 +50,39 @@ def shape_of(node: Any) -> Any:
     return type(node), tuple(shape_of(getattr(node, field.name)) for field in dataclasses.fields(node))
 
 
-def knobs_of(program: cad.Program, *, tied: bool = True) -> list[Knob]:
-    """Every knob of a program. Without `tied`, each number of a loop and a pattern has its own."""
+def knobs_of(program: cad.Program) -> list[Knob]:
+    """Every knob of a program."""
     knobs: list[Knob] = []
-    lifts: dict = {}  # (plane, normal component) -> moves of the solids on it
+    lifts: dict[cad.Plane, list[tuple[Path, float]]] = {}  # plane -> moves of the solids on it
     for path, solid in solids_of(program):
         match solid:
             case cad.Box():
-                knobs += [Knob((((*path, name), 1.0),), True) for name in ("width", "height", "depth")]
+                knobs += [_size(*path, name) for name in ("width", "height", "depth")]
                 knobs += _positions(path)
             case cad.Cylinder():
-                knobs += [Knob((((*path, name), 1.0),), True) for name in ("height", "radius")]
+                knobs += [_size(*path, name) for name in ("height", "radius")]
                 knobs += _positions(path)
             case cad.Sphere():
-                knobs.append(Knob((((*path, "radius"), 1.0),), True))
+                knobs.append(_size(*path, "radius"))
                 knobs += _positions(path)
             case cad.Revolution():
                 if solid.degrees != 360:
-                    knobs.append(Knob((((*path, "degrees"), 1.0),), True))
-                knobs += _sketch_knobs(solid.sketch, (*path, "sketch"), tied)
-                knobs += [Knob((((*path, "start", axis), 1.0),)) for axis in range(2)]
-                knobs += [Knob((((*path, "plane", "origin", axis), 1.0),)) for axis in range(3)]
+                    knobs.append(_size(*path, "degrees"))
+                knobs += _sketch_knobs(solid.sketch, (*path, "sketch"))
+                knobs += [_place(*path, "start", axis) for axis in range(2)]
+                knobs += [_place(*path, "plane", "origin", axis) for axis in range(3)]
             case cad.Extrusion():
-                knobs.append(Knob((((*path, "distance"), 1.0),), True))
-                knobs += _sketch_knobs(solid.sketch, (*path, "sketch"), tied)
+                knobs.append(_size(*path, "distance"))
+                knobs += _sketch_knobs(solid.sketch, (*path, "sketch"))
                 normal = solid.plane.normal
                 lift = [((*path, "plane", "origin", axis), float(n)) for axis, n in enumerate(normal) if n]
-                lifts.setdefault(solid.plane if tied else path, []).extend(lift)
+                lifts.setdefault(solid.plane, []).extend(lift)
                 if solid.taper:
-                    knobs.append(Knob((((*path, "taper"), 1.0),), True))
+                    knobs.append(_size(*path, "taper"))
                 if not solid.both:  # the far face stays where it is
                     knobs.append(Knob((*lift, ((*path, "distance"), -1.0))))
     for path, finish in finishes_of(program):
-        knobs += _finish_knobs(finish, path, tied)
+        knobs += _finish_knobs(finish, path)
     return knobs + [Knob(tuple(moves)) for moves in lifts.values()]
 
 
@@ -105,60 +105,67 @@ def finishes_of(program: cad.Program, path: Path = ()) -> Iterator[tuple[Path, c
         yield (*path, "finishes", index), finish
 
 
+def _size(*path: str | int) -> Knob:
+    return Knob(((path, 1.0),), True)
+
+
+def _place(*path: str | int) -> Knob:
+    return Knob(((path, 1.0),))
+
+
 def _positions(path: Path) -> list[Knob]:
-    places = [(*path, "center", 0), (*path, "center", 1), (*path, "offset")]
-    return [Knob(((place, 1.0),)) for place in places]
+    return [_place(*path, "center", 0), _place(*path, "center", 1), _place(*path, "offset")]
 
 
-def _sketch_knobs(sketch: cad.Sketch, path: Path, tied: bool) -> Iterator[Knob]:
+def _sketch_knobs(sketch: cad.Sketch, path: Path) -> Iterator[Knob]:
     for index, step in enumerate(sketch.steps):
         here = (*path, "steps", index)
         if isinstance(step, cad.Corners):
-            yield Knob((((*here, "size"), 1.0),), True)
+            yield _size(*here, "size")
             continue
         match step.shape:
             case cad.Circle():
-                yield Knob((((*here, "shape", "radius"), 1.0),), True)
+                yield _size(*here, "shape", "radius")
             case cad.Rect():
                 for name in ("width", "height"):
-                    yield Knob((((*here, "shape", name), 1.0),), True)
+                    yield _size(*here, "shape", name)
             case cad.Face(inner):
-                yield from _sketch_knobs(inner, (*here, "shape", "sketch"), tied)
+                yield from _sketch_knobs(inner, (*here, "shape", "sketch"))
                 continue
             case cad.Loop():
-                yield from _tied(_corners(step.shape, (*here, "shape")), tied)
+                yield from _tied(_corners(step.shape, (*here, "shape")))
         if not (isinstance(step.shape, cad.Loop) and len(step.places) == 1):  # a loop's corners say where it is
-            yield from _place_knobs(step.places, (*here, "places"), tied)
+            yield from _place_knobs(step.places, (*here, "places"))
 
 
-def _place_knobs(places: cad.Places, path: Path, tied: bool) -> Iterator[Knob]:
+def _place_knobs(places: cad.Places, path: Path) -> Iterator[Knob]:
     if isinstance(places, tuple):
-        yield from _tied([((*path, index), place) for index, place in enumerate(places)], tied)
+        yield from _tied([((*path, index), place) for index, place in enumerate(places)])
         return
     sizes = ("radius",) if isinstance(places, cad.Ring) else ("dx", "dy")
-    yield from (Knob((((*path, name), 1.0),), True) for name in sizes if number_at(places, (name,)))
+    yield from (_size(*path, name) for name in sizes if number_at(places, (name,)))
     if isinstance(places, cad.Ring):
-        yield Knob((((*path, "first"), 1.0),))
-    yield from (Knob((((*path, "center", axis), 1.0),)) for axis in range(2))
+        yield _place(*path, "first")
+    yield from (_place(*path, "center", axis) for axis in range(2))
 
 
-def _finish_knobs(finish: cad.Finish, path: Path, tied: bool) -> Iterator[Knob]:
+def _finish_knobs(finish: cad.Finish, path: Path) -> Iterator[Knob]:
     match finish:
         case cad.Hole():
-            yield Knob((((*path, "diameter"), 1.0),), True)
+            yield _size(*path, "diameter")
             if finish.depth is not None:
-                yield Knob((((*path, "depth"), 1.0),), True)
+                yield _size(*path, "depth")
             if finish.head is not None:
-                yield Knob((((*path, "head", "diameter"), 1.0),), True)
+                yield _size(*path, "head", "diameter")
             if isinstance(finish.head, cad.Counterbore):
-                yield Knob((((*path, "head", "depth"), 1.0),), True)
-            yield from _place_knobs(finish.places, (*path, "places"), tied)
+                yield _size(*path, "head", "depth")
+            yield from _place_knobs(finish.places, (*path, "places"))
         case cad.Edges():
-            yield Knob((((*path, "size"), 1.0),), True)
+            yield _size(*path, "size")
             if finish.second is not None:
-                yield Knob((((*path, "second"), 1.0),), True)
+                yield _size(*path, "second")
         case cad.Shell():
-            yield Knob((((*path, "thickness"), 1.0),), True)
+            yield _size(*path, "thickness")
 
 
 def _corners(loop: cad.Loop, path: Path) -> Iterator[tuple[Path, tuple[float, float]]]:
@@ -171,13 +178,12 @@ def _corners(loop: cad.Loop, path: Path) -> Iterator[tuple[Path, tuple[float, fl
             yield (*here, "end"), edge.end
 
 
-def _tied(points: Iterable[tuple[Path, cad.Point2]], tied: bool) -> Iterator[Knob]:
-    """A knob for each different x and y, or for each point when not `tied` (a closed loop's ends stay one point)."""
+def _tied(points: Iterable[tuple[Path, cad.Point2]]) -> Iterator[Knob]:
+    """A knob for each different x and y."""
     points = list(points)
     for axis in range(2):
-        groups: dict = {}
+        groups: dict[int, list[tuple[Path, float]]] = {}
         for path, point in points:
-            key = round(point[axis] / SAME) if tied else tuple(round(value / SAME) for value in point)
-            groups.setdefault(key, []).append(((*path, axis), 1.0))
+            groups.setdefault(round(point[axis] / SAME), []).append(((*path, axis), 1.0))
         for moves in groups.values():
             yield Knob(tuple(moves))

@@ -55,12 +55,12 @@ def coordinate_steps(
 
 
 def least_squares(
-    program: Program, best: float, objective: Objective, *, tied: bool = True, rounds: int = ROUNDS
+    program: Program, best: float, objective: Objective, *, rounds: int = ROUNDS
 ) -> tuple[Program, float]:
     """Move all knobs at once towards the points."""
     for _ in range(rounds):
         here = objective.evaluate(program)
-        knobs = knobs_of(program, tied=tied)
+        knobs = knobs_of(program)
         slopes = _slopes(program, here, knobs, objective)
         if slopes is None:
             break
