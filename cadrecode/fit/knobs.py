@@ -134,7 +134,7 @@ def _sketch_knobs(sketch: cad.Sketch, path: Path) -> Iterator[Knob]:
                 continue
             case cad.Loop():
                 yield from _tied(_corners(step.shape, (*here, "shape")))
-        if not (isinstance(step.shape, cad.Loop) and len(step.places) == 1):  # a loop's corners say where it is
+        if not (isinstance(step.shape, cad.Loop) and cad.count_of(step.places) == 1):  # its corners say where it is
             yield from _place_knobs(step.places, (*here, "places"))
 
 

@@ -122,6 +122,17 @@ def test_knobs_keep_a_rectangle_of_segments_square():
     assert len({x for x, _ in (moved.start, *(edge.end for edge in moved.edges))}) == 2
 
 
+@pytest.mark.parametrize(
+    ("pattern", "knobs"),
+    [("rarray(40,40,2,2)", {"dx", "dy", "center"}), ("parray(30,0,360,5)", {"radius", "first", "center"})],
+)
+def test_a_pattern_of_slots_has_knobs_of_its_own(pattern, knobs):
+    slots = parse(f"{HEAD}r=w0.sketch().rect(100,100).{pattern}.slot(10,6,mode='s').finalize().extrude(9)")
+    places = ("steps", 0, "solid", "sketch", "steps", 1, "places")
+    assert {path[7] for knob in knobs_of(slots) for path, _ in knob.moves if path[:7] == places} == knobs
+    assert overlap(fit(slots, cloud(write(slots)), seconds=1).program, write(slots)) > 0.99
+
+
 def test_no_size_becomes_nothing():
     program = parse(ROD)
     assert [knob.turned(program, -1000.0) for knob in knobs_of(program) if knob.is_length] == [None, None]
