@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_read_leaves_a_red_line_and_nothing_of_the_part_be
     page.locator("#result .cr-viewer[data-drawn]").wait_for()
 
 
-def test_cancel_ends_a_rebuild_soon(page, app):
+def test_cancel_ends_a_rebuild_soon_and_so_does_another_scan(page, app):
     page.goto(app.url)
     page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
     page.locator("#samples button").nth(2).click()
@@ -161,6 +161,14 @@ def test_cancel_ends_a_rebuild_soon(page, app):
     page.locator("#rebuild").click()
     page.locator("#cancel:not([disabled])").click()
     page.locator("#rebuild:not([disabled])").wait_for(timeout=5_000 * BUSY)
+
+    page.locator("#rebuild").click()  # another scan comes: it must not get this one's part
+    page.locator("#cancel:not([disabled])").wait_for()
+    page.locator("#samples button").nth(3).click()
+    page.locator("#cloud-facts").get_by_text("flange.npy").wait_for()
+    page.locator("#rebuild:not([disabled])").wait_for(timeout=5_000 * BUSY)
+    assert page.get_by_text(re.compile("^Done in")).count() == 0
+    assert page.locator("#numbers .cr-lead").count() == 0
 
 
 def test_the_mesh_follows_a_slider(page, app):

@@ -78,9 +78,23 @@ class Screen:
     def draw(self, work: Work, **options: bool) -> tuple:
         return views.drawn(work, self.words, **options)
 
+    def bring(self, work: Work, key: str, request: gr.Request) -> Work:
+        """Note a scan that comes onto the page, and end the rebuild of the scan before."""
+        self.services.cancel(request.session_hash)
+        self.services.keep(key, work)
+        return work
+
+    def on_page(self, work: Work, key: str) -> Work:
+        """What the page shows, where that is known; else the given work."""
+        return self.services.works.get(key, work)
+
+    def has_left(self, work: Work, key: str) -> bool:
+        """Whether another scan has come onto the page, which must not get a part of this one's."""
+        return self.on_page(work, key).cloud is not work.cloud
+
     def unless_late(self, work: Work, key: str, updates: list) -> list:
         """The updates; none where the page has got another part while they were made."""
-        return updates if self.services.works.get(key, work) is work else [gr.skip()] * len(updates)
+        return updates if self.on_page(work, key) is work else [gr.skip()] * len(updates)
 
     def draw_part(self, work: Work, key: str) -> list:
         """The part, and the rows of its numbers; the files of the part before are no longer offered."""
@@ -162,20 +176,23 @@ def _wire_opening(screen: Screen, page: gr.Blocks, tab: gr.Tab) -> None:
 def _wire_cloud(screen: Screen) -> None:
     services, words, form, work = screen.services, screen.words, screen.form, screen.work
 
-    def drop(path: str, unit: str) -> tuple:
+    def drop(request: gr.Request, path: str, unit: str, key: str) -> tuple:
+        fault = ""
         try:
-            return actions.open_cloud(path, services, unit), "", None  # there is room for the next file
+            now = actions.open_cloud(path, services, unit)
         except CadrecodeError as error:  # nothing of the part before stays, which might be taken for this file's
-            return Work(unit=unit), html.bad(error_text(error, words)), None
+            now, fault = Work(unit=unit), html.bad(error_text(error, words))
+        return screen.bring(now, key, request), fault, None  # there is room for the next file
 
-    def pick(event: gr.EventData) -> tuple:
-        now = actions.open_sample(int(event.number), services)
+    def pick(request: gr.Request, key: str, event: gr.EventData) -> tuple:
+        now = screen.bring(actions.open_sample(int(event.number), services), key, request)
         return now, now.unit, "", None
 
-    dropped = hear(form.upload.upload, drop, [form.upload, form.unit], [work, form.fault, form.upload], words)
+    inputs = [form.upload, form.unit, screen.key]
+    dropped = hear(form.upload.upload, drop, inputs, [work, form.fault, form.upload], words)
     screen.then_new_cloud(dropped)
     outputs = [work, form.unit, form.fault, form.upload]
-    screen.then_new_cloud(hear(form.samples.select, pick, None, outputs, words))
+    screen.then_new_cloud(hear(form.samples.select, pick, screen.key, outputs, words))
     changed = hear(form.unit.input, lambda now, unit: now.in_unit(unit), [work, form.unit], work, words)
     screen.then_strip(screen.then_part(screen.then_cloud(changed)))
 
@@ -183,11 +200,14 @@ def _wire_cloud(screen: Screen) -> None:
 def _wire_rebuild(screen: Screen) -> None:
     services, words, form, work = screen.services, screen.words, screen.form, screen.work
 
-    def rebuild(verb: Callable, request: gr.Request, now: Work, base: str, adapter: str, *values: Any) -> Iterator:
+    def rebuild(
+        verb: Callable, request: gr.Request, now: Work, key: str, base: str, adapter: str, *values: Any
+    ) -> Iterator:
         busy = (gr.update(interactive=False), gr.update(interactive=True))
         rested = (gr.update(interactive=True), gr.update(interactive=False))
         given = dict(zip(form.options, values)) | {"unit": now.unit}
         began = time.monotonic()
+
         with services.stoppable(request.session_hash) as stop:
 
             def rebuilt(report: OnProgress) -> Work:
@@ -197,28 +217,34 @@ def _wire_rebuild(screen: Screen) -> None:
             yield gr.skip(), html.progress(words.stage("loading"), 0, 1), *busy
             try:
                 for item in follow(rebuilt):
-                    if isinstance(item, Result):
-                        same = verb is actions.search_longer and item.value.rebuilt is now.rebuilt
-                        key = "rebuild.nothing" if same else "rebuild.done"
-                        done = words(key, seconds=f"{time.monotonic() - began:.1f}")
-                        yield item.value, html.idle(done), *rested
-                    else:
+                    if not isinstance(item, Result):
                         yield gr.skip(), views.stage_words(item, words), *busy
+                    elif screen.has_left(now, key):
+                        yield gr.skip(), html.idle(), *rested
+                    else:
+                        same = verb is actions.search_longer and item.value.rebuilt is now.rebuilt
+                        said = words(
+                            "rebuild.nothing" if same else "rebuild.done", seconds=f"{time.monotonic() - began:.1f}"
+                        )
+                        yield item.value.in_unit(screen.on_page(now, key).unit), html.idle(said), *rested
             except Exception as error:
+                if screen.has_left(now, key):
+                    yield gr.skip(), html.idle(), *rested
+                    return
                 yield gr.skip(), html.bad(error_text(error, words)), *rested
                 raise
 
     def cancel(request: gr.Request) -> None:
         services.cancel(request.session_hash)
 
-    inputs = [work, form.base, form.adapter, *form.options.values()]
+    inputs = [work, screen.key, form.base, form.adapter, *form.options.values()]
     outputs = [work, form.progress, form.go, form.cancel]
 
-    def once(request: gr.Request, now: Work, base: str, adapter: str, *values: Any) -> Iterator:
-        yield from rebuild(actions.rebuild, request, now, base, adapter, *values)
+    def once(request: gr.Request, *given: Any) -> Iterator:
+        yield from rebuild(actions.rebuild, request, *given)
 
-    def longer(request: gr.Request, now: Work, base: str, adapter: str, *values: Any) -> Iterator:
-        yield from rebuild(actions.search_longer, request, now, base, adapter, *values)
+    def longer(request: gr.Request, *given: Any) -> Iterator:
+        yield from rebuild(actions.search_longer, request, *given)
 
     for event, handler in ((form.go.click, once), (screen.shown.numbers.select, longer)):
         done = hear(event, handler, inputs, outputs, words, concurrency_limit=64, trigger_mode="once")
@@ -246,17 +272,19 @@ def _wire_looks(screen: Screen) -> None:
 def _wire_program(screen: Screen) -> None:
     services, words, shown, work = screen.services, screen.words, screen.shown, screen.work
 
-    def run(now: Work, text: str) -> list:
+    def run(now: Work, text: str, key: str) -> list:
         try:
             after = actions.run_program(now, text, services)
         except ProgramError as error:
             fault = describe.program_error(error, text, words) + html.note(words("program.before"))
             return [now, *[gr.skip()] * 4, fault, *[gr.skip()] * len(shown.files)]
+        if screen.has_left(now, key):
+            return [gr.skip()] * len(outputs)
         picture, numbers, _, fault = screen.draw(after)
         rows = dimensions.rows(after.shown, after.unit, words)
         return [after, after.shown, picture, numbers, rows, fault, *views.downloads({})]
 
-    inputs = [work, shown.code]
+    inputs = [work, shown.code, screen.key]
     outputs = [work, screen.turned, shown.view, shown.numbers, shown.dimensions, shown.fault, *shown.files]
     screen.then_files(hear(shown.run.click, run, inputs, outputs, words))
     changed = json.dumps(html.warning(words("program.changed")))
