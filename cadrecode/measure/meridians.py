@@ -10,7 +10,7 @@ from scipy.ndimage import map_coordinates
 
 from cadrecode.geometry import corner_crosses, unit
 from cadrecode.measure.grid import Grid, along
-from cadrecode.measure.outlines import DECIMALS
+from cadrecode.measure.outlines import short
 from cadrecode.measure.proposals import Reader
 from cadrecode.measure.turning import rows_of
 from cadrecode.measure.walls import LEAN, Walls
@@ -306,7 +306,7 @@ def round_about(points: np.ndarray, normals: np.ndarray, axis: int, size: float)
     meeting = misses[best]
     center = np.linalg.lstsq(aside[meeting], reach[meeting], rcond=None)[0]
     x, y = _centred(places, flat, heights, center, size)
-    return round(float(x), DECIMALS) + 0.0, round(float(y), DECIMALS) + 0.0
+    return short(x), short(y)
 
 
 def _centred(places: np.ndarray, flat: np.ndarray, heights: np.ndarray, center: np.ndarray, size: float) -> np.ndarray:

@@ -69,7 +69,7 @@ def outline_of(polygon: np.ndarray, tolerance: float, walls: Walls | None = None
     area = signed_area(polygon)
     circle = _whole_circle(corners, tolerance) if walls is None else _round_contour(polygon, area, tolerance, walls)
     if circle is not None:
-        return Outline(Circle(_short(circle[2])), (_short(circle[0]), _short(circle[1])), area)
+        return Outline(Circle(short(circle[2])), (short(circle[0]), short(circle[1])), area)
     sides = np.roll(corners, -1, axis=0) - corners
     corners = np.roll(corners, -1 - int(np.hypot(*sides.T).argmax()), axis=0)
     pieces = cheapest_pieces(np.vstack((corners, corners[:1])), tolerance, contour=walls is not None)
@@ -170,7 +170,8 @@ def _on_walls(piece: Piece, walls: Walls) -> Piece:
     return replace(piece, circle=walls.arc(*piece.circle, piece.start, piece.end, piece.middle) or piece.circle)
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
+    """A number as it is written into a program; never -0."""
     return round(float(value), DECIMALS) + 0.0
 
 
@@ -242,7 +243,7 @@ def _shape_of(pieces: list[Piece], tolerance: float, area: float) -> Outline | N
             return rect
     if len(pieces) < 2:
         return None
-    points = [(_short(x), _short(y)) for x, y in ends]
+    points = [(short(x), short(y)) for x, y in ends]
     edges: list[Line | Arc] = []
     for i, piece in enumerate(lines):
         end = points[(i + 1) % len(points)]
@@ -298,14 +299,14 @@ def _middle(arc: Piece, start: np.ndarray, end: np.ndarray) -> Point2:
     if (through - first) % (2 * np.pi) > sweep:  # clockwise
         sweep -= 2 * np.pi
     angle = first + sweep / 2
-    return _short(center[0] + radius * np.cos(angle)), _short(center[1] + radius * np.sin(angle))
+    return short(center[0] + radius * np.cos(angle)), short(center[1] + radius * np.sin(angle))
 
 
 def _rect(lines: list[Piece], ends: list[np.ndarray], area: float) -> Outline | None:
     if len(lines) != 4 or any(np.abs(line.direction).min() > 1e-9 for line in lines):
         return None
     (left, low), (right, high) = np.min(ends, axis=0), np.max(ends, axis=0)
-    left, low, right, high = map(_short, (left, low, right, high))
+    left, low, right, high = map(short, (left, low, right, high))
     if not (right > left and high > low):
         return None
     return _rect_between(left, low, right, high, area)
@@ -313,7 +314,7 @@ def _rect(lines: list[Piece], ends: list[np.ndarray], area: float) -> Outline | 
 
 def _rect_between(left: float, low: float, right: float, high: float, area: float) -> Outline:
     middle = round((left + right) / 2, DECIMALS + 1), round((low + high) / 2, DECIMALS + 1)
-    return Outline(Rect(_short(right - left), _short(high - low)), middle, area)
+    return Outline(Rect(short(right - left), short(high - low)), middle, area)
 
 
 def on_levels(outline: Outline, levels: Sequence[np.ndarray], near: float = ON_LEVEL) -> Outline:
@@ -327,7 +328,7 @@ def on_levels(outline: Outline, levels: Sequence[np.ndarray], near: float = ON_L
     def on(value: float, axis: int) -> float:
         heights = levels[axis]
         nearest = float(heights[np.abs(heights - value).argmin()])
-        return _short(nearest if abs(nearest - value) < near else value)
+        return short(nearest if abs(nearest - value) < near else value)
 
     def point(place: Point2) -> Point2:
         return on(place[0], 0), on(place[1], 1)

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cadrecode.measure.outlines import DECIMALS
+from cadrecode.measure.outlines import short
 from cadrecode.measure.pieces import LARGEST_RADIUS
 from cadrecode.measure.walls import circle_through_all
 from cadrecode.program.language import Grid, Places, Point2, Ring, points_of
@@ -60,17 +60,13 @@ def _same_places(pattern: tuple[Point2, ...], places: tuple[Point2, ...]) -> boo
     return bool(apart.min(axis=1).max() <= NEAR and apart.min(axis=0).max() <= NEAR)
 
 
-def _short(value: float) -> float:
-    return round(float(value), DECIMALS) + 0.0
-
-
 def _grid(places: tuple[Point2, ...]) -> Grid | None:
     columns, rows = (_rows(np.array(places)[:, axis]) for axis in range(2))
     if len(columns) * len(rows) != len(places):
         return None
-    dx, dy = (_short((line[-1] - line[0]) / max(len(line) - 1, 1)) for line in (columns, rows))
+    dx, dy = (short((line[-1] - line[0]) / max(len(line) - 1, 1)) for line in (columns, rows))
     dx, dy = dx or dy, dy or dx  # of a single row, which has no spacing
-    center = _short((columns[0] + columns[-1]) / 2), _short((rows[0] + rows[-1]) / 2)
+    center = short((columns[0] + columns[-1]) / 2), short((rows[0] + rows[-1]) / 2)
     return Grid(center, dx, dy, len(columns), len(rows))
 
 
@@ -86,4 +82,4 @@ def _ring(places: tuple[Point2, ...]) -> Ring | None:
         return None
     angles = np.sort(np.degrees(np.arctan2(*(np.array(places) - (x, y)).T[::-1])))
     first = float(np.mean(angles - 360 / len(places) * np.arange(len(places))))
-    return Ring((_short(x), _short(y)), _short(radius), round(first, ANGLE_DECIMALS) + 0.0, 360, len(places))
+    return Ring((short(x), short(y)), short(radius), round(first, ANGLE_DECIMALS) + 0.0, 360, len(places))

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from cadrecode.geometry import corner_crosses, edge_numbers, square_to, unit
 from cadrecode.measure.features import OVERSHOOT, Feature, Tilted
 from cadrecode.measure.judge import Judge, better
-from cadrecode.measure.outlines import DECIMALS
+from cadrecode.measure.outlines import DECIMALS, short
 from cadrecode.measure.walls import circle_through_all
 from cadrecode.program.language import Circle, Operation, SketchStep
 from cadrecode.program.solid import mesh_of
@@ -59,9 +59,7 @@ def _slanted_holes(solid: Manifold) -> Iterator[Tilted]:
         inward = (normals[chosen] @ rows[:2].T * (on_wall[..., :2].mean(axis=1) - (x, y))).sum(axis=1) < 0
         if off > ON_WALL[0] + ON_WALL[1] * radius or not inward.all():
             continue
-        step = SketchStep(
-            Circle(round(radius, DECIMALS)), places=((round(x, DECIMALS) + 0.0, round(y, DECIMALS) + 0.0),)
-        )
+        step = SketchStep(Circle(round(radius, DECIMALS)), places=((short(x), short(y)),))
         ends = on_wall[..., 2].min(), on_wall[..., 2].max()
         low, high = (round(float(end), DECIMALS) for end in ends)
         for first, last in ((low - OVERSHOOT, high + OVERSHOOT), (low, high + OVERSHOOT), (low - OVERSHOOT, high)):

@@ -12,7 +12,7 @@ from manifold3d import CrossSection, JoinType, OpType
 from cadrecode.measure.chips import chips
 from cadrecode.measure.features import OVERSHOOT, profile_numbers, sketch_steps, wedge_numbers, with_holes
 from cadrecode.measure.grid import Grid, along, inside
-from cadrecode.measure.outlines import DECIMALS, Outline
+from cadrecode.measure.outlines import Outline, short
 from cadrecode.measure.proposals import Proposal, Reader, TurnedProposal, region_of
 from cadrecode.measure.walls import circle_through_all
 from cadrecode.program.language import Arc, Circle, Loop, Point2, SketchStep
@@ -144,7 +144,7 @@ def ends_of_bends(
 
 def _center(group: Sequence[Ring]) -> Point2:
     middle = np.average([ring.center for ring in group], axis=0, weights=[ring.wall for ring in group])
-    return _short(middle[0]), _short(middle[1])
+    return short(middle[0]), short(middle[1])
 
 
 def _main_line(groups: Sequence[Sequence[Ring]], sections: Sequence[CrossSection], levels: np.ndarray) -> Point2 | None:
@@ -320,10 +320,6 @@ def _spans(group: Sequence[Ring], is_hole: bool, *, changing: bool) -> list[Span
         if not changing or max(here) - min(here) > SAME_RADIUS:
             spans.append(Span(first, last, min(here), is_hole))
     return spans
-
-
-def _short(value: float) -> float:
-    return round(float(value), DECIMALS) + 0.0
 
 
 def _perimeter(area: CrossSection) -> float:
