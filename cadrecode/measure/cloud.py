@@ -17,7 +17,7 @@ from cadrecode.measure.features import Feature, Prism
 from cadrecode.measure.gaps import with_gaps
 from cadrecode.measure.grid import FEWEST_ALONG, Grid
 from cadrecode.measure.holes import holes_of, with_missing_holes
-from cadrecode.measure.judge import PRICE
+from cadrecode.measure.judge import PRICE, Judge
 from cadrecode.measure.levels import levels_of_points
 from cadrecode.measure.measured import Measured
 from cadrecode.measure.meridians import FoldedCloud
@@ -74,8 +74,7 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
         return []
     judge.settle([*bodies, *box])
     walls = _round_walls(ruler, part, judge)
-    bodies.sort(key=lambda body: -judge.score(body))
-    bodies = [body for body in bodies if judge.score(body) > judge.score(bodies[0]) - HOPELESS]
+    bodies = worth_finishing(bodies, judge)
     finished: dict[tuple[Feature, ...], None] = {}
     for index, body in enumerate(bodies):
         now = time.thread_time()
@@ -84,6 +83,12 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
     finished |= {rounded(body, judge): None for body in box}
     ranked = sorted(finished, key=lambda features: -judge.score(features))
     return [Measured.of(features, judge.score(features)) for features in ranked]
+
+
+def worth_finishing(bodies: list[tuple[Feature, ...]], judge: Judge) -> list[tuple[Feature, ...]]:
+    """The bodies that explain the cloud best, best first."""
+    ranked = sorted(bodies, key=lambda body: -judge.score(body))
+    return [body for body in ranked if judge.score(body) > judge.score(ranked[0]) - HOPELESS]
 
 
 def _box(judge: CloudJudge, grid: Grid) -> list[tuple[Prism]]:

@@ -9,8 +9,9 @@ from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.fit import ruler_for
 from cadrecode.measure import from_cloud, search
-from cadrecode.measure.cloud import _grid, read
-from cadrecode.measure.judge import through_holes
+from cadrecode.measure.cloud import _grid, read, worth_finishing
+from cadrecode.measure.features import Prism
+from cadrecode.measure.judge import Judge, through_holes
 from cadrecode.measure.levels import levels_of_points
 from cadrecode.measure.outlines import outline_of
 from cadrecode.measure.proposals import Proposal, Survey, TurnedProposal
@@ -19,6 +20,7 @@ from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.walls import Walls, circle_through_all
 from cadrecode.measure.winding import patch_areas, surface_area
 from cadrecode.program import build, iou, mesh_of, parse, write
+from cadrecode.program.language import Operation, Rect, SketchStep
 
 PLATE = """import cadquery as cq
 w0=cq.Workplane('XY',origin=(0,0,-8))
@@ -190,3 +192,12 @@ def test_a_needle_has_more_cells_along_it():
     cube = [np.array((0.0, 200.0))] * 3
     assert _grid(needle, 250_000).shape[1] > 120
     assert _grid(cube, 1_000_000).shape == (64, 64, 64)
+
+
+def test_the_likeliest_body_is_finished_first_and_hopeless_ones_not_at_all():
+    """As drawn on the grid, a bad one may come first, and takes the time that the holes of the right one need."""
+    bodies = [
+        (Prism(Operation.UNION, 2, 0.0, height, (SketchStep(Rect(100, 100)),)),) for height in (10.0, 80.0, 100.0)
+    ]
+    judge = Judge(build(parse(PLATE.split("\nr=")[0] + "\nr=w0.workplane(offset=58).box(100,100,100)")), 1e-4, np.inf)
+    assert worth_finishing(bodies, judge) == [bodies[2], bodies[1]]
