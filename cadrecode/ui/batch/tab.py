@@ -124,7 +124,8 @@ def _run(
     values: dict[str, Any],
 ) -> Iterator[tuple]:
     """Rebuild the uploads with the settings of the form, and show the rows as they change."""
-    busy = (gr.update(interactive=False), gr.update(interactive=True), gr.skip())
+    # the zip, too: it is of the rows before
+    busy = (gr.update(interactive=False), gr.update(interactive=True), gr.update(interactive=False))
     rested = (gr.update(interactive=True), gr.update(interactive=False))
     base, adapter = models.in_use(services)
     folder = services.fresh_folder(KEEP_SECONDS)
