@@ -76,16 +76,17 @@ def _wire_list(
 ) -> tuple[Callable[[Callable], gr.events.Dependency], gr.events.Dependency]:
     """Returns what makes the list follow an event, and the event of picking a card."""
 
-    def refresh(name: str | None):
+    def refresh(chosen: str | None):
         listed = {card.name: card for card in views.cards(services, words)}
-        card = listed.get(name) or next(iter(listed.values()), None)
+        card = listed.get(chosen) or next(iter(listed.values()), None)
         name = card.name if card else None
+        choice = {} if name == chosen else {shown.chosen: name}  # in the meantime a person may have picked another
         able = gr.update(interactive=card is not None)
         merge = views.merge_look(name, services, words)
         size = f" ({html.file_size(card.merged_bytes)})" if card and card.merged_bytes else ""
         return {
             shown.cards: views.cards_html(list(listed.values()), name, words),
-            shown.chosen: name,
+            **choice,
             shown.picked: html.note(words("adapters.picked", name=name)) if name else "",
             shown.nothing: gr.update(visible=card is None),
             shown.status: views.answering(services, words),
