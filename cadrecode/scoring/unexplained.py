@@ -13,10 +13,12 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
+from cadrecode.cloud.distance import signed_gaps
 from cadrecode.errors import Message
 from cadrecode.figures import length
 from cadrecode.geometry import corner_crosses
 from cadrecode.program import mesh_of
+from cadrecode.program.solid import bounds
 
 if TYPE_CHECKING:
     from cadrecode.cloud.distance import Measured
@@ -28,6 +30,7 @@ ROUND = 0.2  # relative difference of two extents of a round spot
 ALIKE = 0.25  # relative difference of the sizes of places that are counted together
 CAP = 0.5  # of the size of a wall: surface without points that is nearer belongs to it
 MOST_LISTED = 12
+REACH = 0.1  # of the size: corners that are nearer to each other are of one place
 
 
 class Kind(StrEnum):
@@ -106,9 +109,40 @@ def _pieces(solid: Manifold, least: float, thin: float) -> Iterator[tuple[float,
     crosses = corner_crosses(corners)
     volumes = np.bincount(piece_of, np.einsum("ij,ij->i", corners[:, 0], crosses) / 6, minlength=count)
     areas = np.bincount(piece_of, np.linalg.norm(crosses, axis=1) / 2, minlength=count)
+    lows, highs = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
+    np.minimum.at(lows, labels, vertices)
+    np.maximum.at(highs, labels, vertices)
+    for hollow in np.flatnonzero(
+        volumes < 0
+    ):  # the inner side of a skin, which is thin although what it encloses is not
+        around = (lows <= lows[hollow]).all(axis=1) & (highs >= highs[hollow]).all(axis=1) & (volumes > 0)
+        if around.any():
+            owner = np.flatnonzero(around)[volumes[around].argmin()]
+            volumes[owner] += volumes[hollow]
+            areas[owner] += areas[hollow]
     for piece in np.flatnonzero(volumes >= np.maximum(least, thin * areas / 2)):
-        own = vertices[labels == piece]
-        yield float(volumes[piece]), own.min(axis=0), own.max(axis=0)
+        yield float(volumes[piece]), lows[piece], highs[piece]
+
+
+def strays_of(part: Manifold, solid: Manifold, far: float) -> list[Cluster]:
+    """Where corners of one solid lie far from the surface of the other, as those of a rim that is too thin for a piece.
+
+    Args:
+        far: Shorter distances count as agreement.
+    """
+    low, high = bounds(solid)
+    clusters = []
+    for one, other, outside, inside in (
+        (solid, part, Kind.BOSS, Kind.POCKET),
+        (part, solid, Kind.POCKET, Kind.BOSS),
+    ):
+        corners = mesh_of(one)[0]
+        gaps = signed_gaps(corners, *mesh_of(other))
+        for kind, rows in ((outside, np.flatnonzero(gaps > far)), (inside, np.flatnonzero(gaps < -far))):
+            for group in linked(corners[rows], REACH * float((high - low).max())):
+                own, around = corners[rows[group]], np.abs(gaps[rows[group]]).max() / 2
+                clusters.append(_shaped(kind, own.min(axis=0) - around, own.max(axis=0) + around, 0))
+    return sorted(clusters, key=lambda cluster: -cluster.size)
 
 
 def linked(places: np.ndarray, reach: float) -> list[np.ndarray]:

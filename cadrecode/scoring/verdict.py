@@ -20,7 +20,16 @@ from cadrecode.frames import Frame
 from cadrecode.program import iou, mesh_of
 from cadrecode.program.solid import Manifold, bounds, through_holes
 from cadrecode.scoring.ranking import far_from
-from cadrecode.scoring.unexplained import LINK, Cluster, clusters_of, hull_volume, in_words, linked, pieces_of
+from cadrecode.scoring.unexplained import (
+    LINK,
+    Cluster,
+    clusters_of,
+    hull_volume,
+    in_words,
+    linked,
+    pieces_of,
+    strays_of,
+)
 
 GOOD, SOME = 0.978, 0.8  # likely IoU, at least: of a good match, and of a part whose main shape is right
 CLOSE = 0.9  # likely IoU, at least, of the faces that were seen, where others were not
@@ -33,6 +42,7 @@ CHANCE = 0.12  # of the noise of a mean: a third of what is left of it where a p
 PATCHES = 10  # along the longest side: the patches in which gaps are averaged, so that noise cancels out
 LOCAL_NEIGHBOURS, LOCAL_GAP = 4, 1.5  # of random points, 1 place in 10,000 is farther from all of them than that
 AREA_NEIGHBOURS = 8  # the distance to the last of them gives the area that a point stands for
+FAR = 0.04  # of the size: where the surface of a good match is nowhere farther from that of a closed input
 PIECE, THIN = 3e-4, 0.006  # of the volume, and of the size: smaller and thinner pieces of a difference do not count
 
 
@@ -93,7 +103,9 @@ def assess_volume(part: Manifold | None, solid: Manifold) -> Assessment:
         return Assessment(Verdict.NONE)
     likeness = iou(part, solid)
     low, high = bounds(solid)
-    pieces = tuple(pieces_of(solid - part, part - solid, PIECE * solid.volume(), THIN * float((high - low).max())))
+    size = float((high - low).max())
+    pieces = tuple(pieces_of(solid - part, part - solid, PIECE * solid.volume(), THIN * size))
+    pieces = pieces or tuple(strays_of(part, solid, FAR * size))
     verdict = Verdict.DETAILS
     if likeness < SOME:
         verdict = Verdict.NONE

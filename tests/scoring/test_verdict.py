@@ -106,6 +106,20 @@ def test_a_closed_mesh_is_compared_by_volume_and_by_its_holes():
     assert (blind.verdict, [cluster.kind for cluster in blind.unexplained]) == (Verdict.DETAILS, [Kind.HOLE])
 
 
+def test_a_thin_rim_that_stands_out_is_no_good_match_and_a_skin_all_around_is():
+    disk = build(parse(HEAD + "r=w0.sketch().circle(100).finalize().extrude(20)"))
+    rim = (
+        HEAD + "r=w0.sketch().circle(100).finalize().extrude(20).union(w0.sketch().circle(110).finalize().extrude(0.5))"
+    )
+    assessed = assess_volume(build_text(rim).solid, disk)
+    assert assessed.likeness > 0.99  # the price of a rim in volume
+    assert (assessed.verdict, len(assessed.unexplained)) == (Verdict.DETAILS, 1)
+    assert assessed.unexplained[0].size == pytest.approx(230, rel=0.02)
+
+    ball = build(parse(BALL))  # the difference to a smaller ball is one skin, with an outer and an inner side
+    assert assess_volume(build_text(BALL.replace("100", "99.9")).solid, ball).verdict is Verdict.GOOD
+
+
 def test_places_and_sizes_are_in_the_units_of_the_file():
     frame = Frame.of(np.array([(0.0, 0, 0), (10, 5, 1)]))
     assessed = assess_volume(build_text(NO_HOLE).solid, build(parse(PLATE))).in_file(frame)
