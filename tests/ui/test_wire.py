@@ -46,14 +46,16 @@ def test_files_of_a_part_that_has_left_the_page_are_not_offered(services, monkey
     first, second = (Work(parts=(Part.of_program(text),)) for text in (PLATE, TALL))
     shown = SimpleNamespace(files=[None] * len(tab.views.downloads({})))
     screen = tab.Screen(services, Words("en"), None, shown, None, None, None)
-    assert screen.make_files(first, "key")[-1]["interactive"]
+    page, copied = SimpleNamespace(session_hash="page"), SimpleNamespace(session_hash="a copy of its tab")
+    assert screen.make_files(page, first, "key")[-1]["interactive"]
 
     def slow(work, *given):
-        services.keep("key", second)
+        screen.draw_part(page, second)
         return write_files(work, *given)
 
     monkeypatch.setattr(tab, "write_files", slow)
-    assert screen.make_files(first, "key") == [gr.skip()] * (3 + len(shown.files))
+    assert screen.make_files(page, first, "key") == [gr.skip()] * (3 + len(shown.files))
+    assert screen.make_files(copied, first, "key")[-1]["interactive"]
 
 
 def test_a_look_at_the_runs_leaves_the_choice_of_a_person_alone(services):

@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 import gradio as gr
 
@@ -65,6 +66,7 @@ class Screen:
         work: Holds a visitor's `Work`.
         turned: Holds the part that the sliders are made for.
         key: Holds the secret of the browser's tab, by which a reload finds the work again.
+        pages: What each open page shows, by Gradio's name of its session. A copy of a browser's tab has the same key.
     """
 
     services: Services
@@ -74,38 +76,40 @@ class Screen:
     work: gr.State
     turned: gr.State
     key: gr.Textbox
+    pages: WeakValueDictionary[str, Work] = field(default_factory=WeakValueDictionary)
 
     def draw(self, work: Work, **options: bool) -> tuple:
         return views.drawn(work, self.words, **options)
 
-    def bring(self, work: Work, key: str, request: gr.Request) -> Work:
+    def bring(self, request: gr.Request, work: Work) -> Work:
         """Note a scan that comes onto the page, and end the rebuild of the scan before."""
         self.services.cancel(request.session_hash)
-        self.services.keep(key, work)
+        self.pages[request.session_hash] = work
         return work
 
-    def on_page(self, work: Work, key: str) -> Work:
+    def on_page(self, request: gr.Request, work: Work) -> Work:
         """What the page shows, where that is known; else the given work."""
-        return self.services.works.get(key, work)
+        return self.pages.get(request.session_hash, work)
 
-    def has_left(self, work: Work, key: str) -> bool:
+    def has_left(self, request: gr.Request, work: Work) -> bool:
         """Whether another scan has come onto the page, which must not get a part of this one's."""
-        return self.on_page(work, key).cloud is not work.cloud
+        return self.on_page(request, work).cloud is not work.cloud
 
-    def unless_late(self, work: Work, key: str, updates: list) -> list:
+    def unless_late(self, request: gr.Request, work: Work, updates: list) -> list:
         """The updates; none where the page has got another part while they were made."""
-        return updates if self.on_page(work, key) is work else [gr.skip()] * len(updates)
+        return updates if self.on_page(request, work) is work else [gr.skip()] * len(updates)
 
-    def draw_part(self, work: Work, key: str) -> list:
+    def draw_part(self, request: gr.Request, work: Work) -> list:
         """The part, and the rows of its numbers; the files of the part before are no longer offered."""
-        self.services.keep(key, work)
+        self.pages[request.session_hash] = work
         rows = dimensions.rows(work.shown, work.unit, self.words)
-        return self.unless_late(work, key, [*self.draw(work), rows, work.shown, *views.downloads({})])
+        return self.unless_late(request, work, [*self.draw(work), rows, work.shown, *views.downloads({})])
 
     def draw_cloud(self, work: Work) -> str:
         return describe.cloud_facts(work.cloud, work.unit, self.words, work.source)
 
-    def make_files(self, work: Work, key: str) -> list:
+    def make_files(self, request: gr.Request, work: Work, key: str) -> list:
+        self.pages[request.session_hash] = work
         self.services.keep(key, work)
         made = write_files(work, self.services, self.words)
         note, fault = html.note(made.note) if made.note else "", gr.skip()
@@ -113,7 +117,7 @@ class Screen:
             fault = describe.program_error(made.fault, work.shown.program, self.words)
             note = html.bad(made.note)
         numbers = describe.numbers(work, self.words, made.validity)
-        return self.unless_late(work, key, [numbers, note, fault, *views.downloads(made.paths)])
+        return self.unless_late(request, work, [numbers, note, fault, *views.downloads(made.paths)])
 
     def then_files(self, event: gr.events.Dependency):
         """After an event, make the files of the part on screen, and look which numbers move which faces: the picture
@@ -126,7 +130,7 @@ class Screen:
     def then_part(self, event: gr.events.Dependency):
         """After an event, draw the part on screen, its sliders and its files."""
         outputs = [*self.shown.pictures, self.shown.dimensions, self.turned, *self.shown.files]
-        return self.then_files(hear(event.success, self.draw_part, [self.work, self.key], outputs, self.words))
+        return self.then_files(hear(event.success, self.draw_part, self.work, outputs, self.words))
 
     def then_strip(self, event: gr.events.Dependency):
         draw = partial(views.strip_drawn, words=self.words)
@@ -176,23 +180,22 @@ def _wire_opening(screen: Screen, page: gr.Blocks, tab: gr.Tab) -> None:
 def _wire_cloud(screen: Screen) -> None:
     services, words, form, work = screen.services, screen.words, screen.form, screen.work
 
-    def drop(request: gr.Request, path: str, unit: str, key: str) -> tuple:
+    def drop(request: gr.Request, path: str, unit: str) -> tuple:
         fault = ""
         try:
             now = actions.open_cloud(path, services, unit)
         except CadrecodeError as error:  # nothing of the part before stays, which might be taken for this file's
             now, fault = Work(unit=unit), html.bad(error_text(error, words))
-        return screen.bring(now, key, request), fault, None  # there is room for the next file
+        return screen.bring(request, now), fault, None  # there is room for the next file
 
-    def pick(request: gr.Request, key: str, event: gr.EventData) -> tuple:
-        now = screen.bring(actions.open_sample(int(event.number), services), key, request)
+    def pick(request: gr.Request, event: gr.EventData) -> tuple:
+        now = screen.bring(request, actions.open_sample(int(event.number), services))
         return now, now.unit, "", None
 
-    inputs = [form.upload, form.unit, screen.key]
-    dropped = hear(form.upload.upload, drop, inputs, [work, form.fault, form.upload], words)
+    dropped = hear(form.upload.upload, drop, [form.upload, form.unit], [work, form.fault, form.upload], words)
     screen.then_new_cloud(dropped)
     outputs = [work, form.unit, form.fault, form.upload]
-    screen.then_new_cloud(hear(form.samples.select, pick, screen.key, outputs, words))
+    screen.then_new_cloud(hear(form.samples.select, pick, None, outputs, words))
     changed = hear(form.unit.input, lambda now, unit: now.in_unit(unit), [work, form.unit], work, words)
     screen.then_strip(screen.then_part(screen.then_cloud(changed)))
 
@@ -200,9 +203,7 @@ def _wire_cloud(screen: Screen) -> None:
 def _wire_rebuild(screen: Screen) -> None:
     services, words, form, work = screen.services, screen.words, screen.form, screen.work
 
-    def rebuild(
-        verb: Callable, request: gr.Request, now: Work, key: str, base: str, adapter: str, *values: Any
-    ) -> Iterator:
+    def rebuild(verb: Callable, request: gr.Request, now: Work, base: str, adapter: str, *values: Any) -> Iterator:
         busy = (gr.update(interactive=False), gr.update(interactive=True))
         rested = (gr.update(interactive=True), gr.update(interactive=False))
         given = dict(zip(form.options, values)) | {"unit": now.unit}
@@ -219,16 +220,16 @@ def _wire_rebuild(screen: Screen) -> None:
                 for item in follow(rebuilt):
                     if not isinstance(item, Result):
                         yield gr.skip(), views.stage_words(item, words), *busy
-                    elif screen.has_left(now, key):
+                    elif screen.has_left(request, now):
                         yield gr.skip(), html.idle(), *rested
                     else:
                         same = verb is actions.search_longer and item.value.rebuilt is now.rebuilt
                         said = words(
                             "rebuild.nothing" if same else "rebuild.done", seconds=f"{time.monotonic() - began:.1f}"
                         )
-                        yield item.value.in_unit(screen.on_page(now, key).unit), html.idle(said), *rested
+                        yield item.value.in_unit(screen.on_page(request, now).unit), html.idle(said), *rested
             except Exception as error:
-                if screen.has_left(now, key):
+                if screen.has_left(request, now):
                     yield gr.skip(), html.idle(), *rested
                     return
                 yield gr.skip(), html.bad(error_text(error, words)), *rested
@@ -237,7 +238,7 @@ def _wire_rebuild(screen: Screen) -> None:
     def cancel(request: gr.Request) -> None:
         services.cancel(request.session_hash)
 
-    inputs = [work, screen.key, form.base, form.adapter, *form.options.values()]
+    inputs = [work, form.base, form.adapter, *form.options.values()]
     outputs = [work, form.progress, form.go, form.cancel]
 
     def once(request: gr.Request, *given: Any) -> Iterator:
@@ -272,19 +273,19 @@ def _wire_looks(screen: Screen) -> None:
 def _wire_program(screen: Screen) -> None:
     services, words, shown, work = screen.services, screen.words, screen.shown, screen.work
 
-    def run(now: Work, text: str, key: str) -> list:
+    def run(request: gr.Request, now: Work, text: str) -> list:
         try:
             after = actions.run_program(now, text, services)
         except ProgramError as error:
             fault = describe.program_error(error, text, words) + html.note(words("program.before"))
             return [now, *[gr.skip()] * 4, fault, *[gr.skip()] * len(shown.files)]
-        if screen.has_left(now, key):
+        if screen.has_left(request, now):
             return [gr.skip()] * len(outputs)
         picture, numbers, _, fault = screen.draw(after)
         rows = dimensions.rows(after.shown, after.unit, words)
         return [after, after.shown, picture, numbers, rows, fault, *views.downloads({})]
 
-    inputs = [work, shown.code, screen.key]
+    inputs = [work, shown.code]
     outputs = [work, screen.turned, shown.view, shown.numbers, shown.dimensions, shown.fault, *shown.files]
     screen.then_files(hear(shown.run.click, run, inputs, outputs, words))
     changed = json.dumps(html.warning(words("program.changed")))
