@@ -124,7 +124,8 @@ def test_each_part_is_drawn_beside_the_true_part_the_worst_first(services, typis
     ranked = sorted(results.reports[0][1]["shapes"], key=lambda shape: shape["iou"])
     places = [shown.index(f">{row['id']}<") for row in ranked]
     assert places == sorted(places)
-    assert f"IoU {ranked[-1]['iou']:.2f}" in shown
+    assert f">IoU {ranked[-1]['iou']:.2f}</b>" in shown
+    assert "&lt;b" not in shown
     assert shown.count("<img") == 6
     assert 'data-only="" aria-pressed="true">all 3<' in shown
 

@@ -61,7 +61,7 @@ def _card(part: ScoredPart, targets: Mapping[str, Mesh], sandbox: Sandbox | None
         pictures.append((_drawn(answer.program, sandbox), models.base_words(answer.model, words), said))
     cells = "".join(
         f'<figure><img src="{address}" width="{film.PIXELS}" height="{film.PIXELS}" alt="{escape(caption)}">'
-        f'<figcaption title="{escape(caption)}">{escape(html.middle(caption, LONGEST_NAME))}<b>{escape(said)}</b>'
+        f'<figcaption title="{escape(caption)}">{escape(html.middle(caption, LONGEST_NAME))}{said}'
         "</figcaption></figure>"
         for address, caption, said in pictures
     )
