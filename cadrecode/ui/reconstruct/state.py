@@ -72,6 +72,8 @@ class Work:
 
     def in_unit(self, unit: str) -> Work:
         """The same numbers, read in another unit."""
+        if unit == self.unit:
+            return self  # its parts know their numbers and verdicts already
         parts = tuple(part.in_unit(unit) for part in self.parts)
         return replace(self, unit=unit, parts=parts, edited=self.edited and self.edited.in_unit(unit))
 
