@@ -18,7 +18,6 @@ from cadrecode.errors import Message
 from cadrecode.figures import length
 from cadrecode.geometry import corner_crosses
 from cadrecode.program import mesh_of
-from cadrecode.program.solid import bounds
 
 if TYPE_CHECKING:
     from cadrecode.cloud.distance import Measured
@@ -30,7 +29,7 @@ ROUND = 0.2  # relative difference of two extents of a round spot
 ALIKE = 0.25  # relative difference of the sizes of places that are counted together
 CAP = 0.5  # of the size of a wall: surface without points that is nearer belongs to it
 MOST_LISTED = 12
-REACH = 0.1  # of the size: corners that are nearer to each other are of one place
+REACH, CELLS = 2.5, 4  # times the distance that counts: about so near are corners of one place; cells along that
 
 
 class Kind(StrEnum):
@@ -130,8 +129,7 @@ def strays_of(part: Manifold, solid: Manifold, far: float) -> list[Cluster]:
     Args:
         far: Shorter distances count as agreement.
     """
-    low, high = bounds(solid)
-    clusters = []
+    reach, clusters = REACH * far, []
     for one, other, outside, inside in (
         (solid, part, Kind.BOSS, Kind.POCKET),
         (part, solid, Kind.POCKET, Kind.BOSS),
@@ -139,9 +137,13 @@ def strays_of(part: Manifold, solid: Manifold, far: float) -> list[Cluster]:
         corners = mesh_of(one)[0]
         gaps = signed_gaps(corners, *mesh_of(other))
         for kind, rows in ((outside, np.flatnonzero(gaps > far)), (inside, np.flatnonzero(gaps < -far))):
-            for group in linked(corners[rows], REACH * float((high - low).max())):
-                own, around = corners[rows[group]], np.abs(gaps[rows[group]]).max() / 2
-                clusters.append(_shaped(kind, own.min(axis=0) - around, own.max(axis=0) + around, 0))
+            # cells, not corners, are linked: of a fine mesh there would be pairs without number
+            cells, cell_of = np.unique(np.floor(corners[rows] / (reach / CELLS)), axis=0, return_inverse=True)
+            for group in linked(cells, CELLS):
+                own = rows[np.isin(cell_of.reshape(-1), group)]
+                around = np.abs(gaps[own]).max() / 2
+                low, high = corners[own].min(axis=0) - around, corners[own].max(axis=0) + around
+                clusters.append(_shaped(kind, low, high, 0))
     return sorted(clusters, key=lambda cluster: -cluster.size)
 
 
