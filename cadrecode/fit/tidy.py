@@ -41,9 +41,8 @@ def _without_needless(program: Program, cost: float, objective: Objective) -> tu
     """The program without features that do not pay for their numbers; holes that the cloud shows stay."""
     while True:
         tried = [(objective.cost_as_written(p), p) for p in simpler(program) if not objective.out_of_time]
-        pays = sorted(
-            (pair for pair in tried if pair[0] <= cost), key=lambda pair: pair[0]
-        )  # each number has its price
+        # each number has its price
+        pays = sorted((pair for pair in tried if pair[0] <= cost), key=lambda pair: pair[0])
         shorter = next((pair for pair in pays if not objective.hides_a_hole(program, pair[1])), None)
         if shorter is None:
             return program, cost
