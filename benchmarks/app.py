@@ -1,8 +1,9 @@
 """What a person waits for in the app: python -m benchmarks.app
 
 Opens the app in a process of its own, with a fresh folder of runs, and the system's Chromium, which is open already, as
-a person's is. Prints when its page answers, when the first verdict is there, how long a slider takes, what an idle page
-costs, whether ten pages that look at a training slow it, and how long Ctrl-C takes with pages open.
+a person's is. Prints when its page answers, when the first verdict is there, how long a slider takes, how fast the part
+turns, what an idle page costs, whether ten pages that look at a training slow it, and how long Ctrl-C takes with pages
+open.
 `--one-core` ties the app to the last core. What ten browsers draw, they draw on other people's machines: for that row
 training and app have one core, the browsers another.
 """
@@ -30,11 +31,27 @@ from cadrecode.runs import Run
 from tests.e2e.conftest import BROWSER_ARGUMENTS, App, find_browser, free_port
 from tests.e2e.test_stories import SLIDE
 
+TURN = """frames => new Promise(resolve => {
+  const viewer = document.querySelector('.cr-viewer').viewer, took = [];
+  let began;
+  const frame = now => {
+    began ??= now;
+    if (took.length === frames)
+      return resolve([1000 * frames / (now - began), took.sort((a, b) => a - b)[frames >> 1]]);
+    const start = performance.now();
+    viewer.turn(2 / 15, 0);
+    cancelAnimationFrame(viewer.frame);
+    viewer.paint();
+    took.push(performance.now() - start);
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+})"""  # by 2 degrees a frame: frames a second, median milliseconds of the page's own script for one
 READY = "#download-step:not([disabled])"
 OTHER_PROGRAM = "before => document.querySelector('#program .cm-content').innerText !== before"
 WAIT_MS = 600_000  # a crowded machine gets to the end, too; what it prints there is worth nothing
 TRAINING_SECONDS = 600  # until a training's first steps, on a busy machine
-IDLE_SECONDS, POLL_SECONDS, BROWSERS = 20, 20, 10
+IDLE_SECONDS, POLL_SECONDS, BROWSERS, TURNS = 20, 20, 10, 300
 
 
 def share(app: App, seconds: float) -> float:
@@ -102,6 +119,14 @@ def slide(app: App, page: Page) -> None:
     tell("... processor time of the app for it, median of 7", statistics.median(cpu), "s", "0.1 s")
 
 
+def turn(page: Page) -> None:
+    """The view of the part with its scan. Chromium draws in software here, with both cores."""
+    page.locator("#mode input[value=points]").check(force=True)
+    frames, script = page.evaluate(TURN, TURNS)
+    tell("turning the part, drawn by the processor", frames, "frames/s", "")
+    tell("... the page's own part of a frame, median", script, "ms", "16.7 ms")
+
+
 def steps_a_minute(run: Run) -> float:
     """How fast a run goes now."""
     before, began = run.status().get("step") or 0, time.monotonic()
@@ -157,6 +182,7 @@ def measure(app: App, browser, began: float) -> None:
     settings = f"{ReconstructConfig().candidates} candidates, {ReconstructConfig().seconds:.0f} s of fit"
     tell(f"later ones, {settings}, median of 3", statistics.median(later), "s", "8 s")
     slide(app, page)
+    turn(page)
     time.sleep(5)
     tell("an idle page", share(app, IDLE_SECONDS), "% of a core", "2 %")
     watched(app, browser)

@@ -224,13 +224,15 @@ export class Viewer {
   }
 
   draw() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null;
-      this.light.position.copy(this.camera.position).add(new T.Vector3(0, 0, 3 * this.radius));
-      this.renderer.render(this.scene, this.camera);
-      this.overlay();
-      if (this.data) this.box.dataset.drawn = this.data.part;
-    });
+    this.frame ??= requestAnimationFrame(() => this.paint());
+  }
+
+  paint() {
+    this.frame = null;
+    this.light.position.copy(this.camera.position).add(new T.Vector3(0, 0, 3 * this.radius));
+    this.renderer.render(this.scene, this.camera);
+    this.overlay();
+    if (this.data) this.box.dataset.drawn = this.data.part;
   }
 
   overlay() {
