@@ -7,6 +7,7 @@ that the programs are fitted to, where that is requested.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -133,6 +134,7 @@ class Scores:
         row = {
             "id": shape.id,
             "samples": len(texts),
+            "size": float(f"{np.ptp(shape.vertices, axis=0).max():.6g}"),
             "thinness": round(float((high - low).min() / (high - low).max()), 4),
             "true_genus": through_holes(target.solid),
         }
@@ -250,7 +252,7 @@ def summarise(rows: Sequence[dict], prefix: str = "") -> dict[str, Any]:
 def groups_of(rows: Sequence[dict]) -> dict[str, dict[str, Any]]:
     """The count, mean, interval of the mean, and median IoU of the first programs.
 
-    Groups are by thinness, number of solids and operation.
+    Groups are by thinness, decade of the longest side in the unit of the targets, number of solids and operation.
     """
     groups: dict[str, list[float]] = {}
     for row in rows:
@@ -270,6 +272,8 @@ def groups_of(rows: Sequence[dict]) -> dict[str, dict[str, Any]]:
 def _groups_of(row: dict) -> Iterator[str]:
     thinness = row["thinness"]
     yield "thin" if thinness < THIN else "slender" if thinness < SLENDER else "stout"
+    decade = math.floor(math.log10(row["size"]))
+    yield f"{10.0**decade:g} to {10.0 ** (decade + 1):g} long"
     if row.get("solids"):
         count = row["solids"]
         yield f"{count} solid" if count == 1 else "2 to 4 solids" if count < 5 else "5 solids or more"

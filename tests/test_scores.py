@@ -138,13 +138,19 @@ def test_chamfer_is_the_published_formula():
 def test_intervals_and_groups_are_those_of_the_rows():
     row = {"cd": 0.1, "f_score": 1.0, "normal_consistency": 1.0, "characters": 9, "numbers": 3, "genus": 0}
     rows = [
-        {**row, "iou": value, "true_genus": 0, "outcome": "ok", "thinness": thin, "solids": 1, "operations": ["box"]}
-        for value, thin in ((1.0, 0.01), (0.8, 0.1), (0.6, 0.5))
+        {**row, "iou": value, "true_genus": 0, "outcome": "ok", "solids": 1, "operations": ["box"], **size}
+        for value, size in (
+            (1.0, {"thinness": 0.01, "size": 10.0}),
+            (0.8, {"thinness": 0.1, "size": 99.9}),
+            (0.6, {"thinness": 0.5, "size": 0.5}),
+        )
     ]
     low, high = summarise(rows)["mean_iou_all_interval"]
     assert 0.6 <= low < 0.8 < high <= 1
     groups = groups_of(rows)
-    assert {name: groups[name]["n"] for name in groups} == {"1 solid": 3, "box": 3, "slender": 1, "stout": 1, "thin": 1}
+    sizes = {"10 to 100 long": 2, "0.1 to 1 long": 1}
+    thickness = {"slender": 1, "stout": 1, "thin": 1}
+    assert {name: groups[name]["n"] for name in groups} == {"1 solid": 3, "box": 3, **thickness, **sizes}
     assert groups["thin"]["mean_iou"] == 1
 
 
