@@ -88,14 +88,15 @@ def warped_copy(original: Original, height_steps: int) -> Pair | None:
 def pattern_copy(original: Original, height_steps: int) -> Pair | None:
     """A part of the same design with other counts of what repeats, and other sizes; None where nothing repeats."""
     number, pair, rng = original
-    changed = recounted(parse(pair.text), rng)
+    program = parse(pair.text)
+    changed = recounted(program, rng)
     if changed is None:
         return None
     solid = build(changed)
     frame = Frame.of(np.stack(bounds(solid)))
     points, _ = sample(solid, POOL_POINTS, rng)
-    program = alike(with_few_digits(to_code(changed, frame)))
-    return Pair(f"{pair.name}, recounted {number + 1}", write(program), frame.to_model(points).astype(np.float16))
+    copy = alike(with_few_digits(to_code(changed, frame), like=program))
+    return Pair(f"{pair.name}, recounted {number + 1}", write(copy), frame.to_model(points).astype(np.float16))
 
 
 def _originals(programs: Programs, count: int, seed: int) -> Iterator[Original]:

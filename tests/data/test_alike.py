@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from manifold3d import Manifold
 
+from cadrecode.data import digits
 from cadrecode.data.alike import alike
 from cadrecode.data.digits import with_few_digits
 from cadrecode.invent.recount import recounted
@@ -66,6 +68,24 @@ def test_equal_numbers_are_rounded_alike_and_planes_too():
     assert ".extrude(66)" in rounded
     assert "rect(200,120)" in rounded
     assert "12.96" in rounded
+
+
+def test_a_copy_has_the_digits_of_its_original_and_more_where_its_part_needs_them(monkeypatch):
+    tried = []
+
+    def counted(program: cad.Program) -> Manifold:
+        tried.append(program)
+        return build(program)
+
+    monkeypatch.setattr(digits, "build", counted)
+    walls, floor = "rect(200,{0}).rect(190.5,{1},mode='s').finalize().extrude({2})", "rect(200,{0}).finalize()"
+    box = f"w0.sketch().{walls}.union(w0.sketch().{floor}.extrude({{3}}))"
+    original = parse(f"{HEAD}r={box.format(120, 110.5, 50, 5)}")
+    like = with_few_digits(parse(f"{HEAD}r={box.format(133.1, 122.96, 47.08, 5.02)}"), like=original)
+    assert write(like) == f"{HEAD}r={box.format(133, 123, 47, 5)}"
+    assert len(tried) == 2
+    thin = with_few_digits(parse(f"{HEAD}r={box.format(133.1, 122.96, 47.08, 1.4449)}"), like=original)
+    assert write(thin) == f"{HEAD}r={box.format(133, 123, 47, 1.4)}"
 
 
 def test_a_box_with_four_posts_has_copies_in_other_proportions():
