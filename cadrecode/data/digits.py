@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cadrecode.errors import ProgramError
 from cadrecode.program import Program, build, iou
 from cadrecode.program.edit import map_numbers, rounded
 from cadrecode.program.solid import shells, through_holes
@@ -25,7 +26,10 @@ def with_few_digits(program: Program, like: Program | None = None) -> Program:
     structure = shells(exact), through_holes(exact)
 
     def likeness(changed: Program) -> float:
-        solid = build(changed)
+        try:
+            solid = build(changed)
+        except ProgramError:  # a thin wall or a small circle is rounded away
+            return 0.0
         return iou(solid, exact) if (shells(solid), through_holes(solid)) == structure else 0.0
 
     if like is not None:

@@ -70,6 +70,12 @@ def test_equal_numbers_are_rounded_alike_and_planes_too():
     assert "12.96" in rounded
 
 
+def test_a_pin_thinner_than_half_a_unit_is_not_rounded_away():
+    text = f"{HEAD}r={PLATE}.union(w0.circle(0.44).extrude(40))"
+    assert "circle(0.4)" in write(with_few_digits(parse(text)))
+    assert "circle(0.4)" in write(with_few_digits(parse(text), like=parse(text.replace("0.44", "2"))))
+
+
 def test_a_copy_has_the_digits_of_its_original_and_more_where_its_part_needs_them(monkeypatch):
     tried = []
 
