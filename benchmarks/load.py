@@ -4,8 +4,9 @@ Opens the app in a process of its own on this machine and, from threads here, do
 clouds that are all called scan.xyz and differ, rebuild them, run programs. Every answer is compared with what that
 visitor sent. Prints answers that are another visitor's (mixed), answers that never came (lost), how long the requests
 took that began after the warm-up, and the memory of the app then and at the end. With --training, a training works
-first alone and then beside the visitors, and its steps are counted; with --page, a browser rebuilds a scan, too, and
-notes the places in the queue that the page shows. Exits with 1 where anything was mixed or lost.
+first alone and then beside the visitors, its steps are counted, and the share of the cores that each process has is
+printed; with --page, a browser rebuilds a scan, too, and notes the places in the queue that the page shows. Exits with
+1 where anything was mixed or lost.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ TOLERANCE_MM = 0.01
 PATIENCE_SECONDS = 1200.0  # for one answer; a rebuild waits for those of all visitors before it
 ALONE_SECONDS = 60.0  # for which the training works without visitors
 FIRST_STEPS = 5  # of a training, which are slower
+CHILDREN = {"the sandbox": "cadrecode.kernel.worker", "the engine": "multiprocessing.spawn", "the training": "train"}
 TRAINING = TrainConfig(
     base_model_name="embedded", train_data_path="invent:brackets:200", max_steps=1_000_000, save_steps=1_000_000,
     per_device_train_batch_size=2, gradient_accumulation_steps=1, lora_r=4, lora_alpha=8, n_points=64,
@@ -183,8 +185,23 @@ def memory_mb(app: App) -> float:
     return psutil.Process(app.process.pid).memory_info().rss / 2**20
 
 
+def processor_seconds(app: App) -> dict[str, float]:
+    """Of the visitors, the app and its children, each with those below it that have ended."""
+    used = {"the visitors": time.process_time()}
+    process = psutil.Process(app.process.pid)
+    used["the app"] = sum(process.cpu_times()[:2])
+    for child in process.children():
+        words = child.cmdline()
+        name = next((name for name, word in CHILDREN.items() if any(word in part for part in words)), "others")
+        used[name] = used.get(name, 0.0) + sum(child.cpu_times()[:4])
+    return used
+
+
 def visit(app: App, given: argparse.Namespace, seen: Seen, training: Training | None) -> tuple[float, float, float]:
-    """Let all visitors live. Returns: MB of the app warm and at the end, and steps per minute of the training."""
+    """Let all visitors live, and print whose the cores were.
+
+    Returns: MB of the app warm and at the end, and steps per minute of the training.
+    """
     warm_seconds = min(given.warm_seconds, given.seconds / 2)
     warm, until = time.monotonic() + warm_seconds, time.monotonic() + given.seconds
     visitors = [Visitor(number, app.url, seen) for number in range(given.clients)]
@@ -201,7 +218,11 @@ def visit(app: App, given: argparse.Namespace, seen: Seen, training: Training | 
     warm_mb = memory_mb(app)
     if training:
         training.begin()
+    before, since = processor_seconds(app), time.monotonic()
     time.sleep(max(0.0, until - time.monotonic()))
+    passed = time.monotonic() - since
+    shares = {name: (used - before.get(name, 0.0)) / passed for name, used in processor_seconds(app).items()}
+    print("cores:", *(f"{name} {share:.2f}" for name, share in shares.items()), sep="  ")
     beside = training.steps_per_minute() if training else 0.0
     for thread in threads:
         thread.join()

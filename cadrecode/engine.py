@@ -246,19 +246,23 @@ class Engine:
 
     @contextlib.contextmanager
     def turn(
-        self, on_wait: Callable[[int], None] = lambda before: None, should_stop: Callable[[], bool] = lambda: False
+        self,
+        on_wait: Callable[[int], None] = lambda before: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        may_begin: Callable[[], bool] = lambda: True,
     ) -> Iterator[None]:
         """Choose a model and use it while nobody else does either. Those who wait are served in their order.
 
         Args:
             on_wait: Called with the number of those before this one, whenever it changes.
             should_stop: Asked while waiting.
+            may_begin: Asked by the one that nobody is before any more; until it is true, all keep their places.
 
         Raises: Cancelled: `should_stop` returned True before the turn came.
         """
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(self._turns.take(on_wait, should_stop))
+                stack.enter_context(self._turns.take(on_wait, should_stop, may_begin))
             except Stopped:
                 raise Cancelled("Stopped before it was its turn.") from None
             yield

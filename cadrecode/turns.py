@@ -29,13 +29,17 @@ class Turns:
 
     @contextlib.contextmanager
     def take(
-        self, on_wait: Callable[[int], None] = lambda before: None, should_stop: Callable[[], bool] = lambda: False
+        self,
+        on_wait: Callable[[int], None] = lambda before: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        may_begin: Callable[[], bool] = lambda: True,
     ) -> Iterator[None]:
         """Wait for a turn, and hold it.
 
         Args:
             on_wait: Called with the number of those before this one, whenever it changes.
             should_stop: Asked while waiting.
+            may_begin: Asked by the one that nobody is before any more; until it is true, all keep their places.
 
         Raises: Stopped: `should_stop` returned True before the turn came.
         """
@@ -46,7 +50,7 @@ class Turns:
         with self._changed:
             self._line.append(place)
         try:
-            self._wait(place, on_wait, should_stop)
+            self._wait(place, on_wait, should_stop, may_begin)
             self._owner = threading.get_ident()
             try:
                 yield
@@ -57,14 +61,20 @@ class Turns:
                 self._line.remove(place)
                 self._changed.notify_all()
 
-    def _wait(self, place: object, on_wait: Callable[[int], None], should_stop: Callable[[], bool]) -> None:
-        shown = 0
-        while before := self._line.index(place):
+    def _wait(
+        self,
+        place: object,
+        on_wait: Callable[[int], None],
+        should_stop: Callable[[], bool],
+        may_begin: Callable[[], bool],
+    ) -> None:
+        shown = None
+        while (before := self._line.index(place)) or not may_begin():
             if before != shown:
                 on_wait(before)
                 shown = before
             if should_stop():
                 raise Stopped
             with self._changed:
-                if self._line[0] is not place:
+                if before == self._line.index(place):
                     self._changed.wait(LOOK_SECONDS)

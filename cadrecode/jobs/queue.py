@@ -257,6 +257,17 @@ def command(run: Run) -> list[str]:
     return [*words, "--resume_from_checkpoint", resume_from] if resume_from else words
 
 
+def processor_seconds() -> float:
+    """What this process and its children have taken of the processor, without the runs."""
+    process, runs = psutil.Process(), {child.pid for child in _children}
+    seconds = sum(process.cpu_times()[:2])
+    for child in process.children():
+        if child.pid not in runs:
+            with contextlib.suppress(psutil.Error):  # it ends at this moment
+                seconds += sum(child.cpu_times()[:4])  # with what has ended below it
+    return seconds
+
+
 def _launch(run: Run) -> None:
     paths = [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}

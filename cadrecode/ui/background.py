@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 OnProgress = Callable[[str, int, int], None]  # stage, done, total
-WAITING = "waiting"  # a stage whose `done` is the number of those who are served before
+WAITING = "waiting"  # a stage whose `done` is the number of those who are served before; 0: a training is at work
 
 
 @dataclass(frozen=True)

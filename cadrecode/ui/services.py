@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadrecode.errors import CadrecodeError
+from cadrecode.jobs.pace import Budget
 
 if TYPE_CHECKING:
     from cadrecode.engine import Engine
@@ -42,6 +43,7 @@ class Services:
         page_is_there: Set when a page has loaded.
         made: A folder for files made for pages.
         finished: What batches have rebuilt, by what it was made of.
+        budget: Processor time that rebuilds may take while a training is at work.
         works: What pages show, by a secret of each browser tab, so that a reload finds it again; the oldest first.
     """
 
@@ -54,10 +56,14 @@ class Services:
     stops: dict[str, threading.Event] = field(default_factory=dict)
     page_is_there: threading.Event = field(default_factory=threading.Event)
     made: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cadrecode-ui-")))
+    budget: Budget = field(init=False, repr=False)
     finished: dict[str, Any] = field(default_factory=dict, repr=False)
     works: OrderedDict[str, Any] = field(default_factory=OrderedDict, repr=False)
     _folders: dict[Path, float] = field(default_factory=dict, repr=False)  # and until when they are kept
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.runs_dir)
 
     def sandbox(self) -> Sandbox | None:
         """The sandbox; None where programs must not run."""

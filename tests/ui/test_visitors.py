@@ -92,6 +92,16 @@ def test_those_who_wait_are_told_their_place_and_may_leave(services):
     assert services.engine.waiting == 0
 
 
+def test_a_rebuild_beside_a_training_says_why_it_waits_and_can_be_cancelled(services, monkeypatch):
+    stages, asked = [], []
+    monkeypatch.setattr(services.budget, "allows", lambda: False)
+    with pytest.raises(Cancelled):
+        rebuilt(scan(1), services, stop=lambda: asked.append(1) or len(asked) > 2, stages=stages)
+    assert stages == [("waiting", 0, 0)]
+    assert "a training is at work" in views.stage_words(views.Progress(*stages[0]), EN)
+    assert services.engine.waiting == 0
+
+
 def test_turns_are_taken_in_the_order_of_asking():
     turns, served, places = Turns(), [], {}
 

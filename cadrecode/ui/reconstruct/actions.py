@@ -59,7 +59,7 @@ def rebuild(
     if access.is_guest():
         models.require_here(services, base)
     # one turn, so that nobody else chooses another model between this choice and its use
-    with services.engine.turn(lambda before: on_progress(WAITING, before, 0), stop):
+    with services.engine.turn(lambda before: on_progress(WAITING, before, 0), stop, services.budget.allows):
         on_progress("loading", 0, 1)
         model = models.use(services, base, adapter)
         result = services.engine.reconstruct(

@@ -82,9 +82,9 @@ def strip_drawn(work: Work, words: Words) -> str:
 
 
 def stage_text(progress: Progress, words: Words) -> str:
-    """ "sampling 3 / 8"; of those who wait, how many are before them."""
+    """ "sampling 3 / 8"; of those who wait, how many are before them, or that a training is at work."""
     if progress.stage == WAITING:
-        return words("stage.waiting", n=progress.done)
+        return words("stage.waiting", n=progress.done) if progress.done else words("stage.paced")
     return words.stage(progress.stage) + (f" {progress.done} / {progress.total}" if progress.total > 1 else "")
 
 
