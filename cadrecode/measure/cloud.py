@@ -30,7 +30,7 @@ from cadrecode.measure.shorten import dropped, merged, shortened
 from cadrecode.measure.slopes import with_slopes
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.spelling import respelled
-from cadrecode.measure.turned import turned_proposals
+from cadrecode.measure.turned import ends_of_bends, turned_proposals
 from cadrecode.measure.walls import Walls
 from cadrecode.measure.winding import INSIDE, sections_of, winding_numbers
 from cadrecode.program.language import Operation, Rect, SketchStep
@@ -40,6 +40,7 @@ MOST_CELLS, FEW_PLACES = 256, 60_000  # along the longest side of a part, and of
 MOST_PLACES = 400_000  # of the grid
 PLACES_PER_SECOND = 60_000  # of reading: the winding numbers take a third to a half of that time
 READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
+READ_AGAIN = 1.5  # times as long as reading has taken, where bends end within the part
 SHORTENING_SHARE, GAPS_FROM = 0.4, 0.8  # of the time for a body: when shortening ends, and gaps are looked for
 HOPELESS = 0.5  # of the score: drafts that are so much worse than the best are not worth finishing
 IN_PAIRS = 0.4  # of the time for a search: when two features take the place of one no more
@@ -151,10 +152,22 @@ def read(ruler: CloudRuler, smoothed: Smoothed, deadline: float = np.inf) -> Sur
         smoothed: Its points on the middle of their faces.
         deadline: On time.thread_time(): what has not been read by then is left out.
     """
+    began = time.thread_time()
+    levels = [_levels(ruler, smoothed, axis) for axis in range(3)]
+    survey = _read_between(levels, ruler, smoothed, deadline)
+    ends = ends_of_bends(survey.proposals, survey.grid, levels, survey.grid.volume(survey.cells))
+    if not any(ends):
+        return survey
+    now = time.thread_time()
+    levels = [np.sort([*levels[axis], *ends[axis]]) for axis in range(3)]
+    return _read_between(levels, ruler, smoothed, max(deadline, now + READ_AGAIN * (now - began)))
+
+
+def _read_between(levels: list[np.ndarray], ruler: CloudRuler, smoothed: Smoothed, deadline: float) -> Survey:
+    """What a part might be made of, by its sections between these levels."""
     points, normals = ruler.points, ruler.normals.directions
     noise = smoothed.noise
-    most = min(MOST_PLACES, PLACES_PER_SECOND * (deadline - time.thread_time()))
-    grid = _grid([_levels(ruler, smoothed, axis) for axis in range(3)], most)
+    grid = _grid(levels, min(MOST_PLACES, PLACES_PER_SECOND * (deadline - time.thread_time())))
     numbers = winding_numbers(smoothed.points, normals, smoothed.areas, grid)
     spacing = math.sqrt(float(np.median(smoothed.areas)))
     numbers = with_sheets(numbers, smoothed.points, normals, spacing, noise, grid)
@@ -163,10 +176,9 @@ def read(ruler: CloudRuler, smoothed: Smoothed, deadline: float = np.inf) -> Sur
     for axis in range(3):
         cell = min(float(np.median(grid.widths[k])) for k in ((axis + 1) % 3, (axis + 2) % 3))
         taken = sections_of(numbers, grid, axis)
-        levels = grid.levels[(axis + 1) % 3], grid.levels[(axis + 2) % 3]
         reader = Reader(
             ruler.size,
-            levels,
+            (grid.levels[(axis + 1) % 3], grid.levels[(axis + 2) % 3]),
             [of_cell * cell + of_noise * noise for of_cell, of_noise in TOLERANCES],
             on_level=0.4 * cell,
         )

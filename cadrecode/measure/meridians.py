@@ -305,7 +305,8 @@ def round_about(points: np.ndarray, normals: np.ndarray, axis: int, size: float)
         return None
     meeting = misses[best]
     center = np.linalg.lstsq(aside[meeting], reach[meeting], rcond=None)[0]
-    x, y = _centred(places, flat, heights, center, size)
+    meeting = np.abs(aside @ center - reach) < MEETS * size  # the walls of a pipe that goes on straight do not
+    x, y = _centred(places[meeting], flat[meeting], heights[meeting], center, size)
     return short(x), short(y)
 
 
