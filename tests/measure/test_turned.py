@@ -116,8 +116,7 @@ def test_a_cloud_is_folded_about_the_line_of_its_round_walls(text):
         (solid,) = turned(best)
         assert sum(isinstance(edge, Arc) for step in solid.sketch.steps for edge in step.shape.edges) == 1
     if text == PIPE:
-        (solid,) = turned(best)
-        assert solid.degrees == 90
+        assert 90 in {solid.degrees for solid in turned(best)}
 
 
 def test_flats_and_keyways_are_cut_from_a_turned_part_with_boxes():
