@@ -21,8 +21,8 @@ class Pace:
     """How much processor time the app may take beside a training.
 
     Args:
-        share: Of the machine's cores, in the long run. A training of two threads on two cores loses about twice as much
-            of its speed, because the thread whose core is taken holds up the other.
+        share: Of the machine's cores, in the long run. A training of several threads loses more of its speed than that,
+            because the thread whose core is taken holds up the others.
         saved_seconds: What may be saved up: some rebuilds, so that a person who rebuilds now and then never waits.
         patience_seconds: For which a rebuild waits at most: one that took long, or the small requests of many, which
             are never held back, must not keep others from rebuilding at all.
