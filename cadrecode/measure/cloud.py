@@ -12,6 +12,7 @@ from manifold3d import CrossSection, OpType
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.measure.cloud_heads import with_countersinks
 from cadrecode.measure.cloud_judge import CloudJudge
+from cadrecode.measure.cloud_slanted import with_slanted_bores
 from cadrecode.measure.evidence import opened, parted, redrilled, turned_about, with_bores, with_steps
 from cadrecode.measure.features import Feature, Prism
 from cadrecode.measure.gaps import with_gaps
@@ -121,9 +122,10 @@ def _finished(
         reader.deadline = judge.deadline
     features = with_missing_holes(features, part, holes_of(part), judge)
     features = with_slopes(features, part.grid, judge)
-    features = with_bores(features, walls, part.grid, judge)
+    features = with_slanted_bores(features, judge)
+    features = parted(with_bores(features, walls, part.grid, judge), part.grid, judge)
     features = dropped(with_steps(features, part.grid, judge), judge)
-    features = redrilled(parted(turned_about(features, judge), part.grid, judge), judge)
+    features = redrilled(turned_about(features, judge), judge)
     judge.deadline = end
     features = with_gaps(with_countersinks(features, part.grid, judge), judge)  # which takes cones for small holes
     features = with_countersinks(features, part.grid, judge)  # of the holes that gaps have shown

@@ -24,6 +24,7 @@ from cadrecode.program.solid import through_holes
 ON_LEVEL = 0.02  # of the size: a wall's points may end so far before its ends
 SAME_RADIUS = 0.05  # of the radius: circles of one span that differ by less are equal
 HOLE_NUMBERS = 3  # that a hole costs where others like it share the rest
+END_NUMBERS = 2  # of a cut that is left out of a wall: where it ends, and where it begins again
 FACING = 0.4  # mean outward part of the normals around a pin, at least
 SKIN = 3.0  # nats: how much likelier it is that a hole goes on into the air than that a skin covers its end
 WIDEST_COUNTERBORE = 3.5  # of the radius of its hole
@@ -159,7 +160,7 @@ def parted(features: tuple[Feature, ...], grid: Grid, judge: CloudJudge) -> tupl
                 return features
             parts = replace(feature, high=low), replace(feature, low=high)
             changed = (*features[:index], *parts, *features[index + 1 :])
-            if judge.evidence(features, changed) > HOLE_NUMBERS * judge.nats_per_number:
+            if judge.evidence(features, changed) > END_NUMBERS * judge.nats_per_number:
                 features = changed
                 break
     return features

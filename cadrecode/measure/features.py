@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,13 @@ OVERSHOOT = 2.0  # CODE
 SAME_SIZE = 0.05  # CODE: circles and rectangles of one sketch that differ by less are written once
 
 
+def _hash_once(self: Any) -> int:
+    """The hash of all fields, remembered: features are looked up thousands of times, and outlines are long."""
+    if "_hash" not in self.__dict__:
+        object.__setattr__(self, "_hash", hash(tuple(getattr(self, field.name) for field in fields(self))))
+    return self.__dict__["_hash"]
+
+
 @dataclass(frozen=True)
 class Prism:
     """A sketch extruded along an axis, and how it joins what stands.
@@ -42,6 +50,8 @@ class Prism:
     low: float
     high: float
     steps: tuple[cad.SketchStep, ...]
+
+    __hash__ = _hash_once
 
     @property
     def numbers(self) -> int:
@@ -76,6 +86,8 @@ class Tilted:
     high: float
     steps: tuple[cad.SketchStep, ...]
 
+    __hash__ = _hash_once
+
     @property
     def numbers(self) -> int:
         return EXTRUSION_NUMBERS + TILT_NUMBERS + numbers_of(self.steps)
@@ -105,6 +117,8 @@ class Turned:
     steps: tuple[cad.SketchStep, ...]
     start: float = 0.0
     degrees: float = 360.0
+
+    __hash__ = _hash_once
 
     @property
     def numbers(self) -> int:

@@ -34,6 +34,7 @@ LEAST_EXPECTED = 7.0  # points on both faces of a gap that none lies in
 WALL_POINTS = 2, 3  # of a hole whose gap is smaller: corners of a triangle of Delaunay, and all on its circle
 ON_CIRCLE = 0.05  # of the radius
 LEAST_DENSE = 0.45  # of the points to expect on the wall of a hole
+MOST_BARE = 7.0  # points to expect on a stretch of a hole's wall without any: more is the wall of a groove
 WIDEST_OPENING = np.radians(240)  # around a hole, without a point of its wall: more is a rounded edge
 CLEAR_WALL = 1.5  # times as many unexplained points on the wall of a hole as around it
 BRIDGE = 0.7  # of a hole's radius: half the width of what is between it and a rim
@@ -68,8 +69,8 @@ class View:
 
     @classmethod
     def tilted(cls, normal: np.ndarray, judge: CloudJudge) -> View:
-        normal = np.round(normal, DIRECTION_DECIMALS)
-        aside = np.round(square_to(normal)[:, 0], DIRECTION_DECIMALS)
+        normal = np.round(normal, DIRECTION_DECIMALS) + 0.0
+        aside = np.round(square_to(normal)[:, 0], DIRECTION_DECIMALS) + 0.0
         rows = np.stack((aside, np.cross(normal, aside), normal))
         return cls(rows, judge.points @ rows.T)
 
@@ -101,7 +102,7 @@ def with_gaps(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature
     sharp = judge.sharper()
     added: list[Prism | Tilted] = []
     views = [View.along(axis, judge) for axis in range(3)]
-    views += [View.tilted(normal, judge) for normal in _tilts(judge.build(features), judge.size)]
+    views += [View.tilted(normal, judge) for normal in tilts(judge.build(features), judge.size)]
     for view in views:
         body = judge.build((*features, *added))
         lost = sharp.costs((*features, *added)) > HALF_EXPLAINED
@@ -128,7 +129,7 @@ def _together(holes: Sequence[Prism | Tilted]) -> list[Prism | Tilted]:
     return [replace(hole, steps=pooled_steps(steps)) for hole, steps in spans.items()]
 
 
-def _tilts(body: Manifold, size: float) -> list[np.ndarray]:
+def tilts(body: Manifold, size: float) -> list[np.ndarray]:
     """Directions (3,) that are no axis, in which large faces of a body look, and others against them."""
     vertices, faces = mesh_of(body)
     crosses = corner_crosses(vertices[faces])
@@ -192,7 +193,7 @@ def _gaps(wall: Wall, lost: np.ndarray, view: View, judge: CloudJudge) -> list[t
         is_within = (region ^ wall.area).area() > WITHIN * region.area()
         if (
             is_within
-            and _has_wall(step, wall, flat[lost & within], judge)
+            and _has_wall(step, wall, view.points[lost & within], judge)
             and _is_apart(step, wall, flat[here & ~lost], judge)
         ):
             taken.append((x, y, reach))
@@ -204,9 +205,9 @@ def _has_wall(step: SketchStep, wall: Wall, lost: np.ndarray, judge: CloudJudge)
     """Whether about as many points lie on the wall of a hole as its area asks for.
 
     Args:
-        lost: (n, 2) points within the wall that the body does not explain.
+        lost: (n, 3) points within the wall that the body does not explain.
     """
-    away, shape = lost - step.places[0], step.shape
+    away, shape = lost[:, :2] - step.places[0], step.shape
     if isinstance(shape, Circle):
         length, off = 2 * np.pi * shape.radius, np.hypot(*away.T) - shape.radius
         near = ON_CIRCLE * shape.radius
@@ -214,7 +215,8 @@ def _has_wall(step: SketchStep, wall: Wall, lost: np.ndarray, judge: CloudJudge)
         half = np.array((shape.width, shape.height)) / 2
         length, off = 4 * half.sum(), (np.abs(away) - half).max(axis=1)
         near = ON_CIRCLE * half.min()
-    on = away[np.abs(off) < near + judge.exact]
+    is_on = np.abs(off) < near + judge.exact
+    on, heights = away[is_on], np.sort(lost[is_on, 2])
     beside = np.count_nonzero((off > near + judge.exact) & (off < length / (2 * np.pi) + judge.spacing))
     angles = np.sort(np.arctan2(*on.T))
     if (
@@ -222,6 +224,9 @@ def _has_wall(step: SketchStep, wall: Wall, lost: np.ndarray, judge: CloudJudge)
         or not len(on)
         or np.diff(angles, append=angles[0] + 2 * np.pi).max() > WIDEST_OPENING
     ):
+        return False
+    bare = np.diff(heights, prepend=wall.low, append=wall.high).max() * judge.per_area * length
+    if bare > MOST_BARE:
         return False
     return len(on) >= LEAST_DENSE * judge.per_area * length * (wall.high - wall.low - 2 * judge.exact)
 

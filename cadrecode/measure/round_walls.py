@@ -26,7 +26,7 @@ MOST_IN_TWO = 0.55  # of a circle's points, in two of its sectors: more are thos
 MOST_WITHIN = 0.15  # points within a circle, for each on it
 MOST_TRIED, MOST_WALLS = 500, 60  # circles, along one axis
 SAME_HEIGHT = 0.05  # of the size: circles of one place whose heights differ by less are tried once
-FLAT = 0.98  # cosine of a normal with another axis: points of a flat wall
+FLAT = 0.98  # cosine of a normal with another axis: points of a flat wall; with its own: of a floor
 CLEAR = 2.0  # times as many points on a circle as on those beside it
 SURE = 9.0  # nats by which points on a circle are more than by chance: thousands of circles are tried
 LEAST_DENSE = 0.45  # of the density of the whole cloud
@@ -165,9 +165,10 @@ def _fitted(
         if len(on) < FEWEST:
             return []
         circle = np.array(circle_through_all(local[on, :2]))
-    low, high = local[on, 2].min(), local[on, 2].max()
-    if abs(circle[2] - radius) > reach or not _is_round(local[on, :2] - circle[:2]):
+    on = on[np.abs(ways[on, 2]) < FLAT]  # a floor where a bore becomes narrower has points on any circle
+    if len(on) < FEWEST or abs(circle[2] - radius) > reach or not _is_round(local[on, :2] - circle[:2]):
         return []
+    low, high = local[on, 2].min(), local[on, 2].max()
     between = (local[rows, 2] >= low) & (local[rows, 2] <= high)
     beside = between & (np.abs(off) >= reach) & (np.abs(off) < 3 * reach)
     within = between & (off < -2 * reach)

@@ -13,6 +13,7 @@ FEWEST_LINE, FEWEST_CIRCLE = 4, 6
 # of the reach, and of the noise: points of a circle lie on it as near as this, in the median
 ON_CIRCLE, ON_CIRCLE_OF_NOISE = 0.25, 0.5
 LINE_ROUNDS = 3  # of a line's fit, each without the points that the one before left far off
+COLLINEAR = 1e-10  # of the sum of squares: points so near to a line are solved for with more care
 TRIM = 3.0  # median deviations: points farther off are of something else
 LEAST_SPREAD = 0.4  # of a line's length: points that cover less of it do not turn it
 MOST_BARE = 0.25  # of an arc's length: how much of it may be far from points
@@ -146,6 +147,13 @@ def circle_through_all(points: np.ndarray) -> tuple[float, float, float]:
     """(x, y, radius) of the circle nearest to (n, 2) points, by linear least squares (Kasa 1976)."""
     middle = points.mean(axis=0)
     local = points - middle
-    design = np.column_stack((2 * local, np.ones(len(local))))
-    (x, y, rest), *_ = np.linalg.lstsq(design, (local**2).sum(axis=1), rcond=None)
+    squares = np.einsum("ij,ij->i", local, local)
+    (xx, xy), (_, yy) = 2 * (local.T @ local)
+    right = local.T @ squares
+    determinant = xx * yy - xy * xy
+    if determinant > COLLINEAR * (xx + yy) ** 2:
+        x, y = (yy * right[0] - xy * right[1]) / determinant, (xx * right[1] - xy * right[0]) / determinant
+    else:
+        x, y = np.linalg.lstsq(2 * local, squares - squares.mean(), rcond=None)[0]
+    rest = float(squares.mean())  # the sums of the local coordinates are 0
     return float(x + middle[0]), float(y + middle[1]), float(np.sqrt(max(rest + x * x + y * y, 0)))

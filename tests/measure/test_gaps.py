@@ -77,6 +77,14 @@ def test_a_slot_hardly_wider_than_points_are_apart_is_cut():
     assert (step.shape.width, step.shape.height) == pytest.approx((16, 5.2), abs=0.4)
 
 
+def test_a_groove_that_the_features_lack_is_no_hole():
+    plate = prism(Operation.UNION, -4.5, 4.5, SketchStep(Rect(100, 80)))
+    lacking = prism(Operation.CUT, 1.7, 6.0, SketchStep(Rect(4, 60), places=((-30.0, 0.0), (-10.0, 0.0), (10.0, 0.0))))
+    body = joined(build_solid(plate.solid(), 0.05), build_solid(lacking.solid(), 0.05), Operation.CUT)
+    judge, _ = judge_of_body(body, (plate,), seed=5, count=4000)
+    assert with_gaps((plate,), judge) == (plate,)
+
+
 def test_the_tip_of_a_drop_is_no_hole_of_its_own():
     """A circle fills most of a hole with a pointed roof; what it leaves is open to it."""
     block = prism(Operation.UNION, -8.0, 8.0, SketchStep(Rect(200, 120)))
