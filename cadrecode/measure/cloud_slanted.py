@@ -28,6 +28,8 @@ SAME = np.cos(np.radians(0.5))  # of those that are looked along once
 LOOSE = 0.1  # of its radius: how far points lie off a cylinder whose direction is not exact yet
 FEWEST_ALIKE = 20  # points that tell a direction
 MOST_DIRECTIONS = 3  # told by normals
+ENOUGH, MOST_ROUNDS = 300, 20  # points that a cylinder is fitted to, and rounds of it
+ON_CYLINDER = 0.4  # of the points
 NO_LEVELS = (np.array([np.inf]),) * 3  # all points that are left unexplained may be of a hole
 BEYOND = 1.5  # spacings: a wall's points end so far before its face does
 
@@ -90,8 +92,8 @@ def _by_normals(
         near: (n, k) rows of the points around each.
     """
     directions: list[np.ndarray] = []
-    left = np.ones(len(places), bool)
-    while len(directions) < MOST_DIRECTIONS and np.count_nonzero(left) >= FEWEST_ALIKE:
+    left, tried = np.ones(len(places), bool), 0
+    while tried < MOST_DIRECTIONS and np.count_nonzero(left) >= FEWEST_ALIKE:
         alike = (np.abs(ways[left] @ ways[left].T) > ALIKE).sum(axis=1)
         if alike.max() < FEWEST_ALIKE:
             break
@@ -99,14 +101,17 @@ def _by_normals(
         own = left & (np.abs(ways @ ways[seed]) > ALIKE)
         normal = np.linalg.eigh(ways[own].T @ ways[own])[1][:, -1]
         rows = np.unique(near[own])
-        directions.append(_exact(normal, points[rows], judge.close))
+        exact = _exact(normal, points[rows[:: 1 + len(rows) // ENOUGH]], judge.close)
+        if exact is not None and np.abs(exact).max() < np.cos(LEAST_TILT):
+            directions.append(np.round(exact, DIRECTION_DECIMALS) + 0.0)
+        tried += 1
         left &= ~own
-    directions = [np.round(way, DIRECTION_DECIMALS) + 0.0 for way in directions]
-    return [way for way in directions if np.abs(way).max() < np.cos(LEAST_TILT)]
+    return directions
 
 
-def _exact(normal: np.ndarray, points: np.ndarray, close: float) -> np.ndarray:
-    """(3,): the direction of the cylinder through most of some points, from one near to it."""
+def _exact(normal: np.ndarray, points: np.ndarray, close: float) -> np.ndarray | None:
+    """(3,): the direction of the cylinder that many of some points lie on, from one near to it; None where there is
+    none."""
     aside = square_to(normal)
 
     def way(turn: np.ndarray) -> np.ndarray:
@@ -114,18 +119,19 @@ def _exact(normal: np.ndarray, points: np.ndarray, close: float) -> np.ndarray:
 
     def off(numbers: np.ndarray) -> np.ndarray:
         direction = way(numbers[:2])
-        across = (points - points.mean(axis=0) - aside @ numbers[2:4]) @ square_to_near(direction, aside)
+        across = (points - points.mean(axis=0) - aside @ numbers[2:4]) @ _square_to_near(direction, aside)
         return np.hypot(*across.T) - numbers[4]
 
     flat = (points - points.mean(axis=0)) @ aside
     x, y, radius = circle_through_all(flat)
     numbers = np.array((0.0, 0.0, x, y, radius))
     for scale in (max(LOOSE * radius, close), close):  # what lies off by more is of something else
-        numbers = least_squares(off, numbers, loss="cauchy", f_scale=scale).x
-    return way(numbers[:2])
+        numbers = least_squares(off, numbers, loss="cauchy", f_scale=scale, max_nfev=MOST_ROUNDS).x
+    on = np.count_nonzero(np.abs(off(numbers)) < 2 * close)
+    return way(numbers[:2]) if on > ON_CYLINDER * len(points) else None
 
 
-def square_to_near(direction: np.ndarray, aside: np.ndarray) -> np.ndarray:
+def _square_to_near(direction: np.ndarray, aside: np.ndarray) -> np.ndarray:
     """(3, 2): two unit vectors square to a direction, as near as possible to two others."""
     return np.linalg.qr(np.column_stack((direction, aside)))[0][:, 1:]
 

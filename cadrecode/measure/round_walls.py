@@ -27,6 +27,7 @@ MOST_WITHIN = 0.15  # points within a circle, for each on it
 MOST_TRIED, MOST_WALLS = 500, 60  # circles, along one axis
 SAME_HEIGHT = 0.05  # of the size: circles of one place whose heights differ by less are tried once
 FLAT = 0.98  # cosine of a normal with another axis: points of a flat wall; with its own: of a floor
+ENDS = 0.05, 0.95  # quantiles of a wall's heights: beyond, points within it may be of a floor
 CLEAR = 2.0  # times as many points on a circle as on those beside it
 SURE = 9.0  # nats by which points on a circle are more than by chance: thousands of circles are tried
 LEAST_DENSE = 0.45  # of the density of the whole cloud
@@ -161,15 +162,18 @@ def _fitted(
         on = rows[np.abs(off) < reach]
         if len(on) < FEWEST:
             return []
-        on = on[_run(local[on, 2], height)]
+        on = on[run_about(local[on, 2], height)]
         if len(on) < FEWEST:
             return []
         circle = np.array(circle_through_all(local[on, :2]))
-    on = on[np.abs(ways[on, 2]) < FLAT]  # a floor where a bore becomes narrower has points on any circle
-    if len(on) < FEWEST or abs(circle[2] - radius) > reach or not _is_round(local[on, :2] - circle[:2]):
+    walls = on[np.abs(ways[on, 2]) < FLAT]  # a floor where a bore becomes narrower has points on any circle
+    if len(walls) >= FEWEST:  # in small holes, normals may be anything
+        on = walls
+    if abs(circle[2] - radius) > reach or not _is_round(local[on, :2] - circle[:2]):
         return []
     low, high = local[on, 2].min(), local[on, 2].max()
-    between = (local[rows, 2] >= low) & (local[rows, 2] <= high)
+    first, last = np.quantile(local[on, 2], ENDS)
+    between = (local[rows, 2] >= first) & (local[rows, 2] <= last)
     beside = between & (np.abs(off) >= reach) & (np.abs(off) < 3 * reach)
     within = between & (off < -2 * reach)
     if len(on) < CLEAR * np.count_nonzero(beside) / 2 or np.count_nonzero(within) > MOST_WITHIN * len(on):
@@ -188,7 +192,7 @@ def _surprise(count: int, expected: float) -> float:
     return count * math.log(count / expected) - (count - expected)
 
 
-def _run(heights: np.ndarray, about: float) -> np.ndarray:
+def run_about(heights: np.ndarray, about: float) -> np.ndarray:
     """Rows of the heights that follow each other without a wide gap, around one height."""
     order = np.argsort(heights)
     ordered = heights[order]

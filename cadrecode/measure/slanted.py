@@ -102,7 +102,8 @@ def _walls(solid: Manifold) -> Iterator[_Wall]:
     corners = vertices[triangles]
     crosses = corner_crosses(corners)
     normals, areas = unit(crosses), np.linalg.norm(crosses, axis=1)
-    walls, directions = _smooth_faces(triangles, normals), []
+    walls = _smooth_faces(triangles, normals)
+    directions: list[np.ndarray] = []
     for wall in np.flatnonzero(np.bincount(walls) >= FEWEST_FACETS):
         chosen = walls == wall
         squares, ways = np.linalg.eigh((normals[chosen].T * areas[chosen]) @ normals[chosen] / areas[chosen].sum())
