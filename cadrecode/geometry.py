@@ -27,6 +27,23 @@ def polygon_area(corners: np.ndarray) -> float:
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
 
 
+def is_simple(corners: np.ndarray, near: float) -> bool:
+    """Whether a closed polygon of (N, 2) corners neither crosses itself nor comes nearer to itself than `near`."""
+    ends = np.roll(corners, -1, axis=0)
+    sides, ways = ends - corners, corners[:, None] - corners  # from the beginning of side j to corner i
+    lengths = np.maximum((sides**2).sum(axis=1), 1e-18)
+    along = np.clip((ways * sides).sum(axis=2) / lengths, 0, 1)
+    gaps = np.linalg.norm(ways - along[..., None] * sides, axis=2)
+    index = np.arange(len(corners))
+    gaps[index, index] = gaps[(index + 1) % len(index), index] = np.inf  # a side's own two corners
+    if gaps.min() < near:
+        return False
+    turns = sides[:, 0] * ways[..., 1] - sides[:, 1] * ways[..., 0] > 0  # corner i is to the left of side j
+    parted = turns != np.roll(turns, -1, axis=0)  # side i has an end on either side of the line of side j
+    parted[index, (index + 1) % len(index)] = False  # neighbours meet
+    return not (parted & parted.T).any()
+
+
 def corner_crosses(corners: np.ndarray) -> np.ndarray:
     """(F, 3 corners, 3) -> (F, 3): vectors along the normals of triangles, as long as twice their area."""
     return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

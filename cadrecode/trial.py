@@ -1,7 +1,7 @@
 """Rebuilds shapes whose solid is known from a cloud or a closed mesh, and says how right each came out.
 
-`evaluation` measures a model; this measures the whole way of `reconstruct` from the input to a program. From a cloud
-nothing is chosen by the true shape; from a mesh the true shape is the input.
+`evaluation` measures a model; this measures the whole way of `reconstruct` from the input to a program that OpenCASCADE
+builds. From a cloud nothing is chosen by the true shape; from a mesh the true shape is the input.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ import numpy as np
 from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import DatasetError, PointCloudError, ProgramError
+from cadrecode.kernel import shared_sandbox
+from cadrecode.kernel.outcome import Execution
 from cadrecode.parallel import ALONE, Workers, in_order
 from cadrecode.program.edit import rounded
 from cadrecode.program.solid import through_holes
-from cadrecode.reconstruction import Writer, rebuild
+from cadrecode.reconstruction import Writer, checked, rebuild
 from cadrecode.scans import CLEANED, POINTS, SWEEP, Scan
 from cadrecode.scoring import Candidate, Target, build_program, build_text, figures_of
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
@@ -32,6 +34,7 @@ from cadrecode.scoring.verdict import Verdict
 log = logging.getLogger(__name__)
 
 DEFAULTS = ReconstructConfig()
+CHECK_SECONDS = 60.0  # for OpenCASCADE to build a program, on a busy machine too
 DECIMALS = 3  # of the numbers of reported programs, CODE: a file's units have no finer ones
 
 Input = Literal["cloud", "mesh"]
@@ -126,7 +129,8 @@ class Trial:
         verdict, frame, best = str(Verdict.NONE), None, build_text("")
         try:
             rebuilt = rebuild(cloud, self.writer, config, whole_seconds=self.seconds)
-            frame, best = rebuilt.given.frame, _with_few_decimals(next(iter(rebuilt.ranked), best))
+            frame, seen = rebuilt.given.frame, checked(rebuilt.ranked, rebuilt.given.yardstick, _run)
+            best = _with_few_decimals(seen.accepted or next(iter((*seen.refused, *seen.ranked)), best))
             verdict = str(rebuilt.given.assessor.assess(best.solid).verdict)
         except Exception:  # a fault of ours counts as a failure, and the other shapes still have their turn
             log.exception("The rebuild of %s failed", shape.id)
@@ -165,6 +169,11 @@ def _tried(trial: Trial, shape: Shape | Skipped) -> dict[str, Any] | Skipped:
         return trial.row(shape)
     except (ProgramError, PointCloudError) as error:
         return Skipped(shape.id, str(error))
+
+
+def _run(candidate: Candidate) -> Execution:
+    """What OpenCASCADE says of a program as it is reported."""
+    return shared_sandbox().run(_with_few_decimals(candidate).text, seconds=CHECK_SECONDS)
 
 
 def _with_few_decimals(candidate: Candidate) -> Candidate:

@@ -8,6 +8,7 @@ from cadrecode.geometry import (
     face_normals,
     farthest_points,
     fold_into_triangle,
+    is_simple,
     places_on,
     polygon_area,
     square_to,
@@ -21,6 +22,22 @@ SQUARE = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], float)
 
 def test_a_zero_vector_has_no_direction_and_stays_zero():
     np.testing.assert_array_equal(unit(np.array([[0.0, 0, 0], [0, -3, 4]])), [[0, 0, 0], [0, -0.6, 0.8]])
+
+
+@pytest.mark.parametrize(
+    ("corners", "simple"),
+    [
+        ([(0, 0), (4, 0), (4, 3), (0, 3)], True),
+        ([(0, 3), (4, 3), (4, 0), (0, 0)], True),
+        ([(0, 0), (2, 0), (4, 0), (0, 3)], True),
+        ([(0, 0), (4, 0), (0, 3), (4, 3)], False),
+        ([(0, 0), (4, 0), (4, 3), (2, 0), (0, 3)], False),
+        ([(0, 0), (4, 0), (4, 5), (4, 3), (0, 3)], False),
+    ],
+    ids=["ccw", "cw", "straight corner", "crossing", "touching", "spur"],
+)
+def test_a_polygon_that_crosses_or_touches_itself_is_not_simple(corners, simple):
+    assert is_simple(np.array(corners, float), 1e-3) is simple
 
 
 @pytest.mark.parametrize("axis", [(1, 0, 0), (0, 0, -1), (0.6, 0, 0.8), (3**-0.5, 3**-0.5, 3**-0.5)])

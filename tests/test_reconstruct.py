@@ -201,6 +201,23 @@ def test_in_place_of_a_fitted_program_that_opencascade_refuses_comes_what_the_mo
     assert [part.outcome for part in result.passed_over] == [Outcome.INVALID]
 
 
+def test_of_a_program_that_opencascade_refuses_the_nearest_with_a_feature_less_is_taken(cloud):
+    class RefusesSpheres:
+        def run(self, code, *args, **options):
+            return Execution(Outcome.INVALID if "sphere(" in code else Outcome.OK, "no good")
+
+    notched = ".cut(cq.Workplane('XY',origin=(100,50,0)).sphere(3))"
+    slotted = ".cut(cq.Workplane('XY',origin=(-100,0,0)).box(8,20,40))"
+    result = rebuilt(
+        cloud, candidates=2, generate=answers(PLATE + slotted + notched, HALF), sandbox=RefusesSpheres(), seconds=0
+    )
+    assert "box(" in result.best.program
+    assert "sphere(" not in result.best.program
+    assert [(part.index, part.outcome) for part in result.passed_over] == [(0, Outcome.INVALID)]
+    assert any("lacks a feature" in warning for warning in result.best.report["warnings"])
+    assert [part.index for part in result.parts] == [0, 1]
+
+
 def test_where_opencascade_refuses_all_the_nearest_is_still_shown(cloud):
     class Refuses:
         def run(self, code, *args, **options):

@@ -8,6 +8,7 @@ import pytest
 
 from cadrecode.cli import main
 from cadrecode.errors import DatasetError
+from cadrecode.kernel import Execution, Outcome
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.reconstruction import Writer
 from cadrecode.scoring import build_text
@@ -79,6 +80,12 @@ def test_a_model_that_writes_nonsense_is_a_failure_with_an_iou_of_0(plates):
     assert report["final_invalid_ratio"] == 1
     assert report["final_mean_iou"] == 0
     assert report["shapes"][0]["verdict"] == "no_match"
+
+
+def test_what_opencascade_does_not_build_is_a_failure(plates, monkeypatch):
+    monkeypatch.setattr("cadrecode.trial._run", lambda candidate: Execution(Outcome.INVALID, "no good"))
+    (row,) = Trial(input="mesh", source="measured", seconds=10).run(plates)["shapes"]
+    assert (row["outcome"], row["iou"], row["verdict"]) == (Outcome.INVALID, 0, "no_match")
 
 
 def test_nothing_to_score_is_an_error(tmp_path):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from manifold3d import CrossSection, JoinType
 
+from cadrecode.geometry import is_simple
 from cadrecode.measure.arcs import discs_of
 from cadrecode.measure.features import Prism, Turned, numbers_of, sketch_steps, span_between, with_holes
 from cadrecode.measure.grid import Grid, along
@@ -16,11 +17,12 @@ from cadrecode.measure.outlines import DECIMALS, ON_LEVEL, Outline, on_levels, o
 from cadrecode.measure.rings import ringed
 from cadrecode.measure.walls import Walls
 from cadrecode.program.language import Circle, Loop, Mode, Operation, Point2, Sketch, SketchStep
-from cadrecode.program.section import cross_section
+from cadrecode.program.section import cross_section, loop_points
 
 TOLERANCES = 0.06, 0.2, 0.4  # CODE: close to the section, over coarse facets, and short where a spline has many pieces
 LEAST_AREA = 3e-5  # of the size squared: a smaller outline is left out
 SAGITTA = 0.05  # CODE: how finely circles are drawn
+TOUCHING = 1e-3  # CODE: parts of an outline that are nearer touch each other
 MOST_SINGLES = 8  # outlines of one section that are proposed one by one
 SLIVER = 0.15  # CODE: what a section lacks of the silhouette by less than twice this is no feature
 
@@ -133,8 +135,14 @@ class Reader:
         key = (tolerance, len(polygon), signed_area(polygon) > 0, *np.round(spread, 3))
         if key not in self._read:
             outline = outline_of(polygon, tolerance, self.walls)
-            self._read[key] = outline and on_levels(outline, self.levels, self.on_level)
+            read = [outline and on_levels(outline, self.levels, self.on_level), outline]
+            self._read[key] = next((one for one in read if one is not None and _is_simple(one)), None)
         return self._read[key]
+
+
+def _is_simple(outline: Outline) -> bool:
+    """Whether OpenCASCADE makes a face of it: Manifold does so of outlines that touch themselves, too."""
+    return not isinstance(outline.shape, Loop) or is_simple(np.array(loop_points(outline.shape, SAGITTA)), TOUCHING)
 
 
 @dataclass(frozen=True)

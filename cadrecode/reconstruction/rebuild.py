@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import contextlib
 import math
 import time
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
-from cadrecode.errors import Message
 from cadrecode.export import Exported, export_program
 from cadrecode.reconstruction.candidates import OnProgress, Pool, Writer, gather
+from cadrecode.reconstruction.checked import checked
 from cadrecode.reconstruction.given import Given
 from cadrecode.reconstruction.result import Reconstruction, parts_of, raw_text
 from cadrecode.scoring import FITTED, Candidate, SimpleNumbers, fitted, rank
@@ -22,7 +21,7 @@ from cadrecode.scoring import FITTED, Candidate, SimpleNumbers, fitted, rank
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from cadrecode.kernel.sandbox import Sandbox
+    from cadrecode.kernel.sandbox import Execution, Sandbox
 
 LEAST_MEASURING_SECONDS = 12.0  # of the processor; the app's samples take 1 to 12
 MEASURING_SHARE = 0.6  # of the time for a whole cloud; what is left is for the fit
@@ -72,11 +71,13 @@ def reconstruct(
     exports: dict[str, Exported] = {}
     if sandbox is not None:
 
-        def run(text: str) -> Exported:
+        def run(candidate: Candidate) -> Execution:
+            text = raw_text(candidate, rebuilt.given.frame)
             exports[text] = export_program(text, sandbox, name=name, unit=config.unit)
-            return exports[text]
+            return exports[text].execution
 
-        ranked, passed_over = _check_in_kernel(rebuilt, run, progress)
+        seen = checked(ranked, rebuilt.given.yardstick, run, lambda done, total: progress("checking", done, total))
+        ranked, passed_over = seen.ranked, seen.refused
     progress("measuring", 0, 1)
     result = Reconstruction(
         (),
@@ -180,36 +181,3 @@ def _with_simple_numbers(
         for place, candidate in enumerate(ranked)
     ]
     return sorted(changed, key=given.yardstick.key)
-
-
-def _check_in_kernel(
-    rebuilt: Rebuilt, run: Callable[[str], Exported], progress: OnProgress
-) -> tuple[list[Candidate], list[Candidate]]:
-    """Run the candidates in OpenCASCADE, best first, until it accepts one.
-
-    In place of a fitted program that it refuses comes the program before the fit; a program without one keeps its
-    distance and goes behind.
-    Returns: all in their new order, and those that were refused.
-    """
-    ranked, frame, yardstick = rebuilt.ranked, rebuilt.given.frame, rebuilt.given.yardstick
-    waiting = [candidate for candidate in ranked if candidate.ok]
-    total, behind = len(waiting), []
-    refused: list[Candidate] = []
-    while waiting:
-        progress("checking", min(len(refused), total), total)
-        first = waiting[0]
-        exported = run(raw_text(first, frame))
-        if exported.execution.ok:
-            break
-        del waiting[0]
-        execution = exported.execution
-        detail = Message("Manifold builds it, OpenCASCADE does not: {why}", why=execution.detail or execution.outcome)
-        refused.append(replace(first, outcome=execution.outcome, detail=detail, solid=None))
-        if first.as_written is None:
-            behind.append(refused[-1])
-        else:
-            bisect.insort(waiting, first.as_written, key=yardstick.key)
-    progress("checking", total, total)
-    if not waiting:  # nothing that OpenCASCADE accepts: a preview and its program are still worth more than nothing
-        return ranked, refused
-    return waiting + behind + [candidate for candidate in ranked if not candidate.ok], refused

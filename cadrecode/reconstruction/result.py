@@ -169,6 +169,7 @@ def _about(result: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any
     warnings = [*result.cloud.warnings, *result.warnings]
     if result.stopped:
         warnings.append(Message("It was stopped early: not all candidates were drawn."))
+    warnings += [candidate.detail for candidate in ranked[:1] if candidate.ok and candidate.detail]
     for candidate in result.passed_over:
         template = Message("Candidate {number} is nearer, but was passed over. {why}")
         warnings.append(Message(template, number=candidate.index, why=candidate.detail))
