@@ -35,6 +35,7 @@ from cadrecode.measure.turned import ends_of_bends, turned_proposals
 from cadrecode.measure.walls import Walls
 from cadrecode.measure.winding import INSIDE, sections_of, winding_numbers
 from cadrecode.program.language import Operation, Rect, SketchStep
+from cadrecode.program.solid import through_holes
 
 CELLS = 64  # along the longest side: about the spacing of 8,192 points
 MOST_CELLS, FEW_PLACES = 256, 60_000  # along the longest side of a part, and of a grid that may have more
@@ -82,9 +83,18 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
         now = time.thread_time()
         judge.deadline = now + (started + seconds - now) * 3 / (len(bodies) - index + 2)  # the first is the likeliest
         finished[_finished(body, part, walls, judge)] = None
-    finished |= {rounded(body, judge): None for body in box}
-    ranked = sorted(finished, key=lambda features: -judge.score(features))
+    ranked = with_same_holes(sorted(finished, key=lambda features: -judge.score(features)), judge)
+    ranked = sorted(
+        dict.fromkeys((*ranked, *(rounded(body, judge) for body in box))), key=lambda features: -judge.score(features)
+    )
     return [Measured.of(features, judge.score(features)) for features in ranked]
+
+
+def with_same_holes(ranked: list[tuple[Feature, ...]], judge: Judge) -> list[tuple[Feature, ...]]:
+    """The bodies that have as many through holes as the first, the likeliest: the mean distance, by which candidates
+    are ranked later, sees no slit that is narrower than points are apart."""
+    holes = [through_holes(judge.build(body)) for body in ranked]
+    return [body for body, count in zip(ranked, holes) if count == holes[0]]
 
 
 def worth_finishing(bodies: list[tuple[Feature, ...]], judge: Judge) -> list[tuple[Feature, ...]]:
@@ -124,7 +134,10 @@ def _finished(
     features = with_slopes(features, part.grid, judge)
     features = with_slanted_bores(features, judge)
     features = parted(with_bores(features, walls, part.grid, judge), part.grid, judge)
-    features = dropped(with_steps(features, part.grid, judge), judge)
+    stepped = with_steps(features, part.grid, judge)
+    features = dropped(stepped, judge)
+    if features != stepped:  # walls of holes where a hole was too rough
+        features = with_bores(features, walls, part.grid, judge)
     features = redrilled(turned_about(features, judge), judge)
     judge.deadline = end
     features = with_gaps(with_countersinks(features, part.grid, judge), judge)  # which takes cones for small holes

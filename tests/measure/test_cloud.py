@@ -9,7 +9,7 @@ from cadrecode.cloud import sample_surface
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.fit import ruler_for
 from cadrecode.measure import from_cloud, search
-from cadrecode.measure.cloud import _grid, read, worth_finishing
+from cadrecode.measure.cloud import _grid, read, with_same_holes, worth_finishing
 from cadrecode.measure.features import Prism
 from cadrecode.measure.judge import Judge, through_holes
 from cadrecode.measure.levels import levels_of_points
@@ -20,7 +20,7 @@ from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.walls import Walls, circle_through_all
 from cadrecode.measure.winding import patch_areas, surface_area
 from cadrecode.program import build, iou, mesh_of, parse, write
-from cadrecode.program.language import Operation, Rect, SketchStep
+from cadrecode.program.language import Circle, Operation, Rect, SketchStep
 
 PLATE = """import cadquery as cq
 w0=cq.Workplane('XY',origin=(0,0,-8))
@@ -201,3 +201,11 @@ def test_the_likeliest_body_is_finished_first_and_hopeless_ones_not_at_all():
     ]
     judge = Judge(build(parse(PLATE.split("\nr=")[0] + "\nr=w0.workplane(offset=58).box(100,100,100)")), 1e-4, np.inf)
     assert worth_finishing(bodies, judge) == [bodies[2], bodies[1]]
+
+
+def test_a_body_with_other_holes_than_the_likeliest_is_no_candidate():
+    plate = Prism(Operation.UNION, 2, 0.0, 10.0, (SketchStep(Rect(100, 100)),))
+    drilled = (plate, Prism(Operation.CUT, 2, -2.0, 12.0, (SketchStep(Circle(5)),)))
+    thicker = (Prism(Operation.UNION, 2, 0.0, 11.0, plate.steps), drilled[1])
+    judge = Judge(build(parse(PLATE)), 1e-4, np.inf)
+    assert with_same_holes([drilled, (plate,), thicker], judge) == [drilled, thicker]
