@@ -139,7 +139,10 @@ def _square_to_near(direction: np.ndarray, aside: np.ndarray) -> np.ndarray:
 def _hole_along(features: tuple[Feature, ...], wall: RoundWall, view: View, judge: CloudJudge) -> tuple[Tilted, float]:
     """A hole along a wall, and how much it explains. It ends with the wall's points, a little farther where the air may
     begin there, or goes on through all, where that is as likely."""
-    ends, gain = [wall.low, wall.high], -np.inf
+    ends = [wall.low, wall.high]
+    gain = judge.evidence(features, (*features, _hole(wall, view, *ends)))
+    if gain < 0:  # by chance on a circle
+        return _hole(wall, view, *ends), gain
     beyond = view.points[:, 2].min() - OVERSHOOT, view.points[:, 2].max() + OVERSHOOT
     for index, way in enumerate((-1, 1)):
         worth = {}
