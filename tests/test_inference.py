@@ -140,6 +140,7 @@ def test_the_merged_model_is_preferred_and_named(cube_model, tmp_path, capsys):
     ("arguments", "words"),
     [
         (["--point_cloud_file", "nowhere.npy"], "nowhere.npy does not exist"),
+        (["nowhere.npy", "--device", "cpu"], "nowhere.npy does not exist"),
         (["--shape", "teapot"], "cube"),
         (["--shape", "cube", "--base_model", "./no/such/folder"], "no folder"),
         (["--shape", "cube", "--lora_path", "nowhere"], "is not an adapter"),

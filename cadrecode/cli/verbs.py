@@ -156,7 +156,10 @@ def inference_main(argv: Arguments = None) -> int:
     parser.add_argument("--base_model", help="name or folder; by default the adapter's own, else the embedded base")
     parser.add_argument("--lora_path", help="folder of an adapter; a merged_model in it is preferred")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--point_cloud_file", metavar="FILE", help="cloud, mesh or STEP file")
+    source.add_argument(
+        "point_cloud_file", nargs="?", default=argparse.SUPPRESS, metavar="FILE", help="cloud, mesh or STEP file"
+    )
+    source.add_argument("--point_cloud_file", dest="point_cloud_file", metavar="FILE", help="the same, by its name")
     source.add_argument("--shape", metavar="NAME", help="a sample shape instead: cube, sphere, cylinder, ...")
     parser.add_argument(
         "--output",
