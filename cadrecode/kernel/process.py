@@ -79,7 +79,9 @@ class Worker:
         with self._lock:
             job_id = self._next = self._next + 1
             self._jobs[job_id] = (started, ended)
-        if self._send({"start": job_id, "order": order}) and self._has_begun(started):
+        if not self._send({"start": job_id, "order": order}):
+            self._kill_worker()  # its pipe is closed before it is gone, and until then it looks alive
+        elif self._has_begun(started):
             return job_id
         del self._jobs[job_id]
         return None

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from concurrent.futures import Future
 from types import SimpleNamespace
 
@@ -43,6 +44,16 @@ def test_a_stopped_worker_is_killed_before_a_job_is_given_up():
     worker.forks, worker._process = True, subprocess.Popen(["sleep", "60"])
     worker._process.send_signal(signal.SIGSTOP)
     assert not worker._has_begun(Future())
+    assert not worker.alive
+
+
+def test_a_worker_whose_pipe_is_broken_is_gone_before_a_job_is_given_up():
+    """A killed worker closes its pipe a moment before it is gone; so both tries met the same one."""
+    worker = object.__new__(Worker)
+    worker.forks, worker._lock, worker._next, worker._jobs = True, threading.Lock(), 0, {}
+    worker._process = subprocess.Popen(["sleep", "60"], stdin=subprocess.PIPE)
+    worker._process.stdin.close()
+    assert worker.start({}) is None
     assert not worker.alive
 
 
