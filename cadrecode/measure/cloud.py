@@ -136,8 +136,11 @@ def _finished(
     features = parted(with_bores(features, walls, part.grid, judge), part.grid, judge)
     stepped = with_steps(features, part.grid, judge)
     features = dropped(stepped, judge)
-    if features != stepped:  # walls of holes where a hole was too rough
-        features = with_bores(features, walls, part.grid, judge)
+    if features != stepped:  # a bore within a rough hole is found once that is gone; what was dropped stays away
+        prisms = [feature for feature in stepped if isinstance(feature, Prism)]
+        tried = {(prism.axis, place) for prism in prisms for step in prism.steps for place in step.places}
+        waiting = [wall for wall in walls if (wall.axis, (round(wall.x, 3), round(wall.y, 3))) not in tried]
+        features = with_bores(features, waiting, part.grid, judge)
     features = redrilled(turned_about(features, judge), judge)
     judge.deadline = end
     features = with_gaps(with_countersinks(features, part.grid, judge), judge)  # which takes cones for small holes
