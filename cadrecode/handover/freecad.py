@@ -6,6 +6,7 @@ from importlib import resources
 
 import numpy as np
 
+from cadrecode.geometry import polygon_area
 from cadrecode.handover.choices import FUNCTIONS, choice
 from cadrecode.handover.walk import Words, numbers
 from cadrecode.program import language as cad
@@ -59,10 +60,10 @@ class FreeCad(Words):
     def outlines(self, polygons: list[np.ndarray]) -> str:
         """Of the holes, which are clockwise, each is taken away."""
         text = ""
-        for polygon in sorted(polygons, key=lambda polygon: -_enclosed(polygon)):
+        for polygon in sorted(polygons, key=lambda polygon: -polygon_area(polygon)):
             points = polygon.tolist()
             one = self.loop(cad.Loop(tuple(points[0]), tuple(cad.Line(tuple(point)) for point in points[1:])))
-            kind = "union" if _enclosed(polygon) > 0 else "cut"
+            kind = "union" if polygon_area(polygon) > 0 else "cut"
             text = f'area("{kind}", {text}, {one})' if text else one
         return text
 
@@ -140,8 +141,3 @@ class FreeCad(Words):
 
     def mesh(self, vertices: np.ndarray, faces: np.ndarray) -> str:
         raise AssertionError("FreeCAD has all finishes")
-
-
-def _enclosed(polygon: np.ndarray) -> float:
-    x, y = polygon.T
-    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2

@@ -10,9 +10,10 @@ from dataclasses import replace
 import numpy as np
 from manifold3d import Manifold
 
+from cadrecode.geometry import polygon_area
 from cadrecode.measure.features import AXIS_PLANES, Drilled, Feature, Prism
 from cadrecode.measure.judge import Judge, better
-from cadrecode.measure.outlines import DECIMALS, signed_area
+from cadrecode.measure.outlines import DECIMALS
 from cadrecode.measure.turning import across
 from cadrecode.program import language as cad
 from cadrecode.program.planes import axes
@@ -147,7 +148,7 @@ def _depth(turned: Manifold, end: float, into: int, between: float, places: Sequ
 
 def _radius(turned: Manifold, height: float, places: Sequence[cad.Point2]) -> float | None:
     """The radius of the round holes at all places of a section; None where one is missing, or they differ."""
-    holes = [polygon for part in turned.slice(height).to_polygons() if signed_area(polygon := np.asarray(part)) < 0]
+    holes = [polygon for part in turned.slice(height).to_polygons() if polygon_area(polygon := np.asarray(part)) < 0]
     radii = []
     for place in places:
         near = [hole for hole in holes if np.hypot(*(hole.min(axis=0) + hole.max(axis=0) - 2 * np.array(place))) < 0.2]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from manifold3d import CrossSection, FillRule
 
-from cadrecode.geometry import lines_meet, turned_left
+from cadrecode.geometry import lines_meet, polygon_area, turned_left
 from cadrecode.measure.arcs import followed
 from cadrecode.measure.corners import with_fillets
 from cadrecode.measure.pieces import MOST_TURN, ON_CIRCLE, Piece, angles_between, cheapest_pieces
@@ -49,12 +49,6 @@ class Outline:
     area: float
 
 
-def signed_area(polygon: np.ndarray) -> float:
-    """The area of (n, 2) corners; positive counter-clockwise."""
-    x, y = polygon.T
-    return 0.5 * float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
-
-
 def outline_of(polygon: np.ndarray, tolerance: float, walls: Walls | None = None) -> Outline | None:
     """The shape of a closed polygon; None where there is none within the tolerance.
 
@@ -66,7 +60,7 @@ def outline_of(polygon: np.ndarray, tolerance: float, walls: Walls | None = None
     corners = _corners(polygon, tolerance)
     if len(corners) < 3:
         return None
-    area = signed_area(polygon)
+    area = polygon_area(polygon)
     circle = _whole_circle(corners, tolerance) if walls is None else _round_contour(polygon, area, tolerance, walls)
     if circle is not None:
         return Outline(Circle(short(circle[2])), (short(circle[0]), short(circle[1])), area)
@@ -183,7 +177,7 @@ def _corners(polygon: np.ndarray, tolerance: float) -> np.ndarray:
         parts = area.simplify(slack).to_polygons()
         if not parts:
             return np.empty((0, 2))
-        largest = np.asarray(max(parts, key=lambda part: abs(signed_area(np.asarray(part)))), np.float64)
+        largest = np.asarray(max(parts, key=lambda part: abs(polygon_area(np.asarray(part)))), np.float64)
         if len(largest) <= MOST_CORNERS:
             return largest
         slack *= 2

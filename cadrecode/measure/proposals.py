@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from manifold3d import CrossSection, JoinType
 
-from cadrecode.geometry import is_simple
+from cadrecode.geometry import is_simple, polygon_area
 from cadrecode.measure.arcs import discs_of
 from cadrecode.measure.features import Prism, Turned, numbers_of, sketch_steps, span_between, with_holes
 from cadrecode.measure.grid import Grid, along
-from cadrecode.measure.outlines import DECIMALS, ON_LEVEL, Outline, on_levels, outline_of, signed_area
+from cadrecode.measure.outlines import DECIMALS, ON_LEVEL, Outline, on_levels, outline_of
 from cadrecode.measure.rings import ringed
 from cadrecode.measure.walls import Walls
 from cadrecode.program.language import Circle, Loop, Mode, Operation, Point2, Sketch, SketchStep
@@ -132,7 +132,7 @@ class Reader:
 
     def _outline(self, polygon: np.ndarray, tolerance: float) -> Outline | None:
         spread = np.concatenate((polygon.min(axis=0), polygon.max(axis=0), polygon.mean(axis=0), polygon.std(axis=0)))
-        key = (tolerance, len(polygon), signed_area(polygon) > 0, *np.round(spread, 3))
+        key = (tolerance, len(polygon), polygon_area(polygon) > 0, *np.round(spread, 3))
         if key not in self._read:
             outline = outline_of(polygon, tolerance, self.walls)
             read = [outline and on_levels(outline, self.levels, self.on_level), outline]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from manifold3d import CrossSection, JoinType
 
-from cadrecode.measure.outlines import outline_of, signed_area
+from cadrecode.geometry import polygon_area
+from cadrecode.measure.outlines import outline_of
 from cadrecode.measure.walls import circle_through_all
 from cadrecode.program.language import Circle, Face, Mode, Rect, Ring, Sketch, SketchStep
 from cadrecode.program.section import cross_section
@@ -33,7 +34,7 @@ def ringed(area: CrossSection, tolerance: float) -> Iterator[tuple[SketchStep, .
         tolerance: As of `outline_of`, CODE.
     """
     polygons = [np.asarray(part, np.float64) for part in area.to_polygons()]
-    outer = max(polygons, key=signed_area, default=np.empty((0, 2)))
+    outer = max(polygons, key=polygon_area, default=np.empty((0, 2)))
     if len(outer) < 3 * FEWEST:
         return
     filled = CrossSection([outer])

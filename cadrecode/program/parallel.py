@@ -8,6 +8,7 @@ import numpy as np
 from manifold3d import CrossSection, JoinType
 
 from cadrecode.errors import Message, ProgramError
+from cadrecode.geometry import polygon_area
 from cadrecode.program import language as cad
 from cadrecode.program.section import circle_through, cross_section
 
@@ -67,7 +68,8 @@ def _moved_edges(loop: cad.Loop, distance: float, is_sharp: bool) -> cad.Loop | 
     edges = loop.edges if math.dist(loop.edges[-1].end, loop.start) < TANGENT else (*loop.edges, cad.Line(loop.start))
     starts = [edges[-1].end, *(edge.end for edge in edges[:-1])]
     area = cross_section(cad.Sketch((cad.SketchStep(loop),)), math.inf)
-    ahead = 1.0 if _is_counter_clockwise(starts, edges) else -1.0
+    corners = [place for start, edge in zip(starts, edges) for place in (start, getattr(edge, "middle", start))]
+    ahead = 1.0 if polygon_area(np.array(corners)) > 0 else -1.0
     tangents = [tangents_of(start, edge) for start, edge in zip(starts, edges)]
     moved: list[cad.Line | cad.Arc] = []
     first: cad.Point2 | None = None
@@ -124,12 +126,6 @@ def _aside(point: cad.Point2, direction: np.ndarray, distance: float) -> cad.Poi
 
 def _plain(point: cad.Point2) -> cad.Point2:
     return round(float(point[0]), 9) + 0.0, round(float(point[1]), 9) + 0.0
-
-
-def _is_counter_clockwise(starts: list[cad.Point2], edges: tuple) -> bool:
-    points = [p for start, edge in zip(starts, edges) for p in (start, getattr(edge, "middle", start))]
-    x, y = np.array(points).T
-    return bool(x @ np.roll(y, -1) - y @ np.roll(x, -1) > 0)
 
 
 def _turns_left(start: cad.Point2, arc: cad.Arc) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from manifold3d import CrossSection, FillRule, JoinType, Manifold, Mesh64, OpType, triangulate
 
 from cadrecode.errors import Message, ProgramError
+from cadrecode.geometry import polygon_area
 from cadrecode.program import budget
 from cadrecode.program.section import segments_of
 
@@ -23,7 +24,7 @@ def tapered(area: CrossSection, height: float, degrees: float, sagitta: float) -
     """
     inset = height * math.tan(math.radians(degrees))
     outlines = area.to_polygons()
-    if any(_enclosed(outline) < 0 for outline in outlines):
+    if any(polygon_area(outline) < 0 for outline in outlines):
         raise ProgramError("A sketch with a hole is tapered.", expected=Message("a sketch without holes"))
     bodies, triangles = [], 0
     for outline in outlines:
@@ -42,7 +43,7 @@ def _frustum(outline: np.ndarray, height: float, inset: float, sagitta: float) -
     first, last, following = starts[:-1], starts[1:] - 1, np.roll(starts[:-1], -1)
     edges, shrunk = np.roll(outline, -1, axis=0) - outline, top[following] - top[last]
     whole = CrossSection([top], FillRule.Positive).area()
-    if (np.sum(edges * shrunk, axis=1) <= 0).any() or abs(whole - _enclosed(top)) > 1e-6 * whole:
+    if (np.sum(edges * shrunk, axis=1) <= 0).any() or abs(whole - polygon_area(top)) > 1e-6 * whole:
         return _layered(CrossSection([outline], FillRule.Positive), height, inset, sagitta)
     n = len(outline)
     here, there = np.arange(n), np.roll(np.arange(n), -1)
@@ -94,9 +95,3 @@ def _layered(area: CrossSection, height: float, inset: float, sagitta: float) ->
             slabs.append(Manifold.extrude(outline, step).translate((0, 0, layer * step)))
             budget.check_triangles(LAYERS * slabs[-1].num_tri())
     return Manifold.batch_boolean(slabs, OpType.Add)
-
-
-def _enclosed(outline: np.ndarray) -> float:
-    """The area within an outline by the shoelace formula; negative for a clockwise outline."""
-    x, y = outline.T
-    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
