@@ -112,7 +112,7 @@ def _plainer(step: cad.SketchStep) -> Iterator[tuple[cad.Circle | cad.Rect, cad.
         case cad.Rect(width, height):
             yield cad.Circle((width + height) / 4), step.places
         case cad.Loop() | cad.Face():
-            x0, y0, x1, y1 = cross_section(cad.Sketch((cad.SketchStep(step.shape),)), np.inf).bounds()
+            x0, y0, x1, y1 = cross_section(cad.Sketch.of(step.shape), np.inf).bounds()
             if x1 > x0 and y1 > y0:
                 places = tuple((x + (x0 + x1) / 2, y + (y0 + y1) / 2) for x, y in cad.points_of(step.places))
                 yield cad.Rect(x1 - x0, y1 - y0), places
@@ -197,7 +197,7 @@ def _slab(axis: int, start: float, end: float, low: np.ndarray, high: np.ndarray
     across = [(axis + 1) % 3, (axis + 2) % 3]  # the local axes of AXIS_PLANES, in their order
     width, height = (float(high[a] - low[a]) for a in across)
     place = tuple(float(low[a] + high[a]) / 2 for a in across)
-    sketch = cad.Sketch((cad.SketchStep(cad.Rect(width, height), places=(place,)),))
+    sketch = cad.Sketch.of(cad.Rect(width, height), (place,))
     return cad.Step(cad.Operation.CUT, cad.Extrusion(_plane_at(axis, float(start)), sketch, float(end - start)))
 
 
@@ -245,10 +245,10 @@ def _outlines(
     across = [(axis + 1) % 3, (axis + 2) % 3]  # the local axes of AXIS_PLANES, in their order
     width, height = (max(float(opposite[a] - corner[a]), 0.005 * size) for a in across)
     place = tuple(float(corner[a] + opposite[a]) / 2 for a in across)
-    yield cad.Sketch((cad.SketchStep(cad.Rect(width, height), places=(place,)),))
+    yield cad.Sketch.of(cad.Rect(width, height), (place,))
     if not 0.5 < width / height < 2:
         return
-    yield cad.Sketch((cad.SketchStep(cad.Circle((width + height) / 4), places=(place,)),))
+    yield cad.Sketch.of(cad.Circle((width + height) / 4), (place,))
     from_axis = np.linalg.norm(feature[:, across] - place, axis=1)
     radius = float(np.median(from_axis))
     if operation is cad.Operation.CUT and np.median(np.abs(from_axis - radius)) < ROUND * radius:

@@ -207,7 +207,7 @@ class Walk:
                 made = words.revolved(area, solid, true)
             case cad.Extrusion(taper=taper) if taper and not words.has_tapers:
                 flat = replace(true, plane=cad.Plane())
-                made = words.mesh(*_fine_mesh(cad.Program((cad.Step(cad.Operation.UNION, flat),))))
+                made = words.mesh(*_fine_mesh(cad.Program.of(flat)))
                 note = "Walls that lean come as a mesh: there is no taper of any outline."
             case cad.Extrusion():
                 if solid.taper and not words.taper_takes(solid.sketch):

@@ -220,7 +220,7 @@ def _as_sketch(solid: cad.Solid) -> tuple[cad.Sketch, float, float]:
             shape, depth = cad.Circle(solid.radius), solid.height
         case _:
             raise NotDrawn
-    sketch = cad.Sketch((cad.SketchStep(shape, places=(solid.center,)),))
+    sketch = cad.Sketch.of(shape, (solid.center,))
     return sketch, solid.offset - depth / 2, solid.offset + depth / 2
 
 

@@ -31,7 +31,7 @@ def _plane(axis: int, height: float) -> cad.Plane:
 
 
 def _part(solid: cad.Solid, *finishes: cad.Finish) -> cad.Program:
-    return cad.Program((cad.Step(cad.Operation.UNION, solid),), None, finishes)
+    return cad.Program.of(solid, finishes=finishes)
 
 
 def _blend(rng: np.random.Generator) -> cad.Blend:
@@ -116,9 +116,9 @@ def _turned(rng: np.random.Generator, axis: int) -> cad.Program:
         points += [(radius, low), (radius, high)]
     points.append((bore, heights[-1]))
     points = [p for i, p in enumerate(points) if i == 0 or p != points[i - 1]]
-    loop = cad.Loop(points[0], tuple(map(cad.Line, points[1:])))
+    loop = cad.Loop.through(points)
     degrees = 360 if rng.random() < 0.7 else int(rng.choice([90, 180, 270]))
-    part = _part(cad.Revolution(_plane(axis, 0), cad.Sketch((cad.SketchStep(loop),)), degrees))
+    part = _part(cad.Revolution(_plane(axis, 0), cad.Sketch.of(loop), degrees))
     if degrees == 360 and rng.random() < 0.5:
         letter = "XYZ"[LOCAL_AXES[axis][1]]
         part = replace(part, finishes=(cad.Edges(cad.Blend.CHAMFER, _whole(rng, 1, 4), f">{letter}", None),))
@@ -180,7 +180,7 @@ def _outlined(rng: np.random.Generator, axis: int) -> cad.Program:
     ]
     if rng.random() < 0.5:
         steps: tuple = (
-            cad.SketchStep(cad.Loop(points[0], tuple(map(cad.Line, points[1:])))),
+            cad.SketchStep(cad.Loop.through(points)),
             cad.Corners(_blend(rng), _whole(rng, 3, 12)),
         )
     else:

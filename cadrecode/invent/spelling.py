@@ -161,10 +161,7 @@ def _seen(outers: list[cad.SketchStep], holes: list[cad.SketchStep]) -> list[cad
     for step in (*outers, *holes):
         if isinstance(step.shape, cad.Loop):
             enclosed = abs(polygon_area(np.array(loop_points(step.shape, GRID_SAGITTA))))
-            if (
-                abs(cross_section(cad.Sketch((cad.SketchStep(step.shape),)), GRID_SAGITTA).area() - enclosed)
-                > 1e-3 * enclosed
-            ):
+            if abs(cross_section(cad.Sketch.of(step.shape), GRID_SAGITTA).area() - enclosed) > 1e-3 * enclosed:
                 raise Degenerate
     material = cross_section(cad.Sketch(tuple(outers)), GRID_SAGITTA)
     areas = [(step, cross_section(cad.Sketch((replace(step, mode=cad.Mode.ADD),)), GRID_SAGITTA)) for step in holes]
@@ -217,8 +214,6 @@ def _holes(steps: list[cad.SketchStep]) -> list[cad.SketchStep]:
 def _first_bare(steps: list[cad.SketchStep]) -> list[cad.SketchStep]:
     """The first loop is written as `.segment(...)...assemble()`, each later loop as a face with its own sketch."""
     return [
-        replace(step, shape=cad.Face(cad.Sketch((cad.SketchStep(step.shape),))))
-        if index and isinstance(step.shape, cad.Loop)
-        else step
+        replace(step, shape=cad.Face(cad.Sketch.of(step.shape))) if index and isinstance(step.shape, cad.Loop) else step
         for index, step in enumerate(steps)
     ]

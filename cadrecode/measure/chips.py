@@ -12,7 +12,7 @@ from cadrecode.measure.features import OVERSHOOT, numbers_of, sketch_steps
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.outlines import DECIMALS, Outline
 from cadrecode.measure.proposals import LEAST_AREA, SLIVER, Proposal, region_of
-from cadrecode.program.language import Line, Loop, Point2, Rect
+from cadrecode.program.language import Loop, Point2, Rect
 
 MOST_CHIPS = 8  # of one section
 THIN = 1e-3  # CODE: the height of the slice of a profile that says how far it reaches
@@ -89,7 +89,7 @@ def _box(corners: np.ndarray, way: np.ndarray, reach: float, center: Point2) -> 
     points = [(round(float(x), DECIMALS) + 0.0, round(float(y), DECIMALS) + 0.0) for x, y in ends]
     area = float((last - first) * (high - low))
     if np.abs(way).max() < 1:
-        return Outline(Loop(points[0], tuple(map(Line, points[1:]))), (0.0, 0.0), area)
+        return Outline(Loop.through(points), (0.0, 0.0), area)
     (left, bottom), (right, top) = np.min(points, axis=0), np.max(points, axis=0)
     size = Rect(round(float(right - left), DECIMALS), round(float(top - bottom), DECIMALS))
     return Outline(size, (round(float(left + right) / 2, 4), round(float(bottom + top) / 2, 4)), area)

@@ -199,7 +199,7 @@ def _sketch(steps: Sequence[cad.SketchStep]) -> cad.Sketch:
         tuple(
             step
             if isinstance(step, cad.Corners)
-            else replace(step, shape=cad.Face(cad.Sketch((cad.SketchStep(step.shape),))))
+            else replace(step, shape=cad.Face(cad.Sketch.of(step.shape)))
             if index in loops[1:]
             else patterned(step)
             for index, step in enumerate(steps)

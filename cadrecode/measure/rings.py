@@ -51,7 +51,7 @@ def ringed(area: CrossSection, tolerance: float) -> Iterator[tuple[SketchStep, .
     root = float(np.median(low)) if len(low) else root  # the sides of a mesh cut into its circles
     for mode, radius in ((Mode.SUBTRACT, tip), (Mode.ADD, root)):
         radius = round(radius, DECIMALS)
-        disc = cross_section(Sketch((SketchStep(Circle(radius)),)), SIDES)
+        disc = cross_section(Sketch.of(Circle(radius)), SIDES)
         rest = disc - filled if mode is Mode.SUBTRACT else filled - disc
         pieces = rest.offset(-SLIVER, JoinType.Miter).offset(SLIVER, JoinType.Miter).decompose()
         largest = max((part.area() for part in pieces), default=0.0)
@@ -94,7 +94,7 @@ def _repeated(
     on_rim = np.abs(np.hypot(*corners.T) - rim) < ON_RIM * rim
     beyond = 1 + (BEYOND if mode is Mode.SUBTRACT else -BEYOND) / rim
     outline = outline_of(np.where(on_rim[:, None], corners * beyond, corners) - (rim, 0.0), tolerance)
-    return None if outline is None else at(rim, Face(Sketch((SketchStep(outline.shape, places=(outline.place,)),))))
+    return None if outline is None else at(rim, Face(Sketch.of(outline.shape, (outline.place,))))
 
 
 def _count(boundary: np.ndarray, radii: np.ndarray) -> int:

@@ -125,7 +125,7 @@ def _polygon(points: Sequence[Point2]) -> SketchStep:
     if len(points) == 4 and set(points) == ends:
         middle = round(float(left + right) / 2, DECIMALS + 1), round(float(low + high) / 2, DECIMALS + 1)
         return SketchStep(Rect(*few_digits(np.subtract((right, high), (left, low)))), places=(middle,))
-    return SketchStep(Loop(points[0], tuple(map(Line, points[1:]))))
+    return SketchStep(Loop.through(points))
 
 
 def closed(loop: Loop) -> list[Edge]:

@@ -17,7 +17,7 @@ from cadrecode.measure.evidence import HALF_EXPLAINED, LINK
 from cadrecode.measure.features import OVERSHOOT, Feature, Prism
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.turning import turned_by
-from cadrecode.program.language import Line, Loop, Operation, SketchStep
+from cadrecode.program.language import Loop, Operation, SketchStep
 from cadrecode.program.solid import bounds, mesh_of
 
 ALIKE = 0.97  # cosine of the normals of two points of one face
@@ -58,9 +58,9 @@ class Slope:
         aside = turned_left(self.normal)
         ends = (0, self.height), (1, self.height), (1, top), (0, top)
         corners = [(sides[end, 0] * aside + height * self.normal).round(DECIMALS) for end, height in ends]
-        start, *others = [(float(x) + 0.0, float(y) + 0.0) for x, y in corners]
+        places = [(float(x) + 0.0, float(y) + 0.0) for x, y in corners]
         low, high = (round(float(side), DECIMALS) for side in sides[:, 1])
-        return Prism(Operation.CUT, self.axis, low, high, (SketchStep(Loop(start, tuple(map(Line, others)))),))
+        return Prism(Operation.CUT, self.axis, low, high, (SketchStep(Loop.through(places)),))
 
 
 def with_slopes(features: tuple[Feature, ...], grid: Grid, judge: CloudJudge) -> tuple[Feature, ...]:

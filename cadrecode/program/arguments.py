@@ -6,7 +6,7 @@ import ast
 from typing import Any, Protocol, cast
 
 from cadrecode.errors import Message, ProgramError
-from cadrecode.program.language import Mode, Point2
+from cadrecode.program.language import Mode, Point2, Point3
 
 LARGEST = 1e9  # a number
 MOST_PLACES = 1_000  # of an array, along one side
@@ -95,10 +95,8 @@ class Arguments:
         return default if node is None else self.scope.value(node)
 
     def number(self, name: str, position: int, default: float | None = None) -> float:
-        if default is not None:
-            node = self.node(name, position)
-            return default if node is None else number_of(node, self.scope)
-        return number_of(self.need(name, position), self.scope)
+        node = self.need(name, position) if default is None else self.node(name, position)
+        return default if node is None else number_of(node, self.scope)
 
     def length(self, name: str, position: int) -> float:
         """A number that must not be zero; its sign is dropped, as CadQuery's own shapes do."""
@@ -151,6 +149,11 @@ class Arguments:
     def point(self, name: str, position: int) -> Point2:
         """On a plane; it may be written with a third coordinate of zero."""
         return flat_point(self.need(name, position), self.scope)
+
+    def vector(self, name: str, position: int, default: Point3 | None = None) -> Point3:
+        """In space."""
+        node = self.need(name, position) if default is None else self.node(name, position)
+        return default if node is None else tuple_of(node, 3, self.scope)
 
     def points(self, name: str, position: int) -> tuple[Point2, ...]:
         node = self.need(name, position)

@@ -11,7 +11,7 @@ import numpy as np
 from cadrecode.errors import Message
 from cadrecode.program import language as cad
 from cadrecode.program import primitives
-from cadrecode.program.arguments import Arguments, error_at, flat_point, number_of, tuple_of
+from cadrecode.program.arguments import Arguments, error_at, flat_point, number_of
 from cadrecode.program.drawing import first_vertices, outlines
 from cadrecode.program.planes import axes, placement_of, placing
 from cadrecode.program.primitives import operation_of
@@ -149,8 +149,7 @@ def _join(operation: cad.Operation):
 def _rotate(stack: Stack, arguments: Arguments) -> Stack:
     """A turn about an axis; what was turned or moved before becomes a body within a body."""
     body_of(stack, arguments)
-    ends = [arguments.need(name, index) for index, name in enumerate(("axisStartPoint", "axisEndPoint"))]
-    start, end = (tuple_of(node, 3, arguments.scope) for node in ends)
+    start, end = arguments.vector("axisStartPoint", 0), arguments.vector("axisEndPoint", 1)
     axis = tuple(b - a for a, b in zip(start, end))
     return _turned(stack, start, axis, arguments.number("angleDegrees", 2), arguments)
 
@@ -163,17 +162,13 @@ def _turned(stack: Stack, start: cad.Point3, axis: cad.Point3, degrees: float, a
     if start != (0, 0, 0):
         moved = np.array(start, float) - placing(turn)[:, :3] @ start
         turn = replace(turn, offset=tuple(round(float(value), 9) + 0.0 for value in moved))
-    program = cad.Program(body.steps, turn, body.finishes) if body.placement is None else _wrapped(body, turn)
+    program = cad.Program(body.steps, turn, body.finishes) if body.placement is None else cad.Program.of(body, turn)
     return stack.with_body(program, arguments.call)
-
-
-def _wrapped(body: cad.Program, placement: cad.Placement) -> cad.Program:
-    return cad.Program((cad.Step(cad.Operation.UNION, body),), placement)
 
 
 def _translate(stack: Stack, arguments: Arguments) -> Stack:
     body = body_of(stack, arguments)
-    offset = tuple_of(arguments.need("vec", 0), 3, arguments.scope)
+    offset = arguments.vector("vec", 0)
     before = body.placement or cad.Placement()
     moved = tuple(a + b for a, b in zip(before.offset, offset))
     return stack.with_body(replace(body, placement=replace(before, offset=moved)), arguments.call)
@@ -193,8 +188,7 @@ def _mirror(stack: Stack, arguments: Arguments) -> Stack:
         value = value or "none"
     if value not in cad.NAMED_PLANES:
         raise error_at(node or arguments.call, "Unknown plane.", Message("such as 'XY'"))
-    at = arguments.node("basePointVector", 1)
-    base = base if at is None else tuple_of(at, 3, arguments.scope)
+    base = arguments.vector("basePointVector", 1, base)
     value = {"YX": "XY", "ZX": "XZ", "ZY": "YZ"}.get(value, value)
     return stack.finished(cad.Mirror(value, base, arguments.flag("union", 2)), arguments.call)
 
@@ -320,7 +314,7 @@ def _volume(stack: Stack, arguments: Arguments) -> float:
 
 def _about_center(stack: Stack, arguments: Arguments) -> Stack:
     center = _center_of(replace(stack, chosen=None), arguments)
-    axis = tuple_of(arguments.need("axisEndPoint", 0), 3, arguments.scope)
+    axis = arguments.vector("axisEndPoint", 0)
     return _turned(stack, center, axis, arguments.number("angleDegrees", 1), arguments)
 
 
@@ -346,7 +340,7 @@ def _each_point(stack: Stack, arguments: Arguments) -> Stack:
         solid = arguments.scope.called(node, function, [place], {}) if isinstance(function, Function) else function
         if not isinstance(solid, Stack) or solid.body is None:
             raise error_at(node, "Not a solid.", Message("a function that returns a solid"))
-        new = _wrapped(solid.body, placement_of(stack.lifted)) if local else solid.body
+        new = cad.Program.of(solid.body, placement_of(stack.lifted)) if local else solid.body
         body = new if body is None else united(body, operation or cad.Operation.UNION, new)
     return stack.with_body(body, arguments.call)
 
@@ -358,7 +352,7 @@ def _moved(stack: Stack, arguments: Arguments) -> Stack:
     if not isinstance(place, cad.Placement):
         raise error_at(node, "Not a location.", Message("the location that `eachpoint` gives"))
     plain = body.placement is None
-    return stack.with_body(replace(body, placement=place) if plain else _wrapped(body, place), arguments.call)
+    return stack.with_body(replace(body, placement=place) if plain else cad.Program.of(body, place), arguments.call)
 
 
 METHODS["add"] = _add

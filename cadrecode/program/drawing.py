@@ -142,9 +142,8 @@ def _offset(stack: Stack, arguments: Arguments) -> Stack:
 
 def _as_loop(wire: cad.SketchStep) -> cad.Loop:
     match wire.shape:
-        case cad.Rect(width, height):
-            x, y = width / 2, height / 2
-            return cad.Loop((-x, -y), tuple(map(cad.Line, ((x, -y), (x, y), (-x, y)))))
+        case cad.Rect():
+            return cad.Loop.through(wire.shape.corners)
         case cad.Circle(radius):
             return cad.Loop((radius, 0), (cad.Arc((-radius, 0), (radius, 0)),))
     return wire.shape

@@ -67,7 +67,7 @@ def to_code(program: cad.Program, frame: Frame) -> cad.Program:
 
 def _placed(program: cad.Program, placement: cad.Placement) -> cad.Program:
     if program.placement is not None:
-        return cad.Program((cad.Step(cad.Operation.UNION, program),), placement)
+        return cad.Program.of(program, placement)
     return dataclasses.replace(program, placement=placement)
 
 

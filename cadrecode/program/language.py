@@ -11,6 +11,7 @@ It grows here and nowhere else. Lengths are in whatever frame the program is in 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -84,6 +85,12 @@ class Rect:
     width: float
     height: float
 
+    @property
+    def corners(self) -> tuple[Point2, ...]:
+        """Counterclockwise from the lower left."""
+        x, y = self.width / 2, self.height / 2
+        return (-x, -y), (x, -y), (x, y), (-x, y)
+
 
 @dataclass(frozen=True, slots=True)
 class Loop:
@@ -91,6 +98,11 @@ class Loop:
 
     start: Point2
     edges: tuple[Line | Arc, ...]
+
+    @classmethod
+    def through(cls, corners: Sequence[Point2]) -> Loop:
+        """Straight edges from corner to corner, and back to the first."""
+        return cls(corners[0], tuple(map(Line, corners[1:])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +199,11 @@ class Corners:
 @dataclass(frozen=True, slots=True)
 class Sketch:
     steps: tuple[SketchStep | Corners, ...]
+
+    @classmethod
+    def of(cls, shape: Shape, places: Places = ORIGIN) -> Sketch:
+        """A single shape."""
+        return cls((SketchStep(shape, places=places),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +359,13 @@ class Program:
     steps: tuple[Step, ...]
     placement: Placement | None = None
     finishes: tuple[Finish, ...] = ()
+
+    @classmethod
+    def of(
+        cls, solid: Solid | Program, placement: Placement | None = None, finishes: tuple[Finish, ...] = ()
+    ) -> Program:
+        """A single solid, or a body as a part of another."""
+        return cls((Step(Operation.UNION, solid),), placement, finishes)
 
     @property
     def is_plain(self) -> bool:

@@ -32,10 +32,7 @@ def parallel_shape(shape: cad.Shape, distance: float, is_sharp: bool) -> tuple[c
             wider, higher = width + 2 * distance, height + 2 * distance
             if min(wider, higher) > 0 and (is_sharp or distance < 0):
                 return (cad.Rect(wider, higher),)
-            x, y = width / 2, height / 2
-            return parallel_shape(
-                cad.Loop((-x, -y), tuple(map(cad.Line, ((x, -y), (x, y), (-x, y))))), distance, is_sharp
-            )
+            return parallel_shape(cad.Loop.through(shape.corners), distance, is_sharp)
         case cad.Loop():
             exact = _moved_edges(shape, distance, is_sharp)
             return _cut_into_lines(shape, distance, is_sharp) if exact is None else (exact,)
@@ -44,10 +41,10 @@ def parallel_shape(shape: cad.Shape, distance: float, is_sharp: bool) -> tuple[c
 
 def _areas(shape: cad.Shape, distance: float, is_sharp: bool) -> CrossSection:
     """The offset area in straight pieces."""
-    area = cross_section(cad.Sketch((cad.SketchStep(shape),)), math.inf)
+    area = cross_section(cad.Sketch.of(shape), math.inf)
     low_x, low_y, high_x, high_y = area.bounds()
     size = max(high_x - low_x, high_y - low_y)
-    area = cross_section(cad.Sketch((cad.SketchStep(shape),)), FINE * size)
+    area = cross_section(cad.Sketch.of(shape), FINE * size)
     join = JoinType.Miter if is_sharp else JoinType.Round
     return area.offset(distance, join, FARTHEST_MITER, 64)
 
@@ -56,18 +53,17 @@ def _cut_into_lines(loop: cad.Loop, distance: float, is_sharp: bool) -> tuple[ca
     outlines = _areas(loop, distance, is_sharp).to_polygons()
     if not outlines:
         raise ProgramError("Nothing is left of the outline.", expected=Message("a smaller distance"))
-    loops = []
-    for outline in outlines:
-        points = [tuple(round(float(value), 6) for value in point) for point in outline]
-        loops.append(cad.Loop(points[0], tuple(map(cad.Line, points[1:]))))
-    return tuple(loops)
+    return tuple(
+        cad.Loop.through([tuple(round(float(value), 6) for value in point) for point in outline])
+        for outline in outlines
+    )
 
 
 def _moved_edges(loop: cad.Loop, distance: float, is_sharp: bool) -> cad.Loop | None:
     """Each edge moved to its right; None where edges vanish, or meet in a corner with an arc."""
     edges = loop.edges if math.dist(loop.edges[-1].end, loop.start) < TANGENT else (*loop.edges, cad.Line(loop.start))
     starts = [edges[-1].end, *(edge.end for edge in edges[:-1])]
-    area = cross_section(cad.Sketch((cad.SketchStep(loop),)), math.inf)
+    area = cross_section(cad.Sketch.of(loop), math.inf)
     corners = [place for start, edge in zip(starts, edges) for place in (start, getattr(edge, "middle", start))]
     ahead = 1.0 if polygon_area(np.array(corners)) > 0 else -1.0
     tangents = [tangents_of(start, edge) for start, edge in zip(starts, edges)]
@@ -110,7 +106,7 @@ def _moved_edges(loop: cad.Loop, distance: float, is_sharp: bool) -> cad.Loop | 
         first = moved[-1].end
     result = cad.Loop(_plain(first), tuple(moved))
     wanted = _areas(loop, distance, is_sharp).area()
-    got = cross_section(cad.Sketch((cad.SketchStep(result),)), FINE * math.sqrt(abs(area.area()))).area()
+    got = cross_section(cad.Sketch.of(result), FINE * math.sqrt(abs(area.area()))).area()
     return result if abs(got - wanted) <= SAME_AREA * wanted else None
 
 

@@ -11,6 +11,8 @@ import math
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
+
 from cadrecode.errors import Message, ProgramError
 from cadrecode.program import bodies, budget, drawing, sketching, workplanes
 from cadrecode.program.arguments import Arguments, error_at, tuple_of
@@ -162,16 +164,10 @@ def _name_of(node: ast.expr) -> str | None:
 
 def _plane(call: ast.Call, scope: Scope) -> Plane:
     arguments = Arguments(call, scope)
-    origin = tuple_of(arguments.need("origin", 0), 3, scope)
-    x_node, normal_node = arguments.node("xDir", 1), arguments.node("normal", 2)
-    normal = (0, 0, 1) if normal_node is None else tuple_of(normal_node, 3, scope)
-    x_direction = (1, 0, 0) if x_node is None else tuple_of(x_node, 3, scope)
+    origin, x_direction = arguments.vector("origin", 0), arguments.vector("xDir", 1, (1, 0, 0))
+    normal = arguments.vector("normal", 2, (0, 0, 1))
     arguments.done()
-    cross = [
-        x_direction[(i + 1) % 3] * normal[(i + 2) % 3] - x_direction[(i + 2) % 3] * normal[(i + 1) % 3]
-        for i in range(3)
-    ]
-    if math.hypot(*cross) < 1e-9:
+    if math.hypot(*np.cross(x_direction, normal)) < 1e-9:
         raise error_at(call, "xDir and normal are parallel or zero.", Message("two different directions"))
     return Plane(origin, x_direction, normal, None)
 

@@ -107,7 +107,7 @@ def _turned(origin: cad.Point3, axis: cad.Point3, loop: cad.Loop) -> cad.Revolut
     along = np.array(axis, float) / math.hypot(*axis)
     across = axes(_plane_along(origin, axis))[:, 0]
     plane = named(origin, rounded(across), rounded(np.cross(across, along)))
-    return cad.Revolution(plane, cad.Sketch((cad.SketchStep(loop),)))
+    return cad.Revolution(plane, cad.Sketch.of(loop))
 
 
 def _zone(origin: cad.Point3, axis: cad.Point3, radius: float, low: float, high: float) -> cad.Revolution:
@@ -134,13 +134,8 @@ def made_solid(arguments: Arguments) -> Stack | None:
     if sizes is None:
         return None
     values = [abs(arguments.number(size, position)) for position, size in enumerate(sizes)]
-    origin, axis = (
-        default if node is None else tuple_of(node, 3, arguments.scope)
-        for node, default in (
-            (arguments.node("pnt", len(sizes)), (0, 0, 0)),
-            (arguments.node("dir", len(sizes) + 1), UP),
-        )
-    )
+    origin = arguments.vector("pnt", len(sizes), (0, 0, 0))
+    axis = arguments.vector("dir", len(sizes) + 1, UP)
     if not math.hypot(*axis) or max(values) == 0 or (name != "makeCone" and min(values) == 0):
         raise arguments.wrong("A size is zero.", Message("positive numbers"))
     match name:
@@ -154,8 +149,8 @@ def made_solid(arguments: Arguments) -> Stack | None:
             solid = cad.Cylinder(_plane_along(origin, axis), height / 2, (0, 0), height, radius)
         case "makeCone":
             low, high, height = values
-            corners = [(low, 0)] * bool(low) + [(high, height)] * bool(high) + [(0, height)]
-            solid = _turned(origin, axis, cad.Loop((0, 0), tuple(map(cad.Line, corners))))
+            wall = [place for place in ((low, 0), (high, height)) if place[0]]
+            solid = _turned(origin, axis, cad.Loop.through([(0, 0), *wall, (0, height)]))
         case _:
             latitudes = arguments.number("angleDegrees1", 3, 0), arguments.number("angleDegrees2", 4, 90)
             solid = _zone(origin, axis, values[0], *latitudes)

@@ -172,8 +172,7 @@ def _rect(sketch: Drawing, arguments: Arguments) -> Drawing:
     width, height, angle = arguments.length("w", 0), arguments.length("h", 1), arguments.number("angle", 2, 0)
     if not angle:
         return _with_step(sketch, cad.Rect(width, height), arguments)
-    x, y = width / 2, height / 2
-    return _with_step(sketch, _loop_through(((-x, -y), (x, -y), (x, y), (-x, y)), angle), arguments)
+    return _with_step(sketch, _loop_through(cad.Rect(width, height).corners, angle), arguments)
 
 
 def _trapezoid(sketch: Drawing, arguments: Arguments) -> Drawing:
@@ -184,11 +183,15 @@ def _trapezoid(sketch: Drawing, arguments: Arguments) -> Drawing:
     return _with_step(sketch, _loop_through(points, arguments.number("angle", 4, 0)), arguments)
 
 
-def _loop_through(points: tuple[cad.Point2, ...], degrees: float = 0) -> cad.Loop:
-    """Straight edges through points that are turned about the origin."""
+def _turned(x: float, y: float, degrees: float) -> cad.Point2:
+    """A point turned about the origin."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    first, *others = [(round(x * cosine - y * sine, 9), round(x * sine + y * cosine, 9)) for x, y in points]
-    return cad.Loop(first, tuple(map(cad.Line, others)))
+    return round(x * cosine - y * sine, 9), round(x * sine + y * cosine, 9)
+
+
+def _loop_through(points: tuple[cad.Point2, ...], degrees: float) -> cad.Loop:
+    """Straight edges through points that are turned about the origin."""
+    return cad.Loop.through([_turned(x, y, degrees) for x, y in points])
 
 
 def _ellipse(sketch: Drawing, arguments: Arguments) -> Drawing:
@@ -198,12 +201,10 @@ def _ellipse(sketch: Drawing, arguments: Arguments) -> Drawing:
 
 def ellipse(x_radius: float, y_radius: float, degrees: float = 0) -> cad.Loop:
     """An ellipse as ELLIPSE_ARCS circular arcs."""
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
 
     def at(half: int) -> cad.Point2:
         turn = math.pi * half / ELLIPSE_ARCS
-        x, y = x_radius * math.cos(turn), y_radius * math.sin(turn)
-        return round(x * cosine - y * sine, 9), round(x * sine + y * cosine, 9)
+        return _turned(x_radius * math.cos(turn), y_radius * math.sin(turn), degrees)
 
     arcs = [cad.Arc(at(2 * arc + 1), at(2 * arc + 2)) for arc in range(ELLIPSE_ARCS)]
     return cad.Loop(at(0), tuple(arcs))
@@ -217,7 +218,7 @@ def _regular(sketch: Drawing, arguments: Arguments) -> Drawing:
 def regular_polygon(radius: float, count: int, angle: float = 0) -> cad.Loop:
     turns = [math.radians(angle) + math.tau * index / count for index in range(count)]
     points = [(round(radius * math.cos(turn), 9), round(radius * math.sin(turn), 9)) for turn in turns]
-    return cad.Loop(points[0], tuple(map(cad.Line, points[1:])))
+    return cad.Loop.through(points)
 
 
 def _polygon(sketch: Drawing, arguments: Arguments) -> Drawing:
@@ -233,22 +234,14 @@ def _slot(sketch: Drawing, arguments: Arguments) -> Drawing:
 
 def slot(length: float, width: float, angle: float = 0) -> cad.Loop:
     """Rounded at its ends; `length` over all."""
-    half, radius, turn = (length - width) / 2, width / 2, math.radians(angle)
+    half, radius = (length - width) / 2, width / 2
 
     def at(x: float, y: float) -> cad.Point2:
-        turned = x * math.cos(turn) - y * math.sin(turn), x * math.sin(turn) + y * math.cos(turn)
-        return tuple(round(value, 9) for value in turned)
+        return _turned(x, y, angle)
 
-    last = cad.Arc(at(-half - radius, 0), at(-half, -radius))
-    return cad.Loop(
-        at(-half, -radius),
-        (
-            cad.Line(at(half, -radius)),
-            cad.Arc(at(half + radius, 0), at(half, radius)),
-            cad.Line(at(-half, radius)),
-            last,
-        ),
-    )
+    right = cad.Line(at(half, -radius)), cad.Arc(at(half + radius, 0), at(half, radius))
+    left = cad.Line(at(-half, radius)), cad.Arc(at(-half - radius, 0), at(-half, -radius))
+    return cad.Loop(at(-half, -radius), (*right, *left))
 
 
 def _face(sketch: Drawing, arguments: Arguments) -> Drawing:

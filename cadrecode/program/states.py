@@ -98,7 +98,7 @@ class Stack:
         body = None if operation is None else self.body
         operation = operation or cad.Operation.UNION
         for solid in solids:
-            joining = cad.Program((cad.Step(cad.Operation.UNION, solid),))
+            joining = cad.Program.of(solid)
             if body is None and operation is not cad.Operation.UNION:
                 raise error_at(node, "There is no solid before it.", Message("a solid to cut from"))
             body = joining if body is None else united(body, operation, joining)
@@ -108,7 +108,7 @@ class Stack:
         body = self.body
         assert body is not None, "whoever finishes a body has one"
         if body.placement is not None:
-            body = cad.Program((cad.Step(cad.Operation.UNION, body),))
+            body = cad.Program.of(body)
         return self.with_body(replace(body, finishes=(*body.finishes, finish)), node)
 
     def joined_by(self, node: ast.AST, op: ast.operator, other: Any) -> Stack:

@@ -199,7 +199,7 @@ def _split(stack: Stack, arguments: Arguments) -> Stack:
     if top is bottom:
         raise arguments.wrong("Both sides are kept.", Message("keepTop=True or keepBottom=True"))
     reach = 2 * math.ceil(diagonal_of(stack.body))
-    half = cad.Sketch((cad.SketchStep(cad.Rect(reach, reach)),))
+    half = cad.Sketch.of(cad.Rect(reach, reach))
     solid = cad.Extrusion(stack.lifted, half, -reach if top else reach)
     return stack.with_solids([solid], arguments.call, cad.Operation.CUT)
 
@@ -226,10 +226,7 @@ def _copy_workplane(stack: Stack, arguments: Arguments) -> Stack:
 
 
 def _transformed(stack: Stack, arguments: Arguments) -> Stack:
-    turns, move = (
-        (0, 0, 0) if node is None else tuple_of(node, 3, arguments.scope)
-        for node in (arguments.node("rotate", 0), arguments.node("offset", 1))
-    )
+    turns, move = (arguments.vector(name, at, (0, 0, 0)) for at, name in enumerate(("rotate", "offset")))
     plane = replace(stack, points=None).lifted
     local = axes(plane)
     turn = np.eye(3)

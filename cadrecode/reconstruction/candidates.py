@@ -201,9 +201,9 @@ def _box(ruler: CloudRuler) -> Program:
                 ends[axis] = np.median(faces)
     x, y = (low[:2] + high[:2]) / 2
     width, depth, height = (high - low).tolist()
-    sketch = cad.Sketch((cad.SketchStep(cad.Rect(width, depth)),))
+    sketch = cad.Sketch.of(cad.Rect(width, depth))
     box = cad.Extrusion(cad.Plane.named("XY", (float(x), float(y), float(low[2]))), sketch, height)
-    return cad.Program((cad.Step(cad.Operation.UNION, box),))
+    return cad.Program.of(box)
 
 
 def _written(
