@@ -72,23 +72,15 @@ def blended(area: CrossSection, corners: Corners, segments: int) -> CrossSection
         )
     make = _fillet if corners.blend is Blend.FILLET else _bevel
     tools = [(corner, make(corner, corners.size, segments)) for corner in chosen]
-    curved = [corner for corner, tool in tools if tool is None]
     chips = [tool for corner, tool in tools if tool is not None and corner.turn > 0]
     fills = [tool for corner, tool in tools if tool is not None and corner.turn < 0]
-    rounded = area
-    if curved:
-        convex, reflex = ([corner for corner in curved if (corner.turn > 0) is sign] for sign in (True, False))
-        radius = corners.size
-        if convex:
-            opened = area.offset(-radius, JoinType.Miter, 10.0, segments).offset(
-                radius, JoinType.Round, circular_segments=segments
-            )
-            chips += _touching(area - opened, convex, radius)
-        if reflex:
-            closed = area.offset(radius, JoinType.Miter, 10.0, segments).offset(
-                -radius, JoinType.Round, circular_segments=segments
-            )
-            fills += _touching(closed - area, reflex, radius)
+    rounded, radius = area, corners.size
+    for sign, pieces in ((1, chips), (-1, fills)):
+        curved = [corner for corner, tool in tools if tool is None and sign * corner.turn > 0]
+        if curved:
+            there = area.offset(-sign * radius, JoinType.Miter, 10.0, segments)
+            back = there.offset(sign * radius, JoinType.Round, circular_segments=segments)
+            pieces += _touching(area - back if pieces is chips else back - area, curved, radius)
     if chips:
         rounded = rounded - CrossSection.batch_boolean(chips, OpType.Add)
     if fills:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cadrecode.program import language as cad
 from cadrecode.program.contacts import followers
-from cadrecode.program.outline_sizes import Moves, Path, loop_sizes, move_of, place_sizes, slot_sizes, turned_sizes
+from cadrecode.program.outline_sizes import (
+    Moves,
+    Path,
+    Size,
+    loop_sizes,
+    move_of,
+    place_sizes,
+    slot_sizes,
+    turned_sizes,
+)
 from cadrecode.program.roles import SECTION, Role, axis_of, is_round, is_turned_profile, main_step, obround, roles_of
 
 NUMBERED = {"hole", "slot", "pocket", "window", "cutout", "step"}  # also where there is a single one: "hole 1 diameter"
@@ -49,45 +59,36 @@ def named_numbers(program: cad.Program) -> list[Number]:
 
 @functools.lru_cache(maxsize=8)  # making numbers simple asks for those of the same few programs for each number
 def _named(program: cad.Program) -> tuple[Number, ...]:
-    namer = _Namer()
-    namer.body(program, ())
-    single = {noun for noun, count in namer.counts.items() if count == 1 and noun not in NUMBERED}
-    named = [
-        Number(_unnumbered(n.name, single), n.value, n.moves, n.is_length, n.rank, n.follow) for n in namer.numbers
-    ]
+    namer = _Namer(program)
+    named = [replace(number, name=namer.unnumbered(number.name)) for number in namer.numbers]
     return tuple(sorted(named, key=lambda number: number.rank))
 
 
 def named_features(program: cad.Program) -> dict[Path, str]:
     """What a person calls each solid and each finish, by its path in the tree: ("steps", 0, "solid") -> "plate"."""
-    namer = _Namer()
-    namer.body(program, ())
-    single = {noun for noun, count in namer.counts.items() if count == 1 and noun not in NUMBERED}
-    return {path: _unnumbered(f"{name} ", single).strip() for path, name in namer.features.items()}
-
-
-def _unnumbered(name: str, single: set[str]) -> str:
-    """ "fillet 1 radius" -> "fillet radius" where there is no second fillet."""
-    for noun in single:
-        if name.startswith(f"{noun} 1 "):
-            name = name.removeprefix(f"{noun} 1 ")
-            return f"{noun} {name}"
-    return name
+    namer = _Namer(program)
+    return {path: namer.unnumbered(f"{name} ").strip() for path, name in namer.features.items()}
 
 
 class _Namer:
     """Walks a program and collects its numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: cad.Program) -> None:
         self.counts: dict[str, int] = {}
         self.numbers: list[Number] = []
         self.features: dict[Path, str] = {}  # the solids and the finishes, by their places in the tree
         self.is_turned = False  # the body begins with a cylinder or a disk
+        self.body(program, ())
 
     def name(self, noun: str) -> str:
         """The next of its kind: box 1, box 2, hole 1."""
         self.counts[noun] = self.counts.get(noun, 0) + 1
         return f"{noun} {self.counts[noun]}"
+
+    def unnumbered(self, name: str) -> str:
+        """ "fillet 1 radius" -> "fillet radius" where there is no second fillet."""
+        noun, _, rest = name.partition(" 1 ")
+        return f"{noun} {rest}" if self.counts.get(noun) == 1 and noun not in NUMBERED else name
 
     def size(self, name: str, value: float, moves: Moves, rank: int = FEATURE, follow: Moves = ()) -> None:
         if value:
@@ -95,6 +96,13 @@ class _Namer:
 
     def place(self, name: str, value: float, moves: Moves) -> None:
         self.numbers.append(Number(name, value, moves, False, PLACE))
+
+    def sizes(self, name: str, sizes: Iterable[Size], rank: int) -> None:
+        for what, value, moves, is_length in sizes:
+            if is_length:
+                self.size(f"{name} {what}", value, moves, rank)
+            else:
+                self.place(f"{name} {what}", value, moves)
 
     def point(self, point: cad.Point2, name: str, path: Path) -> None:
         for index, axis in enumerate("xy"):
@@ -135,11 +143,7 @@ class _Namer:
                 length = "length" if role.noun == "hollow" else role.along
                 is_cut = step.operation is cad.Operation.CUT
                 profile = solid.sketch.steps[0].shape
-                for what, value, moves, is_length in turned_sizes(profile, where, length, is_cut=is_cut):
-                    if is_length:
-                        self.size(f"{name} {what}", value, moves, rank)
-                    else:
-                        self.place(f"{name} {what}", value, moves)
+                self.sizes(name, turned_sizes(profile, where, length, is_cut=is_cut), rank)
                 self.size(f"{name} angle", solid.degrees, move_of(*path, "degrees"), MINOR)
             case cad.Revolution():
                 self.sketch(solid.sketch, (*path, "sketch"), name, step.operation, rank)
@@ -254,12 +258,7 @@ class _Namer:
                 self.size(f"{name} length", height, move_of(*where, "height"), rank)
             case cad.Loop() as loop:
                 slot = obround(loop)
-                sizes = loop_sizes(loop, where) if slot is None else slot_sizes(loop, slot, where)
-                for what, value, moves, is_length in sizes:
-                    if is_length:
-                        self.size(f"{name} {what}", value, moves, rank)
-                    else:
-                        self.place(f"{name} {what}", value, moves)
+                self.sizes(name, loop_sizes(loop, where) if slot is None else slot_sizes(loop, slot, where), rank)
                 if step.places == cad.ORIGIN:
                     return
         if rank != BODY or step.places != cad.ORIGIN:

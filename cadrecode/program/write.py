@@ -154,9 +154,13 @@ def _hole_places(places: cad.Places) -> str:
     if isinstance(places, tuple):
         return f".pushPoints([{_points(places)}])"
     center = "" if places.center == (0, 0) else f".center{_numbers(places.center)}"
+    return f"{center}{_array(places, 'polarArray')}"
+
+
+def _array(places: cad.Ring | cad.Grid, ring_call: str) -> str:
     if isinstance(places, cad.Ring):
-        return f"{center}.polarArray{_numbers((places.radius, places.first, places.sweep, places.count))}"
-    return f"{center}.rarray{_numbers((places.dx, places.dy, places.columns, places.rows))}"
+        return f".{ring_call}{_numbers((places.radius, places.first, places.sweep, places.count))}"
+    return f".rarray{_numbers((places.dx, places.dy, places.columns, places.rows))}"
 
 
 def _hole(hole: cad.Hole) -> str:
@@ -241,9 +245,7 @@ def _sketch_places(places: cad.Places, before: cad.Places) -> str:
     center = "" if before == cad.ORIGIN else ".reset()"
     if places.center != (0, 0):
         center = f".push([{_numbers(places.center)}])"
-    if isinstance(places, cad.Ring):
-        return f"{center}.parray{_numbers((places.radius, places.first, places.sweep, places.count))}"
-    return f"{center}.rarray{_numbers((places.dx, places.dy, places.columns, places.rows))}"
+    return f"{center}{_array(places, 'parray')}"
 
 
 def _comma(*parts: str) -> str:
