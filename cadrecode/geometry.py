@@ -27,6 +27,11 @@ def polygon_area(corners: np.ndarray) -> float:
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
 
 
+def perimeter(corners: np.ndarray) -> float:
+    """The length of all sides of a polygon of (N, 2) corners."""
+    return float(np.hypot(*(np.roll(corners, -1, axis=0) - corners).T).sum())
+
+
 def is_simple(corners: np.ndarray, near: float) -> bool:
     """Whether a closed polygon of (N, 2) corners neither crosses itself nor comes nearer to itself than `near`."""
     ends = np.roll(corners, -1, axis=0)

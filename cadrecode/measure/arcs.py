@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cadrecode.measure.pieces import MOST_SWEEP, Piece
+from cadrecode.measure.pieces import MOST_SWEEP, Piece, crossing
 from cadrecode.measure.walls import Walls, circle_through_all
 from cadrecode.program.language import Arc, Loop
 
@@ -35,16 +35,13 @@ def followed(pieces: list[Piece], walls: Walls) -> list[Piece]:
 
 def discs_of(loop: Loop) -> Iterator[tuple[float, float, float]]:
     """(x, y, radius) of each circle of which a loop has half or more: a disc was joined with something there."""
-    start = np.array(loop.start)
-    for edge in loop.edges:
-        end = np.array(edge.end)
+    for start, edge in loop.sides:
         if isinstance(edge, Arc):
-            middle = np.array(edge.middle)
-            x, y, radius = circle_through_all(np.stack((start, middle, end)))
+            start, middle, end = places = np.array((start, edge.middle, edge.end))
+            x, y, radius = circle_through_all(places)
             halves = _angle(start, middle, np.array((x, y))), _angle(middle, end, np.array((x, y)))
             if abs(sum(halves)) > HALF and halves[0] * halves[1] > 0:
                 yield x, y, radius
-        start = end
 
 
 def _turned(piece: Piece) -> Piece:
@@ -72,13 +69,9 @@ def _end(arc: Piece, between: Sequence[Piece], after: Piece, walls: Walls) -> np
     corners = np.array([piece.end for piece in between])
     if np.abs(np.hypot(*(corners - center).T) - radius).max() > FILLED * walls.reach:
         return None
-    along = (center - after.middle) @ after.direction
-    away = float(np.hypot(*(center - after.middle - along * after.direction)))
-    if away >= radius:
+    end = crossing(after, arc, after.start)
+    if end is None:
         return None
-    half = np.sqrt(radius**2 - away**2)
-    ends = [after.middle + (along + side * half) * after.direction for side in (-1, 1)]
-    end = min(ends, key=lambda end: float(np.hypot(*(end - after.start))))
     sweep, longer = _sweep(arc), _angle(arc.end, end, center)
     longer *= np.sign(sweep)
     if not 0 < longer < LONGEST or abs(sweep) + longer > MOST_SWEEP:

@@ -10,9 +10,9 @@ from manifold3d import CrossSection, JoinType
 from cadrecode.geometry import turned_left
 from cadrecode.measure.features import OVERSHOOT, numbers_of, sketch_steps
 from cadrecode.measure.grid import Grid
-from cadrecode.measure.outlines import DECIMALS, Outline
+from cadrecode.measure.outlines import DECIMALS, Outline, rect_between
 from cadrecode.measure.proposals import LEAST_AREA, SLIVER, Proposal, region_of
-from cadrecode.program.language import Loop, Point2, Rect
+from cadrecode.program.language import Loop, Point2
 
 MOST_CHIPS = 8  # of one section
 THIN = 1e-3  # CODE: the height of the slice of a profile that says how far it reaches
@@ -37,7 +37,7 @@ def chips(
         boxes = _boxes(section, center, *_turned(whole, float(height), center), max(slack, SLIVER))
         for outlines in [boxes, *([box] for box in boxes if len(boxes) > 1)]:
             steps = sketch_steps(outlines)
-            mask = grid.mask([np.asarray(part) for part in region_of(steps).to_polygons()], axis) if steps else None
+            mask = grid.mask(region_of(steps).to_polygons(), axis) if steps else None
             if mask is not None and mask.any():
                 made.setdefault(mask.tobytes(), Proposal(axis, steps, numbers_of(steps), mask, adds=False))
     return list(made.values())
@@ -65,7 +65,7 @@ def _boxes(section: CrossSection, center: Point2, turned: CrossSection, radius: 
     for part in sorted(lacking.decompose(), key=lambda part: -part.area())[:MOST_CHIPS]:
         if part.area() <= LEAST_AREA * 4 * radius**2:  # nothing, where the profile has no section at this height
             break
-        corners = np.concatenate([np.asarray(polygon) for polygon in part.to_polygons()]) - center
+        corners = np.concatenate(part.to_polygons()) - center
         if np.hypot(*corners.T).max() < radius - 2 * slack:
             continue
         outward = corners.mean(axis=0)
@@ -90,6 +90,4 @@ def _box(corners: np.ndarray, way: np.ndarray, reach: float, center: Point2) -> 
     area = float((last - first) * (high - low))
     if np.abs(way).max() < 1:
         return Outline(Loop.through(points), (0.0, 0.0), area)
-    (left, bottom), (right, top) = np.min(points, axis=0), np.max(points, axis=0)
-    size = Rect(round(float(right - left), DECIMALS), round(float(top - bottom), DECIMALS))
-    return Outline(size, (round(float(left + right) / 2, 4), round(float(bottom + top) / 2, 4)), area)
+    return Outline(*rect_between(np.min(points, axis=0), np.max(points, axis=0)), area)

@@ -22,6 +22,7 @@ from cadrecode.measure.judge import PRICE, Judge
 from cadrecode.measure.levels import levels_of_points
 from cadrecode.measure.measured import Measured
 from cadrecode.measure.meridians import FoldedCloud
+from cadrecode.measure.outlines import rect_between
 from cadrecode.measure.proposals import Reader, Survey, proposals
 from cadrecode.measure.round_walls import RoundWall, round_walls
 from cadrecode.measure.rounding import rounded
@@ -32,9 +33,10 @@ from cadrecode.measure.slopes import with_slopes
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.spelling import respelled
 from cadrecode.measure.turned import ends_of_bends, turned_proposals
+from cadrecode.measure.turning import plane_axes
 from cadrecode.measure.walls import Walls
 from cadrecode.measure.winding import INSIDE, sections_of, winding_numbers
-from cadrecode.program.language import Operation, Rect, SketchStep
+from cadrecode.program.language import Operation, SketchStep
 from cadrecode.program.solid import through_holes
 
 CELLS = 64  # along the longest side: about the spacing of 8,192 points
@@ -116,8 +118,7 @@ def _box(judge: CloudJudge, grid: Grid) -> list[tuple[Prism]]:
     low, high = np.round(sides, 3).tolist()
     if not np.all(np.subtract(high, low) > 0):
         return []
-    place = round((low[0] + high[0]) / 2, 4), round((low[1] + high[1]) / 2, 4)
-    shape = Rect(round(high[0] - low[0], 3), round(high[1] - low[1], 3))
+    shape, place = rect_between(low[:2], high[:2])
     return [(Prism(Operation.UNION, 2, low[2], high[2], (SketchStep(shape, places=(place,)),)),)]
 
 
@@ -192,14 +193,10 @@ def _read_between(levels: list[np.ndarray], ruler: CloudRuler, smoothed: Smoothe
     folded = FoldedCloud(points, normals, smoothed.points, smoothed.areas, numbers, grid, ruler.size)
     sections, readers, proposed = [], [], []
     for axis in range(3):
-        cell = min(float(np.median(grid.widths[k])) for k in ((axis + 1) % 3, (axis + 2) % 3))
+        cell = min(float(np.median(grid.widths[k])) for k in plane_axes(axis))
         taken = sections_of(numbers, grid, axis)
-        reader = Reader(
-            ruler.size,
-            (grid.levels[(axis + 1) % 3], grid.levels[(axis + 2) % 3]),
-            [of_cell * cell + of_noise * noise for of_cell, of_noise in TOLERANCES],
-            on_level=0.4 * cell,
-        )
+        tolerances = [of_cell * cell + of_noise * noise for of_cell, of_noise in TOLERANCES]
+        reader = Reader(ruler.size, [grid.levels[k] for k in plane_axes(axis)], tolerances, on_level=0.4 * cell)
         now = time.thread_time()
         reader.deadline = now + (deadline - now) / (3 - axis)
         reach = CELL_ROUNDING * cell + REACH_OF_NOISE * noise

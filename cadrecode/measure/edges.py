@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from manifold3d import CrossSection, Manifold
+from manifold3d import Manifold
 
+from cadrecode.geometry import perimeter
 from cadrecode.measure.features import RIM_NUMBERS, Feature, Rim
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.turning import across
@@ -86,12 +87,7 @@ def _widths(body: Manifold, solid: Manifold, least: float) -> dict[str, float]:
             own, true = (part.slice(height) for part in turned)
             lacks = own - true
             if not lacks.is_empty() and not true.is_empty():
-                width = 2 * lacks.area() / _perimeter(lacks)
+                width = 2 * lacks.area() / sum(map(perimeter, lacks.to_polygons()))
                 if width > LEAST_SIZE and lacks.area() * width > least:
                     widths[f"{sign}{NAMES[axis]}"] = width
     return widths
-
-
-def _perimeter(area: CrossSection) -> float:
-    parts = [np.asarray(part) for part in area.to_polygons()]
-    return float(sum(np.hypot(*(np.roll(part, -1, axis=0) - part).T).sum() for part in parts))

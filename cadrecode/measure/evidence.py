@@ -14,11 +14,13 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from cadrecode.measure.cloud_judge import CloudJudge
-from cadrecode.measure.features import OVERSHOOT, Feature, Prism, Tilted
+from cadrecode.measure.features import OVERSHOOT, Feature, Prism, Tilted, exchanged
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import better
+from cadrecode.measure.outlines import rect_between
 from cadrecode.measure.round_walls import FEWEST, FEWEST_SECTORS, NEAR_BY_RADIUS, RoundWall, sectors_with_points
-from cadrecode.program.language import Circle, Mode, Operation, Rect, SketchStep
+from cadrecode.measure.turning import plane_axes
+from cadrecode.program.language import Circle, Mode, Operation, SketchStep
 from cadrecode.program.solid import through_holes
 
 ON_LEVEL = 0.02  # of the size: a wall's points may end so far before its ends
@@ -47,21 +49,14 @@ def with_bores(
         wall, before = waiting.pop(0), (*features, *added)
         least = judge.nats_per_number * HOLE_NUMBERS
         if _most_gain(wall, judge.costs(before), judge) > least:
-            for operation in _operations(wall):
-                bore, gain = _bore_along(before, wall, operation, grid.levels[wall.axis], judge)
-                if gain > least:
-                    added.append(bore)
-                    if operation is Operation.CUT:
-                        waiting = [*_walls_around(wall, judge.costs((*before, bore)), judge), *waiting]
-                    break
+            # normals in a small hole may say nothing, on a pin they do
+            operation = Operation.UNION if wall.facing > FACING else Operation.CUT
+            bore, gain = _bore_along(before, wall, operation, grid.levels[wall.axis], judge)
+            if gain > least:
+                added.append(bore)
+                if operation is Operation.CUT:
+                    waiting = [*_walls_around(wall, judge.costs((*before, bore)), judge), *waiting]
     return (*features, *_grouped(added))
-
-
-def _operations(wall: RoundWall) -> list[Operation]:
-    """Whether a wall may be that of a hole or of a pin. Normals in a small hole may say nothing, on a pin they do."""
-    if wall.facing > FACING:
-        return [Operation.UNION]
-    return [Operation.CUT]
 
 
 def _bore_along(
@@ -94,8 +89,7 @@ def _bore_along(
 
 def _walls_around(wall: RoundWall, costs: np.ndarray, judge: CloudJudge) -> list[RoundWall]:
     """The wall of a wider bore about the line of a hole, by the points that are left unexplained; none, or one."""
-    u, v = (wall.axis + 1) % 3, (wall.axis + 2) % 3
-    away = judge.points[:, [u, v]] - (wall.x, wall.y)
+    away = judge.points[:, plane_axes(wall.axis)] - (wall.x, wall.y)
     distance, heights = np.hypot(*away.T), judge.points[:, wall.axis]
     within = (distance > wall.radius + 2 * judge.close) & (distance < WIDEST_COUNTERBORE * wall.radius)
     within &= costs > HALF_EXPLAINED
@@ -126,7 +120,7 @@ def opened(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, .
             height = getattr(features[index], end)
             if heights.min() <= height <= heights.max():
                 longer = replace(features[index], **{end: round(height + way * OVERSHOOT, 3)})
-                changed = (*features[:index], longer, *features[index + 1 :])
+                changed = exchanged(features, index, longer)
                 if judge.evidence(features, changed) > -AS_GOOD:
                     features = changed
     return features
@@ -143,7 +137,7 @@ def turned_about(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feat
         for low, high in ((feature.high, top + OVERSHOOT), (bottom - OVERSHOOT, feature.low)):
             if bottom < low < top or bottom < high < top:
                 other = replace(feature, low=round(low, 3), high=round(high, 3))
-                features = better(features, (*features[:index], other, *features[index + 1 :]), judge)
+                features = better(features, exchanged(features, index, other), judge)
     return features
 
 
@@ -159,7 +153,7 @@ def parted(features: tuple[Feature, ...], grid: Grid, judge: CloudJudge) -> tupl
             if judge.out_of_time:
                 return features
             parts = replace(feature, high=low), replace(feature, low=high)
-            changed = (*features[:index], *parts, *features[index + 1 :])
+            changed = exchanged(features, index, *parts)
             if judge.evidence(features, changed) > END_NUMBERS * judge.nats_per_number:
                 features = changed
                 break
@@ -176,23 +170,21 @@ def redrilled(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature
         if not later:
             continue
         if feature.operation is Operation.CUT:
-            features = better(features, (*features[:index], *features[index + 1 :], feature), judge)
+            features = better(features, (*exchanged(features, index), feature), judge)
             continue
         holes = tuple(step for step in feature.steps if step.mode is Mode.SUBTRACT)
         for hole in holes:
             rest = replace(feature, steps=tuple(step for step in feature.steps if step is not hole))
             cut = replace(feature, operation=Operation.CUT, steps=(replace(hole, mode=Mode.ADD),))
-            features = better(features, (*features[:index], rest, *features[index + 1 :], cut), judge)
+            features = better(features, (*exchanged(features, index, rest), cut), judge)
             feature = features[index]
     return features
 
 
 def _most_gain(wall: RoundWall, costs: np.ndarray, judge: CloudJudge) -> float:
     """Nats that a bore along a wall brings at most: its points explained, and no points to expect where it opens."""
-    axis = wall.axis
-    away = judge.points[:, (axis + 1) % 3] - wall.x, judge.points[:, (axis + 2) % 3] - wall.y
-    heights = judge.points[:, axis]
-    near = (np.abs(np.hypot(*away) - wall.radius) < judge.reach) & (heights > wall.low - judge.reach)
+    away, heights = judge.points[:, plane_axes(wall.axis)] - (wall.x, wall.y), judge.points[:, wall.axis]
+    near = (np.abs(np.hypot(*away.T) - wall.radius) < judge.reach) & (heights > wall.low - judge.reach)
     near &= heights < wall.high + judge.reach
     return float(costs[near].sum()) + 2 * np.pi * wall.radius**2 * judge.per_area
 
@@ -208,14 +200,8 @@ def _grouped(bores: Sequence[Prism]) -> list[Prism]:
     for bore in bores:
         radius = bore.steps[0].shape.radius
         for group in groups:
-            other = group[0]
-            same_span = (other.operation, other.axis, other.low, other.high) == (
-                bore.operation,
-                bore.axis,
-                bore.low,
-                bore.high,
-            )
-            if same_span and abs(other.steps[0].shape.radius - radius) < SAME_RADIUS * radius:
+            same_span = replace(bore, steps=()) == replace(group[0], steps=())
+            if same_span and abs(group[0].steps[0].shape.radius - radius) < SAME_RADIUS * radius:
                 group.append(bore)
                 break
         else:
@@ -302,18 +288,16 @@ def _closes_a_ring(features: Sequence[Feature], changed: Sequence[Feature], judg
 
 
 def _block(floor: Floor, operation: Operation, end: float, rectangle: np.ndarray) -> Prism:
-    (width, depth), (x, y) = rectangle[1] - rectangle[0], rectangle.mean(axis=0)
-    shape = Rect(round(float(width), 3), round(float(depth), 3))
-    steps = (SketchStep(shape, places=((round(float(x), 4), round(float(y), 4)),)),)
+    shape, middle = rect_between(*rectangle)
     low, high = sorted((round(floor.height, 3), round(end, 3)))
-    return Prism(operation, floor.axis, low, high, steps)
+    return Prism(operation, floor.axis, low, high, (SketchStep(shape, places=(middle,)),))
 
 
 def _rectangles(floor: Floor, grid: Grid, judge: CloudJudge) -> list[np.ndarray]:
     """(2, 2) low and high corners: the rectangle around a floor's points, and the same with edges on levels."""
     on_levels = np.array((floor.low, floor.high))
-    for k in range(2):
-        levels = grid.levels[(floor.axis + 1 + k) % 3]
+    for k, axis in enumerate(plane_axes(floor.axis)):
+        levels = grid.levels[axis]
         for end in range(2):
             nearest = float(levels[np.abs(levels - on_levels[end, k]).argmin()])
             if abs(nearest - on_levels[end, k]) < 2 * judge.spacing:
@@ -345,15 +329,20 @@ def _floors(features: tuple[Feature, ...], judge: CloudJudge) -> list[Floor]:
             rows = np.flatnonzero(facing * normals[:, axis] > ACROSS)
             for crowd in _crowds(points[rows, axis], 2 * judge.close):
                 patch = points[rows[crowd]]
-                flat = patch[:, [(axis + 1) % 3, (axis + 2) % 3]]
-                pairs = cKDTree(flat).query_pairs(link, output_type="ndarray")
-                graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(flat), len(flat)))
-                for label in range((pieces := connected_components(graph, directed=False))[0]):
-                    own = pieces[1] == label
-                    if np.count_nonzero(own) >= FEWEST_ON_FLOOR:
-                        height, low, high = float(np.median(patch[own, axis])), flat[own].min(0), flat[own].max(0)
-                        floors.append(Floor(axis, facing, height, low, high, int(np.count_nonzero(own))))
+                flat = patch[:, plane_axes(axis)]
+                pieces = linked(len(flat), cKDTree(flat).query_pairs(link, output_type="ndarray"))
+                for piece, count in enumerate(np.bincount(pieces).tolist()):
+                    if count >= FEWEST_ON_FLOOR:
+                        own = pieces == piece
+                        height = float(np.median(patch[own, axis]))
+                        floors.append(Floor(axis, facing, height, flat[own].min(axis=0), flat[own].max(axis=0), count))
     return sorted(floors, key=lambda floor: -floor.count)
+
+
+def linked(count: int, pairs: np.ndarray) -> np.ndarray:
+    """(count,) int: which group each of so many points is in; pairs (n, 2) of points are in one group."""
+    graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(count, count))
+    return connected_components(graph, directed=False)[1]
 
 
 def _crowds(heights: np.ndarray, near: float) -> list[np.ndarray]:

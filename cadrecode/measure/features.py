@@ -13,6 +13,7 @@ import numpy as np
 from cadrecode.measure.outlines import Outline
 from cadrecode.measure.patterns import pattern_of, places_numbers
 from cadrecode.measure.round_corners import is_slot, sharpened
+from cadrecode.measure.turning import plane_axes, rows_of
 from cadrecode.program import language as cad
 
 AXIS_PLANES = "YZ", "ZX", "XY"  # the plane across each axis whose normal is that axis
@@ -125,14 +126,14 @@ class Turned:
         return EXTRUSION_NUMBERS + profile_numbers(self.steps) + wedge_numbers(self.start, self.degrees)
 
     def solid(self) -> cad.Revolution:
-        origin = [0.0, 0.0, 0.0]
-        origin[(self.axis + 1) % 3], origin[(self.axis + 2) % 3] = self.center
+        places = dict(zip(plane_axes(self.axis), self.center))
+        origin = tuple(places.get(axis, 0.0) for axis in range(3))
         name = {0.0: TURNED_PLANES, 90.0: QUARTER_PLANES}.get(self.start)
-        plane = self._turned_plane(tuple(origin)) if name is None else cad.Plane.named(name[self.axis], tuple(origin))
+        plane = self._turned_plane(origin) if name is None else cad.Plane.named(name[self.axis], origin)
         return cad.Revolution(plane, _sketch(self.steps), self.degrees)
 
     def _turned_plane(self, origin: cad.Point3) -> cad.Plane:
-        first, second, up = np.eye(3)[[(self.axis + 1) % 3, (self.axis + 2) % 3, self.axis]]
+        first, second, up = rows_of(self.axis)
         angle = np.radians(self.start)
         outward = np.round(np.cos(angle) * first + np.sin(angle) * second, TILT_DECIMALS) + 0.0
         normal = np.cross(outward, up) + 0.0
@@ -207,6 +208,11 @@ def _sketch(steps: Sequence[cad.SketchStep]) -> cad.Sketch:
     )
 
 
+def exchanged(features: Sequence[Feature], index: int, *others: Feature) -> tuple[Feature, ...]:
+    """The features, with others, or none, in place of one."""
+    return *features[:index], *others, *features[index + 1 :]
+
+
 def span_between(operation: cad.Operation, levels: np.ndarray, first: int, last: int) -> tuple[float, float]:
     """Where a feature begins and ends that goes from one level to another, by their indices.
 
@@ -258,8 +264,7 @@ def wedge_numbers(start: float, degrees: float) -> int:
 
 
 def _repeated(loop: cad.Loop) -> int:
-    corners = [loop.start, *(edge.end for edge in loop.edges)]
-    return sum(a == b for first, second in itertools.pairwise(corners) for a, b in zip(first, second))
+    return sum(a == b for first, second in itertools.pairwise(loop.corners) for a, b in zip(first, second))
 
 
 def program_of(features: Sequence[Feature]) -> cad.Program:

@@ -14,17 +14,18 @@ from manifold3d import CrossSection, Manifold
 from scipy.ndimage import find_objects, label, maximum
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
-from cadrecode.geometry import corner_crosses, face_normals, square_to, turned_left, unit
+from cadrecode.geometry import square_to, turned_left
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import HALF_EXPLAINED, HOLE_NUMBERS
 from cadrecode.measure.features import Feature, Prism, Tilted
 from cadrecode.measure.grid import inside
+from cadrecode.measure.outlines import rect_between
 from cadrecode.measure.proposals import region_of
 from cadrecode.measure.shorten import pooled_steps
 from cadrecode.measure.turning import rows_of, turned_by
-from cadrecode.measure.walls import circle_through_all
+from cadrecode.measure.walls import circle_through_all, circles_through
 from cadrecode.program.language import Circle, Operation, Rect, SketchStep
-from cadrecode.program.solid import mesh_of
+from cadrecode.program.solid import triangles_of
 
 SQUARE = 0.9999  # cosine of a face of a body with the axis
 LEAST_WALL = 1e-3  # of the size squared: walls with smaller faces are left out
@@ -131,9 +132,7 @@ def _together(holes: Sequence[Prism | Tilted]) -> list[Prism | Tilted]:
 
 def tilts(body: Manifold, size: float) -> list[np.ndarray]:
     """Directions (3,) that are no axis, in which large faces of a body look, and others against them."""
-    vertices, faces = mesh_of(body)
-    crosses = corner_crosses(vertices[faces])
-    normals, areas = unit(crosses), np.linalg.norm(crosses, axis=1) / 2
+    _, normals, areas = triangles_of(body)
     left = np.abs(normals).max(axis=1) < SQUARE
     tilts: list[np.ndarray] = []
     while len(tilts) < MOST_TILTS and areas[left].max(initial=0.0) > LEAST_TRIANGLE * size**2:
@@ -149,9 +148,8 @@ def tilts(body: Manifold, size: float) -> list[np.ndarray]:
 def _walls_of(body: Manifold, view: View, judge: CloudJudge) -> Iterator[Wall]:
     """The walls of a body across the direction that points up."""
     turned, step = turned_by(body, view.rows), judge.exact * (UNEVEN if view.axis is None else EVEN)
-    vertices, faces = mesh_of(turned)
-    facing = face_normals(vertices, faces)[:, 2]
-    heights = vertices[faces][:, :, 2].mean(axis=1)
+    corners, normals, _ = triangles_of(turned)
+    facing, heights = normals[:, 2], corners[:, :, 2].mean(axis=1)
     sides = []
     for way in (-1, 1):
         levels = np.unique(np.round(heights[way * facing > SQUARE], 3))
@@ -253,7 +251,7 @@ def _is_apart(step: SketchStep, wall: Wall, flat: np.ndarray, judge: CloudJudge)
 
 def _nearest_on(area: CrossSection, place: np.ndarray) -> np.ndarray:
     """(2,): the place on the rims of an area that is nearest to another."""
-    parts = [np.asarray(part) for part in area.to_polygons()]
+    parts = area.to_polygons()
     start, end = np.concatenate(parts), np.concatenate([np.roll(part, -1, axis=0) for part in parts])
     way = end - start
     share = ((place - start) * way).sum(axis=1) / np.maximum((way**2).sum(axis=1), 1e-12)
@@ -269,7 +267,7 @@ def _round_gaps(flat: np.ndarray, lost: np.ndarray, judge: CloudJudge) -> Iterat
     except QhullError:  # all on one line
         return
     a, b, c = (flat[corners[:, k]] for k in range(3))
-    x, y, radius = _circumcircles(a, b, c)
+    x, y, radius = circles_through(a, b, c).T
     expected = 2 * np.pi * radius**2 * judge.per_area
     of_wall = lost[corners].sum(axis=1)
     possible = (radius > LEAST_RADIUS * judge.size) & (radius < judge.size / 4)
@@ -282,15 +280,6 @@ def _round_gaps(flat: np.ndarray, lost: np.ndarray, judge: CloudJudge) -> Iterat
         if expected[row] > LEAST_EXPECTED or on >= WALL_POINTS[1]:
             place = round(float(circle[0]), 3), round(float(circle[1]), 3)
             yield float(expected[row]) + on, SketchStep(Circle(round(float(circle[2]), 3)), places=(place,))
-
-
-def _circumcircles(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    b, c = b - a, c - a
-    twice = 2 * (b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0])
-    bb, cc = (b**2).sum(axis=1), (c**2).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x, y = (c[:, 1] * bb - b[:, 1] * cc) / twice, (b[:, 0] * cc - c[:, 0] * bb) / twice
-        return a[:, 0] + x, a[:, 1] + y, np.hypot(x, y)
 
 
 def _on_wall(
@@ -318,7 +307,7 @@ def _square_gaps(area: CrossSection, flat: np.ndarray, judge: CloudJudge) -> Ite
     left, low, right, high = area.bounds()
     pixel = judge.spacing / PIXELS
     u, v = np.arange(left + pixel / 2, right, pixel), np.arange(low + pixel / 2, high, pixel)
-    places = np.argwhere(inside([np.asarray(part) for part in area.to_polygons()], u, v))
+    places = np.argwhere(inside(area.to_polygons(), u, v))
     if not len(places):
         return
     away = cKDTree(flat).query(np.column_stack((u[places[:, 0]], v[places[:, 1]])))[0]
@@ -330,11 +319,10 @@ def _square_gaps(area: CrossSection, flat: np.ndarray, judge: CloudJudge) -> Ite
             if not any((box.mean(axis=0) > other[0]).all() and (box.mean(axis=0) < other[1]).all() for other in boxes):
                 boxes.append(_grown(box, flat, np.array(((left, low), (right, high))), judge.spacing))
     for box in boxes:
-        (width, height), (x, y) = box[1] - box[0], box.mean(axis=0)
-        expected = 2 * width * height * judge.per_area
+        expected = float(2 * np.prod(box[1] - box[0]) * judge.per_area)
         if expected > LEAST_EXPECTED:
-            place = round(float(x), 4), round(float(y), 4)
-            yield float(expected), SketchStep(Rect(round(float(width), 3), round(float(height), 3)), places=(place,))
+            shape, middle = rect_between(*box)
+            yield expected, SketchStep(shape, places=(middle,))
 
 
 def _deepest(depths: np.ndarray, least: float, u: np.ndarray, v: np.ndarray) -> list[np.ndarray]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cadrecode.measure.turning import plane_axes
+
 CELLS = 88  # along the longest side
 FEWEST_CELLS = 2  # between two levels
 FEWEST_ALONG = 20  # along each axis
@@ -56,7 +58,8 @@ class Grid:
 
     def across(self, axis: int) -> tuple[np.ndarray, np.ndarray]:
         """Places along the two axes of a sketch that stands across `axis`."""
-        return self.places[(axis + 1) % 3], self.places[(axis + 2) % 3]
+        u, v = plane_axes(axis)
+        return self.places[u], self.places[v]
 
     def mask(self, polygons: Sequence[np.ndarray], axis: int) -> np.ndarray:
         """(nu, nv) bool: which columns along `axis` lie in the polygons, (n, 2) each, by the even-odd rule."""
@@ -64,7 +67,7 @@ class Grid:
 
     def area_weights(self, axis: int) -> np.ndarray:
         """(nu * nv,) float32: the area that each column along `axis` stands for."""
-        return np.outer(self.widths[(axis + 1) % 3], self.widths[(axis + 2) % 3]).astype(np.float32).ravel()
+        return np.outer(*(self.widths[k] for k in plane_axes(axis))).astype(np.float32).ravel()
 
     def by_interval(self, cells: np.ndarray, axis: int) -> np.ndarray:
         """(L, nu * nv) float32: for each column along `axis` the filled length between two levels.
@@ -85,7 +88,7 @@ class Grid:
 
 def along(cells: np.ndarray, axis: int) -> np.ndarray:
     """A view of (nx, ny, nz) with the axis first, then the two axes of a sketch that stands across it."""
-    return np.transpose(cells, (axis, (axis + 1) % 3, (axis + 2) % 3))
+    return np.transpose(cells, (axis, *plane_axes(axis)))
 
 
 def inside(polygons: Sequence[np.ndarray], u: np.ndarray, v: np.ndarray) -> np.ndarray:

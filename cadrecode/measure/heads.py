@@ -14,7 +14,7 @@ from cadrecode.geometry import polygon_area
 from cadrecode.measure.features import AXIS_PLANES, Drilled, Feature, Prism
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS
-from cadrecode.measure.turning import across
+from cadrecode.measure.turning import across, plane_axes
 from cadrecode.program import language as cad
 from cadrecode.program.planes import axes
 
@@ -103,7 +103,7 @@ def _with_head(turned: Manifold, prism: Prism, step: cad.SketchStep) -> Iterator
 def on_plane(plane: cad.Plane, axis: int, places: Sequence[cad.Point2]) -> tuple[cad.Point2, ...]:
     """Places of a sketch across an axis in the coordinates of a plane that faces along it or against it."""
     points = np.zeros((len(places), 3))
-    points[:, [(axis + 1) % 3, (axis + 2) % 3]] = places
+    points[:, plane_axes(axis)] = places
     return tuple((float(x), float(y)) for x, y in (points @ axes(plane)[:, :2]).round(DECIMALS) + 0.0)
 
 

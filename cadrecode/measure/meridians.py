@@ -8,16 +8,15 @@ import numpy as np
 from manifold3d import CrossSection, Manifold
 from scipy.ndimage import map_coordinates
 
-from cadrecode.geometry import corner_crosses, unit
 from cadrecode.measure.grid import Grid, along
 from cadrecode.measure.outlines import short
 from cadrecode.measure.proposals import Reader
-from cadrecode.measure.turning import rows_of
+from cadrecode.measure.turning import plane_axes, rows_of
 from cadrecode.measure.walls import LEAN, Walls
 from cadrecode.measure.wedges import longest_run, roundest, wedges_about
 from cadrecode.measure.winding import bordered, contoured
 from cadrecode.program.language import Point2
-from cadrecode.program.solid import mesh_of
+from cadrecode.program.solid import mesh_of, triangles_of
 
 HALF_SECTIONS = 8  # planes through the line in which the half profile is looked for; each has two
 ALIKE = 0.02  # of its area: half sections that differ by less are of one profile
@@ -52,7 +51,7 @@ class HalfSections:
 
     def __init__(self, solid: Manifold, levels: Sequence[np.ndarray], size: float):
         self.solid, self.levels, self.size = solid, levels, size
-        self.vertices, self.faces = mesh_of(solid)
+        self.vertices, _ = mesh_of(solid)
         self._fans: dict[tuple, list[tuple[float, CrossSection]]] = {}
 
     def main(self, axis: int) -> None:
@@ -69,13 +68,11 @@ class HalfSections:
         return profile, Reader(self.size, (np.zeros(1), self.levels[axis]))
 
     def wedges(self, axis: int, center: Point2) -> list[tuple[float, float, CrossSection, Reader]]:
-        across = [(axis + 1) % 3, (axis + 2) % 3]
-        corners = self.vertices[self.faces]
-        crosses = corner_crosses(corners)
-        areas = np.linalg.norm(crosses, axis=1) / 2
+        across = plane_axes(axis)
+        corners, normals, areas = triangles_of(self.solid)
         places = corners.mean(axis=1)[:, across] - center
         made = []
-        faces = wedges_about(places, unit(crosses)[:, across], areas, self.size)
+        faces = wedges_about(places, normals[:, across], areas, self.size)
         for start, degrees in dict.fromkeys((*faces, *self._runs(axis, center))):
             halves = [half for angle, half in self._fan(axis, center) if (angle - start) % 360 < degrees]
             if len(halves) < FEWEST_ALIKE:
@@ -114,7 +111,7 @@ class HalfSections:
 
     def _at_vertices(self, axis: int, center: Point2, angles: np.ndarray) -> np.ndarray:
         """For each angle the one near it in which most corners of round faces lie: their radius is the true one."""
-        u, v = self.vertices[:, (axis + 1) % 3] - center[0], self.vertices[:, (axis + 2) % 3] - center[1]
+        u, v = (self.vertices[:, plane_axes(axis)] - center).T
         window = np.pi / HALF_SECTIONS
         bins = np.round(np.degrees(np.arctan2(v, u)) % 180 * 20).astype(int) % 3600
         counts = np.bincount(bins[np.hypot(u, v) > 1e-3 * self.size], minlength=3600)
@@ -184,7 +181,7 @@ class FoldedCloud:
 
     def refined(self, axis: int, center: Point2, radius: float) -> Point2:
         """By the points nearby: sections of a cone between two levels are rough."""
-        away = np.hypot(*(self.middles[:, [(axis + 1) % 3, (axis + 2) % 3]] - center).T)
+        away = np.hypot(*(self.middles[:, plane_axes(axis)] - center).T)
         near = away < NEARBY * radius
         return round_about(self.middles[near], self.normals[near], axis, self.size) or center
 
@@ -192,7 +189,7 @@ class FoldedCloud:
         return self._profile(axis, center, FULL_TURN), self._reader(axis, center, np.ones(len(self.points), bool))
 
     def wedges(self, axis: int, center: Point2) -> list[tuple[float, float, CrossSection, Reader]]:
-        across = [(axis + 1) % 3, (axis + 2) % 3]
+        across = plane_axes(axis)
         places = self.middles[:, across] - center
         faces = []
         for start, degrees in wedges_about(places, self.normals[:, across], self.areas, self.size, THROUGH):
@@ -243,7 +240,7 @@ class FoldedCloud:
     def _field(self, axis: int, center: Point2, turns: np.ndarray) -> tuple[np.ndarray, float]:
         """(heights, radii, turns) winding numbers about a line, and how far apart the radii are."""
         grid = self.grid
-        across = [(axis + 1) % 3, (axis + 2) % 3]
+        across = plane_axes(axis)
         cell = max(float(np.median(grid.widths[k])) for k in across)
         farthest = np.hypot(*(np.abs(grid.levels[k][[0, -1]] - middle).max() for k, middle in zip(across, center)))
         radii = cell * np.arange(0.5, min(farthest, self.size) / cell)
@@ -257,7 +254,7 @@ class FoldedCloud:
 
     def _walls(self, axis: int, center: Point2, like: Walls, rows: np.ndarray) -> Walls:
         """Points as (distance, height), with normals that lie in the planes through the line."""
-        across = [(axis + 1) % 3, (axis + 2) % 3]
+        across = plane_axes(axis)
         points, normals = self.points[rows], self.normals[rows]
         out = points[:, across] - center
         distance = np.hypot(*out.T)
@@ -276,7 +273,7 @@ def round_about(points: np.ndarray, normals: np.ndarray, axis: int, size: float)
     Args:
         points, normals: (N, 3).
     """
-    across = [(axis + 1) % 3, (axis + 2) % 3]
+    across = plane_axes(axis)
     walls = np.abs(normals[:, axis]) < CAP
     places, flat, heights = points[walls][:, across], normals[walls][:, across], points[walls, axis]
     if len(places) < FEWEST:

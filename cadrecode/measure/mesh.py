@@ -27,8 +27,8 @@ from cadrecode.measure.shorten import dropped, flush, shortened, without_films
 from cadrecode.measure.slanted import with_slanted_holes
 from cadrecode.measure.spelling import respelled, sharpened_ends
 from cadrecode.measure.turned import ends_of_bends, turned_proposals
-from cadrecode.measure.turning import across
-from cadrecode.program.solid import bounds, build, mesh_of, through_holes
+from cadrecode.measure.turning import across, plane_axes
+from cadrecode.program.solid import bounds, build, through_holes, triangles_of
 from cadrecode.program.solid import from_mesh as solid_from_mesh
 
 READING_SHARE = 0.35  # of the time: what has not been read by then is left out
@@ -46,16 +46,9 @@ STEPS = 3  # into which such an interval is divided
 
 def _levels(solid: Manifold, size: float) -> list[np.ndarray]:
     """The levels along the three axes."""
-    vertices, faces = mesh_of(solid)
-    corners = vertices[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    twice = np.linalg.norm(across, axis=1)
-    middles = corners.mean(axis=1)
-    low, high = bounds(solid)
-    facing = across / np.maximum(twice, np.finfo(float).tiny)[:, None]
-    return [
-        levels_of_faces(middles[:, k], facing[:, k], twice / 2, (float(low[k]), float(high[k])), size) for k in range(3)
-    ]
+    corners, normals, areas = triangles_of(solid)
+    middles, ends = corners.mean(axis=1), np.array(bounds(solid)).T.tolist()
+    return [levels_of_faces(middles[:, k], normals[:, k], areas, tuple(ends[k]), size) for k in range(3)]
 
 
 def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price: float = PRICE) -> list[Measured]:
@@ -135,7 +128,7 @@ def read(solid: Manifold, deadline: float = np.inf) -> Survey:
         levels, sections = zip(*(_sections(body, heights, size) for body, heights in zip(turned, given)))
         grid, proposed = Grid.between(levels), []
         for axis, reader in enumerate(readers):
-            reader.levels, now = (levels[(axis + 1) % 3], levels[(axis + 2) % 3]), time.thread_time()
+            reader.levels, now = [levels[k] for k in plane_axes(axis)], time.thread_time()
             reader.deadline = now + (until - now) / (3 - axis)
             proposed += proposals(axis, sections[axis], silhouettes[axis], grid, reader)
             proposed += turned_proposals(axis, sections[axis], profile, grid, reader)
@@ -172,6 +165,6 @@ def _cells(solid: Manifold, grid: Grid) -> np.ndarray:
     turned = across(solid, axis)
     cells = np.zeros(grid.shape, bool)
     for row, height in enumerate(grid.places[axis]):
-        polygons = [np.asarray(part, np.float64) for part in turned.slice(float(height)).to_polygons()]
+        polygons = turned.slice(float(height)).to_polygons()
         along(cells, axis)[row] = grid.mask(polygons, axis)
     return cells

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from manifold3d import CrossSection, FillRule
 
-from cadrecode.geometry import lines_meet, polygon_area, turned_left
+from cadrecode.geometry import lines_meet, perimeter, polygon_area, turned_left
 from cadrecode.measure.arcs import followed
 from cadrecode.measure.corners import with_fillets
-from cadrecode.measure.pieces import MOST_TURN, ON_CIRCLE, Piece, angles_between, cheapest_pieces
+from cadrecode.measure.pieces import MOST_TURN, ON_CIRCLE, Piece, angles_between, cheapest_pieces, crossing
 from cadrecode.measure.walls import Walls, circle_through_all
 from cadrecode.program.language import Arc, Circle, Line, Loop, Point2, Rect, Shape
 
@@ -202,7 +202,7 @@ def _round_contour(
     """(x, y, radius) where a contour, which has no corners of its own, is round: by its points, where it has any."""
     x, y, radius = circle_through_all(polygon)
     small = np.sqrt(abs(area) / np.pi) < SMALL * walls.reach
-    around = float(np.hypot(*(np.roll(polygon, -1, axis=0) - polygon).T).sum())
+    around = perimeter(polygon)
     off = np.hypot(polygon[:, 0] - x, polygon[:, 1] - y) - radius
     near = np.sqrt(np.mean(off**2)) < max(tolerance, ROUGHNESS * radius * small)
     is_round = 4 * np.pi * abs(area) > LEAST_ROUNDNESS * around**2 and near
@@ -273,15 +273,9 @@ def _meeting(before: Piece, after: Piece, tolerance: float) -> np.ndarray:
         return corner
     line, arc = (before, after) if before.circle is None else (after, before)
     foot = line.middle + ((corner - line.middle) @ line.direction) * line.direction
-    center, radius = np.array(arc.circle[:2]), arc.circle[2]
-    along = (center - line.middle) @ line.direction
-    away = float(np.hypot(*(center - line.middle - along * line.direction)))
-    if away > np.cos(LEAST_CROSSING) * radius:  # they touch
-        return foot
-    half = np.sqrt(radius**2 - away**2)
-    crossings = [line.middle + (along + side * half) * line.direction for side in (-1, 1)]
-    place = min(crossings, key=lambda crossing: float(np.hypot(*(crossing - corner))))
-    return place if np.hypot(*(place - corner)) < 4 * tolerance + 0.05 else foot
+    place = crossing(line, arc, corner, np.cos(LEAST_CROSSING))
+    touch = place is None or np.hypot(*(place - corner)) >= 4 * tolerance + 0.05
+    return foot if touch else place
 
 
 def _middle(arc: Piece, start: np.ndarray, end: np.ndarray) -> Point2:
@@ -307,8 +301,13 @@ def _rect(lines: list[Piece], ends: list[np.ndarray], area: float) -> Outline | 
 
 
 def _rect_between(left: float, low: float, right: float, high: float, area: float) -> Outline:
-    middle = round((left + right) / 2, DECIMALS + 1), round((low + high) / 2, DECIMALS + 1)
-    return Outline(Rect(short(right - left), short(high - low)), middle, area)
+    return Outline(*rect_between((left, low), (right, high)), area)
+
+
+def rect_between(low: Sequence[float], high: Sequence[float]) -> tuple[Rect, Point2]:
+    """The rectangle between two opposite corners, and its middle."""
+    (width, height), (x, y) = np.subtract(high, low), np.add(low, high) / 2
+    return Rect(short(width), short(height)), (round(float(x), DECIMALS + 1), round(float(y), DECIMALS + 1))
 
 
 def on_levels(outline: Outline, levels: Sequence[np.ndarray], near: float = ON_LEVEL) -> Outline:

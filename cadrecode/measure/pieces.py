@@ -57,6 +57,23 @@ class Piece:
         return np.abs(np.hypot(*(points - self.circle[:2]).T) - self.circle[2])
 
 
+def crossing(line: Piece, arc: Piece, near: np.ndarray, deepest: float = 1.0) -> np.ndarray | None:
+    """(2,): where a line crosses a circle, of both places that nearer to another one.
+
+    Args:
+        near: (2,), the other place.
+        deepest: Radii from the circle's center: a line that passes farther out does not cross it.
+    """
+    center, radius = np.array(arc.circle[:2]), arc.circle[2]
+    along = (center - line.middle) @ line.direction
+    away = float(np.hypot(*(center - line.middle - along * line.direction)))
+    if away >= deepest * radius:
+        return None
+    half = np.sqrt(radius**2 - away**2)
+    places = [line.middle + (along + side * half) * line.direction for side in (-1, 1)]
+    return min(places, key=lambda place: float(np.hypot(*(place - near))))
+
+
 def cheapest_pieces(path: np.ndarray, tolerance: float, *, contour: bool) -> list[Piece] | None:
     """(n + 1, 2) from a corner back to it -> the cheapest pieces; None where no chain is within the tolerance.
 

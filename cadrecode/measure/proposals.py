@@ -183,7 +183,7 @@ def proposals(
     def propose(steps: tuple[SketchStep, ...], *, adds: bool) -> None:
         if not steps:
             return
-        mask = grid.mask([np.asarray(part) for part in region_of(steps).to_polygons()], axis)
+        mask = grid.mask(region_of(steps).to_polygons(), axis)
         proposal = Proposal(axis, steps, numbers_of(steps), mask, adds)
         key = (adds, mask.tobytes())
         if mask.any() and (key not in made or made[key].numbers > proposal.numbers):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from manifold3d import CrossSection, JoinType
 
 from cadrecode.geometry import polygon_area
-from cadrecode.measure.outlines import outline_of
+from cadrecode.measure.outlines import DECIMALS, outline_of
 from cadrecode.measure.walls import circle_through_all
 from cadrecode.program.language import Circle, Face, Mode, Rect, Ring, Sketch, SketchStep
 from cadrecode.program.section import cross_section
@@ -24,7 +25,7 @@ ON_RIM = 2e-3  # of the radius: corners so near to the disc's rim lie on it
 BEYOND = 2.0  # CODE: a notch begins so far outside of the disc, and a tooth so far inside
 SLIVER = 0.1  # CODE: what is thinner than twice this lies between the disc and the corners of a mesh's circle
 SIDES = 0.01  # CODE: how finely discs are drawn
-ANGLE_DECIMALS, DECIMALS = 2, 3
+ANGLE_DECIMALS = 2
 
 
 def ringed(area: CrossSection, tolerance: float) -> Iterator[tuple[SketchStep, ...]]:
@@ -33,7 +34,7 @@ def ringed(area: CrossSection, tolerance: float) -> Iterator[tuple[SketchStep, .
     Args:
         tolerance: As of `outline_of`, CODE.
     """
-    polygons = [np.asarray(part, np.float64) for part in area.to_polygons()]
+    polygons = area.to_polygons()
     outer = max(polygons, key=polygon_area, default=np.empty((0, 2)))
     if len(outer) < 3 * FEWEST:
         return
@@ -109,10 +110,8 @@ def _count(boundary: np.ndarray, radii: np.ndarray) -> int:
 
 def _moved(step: SketchStep, center: np.ndarray) -> SketchStep:
     x, y = center.tolist()
-    if isinstance(step.places, Ring):
-        ring = step.places
-        return SketchStep(step.shape, step.mode, Ring((x, y), ring.radius, ring.first, ring.sweep, ring.count))
-    return SketchStep(step.shape, step.mode, ((x, y),))
+    places = replace(step.places, center=(x, y)) if isinstance(step.places, Ring) else ((x, y),)
+    return replace(step, places=places)
 
 
 def _centroid(polygon: np.ndarray) -> np.ndarray:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from cadrecode.geometry import lines_meet, turned_left
-from cadrecode.measure.outlines import DECIMALS
-from cadrecode.program.language import Arc, Blend, Corners, Line, Loop, Point2, Rect, SketchStep
+from cadrecode.measure.outlines import rect_between, short
+from cadrecode.program.language import Arc, Blend, Corners, Line, Loop, Point2, SketchStep
 
 NEAR = 0.03  # CODE: how far an outline may be from its shorter spelling
 SAME_RADIUS = 0.2  # of the radius: what the corners of an outline may differ by; coarse facets hide where arcs begin
@@ -36,17 +37,17 @@ def sharpened(loop: Loop) -> Iterator[tuple[SketchStep, Corners]]:
         return
     drawn = _polygon(points)
     slack = max(NEAR / 2, np.ptp(rounded) / 2)
-    for short in (round(radius, decimals) for decimals in RADIUS_DECIMALS):
-        if short > 0 and abs(short - radius) <= slack:
-            yield drawn, Corners(Blend.FILLET, short, selector)
+    for size in (round(radius, decimals) for decimals in RADIUS_DECIMALS):
+        if size > 0 and abs(size - radius) <= slack:
+            yield drawn, Corners(Blend.FILLET, size, selector)
 
 
 def is_slot(loop: Loop) -> bool:
     """Whether two equal parallel lines are joined by half circles."""
-    edges = closed(loop)
+    starts, edges = zip(*loop.sides)
     if sorted(type(edge).__name__ for edge in edges) != ["Arc", "Arc", "Line", "Line"]:
         return False
-    starts = [np.array(start) for start, _ in started(loop)]
+    starts = np.array(starts)
     sides = [np.subtract(edge.end, start) for start, edge in zip(starts, edges) if isinstance(edge, Line)]
     if np.hypot(*(sides[0] + sides[1])) > NEAR_HALF * np.hypot(*sides[0]) or np.hypot(*sides[0]) < NEAR:
         return False
@@ -66,8 +67,7 @@ def is_slot(loop: Loop) -> bool:
 def _corners_of(loop: Loop) -> tuple[list[Point2], list[float]] | None:
     """The corners between the lines of a loop and the radius that each is rounded by, 0 where it is sharp; None where
     an arc does not round a corner."""
-    edges = closed(loop)
-    starts = [start for start, _ in started(loop)]
+    starts, edges = zip(*loop.sides)
     if not any(isinstance(edge, Arc) for edge in edges):
         return None
     points, radii = [], []
@@ -120,25 +120,12 @@ def _selector(points: Sequence[Point2], is_rounded: Sequence[bool]) -> str | boo
 
 def _polygon(points: Sequence[Point2]) -> SketchStep:
     """A rectangle along the axes, or a loop of lines."""
-    (left, low), (right, high) = np.min(points, axis=0), np.max(points, axis=0)
-    ends = {(x, y) for x in (left, right) for y in (low, high)}
-    if len(points) == 4 and set(points) == ends:
-        middle = round(float(left + right) / 2, DECIMALS + 1), round(float(low + high) / 2, DECIMALS + 1)
-        return SketchStep(Rect(*few_digits(np.subtract((right, high), (left, low)))), places=(middle,))
+    low, high = np.min(points, axis=0), np.max(points, axis=0)
+    if len(points) == 4 and set(points) == set(itertools.product(*zip(low, high))):
+        shape, middle = rect_between(low, high)
+        return SketchStep(shape, places=(middle,))
     return SketchStep(Loop.through(points))
 
 
-def closed(loop: Loop) -> list[Edge]:
-    """All edges, the last of which ends where the first begins."""
-    edges = list(loop.edges)
-    return edges if edges[-1].end == loop.start else [*edges, Line(loop.start)]
-
-
-def started(loop: Loop) -> list[tuple[Point2, Edge]]:
-    """Where each edge begins, and the edge."""
-    edges = closed(loop)
-    return [(edges[index - 1].end, edge) for index, edge in enumerate(edges)]
-
-
 def few_digits(point: np.ndarray) -> Point2:
-    return round(float(point[0]), DECIMALS) + 0.0, round(float(point[1]), DECIMALS) + 0.0
+    return short(point[0]), short(point[1])

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from cadrecode.measure.walls import circle_through_all
+from cadrecode.measure.turning import plane_axes
+from cadrecode.measure.walls import circle_through_all, circles_through
 
 NEIGHBOURS, TRIPLES = 20, 8  # of each point: those looked at, and circles proposed
 STRIDES = 1, 4, 16  # every so many points: neighbours in a thinner cloud reach around larger circles
@@ -81,7 +82,7 @@ def round_walls(
     for k in range(3):
         on_level = np.abs(points[:, k, None] - levels[k][None]).min(axis=1) < near
         free &= ~(on_level & ((k == axis) | (np.abs(normals[:, k]) > FLAT)))
-    order = [(axis + 1) % 3, (axis + 2) % 3, axis]
+    order = [*plane_axes(axis), axis]
     local, ways = points[free][:, order], normals[free][:, order]
     if len(local) < FEWEST:
         return []
@@ -115,7 +116,7 @@ def _proposed(local: np.ndarray, size: float, near: float) -> list[tuple[np.ndar
         around = chosen[cKDTree(chosen).query(chosen, k=NEIGHBOURS)[1]]  # (n, k, 3)
         for _ in range(TRIPLES):
             second, third = rng.choice(np.arange(1, NEIGHBOURS), 2, replace=False)
-            circle = _through(around[:, 0, :2], around[:, second, :2], around[:, third, :2])
+            circle = circles_through(around[:, 0, :2], around[:, second, :2], around[:, third, :2])
             with np.errstate(invalid="ignore"):
                 possible = (circle[:, 2] > LEAST_RADIUS * size) & (circle[:, 2] < MOST_RADIUS * size)
             circle, patch = circle[possible], around[possible]
@@ -136,16 +137,6 @@ def _proposed(local: np.ndarray, size: float, near: float) -> list[tuple[np.ndar
 
 def _near(near: float, radius: np.ndarray | float) -> np.ndarray | float:
     return near + NEAR_BY_RADIUS * radius
-
-
-def _through(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """(n, 3): the circles through three points each, (n, 2)."""
-    b, c = b - a, c - a
-    twice = 2 * (b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0])
-    bb, cc = (b**2).sum(axis=1), (c**2).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x, y = (c[:, 1] * bb - b[:, 1] * cc) / twice, (b[:, 0] * cc - c[:, 0] * bb) / twice
-        return np.column_stack((a[:, 0] + x, a[:, 1] + y, np.hypot(x, y)))
 
 
 def _fitted(

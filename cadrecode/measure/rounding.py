@@ -86,7 +86,7 @@ def _is_sound(features: Sequence[Feature]) -> bool:
                 return False
             if isinstance(step.shape, Rect) and not min(step.shape.width, step.shape.height) > 0:
                 return False
-            if isinstance(step.shape, Loop) and len({step.shape.start, *(e.end for e in step.shape.edges)}) < 2:
+            if isinstance(step.shape, Loop) and len(set(step.shape.corners)) < 2:
                 return False
     return True
 

@@ -245,15 +245,12 @@ class Search:
                 break
             if draft is None and any(_alike(move, other.moves[0]) for other in after):
                 continue
-            reached = self._begun(move) if draft is None else draft.after(move, self.grid)
+            reached = self._with(draft, move)
             key = reached.cells.tobytes()
             if key not in seen:
                 seen.add(key)
                 after.append(reached)
         return after
-
-    def _begun(self, move: Move) -> Draft:
-        return Draft((move,), move.fill(None, self.grid), move.iou, move.proposal.numbers + EXTRUSION_NUMBERS)
 
     def _moves(self, draft: Draft | None, most: int) -> list[Move]:
         volumes = _Volumes(self.volume)
@@ -297,7 +294,9 @@ class Search:
         return [move for move in list(best.values())[1 : 1 + OTHER_SPANS] if np.isfinite(move.score)]
 
     def _with(self, draft: Draft | None, move: Move) -> Draft:
-        return self._begun(move) if draft is None else draft.after(move, self.grid)
+        if draft is None:
+            return Draft((move,), move.fill(None, self.grid), move.iou, move.proposal.numbers + EXTRUSION_NUMBERS)
+        return draft.after(move, self.grid)
 
     def _without(self, draft: Draft, index: int) -> Draft | None:
         """The draft as it would be without one of its moves."""

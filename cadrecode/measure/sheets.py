@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from cadrecode.measure.grid import Grid, along
 from cadrecode.measure.outlines import DECIMALS
+from cadrecode.measure.turning import plane_axes
 
 THIN, THIN_OF_NOISE = 1.2, 2.0  # spacings, and noise: a thicker sheet has an inside by the winding number
 FACING = 0.9  # cosine of the normals of a sheet's faces with its axis, at least
@@ -46,7 +47,7 @@ def with_sheets(
             if min(counts) < FEWEST_ON_SHEET:
                 continue
             within = (heights > levels[index] - near) & (heights < levels[index + 1] + near)
-            flat = points[within][:, [(axis + 1) % 3, (axis + 2) % 3]]
+            flat = points[within][:, plane_axes(axis)]
             covered = _covered(flat, *grid.across(axis))
             local, here = along(numbers, axis), grid.interval[axis] == index
             local[here] = np.where(np.isnan(covered), local[here], covered)

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 from manifold3d import JoinType
 
-from cadrecode.measure.features import Feature, Finished, Prism, same_shape, span_between, with_holes
+from cadrecode.measure.features import Feature, Finished, Prism, exchanged, same_shape, span_between, with_holes
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.measure.proposals import Reader, region_of
+from cadrecode.measure.turning import plane_axes
 from cadrecode.program.language import Mode, Operation, Rect, SketchStep
 
 FILM = 0.15  # CODE: thicker than what is left between a wall and a cut that ends on it
@@ -27,7 +28,7 @@ def without_films(features: tuple[Feature, ...], readers: Sequence[Reader], judg
             reader = readers[feature.axis]
             wider = region_of(feature.steps).offset(FILM, JoinType.Miter)
             steps = with_holes(*reader.outlines(wider, reader.tolerances[0]))
-            changed = (*features[:index], replace(feature, steps=steps), *features[index + 1 :])
+            changed = exchanged(features, index, replace(feature, steps=steps))
             features = better(features, changed, judge) if steps else features
     return features
 
@@ -46,7 +47,7 @@ def dropped(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
     """Without features, steps and places that are not worth their numbers."""
     for index in reversed(range(len(features))):
         if len(features) > 1 and not judge.out_of_time:
-            features = better(features, features[:index] + features[index + 1 :], judge)
+            features = better(features, exchanged(features, index), judge)
     for index in reversed(range(len(features))):
         if isinstance(features[index], Finished):
             continue
@@ -55,7 +56,7 @@ def dropped(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
             fewer = steps[:step] + steps[step + 1 :]
             if fewer and fewer[0].mode is Mode.ADD and not judge.out_of_time:
                 changed = replace(features[index], steps=fewer)
-                features = better(features, (*features[:index], changed, *features[index + 1 :]), judge)
+                features = better(features, exchanged(features, index, changed), judge)
     return features
 
 
@@ -104,11 +105,11 @@ def _box_along(axis: int, prism: Prism) -> Prism:
     match prism.steps:
         case (SketchStep(Rect(wide, high), Mode.ADD, ((x, y),)),) if prism.axis != axis:
             middles, sizes = np.zeros(3), np.zeros(3)
-            order = prism.axis, (prism.axis + 1) % 3, (prism.axis + 2) % 3
-            middles[list(order)] = (prism.low + prism.high) / 2, x, y
-            sizes[list(order)] = prism.high - prism.low, wide, high
+            order = [prism.axis, *plane_axes(prism.axis)]
+            middles[order] = (prism.low + prism.high) / 2, x, y
+            sizes[order] = prism.high - prism.low, wide, high
             low, high = (round(float(middles[axis] + sign * sizes[axis] / 2), DECIMALS + 1) for sign in (-1, 1))
-            across = [(axis + 1) % 3, (axis + 2) % 3]
+            across = plane_axes(axis)
             place = tuple(round(float(middle), DECIMALS + 1) for middle in middles[across])
             step = SketchStep(Rect(*(round(float(size), DECIMALS) for size in sizes[across])), places=(place,))
             return Prism(prism.operation, axis, low, high, (step,))
@@ -142,7 +143,7 @@ def respanned(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[
             if 0 <= first < last < len(levels) and not judge.out_of_time:
                 low, high = span_between(feature.operation, levels, first, last)
                 moved = replace(feature, low=low, high=high)
-                features = better(features, (*features[:index], moved, *features[index + 1 :]), judge)
+                features = better(features, exchanged(features, index, moved), judge)
     return features
 
 
@@ -154,7 +155,7 @@ def flush(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feat
         levels = grid.levels[feature.axis]
         low, high = max(feature.low, float(levels[0])), min(feature.high, float(levels[-1]))
         shorter = replace(feature, low=low, high=high)
-        changed = (*features[:index], shorter, *features[index + 1 :])
+        changed = exchanged(features, index, shorter)
         shares = any(
             other is not feature and other.axis == feature.axis and {low, high} & {other.low, other.high}
             for other in features

@@ -10,13 +10,13 @@ from manifold3d import Manifold
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from cadrecode.geometry import corner_crosses, edge_numbers, square_to, unit
-from cadrecode.measure.features import OVERSHOOT, Feature, Finished, Tilted
+from cadrecode.geometry import edge_numbers, square_to
+from cadrecode.measure.features import OVERSHOOT, Feature, Finished, Tilted, exchanged
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS, short
 from cadrecode.measure.walls import circle_through_all
 from cadrecode.program.language import Circle, Operation, Point2, SketchStep
-from cadrecode.program.solid import mesh_of
+from cadrecode.program.solid import mesh_of, triangles_of
 from cadrecode.program.topology import SHARP
 
 FEWEST_FACETS = 12  # of a round wall
@@ -91,18 +91,15 @@ def _with_hole(features: tuple[Feature, ...], hole: Tilted, judge: Judge) -> tup
             continue
         if (judge.solid_of(other) ^ judge.solid_of(hole)).is_empty():
             continue
-        rest = *features[:index], *features[index + 1 :]
+        rest = exchanged(features, index)
         features = better(features, rest if hole in rest else (*rest, hole), judge)
     return features
 
 
 def _walls(solid: Manifold) -> Iterator[_Wall]:
     """The round walls of holes along no axis."""
-    vertices, triangles = mesh_of(solid)
-    corners = vertices[triangles]
-    crosses = corner_crosses(corners)
-    normals, areas = unit(crosses), np.linalg.norm(crosses, axis=1)
-    walls = _smooth_faces(triangles, normals)
+    corners, normals, areas = triangles_of(solid)
+    walls = _smooth_faces(mesh_of(solid)[1], normals)
     directions: list[np.ndarray] = []
     for wall in np.flatnonzero(np.bincount(walls) >= FEWEST_FACETS):
         chosen = walls == wall

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from manifold3d import Manifold
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from cadrecode.geometry import turned_left
 from cadrecode.measure.cloud_judge import CloudJudge
-from cadrecode.measure.evidence import HALF_EXPLAINED, LINK
+from cadrecode.measure.evidence import HALF_EXPLAINED, LINK, linked
 from cadrecode.measure.features import OVERSHOOT, Feature, Prism
 from cadrecode.measure.grid import Grid
-from cadrecode.measure.turning import turned_by
+from cadrecode.measure.outlines import DECIMALS
+from cadrecode.measure.turning import plane_axes, turned_by
 from cadrecode.program.language import Loop, Operation, SketchStep
 from cadrecode.program.solid import bounds, mesh_of
 
@@ -27,7 +26,6 @@ FEWEST_ON_SLOPE = 14  # points
 FLAT = 1.5  # times what a surface explains: deviation of a flat patch
 MOST_SLOPES = 8
 OUTWARD = 2.0  # spacings: a patch's points end so far before its face does
-DECIMALS = 3
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,6 @@ class Slope:
     height: float
     sides: np.ndarray
     count: int
-
-    @property
-    def across(self) -> tuple[int, int]:
-        """The axes of the plane of a sketch."""
-        return (self.axis + 1) % 3, (self.axis + 2) % 3
 
     def cut(self, sides: np.ndarray, top: float) -> Prism:
         """All above the plane, between two sides, up to a height along the normal."""
@@ -81,9 +74,8 @@ def with_slopes(features: tuple[Feature, ...], grid: Grid, judge: CloudJudge) ->
 
 def _top(slope: Slope, sides: np.ndarray, body: Manifold, judge: CloudJudge) -> float:
     """How far up what stands on a slope goes: what is beyond it, with air between, stays."""
-    u, v = slope.across
     rows = np.zeros((2, 3))
-    rows[:, [u, v]] = turned_left(slope.normal), slope.normal
+    rows[:, plane_axes(slope.axis)] = turned_left(slope.normal), slope.normal
     turned = turned_by(body, np.vstack((rows[0], np.eye(3)[slope.axis], rows[1])))
     vertices, _ = mesh_of(turned)
     highest = float(vertices[:, 2].max()) + OVERSHOOT
@@ -124,8 +116,7 @@ def _slopes(features: Sequence[Feature], judge: CloudJudge) -> list[Slope]:
         return []
     pairs = cKDTree(points).query_pairs(LINK * judge.spacing, output_type="ndarray")
     pairs = pairs[np.einsum("ij,ij->i", ways[pairs[:, 0]], ways[pairs[:, 1]]) > ALIKE]
-    graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(points), len(points)))
-    _, labels = connected_components(graph, directed=False)
+    labels = linked(len(points), pairs)
     slopes = []
     for index in np.flatnonzero(np.bincount(labels) >= FEWEST_ON_SLOPE):
         slope = _slope_of(points[labels == index], ways[labels == index], judge)
@@ -142,7 +133,7 @@ def _slope_of(patch: np.ndarray, ways: np.ndarray, judge: CloudJudge) -> Slope |
     off = (patch - patch.mean(axis=0)) @ normal
     if abs(normal[axis]) > ALONG or np.sqrt(np.mean(off**2)) > FLAT * judge.close:
         return None
-    across = [(axis + 1) % 3, (axis + 2) % 3]
+    across = plane_axes(axis)
     flat = normal[across] / np.hypot(*normal[across])
     if np.abs(flat).max() > SLANTED:
         return None

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from cadrecode.measure.features import SAME_SIZE, Feature, Prism, numbers_of, same_shape
+from cadrecode.geometry import perimeter
+from cadrecode.measure.features import SAME_SIZE, Feature, Prism, exchanged, numbers_of, same_shape
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.proposals import region_of
-from cadrecode.measure.round_corners import NEAR, RADIUS_DECIMALS, Edge, closed, few_digits, sharpened, started
+from cadrecode.measure.round_corners import NEAR, RADIUS_DECIMALS, Edge, few_digits, sharpened
 from cadrecode.program import language as cad
 
 WIDER = 1.03, 1.06, 1.1, 1.15, 1.2  # times the radius
@@ -22,7 +23,7 @@ def respelled(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...
     for index, feature in enumerate(features):
         if isinstance(feature, Prism) and not judge.out_of_time:
             shorter = replace(feature, steps=respelled_steps(feature.steps))
-            changed = _with_radii((*features[:index], shorter, *features[index + 1 :]), index, judge)
+            changed = _with_radii(exchanged(features, index, shorter), index, judge)
             features = changed if judge.score(changed) > judge.score(features) - judge.price else features
     return features
 
@@ -37,7 +38,7 @@ def _with_radii(features: tuple[Feature, ...], index: int, judge: Judge) -> tupl
             wider = replace(corners, size=round(share * corners.size, decimals))
             steps = list(features[index].steps)
             steps[place] = replace(step, shape=cad.Face(cad.Sketch((*drawn, wider))))
-            changed = (*features[:index], replace(features[index], steps=tuple(steps)), *features[index + 1 :])
+            changed = exchanged(features, index, replace(features[index], steps=tuple(steps)))
             if not judge.out_of_time:
                 features = better(features, changed, judge)
     return features
@@ -68,8 +69,7 @@ def respelled_steps(steps: Sequence[cad.SketchStep]) -> tuple[cad.SketchStep, ..
 def _same_region(first: Sequence[cad.SketchStep], second: Sequence[cad.SketchStep]) -> bool:
     """Whether the outlines of two sketches are nowhere much apart."""
     one, other = region_of(first), region_of(second)
-    parts = [np.asarray(part) for part in one.to_polygons()]
-    around = sum(float(np.hypot(*(np.roll(part, -1, axis=0) - part).T).sum()) for part in parts)
+    around = sum(map(perimeter, one.to_polygons()))
     return (one - other).area() + (other - one).area() < NEAR * around
 
 
@@ -152,9 +152,9 @@ def _alike(first: cad.Sketch, second: cad.Sketch) -> bool:
 
 def _congruent(first: cad.Loop, second: cad.Loop) -> bool:
     """Whether one loop is the other, begun at any of its corners."""
-    if len(closed(first)) != len(closed(second)):
+    if len(first.sides) != len(second.sides):
         return False
-    a, b = (np.array([[_middle(edge, start), edge.end] for start, edge in started(loop)]) for loop in (first, second))
+    a, b = (np.array([[_middle(edge, start), edge.end] for start, edge in loop.sides]) for loop in (first, second))
     return any(np.abs(a - np.roll(b, shift, axis=0)).max() < SAME_SIZE for shift in range(len(a)))
 
 
@@ -163,7 +163,7 @@ def _middle(edge: Edge, start: cad.Point2) -> cad.Point2:
 
 
 def _points(loop: cad.Loop) -> np.ndarray:
-    return np.array([_middle(edge, start) if part else start for start, edge in started(loop) for part in range(2)])
+    return np.array([_middle(edge, start) if part else start for start, edge in loop.sides for part in range(2)])
 
 
 def _shifted(loop: cad.Loop, center: cad.Point2) -> cad.Loop:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from manifold3d import CrossSection, JoinType, OpType
 
+from cadrecode.geometry import perimeter
 from cadrecode.measure.chips import chips
 from cadrecode.measure.features import OVERSHOOT, profile_numbers, sketch_steps, wedge_numbers, with_holes
 from cadrecode.measure.grid import Grid, along, inside
@@ -149,7 +150,7 @@ def _center(group: Sequence[Ring]) -> Point2:
 
 def _main_line(groups: Sequence[Sequence[Ring]], sections: Sequence[CrossSection], levels: np.ndarray) -> Point2 | None:
     """Where most of the round walls stand, where they are a good part of all walls."""
-    walls = sum(_perimeter(area) * height for area, height in zip(sections, np.diff(levels)))
+    walls = sum(sum(map(perimeter, area.to_polygons())) * height for area, height in zip(sections, np.diff(levels)))
     is_main = groups and sum(ring.wall for ring in groups[0]) > LEAST_ROUND * walls
     return _center(groups[0]) if is_main else None
 
@@ -253,7 +254,7 @@ def _turned_cells(
     away = np.meshgrid(u - center[0], v - center[1], indexing="ij")
     distance = np.hypot(*away)
     radii, column = np.unique(distance, return_inverse=True)
-    filled = inside([np.asarray(part) for part in region_of(steps).to_polygons()], radii, grid.places[axis])
+    filled = inside(region_of(steps).to_polygons(), radii, grid.places[axis])
     cells = np.zeros(grid.shape, bool)
     along(cells, axis)[:] = filled[column.reshape(distance.shape)].transpose(2, 0, 1)
     if wedge != WHOLE:
@@ -280,13 +281,12 @@ def _arcs(outline: Outline) -> list[tuple[tuple[float, float], float, float]]:
         return [(outline.place, outline.shape.radius, 2 * np.pi * outline.shape.radius)]
     if not isinstance(outline.shape, Loop):
         return []
-    arcs, start = [], outline.shape.start
-    for edge in outline.shape.edges:
+    arcs = []
+    for start, edge in outline.shape.sides:
         if isinstance(edge, Arc):
-            x, y, radius = circle_through_all(np.array((start, edge.middle, edge.end)))
-            halves = np.diff((start, edge.middle, edge.end), axis=0)
-            arcs.append(((x, y), radius, float(np.hypot(*halves.T).sum())))
-        start = edge.end
+            places = np.array((start, edge.middle, edge.end))
+            x, y, radius = circle_through_all(places)
+            arcs.append(((x, y), radius, float(np.hypot(*np.diff(places, axis=0).T).sum())))
     return arcs
 
 
@@ -320,8 +320,3 @@ def _spans(group: Sequence[Ring], is_hole: bool, *, changing: bool) -> list[Span
         if not changing or max(here) - min(here) > SAME_RADIUS:
             spans.append(Span(first, last, min(here), is_hole))
     return spans
-
-
-def _perimeter(area: CrossSection) -> float:
-    parts = [np.asarray(part) for part in area.to_polygons()]
-    return float(sum(np.hypot(*(np.roll(part, -1, axis=0) - part).T).sum() for part in parts))

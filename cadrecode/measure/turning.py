@@ -11,9 +11,14 @@ def across(solid: Manifold, axis: int) -> Manifold:
     return turned_by(solid, rows_of(axis))
 
 
+def plane_axes(axis: int) -> list[int]:
+    """The two axes of the plane across an axis, in the order of a sketch's own."""
+    return [(axis + 1) % 3, (axis + 2) % 3]
+
+
 def rows_of(axis: int) -> np.ndarray:
     """(3, 3): the directions of a sketch's axes, and of the axis that it stands across."""
-    return np.eye(3)[[(axis + 1) % 3, (axis + 2) % 3, axis]]
+    return np.eye(3)[[*plane_axes(axis), axis]]
 
 
 def turned_by(solid: Manifold, rows: np.ndarray) -> Manifold:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cadrecode.geometry import turned_left
+from cadrecode.measure.turning import plane_axes
 
 LEAN = 0.35  # cosine of a wall's normal with the axis, at most
 ALIGNED = 0.9  # cosine between a point's normal and that of the line or the circle it may lie on
@@ -38,7 +39,7 @@ class Walls:
     ) -> Walls:
         """The walls of a cloud, (N, 3) each, between two heights along an axis."""
         chosen = (np.abs(normals[:, axis]) < LEAN) & (points[:, axis] > low) & (points[:, axis] < high)
-        across = [(axis + 1) % 3, (axis + 2) % 3]
+        across = plane_axes(axis)
         flat = normals[chosen][:, across]
         flat = flat / np.maximum(np.hypot(*flat.T), 1e-9)[:, None]
         return cls(points[chosen][:, across], flat, reach, noise)
@@ -157,3 +158,13 @@ def circle_through_all(points: np.ndarray) -> tuple[float, float, float]:
         x, y = np.linalg.lstsq(2 * local, squares - squares.mean(), rcond=None)[0]
     rest = float(squares.mean())  # the sums of the local coordinates are 0
     return float(x + middle[0]), float(y + middle[1]), float(np.sqrt(max(rest + x * x + y * y, 0)))
+
+
+def circles_through(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """(n, 3): the circles through three points each, (n, 2)."""
+    b, c = b - a, c - a
+    twice = 2 * (b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0])
+    bb, cc = (b**2).sum(axis=1), (c**2).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x, y = (c[:, 1] * bb - b[:, 1] * cc) / twice, (b[:, 0] * cc - c[:, 0] * bb) / twice
+        return np.column_stack((a[:, 0] + x, a[:, 1] + y, np.hypot(x, y)))

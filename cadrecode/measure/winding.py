@@ -13,6 +13,7 @@ from manifold3d import CrossSection, FillRule
 from scipy.spatial import cKDTree
 
 from cadrecode.measure.grid import Grid, along
+from cadrecode.measure.turning import plane_axes
 
 PATCH_NEIGHBOURS, LOOKED_AT = 8, 24  # of a patch, and of both sides of a sheet
 OTHER_SIDE = -0.5  # cosine of two normals: at less, points are of the two sides of a sheet
@@ -52,7 +53,7 @@ def sections_of(numbers: np.ndarray, grid: Grid, axis: int) -> list[CrossSection
     sections = []
     for interval in range(len(grid.levels[axis]) - 1):
         field = np.median(local[grid.interval[axis] == interval], axis=0)
-        sections.append(contoured(field, bordered(grid, (axis + 1) % 3), bordered(grid, (axis + 2) % 3)))
+        sections.append(contoured(field, *(bordered(grid, k) for k in plane_axes(axis))))
     return sections
 
 

@@ -99,7 +99,7 @@ def _polygon(stack: Stack, arguments: Arguments) -> Stack:
     if arguments.flag("circumscribed"):
         radius, angle = radius / math.cos(math.pi / count), 180 / count
     loop = regular_polygon(radius, count, angle)
-    return _with_wire(stack, loop, arguments, (loop.start, *(edge.end for edge in loop.edges)))
+    return _with_wire(stack, loop, arguments, loop.corners)
 
 
 def _slot(stack: Stack, arguments: Arguments) -> Stack:
@@ -128,7 +128,7 @@ def _offset(stack: Stack, arguments: Arguments) -> Stack:
         for shape in parallel_shape(wire.shape, distance, kind == "intersection")
     )
     if arguments.flag("forConstruction"):
-        ends = [[loop.start, *(edge.end for edge in loop.edges)] for loop in map(_as_loop, wires)]
+        ends = [_as_loop(wire).corners for wire in wires]
         check_places(sum(cad.count_of(wire.places) * len(loop) for wire, loop in zip(wires, ends)), arguments.call)
         rows = tuple(
             (x + dx, y + dy)

@@ -104,6 +104,17 @@ class Loop:
         """Straight edges from corner to corner, and back to the first."""
         return cls(corners[0], tuple(map(Line, corners[1:])))
 
+    @property
+    def corners(self) -> tuple[Point2, ...]:
+        """The start, and the end of each edge."""
+        return self.start, *(edge.end for edge in self.edges)
+
+    @property
+    def sides(self) -> list[tuple[Point2, Line | Arc]]:
+        """The start of each edge, and the edge, up to the one that comes back to the start."""
+        edges = self.edges if self.edges[-1].end == self.start else (*self.edges, Line(self.start))
+        return list(zip((self.start, *(edge.end for edge in edges)), edges))
+
 
 @dataclass(frozen=True, slots=True)
 class Face:

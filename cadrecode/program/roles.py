@@ -163,7 +163,7 @@ def is_turned_profile(solid: cad.Solid) -> bool:
 
 def _turned(solid: cad.Revolution) -> Role:
     """A shaft is longer than it is wide."""
-    corners = np.array([solid.sketch.steps[0].shape.start, *(edge.end for edge in solid.sketch.steps[0].shape.edges)])
+    corners = np.array(solid.sketch.steps[0].shape.corners)
     is_long = np.ptp(corners[:, 1]) > 2 * np.abs(corners[:, 0]).max()
     return Role("shaft", "length") if is_long else Role("disk", "thickness")
 

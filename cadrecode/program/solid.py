@@ -10,7 +10,7 @@ import numpy as np
 from manifold3d import Manifold
 
 from cadrecode.errors import Message, ProgramError
-from cadrecode.geometry import corner_crosses, edge_numbers, fold_into_triangle, places_on, three_cornered, weld
+from cadrecode.geometry import corner_crosses, edge_numbers, fold_into_triangle, places_on, three_cornered, unit, weld
 from cadrecode.program import budget
 from cadrecode.program import language as cad
 from cadrecode.program.finishing import finished
@@ -125,6 +125,13 @@ def mesh_of(solid: Manifold) -> tuple[np.ndarray, np.ndarray]:
     return vertices, np.array(mesh.tri_verts).reshape(-1, 3).astype(np.int64)
 
 
+def triangles_of(solid: Manifold) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(m, 3 corners, 3) float64 triangles, their (m, 3) outward unit normals and their (m,) areas."""
+    vertices, faces = mesh_of(solid)
+    crosses = corner_crosses(vertices[faces])
+    return vertices[faces], unit(crosses), np.linalg.norm(crosses, axis=1) / 2
+
+
 def _pickled(solid: Manifold) -> tuple:
     mesh = solid.to_mesh64()
     columns = (mesh.vert_properties, mesh.tri_verts, mesh.merge_from_vert, mesh.merge_to_vert)
@@ -200,12 +207,9 @@ def is_single_body(solid: Manifold) -> bool:
 
 def sample(solid: Manifold, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Points on the surface, area-weighted, and the outward normals there: (count, 3) float64 each."""
-    vertices, faces = mesh_of(solid)
-    corners = vertices[faces]
-    normals = corner_crosses(corners)
-    areas = np.linalg.norm(normals, axis=1)
+    corners, normals, areas = triangles_of(solid)
     points, chosen = places_on(corners, areas, rng.random(count), fold_into_triangle(rng.random((2, count))))
-    return points, normals[chosen] / areas[chosen, None]
+    return points, normals[chosen]
 
 
 def joined(body: Manifold, solid: Manifold, operation: cad.Operation) -> Manifold:
