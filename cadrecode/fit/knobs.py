@@ -56,14 +56,9 @@ def knobs_of(program: cad.Program) -> list[Knob]:
     lifts: dict[cad.Plane, list[tuple[Path, float]]] = {}  # plane -> moves of the solids on it
     for path, solid in solids_of(program):
         match solid:
-            case cad.Box():
-                knobs += [_size(*path, name) for name in ("width", "height", "depth")]
-                knobs += _positions(path)
-            case cad.Cylinder():
-                knobs += [_size(*path, name) for name in ("height", "radius")]
-                knobs += _positions(path)
-            case cad.Sphere():
-                knobs.append(_size(*path, "radius"))
+            case cad.Box() | cad.Cylinder() | cad.Sphere():
+                names = ("width", "height", "depth", "radius")
+                knobs += [_size(*path, name) for name in names if hasattr(solid, name)]
                 knobs += _positions(path)
             case cad.Revolution():
                 if solid.degrees != 360:

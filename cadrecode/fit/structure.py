@@ -14,6 +14,7 @@ from cadrecode.fit.objective import Evaluated, Objective
 from cadrecode.program import Program
 from cadrecode.program import language as cad
 from cadrecode.program.edit import number_at, replaced
+from cadrecode.program.planes import plane_axes
 from cadrecode.program.section import cross_section
 from cadrecode.program.solid import bounds
 
@@ -26,7 +27,6 @@ ROUND = 0.05  # of a radius: the median error of places that lie on one circle
 THROUGH = 0.02  # of the cloud's size: how far a cut that goes through sticks out
 REACHED = 0.25  # of the way from the body to the face: a feature is added for points farther out than this
 REACHES = 0.01, 0.05, 0.2  # of the cloud's size: how deep such a feature reaches into the body
-AXIS_PLANES = "YZ", "ZX", "XY"  # whose normals are x, y, z
 
 
 def simpler(program: Program) -> Iterator[Program]:
@@ -141,7 +141,7 @@ def richer(program: Program, here: Evaluated, objective: Objective) -> Iterator[
             for axis in range(3):
                 for start, end in _spans(axis, corner, opposite, low, high, operation, far + THROUGH * ruler.size):
                     for sketch in _outlines(axis, feature, corner, opposite, ruler.size, operation):
-                        solid = cad.Extrusion(_plane_at(axis, start), sketch, end - start)
+                        solid = cad.Extrusion(cad.Plane.across(axis, start), sketch, end - start)
                         yield dataclasses.replace(program, steps=(*program.steps, cad.Step(operation, solid)))
 
 
@@ -185,7 +185,7 @@ def reaching(program: Program, objective: Objective, face: int) -> Iterator[Prog
         steps = []
         for group in groups:
             for sketch in _outlines(axis, group, group.min(axis=0), group.max(axis=0), ruler.size, cad.Operation.UNION):
-                solid = cad.Extrusion(_plane_at(axis, float(start)), sketch, float(sign * end - start))
+                solid = cad.Extrusion(cad.Plane.across(axis, float(start)), sketch, float(sign * end - start))
                 steps.append(cad.Step(cad.Operation.UNION, solid))
                 yield dataclasses.replace(program, steps=(*program.steps, steps[-1]))
         if len(groups) > 1:
@@ -194,11 +194,11 @@ def reaching(program: Program, objective: Objective, face: int) -> Iterator[Prog
 
 def _slab(axis: int, start: float, end: float, low: np.ndarray, high: np.ndarray) -> cad.Step:
     """A cut of everything between two heights of an axis, as wide as a box."""
-    across = [(axis + 1) % 3, (axis + 2) % 3]  # the local axes of AXIS_PLANES, in their order
+    across = plane_axes(axis)
     width, height = (float(high[a] - low[a]) for a in across)
     place = tuple(float(low[a] + high[a]) / 2 for a in across)
     sketch = cad.Sketch.of(cad.Rect(width, height), (place,))
-    return cad.Step(cad.Operation.CUT, cad.Extrusion(_plane_at(axis, float(start)), sketch, float(end - start)))
+    return cad.Step(cad.Operation.CUT, cad.Extrusion(cad.Plane.across(axis, float(start)), sketch, float(end - start)))
 
 
 def _clusters(places: np.ndarray, within: float) -> list[np.ndarray]:
@@ -242,7 +242,7 @@ def _outlines(
     axis: int, feature: np.ndarray, corner: np.ndarray, opposite: np.ndarray, size: float, operation: cad.Operation
 ) -> Iterator[cad.Sketch]:
     """The rectangle around a feature, a circle if it is about as wide as high, and a shoulder if it is round."""
-    across = [(axis + 1) % 3, (axis + 2) % 3]  # the local axes of AXIS_PLANES, in their order
+    across = plane_axes(axis)
     width, height = (max(float(opposite[a] - corner[a]), 0.005 * size) for a in across)
     place = tuple(float(corner[a] + opposite[a]) / 2 for a in across)
     yield cad.Sketch.of(cad.Rect(width, height), (place,))
@@ -254,11 +254,3 @@ def _outlines(
     if operation is cad.Operation.CUT and np.median(np.abs(from_axis - radius)) < ROUND * radius:
         around = cad.SketchStep(cad.Circle(size), places=(place,))
         yield cad.Sketch((around, cad.SketchStep(cad.Circle(radius), cad.Mode.SUBTRACT, (place,))))
-
-
-def _plane_at(axis: int, height: float) -> cad.Plane:
-    """The plane across an axis at a height."""
-    name = AXIS_PLANES[axis]
-    x_direction, normal = cad.NAMED_PLANES[name]
-    origin = tuple(height if a == axis else 0.0 for a in range(3))
-    return cad.Plane(origin, x_direction, normal, name)

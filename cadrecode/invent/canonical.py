@@ -19,7 +19,7 @@ from manifold3d import Manifold, OpType
 
 from cadrecode.errors import ProgramError
 from cadrecode.invent.outlines import Degenerate, Outline, mapped
-from cadrecode.invent.pieces import LOCAL_AXES, Slab
+from cadrecode.invent.pieces import Slab
 from cadrecode.invent.regions import regions
 from cadrecode.invent.spelling import (
     A_PATTERN,
@@ -36,7 +36,7 @@ from cadrecode.invent.spelling import (
 from cadrecode.invent.turn import Turn
 from cadrecode.invent.warp import Warp
 from cadrecode.program import language as cad
-from cadrecode.program.planes import axes
+from cadrecode.program.planes import axes, plane_axes
 from cadrecode.program.solid import bounds, build, iou
 
 EQUAL = 0.995  # IoU of two spellings of one shape, rounded
@@ -233,8 +233,8 @@ def _axis(plane: cad.Plane) -> int:
 
 
 def _to_world(plane: cad.Plane, axis: int) -> Callable:
-    """From a plane's own coordinates to those of LOCAL_AXES."""
-    matrix, rows = axes(plane), list(LOCAL_AXES[axis])
+    """From a plane's own coordinates to those along `plane_axes`."""
+    matrix, rows = axes(plane), plane_axes(axis)
     turn, move = np.round(matrix[rows, :2]), np.array(plane.origin, float)[rows]
     return lambda point: tuple((turn @ point + move).tolist())
 

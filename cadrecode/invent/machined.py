@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from cadrecode.invent.pieces import LOCAL_AXES
-from cadrecode.invent.spelling import HALF_SIDE, PLANE_OF_AXIS
+from cadrecode.invent.spelling import HALF_SIDE
 from cadrecode.program import language as cad
+from cadrecode.program.planes import plane_axes
 
 LONGEST = int(2 * HALF_SIDE)
 
@@ -22,12 +22,6 @@ def draw(rng: np.random.Generator) -> cad.Program:
 
 def _whole(rng: np.random.Generator, low: float, high: float) -> int:
     return int(rng.integers(round(low), max(round(high), round(low) + 1)))
-
-
-def _plane(axis: int, height: float) -> cad.Plane:
-    origin: list[float] = [0, 0, 0]
-    origin[axis] = height
-    return cad.Plane.named(PLANE_OF_AXIS[axis], tuple(origin))
 
 
 def _part(solid: cad.Solid, *finishes: cad.Finish) -> cad.Program:
@@ -43,7 +37,7 @@ def _slab(rng: np.random.Generator, axis: int, thinnest: int = 10, thickest: int
     if rng.random() < 0.5:
         width, height = height, width
     depth = 2 * _whole(rng, thinnest / 2, thickest / 2)
-    return cad.Box(_plane(axis, -depth // 2), depth // 2, (0, 0), width, height, depth)
+    return cad.Box(cad.Plane.across(axis, -depth // 2), depth // 2, (0, 0), width, height, depth)
 
 
 def _hole(rng: np.random.Generator, plane: cad.Plane, places: cad.Places, room: float, depth: float) -> cad.Hole:
@@ -67,7 +61,7 @@ def _hole(rng: np.random.Generator, plane: cad.Plane, places: cad.Places, room: 
 
 def _plate(rng: np.random.Generator, axis: int) -> cad.Program:
     box = _slab(rng, axis)
-    top, letter = _plane(axis, box.depth // 2), "XYZ"[axis]
+    top, letter = cad.Plane.across(axis, box.depth // 2), "XYZ"[axis]
     side = min(box.width, box.height)
     inset = _whole(rng, 12, side / 4)
     finishes: list[cad.Finish] = []
@@ -89,19 +83,19 @@ def _plate(rng: np.random.Generator, axis: int) -> cad.Program:
 
 def _flange(rng: np.random.Generator, axis: int) -> cad.Program:
     radius, depth = LONGEST // 2, 2 * _whole(rng, 8, 30)
-    disc = cad.Cylinder(_plane(axis, -depth // 2), depth // 2, (0, 0), depth, radius)
+    disc = cad.Cylinder(cad.Plane.across(axis, -depth // 2), depth // 2, (0, 0), depth, radius)
     hub, length = _whole(rng, 20, 50), 2 * _whole(rng, 10, 30)
     letter = "XYZ"[axis]
     pitch = (radius + hub) // 2
     ring = cad.Ring((0, 0), pitch, int(rng.choice([0, 30, 45])), 360, int(rng.integers(3, 9)))
-    top = _plane(axis, depth // 2)
+    top = cad.Plane.across(axis, depth // 2)
     finishes: list[cad.Finish] = [_hole(rng, top, ring, (radius - hub) / 4, depth)]
     if rng.random() < 0.5:
         finishes.insert(0, cad.Edges(_blend(rng), _whole(rng, 2, depth / 4), f"<{letter}", None))
     body = _part(disc, *finishes)
     boss = cad.Cylinder(top, length // 2, (0, 0), length, hub)
     steps = (cad.Step(cad.Operation.UNION, body), cad.Step(cad.Operation.UNION, boss))
-    bore = cad.Hole(_plane(axis, depth // 2 + length), ((0, 0),), _whole(rng, hub * 0.6, hub * 1.5))
+    bore = cad.Hole(cad.Plane.across(axis, depth // 2 + length), ((0, 0),), _whole(rng, hub * 0.6, hub * 1.5))
     return cad.Program(steps, None, (bore,))
 
 
@@ -118,9 +112,9 @@ def _turned(rng: np.random.Generator, axis: int) -> cad.Program:
     points = [p for i, p in enumerate(points) if i == 0 or p != points[i - 1]]
     loop = cad.Loop.through(points)
     degrees = 360 if rng.random() < 0.7 else int(rng.choice([90, 180, 270]))
-    part = _part(cad.Revolution(_plane(axis, 0), cad.Sketch.of(loop), degrees))
+    part = _part(cad.Revolution(cad.Plane.across(axis, 0), cad.Sketch.of(loop), degrees))
     if degrees == 360 and rng.random() < 0.5:
-        letter = "XYZ"[LOCAL_AXES[axis][1]]
+        letter = "XYZ"[plane_axes(axis)[1]]
         part = replace(part, finishes=(cad.Edges(cad.Blend.CHAMFER, _whole(rng, 1, 4), f">{letter}", None),))
     return part
 
@@ -129,7 +123,7 @@ def _hollow(rng: np.random.Generator, axis: int) -> cad.Program:
     letter = "XYZ"[axis]
     if rng.random() < 0.3:
         height = 2 * _whole(rng, 20, 90)
-        solid: cad.Solid = cad.Cylinder(_plane(axis, -height // 2), height // 2, (0, 0), height, LONGEST // 2)
+        solid: cad.Solid = cad.Cylinder(cad.Plane.across(axis, -height // 2), height // 2, (0, 0), height, LONGEST // 2)
         return _part(solid, cad.Shell(-_whole(rng, 3, 9), f">{letter}"))
     box = _slab(rng, axis, 30, 120)
     wall = _whole(rng, 3, 9)
@@ -141,7 +135,7 @@ def _hollow(rng: np.random.Generator, axis: int) -> cad.Program:
 
 def _drafted(rng: np.random.Generator, axis: int) -> cad.Program:
     base = _slab(rng, axis, 10, 30)
-    top, side = _plane(axis, base.depth // 2), min(base.width, base.height)
+    top, side = cad.Plane.across(axis, base.depth // 2), min(base.width, base.height)
     height = _whole(rng, 15, 60)
     lean = int(rng.integers(3, 16))
     shape = (
@@ -159,7 +153,9 @@ def _drafted(rng: np.random.Generator, axis: int) -> cad.Program:
         cad.Step(cad.Operation.UNION, cad.Extrusion(top, sketch, height, False, lean)),
     ]
     if rng.random() < 0.4:
-        dimple = cad.Sphere(_plane(axis, base.depth // 2 + height), 0, (0, 0), _whole(rng, side * 0.06, side * 0.12))
+        dimple = cad.Sphere(
+            cad.Plane.across(axis, base.depth // 2 + height), 0, (0, 0), _whole(rng, side * 0.06, side * 0.12)
+        )
         steps.append(cad.Step(cad.Operation.CUT, dimple))
     return cad.Program(tuple(steps))
 
@@ -189,17 +185,19 @@ def _outlined(rng: np.random.Generator, axis: int) -> cad.Program:
             cad.SketchStep(cad.Circle(half)),
             cad.SketchStep(cad.Rect(_whole(rng, 15, 40), _whole(rng, 8, 20)), cad.Mode.SUBTRACT, ring),
         )
-    return _part(cad.Extrusion(_plane(axis, -(depth // 2)), cad.Sketch(steps), depth))
+    return _part(cad.Extrusion(cad.Plane.across(axis, -(depth // 2)), cad.Sketch(steps), depth))
 
 
 def _mirrored(rng: np.random.Generator, axis: int) -> cad.Program:
     """Half of a part with a lug, and its mirror image."""
     depth, height = 2 * _whole(rng, 6, 25), 2 * _whole(rng, 25, 60)
-    plane = _plane(axis, -depth // 2)
+    plane = cad.Plane.across(axis, -depth // 2)
     half = cad.Box(plane, depth // 2, (50, 0), 100, height, depth)
     lug = cad.Cylinder(plane, depth, (_whole(rng, 40, 65), 0), 2 * depth, _whole(rng, 12, 25))
     body = cad.Program((cad.Step(cad.Operation.UNION, half), cad.Step(cad.Operation.UNION, lug)))
-    bore = cad.Hole(_plane(axis, depth + depth // 2), (lug.center,), _whole(rng, lug.radius * 0.6, lug.radius * 1.4))
-    across = "XYZ"[LOCAL_AXES[axis][0]]
+    bore = cad.Hole(
+        cad.Plane.across(axis, depth + depth // 2), (lug.center,), _whole(rng, lug.radius * 0.6, lug.radius * 1.4)
+    )
+    across = "XYZ"[plane_axes(axis)[0]]
     mirror = cad.Mirror({"X": "YZ", "Y": "XZ", "Z": "XY"}[across], (0, 0, 0), True)
     return replace(body, finishes=(bore, mirror))

@@ -192,13 +192,7 @@ def turned(outline: Outline, quarters: int) -> Outline:
 
 def mirrored(outline: Outline) -> Outline:
     """The outline mirrored left to right."""
-    match outline:
-        case RectOutline(x0, y0, x1, y1):
-            return RectOutline(-x1, y0, -x0, y1)
-        case CircleOutline(x, y, radius):
-            return CircleOutline(-x, y, radius)
-        case LoopOutline():
-            return outline.mapped(lambda p: (-p[0], p[1]))
+    return mapped(outline, lambda p: (-p[0], p[1]))
 
 
 def mapped(outline: Outline, point: Callable[[Point2], Point2]) -> Outline:

@@ -9,9 +9,9 @@ import numpy as np
 
 from cadrecode.invent.outlines import CircleOutline, LoopOutline, Outline, RectOutline, mirrored
 from cadrecode.invent.profiles import Weights, draw_outline
+from cadrecode.program.planes import plane_axes
 
 SHEETS = 0.015, 0.05  # thickness by the longest side; rounding destroys thinner sheets
-LOCAL_AXES = {2: (0, 1), 0: (1, 2), 1: (2, 0)}  # the world axes of a slab's local x and y, by its own axis
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Slab:
     def bounds(self) -> np.ndarray:
         """(2, 3): lowest and highest corner."""
         boxes = np.array([outline.bounds() for outline in self.outers])
-        x_axis, y_axis = LOCAL_AXES[self.axis]
+        x_axis, y_axis = plane_axes(self.axis)
         corners = np.zeros((2, 3))
         corners[:, self.axis] = self.low, self.high
         corners[:, x_axis] = boxes[:, 0].min(), boxes[:, 2].max()
@@ -264,7 +264,7 @@ def wall(rng: np.random.Generator, mix: Mix, base: Slab) -> list[Slab]:
     middle = (corners[0, wide] + corners[1, wide]) / 2
     if span < size[wide] and rng.random() < 0.3:
         middle += rng.choice([-1, 1]) * (size[wide] - span) / 2
-    x_axis, y_axis = LOCAL_AXES[thin]
+    x_axis, y_axis = plane_axes(thin)
     extent = {wide: span, up: z1 - z0}
     shift = {wide: middle, up: (z0 + z1) / 2}
     names = ["rect"] * 6 + ["d", "trapezoid", "triangle", "chamfered", "rounded_rect"]
@@ -288,7 +288,7 @@ def crossing(rng: np.random.Generator, mix: Mix, base: Slab) -> list[Slab]:
     corners = base.bounds()
     size, middle = corners[1] - corners[0], corners.mean(axis=0)
     axis = int(rng.choice([a for a in range(3) if a != base.axis]))
-    x_axis, y_axis = LOCAL_AXES[axis]
+    x_axis, y_axis = plane_axes(axis)
     w, h = rng.uniform(0.2, 1.2, 2) * (size[x_axis], size[y_axis])
     outline = draw_outline(rng, w, h, "circle" if rng.random() < 0.4 else None, mix.outlines)
     shift = [0.0, 0.0] if rng.random() < 0.5 else list(rng.uniform(-0.4, 0.4, 2) * (size[x_axis], size[y_axis]))
@@ -309,7 +309,7 @@ def pocket(rng: np.random.Generator, mix: Mix, base: Slab) -> list[Slab]:
     corners = base.bounds()
     size = corners[1] - corners[0]
     axis = base.axis if rng.random() < 0.5 else int(rng.integers(3))
-    x_axis, y_axis = LOCAL_AXES[axis]
+    x_axis, y_axis = plane_axes(axis)
     w, h = rng.uniform(0.12, 0.75, 2) * (size[x_axis], size[y_axis])
     kind = rng.random()
     name = (

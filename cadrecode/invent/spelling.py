@@ -16,13 +16,13 @@ from manifold3d import CrossSection, Manifold, OpType
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE
 from cadrecode.geometry import polygon_area
 from cadrecode.invent.outlines import Degenerate, RectOutline, as_step, whole
-from cadrecode.invent.pieces import LOCAL_AXES, Slab
+from cadrecode.invent.pieces import Slab
 from cadrecode.program import language as cad
+from cadrecode.program.planes import plane_axes
 from cadrecode.program.section import SAGITTA, cross_section, loop_points
 from cadrecode.program.shapes import build_solid, half_side
 
 HALF_SIDE = MODEL_SIDE * CODE_PER_MODEL / 2  # a normalised part reaches from -100 to 100 along its longest side
-PLANE_OF_AXIS = {2: "XY", 0: "YZ", 1: "ZX"}  # the plane whose normal is that axis
 GRID_SAGITTA = SAGITTA * HALF_SIDE  # for circles on the grid
 A_PATTERN = 3  # equal pieces, from which on they are one solid, and one step of its sketch
 LEAST_HOLE = 12  # CODE squared: a circle of radius 2
@@ -114,7 +114,7 @@ class GridSlab:
 
 def clipped(slab: Slab, low: np.ndarray, high: np.ndarray) -> Slab:
     """A cut ends where the part does: how far it reaches into the air is not seen, so it must not change the text."""
-    axis, (x_axis, y_axis) = slab.axis, LOCAL_AXES[slab.axis]
+    axis, (x_axis, y_axis) = slab.axis, plane_axes(slab.axis)
     outers = tuple(
         RectOutline(
             max(outline.x0, low[x_axis]),
@@ -132,7 +132,7 @@ def clipped(slab: Slab, low: np.ndarray, high: np.ndarray) -> Slab:
 def canonical_solid(grid: GridSlab) -> cad.Solid:
     """The slab as a solid in canonical form. Raises: Degenerate."""
     slab = grid.slab
-    x_axis, y_axis = LOCAL_AXES[slab.axis]
+    x_axis, y_axis = plane_axes(slab.axis)
     snaps = grid.snap(x_axis), grid.snap(y_axis)
     low, high = grid.snap(slab.axis)(slab.low), grid.snap(slab.axis)(slab.high)
     if high <= low:
@@ -149,7 +149,7 @@ def canonical_solid(grid: GridSlab) -> cad.Solid:
         corners[:, x_axis] = snaps[0](x0), snaps[0](x1)
         corners[:, y_axis] = snaps[1](y0), snaps[1](y1)
         return _box(corners)
-    plane = _plane(slab.axis, low)
+    plane = cad.Plane.across(slab.axis, low)
     if len(steps) == 1 and len(slab.outers) == 1 and isinstance(steps[0].shape, cad.Circle):
         height = whole(high - low)
         return cad.Cylinder(plane, whole(height / 2), steps[0].places[0], height, steps[0].shape.radius)
@@ -173,22 +173,16 @@ def _seen(outers: list[cad.SketchStep], holes: list[cad.SketchStep]) -> list[cad
     return [step for step, _ in inside]
 
 
-def _plane(axis: int, height: float) -> cad.Plane:
-    origin: list[float] = [0, 0, 0]
-    origin[axis] = height
-    return cad.Plane.named(PLANE_OF_AXIS[axis], tuple(origin))
-
-
 def _box(corners: np.ndarray) -> cad.Box:
     """(2, 3) lowest and highest corner -> a box whose depth is its shortest side (z before y before x if equal)."""
     sizes = corners[1] - corners[0]
     if sizes.min() <= 0:
         raise Degenerate
     axis = min((2, 1, 0), key=lambda a: sizes[a])
-    x_axis, y_axis = LOCAL_AXES[axis]
+    x_axis, y_axis = plane_axes(axis)
     middle = [whole(float(c)) for c in corners.sum(axis=0) / 2]
     width, height, depth = (whole(float(sizes[a])) for a in (x_axis, y_axis, axis))
-    plane = _plane(axis, whole(float(corners[0, axis])))
+    plane = cad.Plane.across(axis, whole(float(corners[0, axis])))
     return cad.Box(plane, whole(depth / 2), (middle[x_axis], middle[y_axis]), width, height, depth)
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cadrecode.invent.outlines import mapped
-from cadrecode.invent.pieces import LOCAL_AXES, Slab
+from cadrecode.invent.pieces import Slab
 from cadrecode.program.language import Point2
+from cadrecode.program.planes import plane_axes
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Turn:
     def slab(self, slab: Slab) -> Slab:
         axis = self.source.index(slab.axis)
         low, high = sorted((self.signs[axis] * slab.low, self.signs[axis] * slab.high))
-        old, new = LOCAL_AXES[slab.axis], LOCAL_AXES[axis]
+        old, new = plane_axes(slab.axis), plane_axes(axis)
 
         def point(p: Point2) -> Point2:
             along = dict(zip(old, p))

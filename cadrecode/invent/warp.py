@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cadrecode.invent.outlines import CircleOutline, LoopOutline, Outline, mapped
-from cadrecode.invent.pieces import LOCAL_AXES, Slab
+from cadrecode.invent.pieces import Slab
 from cadrecode.invent.spelling import HALF_SIDE
 from cadrecode.program.language import Point2
+from cadrecode.program.planes import plane_axes
 
 PIECES = 3  # along an axis, beside those that arcs make
 PIECE_SPREAD, AXIS_SPREAD = (
@@ -69,7 +70,7 @@ class Warp:
         return float(np.interp(value, self.knots[axis], self.images[axis]))
 
     def slab(self, slab: Slab) -> Slab:
-        x_axis, y_axis = LOCAL_AXES[slab.axis]
+        x_axis, y_axis = plane_axes(slab.axis)
 
         def point(p: Point2) -> Point2:
             return self.along(x_axis, p[0]), self.along(y_axis, p[1])
@@ -117,7 +118,7 @@ def _arcs_along(axis: int, slabs: Sequence[Slab]) -> np.ndarray:
     for slab in slabs:
         if axis == slab.axis:
             continue
-        at = LOCAL_AXES[slab.axis].index(axis)
+        at = plane_axes(slab.axis).index(axis)
         for loop in (outline for outline in (*slab.outers, *slab.holes) if isinstance(outline, LoopOutline)):
             ends = (*loop.corners[1:], loop.corners[0])
             for start, middle, end in zip(loop.corners, loop.middles, ends):

@@ -33,10 +33,10 @@ from cadrecode.measure.slopes import with_slopes
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.spelling import respelled
 from cadrecode.measure.turned import ends_of_bends, turned_proposals
-from cadrecode.measure.turning import plane_axes
 from cadrecode.measure.walls import Walls
 from cadrecode.measure.winding import INSIDE, sections_of, winding_numbers
 from cadrecode.program.language import Operation, SketchStep
+from cadrecode.program.planes import plane_axes
 from cadrecode.program.solid import through_holes
 
 CELLS = 64  # along the longest side: about the spacing of 8,192 points

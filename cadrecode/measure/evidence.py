@@ -19,8 +19,8 @@ from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import better
 from cadrecode.measure.outlines import rect_between
 from cadrecode.measure.round_walls import FEWEST, FEWEST_SECTORS, NEAR_BY_RADIUS, RoundWall, sectors_with_points
-from cadrecode.measure.turning import plane_axes
 from cadrecode.program.language import Circle, Mode, Operation, SketchStep
+from cadrecode.program.planes import plane_axes
 from cadrecode.program.solid import through_holes
 
 ON_LEVEL = 0.02  # of the size: a wall's points may end so far before its ends

@@ -13,10 +13,11 @@ import numpy as np
 from cadrecode.measure.outlines import Outline
 from cadrecode.measure.patterns import pattern_of, places_numbers
 from cadrecode.measure.round_corners import is_slot, sharpened
-from cadrecode.measure.turning import plane_axes, rows_of
+from cadrecode.measure.turning import rows_of
 from cadrecode.program import language as cad
+from cadrecode.program.planes import plane_axes
 
-AXIS_PLANES = "YZ", "ZX", "XY"  # the plane across each axis whose normal is that axis
+AXIS_PLANES = cad.AXIS_PLANES
 TURNED_PLANES = "YX", "ZY", "XZ"  # the plane whose local y is each axis, and whose local x is the axis after it
 QUARTER_PLANES = "ZX", "XY", "YZ"  # the same, a quarter of a turn further
 EXTRUSION_NUMBERS = 4  # of an extrusion: where its plane is, and how far it goes
@@ -66,9 +67,8 @@ class Prism:
     def solid(self, base: float | None = None) -> cad.Extrusion:
         """`base` is where its plane lies along the axis: `low` (also where None) or `high`."""
         base = self.low if base is None else base
-        origin = tuple(base if axis == self.axis else 0.0 for axis in range(3))
         distance = self.high - self.low if base == self.low else self.low - self.high
-        return cad.Extrusion(cad.Plane.named(AXIS_PLANES[self.axis], origin), _sketch(self.steps), round(distance, 6))
+        return cad.Extrusion(cad.Plane.across(self.axis, base), _sketch(self.steps), round(distance, 6))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cadrecode.measure.turning import plane_axes
+from cadrecode.program.planes import plane_axes
 
 CELLS = 88  # along the longest side
 FEWEST_CELLS = 2  # between two levels

@@ -14,9 +14,9 @@ from cadrecode.geometry import polygon_area
 from cadrecode.measure.features import AXIS_PLANES, Drilled, Feature, Prism
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS
-from cadrecode.measure.turning import across, plane_axes
+from cadrecode.measure.turning import across
 from cadrecode.program import language as cad
-from cadrecode.program.planes import axes
+from cadrecode.program.planes import axes, plane_axes
 
 BELOW = 0.02  # CODE: how far below a face the mouth is measured
 LEAST_WIDER = 0.4  # CODE: by which a mouth is wider than its hole

@@ -11,11 +11,12 @@ from scipy.ndimage import map_coordinates
 from cadrecode.measure.grid import Grid, along
 from cadrecode.measure.outlines import short
 from cadrecode.measure.proposals import Reader
-from cadrecode.measure.turning import plane_axes, rows_of
+from cadrecode.measure.turning import rows_of
 from cadrecode.measure.walls import LEAN, Walls
 from cadrecode.measure.wedges import longest_run, roundest, wedges_about
 from cadrecode.measure.winding import bordered, contoured
 from cadrecode.program.language import Point2
+from cadrecode.program.planes import plane_axes
 from cadrecode.program.solid import mesh_of, triangles_of
 
 HALF_SECTIONS = 8  # planes through the line in which the half profile is looked for; each has two

@@ -27,7 +27,8 @@ from cadrecode.measure.shorten import dropped, flush, shortened, without_films
 from cadrecode.measure.slanted import with_slanted_holes
 from cadrecode.measure.spelling import respelled, sharpened_ends
 from cadrecode.measure.turned import ends_of_bends, turned_proposals
-from cadrecode.measure.turning import across, plane_axes
+from cadrecode.measure.turning import across
+from cadrecode.program.planes import plane_axes
 from cadrecode.program.solid import bounds, build, through_holes, triangles_of
 from cadrecode.program.solid import from_mesh as solid_from_mesh
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from cadrecode.measure.turning import plane_axes
 from cadrecode.measure.walls import circle_through_all, circles_through
+from cadrecode.program.planes import plane_axes
 
 NEIGHBOURS, TRIPLES = 20, 8  # of each point: those looked at, and circles proposed
 STRIDES = 1, 4, 16  # every so many points: neighbours in a thinner cloud reach around larger circles

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from cadrecode.measure.grid import Grid, along
 from cadrecode.measure.outlines import DECIMALS
-from cadrecode.measure.turning import plane_axes
+from cadrecode.program.planes import plane_axes
 
 THIN, THIN_OF_NOISE = 1.2, 2.0  # spacings, and noise: a thicker sheet has an inside by the winding number
 FACING = 0.9  # cosine of the normals of a sheet's faces with its axis, at least

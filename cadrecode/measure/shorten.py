@@ -13,8 +13,8 @@ from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.measure.proposals import Reader, region_of
-from cadrecode.measure.turning import plane_axes
 from cadrecode.program.language import Mode, Operation, Rect, SketchStep
+from cadrecode.program.planes import plane_axes
 
 FILM = 0.15  # CODE: thicker than what is left between a wall and a cut that ends on it
 

@@ -15,8 +15,9 @@ from cadrecode.measure.evidence import HALF_EXPLAINED, LINK, linked
 from cadrecode.measure.features import OVERSHOOT, Feature, Prism
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.outlines import DECIMALS
-from cadrecode.measure.turning import plane_axes, turned_by
+from cadrecode.measure.turning import turned_by
 from cadrecode.program.language import Loop, Operation, SketchStep
+from cadrecode.program.planes import plane_axes
 from cadrecode.program.solid import bounds, mesh_of
 
 ALIKE = 0.97  # cosine of the normals of two points of one face

@@ -5,15 +5,12 @@ from __future__ import annotations
 import numpy as np
 from manifold3d import Manifold
 
+from cadrecode.program.planes import plane_axes
+
 
 def across(solid: Manifold, axis: int) -> Manifold:
     """The solid turned so that `axis` points up and the axes of the sketches across it lie along x and y."""
     return turned_by(solid, rows_of(axis))
-
-
-def plane_axes(axis: int) -> list[int]:
-    """The two axes of the plane across an axis, in the order of a sketch's own."""
-    return [(axis + 1) % 3, (axis + 2) % 3]
 
 
 def rows_of(axis: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cadrecode.geometry import turned_left
-from cadrecode.measure.turning import plane_axes
+from cadrecode.program.planes import plane_axes
 
 LEAN = 0.35  # cosine of a wall's normal with the axis, at most
 ALIGNED = 0.9  # cosine between a point's normal and that of the line or the circle it may lie on

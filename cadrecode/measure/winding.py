@@ -13,7 +13,7 @@ from manifold3d import CrossSection, FillRule
 from scipy.spatial import cKDTree
 
 from cadrecode.measure.grid import Grid, along
-from cadrecode.measure.turning import plane_axes
+from cadrecode.program.planes import plane_axes
 
 PATCH_NEIGHBOURS, LOOKED_AT = 8, 24  # of a patch, and of both sides of a sheet
 OTHER_SIDE = -0.5  # cosine of two normals: at less, points are of the two sides of a sheet

@@ -42,6 +42,9 @@ NAMED_PLANES: dict[str, tuple[Point3, Point3]] = {
 }
 
 
+AXIS_PLANES = ("YZ", "ZX", "XY")  # those whose normals are x, y and z
+
+
 @dataclass(frozen=True, slots=True)
 class Plane:
     """Where a sketch lies: `cq.Workplane(name, origin=...)`, or by directions when `name` is None."""
@@ -56,6 +59,12 @@ class Plane:
         """One of NAMED_PLANES. Raises: KeyError."""
         x_direction, normal = NAMED_PLANES[name]
         return cls(origin, x_direction, normal, name)
+
+    @classmethod
+    def across(cls, axis: int, height: float) -> Plane:
+        """The named plane whose normal is an axis of space, at a height along it."""
+        x, y, z = (height if other == axis else 0 for other in range(3))
+        return cls.named(AXIS_PLANES[axis], (x, y, z))
 
 
 @dataclass(frozen=True, slots=True)

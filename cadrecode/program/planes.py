@@ -25,6 +25,11 @@ def axes(plane: Plane) -> np.ndarray:
     return _axes(tuple(plane.x_direction), tuple(plane.normal))
 
 
+def plane_axes(axis: int) -> list[int]:
+    """The axes of space along the local x and y of the plane across an axis, see `Plane.across`."""
+    return [(axis + 1) % 3, (axis + 2) % 3]
+
+
 def matrix_of(plane: Plane, local: Point3 = (0, 0, 0)) -> np.ndarray:
     """(3, 4) float64: from a plane's own coordinates, moved by `local`, to those of space."""
     rotation = axes(plane)
