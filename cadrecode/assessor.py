@@ -1,4 +1,4 @@
-"""What a scan says of any part that is held against it: prepared once for a scan, asked for each change of a part."""
+"""A scan that parts are compared with: prepared once, used for each change of a part."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ OnProgress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class Made:
-    """What came of a unit of work: rows with the `proportions` of their solids, and what failed."""
+    """The result of a unit of work: rows with the `proportions` of their solids, and failures."""
 
     rows: list[tuple[Row, np.ndarray]] = field(default_factory=list)
     skipped: list[tuple[str, str, str]] = field(default_factory=list)

@@ -182,7 +182,7 @@ class KernelError(CadrecodeError):
 
 
 class MissingLibrary(CadrecodeError):
-    """A library that is optional, not installed, and needed for what was asked."""
+    """A library that is optional, not installed, and needed here."""
 
     @classmethod
     def of(cls, library: str, purpose: str) -> MissingLibrary:

@@ -39,7 +39,7 @@ SMALLER_BASE = {"Qwen/Qwen2-7B": "Qwen/Qwen2.5-3B", "Qwen/Qwen2.5-3B": "Qwen/Qwe
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training needs.
+    """The needs of a training.
 
     Args:
         parts: bytes of weights, adapters, optimizer, activations, logits and framework, at the peak of a step with the

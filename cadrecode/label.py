@@ -95,7 +95,7 @@ class Unlabelled:
 
 @dataclass(frozen=True)
 class Label:
-    """What became of a part.
+    """The result for a part.
 
     Args:
         name: The part's name, unique in its folder.

@@ -193,7 +193,7 @@ def _figures_of(candidate: Candidate, target: Target) -> dict[str, Any]:
 
 
 def operations_of(program: Program) -> list[str]:
-    """What a program does beside sketches, in the order of the alphabet: box, chamfer, extrude, fillet, revolve."""
+    """The operations of a program beside sketches, in alphabetical order: box, chamfer, extrude, fillet, revolve."""
     names = {type(solid).__name__.lower() for solid in program.solids()}
     bodies = [program]
     for body in bodies:

@@ -53,7 +53,7 @@ class Cloud:
         normals: (N, 3) float64 of length 1, or None.
         name: the name of the file or of the shape.
         kind: "cloud" (points in the file), "mesh" or "brep" (sampled on its surface), "shape" (made here).
-        warnings: what the person should know.
+        warnings: messages for the person.
         announced: points in the file, before any were left out; None where points were sampled.
         solid: the mesh itself, RAW, where it is closed; parts are then compared with it by volume.
         used_as: how the input is used, in words.

@@ -1,4 +1,4 @@
-"""Programs of a family written alike: what measuring happened to write in another order or direction.
+"""Programs of a family written alike, where measuring happened to write them in another order or direction.
 
 A model learns from few parts only what their programs have in common. Which of two solids was found first, or whether
 a plate was pulled up or down, says nothing about a part.

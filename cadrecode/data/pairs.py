@@ -1,4 +1,4 @@
-"""What a training learns from: pairs of a program and a cloud, and what became of the programs of a source."""
+"""The pairs of a program and a cloud that a training learns from, and how the programs of a source are used."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Programs:
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """What became of a source: pairs in use, programs that were left out, and the lengths in tokens.
+    """The use of a source: pairs in use, programs that were left out, and the lengths in tokens.
 
     Args:
         too_long: The longest first.
@@ -64,7 +64,7 @@ class DatasetReport:
     room_for_all: int = 0
 
     def warning(self, n_points: int) -> Message | None:
-        """What is not learnt because it is too long, the longest first, and the setting that would keep it."""
+        """The programs that are too long to be learnt, the longest first, and the setting that would keep it."""
         if not self.too_long:
             return None
         return Message(

@@ -48,7 +48,7 @@ class Row:
 
 @dataclass
 class Tally:
-    """What became of some units of work.
+    """The results of some units of work.
 
     Args:
         first, end: Their numbers, `end` the first that is not among them.
@@ -181,7 +181,7 @@ def _pairs_of(table: Any, places: np.ndarray) -> Iterator[Pair]:
 
 
 def read_skipped(folder: Path) -> list[Skipped]:
-    """What failed, of all shards."""
+    """The failures of all shards."""
     return [Skipped(name, reason) for path in shards_of(folder) for name, reason, _ in read_about(path)[1].skipped]
 
 

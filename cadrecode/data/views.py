@@ -1,4 +1,4 @@
-"""What the model sees of a part: points of its surface, perhaps from one side, with normals where it reads them."""
+"""The model's view of a part: points of its surface, perhaps from one side, with normals where it reads them."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def visible_from(points: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 
 def true_solid(pair: Pair) -> Manifold:
-    """What a pair's cloud is of, CODE: its mesh, or else its program's part."""
+    """The surface of a pair's cloud, CODE: its mesh, or else its program's part."""
     return build(parse(pair.text)) if pair.mesh is None else from_mesh(*pair.mesh)
 
 

@@ -45,7 +45,7 @@ def _recounted(program: Program) -> Iterator[Program]:
 
 
 def _patterns(program: Program) -> Iterator[tuple[Path, SketchStep | Hole]]:
-    """What stands in rows or on a ring, and where it is in the program."""
+    """The shapes and holes that stand in rows or on a ring, and their paths in the program."""
     nodes: list[tuple[Path, SketchStep | Hole]] = [
         (path, finish) for path, finish in finishes_of(program) if isinstance(finish, Hole)
     ]

@@ -44,7 +44,7 @@ FINE_STEPS = (2.0, 1.0)  # for a program whose numbers are fitted except those o
 
 @dataclass(frozen=True)
 class FitResult:
-    """What became of a program.
+    """The result of a fit.
 
     Args:
         program: In the frame of the given program, and equal to it when nothing is better and its box agrees.

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: for files whose suffix and content disagree."""
+"""The type of a file by its first bytes: for files whose suffix and content disagree."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_head(path: Path) -> bytes:
 
 
 def describe(head: bytes) -> tuple[str, str | None] | None:
-    """What these first bytes are, and the suffix they belong to; None when nothing is recognised."""
+    """The type of a file with these first bytes, and its suffix; None when nothing is recognised."""
     for signature, name, suffix in _SIGNATURES:
         if head.startswith(signature):
             return name, suffix
@@ -59,8 +59,8 @@ def wrong_content(path: Path, wanted: str, detail: str = "") -> PointCloudError:
     """The error for a file that is not what its suffix says.
 
     Args:
-        wanted: what it should be, "a PLY file".
-        detail: what it lacks.
+        wanted: the expected type, "a PLY file".
+        detail: what is wrong.
     """
     content = describe(read_head(path))
     if content is None:

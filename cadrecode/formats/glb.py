@@ -74,7 +74,7 @@ def read_glb(path: Path) -> FileContents:
 class _Scene:
     """Args:
     tree: the file's JSON.
-    rest: what follows it: the header of the binary chunk, and the chunk.
+    rest: the bytes after it: the header of the binary chunk, and the chunk.
     """
 
     def __init__(self, tree: dict[str, Any], rest: memoryview, parts: Parts):
@@ -122,7 +122,7 @@ class _Scene:
         self.parts.add(vertices, _triangles(corners, mode), matrix)
 
     def _array(self, number: int, kind: str, columns: int) -> np.ndarray:
-        """(count, columns): what an accessor names, without a copy."""
+        """(count, columns): the array of an accessor, without a copy."""
         accessor = self.tree["accessors"][number]
         view = self.tree["bufferViews"][accessor["bufferView"]]
         item = np.dtype(kind)

@@ -29,7 +29,7 @@ _CODES = {"F": "f", "I": "i", "U": "u"}
 
 @dataclass
 class Header:
-    """What a PCD announces: names, numpy types and repeats of its fields, points, and how they are written."""
+    """The header of a PCD: names, numpy types and repeats of its fields, points, and how they are written."""
 
     names: list[str]
     types: list[np.dtype]

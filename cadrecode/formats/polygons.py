@@ -11,7 +11,7 @@ from cadrecode.errors import PointCloudError
 from cadrecode.formats.limits import require_memory
 
 TRIANGLE_BYTES = 100  # of memory: a triangle, what it was read as, its area and its normal
-LARGEST_INDEX = 2**62  # of a vertex, as a file may write it; whether there is such a vertex is asked later
+LARGEST_INDEX = 2**62  # of a vertex, as a file may write it; whether there is such a vertex is checked later
 
 
 def fan_rows(rows: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What every reader returns, and where rows of numbers are checked, counted and thinned."""
+"""The result of every reader; rows of numbers are checked, counted and thinned here."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ BYTES_PER_BLOCK = 1 << 24  # of rows read at a time, where they are wide
 MOST_COLUMNS = 11  # columns that are kept; split_unnamed asks for no later one
 LEAST_POINTS = 100_000  # stay, however little memory there is
 
-# what Python's zipfile raises on damaged archives
+# exceptions of Python's zipfile for damaged archives
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, KeyError)
 
 
 @dataclass
 class FileContents:
-    """What a file holds, before the checks of `cloud.read`.
+    """The contents of a file, before the checks of `cloud.read`.
 
     Args:
         points: (N, 3) float64, RAW.
         normals: (N, 3) float64 as written in the file, or None.
         faces: (M, 3) int64 into points, or None for a file that can only hold points.
         announced: points the file says it has (or that were counted), before thinning.
-        warnings: what the person should know.
+        warnings: messages for the person.
     """
 
     points: np.ndarray

@@ -58,7 +58,7 @@ class FreeCad(Words):
         return numbers([self.marked.value(value) for value in point])
 
     def outlines(self, polygons: list[np.ndarray]) -> str:
-        """Of the holes, which are clockwise, each is taken away."""
+        """The outer polygons without the holes, which run clockwise."""
         text = ""
         for polygon in sorted(polygons, key=lambda polygon: -polygon_area(polygon)):
             points = polygon.tolist()

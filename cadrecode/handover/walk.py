@@ -52,7 +52,7 @@ class Words(ABC):
 
     @abstractmethod
     def top(self, name: str) -> str:
-        """What stands before the first feature: imports, the sizes by name."""
+        """The lines before the first feature: imports, the sizes by name."""
 
     @abstractmethod
     def assigned(self, name: str, expression: str) -> tuple[str, str]:
@@ -60,7 +60,7 @@ class Words(ABC):
 
     @abstractmethod
     def end(self, name: str, body: str) -> str:
-        """What stands behind the last feature."""
+        """The lines after the last feature."""
 
     # outlines, each on its own plane
 
@@ -86,7 +86,7 @@ class Words(ABC):
 
     @abstractmethod
     def joined(self, operation: cad.Operation, first: str, second: str) -> str:
-        """Of two areas or two solids."""
+        """Two areas or two solids as one."""
 
     # solids, each standing on XY until it is `placed`
 
@@ -221,7 +221,7 @@ class Walk:
         return words.placed(solid.plane, made), note
 
     def _sketch(self, sketch: cad.Sketch, true: cad.Sketch) -> tuple[str, str]:
-        """An area: its shapes one after the other. Where corners cannot be said, all of it comes as points."""
+        """An area: its shapes one after the other. Where the system has no corners, all of it comes as points."""
         if not self.words.has_corners and _has_corners(sketch):
             return self._polygons(true), "The outline comes as points: corners of it are rounded or bevelled."
         return self._area(sketch), ""
@@ -277,7 +277,7 @@ class Walk:
         return self._assign(f"with_{name}", made)
 
     def _drill(self, hole: cad.Hole, true: cad.Program) -> str:
-        """What one hole takes away."""
+        """The tool that cuts one hole."""
         words, depth = self.words, hole.depth
         if depth is None:
             box = build(replace(true, finishes=true.finishes[:-1])).bounding_box()

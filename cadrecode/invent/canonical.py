@@ -45,7 +45,7 @@ SAME = 0.9999  # IoU of a drawing with and without what its shape does not need
 MOST_TRIED = 8  # slabs; beyond that a plainer drawing takes seconds to find, and the base knows four solids
 TURNED = 0.5  # of warped programs
 EXACT = 1000  # steps of a unit, for clouds
-FLAT = 1e-6  # of a direction: what is left along the other axes
+FLAT = 1e-6  # of a direction: its largest component along another axis
 
 
 class NotDrawn(ValueError):
@@ -75,7 +75,7 @@ def respelled(slabs: Sequence[Slab], solid: Manifold, height_steps: int = 1) -> 
     """The text of a drawing, in canonical order or, where that is another shape, in its own; None if both are.
 
     Args:
-        solid: what it should be, but for rounding.
+        solid: the shape that is meant, before rounding.
     """
     try:
         steps = _spelled(slabs, height_steps)

@@ -24,7 +24,7 @@ from cadrecode.program.solid import bounds, build, is_single_body
 from cadrecode.program.write import write
 
 THINNEST_SIDE = 3  # CODE; thinner parts are within what rounding destroys
-LEAST_GAIN = 0.012  # of the part's volume: what each step must add or remove to be seen in 256 points
+LEAST_GAIN = 0.012  # of the part's volume: the least change by a step that is seen in 256 points
 LONGEST_TEXT = 1100  # characters
 MOST_ATTEMPTS = 2000  # far beyond what any family needs; a family that never succeeds is a bug and says so
 

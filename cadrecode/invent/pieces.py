@@ -1,4 +1,4 @@
-"""What invented parts are put together from: a first slab, then slabs on, beside, across or cut out of it."""
+"""The pieces of invented parts: a first slab, then slabs on, beside, across or cut out of it."""
 
 from __future__ import annotations
 

@@ -170,11 +170,11 @@ def _rectilinear(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
     return polygon(lower + upper)
 
 
-# --- the same for `DESIGNS` alone: what human designs have besides
+# --- outlines of human designs, for `DESIGNS` alone
 
 
 def _segment(rng: np.random.Generator, w: float, h: float) -> LoopOutline:
-    """What a chord cuts off a disc, at most half of it: two edges."""
+    """A segment of a disc, at most half of it: two edges."""
     rise = min(w, h / 2 * rng.uniform(0.3, 1.0))
     return LoopOutline(((-rise / 2, -h / 2), (-rise / 2, h / 2)), ((rise / 2, 0.0), None))
 

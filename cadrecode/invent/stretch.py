@@ -1,4 +1,4 @@
-"""The same program along each axis as long as you like: what stands flush stands flush, and a pattern stays a pattern.
+"""The same program with another length along each axis: flush faces stay flush, and a pattern stays a pattern.
 
 What is round keeps the two axes of its plane alike, but for several equal circles, as of posts and holes: they stay
 circles, and move apart.
@@ -15,7 +15,7 @@ from cadrecode.program import language as cad
 from cadrecode.program.planes import axes
 
 SPREAD = 0.2  # deviation of the logarithm of an axis's factor
-FLAT = 1e-6  # of a direction: what is left along the other axes
+FLAT = 1e-6  # of a direction: its largest component along another axis
 
 
 def stretched(program: cad.Program, rng: np.random.Generator) -> cad.Program:

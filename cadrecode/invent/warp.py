@@ -1,4 +1,4 @@
-"""A part of other proportions in the same design: what a few programs can teach about many parts.
+"""A part of other proportions in the same design, so that a few programs teach about many parts.
 
 Along each axis coordinates are stretched piece by piece, so what stood flush stands flush. Circles stay circles and
 concentric, inside of what they were inside of. What an arc spans is not stretched, so that a fillet still meets its

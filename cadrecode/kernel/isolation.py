@@ -1,4 +1,4 @@
-"""What the operating system refuses to a job, whatever its code does. Standard library only, no CadQuery.
+"""The limits that the operating system puts on a job, whatever its code does. Standard library only, no CadQuery.
 
 `confine` is called in the job's own process, after the fork and before the program. Each layer fails softly, because
 none exists everywhere; `probe` then tries the forbidden things and reports what really holds.
@@ -111,7 +111,7 @@ def is_stopped(pid: int) -> bool:
 
 
 def folder_mb(folder: Path, most_entries: int = 1000) -> float:
-    """What lies in a job's folder, in MB; infinite where it holds more entries than any job makes."""
+    """The size of a job's folder, in MB; infinite where it holds more entries than any job makes."""
     total = 0
     try:
         with os.scandir(folder) as entries:

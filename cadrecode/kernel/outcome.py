@@ -82,7 +82,7 @@ class End:
 
 
 class _Result(BaseModel):
-    """What a job writes as result.json, of which nothing is believed but its form."""
+    """The contents of a job's result.json, of which nothing is believed but its form."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
     outcome: Annotated[Outcome, Strict(False)]
@@ -97,7 +97,7 @@ class _Result(BaseModel):
 
 @dataclass(frozen=True)
 class Remains:
-    """What a job left in its folder. The program may have written any of it: trust none.
+    """The files in a job's folder. The program may have written any of it: trust none.
 
     `limit_seconds` and `limit_mb` are what it was allowed, `seconds` is what it took.
     """
@@ -135,7 +135,7 @@ class Remains:
             return None
 
     def layers(self) -> list[str]:
-        """What a probe reports. Raises KernelError when it did not end well."""
+        """The report of a probe. Raises KernelError when it did not end well."""
         execution = self.execution()
         if not execution.ok:
             raise KernelError(
@@ -166,7 +166,7 @@ class Remains:
             raise KernelError("The job left no readable {name}: {error}.", name=name, error=str(error)) from error
 
     def _open(self, name: str, most: int = _MAX_RESULT_BYTES) -> bytes:
-        """What a file holds. Raises: OSError: it is none, but a link or a pipe, which would be waited for."""
+        """The contents of a file. Raises: OSError: it is none, but a link or a pipe, which would be waited for."""
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with open(os.open(self.folder / name, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

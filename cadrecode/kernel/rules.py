@@ -1,4 +1,4 @@
-"""What a program may contain, read from its syntax tree before anything runs.
+"""The rules for the contents of a program, read from its syntax tree before anything runs.
 
 An import allow-list alone is useless (`cq.exporters.os.system` needs no import), so every *attribute name* must be
 known. Names reach nothing but the program's own variables, a reduced set of builtins, cadquery and math.

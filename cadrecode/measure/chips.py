@@ -1,4 +1,4 @@
-"""What is cut off a round part: flats, keyways and slots, as boxes that go on beyond it."""
+"""Cuts of round parts: flats, keyways and slots, as boxes that reach beyond the part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cadrecode.program.language import Loop, Point2
 
 MOST_CHIPS = 8  # of one section
 THIN = 1e-3  # CODE: the height of the slice of a profile that says how far it reaches
-OVERLAP = 0.05  # of a chip's area: what its box may take of the part
+OVERLAP = 0.05  # of a chip's area: the most that its box may cut from the part
 SEGMENTS = 256  # of a circle
 
 

@@ -106,8 +106,8 @@ def worth_finishing(bodies: list[tuple[Feature, ...]], judge: Judge) -> list[tup
 
 
 def _box(judge: CloudJudge, grid: Grid) -> list[tuple[Prism]]:
-    """The box whose sides are in the middle of the points that face its ways: what a part is where all else is within
-    the unevenness of its faces."""
+    """The box with each side at the median of the points that face that way: right for a part whose other features are
+    smaller than the unevenness of its faces."""
     sides = np.array([(heights[0], heights[-1]) for heights in grid.levels]).T
     for end, way in enumerate((-1, 1)):
         for axis in range(3):
@@ -169,7 +169,7 @@ def read(ruler: CloudRuler, smoothed: Smoothed, deadline: float = np.inf) -> Sur
     Args:
         ruler: Measures by the cloud, with its normals.
         smoothed: Its points on the middle of their faces.
-        deadline: On time.thread_time(): what has not been read by then is left out.
+        deadline: On time.thread_time(); sections that have not been read by then are left out.
     """
     began = time.thread_time()
     levels = [_levels(ruler, smoothed, axis) for axis in range(3)]

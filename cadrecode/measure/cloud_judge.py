@@ -1,4 +1,4 @@
-"""What features are worth against a cloud: how well they explain its points.
+"""The score of features against a cloud: how well they explain its points.
 
 Points are taken as a Poisson process on the surface, blurred by their noise, among strays. A point that lies on no
 surface costs a few nats, surface costs one for each point that is to be expected on it, and a number costs half the
@@ -37,7 +37,7 @@ REMEMBERED = 12  # lists of features whose points are remembered
 
 @dataclass(frozen=True)
 class _Explained:
-    """What each point costs beside a body, and the body's area, volume and number of shells."""
+    """The cost of each point beside a body, and the body's area, volume and number of shells."""
 
     features: tuple[Feature, ...]
     costs: np.ndarray
@@ -142,7 +142,7 @@ class CloudJudge(Judge):
         return surprise(self.points[rows], normals, *mesh_of(body), self.close)
 
     def _beside(self, features: tuple[Feature, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Costs of the points by the most similar list of features, and which of them have to be found anew."""
+        """Costs of the points by the most similar list of features, and which of them have to be computed anew."""
         best, changed = None, np.ones(len(self.points), bool)
         for known in self._recent:
             near = self._near(_differing(known.features, features))

@@ -172,7 +172,7 @@ class Drilled:
         return replace(self.hole, places=pattern_of(places, turns=True) if isinstance(places, tuple) else places)
 
 
-Finished = Rim | Drilled  # what is done to the body, after all that is joined
+Finished = Rim | Drilled  # applied to the body once all other features are joined
 Feature = Prism | Tilted | Turned | Finished
 
 

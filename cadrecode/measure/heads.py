@@ -20,7 +20,7 @@ from cadrecode.program.planes import axes, plane_axes
 
 BELOW = 0.02  # CODE: how far below a face the mouth is measured
 LEAST_WIDER = 0.4  # CODE: by which a mouth is wider than its hole
-SAME = 0.03  # of its radius: what the mouths of equal holes may differ by
+SAME = 0.03  # largest relative difference of the mouths of equal holes
 USUAL_DEGREES, NEAR_DEGREES = (60, 82, 90, 100, 120), 4  # of countersinks, ISO 15065 and ASME B18.3 among them
 STEEPEST, FLATTEST = 30, 140  # degrees
 STRAIGHT = 0.05  # of its width: how far the wall of a head may be bent, which a rounded rim's is

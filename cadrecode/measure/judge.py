@@ -1,4 +1,4 @@
-"""What features are worth against the exact solid.
+"""The score of features against the exact solid.
 
 Volume alone would leave out every small hole: a screw hole of 0.3 % of the volume does not pay for its numbers. So a
 through hole too few or too many has a price of its own, and so has what the surface lacks or has too much: four blind
@@ -30,7 +30,7 @@ SAGITTA = 0.05  # CODE: how finely circles are drawn
 
 
 class Judge:
-    """What features are worth against the exact solid.
+    """The score of features against the exact solid.
 
     Args:
         solid: CODE.
@@ -135,5 +135,5 @@ def with_hole(features: tuple[Feature, ...], other: tuple[Feature, ...], judge: 
 
 
 def better(best: tuple[Feature, ...], other: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
-    """The one that is worth more; the first where they are worth the same."""
+    """The features of the higher score; the first where the scores are equal."""
     return other if judge.score(other) > judge.score(best) + 1e-9 else best

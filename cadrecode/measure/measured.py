@@ -1,4 +1,4 @@
-"""What measuring hands over."""
+"""A program as measuring returns it."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ from cadrecode.program.planes import plane_axes
 from cadrecode.program.solid import bounds, build, through_holes, triangles_of
 from cadrecode.program.solid import from_mesh as solid_from_mesh
 
-READING_SHARE = 0.35  # of the time: what has not been read by then is left out
-FIRST_SHARE = 0.7  # of that time: what is left is for another reading where bends end within the part
+READING_SHARE = 0.35  # of the time, for reading; sections that have not been read by then are left out
+FIRST_SHARE = 0.7  # of that time, for the first reading; the rest is for a second one where bends end within the part
 SEARCH_SHARE, PLAIN_SHARE = 0.4, 0.5  # of the time that is left: when the searches on the grid end
 SHORT_SHARE, RIMS_SHARE = 0.65, 0.78  # when features are short, and when rims have been tried
 SLANTED_SHARE = 0.5  # of the time that is left for a draft: the rest is for making it short
@@ -90,7 +90,7 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
 
 
 def _shortened(features: tuple[Feature, ...], part: Survey, holes: Sequence[Hole], judge: Judge) -> tuple[Feature, ...]:
-    """What a search found on the grid, with the holes that it left out, in few features."""
+    """The features of a draft, with the holes that the search left out, in as few features as possible."""
     features = with_missing_holes(without_films(features, part.readers, judge), part, holes, judge)
     end, now = judge.deadline, time.thread_time()
     judge.deadline = now + SLANTED_SHARE * (end - now)
@@ -116,7 +116,7 @@ def read(solid: Manifold, deadline: float = np.inf) -> Survey:
     """A part's levels, sections and cells, and what it might be made of.
 
     Args:
-        deadline: On time.thread_time(): what has not been read by then is left out.
+        deadline: On time.thread_time(); sections that have not been read by then are left out.
     """
     low, high = bounds(solid)
     size = float((high - low).max())

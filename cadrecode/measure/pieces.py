@@ -18,10 +18,10 @@ FEWEST_SIDES = 4  # of an arc
 MOST_SWEEP = np.radians(356)  # of an arc
 LEAST_SWEEP = np.radians(25)  # of an arc of a contour
 LARGEST_RADIUS = 2000.0
-LINE, ARC = 2.0, 4.2  # what a piece costs: its numbers, and a little for an arc
+LINE, ARC = 2.0, 4.2  # cost of a piece: its numbers, and a little more for an arc
 EVERYWHERE = 0.25  # of the tolerance: how far a piece may lie from the polygon, root mean square, however long it is
-AT_A_CORNER = 3.0  # of its cube: what its squared distance may sum up to beside that, where it cuts a corner
-MISFIT = 0.5  # what a piece costs that lies off by the tolerance
+AT_A_CORNER = 3.0  # of its cube: integral of the squared distance allowed beside that, where a piece cuts a corner
+MISFIT = 0.5  # cost of a piece that is off by the tolerance
 GAUSS = (0.5 - np.sqrt(0.15), 0.5, 0.5 + np.sqrt(0.15)), (5 / 18, 8 / 18, 5 / 18)  # exact to the fifth power
 
 
@@ -58,10 +58,9 @@ class Piece:
 
 
 def crossing(line: Piece, arc: Piece, near: np.ndarray, deepest: float = 1.0) -> np.ndarray | None:
-    """(2,): where a line crosses a circle, of both places that nearer to another one.
+    """(2,): where a line crosses the circle of an arc; of two places the nearer to `near`. None where it does not.
 
     Args:
-        near: (2,), the other place.
         deepest: Radii from the circle's center: a line that passes farther out does not cross it.
     """
     center, radius = np.array(arc.circle[:2]), arc.circle[2]

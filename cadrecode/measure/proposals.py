@@ -1,4 +1,4 @@
-"""What a part might be made of: sketches across one axis, taken from its sections and its silhouette."""
+"""Sketches that a part might be made of: across one axis, taken from its sections and its silhouette."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEAST_AREA = 3e-5  # of the size squared: a smaller outline is left out
 SAGITTA = 0.05  # CODE: how finely circles are drawn
 TOUCHING = 1e-3  # CODE: parts of an outline that are nearer touch each other
 MOST_SINGLES = 8  # outlines of one section that are proposed one by one
-SLIVER = 0.15  # CODE: what a section lacks of the silhouette by less than twice this is no feature
+SLIVER = 0.15  # CODE: a difference of section and silhouette thinner than twice this is no feature
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ RECTANGULAR = 0.97  # IoU of a notch or tooth with a rectangle
 SMOOTH = 0.01  # of its radius: how far a round notch may lie off its circle
 ON_RIM = 2e-3  # of the radius: corners so near to the disc's rim lie on it
 BEYOND = 2.0  # CODE: a notch begins so far outside of the disc, and a tooth so far inside
-SLIVER = 0.1  # CODE: what is thinner than twice this lies between the disc and the corners of a mesh's circle
+SLIVER = 0.1  # CODE: a piece thinner than twice this lies between the disc and the sides of a mesh's circle
 SIDES = 0.01  # CODE: how finely discs are drawn
 ANGLE_DECIMALS = 2
 

@@ -1,4 +1,4 @@
-"""Corners of outlines that arcs round: what a person draws as a polygon and a radius."""
+"""Outlines whose corners are rounded by arcs: a person draws them as a polygon and a radius."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cadrecode.measure.outlines import rect_between, short
 from cadrecode.program.language import Arc, Blend, Corners, Line, Loop, Point2, SketchStep
 
 NEAR = 0.03  # CODE: how far an outline may be from its shorter spelling
-SAME_RADIUS = 0.2  # of the radius: what the corners of an outline may differ by; coarse facets hide where arcs begin
+SAME_RADIUS = 0.2  # largest relative difference of the radii of an outline; coarse facets hide where arcs begin
 LEAST_TURN = np.radians(25)  # of a corner that is rounded
 RADIUS_DECIMALS = 0, 1, 2
 NEAR_HALF = 0.1  # of a slot's width or length: how far its ends may be from half circles, and its sides from equal
@@ -110,7 +110,7 @@ def _rounded_corner(
 
 
 def _selector(points: Sequence[Point2], is_rounded: Sequence[bool]) -> str | bool | None:
-    """What names the corners that are rounded; False where nothing does."""
+    """The selector of the rounded corners, None for all corners; False where there is none."""
     for selector, (x, y) in SELECTORS.items():
         reach = [x * point[0] + y * point[1] for point in points]
         if [value > max(reach) - NEAR for value in reach] == list(is_rounded):

@@ -314,7 +314,7 @@ class Search:
 
 
 def drafts_of(part: Survey, price: float, started: float, seconds: float, in_pairs: float = 0.0) -> list[Draft]:
-    """What fills the part: the best drafts of prisms alone and, where something is round, of turned profiles too.
+    """The best drafts that fill the part: of prisms alone and, where something is round, of turned profiles, too.
 
     Args:
         started: On time.thread_time().

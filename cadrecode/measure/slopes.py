@@ -1,4 +1,4 @@
-"""Slanted faces: what a part lacks of a block above a flat patch of points that looks along no axis."""
+"""Slanted faces: cuts above flat patches of points whose normals lie along no axis."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def with_slopes(features: tuple[Feature, ...], grid: Grid, judge: CloudJudge) ->
 
 
 def _top(slope: Slope, sides: np.ndarray, body: Manifold, judge: CloudJudge) -> float:
-    """How far up what stands on a slope goes: what is beyond it, with air between, stays."""
+    """The top of the material that stands on a slope; material beyond a gap above it stays."""
     rows = np.zeros((2, 3))
     rows[:, plane_axes(slope.axis)] = turned_left(slope.normal), slope.normal
     turned = turned_by(body, np.vstack((rows[0], np.eye(3)[slope.axis], rows[1])))

@@ -17,7 +17,7 @@ from cadrecode.measure.winding import patch_areas, surface_area
 
 FACING = 0.5  # cosine of the normals of points of one face; those of the other side of a sheet face away
 WIDTH = 0.5  # of the distance of the farthest neighbour: deviation of the weights
-LEFT = 0.4  # of the noise: what the middle of so many neighbours leaves of it, at most
+LEFT = 0.4  # of the noise: at most so much is left after averaging over the neighbours
 DEVIATIONS_PER_MEDIAN = 1.4826  # of Gaussian noise
 
 

@@ -22,7 +22,7 @@ SAME_CENTER = 0.3  # CODE: arcs whose centres are nearer stand on one line
 LEAST_ROUND = 0.25  # of all walls along an axis: a line with less of them is not that of the whole part
 MOST_CENTERS = 6  # lines along one axis
 MOST_LEVELS = 8  # of a part whose profile is looked at in pieces too
-STRAIGHT = 0.97  # of the rectangle around it: what fills more is a cylinder
+STRAIGHT = 0.97  # of the rectangle around it: a profile that fills more is that of a cylinder
 SAME_RADIUS = 0.15  # CODE: a feature whose radii differ by less is a cylinder, which a circle says better
 WHOLE = 0.0, 360.0  # where a whole turn begins, and its degrees
 LEAST_BEND = 0.25  # of the volume of the part
@@ -79,7 +79,7 @@ class Span:
 def turned_proposals(
     axis: int, sections: Sequence[CrossSection], profiles: Profiles, grid: Grid, reader: Reader
 ) -> list[Proposal | TurnedProposal]:
-    """What may be turned about lines along one axis: the whole part, bosses and holes; and what is cut off such a part.
+    """Profiles to turn about lines along one axis: of the whole part, of bosses and holes; and cuts of such a part.
 
     Args:
         sections: Across the axis, between each two levels.
@@ -125,7 +125,7 @@ def ends_of_bends(
 
     Args:
         levels: Those that are known.
-        volume: Of the part: what is turned has to be a good share of it.
+        volume: Of the part; a bend has at least LEAST_BEND of it.
     """
     ends: list[list[float]] = [[], [], []]
     for turned in proposals:
@@ -156,7 +156,7 @@ def _main_line(groups: Sequence[Sequence[Ring]], sections: Sequence[CrossSection
 
 
 def _parts(whole: CrossSection, levels: np.ndarray) -> list[CrossSection]:
-    """What of a whole profile is above and below each level: a boss on a plate that is not round."""
+    """The parts of a whole profile above and below each level: a boss on a plate that is not round."""
     if whole.is_empty() or not 2 < len(levels) <= MOST_LEVELS:
         return []
     _, bottom, right, top = whole.bounds()
@@ -169,7 +169,7 @@ def _parts(whole: CrossSection, levels: np.ndarray) -> list[CrossSection]:
 
 
 def _cavities(whole: CrossSection) -> list[CrossSection]:
-    """What is empty next to the line with material above and below: cross holes leave that trace too."""
+    """The empty regions next to the line with material above and below; cross holes leave them, too."""
     if whole.is_empty():
         return []
     _, low, right, high = whole.bounds()
@@ -189,7 +189,7 @@ def _is_straight(region: CrossSection) -> bool:
 
 
 def _within(whole: CrossSection, levels: np.ndarray, span: Span, slack: float) -> CrossSection:
-    """The profile of a boss or of a hole: what of the whole profile is filled, or empty, next to the line.
+    """The profile of a boss or of a hole: the filled, or empty, region of the whole profile next to the line.
 
     Args:
         slack: A gap that is narrower is none: contours end a little within the levels.

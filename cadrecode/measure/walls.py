@@ -1,4 +1,4 @@
-"""Points of walls, seen along an axis: what an outline's lines and circles are moved onto."""
+"""Points of walls, seen along an axis: the lines and circles of outlines are moved onto them."""
 
 from __future__ import annotations
 

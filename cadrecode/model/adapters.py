@@ -337,7 +337,7 @@ def _load_onto_empty(model: PeftModel, config: PeftConfig, state: dict[str, torc
 
 
 def _mismatch(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], config: PeftConfig) -> str | None:
-    """What keeps an adapter from the model, in words; None where every tensor has its place."""
+    """The reason why the model cannot take an adapter, in words; None where every tensor has its place."""
     if config.peft_type != "LORA":
         return Message("it is of the kind {kind}, and only LORA is known here", kind=config.peft_type)
     network = model.get_base_model() if isinstance(model, PeftModel) else model

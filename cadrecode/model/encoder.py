@@ -33,7 +33,7 @@ FOURIER_STD = 0.02  # of the fresh published projection, as the rest of a Qwen m
 
 @dataclass(frozen=True)
 class PointEncoderSettings:
-    """What `config.point_encoder` may hold.
+    """The settings in `config.point_encoder`.
 
     Args:
         kind: "fourier" (CAD-Recode's, a token for each point) or "patch".

@@ -134,7 +134,7 @@ def load_model(
 
 @contextlib.contextmanager
 def _our_words_alone() -> Iterator[None]:
-    """Without transformers' bars and its LOAD REPORT, which a log file cannot show: what matters is said here."""
+    """Without transformers' bars and its LOAD REPORT, which a log file cannot show: what matters is logged here."""
     level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

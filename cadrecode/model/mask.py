@@ -76,7 +76,7 @@ DECIMALS = range(-5, 6)  # what an integer after an integer may be: see `model.t
 
 
 class Number(Enum):
-    """What the tokens so far say about a number that may go on, for a tokenizer of `build_tokenizer`."""
+    """The state of a number that may go on, by the tokens so far, for a tokenizer of `build_tokenizer`."""
 
     NONE = 0
     WHOLE = 1  # after an integer: one that follows is its decimal

@@ -1,4 +1,4 @@
-"""What a model folder's safetensors hold, read from their headers alone. A .bin file is a pickle, and is not opened."""
+"""The tensors of a folder's safetensors, read from their headers alone. A .bin file is a pickle, and is not opened."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def check_places(count: int, node: ast.expr) -> None:
 
 
 class Values(Protocol):
-    """What evaluates an expression: see `scope.Scope`."""
+    """Evaluates expressions: see `scope.Scope`."""
 
     def value(self, node: ast.expr) -> Any: ...
 

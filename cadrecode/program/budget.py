@@ -1,4 +1,4 @@
-"""What a program may cost where the app itself reads and builds it: processor time, triangles, and depth.
+"""Limits on programs that the app itself reads and builds: processor time, triangles, and depth.
 
 A short text can ask for a lot. What can be counted in the text is refused by weight.py; this bounds the rest. Whoever
 answers a request opens `limited` around all that the request makes it compute; what is called inside shares that

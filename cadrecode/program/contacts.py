@@ -1,4 +1,4 @@
-"""What stands on a face of a program, so that it can follow where the face goes."""
+"""Features that stand on a face of a program, so that they can follow it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ MOST_STEPS = 100  # of a body; comparing each with each takes the square of thei
 
 
 def followers(program: Program, path: Path, index: int, is_through: bool) -> Moves:
-    """What moves when the far end of a step's solid moves outward by 1: what stands on that face goes with it, and
-    cuts through the solid go on through it.
+    """The moves that follow if the far end of a step's solid moves outward by 1: features on that face go with it, and
+    cuts through the solid still go through.
 
     Args:
         path: The place in the program.
@@ -42,7 +42,7 @@ def followers(program: Program, path: Path, index: int, is_through: bool) -> Mov
         if axis_of(other.solid.plane) == axis and not getattr(other.solid, "both", False)
     }
     moves: Moves = ()
-    for face in faces:  # grows: what stands on a face has a face of its own
+    for face in faces:  # grows: a feature on a face has a face of its own
         for number, other in list(waiting.items()):
             near, far = sorted(box_of(other.solid)[:, axis] * outward)
             here = (*path, "steps", number, "solid")

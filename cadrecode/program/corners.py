@@ -110,7 +110,7 @@ def _corners_of(outline: np.ndarray) -> Iterator[_Corner]:
 
 
 def _fillet(corner: _Corner, radius: float, segments: int) -> CrossSection | None:
-    """What a fillet takes away or fills; None where an edge is too short, as those of arcs are."""
+    """The area that a fillet takes away or fills; None where an edge is too short, as those of arcs are."""
     setback = radius * math.tan(abs(corner.turn) / 2)
     if setback > min(corner.lengths()) * (1 + NEAR):
         return None

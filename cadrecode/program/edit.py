@@ -16,7 +16,7 @@ from cadrecode.program import language as cad
 from cadrecode.program.naming import Number, named_numbers
 from cadrecode.program.outline_sizes import Moves, Path
 
-HALF = 1e-9  # what computing with floats may add to a half
+HALF = 1e-9  # rounding error of a half
 NOT_LENGTHS = {"taper", "degrees", "direction", "first", "sweep", "count", "columns", "rows"}  # neither scale nor round
 
 
@@ -193,7 +193,7 @@ def parameters(program: cad.Program, *, named_like: cad.Program | None = None) -
 
 
 def _key(number: Number) -> frozenset:
-    """What tells the numbers of a program apart: what they move, and which way."""
+    """The identity of a number: which numbers of the tree it moves, and which way."""
     return frozenset((path, factor > 0) for path, factor in number.moves)
 
 

@@ -1,4 +1,4 @@
-"""The language as `write` spells it, read a character at a time: what may come next, wherever a text ends so far.
+"""The language as `write` spells it, a character at a time: which characters may follow the beginning of a text.
 
 A decoder that writes only what may come next makes no syntax error, uses no name that is not assigned, and writes no
 size that is zero or negative. It is for programs in the CODE frame: numbers have few digits, and no part is placed at
@@ -162,7 +162,7 @@ _SHARED = {
 
 
 def _finish(plane: Piece) -> Piece:
-    """What is done to a body: holes, rounded edges, a shell, its mirror image."""
+    """Finishes of a body: holes, rounded edges, a shell, its mirror image."""
     center = _maybe(".center", _POINT)
     places = _either(
         _all(".pushPoints([", _POINT, _many(",", _POINT), "])"),

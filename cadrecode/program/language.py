@@ -20,7 +20,7 @@ Point3 = tuple[float, float, float]  # in space
 
 
 class Mode(StrEnum):
-    """What a sketch step does with its shape, spelled as in CadQuery."""
+    """How a sketch step combines its shape with those before it, spelled as in CadQuery."""
 
     ADD, SUBTRACT, INTERSECT = "a", "s", "i"
 
@@ -188,7 +188,7 @@ def count_of(places: Places) -> int:
 
 
 Shape = Circle | Rect | Loop | Face
-NOISE_DECIMALS = 9  # what sums of decimals are off by is beyond these
+NOISE_DECIMALS = 9  # rounding errors of sums are smaller
 ORIGIN: tuple[Point2, ...] = ((0, 0),)
 
 
@@ -202,7 +202,7 @@ class SketchStep:
 
 
 class Blend(StrEnum):
-    """What becomes of a sharp corner or edge, spelled as in CadQuery."""
+    """How a sharp corner or edge is blended, spelled as in CadQuery."""
 
     FILLET, CHAMFER = "fillet", "chamfer"
 

@@ -28,7 +28,7 @@ def _statement(node: ast.stmt) -> str:
 
 
 def _links(node: ast.expr) -> list[Any]:
-    """a.b(1).c(2) -> [a, a.b(1), a.b(1).c(2)]: what stands before each dot, and the whole."""
+    """a.b(1).c(2) -> [a, a.b(1), a.b(1).c(2)]: the expression before each dot, and the whole."""
     links = [node]
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         node = node.func.value

@@ -1,4 +1,4 @@
-"""What a person calls the numbers of a program: plate thickness, hole 1 diameter, pitch circle diameter."""
+"""Names of the numbers of a program, in words: plate thickness, hole 1 diameter, pitch circle diameter."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _named(program: cad.Program) -> tuple[Number, ...]:
 
 
 def named_features(program: cad.Program) -> dict[Path, str]:
-    """What a person calls each solid and each finish, by its path in the tree: ("steps", 0, "solid") -> "plate"."""
+    """The name of each solid and of each finish, by its path in the tree: ("steps", 0, "solid") -> "plate"."""
     namer = _Namer(program)
     return {path: namer.unnumbered(f"{name} ").strip() for path, name in namer.features.items()}
 

@@ -15,7 +15,7 @@ SAME = 1e-6  # coordinates nearer to each other than this count as equal
 SAME_SHARE = 1e-3  # of a pattern's size: how far a place may be off its circle or its grid
 Path = tuple[str | int, ...]  # to a number in the tree: ("steps", 0, "solid", "radius")
 Moves = tuple[tuple[Path, float], ...]  # numbers that move together, and how far each moves
-Size = tuple[str, float, Moves, bool]  # what it is called, its value, its moves, whether it is a length
+Size = tuple[str, float, Moves, bool]  # name, value, moves, whether it is a length
 
 
 def move_of(*path: str | int, factor: float = 1.0) -> Moves:

@@ -1,4 +1,4 @@
-"""What the solids of a program are to a person: a plate, a boss, a hole, a pocket."""
+"""Roles of the solids of a program: a plate, a boss, a hole, a pocket."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cadrecode.program import language as cad
 from cadrecode.program.planes import axes
 from cadrecode.program.section import corners
 
-THIN = 0.4  # of the smaller side of its outline: what is thinner is a plate
+THIN = 0.4  # of the smaller side of its outline: a thinner solid is a plate
 LEAST_SECTIONS = 3  # cylinders on an axis that make a stepped shaft
 TOUCHING = 1e-6  # of the body's size: levels nearer to each other than this are the same
 
 
 @dataclass(frozen=True)
 class Role:
-    """What a solid is.
+    """The role of a solid.
 
     Args:
         noun: "plate", "boss", "hole".

@@ -34,7 +34,7 @@ ATOM = re.compile(r"(?P<mark>>>|<<|[><|#+\-]?)\s*(?P<axis>[XYZ]+|\([^)]*\))\s*(?
 
 @dataclass(frozen=True)
 class Item:
-    """What can be selected: a face, an edge or a corner.
+    """A face, an edge or a corner, as selectors see it.
 
     Args:
         center: The middle of its area or its length.

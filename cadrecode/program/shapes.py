@@ -14,7 +14,7 @@ from cadrecode.program.planes import matrix_of
 from cadrecode.program.section import SAGITTA, corners, cross_section, segments_of
 from cadrecode.program.taper import tapered
 
-FEWEST_OF_REVOLUTION = 48  # segments of a full turn: what is revolved has few of them and is mostly round
+FEWEST_OF_REVOLUTION = 48  # segments of a full turn, for solids that are mostly round
 TOUCHING = 1e-6  # of a sketch's width: how far it may stand over the axis
 WRITTEN_DECIMALS = 6  # of numbers as `write` writes them
 EXACT_DECIMALS = 7  # of vertices: a CrossSection keeps its coordinates to 2**-27 (Clipper's integers)

@@ -23,7 +23,7 @@ LEAST_VOLUME = 1e-9  # of the cube on the longest side; less is nothing
 MOST_AT_EDGE = 64  # triangles; solids that touch along an edge have 4, and Manifold compares each with each
 MOMENT_STEP = 100.0  # CODE units squared, of `signature`: moments of a part are up to 10,000
 OFF_HALVES = 0.137  # added before rounding: sizes in halves would be rounded up or down by what is lost in computing
-LAZY_STEPS = 64  # Manifold computes a boolean when its result is asked for: at the latest after so many of them
+LAZY_STEPS = 64  # Manifold computes a boolean when its result is needed: at the latest after so many of them
 
 
 def build(
@@ -52,7 +52,7 @@ def sagitta_of(program: cad.Program) -> float:
 
 
 def _radii(step: cad.Step) -> list[float]:
-    """Of the full circles that a step adds."""
+    """The radii of the full circles that a step adds."""
     match step.solid:
         case cad.Cylinder(radius=radius) | cad.Sphere(radius=radius):
             return [radius]

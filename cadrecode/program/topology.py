@@ -18,7 +18,7 @@ from cadrecode.program.selectors import Item, selected
 
 FLAT = 5e-3  # radians between triangles of one facet; a circle of 128 sides turns by 0.05 at each
 SHARP = math.radians(24)  # between facets that meet in an edge; a circle of 16 sides turns by 22.5 degrees at each
-LIKE = 0.06  # of the width of a facet: what the next one of the same curved face differs by
+LIKE = 0.06  # largest relative difference of the widths of neighbouring facets of one curved face
 SLIVER = 1e-6  # of the solid's size: thinner triangles are noise
 STRAIGHT = 1e-5  # of an edge's length
 
@@ -129,7 +129,7 @@ class Topology:
         return edges
 
     def edge_items(self) -> list[Item]:
-        """What selectors know of each edge."""
+        """Each edge as selectors see it."""
         items = []
         for segments, _ in self.edges:
             start, end = self.points[self.segments.start[segments]], self.points[self.segments.end[segments]]

@@ -36,7 +36,7 @@ def _weight(program: cad.Program, known: dict[int, Any]) -> tuple[int, int]:
 
     Args:
         program: the tree, whose parts may be shared.
-        known: what shared parts weigh, by their identity, because comparing deep trees takes long.
+        known: weights of shared parts by their identity, because comparing deep trees takes long.
     """
     if id(program) in known:
         return known[id(program)]

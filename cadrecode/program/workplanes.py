@@ -160,7 +160,7 @@ def _workplane(stack: Stack, arguments: Arguments) -> Stack:
 
 
 def on_object(stack: Stack, arguments: Arguments) -> Stack:
-    """What is drawn right after a solid or a choice of faces lies at the middle of that, as CadQuery places it."""
+    """The workplane of a drawing right after a solid or chosen faces: CadQuery puts its origin at their middle."""
     chosen = stack.chosen
     if chosen is not None and chosen.faces is not None and chosen.edges is None and not chosen.vertices:
         middle = plane_of_faces(stack, arguments, "CenterOfMass").origin
@@ -263,7 +263,7 @@ def _end(stack: Stack, arguments: Arguments) -> Stack:
 
 
 def _same(stack: Stack, arguments: Arguments) -> Stack:
-    """What changes nothing about the solid, such as `.combine()` and `.clean()`."""
+    """A call that changes nothing about the solid, such as `.combine()` and `.clean()`."""
     arguments.skip("clean", "glue", "tol")
     arguments.used = len(arguments.positional)
     return stack

@@ -48,7 +48,7 @@ class Cancelled(CadrecodeError):
 
 @dataclass(frozen=True)
 class Writer:
-    """What writes programs.
+    """A writer of programs.
 
     Args:
         model: With its `tokenizer`, from `model.load.load_model`; not needed where all is measured.

@@ -1,4 +1,4 @@
-"""What a rebuild hands over: parts in the file's units and place, and what a report says of them."""
+"""The result of a rebuild: parts in the file's units and place, and what a report says of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WORTH_CLEANING = 0.005  # of the points: a clean cloud loses hardly any
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What was made of a scan.
+    """The result of a rebuild.
 
     Args:
         parts: The valid candidates in the file's units and place, best first.

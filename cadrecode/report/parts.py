@@ -29,7 +29,7 @@ class Answer:
 
     Args:
         model: The name of its report.
-        verdict: What was said of it without the true part; empty where nothing was.
+        verdict: The verdict without the true part; empty where there is none.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""What a run is for, what it is doing, and what its files hold."""
+"""The kinds and the states of runs, and the contents of their files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class State(StrEnum):
-    """What a run is doing."""
+    """The state of a run."""
 
     QUEUED = "queued"
     PREPARING = "preparing"
@@ -39,7 +39,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a run is for."""
+    """The kind of a run."""
 
     TRAINING = "training"
     EVALUATION = "evaluation"
@@ -102,7 +102,7 @@ class Status(BaseModel):
 
 
 class Evaluation(BaseModel):
-    """What samples.json holds."""
+    """The contents of samples.json."""
 
     model_config = ConfigDict(strict=True)
     step: Count

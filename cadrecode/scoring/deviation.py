@@ -61,7 +61,7 @@ class Deviation:
         return write_ply(path, self.points, columns, [f"unit {unit}", f"deviation: {self.legend(unit)}"])
 
     def legend(self, unit: str) -> str:
-        """What the colours mean, in ASCII."""
+        """The legend of the colours, in ASCII."""
         limit = length(self.limit, unit)
         return f"blue -{limit} (inside of the part), white 0, red +{limit} (outside)"
 

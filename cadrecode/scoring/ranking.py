@@ -24,9 +24,9 @@ NOISY_NUMBER_COST = 0.004  # of the noise, where that is more
 UNEVEN_NUMBER_COST = 0.012  # of the unevenness, where that is more
 EVEN_NOISE = 3e-4  # of the size: more noise than this tilts normals more than uneven faces do
 FACING = 15.0, 0.6  # degrees off an axis, and the least share of the surface that is nearer: a part with flat faces
-FAR = 0.006, 4.0, 0.3  # of the size, the noise and the unevenness: what is farther off is unexplained
+FAR = 0.006, 4.0, 0.3  # of the size, the noise and the unevenness: points that are farther off are unexplained
 BOX_OFF = 2.0  # of the distance of a candidate: its box need not agree better with the cloud's
-BOX_AGREES, BOX_FACE = 5e-3, 5e-3  # of the cloud's size: what a face that is farther off a clean cloud's box costs
+BOX_AGREES, BOX_FACE = 5e-3, 5e-3  # of the cloud's size: tolerance for a face of a clean cloud's box; its cost
 UNEXPLAINED_COST, MOST_UNEXPLAINED = 5e-4, 8  # of the cloud's size, for each unexplained place, and how many count
 NEAR = 5e-5, 0.4  # of the size, and of the noise: the distance of a program that nothing can better
 RESOLUTION = 6.25e-4, 0.3  # of the size, and of the noise: many points fix a number better than a single point
@@ -62,7 +62,7 @@ def point_subsets(
 
 
 class Yardstick(Protocol):
-    """What candidates are compared by. Its ruler measures by the input's points, in the frame of the candidates."""
+    """The measure by which candidates are compared. Its ruler has the input's points, in the candidates' frame."""
 
     ruler: CloudRuler
 

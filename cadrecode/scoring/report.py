@@ -1,4 +1,4 @@
-"""What a report says about a part and its cloud, whoever made the part. JSON can hold all of it."""
+"""The report about a part and its cloud, whoever made the part. JSON can hold all of it."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def score(program: str | Candidate, target: Target, sandbox: Sandbox | None = No
 
 
 def figures_of(candidate: Candidate, target: Target) -> dict[str, Any]:
-    """What a report says of a program beside its target: an IoU of 0 and the reason where it makes no solid."""
+    """The figures of a program against its target, for a report: an IoU of 0 and the reason where it makes no solid."""
     scored = score(candidate, target)
     row = {
         "outcome": str(scored.outcome),

@@ -1,4 +1,4 @@
-"""A verdict on a result, from what the input shows. The true shape is never asked.
+"""A verdict on a result, from what the input shows. The true shape is never used.
 
 Two questions are answered apart: whether the part explains what was seen, and whether enough of it was seen. A surface
 that is off by d on average misses d times its area of the volume, so that a distance becomes a share of the volume,
@@ -63,7 +63,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Assessment:
-    """What can be said of a result.
+    """The judgement of a result.
 
     Args:
         verdict: In a word.

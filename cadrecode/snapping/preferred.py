@@ -24,7 +24,7 @@ SERIES = Message("fine"), Message("medium"), Message("coarse")
 DRILLS = (0.2, 3.0, 0.05), (3.0, 14.0, 0.1), (3.25, 14.0, 0.25), (14.0, 32.0, 0.25), (32.0, 51.0, 0.5)
 RANKS = {str(name): rank for rank, (_, name) in enumerate(INCH_GRIDS)}  # the simplest first
 ROUNDED = Message("rounded")
-EXACT = 1e-6  # of a grid: what floating point may be off by
+EXACT = 1e-6  # of a grid: the rounding error of floating point
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def choices(value: float, allowed: float, unit: str = "mm", *, is_hole: bool = F
 
 
 def reason_for(value: float, unit: str = "mm", *, is_hole: bool = False) -> str:
-    """What a number is that stands there already."""
+    """The reason for a number that is simple already."""
     clearance = _clearance(value, unit) if is_hole else []  # 7 is whole, and the hole for an M6
     exact = [choice for choice in clearance if abs(choice.value - value) <= EXACT * abs(value)]
     return (exact or choices(value, EXACT * abs(value) + 1e-9, unit, is_hole=is_hole) or [Preferred(value, "")])[

@@ -23,7 +23,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """What came out; always the last item."""
+    """The result of the work; always the last item."""
 
     value: Any
 

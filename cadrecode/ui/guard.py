@@ -130,7 +130,7 @@ class Hosts:
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """What browsers are told with every answer."""
+        """The headers of every answer, for browsers."""
         if not self.framed_by:
             return (*HEADERS, (b"x-frame-options", b"SAMEORIGIN"))
         return (*HEADERS, (b"content-security-policy", f"frame-ancestors 'self' {self.framed_by}".encode()))
@@ -144,7 +144,7 @@ class Hosts:
             address = ipaddress.ip_address(name)
         except ValueError:
             return False
-        return address.is_loopback or not access.is_local(self.listens_at)  # no DNS is asked for an address
+        return address.is_loopback or not access.is_local(self.listens_at)  # an address needs no DNS
 
 
 class Guard:

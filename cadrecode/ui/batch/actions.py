@@ -30,7 +30,7 @@ PACKED = ("py", "step", "stl", "3mf", "report", "page")
 
 @dataclass(frozen=True)
 class Batch:
-    """What there is to do.
+    """The work of a batch.
 
     Args:
         scans: Files to rebuild.

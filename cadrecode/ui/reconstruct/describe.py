@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_UNEXPLAINED = 3  # groups of places that are listed on the page; the report has more
 LONGEST_NAME = 34  # letters of a file's name, in a column of 280 pixels
-LEAST_BIAS = 0.25  # of the mean deviation: less is said by noise alone
+LEAST_BIAS = 0.25  # of the mean deviation: less may be noise alone
 TINY_MM = 1.0  # a scan whose longest side is less was most likely taken in metres
 
 
