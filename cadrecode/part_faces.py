@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from cadrecode.cloud.distance import point_to_surface
 from cadrecode.errors import ProgramError
 from cadrecode.geometry import corner_crosses, unit
+from cadrecode.links import linked
 from cadrecode.part import Part
 from cadrecode.pictures import SHARP_DEGREES, neighbours
 from cadrecode.program import build, mesh_of
@@ -34,18 +33,11 @@ def face_groups(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     owner, other = owner[closed], other[closed]
     angles = np.degrees(np.arccos(np.clip((normals[owner] * normals[other]).sum(1), -1, 1)))
     flat = angles < FLAT_DEGREES
-    planes = _components(owner[flat], other[flat], len(faces))
+    planes = linked(len(faces), owner[flat], other[flat])
     areas = np.bincount(planes, np.linalg.norm(crosses, axis=1))
     a, b = areas[planes[owner]], areas[planes[other]]
     joined = flat | ((angles < SHARP_DEGREES) & (np.minimum(a, b) > ALIKE * np.maximum(a, b)))
-    return _components(owner[joined], other[joined], len(faces))
-
-
-def _components(owner: np.ndarray, other: np.ndarray, count: int) -> np.ndarray:
-    """(count,) int: the number of the connected component of each node, given pairs of neighbours."""
-    return connected_components(
-        coo_matrix((np.ones(len(owner), bool), (owner, other)), (count, count)), directed=False
-    )[1]
+    return linked(len(faces), owner[joined], other[joined])
 
 
 def moved_faces(part: Part, groups: np.ndarray, numbers: Sequence[Parameter]) -> list[list[int]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cadrecode"
 FLOORS = [
-    {"errors", "figures", "frames", "geometry", "heap", "shipped", "turns"},
+    {"errors", "figures", "frames", "geometry", "heap", "links", "shipped", "turns"},
     {"json_files", "pictures"},
     {"adapters", "config", "parallel", "runs", "formats"},
     {"kernel", "program"},

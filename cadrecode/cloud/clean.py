@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from cadrecode.cloud.check import MIN_DISTINCT
 from cadrecode.cloud.normals import local_noise
 from cadrecode.cloud.read import Cloud
 from cadrecode.geometry import square_to
+from cadrecode.links import linked_within
 
 NEIGHBOURS = 12  # neighbours whose mean distance is the isolation of a point
 LONELY = 3.0  # a point is alone if its isolation is this many times that of its neighbours
@@ -223,11 +222,8 @@ def _under(places: np.ndarray, part: np.ndarray, reach: float) -> np.ndarray:
 
 def _in_other_pieces(points: np.ndarray) -> np.ndarray:
     """(N,) bool: points of small pieces that lie apart from the largest piece and outside of its hull."""
-    tree = cKDTree(points)
-    spacing = float(np.quantile(tree.query(points, k=5)[0][:, -1], 0.9))
-    pairs = tree.query_pairs(LINK * spacing, output_type="ndarray")
-    links = coo_matrix((np.ones(len(pairs), bool), pairs.T), shape=(len(points), len(points)))
-    _, piece = connected_components(links, directed=False)
+    spacing = float(np.quantile(cKDTree(points).query(points, k=5)[0][:, -1], 0.9))
+    piece = linked_within(points, LINK * spacing)
     sizes = np.bincount(piece)
     largest = int(sizes.argmax())
     outside = _outside(points, points[piece == largest], spacing)

@@ -6,11 +6,10 @@ import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from cadrecode.fit.knobs import finishes_of, solids_of
 from cadrecode.fit.objective import Evaluated, Objective
+from cadrecode.links import linked_within
 from cadrecode.program import Program
 from cadrecode.program import language as cad
 from cadrecode.program.edit import number_at, replaced
@@ -205,8 +204,7 @@ def _clusters(places: np.ndarray, within: float) -> list[np.ndarray]:
     """The largest connected groups of places, largest first."""
     if len(places) < FEWEST:
         return []
-    links = cKDTree(places).sparse_distance_matrix(cKDTree(places), within, output_type="coo_matrix")
-    _, labels = connected_components(links, directed=False)
+    labels = linked_within(places, within)
     sizes = np.bincount(labels)
     largest = np.argsort(-sizes)[:FEATURES]
     return [places[labels == label] for label in largest if sizes[label] >= FEWEST]

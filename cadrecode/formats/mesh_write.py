@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cadrecode.frames import MM_PER_UNIT
 from cadrecode.geometry import face_normals
-
-MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
 
 
 def write_stl(path: Path, vertices: np.ndarray, faces: np.ndarray) -> Path:

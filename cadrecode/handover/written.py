@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from cadrecode.frames import MM_PER_UNIT
 from cadrecode.handover.build123d import Build123d
 from cadrecode.handover.freecad import FreeCad
 from cadrecode.handover.openscad import OpenScad
@@ -12,7 +13,6 @@ from cadrecode.program import Program, budget
 from cadrecode.program.edit import transform
 
 FORMATS: dict[str, type[Words]] = {"build123d": Build123d, "openscad": OpenScad, "freecad": FreeCad}
-MILLIMETRES = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
 
 
 def hand_over(program: Program, system: str, *, name: str = "part", unit: str = "mm") -> str:
@@ -26,5 +26,5 @@ def hand_over(program: Program, system: str, *, name: str = "part", unit: str = 
     """
     with budget.limited():
         if unit != "mm":
-            program = transform(program, MILLIMETRES[unit])
+            program = transform(program, MM_PER_UNIT[unit])
         return Walk(program, FORMATS[system]).text(re.sub(r"[^\w .-]+", "_", name))  # it stands in comments and strings

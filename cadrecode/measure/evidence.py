@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
+from cadrecode.links import linked_within
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import OVERSHOOT, Feature, Prism, Tilted, exchanged
 from cadrecode.measure.grid import Grid
@@ -330,19 +328,13 @@ def _floors(features: tuple[Feature, ...], judge: CloudJudge) -> list[Floor]:
             for crowd in _crowds(points[rows, axis], 2 * judge.close):
                 patch = points[rows[crowd]]
                 flat = patch[:, plane_axes(axis)]
-                pieces = linked(len(flat), cKDTree(flat).query_pairs(link, output_type="ndarray"))
+                pieces = linked_within(flat, link)
                 for piece, count in enumerate(np.bincount(pieces).tolist()):
                     if count >= FEWEST_ON_FLOOR:
                         own = pieces == piece
                         height = float(np.median(patch[own, axis]))
                         floors.append(Floor(axis, facing, height, flat[own].min(axis=0), flat[own].max(axis=0), count))
     return sorted(floors, key=lambda floor: -floor.count)
-
-
-def linked(count: int, pairs: np.ndarray) -> np.ndarray:
-    """(count,) int: which group each of so many points is in; pairs (n, 2) of points are in one group."""
-    graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(count, count))
-    return connected_components(graph, directed=False)[1]
 
 
 def _crowds(heights: np.ndarray, near: float) -> list[np.ndarray]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from manifold3d import Manifold
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from cadrecode.geometry import edge_numbers, square_to
+from cadrecode.links import linked
 from cadrecode.measure.features import OVERSHOOT, Feature, Finished, Tilted, exchanged
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS, short
@@ -125,6 +124,4 @@ def _smooth_faces(triangles: np.ndarray, normals: np.ndarray) -> np.ndarray:
     sides = np.argsort(edge_numbers(triangles.astype(np.int64), int(triangles.max()) + 1))
     left, right = (sides % len(triangles)).reshape(-1, 2).T
     smooth = (normals[left] * normals[right]).sum(axis=1) > np.cos(SHARP)
-    joined = left[smooth], right[smooth]
-    pairs = coo_array((np.ones(smooth.sum()), joined), shape=(len(triangles), len(triangles)))
-    return connected_components(pairs, directed=False)[1]
+    return linked(len(triangles), left[smooth], right[smooth])

@@ -10,8 +10,9 @@ from manifold3d import Manifold
 from scipy.spatial import cKDTree
 
 from cadrecode.geometry import turned_left
+from cadrecode.links import linked
 from cadrecode.measure.cloud_judge import CloudJudge
-from cadrecode.measure.evidence import HALF_EXPLAINED, LINK, linked
+from cadrecode.measure.evidence import HALF_EXPLAINED, LINK
 from cadrecode.measure.features import OVERSHOOT, Feature, Prism
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.outlines import DECIMALS
@@ -117,7 +118,7 @@ def _slopes(features: Sequence[Feature], judge: CloudJudge) -> list[Slope]:
         return []
     pairs = cKDTree(points).query_pairs(LINK * judge.spacing, output_type="ndarray")
     pairs = pairs[np.einsum("ij,ij->i", ways[pairs[:, 0]], ways[pairs[:, 1]]) > ALIKE]
-    labels = linked(len(points), pairs)
+    labels = linked(len(points), *pairs.T)
     slopes = []
     for index in np.flatnonzero(np.bincount(labels) >= FEWEST_ON_SLOPE):
         slope = _slope_of(points[labels == index], ways[labels == index], judge)

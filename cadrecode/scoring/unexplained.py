@@ -9,14 +9,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import ConvexHull, QhullError, cKDTree
+from scipy.spatial import ConvexHull, QhullError
 
 from cadrecode.cloud.distance import signed_gaps
 from cadrecode.errors import Message
 from cadrecode.figures import length
 from cadrecode.geometry import corner_crosses
+from cadrecode.links import linked, linked_within
 from cadrecode.program import mesh_of
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def clusters_of(measured: Measured, points: np.ndarray, spacing: float, far: flo
     off, bare = np.abs(measured.gaps) > far, measured.unsupported > far
     places = np.vstack((points[off], measured.samples[bare]))
     signs = np.concatenate((np.sign(measured.gaps[off]), np.zeros(int(bare.sum()))))
-    groups = [group for group in linked(places, LINK * spacing) if len(group) >= FEWEST_POINTS]
+    groups = [group for group in linked_groups(places, LINK * spacing) if len(group) >= FEWEST_POINTS]
     clusters = [_cluster(places[group], signs[group]) for group in _joined(groups, places, signs)]
     return sorted(clusters, key=lambda cluster: -cluster.weight)
 
@@ -100,10 +99,8 @@ def _pieces(solid: Manifold, least: float, thin: float) -> Iterator[tuple[float,
     if solid.is_empty():
         return
     vertices, faces = mesh_of(solid)
-    links = coo_matrix(
-        (np.ones(2 * len(faces), bool), (faces[:, :2].ravel(), faces[:, 1:].ravel())), (len(vertices),) * 2
-    )
-    count, labels = connected_components(links, directed=False)
+    labels = linked(len(vertices), faces[:, :2].ravel(), faces[:, 1:].ravel())
+    count = int(labels.max()) + 1
     corners, piece_of = vertices[faces], labels[faces[:, 0]]
     crosses = corner_crosses(corners)
     volumes = np.bincount(piece_of, np.einsum("ij,ij->i", corners[:, 0], crosses) / 6, minlength=count)
@@ -139,7 +136,7 @@ def strays_of(part: Manifold, solid: Manifold, far: float) -> list[Cluster]:
         for kind, rows in ((outside, np.flatnonzero(gaps > far)), (inside, np.flatnonzero(gaps < -far))):
             # cells, not corners, are linked: of a fine mesh there would be pairs without number
             cells, cell_of = np.unique(np.floor(corners[rows] / (reach / CELLS)), axis=0, return_inverse=True)
-            for group in linked(cells, CELLS):
+            for group in linked_groups(cells, CELLS):
                 own = rows[np.isin(cell_of.reshape(-1), group)]
                 around = np.abs(gaps[own]).max() / 2
                 low, high = corners[own].min(axis=0) - around, corners[own].max(axis=0) + around
@@ -147,14 +144,10 @@ def strays_of(part: Manifold, solid: Manifold, far: float) -> list[Cluster]:
     return sorted(clusters, key=lambda cluster: -cluster.size)
 
 
-def linked(places: np.ndarray, reach: float) -> list[np.ndarray]:
+def linked_groups(places: np.ndarray, reach: float) -> list[np.ndarray]:
     """The rows of places that hang together over steps of at most `reach`."""
-    if not len(places):
-        return []
-    pairs = cKDTree(places).query_pairs(reach, output_type="ndarray")
-    links = coo_matrix((np.ones(len(pairs), bool), pairs.T), shape=(len(places),) * 2)
-    count, labels = connected_components(links, directed=False)
-    return [np.flatnonzero(labels == label) for label in range(count)]
+    labels = linked_within(places, reach) if len(places) else np.zeros(0, int)
+    return [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
 
 def hull_volume(places: np.ndarray) -> float:

@@ -26,7 +26,7 @@ from cadrecode.scoring.unexplained import (
     clusters_of,
     hull_volume,
     in_words,
-    linked,
+    linked_groups,
     pieces_of,
     strays_of,
 )
@@ -188,7 +188,7 @@ def _no_more_than_hulls(gaps: np.ndarray, ruler: CloudRuler, far: float, area: f
     """
     gaps, per_point = gaps.copy(), area / len(gaps)
     rows = np.flatnonzero(gaps > far)
-    for group in linked(ruler.points[rows], LINK * ruler.spacing):
+    for group in linked_groups(ruler.points[rows], LINK * ruler.spacing):
         missed, most = per_point * gaps[rows[group]].sum(), hull_volume(ruler.points[rows[group]])
         if missed > most > 0:
             gaps[rows[group]] *= most / missed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cadrecode.errors import Message
+from cadrecode.frames import MM_PER_UNIT
 
-MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
 GRIDS = ((1.0, Message("whole")), (0.5, Message("half")), (0.1, Message("tenth")))
 INCH_GRIDS = (
     (1.0, Message("whole")), (0.5, Message("half")), (0.25, Message("quarter")), (0.125, Message("eighth")),
