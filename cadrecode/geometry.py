@@ -21,6 +21,11 @@ def square_to(axis: np.ndarray) -> np.ndarray:
     return np.column_stack((first, np.cross(axis, first)))
 
 
+def bounding_box(points: np.ndarray) -> np.ndarray:
+    """(N, k) points -> (2, k): the lowest and the highest corner of the box around them."""
+    return np.array((points.min(axis=0), points.max(axis=0)))
+
+
 def polygon_area(corners: np.ndarray) -> float:
     """The area within a polygon of (N, 2) corners, by the shoelace formula; negative where they run clockwise."""
     x, y = corners.T

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cadrecode.geometry import face_normals, weld
+from cadrecode.geometry import bounding_box, face_normals, weld
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
@@ -96,7 +96,7 @@ def _draw_part(draw: ImageDraw.ImageDraw, vertices: np.ndarray, faces: np.ndarra
 def _on_screen(vertices: np.ndarray, pixels: int) -> np.ndarray:
     """(V, 3) RAW -> (V, 3): x and y in pixels, and how near a vertex is."""
     turned = np.asarray(vertices, np.float64) @ VIEW.T
-    low, high = turned.min(0), turned.max(0)
+    low, high = bounding_box(turned)
     scale = 0.88 * pixels / max(float((high - low)[:2].max()), 1e-12)
     x, y, near = ((turned - (low + high) / 2) * scale).T
     return np.stack((pixels / 2 + x, pixels / 2 - y, near), axis=1)

@@ -21,11 +21,13 @@ from cadrecode.errors import Message, PointCloudError, ProgramError, joined
 from cadrecode.figures import figure
 from cadrecode.fit import ruler_for
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
+from cadrecode.geometry import bounding_box
 from cadrecode.part import PERSON, Part
 from cadrecode.program import Program, parse, write
 from cadrecode.program.edit import to_code, to_raw
 from cadrecode.program.layout import laid_out
 from cadrecode.program.planes import placing
+from cadrecode.program.solid import bounds
 from cadrecode.scoring import (
     ByDistance,
     Candidate,
@@ -171,8 +173,8 @@ def _require_near(
     meant = off > SUSPECT > off_other and off_other < off / 3
     if off <= TOO_FAR and not meant:
         return []
-    boxes = (_box(readings[written_in], name), (points.min(axis=0), points.max(axis=0)))
-    (low, high), (cloud_low, cloud_high) = ([_place(frame.code_to_raw(c[None])[0]) for c in box] for box in boxes)
+    boxes = bounds(_built(readings[written_in], name).solid), bounding_box(points)
+    (low, high), (cloud_low, cloud_high) = (map(_place, frame.code_to_raw(box)) for box in boxes)
     sentences = [
         Message(
             "{name}, read as {units}, makes a part from {low} to {high}; the cloud lies from {cloud_low} to "
@@ -199,15 +201,9 @@ def _require_near(
     return [doubt]
 
 
-def _box(program: Program, name: str) -> tuple[np.ndarray, np.ndarray]:
-    low, high = np.array(_built(program, name).solid.bounding_box()).reshape(2, 3)
-    return low, high
-
-
 def _off(program: Program, points: np.ndarray, name: str) -> float:
     """How far the sides of two boxes are apart at most, as a share of the cloud's longest side."""
-    low, high = _box(program, name)
-    apart = np.abs([low - points.min(axis=0), high - points.max(axis=0)]).max()
+    apart = np.abs(bounds(_built(program, name).solid) - bounding_box(points)).max()
     return float(apart / np.ptp(points, axis=0).max())
 
 

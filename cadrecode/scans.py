@@ -10,6 +10,7 @@ import numpy as np
 from cadrecode.cloud import sample_surface
 from cadrecode.data.views import seen_from_one_place, visible_from
 from cadrecode.errors import ConfigError, Message
+from cadrecode.geometry import bounding_box
 
 POINTS = 8192
 EYE = 3.0  # of the longest side: how far from the part's middle a scanner stands
@@ -74,8 +75,7 @@ def _aslant(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _seen(points: np.ndarray, way: int) -> np.ndarray:
     """The numbers of the points that are seen from +x, -x, +y, -y, +z or -z."""
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    eye = middle + EYE * _longest(points) * np.eye(3)[way // 2] * (1 - 2 * (way % 2))
+    eye = bounding_box(points).mean(axis=0) + EYE * _longest(points) * np.eye(3)[way // 2] * (1 - 2 * (way % 2))
     return visible_from(points, eye)
 
 
@@ -95,8 +95,7 @@ def _with_strays(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _on_a_table(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """With a square of points below the lowest, as dense as the part."""
     side = TABLE * _longest(points)
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    square = rng.uniform(-side / 2, side / 2, (len(points), 2)) + middle[:2]
+    square = rng.uniform(-side / 2, side / 2, (len(points), 2)) + bounding_box(points[:, :2]).mean(axis=0)
     return np.concatenate((points, np.column_stack((square, np.full(len(points), points[:, 2].min())))))
 
 

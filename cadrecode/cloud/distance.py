@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cadrecode.cloud.normals import Normals
-from cadrecode.geometry import corner_crosses, face_normals, fold_into_triangle, places_on
+from cadrecode.geometry import bounding_box, corner_crosses, face_normals, fold_into_triangle, places_on
 
 MAX_RULER_POINTS = 8192  # more points cost time and change no ranking
 MOST_POINTS = 200_000  # of a cloud that are kept beside those of the ruler, for small features
@@ -133,7 +133,7 @@ class CloudRuler:
 
     def __init__(self, points: np.ndarray, normals: Normals | None = None, *, seed: int = 0):
         points = np.asarray(points, np.float64)
-        self.box = np.array((points.min(axis=0), points.max(axis=0)))
+        self.box = bounding_box(points)
         self.all_points, self.all_normals = points, normals
         if len(points) > MAX_RULER_POINTS:
             order = np.random.default_rng(seed).permutation(len(points))

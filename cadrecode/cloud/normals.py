@@ -11,6 +11,8 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
+from cadrecode.geometry import bounding_box
+
 NEIGHBOURS = 12  # points of a local plane in a clean cloud
 NEIGHBOURS_NOISY = 40  # and in a noisy cloud
 FLATTEST = 0.02  # quantile of the patches' spread that gives the noise; edges and bends thicken other patches
@@ -185,7 +187,7 @@ def _spare(patches: np.ndarray) -> int:
 
 def _votes(points: np.ndarray, directions: np.ndarray, views: int) -> np.ndarray:
     """(n,): for each point the sum of cosines towards the eyes that see it."""
-    centre = (points.min(axis=0) + points.max(axis=0)) / 2
+    centre = bounding_box(points).mean(axis=0)
     radius = float(np.linalg.norm(points - centre, axis=1).max())
     votes = np.zeros(len(points))
     for direction in _spread(views):

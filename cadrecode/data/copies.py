@@ -81,7 +81,7 @@ def warped_copy(original: Original, height_steps: int) -> Pair | None:
     if invention is None:
         return None
     points, _ = sample(invention.solid, POOL_POINTS, rng)
-    points = Frame.of(np.stack(bounds(invention.solid))).to_model(points)
+    points = Frame.of(bounds(invention.solid)).to_model(points)
     return Pair(f"{pair.name}, warped {number + 1}", write(invention.program), points.astype(np.float16))
 
 
@@ -93,7 +93,7 @@ def pattern_copy(original: Original, height_steps: int) -> Pair | None:
     if changed is None:
         return None
     solid = build(changed)
-    frame = Frame.of(np.stack(bounds(solid)))
+    frame = Frame.of(bounds(solid))
     points, _ = sample(solid, POOL_POINTS, rng)
     copy = alike(with_few_digits(to_code(changed, frame), like=program))
     return Pair(f"{pair.name}, recounted {number + 1}", write(copy), frame.to_model(points).astype(np.float16))

@@ -23,6 +23,7 @@ from cadrecode.data.shards import count_rows, read_pairs, read_skipped, shards_o
 from cadrecode.data.sharing import ALONE, Processes, shared
 from cadrecode.errors import DatasetError, Message, PointCloudError, ProgramError, joined
 from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
+from cadrecode.geometry import bounding_box
 from cadrecode.invent import draw as inventing
 from cadrecode.invent.canonical import canonical
 from cadrecode.program import build, edit, iou, parse, write
@@ -155,21 +156,21 @@ def make_pair(
     """
     program = parse(text)
     solid = build(program)
-    low, high = bounds(solid)
+    low, high = box = bounds(solid)
     framed = in_code_frame(low, high, height_steps)
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     if cloud is None:
         if not framed:
-            program = to_code_frame(program, Frame.of(np.stack((low, high))), height_steps)
+            program = to_code_frame(program, Frame.of(box), height_steps)
             solid = build(program)
         points, _ = sample(solid, POOL_POINTS, rng)
-        frame = Frame.of(np.stack(bounds(solid)))
+        frame = Frame.of(bounds(solid))
     else:
         raw = read_cloud(cloud, seed=seed).points
         frame = Frame.of(raw)
         if not framed:
-            corners = frame.to_code(np.stack((low, high)))
-            scanned = frame.to_code(np.stack((raw.min(0), raw.max(0))))
+            corners = frame.to_code(box)
+            scanned = frame.to_code(bounding_box(raw))
             if np.abs(corners - scanned).max() > BOX_SLACK * CODE_SIDE:
                 raise ProgramError(
                     "its box and that of {name} differ by more than {slack:.0%}", name=cloud.name, slack=BOX_SLACK

@@ -14,7 +14,7 @@ from cadrecode.cloud.distance import nearest_on_surface
 from cadrecode.data.pairs import Pair
 from cadrecode.data.pool import on_disk
 from cadrecode.frames import CODE_PER_MODEL
-from cadrecode.geometry import corner_crosses
+from cadrecode.geometry import bounding_box, corner_crosses
 from cadrecode.program import build, from_mesh, mesh_of, parse
 
 if TYPE_CHECKING:
@@ -54,15 +54,14 @@ def seen_from_a_side(points: np.ndarray, rng: np.random.Generator) -> np.ndarray
         points: (P, 3) MODEL.
     Returns: (Q,) row numbers; all rows where no such view has the part's bounding box.
     """
-    low, high = points.min(axis=0), points.max(axis=0)
+    box = bounding_box(points)
     for _ in range(TRIES):
         axis, sign = rng.integers(3), rng.choice((-1, 1))
         places = rng.normal(size=(rng.integers(1, MOST_PLACES + 1), 3))
         places[:, axis] = sign * np.abs(places[:, axis])
         places *= rng.uniform(NEAREST, FARTHEST, (len(places), 1)) / np.linalg.norm(places, axis=1, keepdims=True)
         seen = np.unique(np.concatenate([visible_from(points, place) for place in places]))
-        box = points[seen].min(axis=0), points[seen].max(axis=0)
-        if max(np.abs(box[0] - low).max(), np.abs(box[1] - high).max()) <= BOX_SLACK:
+        if np.abs(bounding_box(points[seen]) - box).max() <= BOX_SLACK:
             return seen
     return np.arange(len(points))
 
@@ -70,7 +69,7 @@ def seen_from_a_side(points: np.ndarray, rng: np.random.Generator) -> np.ndarray
 def seen_from_one_place(points: np.ndarray, seed: int) -> np.ndarray:
     """Choose what a scanner sees that stands still, aslant to all sides. (P, 3), any frame -> (Q,) row numbers."""
     rng = np.random.default_rng(seed)
-    low, high = points.min(axis=0), points.max(axis=0)
+    low, high = bounding_box(points)
     way = rng.choice((-1, 1), 3) * rng.uniform(LEAST_SLANT, 1, 3)
     away = NEAREST * np.linalg.norm(high - low) / 2
     return visible_from(points, (low + high) / 2 + away * way / np.linalg.norm(way))

@@ -101,7 +101,7 @@ class Objective:
             return None
         measured = self.ruler.measure(*mesh_of(solid))
         bodies, cavities = shells(solid)
-        off = np.abs(np.array(bounds(solid)) - self.ruler.box)
+        off = np.abs(bounds(solid) - self.ruler.box)
         box = BOX * float(np.maximum(off - self.slack, 0).sum())
         odd = CAVITY * cavities + BODY * max(bodies - self._bodies, 0) + NUMBER * weight(program)
         return Evaluated(solid, measured, measured.distance + box + odd * self.ruler.size)

@@ -175,7 +175,7 @@ def reaching(program: Program, objective: Objective, face: int) -> Iterator[Prog
     """
     axis, sign, ruler = face % 3, 1 if face >= 3 else -1, objective.ruler
     heights = sign * ruler.points[:, axis]
-    low, high = (sorted(sign * np.array(box)[:, axis]) for box in (ruler.box, bounds(objective.solid(program))))
+    low, high = (sorted(sign * box[:, axis]) for box in (ruler.box, bounds(objective.solid(program))))
     end, top, bottom = low[1], high[1], high[0]
     beyond = ruler.points[heights > top + REACHED * (end - top)]
     groups = _clusters(beyond, max(LINKED * ruler.size, 2 * ruler.spacing))

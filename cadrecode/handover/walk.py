@@ -21,7 +21,7 @@ from cadrecode.program.naming import named_features
 from cadrecode.program.outline_sizes import Path
 from cadrecode.program.section import cross_section
 from cadrecode.program.shapes import half_side
-from cadrecode.program.solid import build, mesh_of
+from cadrecode.program.solid import bounds, build, mesh_of
 from cadrecode.program.write import Marked, number
 
 FINE, COARSE = 5e-7, 5e-5  # of the half side: how far the sides of what comes as points may cut into a circle
@@ -280,8 +280,8 @@ class Walk:
         """The tool that cuts one hole."""
         words, depth = self.words, hole.depth
         if depth is None:
-            box = build(replace(true, finishes=true.finishes[:-1])).bounding_box()
-            depth = float(math.ceil(FEWEST * math.dist(box[:3], box[3:])))
+            box = bounds(build(replace(true, finishes=true.finishes[:-1])))
+            depth = float(math.ceil(FEWEST * math.dist(*box)))
         tool = words.drill(hole.diameter, depth)
         match hole.head:
             case cad.Counterbore(diameter, deep):

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from cadrecode.errors import KernelError, Message
+from cadrecode.frames import MM_PER_UNIT
 from cadrecode.kernel import isolation, rules
 from cadrecode.kernel.outcome import Execution, Outcome, Remains
 from cadrecode.kernel.process import Worker
 
 EXPORTS = ("step", "stl", "glb")
-UNITS = ("mm", "cm", "m", "inch")
 READABLE = (".step", ".stp", ".brep")
 CONCURRENT_JOBS = 2
 MESH_MEMORY_MB = 4096  # for reading files: an assembly takes more than a program
@@ -238,8 +238,8 @@ def _check_request(folder: Path | None, exports: list[str], name: str, unit: str
         raise ValueError(f"unknown export {unknown[0]!r}; there are {', '.join(EXPORTS)}")
     if exports and folder is None:
         raise ValueError("exports need a folder to go to")
-    if unit not in UNITS:
-        raise ValueError(f"unknown unit {unit!r}; there are {', '.join(UNITS)}")
+    if unit not in MM_PER_UNIT:
+        raise ValueError(f"unknown unit {unit!r}; there are {', '.join(MM_PER_UNIT)}")
     if not name.strip(". ") or re.search(r'[/\\<>:"|?*\x00-\x1f]', name):
         raise ValueError(f"{name!r} cannot be a file name")
 

@@ -28,11 +28,10 @@ from OCP.XCAFDoc import XCAFDoc_ColorType, XCAFDoc_DocumentTool
 
 from cadrecode import geometry
 from cadrecode.formats.glb_write import GlbFile
+from cadrecode.frames import MM_PER_UNIT
 
 MESH_TOLERANCE = 1e-3  # largest distance between mesh and surface, as a part of the bounding box's diagonal
 MESH_ANGLE = 0.2  # radians between neighbouring facets of a curved face
-STEP_UNITS = {"mm": "MM", "cm": "CM", "m": "M", "inch": "INCH"}
-METRES = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "inch": 0.0254}
 VOTERS = 12  # facets of a face that say which feature it is of
 ASIDE = 0.1  # of the diagonal: how much farther a place counts that faces a right angle away, or so
 COLOURS = [  # of features, light and apart for colour-blind eyes (after Okabe and Ito)
@@ -113,12 +112,12 @@ def write_step(shape: cq.Shape, path: Path, unit: str, name: str, features: list
         features: The feature that each face is of, in the order of `shape.Faces()`: its name, and faces of the same
             feature have the same colour.
     """
-    Interface_Static.SetCVal_s("xstep.cascade.unit", STEP_UNITS[unit])
-    Interface_Static.SetCVal_s("write.step.unit", STEP_UNITS[unit])
+    Interface_Static.SetCVal_s("xstep.cascade.unit", unit.upper())
+    Interface_Static.SetCVal_s("write.step.unit", unit.upper())
     Interface_Static.SetIVal_s("write.stepcaf.subshapes.name", 1)
     document = TDocStd_Document(TCollection_ExtendedString("XmlXCAF"))
     XCAFApp_Application.GetApplication_s().InitDocument(document)
-    XCAFDoc_DocumentTool.SetLengthUnit_s(document, METRES[unit])
+    XCAFDoc_DocumentTool.SetLengthUnit_s(document, MM_PER_UNIT[unit] / 1000)
     # The writer does this to planes with a left-handed frame, and would lose the names of their faces.
     shape = cq.Shape.cast(ShapeCustom.DirectFaces_s(shape.wrapped))
     root = XCAFDoc_DocumentTool.ShapeTool_s(document.Main()).AddShape(shape.wrapped, False)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cadrecode.geometry import bounding_box
 from cadrecode.links import linked_within
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import OVERSHOOT, Feature, Prism, Tilted, exchanged
@@ -333,7 +334,8 @@ def _floors(features: tuple[Feature, ...], judge: CloudJudge) -> list[Floor]:
                     if count >= FEWEST_ON_FLOOR:
                         own = pieces == piece
                         height = float(np.median(patch[own, axis]))
-                        floors.append(Floor(axis, facing, height, flat[own].min(axis=0), flat[own].max(axis=0), count))
+                        low, high = bounding_box(flat[own])
+                        floors.append(Floor(axis, facing, height, low, high, count))
     return sorted(floors, key=lambda floor: -floor.count)
 
 

@@ -48,7 +48,7 @@ STEPS = 3  # into which such an interval is divided
 def _levels(solid: Manifold, size: float) -> list[np.ndarray]:
     """The levels along the three axes."""
     corners, normals, areas = triangles_of(solid)
-    middles, ends = corners.mean(axis=1), np.array(bounds(solid)).T.tolist()
+    middles, ends = corners.mean(axis=1), bounds(solid).T.tolist()
     return [levels_of_faces(middles[:, k], normals[:, k], areas, tuple(ends[k]), size) for k in range(3)]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from manifold3d import CrossSection, JoinType
 
-from cadrecode.geometry import is_simple, polygon_area
+from cadrecode.geometry import bounding_box, is_simple, polygon_area
 from cadrecode.measure.arcs import discs_of
 from cadrecode.measure.features import Prism, Turned, numbers_of, sketch_steps, span_between, with_holes
 from cadrecode.measure.grid import Grid, along
@@ -131,7 +131,7 @@ class Reader:
         return time.thread_time() > self.deadline
 
     def _outline(self, polygon: np.ndarray, tolerance: float) -> Outline | None:
-        spread = np.concatenate((polygon.min(axis=0), polygon.max(axis=0), polygon.mean(axis=0), polygon.std(axis=0)))
+        spread = np.concatenate((*bounding_box(polygon), polygon.mean(axis=0), polygon.std(axis=0)))
         key = (tolerance, len(polygon), polygon_area(polygon) > 0, *np.round(spread, 3))
         if key not in self._read:
             outline = outline_of(polygon, tolerance, self.walls)

@@ -9,7 +9,7 @@ import numpy as np
 from manifold3d import Manifold
 from scipy.spatial import cKDTree
 
-from cadrecode.geometry import turned_left
+from cadrecode.geometry import bounding_box, turned_left
 from cadrecode.links import linked
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import HALF_EXPLAINED, LINK
@@ -141,4 +141,4 @@ def _slope_of(patch: np.ndarray, ways: np.ndarray, judge: CloudJudge) -> Slope |
         return None
     places = np.column_stack((patch[:, across] @ turned_left(flat), patch[:, axis]))
     height = float(np.median(patch[:, across] @ flat))
-    return Slope(axis, flat, height, np.array((places.min(axis=0), places.max(axis=0))), len(patch))
+    return Slope(axis, flat, height, bounding_box(places), len(patch))

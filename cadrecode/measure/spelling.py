@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cadrecode.geometry import perimeter
+from cadrecode.geometry import bounding_box, perimeter
 from cadrecode.measure.features import SAME_SIZE, Feature, Prism, exchanged, numbers_of, same_shape
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.proposals import region_of
@@ -123,8 +123,7 @@ def _about_middle(step: cad.SketchStep) -> cad.SketchStep | None:
     drawn, *rest = step.shape.sketch.steps if isinstance(step.shape, cad.Face) else (cad.SketchStep(step.shape),)
     match drawn.shape:
         case cad.Loop() if drawn.places == cad.ORIGIN and not any(isinstance(other, cad.SketchStep) for other in rest):
-            corners = _points(drawn.shape)
-            center = few_digits((corners.min(axis=0) + corners.max(axis=0)) / 2)
+            center = few_digits(bounding_box(_points(drawn.shape)).mean(axis=0))
             drawn = cad.SketchStep(_shifted(drawn.shape, center))
         case cad.Rect() if isinstance(drawn.places, tuple) and len(drawn.places) == 1 and rest:
             (center,) = drawn.places

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from cadrecode.geometry import bounding_box
 from cadrecode.program.language import Arc, Grid, Loop, Places, Point2, Ring
 from cadrecode.program.roles import Obround
 
@@ -151,8 +152,8 @@ def place_sizes(places: Places, path: Path, is_turned: bool) -> Iterator[Size]:
     ordered = list(_spacings(points, paths, is_turned)) if len(points) > 1 else []
     yield from ordered
     if ordered or len(points) == 1:
-        low, high = points.min(axis=0), points.max(axis=0)
-        middle = points.mean(axis=0) if ordered and ordered[0][0].startswith("pitch") else (low + high) / 2
+        on_circle = ordered and ordered[0][0].startswith("pitch")
+        middle = (points if on_circle else bounding_box(points)).mean(axis=0)
         yield from _middle((float(middle[0]), float(middle[1])), paths)
         return
     for index, (place, point) in enumerate(zip(paths, places)):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cadrecode.geometry import bounding_box
 from cadrecode.program import language as cad
 from cadrecode.program.planes import axes
 from cadrecode.program.section import corners
@@ -63,15 +64,15 @@ def outline_of(solid: cad.Solid) -> tuple[cad.Point2, cad.Point2]:
     points = np.array(corners(solid.sketch), float)
     if isinstance(solid, cad.Revolution):
         points = np.vstack((points, 2 * np.array(solid.start) - points))
-    return tuple(points.min(axis=0).tolist()), tuple(points.max(axis=0).tolist())
+    low, high = bounding_box(points).tolist()
+    return tuple(low), tuple(high)
 
 
 def box_of(solid: cad.Solid) -> np.ndarray:
     """(2, 3): the lowest and the highest corner of a box around a solid, in space."""
     (x1, y1), (x2, y2) = outline_of(solid)
     local = np.array(list(itertools.product((x1, x2), (y1, y2), span_of(solid))))
-    points = local @ axes(solid.plane).T + solid.plane.origin
-    return np.array((points.min(axis=0), points.max(axis=0)))
+    return bounding_box(local @ axes(solid.plane).T + solid.plane.origin)
 
 
 def axis_of(plane: cad.Plane) -> int | None:

@@ -112,10 +112,9 @@ class _Builder:
 # --- what a solid can tell
 
 
-def bounds(solid: Manifold) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest corner of the bounding box, (3,) float64 each."""
-    box = np.array(solid.bounding_box(), np.float64)
-    return box[:3], box[3:]
+def bounds(solid: Manifold) -> np.ndarray:
+    """(2, 3) float64 lowest and highest corner of the bounding box."""
+    return np.array(solid.bounding_box(), np.float64).reshape(2, 3)
 
 
 def mesh_of(solid: Manifold) -> tuple[np.ndarray, np.ndarray]:
@@ -183,9 +182,8 @@ def signature(solid: Manifold) -> tuple[int, ...]:
     """Whole numbers that two solids of the CODE frame share if they are the same shape at the same place: the bounding
     box, the volume and the surface, to about a thousandth, and the centre and the second moments of the volume, to a
     hundredth of the size. Different solids hardly ever share them, mirrored ones included."""
-    low, high = bounds(solid)
     sizes = 1000 * np.log((solid.volume(), solid.surface_area()))
-    values = np.concatenate((low, high, sizes, *_moments(solid)))
+    values = np.concatenate((*bounds(solid), sizes, *_moments(solid)))
     return tuple(int(value) for value in np.round(values + OFF_HALVES))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from manifold3d import Manifold
 
 from cadrecode.errors import Message
+from cadrecode.geometry import bounding_box
 from cadrecode.program import language as cad
 from cadrecode.program.arguments import Arguments, error_at, tuple_of
 from cadrecode.program.planes import axes, placing
@@ -54,8 +55,7 @@ def body_of(stack: Stack, arguments: Arguments) -> cad.Program:
 
 def diagonal_of(body: cad.Program) -> float:
     """The diagonal of its bounding box."""
-    low, high = bounds(build(body))
-    return math.dist(low, high)
+    return math.dist(*bounds(build(body)))
 
 
 def corners_of(chosen: Chosen, selector: str, node: ast.AST) -> tuple[cad.Point3, ...]:
@@ -100,7 +100,7 @@ def plane_of_faces(stack: Stack, arguments: Arguments, option: str, origin: cad.
     height = float(np.median(vertices @ normal))
     center = areas @ centers / areas.sum()
     if option == "CenterOfBoundBox":
-        center = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+        center = bounding_box(vertices).mean(axis=0)
     if chosen.vertices:
         center = np.mean(chosen.vertices, axis=0)
         height = float(center @ normal)

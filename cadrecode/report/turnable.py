@@ -9,6 +9,7 @@ import gzip
 import numpy as np
 
 from cadrecode.errors import ProgramError
+from cadrecode.geometry import bounding_box
 from cadrecode.pictures import sharp_edges
 from cadrecode.program import from_mesh, mesh_of
 
@@ -41,7 +42,7 @@ def packed_points(points: np.ndarray) -> str:
 
 def _packed(places: np.ndarray, faces: np.ndarray, edges: np.ndarray) -> str:
     """The farthest coordinate from the middle, three counts, the faces, the edges, and the places from the middle."""
-    places = places - (places.min(axis=0) + places.max(axis=0)) / 2
+    places = places - bounding_box(places).mean(axis=0)
     farthest = max(float(np.abs(places).max()), 1e-9)
     head = np.array([farthest], "<f4").tobytes() + np.array([len(places), len(faces), len(edges)], "<u4").tobytes()
     whole = np.round(places / farthest * STEPS).astype("<i2")

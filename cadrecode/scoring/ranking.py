@@ -12,6 +12,7 @@ import numpy as np
 from cadrecode.cloud import farthest_point_sample
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.fit import fit
+from cadrecode.geometry import bounding_box
 from cadrecode.program import Program, write
 from cadrecode.program.solid import through_holes
 from cadrecode.scoring.candidate import Candidate, build_text
@@ -166,8 +167,7 @@ class ByDistance:
         whose box is larger."""
         if not candidate.ok or self.ruler.is_noisy or self.unevenness > 0:
             return 0
-        vertices, _ = candidate.mesh
-        off = np.abs(np.array((vertices.min(axis=0), vertices.max(axis=0))) - self.ruler.box)
+        off = np.abs(bounding_box(candidate.mesh[0]) - self.ruler.box)
         return int((off > max(BOX_AGREES * self.ruler.size, BOX_OFF * candidate.distance)).sum())
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from cadrecode.cloud import Cloud
 from cadrecode.frames import Frame
+from cadrecode.geometry import bounding_box
 from cadrecode.scoring.deviation import Deviation
 
 
@@ -42,7 +43,7 @@ def part_report(
 
 def bounding_boxes(points: np.ndarray, vertices: np.ndarray) -> dict[str, Any]:
     """Both boxes, and the relative difference of their sides: (part - cloud) / cloud."""
-    boxes = {"cloud": _box(points), "part": _box(vertices)}
+    boxes = {"cloud": bounding_box(points), "part": bounding_box(vertices)}
     sides = {name: high - low for name, (low, high) in boxes.items()}
     return {
         name: {"low": _short(low), "high": _short(high), "size": _short(high - low)}
@@ -54,10 +55,6 @@ def relative_difference(cloud: np.ndarray, part: np.ndarray) -> np.ndarray:
     """(3,) sides of both boxes -> (3,): (part - cloud) / cloud; over the longest side where a flat cloud has none."""
     floor = 1e-9 * cloud.max()
     return (part - cloud) / np.where(cloud > floor, cloud, cloud.max())
-
-
-def _box(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return points.min(axis=0), points.max(axis=0)
 
 
 def _short(values: np.ndarray) -> list[float]:

@@ -14,7 +14,7 @@ from scipy.spatial import ConvexHull, QhullError
 from cadrecode.cloud.distance import signed_gaps
 from cadrecode.errors import Message
 from cadrecode.figures import length
-from cadrecode.geometry import corner_crosses
+from cadrecode.geometry import bounding_box, corner_crosses
 from cadrecode.links import linked, linked_within
 from cadrecode.program import mesh_of
 
@@ -139,8 +139,8 @@ def strays_of(part: Manifold, solid: Manifold, far: float) -> list[Cluster]:
             for group in linked_groups(cells, CELLS):
                 own = rows[np.isin(cell_of.reshape(-1), group)]
                 around = np.abs(gaps[own]).max() / 2
-                low, high = corners[own].min(axis=0) - around, corners[own].max(axis=0) + around
-                clusters.append(_shaped(kind, low, high, 0))
+                low, high = bounding_box(corners[own])
+                clusters.append(_shaped(kind, low - around, high + around, 0))
     return sorted(clusters, key=lambda cluster: -cluster.size)
 
 
@@ -166,7 +166,7 @@ def _joined(groups: list[np.ndarray], places: np.ndarray, signs: np.ndarray) -> 
             continue
         middle = places[group].mean(axis=0)
         for index, wall in enumerate(walls):
-            low, high = places[wall].min(axis=0), places[wall].max(axis=0)
+            low, high = bounding_box(places[wall])
             margin = CAP * float((high - low).max())
             if np.all((middle >= low - margin) & (middle <= high + margin)):
                 walls[index] = np.concatenate((wall, group))
@@ -181,7 +181,8 @@ def _cluster(places: np.ndarray, signs: np.ndarray) -> Cluster:
     kind = Kind.BARE
     if inside or outside:
         kind = Kind.POCKET if inside >= outside else Kind.BOSS
-    return _shaped(kind, places.min(axis=0), places.max(axis=0), len(places))
+    low, high = bounding_box(places)
+    return _shaped(kind, low, high, len(places))
 
 
 def _shaped(kind: Kind, low: np.ndarray, high: np.ndarray, weight: int) -> Cluster:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cadrecode.geometry import bounding_box
 from cadrecode.part_faces import face_groups
 from cadrecode.pictures import sharp_edges
 from cadrecode.ui.draw import html
@@ -40,12 +41,11 @@ def scene(
         tolerance: Where the colours of the deviation end.
     """
     drawn = np.concatenate([places for places in (mesh and mesh[0], points) if places is not None])
-    extent = drawn if mesh is None else mesh[0]
-    low, high = extent.min(0), extent.max(0)
-    center = (low + high) / 2
+    box = bounding_box(drawn if mesh is None else mesh[0])
+    center = box.mean(axis=0)
     factor, shown_unit = html.shown(unit)
     shown: dict[str, Any] = {
-        "part": scene_name(content), "center": center.tolist(), "size": (high - low).tolist(),
+        "part": scene_name(content), "center": center.tolist(), "size": np.ptp(box, axis=0).tolist(),
         "unit": shown_unit, "factor": factor, "tolerance": tolerance,
     }  # fmt: skip
     if mesh is not None:
