@@ -69,7 +69,7 @@ def find_adapter(runs_dir: str | Path, name: str | None) -> AdapterInfo:
 
 
 def adapter_info(folder: str | Path) -> AdapterInfo:
-    """What an adapter's folder says about it.
+    """The facts about an adapter in its folder.
 
     Raises: ModelError: It is not an adapter, or not a complete one.
     """

@@ -1,4 +1,4 @@
-"""What this machine can do for the package: each finding is well, or says what to do."""
+"""Checks of this machine for the package: each finding is well, or names its cure."""
 
 from __future__ import annotations
 

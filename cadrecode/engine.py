@@ -24,7 +24,7 @@ HUB_BASES = ("filapro/cad-recode-v1.5", "Qwen/Qwen3-1.7B-Base", "Qwen/Qwen2-7B")
 
 @dataclass(frozen=True)
 class Opened:
-    """What `Engine.open` chose: base and adapter, and a note with the reason."""
+    """The choice of `Engine.open`: base and adapter, and a note with the reason."""
 
     base: str
     adapter: str | None
@@ -86,7 +86,7 @@ class Engine:
 
     @property
     def state(self) -> tuple[str | None, str | None, dict[str, AdapterInfo]]:
-        """What is loaded: the base, the adapter in use, and all adapters. Set by an engine whose model is elsewhere."""
+        """The base, the adapter in use, and all adapters. Set where the model is in another process."""
         return self._base, self._active, self._adapters
 
     @state.setter
@@ -215,7 +215,7 @@ class Engine:
             return opened
 
     def _choice(self, base: str | None, lora_path: str | Path | None) -> Opened:
-        """What `open` loads. Raises: ModelError: no adapter there, or it belongs to another base."""
+        """The model that `open` loads. Raises: ModelError: no adapter there, or it belongs to another base."""
         if lora_path is None:
             base = str(base or EMBEDDED)
             return Opened(base, None, f"base model {base}")

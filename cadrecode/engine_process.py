@@ -178,7 +178,7 @@ class _App:
         self._stopped = False
 
     def next(self) -> tuple[str, tuple, dict]:
-        """What is to be done next. Raises: EOFError: the app is gone."""
+        """The next request. Raises: EOFError: the app is gone."""
         self._stopped = False
         return self._receive()
 

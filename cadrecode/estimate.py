@@ -1,4 +1,4 @@
-"""What a training needs, before it is started: parameters, the adapter's size, memory by part, and what would help.
+"""The needs of a training before it is started: parameters, the adapter's size, memory by part, and what would help.
 
 `estimate` is a pure function of the settings and the machine. Importing this module does not import torch; the first
 call does, in some seconds. Later calls take about a second, and none for settings that were estimated before.

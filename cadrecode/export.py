@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Exported:
-    """What OpenCASCADE made of a program.
+    """A program's solid as OpenCASCADE built it.
 
     Args:
         execution: How the run ended.

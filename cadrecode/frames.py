@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}  # the units of files and programs
+TINY_MM = 1.0  # a scan in mm whose longest side is less was most likely taken in metres
 MODEL_SIDE = 2.0  # longest bounding-box side in the MODEL frame
 CODE_PER_MODEL = 100.0  # one MODEL unit is 100 CODE units
 

@@ -1,4 +1,4 @@
-"""What `import cadrecode` offers beside the language of programs: one call for each of the three main jobs."""
+"""The functions of `import cadrecode` beside the language of programs: one call for each of the three main jobs."""
 
 from __future__ import annotations
 

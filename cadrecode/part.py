@@ -246,7 +246,7 @@ class Part:
 
     @property
     def report(self) -> dict[str, Any]:
-        """What there is to know of the part and of the rebuild that it comes from, as JSON can hold it."""
+        """The facts about the part and about the rebuild that it comes from, as JSON can hold them."""
         scanned = {}
         if self.cloud is not None:
             scanned = part_report(self.cloud, self.unit, self.frame, self.vertices, self.deviation)

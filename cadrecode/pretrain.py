@@ -154,7 +154,7 @@ class Training:
 
 @dataclass
 class Logged:
-    """What has happened since the last entry of the log."""
+    """The sums since the last entry of the log."""
 
     since: float  # seconds of the monotonic clock
     losses: list[torch.Tensor] = field(default_factory=list)  # on the device: reading each would wait for it

@@ -60,7 +60,7 @@ def _longest(points: np.ndarray) -> float:
 
 
 def _without_a_side(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What is seen from five of six directions, by hidden-point removal."""
+    """The points that are seen from five of six directions, by hidden-point removal."""
     missing = int(rng.integers(6))
     return points[np.unique(np.concatenate([_seen(points, way) for way in range(6) if way != missing]))]
 

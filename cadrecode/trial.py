@@ -149,7 +149,7 @@ class Trial:
         }
 
     def _cloud_of(self, shape: Shape, seed: int) -> Cloud:
-        """What is rebuilt: the shape itself, or points on it without their normals.
+        """The cloud to rebuild: the shape itself, or points on it without their normals.
 
         Raises: ProgramError: The shape is not closed.
         """

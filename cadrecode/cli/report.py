@@ -1,4 +1,4 @@
-"""What `evaluate` and `score` share: options, and at the end a table of scores, and a page where a folder is named."""
+"""Options that `evaluate` and `score` share, and at the end a table of scores, and a page where a folder is named."""
 
 from __future__ import annotations
 

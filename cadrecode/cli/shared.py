@@ -1,4 +1,4 @@
-"""What the verbs of the command line share: kinds of arguments, settings, the log, and the printing of results."""
+"""Helpers of the command line's verbs: kinds of arguments, settings, the log, and the printing of results."""
 
 from __future__ import annotations
 

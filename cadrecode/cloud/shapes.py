@@ -51,7 +51,7 @@ def hexagonal_prism(across: float, height: float) -> Manifold:
 
 
 def without(solid: Manifold, *cutters: Manifold) -> Manifold:
-    """What is left of a solid."""
+    """A solid without the cutters."""
     return Manifold.batch_boolean([solid, *cutters], OpType.Subtract)
 
 

@@ -8,7 +8,7 @@ from cadrecode.config.settings import Names, Seed, Settings, Text
 
 
 class EvaluationConfig(Settings):
-    """What one evaluation scores: some models on the same parts."""
+    """The settings of an evaluation: some models on the same parts."""
 
     targets: Text
     """The true parts: invent:<family>, or a folder, STEP file or .npz; see scoring.load_targets."""
@@ -25,7 +25,7 @@ class EvaluationConfig(Settings):
 
 
 class MergeConfig(Settings):
-    """What one merge folds together."""
+    """The settings of a merge: an adapter and its base."""
 
     base_model: Text
     """Name or folder of the base."""

@@ -81,7 +81,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Settings(BaseModel):
-    """What both kinds of settings share: the ways in, the way out, and one report of everything that is wrong."""
+    """The base of all settings: the ways in, the way out, and one report of everything that is wrong."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
     other_spellings: ClassVar[dict[str, str]] = {}  # accepted name -> the setting it stands for

@@ -14,7 +14,7 @@ from cadrecode.cloud.distance import nearest_on_surface
 from cadrecode.data.pairs import Pair
 from cadrecode.data.pool import on_disk
 from cadrecode.frames import CODE_PER_MODEL
-from cadrecode.geometry import bounding_box, corner_crosses
+from cadrecode.geometry import bounding_box, corner_crosses, unit
 from cadrecode.program import build, from_mesh, mesh_of, parse
 
 if TYPE_CHECKING:
@@ -112,5 +112,4 @@ def _normals(pair: Pair) -> np.ndarray:
     vertices, faces = mesh_of(true_solid(pair))
     places = np.asarray(pair.points, np.float64) * CODE_PER_MODEL
     nearest = nearest_on_surface(places, vertices, faces)[1]
-    crosses = corner_crosses(vertices[faces[nearest]])
-    return (crosses / np.linalg.norm(crosses, axis=1, keepdims=True)).astype(np.float16)
+    return unit(corner_crosses(vertices[faces[nearest]])).astype(np.float16)

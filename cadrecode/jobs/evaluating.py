@@ -51,7 +51,7 @@ def latest(runs_dir: Path) -> Run | None:
 
 
 def settings(run: Run) -> EvaluationConfig:
-    """What an evaluation scores. Raises ConfigError: its settings cannot be read."""
+    """The settings of an evaluation. Raises ConfigError: its settings cannot be read."""
     return EvaluationConfig.load(run.folder / "config.yaml")
 
 
@@ -61,7 +61,7 @@ def name_of(model: str) -> str:
 
 
 def commands(config: EvaluationConfig, runs_dir: Path) -> list[str]:
-    """What scores the same in a terminal: a command for each model."""
+    """The commands that score the same in a terminal, one for each model."""
     lines = []
     for model in config.models:
         words = ["cadrecode", "evaluate", "--targets", config.targets, "--limit", str(config.limit)]

@@ -258,7 +258,7 @@ def command(run: Run) -> list[str]:
 
 
 def processor_seconds() -> float:
-    """What this process and its children have taken of the processor, without the runs."""
+    """The processor time of this process and its children, without the runs."""
     process, runs = psutil.Process(), {child.pid for child in _children}
     seconds = sum(process.cpu_times()[:2])
     for child in process.children():

@@ -113,7 +113,7 @@ def _mesh_file(source: Path, folder: Path) -> dict:
 
 
 def _builtins() -> dict:
-    """What a program may call by name. Its `import` reaches two modules, which are here already."""
+    """The builtins of a program. Its `import` reaches two modules, which are here already."""
     modules = {"cadquery": cq, "math": math}
 
     def import_module(

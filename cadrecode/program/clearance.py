@@ -8,6 +8,7 @@ import numpy as np
 
 from cadrecode.errors import Message, ProgramError
 from cadrecode.figures import figure
+from cadrecode.geometry import unit
 from cadrecode.program.language import Blend
 from cadrecode.program.topology import Topology
 
@@ -65,8 +66,7 @@ class _Sides:
         order = np.argsort(facet, kind="stable")
         order = order[np.isin(facet[order], touched)]
         facet, beyond, segment = facet[order], beyond[order], order % count
-        along = topology.points[edges.end[segment]] - topology.points[edges.start[segment]]
-        along /= np.linalg.norm(along, axis=1)[:, None]
+        along = unit(topology.points[edges.end[segment]] - topology.points[edges.start[segment]])
         inward = np.cross(topology.facet_normal[facet], along) * np.where(order < count, 1, -1)[:, None]
         first, last = (np.searchsorted(facet, facet, side) for side in ("left", "right"))
         return cls(facet, beyond, segment, strip_of.ravel()[order], inward, along, first, last)

@@ -1,4 +1,4 @@
-"""What is done to a body once its solids are joined: holes, rounded edges, a shell, its mirror image."""
+"""The finishes of a body once its solids are joined: holes, rounded edges, a shell, its mirror image."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def drilled(body: Manifold, hole: cad.Hole, sagitta: float) -> Manifold:
 
 
 def _drill(hole: cad.Hole, depth: float, sagitta: float) -> Manifold:
-    """What one hole takes away, downward from the origin."""
+    """The solid that a hole takes away, downward from the origin."""
     radius = hole.diameter / 2
     match hole.head:
         case cad.Counterbore(diameter, deep):

@@ -10,7 +10,7 @@ import numpy as np
 from manifold3d import Manifold, Mesh64, OpType, triangulate
 
 from cadrecode.errors import Message, ProgramError
-from cadrecode.geometry import polygon_area
+from cadrecode.geometry import polygon_area, unit
 from cadrecode.program import budget
 from cadrecode.program.clearance import check_clearance
 from cadrecode.program.language import Blend, Edges
@@ -233,8 +233,7 @@ def _wedge(
     pieces = min(max(FEWEST_PIECES, pieces), MOST_FINE_PIECES if sagitta < FINE * size else MOST_PIECES)
     profiles = _profiles(topology, chain, blend, size, pieces, second)
     starts = topology.points[[piece.start for piece in chain]]
-    directions = topology.points[[piece.end for piece in chain]] - starts
-    directions /= np.linalg.norm(directions, axis=1)[:, None]
+    directions = unit(topology.points[[piece.end for piece in chain]] - starts)
     before, after = np.roll(directions, 1, axis=0), directions
     mitres = before + after
     inside = slice(0 if closed else 1, None)
@@ -270,7 +269,7 @@ def _profiles(
         inner = size * (sign * arc - middle)
     else:
         along = topology.points[[piece.end for piece in chain]] - topology.points[[piece.start for piece in chain]]
-        along = (along / np.linalg.norm(along, axis=1)[:, None])[:, None, :]
+        along = unit(along)[:, None, :]
         # into either face, away from the edge
         lengths = size if second is None else second.lengths(size, left, right)
         inner = lengths * np.concatenate((np.cross(left, along), np.cross(along, right)), axis=1)

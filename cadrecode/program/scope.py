@@ -1,4 +1,4 @@
-"""What a program's text computes on the way: names, arithmetic, lists, loops. Everything is bounded, nothing is run."""
+"""The computations of a program's text: names, arithmetic, lists, loops. Everything is bounded, nothing is run."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ class Scope:
         return self.bounded(node, values)
 
     def items(self, node: ast.expr) -> list:
-        """What a loop runs over."""
+        """The items that a loop runs over."""
         values = self.value(node)
         if not isinstance(values, list | tuple):
             raise error_at(node, "Not a list.", Message("a list or a range"))
@@ -249,7 +249,7 @@ class Scope:
         return Function(names, defaults, body, self.names)
 
     def called(self, node: ast.expr, function: Function, values: list, keywords: dict[str, Any]) -> Any:
-        """What a function of the program returns."""
+        """The value that a function of the program returns."""
         given = dict(zip(function.parameters, values))
         wrong = len(values) > len(function.parameters) or set(keywords) & set(given)
         local = function.defaults | given | keywords

@@ -1,4 +1,4 @@
-"""What a chain of calls stands at, from left to right: a workplane with what lies on it, or a sketch."""
+"""The state of a chain of calls, from left to right: a workplane with the shapes on it, or a sketch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rebuild is given: the scan in the model's frame, and what its candidates are compared by."""
+"""The input of a rebuild: the scan in the model's frame, and the ruler that its candidates are compared by."""
 
 from __future__ import annotations
 

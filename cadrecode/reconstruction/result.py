@@ -16,7 +16,7 @@ from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError, Message
 from cadrecode.export import Exported
 from cadrecode.figures import length
-from cadrecode.frames import Frame
+from cadrecode.frames import TINY_MM, Frame
 from cadrecode.part import Part
 from cadrecode.program import write
 from cadrecode.program.edit import to_raw
@@ -26,7 +26,6 @@ from cadrecode.scoring import Candidate, deviation_of, source_words
 from cadrecode.scoring.deviation import QUICK_POINTS
 from cadrecode.scoring.verdict import Verdict
 
-TINY_MM = 1.0  # a scan whose longest side is less was most likely taken in metres
 WORTH_CLEANING = 0.005  # of the points: a clean cloud loses hardly any
 
 
@@ -73,7 +72,7 @@ class Reconstruction:
 
     @property
     def cleaned(self) -> Cleaned | None:
-        """What was taken out of the cloud; None where cleaning was off."""
+        """The points that were taken out of the cloud; None where cleaning was off."""
         return self.given.cleaned
 
     @property
@@ -83,7 +82,7 @@ class Reconstruction:
 
     @cached_property
     def advice(self) -> tuple[Message, ...]:
-        """What a person may try where the best part is no good match, and what the file's numbers look like."""
+        """Settings to try where the best part is no good match, or where the file's numbers look like metres."""
         longest, advice = float(np.ptp(self.cloud.points, axis=0).max()), []
         if self.config.unit == "mm" and longest < TINY_MM:
             advice.append(
@@ -165,7 +164,7 @@ def parts_of(
 
 
 def _about(result: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any]:
-    """What the report of every part says of the rebuild; see the README."""
+    """The facts about the rebuild for the report of every part; see the README."""
     warnings = [*result.cloud.warnings, *result.warnings]
     if result.stopped:
         warnings.append(Message("It was stopped early: not all candidates were drawn."))

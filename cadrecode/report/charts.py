@@ -57,7 +57,7 @@ def histogram(columns: Sequence[tuple[str, np.ndarray]], title: str, axis: str) 
 
 @dataclass(frozen=True)
 class ScanLine:
-    """What a sweep says of a kind of scan.
+    """The line of a sweep for a kind of scan.
 
     Args:
         name: In words.

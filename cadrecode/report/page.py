@@ -260,7 +260,7 @@ class Gallery:
     shapes: dict[str, str] = field(default_factory=dict)
 
     def cards(self, parts: Sequence[ScoredPart]) -> list[dict[str, Any]]:
-        """What the page needs of each chosen part, the worst first."""
+        """The data of a card for each chosen part, the worst first."""
         chosen = parts if len(parts) <= WORST + BEST else [*parts[:WORST], *parts[-BEST:]]
         targets = targets_of(self.reports[0][1], {part.id for part in chosen}) if chosen else {}
         return [self._card(part, targets.get(part.id)) for part in chosen]

@@ -25,7 +25,7 @@ Mesh = tuple[np.ndarray, np.ndarray]  # (n, 3) float and (m, 3) int
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model made of a part.
+    """The answer of a model for a part.
 
     Args:
         model: The name of its report.

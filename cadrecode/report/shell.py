@@ -1,4 +1,4 @@
-"""What all our pages have around them: one file that opens anywhere, and in which names are text, never markup."""
+"""The frame of all our pages: one file that opens anywhere, and in which names are text, never markup."""
 
 from __future__ import annotations
 

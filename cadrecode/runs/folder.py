@@ -63,7 +63,7 @@ class Run:
 
     @property
     def _kind_of_place(self) -> Kind:
-        """What the place of the folder says about the kind; of use where the status is damaged."""
+        """The kind by the place of the folder, for runs where the status is damaged."""
         return next((kind for kind in Kind if kind.place and kind.place == self.folder.parent.name), Kind.TRAINING)
 
     @property

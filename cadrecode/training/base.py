@@ -41,7 +41,7 @@ class Precision:
 
     @classmethod
     def of(cls, config: TrainConfig) -> Precision:
-        """What the settings name, as far as the machine has it."""
+        """The precision that the settings name, as far as the machine has it."""
         if config.device.startswith("cuda:"):
             # The Trainer takes the first GPU that it sees.
             os.environ["CUDA_VISIBLE_DEVICES"] = config.device.removeprefix("cuda:")

@@ -30,7 +30,7 @@ SHOULD_AGREE = (  # another value is allowed; the loss is then not that of a run
 
 
 def origin_of(config: TrainConfig, pairs: list[EncodedPair], processes: int, held_out: bool) -> dict[str, Any]:
-    """What a checkpoint belongs to: settings, and checksums of the base's weights and of the training programs.
+    """The origin of a checkpoint: settings, and checksums of the base's weights and of the training programs.
 
     Args:
         held_out: Whether some of the training programs are held out for validation.

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunPrograms:
-    """What a run trains on and evaluates on.
+    """The programs that a run trains on and evaluates on.
 
     Args:
         validation: None without evaluation.

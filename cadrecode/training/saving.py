@@ -1,4 +1,4 @@
-"""What a training leaves behind: a checked adapter and a verified merged model."""
+"""The results of a training: a checked adapter and a verified merged model."""
 
 from __future__ import annotations
 

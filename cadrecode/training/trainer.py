@@ -181,7 +181,7 @@ def training_arguments(config: TrainConfig, run: Run, precision: Precision, eval
 
 
 def _schedule_of(config: TrainConfig) -> dict[str, Any]:
-    """What a schedule needs besides its name."""
+    """The parameters of a schedule."""
     falling = max(1, config.max_steps // 5)
     return {"cosine_with_min_lr": {"min_lr_rate": 0.1}, "warmup_stable_decay": {"num_decay_steps": falling}}.get(
         config.lr_scheduler_type, {}

@@ -210,7 +210,7 @@ def start(
 
 
 def _guarding(hosts: Hosts, logins: Logins | None, downloads: Path) -> list[Middleware]:
-    """What stands before Gradio's server, the outermost first."""
+    """The middleware before Gradio's server, the outermost first."""
 
     def files() -> list[Path]:
         return [Path(get_upload_folder()), Path(get_cache_folder())]

@@ -1,4 +1,4 @@
-"""What stands before Gradio's server: under which names it answers, who may call which address, who gets which file.
+"""The checks before Gradio's server: under which names it answers, who may call which address, who gets which file.
 
 Each address has a rule; an address without one is answered to nobody. `tests/ui/test_endpoints.py` compares the rules
 with the addresses of the running app.

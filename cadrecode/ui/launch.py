@@ -138,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _missing_layers(sandbox: Sandbox) -> str:
-    """What of the sandbox does not hold here, in words; empty where all of it does."""
+    """The layers of the sandbox that do not hold here, in words; empty where all hold."""
     try:
         return ", ".join(sandbox.missing_layers())
     except KernelError as error:

@@ -1,4 +1,4 @@
-"""What this machine can do, and what to do where it cannot: the findings of `cadrecode doctor`, for the owner."""
+"""Checks of this machine, for the owner: the findings of `cadrecode doctor`, each bad one with its cure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def found(services: Services, words: Words) -> Iterator[str]:
 
 
 def _row(finding: Finding, words: Words) -> str:
-    """What was looked at, what was found, and what to do about it."""
+    """A finding: its subject, its result and its cure."""
     kind, state = ("done", "doctor.ok") if finding.ok else ("tight", "doctor.not_ok")
     cure = f"<br><b>{escape(words.said(finding.cure))}</b>" if finding.cure else ""
     name = f'{escape(words(f"doctor.{finding.name}"))}<span class="cr-pill {kind}">{escape(words(state))}</span>'

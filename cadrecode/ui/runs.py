@@ -1,4 +1,4 @@
-"""What several tabs read from run folders."""
+"""Facts from run folders that several tabs show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tabs work with. Built once at the start and passed to every tab; tests pass other objects."""
+"""The objects that the tabs share. Built once at the start and passed to every tab; tests pass other objects."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What Gradio keeps of a visitor. Every call of the API is a session of its own, so a session must cost little, and
-nothing once it has been answered.
+"""The state that Gradio keeps for a visitor. Every call of the API is a session of its own, so a session must cost
+little, and nothing once it has been answered.
 
 Gradio writes down the settings of all components for each session, for links to the state of a page, which this app
 does not offer; for its thousands of components that takes a second in which the server answers nobody, and megabytes.

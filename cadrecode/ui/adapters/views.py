@@ -1,4 +1,4 @@
-"""What the Adapters tab shows: a card for each adapter, which model answers, and how far a merge is."""
+"""The contents of the Adapters tab: a card for each adapter, which model answers, and how far a merge is."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def answering(services: Services, words: Words) -> str:
 
 @dataclass(frozen=True)
 class MergeLook:
-    """What is shown of the latest merge of an adapter.
+    """The state of the latest merge of an adapter on screen.
 
     Args:
         run: Name of its run.

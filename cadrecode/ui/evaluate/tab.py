@@ -75,7 +75,7 @@ class Form:
 
     @property
     def inputs(self) -> dict[str, gr.components.Component]:
-        """What decides an evaluation, by the names that `actions.start` has for it."""
+        """The widgets that decide an evaluation, by the names of `actions.start`."""
         names = ("source", "family", "files", "path", "chosen", "candidates", "limit", "seed", "fit_seconds")
         return {name: getattr(self, name) for name in names}
 
@@ -133,7 +133,7 @@ def _wire_scores(form: Form, shown: Shown, services: Services, words: Words, tab
     outputs = [seen, timer, form.progress, form.go, form.cancel, form.go_on, *vars(shown).values()]
 
     def refresh(before: views.Look | None):
-        """What has changed since `before`. A page looks again as long as an evaluation is at work."""
+        """The changes since `before`. A page looks again as long as an evaluation is at work."""
         now = views.look(services, words)
         if now == before:
             return [gr.skip()] * len(outputs)

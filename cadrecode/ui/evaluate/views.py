@@ -1,4 +1,4 @@
-"""What the Evaluate tab shows: how far an evaluation is, its scores, its best and its worst parts."""
+"""The contents of the Evaluate tab: how far an evaluation is, its scores, its best and its worst parts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ QUOTED = (("DeepCAD", 0.920, 0.157, 0.0037), ("Fusion360", 0.878, 0.151, 0.005))
 
 @dataclass(frozen=True)
 class Results:
-    """What an evaluation has scored.
+    """The scores of an evaluation.
 
     Args:
         settings: What it scores.
@@ -47,7 +47,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Look:
-    """What is shown of the latest evaluation, apart from its results.
+    """The state of the latest evaluation on screen, apart from its results.
 
     Args:
         name: The name of its run; None where nothing was evaluated yet.
@@ -93,7 +93,7 @@ def _progress(run: Run, status: dict, words: Words) -> str:
 
 
 def cut_off(run: Run, words: Words) -> str:
-    """What is missing of an evaluation that was cut off; empty where nothing is."""
+    """The progress of an evaluation that was cut off; empty where it is complete."""
     if evaluating.is_complete(run):
         return ""
     settings = evaluating.settings(run)
@@ -111,7 +111,7 @@ def latest_results(services: Services) -> Results | None:
 
 
 def results(run: Run) -> Results:
-    """What an evaluation has scored so far."""
+    """The scores of an evaluation so far."""
     from cadrecode.evaluation import report_of
 
     settings = evaluating.settings(run)
@@ -124,7 +124,7 @@ def results(run: Run) -> Results:
 
 
 def settings_line(settings: EvaluationConfig, words: Words) -> str:
-    """What an evaluation scores, in one line."""
+    """The settings of an evaluation, in one line."""
     source = Path(settings.targets)
     uploaded = source.name == "targets" or source.parent.name == "targets"
     return words(

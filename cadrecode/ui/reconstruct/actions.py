@@ -1,4 +1,4 @@
-"""What a person does with a cloud: open it, rebuild it, run a program, share it. Tabs and API call it; no widgets."""
+"""A person's actions on a cloud: open it, rebuild it, run a program, share it. Tabs and API call it; no widgets."""
 
 from __future__ import annotations
 

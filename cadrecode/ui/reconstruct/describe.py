@@ -9,6 +9,7 @@ import numpy as np
 
 from cadrecode.errors import ProgramError
 from cadrecode.figures import LEAST, figure
+from cadrecode.frames import TINY_MM
 from cadrecode.scoring import source_words
 from cadrecode.ui.draw import html
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 MOST_UNEXPLAINED = 3  # groups of places that are listed on the page; the report has more
 LONGEST_NAME = 34  # letters of a file's name, in a column of 280 pixels
 LEAST_BIAS = 0.25  # of the mean deviation: less may be noise alone
-TINY_MM = 1.0  # a scan whose longest side is less was most likely taken in metres
 
 
 # A new tolerance goes to Python as an `input` event; a spot that is clicked is shown by the 3D view.
@@ -122,7 +122,7 @@ def _within(deviation: Deviation, tolerance: float, unit: str, words: Words) -> 
 
 
 def _solid(work: Work, part: Part, words: Words, validity: str) -> list[str]:
-    """What kind of solid it is, and where it comes from."""
+    """The kind of solid, and its source."""
     facts = [f"<b>{validity}</b>"] if validity else []
     if work.edited is not None:
         facts.append(words("result.edited"))
@@ -132,7 +132,7 @@ def _solid(work: Work, part: Part, words: Words, validity: str) -> list[str]:
 
 
 def _notes(work: Work, words: Words) -> list[str]:
-    """What was done on the way to the part."""
+    """Notes on the rebuild: failed candidates, turning, cleaning, a stop."""
     notes: list[str] = []
     if work.rebuilt is None:
         return notes
@@ -195,7 +195,7 @@ def _distances(part: Part, unit: str, words: Words) -> list[str]:
 
 
 def _standing(alignment: Alignment, words: Words) -> list[str]:
-    """What was done about a part that stood askew; empty where it stood upright."""
+    """Notes on how a part that stood askew was turned; empty where it stood upright."""
     if alignment.rotation is not None:
         return [words("result.turned", x=f"{alignment.degrees:.1f}")]
     return [words("result.unclear")] if alignment.standing == "unclear" else []

@@ -1,4 +1,4 @@
-"""What can be downloaded of the part on screen."""
+"""The downloads of the part on screen."""
 
 from __future__ import annotations
 

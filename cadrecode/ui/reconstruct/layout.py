@@ -129,7 +129,7 @@ class Shown:
 
     @property
     def pictures(self) -> list[gr.components.Component]:
-        """What `views.drawn` fills."""
+        """The widgets that `views.drawn` fills."""
         return [self.view, self.numbers, self.code, self.fault]
 
     def _draw_files(self, words: Words) -> None:

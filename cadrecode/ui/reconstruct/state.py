@@ -1,4 +1,4 @@
-"""What one visitor's Reconstruct tab shows: a scan, the parts that explain it, and which of them is on screen."""
+"""The state of one visitor's Reconstruct tab: a scan, the parts that explain it, and which of them is on screen."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Work:
 
     @property
     def scan(self) -> Cloud | None:
-        """What the parts are measured against: the scan, cleaned where the settings say so."""
+        """The cloud that the parts are measured against: the scan, cleaned where the settings say so."""
         return self.cloud if self.rebuilt is None else self.rebuilt.cloud
 
     @property

@@ -88,7 +88,7 @@ class Screen:
         return work
 
     def on_page(self, request: gr.Request, work: Work) -> Work:
-        """What the page shows, where that is known; else the given work."""
+        """The work on the page, where it is known; else the given one."""
         return self.pages.get(request.session_hash, work)
 
     def has_left(self, request: gr.Request, work: Work) -> bool:
@@ -149,7 +149,7 @@ class Screen:
 
 
 def _wire_opening(screen: Screen, page: gr.Blocks, tab: gr.Tab) -> None:
-    """What is there when the page opens: the sample part or a shared one, the models, what was set before."""
+    """Fill the page as it opens: the sample part or a shared one, the models, what was set before."""
     services, words, form = screen.services, screen.words, screen.form
 
     def first(request: gr.Request, key: str):

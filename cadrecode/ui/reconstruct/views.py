@@ -1,4 +1,4 @@
-"""What the Reconstruct tab shows of a work: the 3D view, the strip of candidates, progress."""
+"""The views of a work in the Reconstruct tab: the 3D view, the strip of candidates, progress."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def view(work: Work) -> dict[str, Any] | None:
 
 
 def knowledge(work: Work, words: Words) -> dict[str, Any] | None:
-    """What takes longer than drawing the part on screen: which numbers move which faces, and where the part does not
-    explain the scan. None where there is no part."""
+    """The facts that take longer than drawing the part on screen: which numbers move which faces, and where the part
+    does not explain the scan. None where there is no part."""
     part = work.shown
     if part is None:
         return None

@@ -76,7 +76,7 @@ def data_path(source: str, family: str, count: float | None, path: str | None) -
 
 
 def preview(data: str, draw: int, words: Words) -> str:
-    """What a source holds: counts, three pairs drawn at random, and which programs would be skipped and why.
+    """The contents of a source: counts, three pairs drawn at random, and which programs would be skipped and why.
 
     Args:
         draw: Another number draws other pairs.
@@ -101,7 +101,7 @@ def preview(data: str, draw: int, words: Words) -> str:
 
 
 def _preview_of_parts(data: str, draw: int, words: Words) -> str:
-    """What a folder of parts without programs holds: their number, and a few of them."""
+    """The contents of a folder of parts without programs: their number, and a few of them."""
     from cadrecode.label import find_parts
 
     parts = find_parts(data)

@@ -77,7 +77,7 @@ def typed(value: Any) -> str:
 
 
 def shown(config: TrainConfig, name: str) -> Any:
-    """What the widget of a setting shows."""
+    """The value of a setting's widget."""
     value = getattr(config, name)
     return value if isinstance(value, bool) or _choices(TrainConfig.model_fields[name].annotation) else as_text(value)
 

@@ -79,7 +79,7 @@ class Form:
             self.draw = gr.Button(words("data.draw"), size="sm", elem_id="data-draw")
 
     def _draw_advanced(self, words: Words) -> None:
-        """What few people need: processes, the command for a terminal, and the settings as a file."""
+        """Draw the settings that few people need: processes, the command for a terminal, and the settings as a file."""
         self.processes = gr.Number(
             1, precision=0, minimum=1, label=words("train.processes"), info=words("train.processes.info"),
             elem_id="processes",
@@ -124,7 +124,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Entered:
-    """What a person has entered.
+    """The entries of a person.
 
     Args:
         preset: The preset that was chosen first.
@@ -255,7 +255,7 @@ def _wire_again(form: Form, chosen: gr.State, again: gr.Button, services: Servic
 
 
 def _wire_filling(form: Form, words: Words) -> None:
-    """What fills other widgets: a preset, a YAML file, the source of the data, the strength."""
+    """Wire the widgets that fill others: a preset, a YAML file, the source of the data, the strength."""
     filled = [*form.data, form.strength, *form.settings.values()]
 
     def load(file: str) -> dict:
@@ -274,7 +274,7 @@ def _wire_filling(form: Form, words: Words) -> None:
 
 
 def _wire_judging(form: Form, services: Services, words: Words, tab: gr.Tab) -> None:
-    """What follows every change, and the first look at the tab: the command, and whether the memory suffices."""
+    """Wire the results of every change, and of the first look at the tab: the command and the memory."""
     changed = partial(gr.on, [tab.select, *(widget.change for widget in form.inputs)])
 
     def show_command(*values: Any):

@@ -72,7 +72,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a page shows now; the next look sends what has changed since.
+    """The state of a page; the next look sends the changes since.
 
     Args:
         table: The list as HTML.
@@ -104,7 +104,7 @@ def _look(services: Services, name: str | None, compared: list[str] | None, word
 
 
 def _updates(now: Seen, old: Seen | None, shown: Shown, services: Services, words: Words) -> dict:
-    """What to redraw; everything where `old` is None."""
+    """The widgets to redraw; all of them where `old` is None."""
     view, before = now.view, old.view if old else None
     updates: dict = {}
     if old is None or now.table != old.table:

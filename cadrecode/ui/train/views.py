@@ -1,4 +1,4 @@
-"""What the Train tab shows of runs. All of it is read from their folders, so every page shows the same."""
+"""The views of runs in the Train tab. All of them are read from their folders, so every page shows the same."""
 
 from __future__ import annotations
 

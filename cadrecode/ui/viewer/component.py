@@ -54,7 +54,7 @@ def view(words: Words) -> gr.HTML:
 
 
 def knowledge() -> gr.HTML:
-    """What the view learns after it has drawn a part: `scene.moved`."""
+    """The facts that reach the view after it has drawn a part: `scene.moved`."""
     return gr.HTML(None, html_template="<i></i>", js_on_load=TELL, elem_id="faces", elem_classes="cr-none")
 
 

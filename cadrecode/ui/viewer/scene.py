@@ -30,7 +30,7 @@ def scene(
     unit: str,
     tolerance: float,
 ) -> dict[str, Any]:
-    """What the view draws: places are moved by `center`, so that numbers of single precision are enough.
+    """The content of the view: places are moved by `center`, so that numbers of single precision are enough.
 
     Args:
         content: Tells scenes apart: the program of a part.

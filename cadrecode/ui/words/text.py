@@ -31,7 +31,7 @@ class Words:
         return text.format(**values) if values else text
 
     def said(self, message: str) -> str:
-        """What a room below says: an error, a warning, a reason."""
+        """A message from outside of the app: an error, a warning, a reason."""
         return catalogue.in_chinese(message) if self.language == "zh" else message
 
     def state(self, state: str) -> str:
@@ -43,7 +43,7 @@ class Words:
         return self(f"outcome.{outcome}")
 
     def stage(self, stage: str) -> str:
-        """What long work is doing; a stage without words of its own is shown by its name."""
+        """The stage of long work; a stage without words of its own is shown by its name."""
         key = f"stage.{stage}"
         return self(key) if key in WORDS else stage
 
@@ -56,7 +56,7 @@ class Words:
         return catalogue.of_dimension(name) if self.language == "zh" else name
 
     def help(self, setting: str) -> str:
-        """What a training setting means."""
+        """The meaning of a training setting."""
         return self.said(TrainConfig.help(setting))
 
     def curve(self) -> dict[str, str]:
