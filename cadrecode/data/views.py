@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 MOST_PLACES = 3  # from which a part is seen
 NEAREST, FARTHEST = 4.0, 8.0  # MODEL, of such a place from the part's middle; the part reaches 1
-FLIP = (
-    30.0  # radius of the mirroring sphere, by the farthest distance; more shows hidden points, less hides slanted ones
-)
+FLIP = 30.0  # radius of the mirroring sphere, by the farthest distance: more shows hidden points, less hides slanted
 BOX_SLACK = 0.02  # MODEL: the program is in the frame of the whole part, so what is seen must have its box
 LEAST_SLANT = 0.4  # of the smallest component of a way to the largest: three sides are seen
 TRIES = 4  # directions, before the whole part is shown

@@ -181,7 +181,7 @@ def _held(model: nn.Module, name: str, parameter: nn.Parameter, quantization: st
     count = parameter.numel()
     linear = isinstance(model.get_submodule(name.rpartition(".")[0]), nn.Linear) and name.endswith("weight")
     if quantization is None or not linear or any(whole in name for whole in NEVER_QUANTISED):
-        return count * parameter.element_size()
+        return parameter.nbytes
     if quantization == "8bit":
         return count + 4 * parameter.shape[0]
     blocks = -(-count // NF4_BLOCK)

@@ -86,8 +86,4 @@ def share_out(model: nn.Module, device: torch.device) -> int:
     cut = [name for name, parameter in model.named_parameters() if isinstance(parameter, DTensor)]
     model._ddp_params_and_buffers_to_ignore = cut
     held = [parameter for parameter in model.parameters() if parameter not in trained]
-    return sum(_bytes(p.to_local() if isinstance(p, DTensor) else p) for p in held)
-
-
-def _bytes(tensor: torch.Tensor) -> int:
-    return tensor.numel() * tensor.element_size()
+    return sum((p.to_local() if isinstance(p, DTensor) else p).nbytes for p in held)
