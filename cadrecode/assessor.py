@@ -51,7 +51,7 @@ class Assessor:
         return cls(frame, ruler_for(frame.to_code(cloud.points), normals, seed=seed), solid)
 
     def assess(self, solid: Manifold | None) -> Assessment:
-        """How good a solid in CODE is, its places in the file's units. None: no solid was made."""
+        """The assessment of a solid in CODE, its places in the file's units; None where no solid was made."""
         if self.solid is None:
             assessment = assess_cloud(solid, self.ruler)
         else:
@@ -59,5 +59,5 @@ class Assessor:
         return assessment.in_file(self.frame)
 
     def assess_mesh(self, vertices: np.ndarray, faces: np.ndarray) -> Assessment:
-        """How good a closed mesh in the file's units is."""
+        """The assessment of a closed mesh in the file's units."""
         return self.assess(from_mesh(self.frame.to_code(vertices), faces))

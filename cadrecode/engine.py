@@ -269,7 +269,7 @@ class Engine:
 
     @property
     def waiting(self) -> int:
-        """How many wait for their turn."""
+        """The number of rebuilds that wait for their turn."""
         return self._turns.waiting
 
     @contextlib.contextmanager

@@ -35,7 +35,7 @@ class Message(str):
         return message
 
     def to_json(self) -> dict[str, Any]:
-        """For a file or another process; `from_json` undoes it."""
+        """The error for a file or another process; `from_json` undoes it."""
         values = {gap: _plain(value) for gap, value in self.values.items()}
         return {"text": str(self), "template": self.template, "values": values}
 

@@ -33,7 +33,7 @@ class Exported:
 
     @property
     def problem(self) -> str:
-        """Why there is no solid, in words; empty where there is one."""
+        """The reason why there is no solid; empty where there is one."""
         execution = self.execution
         if execution.ok:
             return ""

@@ -178,7 +178,7 @@ class Part:
 
     @cached_property
     def assessment(self) -> Assessment | None:
-        """How good the part is: a verdict, and what it leaves unexplained; None without a scan."""
+        """The verdict on the part, with the places that it leaves unexplained; None without a scan."""
         assessor = self.scan_assessor
         return None if assessor is None else assessor.assess_mesh(self.vertices, self.faces)
 
@@ -356,7 +356,7 @@ class Part:
         return True
 
     def _missing_solid(self) -> Message:
-        """Why there is no file of OpenCASCADE's."""
+        """The reason why there is no file of OpenCASCADE's."""
         if self.exported is None:
             return Message("it needs the OpenCASCADE sandbox.")
         return Message("OpenCASCADE could not build the program ({why}).", why=self.exported.problem)

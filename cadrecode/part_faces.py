@@ -41,7 +41,7 @@ def face_groups(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def moved_faces(part: Part, groups: np.ndarray, numbers: Sequence[Parameter]) -> list[list[int]]:
-    """For each face, the indices of the numbers that move it: each number is changed in turn, and the rest is looking.
+    """For each face, the indices of the numbers that move it, found by changing each number in turn.
 
     Args:
         groups: (F,) int, the face that each triangle belongs to, numbered from 0.

@@ -35,7 +35,7 @@ class Scan:
 
     @property
     def name(self) -> str:
-        """In words."""
+        """The flaw, else the noise, else the number of points, in words."""
         if self.flaw:
             return self.flaw
         if self.noise:

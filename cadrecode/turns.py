@@ -24,7 +24,7 @@ class Turns:
 
     @property
     def waiting(self) -> int:
-        """How many threads wait."""
+        """The number of threads that wait."""
         return max(0, len(self._line) - 1)
 
     @contextlib.contextmanager

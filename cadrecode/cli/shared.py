@@ -90,7 +90,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 
 
 def workers_of(arguments: argparse.Namespace) -> Workers:
-    """Who does the work."""
+    """The workers that the options name."""
     return Workers(arguments.workers, arguments.engine, arguments.address)
 
 
@@ -257,7 +257,7 @@ def add_processor_time(parser: argparse.ArgumentParser) -> None:
 
 
 def clock_of(arguments: argparse.Namespace) -> AbstractContextManager[None]:
-    """Within it, limits of time count what `--processor-time` says."""
+    """A context in which limits of time count as `--processor-time` says."""
     return processor_time() if arguments.processor_time else nullcontext()
 
 

@@ -47,7 +47,7 @@ def _near(sine: np.ndarray, spread: float = SPREAD) -> np.ndarray:
 
 
 def angle(rotation: np.ndarray) -> float:
-    """How far a rotation turns, radians."""
+    """The angle of a rotation, radians."""
     return float(Rotation.from_matrix(rotation).magnitude())
 
 
@@ -225,7 +225,7 @@ def _upright_weight(axis: np.ndarray, scatter: np.ndarray, blur: float, draft: f
 
 
 def _faces_along(axis: np.ndarray, points: np.ndarray, normals: np.ndarray, blur: float):
-    """For each plane nearly square to an axis, the (3, 3) scatter of its points about their middle."""
+    """The (3, 3) scatter of the points about their middle, of each plane nearly square to an axis."""
     cosines = np.abs(normals @ axis)
     left = cosines > np.cos(_PLANE_SPREAD)
     fewest = max(_FEWEST_SHARE * len(points), 12)

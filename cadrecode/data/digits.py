@@ -74,7 +74,7 @@ def _sizes(program: Program) -> set[float]:
 
 
 def _numbers(program: Program) -> list[float]:
-    """In the order in which they are mapped."""
+    """The numbers in the order in which they are mapped."""
     numbers: list[float] = []
 
     def note(value: float) -> float:

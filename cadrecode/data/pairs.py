@@ -92,7 +92,7 @@ class DatasetReport:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; of the token lengths only the smallest, the median and the largest."""
+        """The summary as JSON, with the smallest, the median and the largest of the token lengths."""
         lengths = self.token_lengths
         return {
             "source": self.source,

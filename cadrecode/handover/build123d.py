@@ -186,7 +186,7 @@ class Build123d(Words):
 
 
 def _grouped(expression: str) -> str:
-    """In parentheses where an operator could reach into it."""
+    """The expression, in parentheses where an operator could reach into it."""
     depth = 0
     for character in expression:
         depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(character, 0)

@@ -34,7 +34,7 @@ def numbers(values: Sequence[float], brackets: str = "()") -> str:
 
 
 class Words(ABC):
-    """How one system says things. Every method returns an expression, in the system's own language.
+    """The expressions of a CAD system. Every method returns an expression, in the system's own language.
 
     Args:
         marked: The program that is written, with the marks of its named sizes.

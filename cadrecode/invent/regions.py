@@ -112,7 +112,7 @@ def _outline(contour: np.ndarray, arcs: list[_Round], sagitta: float) -> Outline
 
 
 def _circle_of_each_edge(contour: np.ndarray, circles: list[_Circle], sagitta: float) -> list[int]:
-    """For the edge from each corner to the next the number of the circle that it is a side of, or -1."""
+    """The number of the circle that the edge from each corner to the next is a side of, or -1."""
     count = len(contour)
     on = np.full(count, -1)
     sides = np.linalg.norm(np.roll(contour, -1, 0) - contour, axis=1)

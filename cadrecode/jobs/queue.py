@@ -103,7 +103,7 @@ def waiting(runs_dir: str | Path) -> list[Run]:
 
 
 def _busy_and_waiting(runs_dir: Path) -> tuple[int, list[Run]]:
-    """How many runs are at work, and the runs that wait in their order."""
+    """The number of runs at work, and the runs that wait in their order."""
     statuses = [(run.status(), run) for kind in Kind for run in list_runs(runs_dir, kind)]
     queued = [(s.get("queued_at", 0), run.name, run) for s, run in statuses if s["state"] == State.QUEUED]
     busy = sum(State(status["state"]).active for status, _ in statuses)
@@ -154,7 +154,7 @@ def kill(run: Run) -> None:
 
 
 def why_not_resumable(run: Run) -> Message | None:
-    """Why a run cannot be resumed; None where it can, also where it had not saved anything before it ended."""
+    """The reason why a run cannot be resumed; None where it can, also where it ended before it saved anything."""
     status = run.status()
     if not State(status["state"]).final:
         return Message(
@@ -242,7 +242,7 @@ def tick(runs_dir: str | Path, parallel: int = PARALLEL) -> list[Run]:
 
 
 def processes_of(run: Run) -> int:
-    """How many processes train a run together."""
+    """The number of processes that train a run together."""
     return run.status().get("processes", 1)
 
 

@@ -84,7 +84,7 @@ def triangles(shape: cq.Shape) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _face_triangles(face: cq.Face) -> tuple[np.ndarray, np.ndarray]:
-    """Of a face of a meshed shape, outward; none of a face too small for the mesh's tolerance."""
+    """Points and triangles of a face of a meshed shape, outward; none where it is below the mesh's tolerance."""
     location = TopLoc_Location()
     mesh = BRep_Tool.Triangulation_s(face.wrapped, location)
     if mesh is None:

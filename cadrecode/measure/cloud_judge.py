@@ -107,7 +107,7 @@ class CloudJudge(Judge):
         return self.evidence(features, other) > self.nats_per_number * max(numbers, 1)
 
     def evidence(self, features: Sequence[Feature], other: Sequence[Feature]) -> float:
-        """How much better `other` explains the points, in nats, whatever its numbers."""
+        """The gain of `other` in explaining the points, in nats, whatever its numbers."""
         return self._nats(tuple(features)) - self._nats(tuple(other))
 
     def costs(self, features: tuple[Feature, ...]) -> np.ndarray:

@@ -224,7 +224,7 @@ def span_between(operation: cad.Operation, levels: np.ndarray, first: int, last:
 
 
 def numbers_of(steps: Sequence[cad.SketchStep | cad.Corners]) -> int:
-    """How many numbers a person reads in the text of these sketch steps."""
+    """The number of numbers in the text of these sketch steps."""
     total = 0
     for step in steps:
         if isinstance(step, cad.Corners):
@@ -257,7 +257,7 @@ def profile_numbers(steps: Sequence[cad.SketchStep]) -> int:
 
 
 def wedge_numbers(start: float, degrees: float) -> int:
-    """How many numbers a person reads of a turn that is not whole."""
+    """The number of numbers in the text of a turn that is not whole."""
     if degrees == 360:
         return 0
     return 1 if start in (0.0, 90.0) else 1 + TILT_NUMBERS

@@ -98,7 +98,7 @@ class Judge:
         return any(self._wrong(self.build(features)))
 
     def _wrong(self, body: Manifold) -> tuple[int, int]:
-        """How many through holes and bodies too few or too many a solid has."""
+        """The number of through holes and bodies that a solid has too few or too many."""
         shells = body.decompose()
         return abs(sum(shell.genus() for shell in shells) - self.holes), abs(len(shells) - self.shells)
 

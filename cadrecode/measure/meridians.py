@@ -181,7 +181,7 @@ class FoldedCloud:
         return round_about(self.middles, self.normals, axis, self.size)
 
     def refined(self, axis: int, center: Point2, radius: float) -> Point2:
-        """By the points nearby: sections of a cone between two levels are rough."""
+        """The middle by the points nearby: sections of a cone between two levels are rough."""
         away = np.hypot(*(self.middles[:, plane_axes(axis)] - center).T)
         near = away < NEARBY * radius
         return round_about(self.middles[near], self.normals[near], axis, self.size) or center
@@ -230,7 +230,7 @@ class FoldedCloud:
         return reader
 
     def _profile(self, axis: int, center: Point2, turns: np.ndarray) -> CrossSection:
-        """By the mean of the winding numbers on circles about the line."""
+        """The half profile, by the mean of the winding numbers on circles about the line."""
         field, cell = self._field(axis, center, turns)
         both = field.mean(axis=2).T
         edges = cell * (np.arange(-len(both) - 1, len(both) + 1) + 0.5)

@@ -262,7 +262,7 @@ def _axial(piece: Piece) -> Piece:
 
 
 def _meeting(before: Piece, after: Piece, tolerance: float) -> np.ndarray:
-    """Where two pieces meet, near the corner between them."""
+    """The point where two pieces meet, near the corner between them."""
     corner = after.start
     if before.circle is None and after.circle is None:
         if abs(turned_left(before.direction) @ after.direction) < SHARP:

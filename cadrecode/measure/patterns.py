@@ -33,7 +33,7 @@ def rounded_places(places: Places, decimals: int) -> Places:
 
 
 def places_numbers(places: Places) -> int:
-    """How many numbers a person reads in the text of places."""
+    """The number of numbers in the text of places."""
     if isinstance(places, tuple):
         return 0 if places == ((0.0, 0.0),) else 2 * len(places)
     return 4 + (0 if places.center == (0, 0) else 2)

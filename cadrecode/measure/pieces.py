@@ -47,7 +47,7 @@ class Piece:
 
     @property
     def length(self) -> float:
-        """From end to end."""
+        """The distance from end to end."""
         return float(np.hypot(*(self.end - self.start)))
 
     def off(self, points: np.ndarray) -> np.ndarray:
@@ -154,7 +154,7 @@ def _line_through(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _arcs(
     local: np.ndarray, from_: np.ndarray, to: np.ndarray, along: np.ndarray, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each pair of corners (x, y, radius) of the circle nearest to the corners, or to the sides where the corners
+    """(x, y, radius) for each pair of corners, of the circle nearest to the corners, or to the sides where the corners
     are too few or too far off, and how far it is off; infinite where no arc is meant."""
     x, y = local.T
     at_corners = np.vstack((np.zeros(10), np.cumsum(_powers(x, y, x * x + y * y), axis=0)))
@@ -195,7 +195,7 @@ def _circles(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _turns(local: np.ndarray, from_: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each pair of corners the least, the greatest and the whole turn at the corners between them."""
+    """The least, the greatest and the whole turn at the corners between each pair."""
     count = len(local)
     turn = np.zeros(count)
     sides = np.diff(local, axis=0)

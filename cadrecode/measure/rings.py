@@ -99,7 +99,7 @@ def _repeated(
 
 
 def _count(boundary: np.ndarray, radii: np.ndarray) -> int:
-    """How often the outline repeats: the lowest strong harmonic of its radius; 0 where it does not."""
+    """The number of times that the outline repeats: the lowest strong harmonic of its radius; 0 where it does not."""
     angles = np.arctan2(*boundary.T[::-1])
     order = np.argsort(angles)
     around = np.linspace(-np.pi, np.pi, BINS, endpoint=False)

@@ -91,7 +91,7 @@ def _corners_of(loop: Loop) -> tuple[list[Point2], list[float]] | None:
 def _rounded_corner(
     before: tuple[Point2, Point2], after: tuple[Point2, Point2], arc: Arc
 ) -> tuple[Point2, float] | None:
-    """Where two lines meet and the radius of the arc between them; None where it does not touch both."""
+    """The point where two lines meet, and the radius of the arc between them; None where it does not touch both."""
     (a, b), (c, d) = np.array(before), np.array(after)
     lengths = np.hypot(*(b - a)), np.hypot(*(d - c))
     if min(lengths) < NEAR:

@@ -198,7 +198,7 @@ def _is_round(away: np.ndarray) -> bool:
 
 
 def sectors_with_points(away: np.ndarray) -> int:
-    """How many of the eight sectors around the origin hold some of the points (n, 2)."""
+    """The number of the eight sectors around the origin that hold some of the points (n, 2)."""
     return np.count_nonzero(_by_sector(away))
 
 

@@ -79,7 +79,7 @@ class Walls:
         return fitted[0], fitted[1], float(np.sqrt(fitted[2] ** 2 - 2 * self.noise**2))
 
     def circle_around(self, x: float, y: float, radius: float) -> tuple[float, float, float] | None:
-        """As `circle`, for a hole so small that its middle and its size are known no better than the reach."""
+        """`circle`, for a hole so small that its middle and its size are known no better than the reach."""
         away = self.points - (x, y)
         distance = np.hypot(*away.T)
         facing = np.abs((away * self.normals).sum(axis=1)) > LOOSELY * distance
@@ -89,7 +89,7 @@ class Walls:
     def arc(
         self, x: float, y: float, radius: float, start: np.ndarray, end: np.ndarray, middle: np.ndarray
     ) -> tuple[float, float, float] | None:
-        """As `circle`, by the points between two ends of an arc."""
+        """`circle`, by the points between two ends of an arc."""
         near, radial = self._near_circle(x, y, radius)
         toward = (middle - (x, y)) / max(np.hypot(*(middle - (x, y))), 1e-9)
         widest = min(((place - (x, y)) / max(np.hypot(*(place - (x, y))), 1e-9)) @ toward for place in (start, end))

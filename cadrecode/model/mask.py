@@ -116,7 +116,7 @@ class GrammarMask:
 
     @property
     def start(self) -> MaskState:
-        """Before the first token."""
+        """The state before the first token."""
         return self._grammar.start, Number.NONE
 
     def read(self, state: MaskState, token: int) -> MaskState:

@@ -147,11 +147,11 @@ class Arguments:
         return value
 
     def point(self, name: str, position: int) -> Point2:
-        """On a plane; it may be written with a third coordinate of zero."""
+        """A point on a plane; it may be written with a third coordinate of zero."""
         return flat_point(self.need(name, position), self.scope)
 
     def vector(self, name: str, position: int, default: Point3 | None = None) -> Point3:
-        """In space."""
+        """A point in space."""
         node = self.need(name, position) if default is None else self.node(name, position)
         return default if node is None else tuple_of(node, 3, self.scope)
 

@@ -89,7 +89,7 @@ def blended(area: CrossSection, corners: Corners, segments: int) -> CrossSection
 
 
 def corner_points(area: CrossSection, selector: str | None) -> list[tuple[float, float]]:
-    """Where the corners are that a selector names."""
+    """The places of the corners that a selector names."""
     return [tuple(corner.point.tolist()) for corner in _chosen(area, selector)]
 
 

@@ -178,7 +178,7 @@ def points_of(places: Places) -> tuple[Point2, ...]:
 
 
 def count_of(places: Places) -> int:
-    """How many places there are, without making them."""
+    """The number of places, without making them."""
     match places:
         case Ring():
             return places.count

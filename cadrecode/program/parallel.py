@@ -116,7 +116,7 @@ def turned_by(direction: np.ndarray, turn: float) -> np.ndarray:
 
 
 def _aside(point: cad.Point2, direction: np.ndarray, distance: float) -> cad.Point2:
-    """To the right of a direction."""
+    """The point at a distance to the right of a direction."""
     return point[0] + distance * direction[1], point[1] - distance * direction[0]
 
 

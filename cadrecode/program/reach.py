@@ -17,7 +17,7 @@ SPARE = 1e-4  # of a sketch's area: less is none
 
 
 def distance_to(body: cad.Program, plane: cad.Plane, sketch: cad.Sketch, until: str, cutting: bool) -> float:
-    """By how much a sketch is pulled, with its sign.
+    """The distance by which a sketch is pulled, with its sign.
 
     An extrusion ends where the body takes up all of the sketch: at the nearest such face ('next') or where the
     farthest one ends ('last'). A cut goes against the normal, and ends where the body does.

@@ -166,7 +166,7 @@ def _with_tangent(topology: Topology, chosen: set[int]) -> set[int]:
 
 
 def _angle(topology: Topology, segment: int, other: int, vertex: int) -> float:
-    """By how much the way through a vertex turns, from one segment to the other."""
+    """The angle at a vertex between two segments: 0 where they go straight on."""
 
     def away(number: int) -> np.ndarray:
         start, end = int(topology.segments.start[number]), int(topology.segments.end[number])

@@ -81,10 +81,10 @@ class Given:
 
     @cached_property
     def faces(self) -> list[np.ndarray]:
-        """Where the flat faces of the closed mesh lie along each axis, CODE."""
+        """The levels of the closed mesh's flat faces along each axis, CODE."""
         return face_places(*mesh_of(self.solid))
 
     @cached_property
     def yardstick(self) -> Yardstick:
-        """By volume where the file holds a closed solid, else by the distance to the points."""
+        """Measures candidates by volume where the file holds a closed solid, else by the distance to the points."""
         return ByDistance(self.ruler) if self.solid is None else ByVolume(self.solid, self.ruler)

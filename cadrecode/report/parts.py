@@ -40,7 +40,7 @@ class Answer:
 
     @property
     def grade(self) -> str:
-        """As a closed mesh's verdict goes by its IoU."""
+        """The grade by IoU, as in the verdict on a closed mesh."""
         if not self.iou and self.outcome != "ok":
             return "failed"
         return Verdict.NONE if self.iou < SOME else Verdict.DETAILS if self.iou < GOOD else Verdict.GOOD
@@ -55,7 +55,7 @@ class ScoredPart:
 
     @property
     def grade(self) -> str:
-        """Of GRADES, that of the worst answer."""
+        """The grade of the worst answer, of GRADES."""
         return min((answer.grade for answer in self.answers), key=GRADES.index)
 
     @property

@@ -143,7 +143,7 @@ def _shown(value: float, metric: Metric) -> str:
 
 
 def verdicts(pairs: Iterable[tuple[str, float]]) -> dict[str, list[int]]:
-    """How many results with each verdict have an IoU in each of BANDS. Verdicts never see the IoU.
+    """The number of results with each verdict and an IoU in each of BANDS. Verdicts never see the IoU.
 
     Args:
         pairs: (verdict, IoU).
@@ -155,6 +155,6 @@ def verdicts(pairs: Iterable[tuple[str, float]]) -> dict[str, list[int]]:
 
 
 def good_matches(rows: Sequence[dict]) -> tuple[int, int]:
-    """How many results are called a good match, and how many of them are right."""
+    """The number of results that are called a good match, and of those among them that are right."""
     right = [row["iou"] >= RIGHT for row in rows if row["verdict"] == Verdict.GOOD]
     return len(right), sum(right)

@@ -24,7 +24,7 @@ def seal_checkpoint(folder: Path) -> None:
 
 
 def checkpoint_problems(folder: str | Path) -> list[str]:
-    """Why a checkpoint cannot be resumed from; empty where it can."""
+    """The reason why a checkpoint cannot be resumed from; empty where it can."""
     folder = Path(folder)
     if not folder.is_dir():
         return [Message("there is no folder {folder}", folder=folder)]

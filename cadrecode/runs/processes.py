@@ -27,7 +27,7 @@ def process_start(pid: int) -> float | None:
 
 
 def memory_kills() -> int | None:
-    """How many processes the system has ended for lack of memory; None where it does not say."""
+    """The number of processes that the system has ended for lack of memory; None where it does not say."""
     for path in OOM_COUNTERS:
         with contextlib.suppress(OSError):
             counted = re.search(r"^oom_kill (\d+)$", Path(path).read_text(), re.MULTILINE)

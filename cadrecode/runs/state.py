@@ -62,7 +62,7 @@ class Download(BaseModel):
 
 
 class Sweep(BaseModel):
-    """Which of the trainings that were started together this one is."""
+    """The place of this training among those that were started together."""
 
     began: Seconds
     lora_r: Count

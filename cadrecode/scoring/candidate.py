@@ -77,7 +77,7 @@ class Candidate:
 
     @cached_property
     def number_count(self) -> int:
-        """How many numbers the program has; 0 for text outside of the language."""
+        """The number of numbers in the program; 0 for text outside of the language."""
         return 0 if self.program is None else len(parameters(self.program))
 
     @cached_property
@@ -95,7 +95,7 @@ class Candidate:
 
 
 def source_words(source: str) -> str:
-    """Where a program comes from, in words."""
+    """The source of a program, in words."""
     return SOURCES.get(source, source)
 
 
@@ -129,7 +129,7 @@ def build_text(text: str, sandbox: Sandbox | None = None) -> Candidate:
 
 
 def _python_problem(text: str) -> str:
-    """Why a text is not even Python; empty when it is."""
+    """The syntax error of a text that is not Python; else empty."""
     try:
         ast.parse(text)
     except SyntaxError as error:

@@ -89,7 +89,7 @@ class Assessment:
         return replace(self, unexplained=tuple(moved))
 
     def report(self, unit: str) -> dict[str, Any]:
-        """For a report: `verdict`, `verdict_text` and `unexplained`."""
+        """The entries of a report: `verdict`, `verdict_text` and `unexplained`."""
         return {
             "verdict": str(self.verdict),
             "verdict_text": self.text,

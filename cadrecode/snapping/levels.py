@@ -34,7 +34,7 @@ class _Local:
         )
 
     def __call__(self, local: int, value: float) -> float:
-        """Where a place on the plane, or above it, moves to; in the coordinates of the moved plane."""
+        """The new coordinate of a place on the plane or above it, in those of the moved plane."""
         axis, sign = self.axis[local], self.sign[local]
         return sign * (self.move(axis, self.before[axis] + sign * value) - self.after[axis]) + 0.0
 

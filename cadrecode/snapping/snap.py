@@ -193,7 +193,7 @@ def _is_hole(number: Parameter) -> bool:
 
 
 def _room(number: Parameter, allowed: float) -> float:
-    """How far a number may change so that the surface moves by at most `allowed`."""
+    """The largest change of a number that moves the surface by at most `allowed`."""
     return allowed * next((room for words, room in ROOM.items() if words in number.name), 1.0)
 
 

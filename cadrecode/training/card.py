@@ -48,14 +48,14 @@ def compare(run: Run, best_step: int | None) -> dict[str, dict[str, Any]]:
 
 
 def gain_over(before: Sequence[float], after: Sequence[float]) -> dict[str, float]:
-    """By how much the mean IoU of the same parts has changed, with its 90 % bootstrap interval."""
+    """The change of the mean IoU of the same parts, with its 90 % bootstrap interval."""
     changes = np.asarray(after) - np.asarray(before)
     low, high = interval(changes, np.mean)
     return {"gain": float(changes.mean()), "gain_low": low, "gain_high": high}
 
 
 def worse_than_base(scores: dict[str, dict[str, Any]]) -> Message | None:
-    """In words, that the adapter rebuilds held-out parts worse than its base, or more often not at all; else None.
+    """A warning where the adapter rebuilds held-out parts worse than its base, or more often not at all; else None.
 
     Args:
         scores: See `compare`.

@@ -259,7 +259,7 @@ def refuse_other_adapter(folder: Path, config: TrainConfig) -> None:
 
 
 def _ended_early(config: TrainConfig, steps: int) -> Message | None:
-    """That early_stopping ended a training, in words; None where all of its steps were done."""
+    """A note that early_stopping ended a training; None where all of its steps were done."""
     if config.early_stopping is None or steps >= config.max_steps:
         return None
     early = Message(

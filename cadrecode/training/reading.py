@@ -41,7 +41,7 @@ class RunPrograms:
     held_out: bool
 
     def with_normals(self) -> RunPrograms:
-        """For a base that reads them: the points of all pairs with the normals of their parts."""
+        """The points of all pairs with the normals of their parts, for a base that reads them."""
 
         def read(programs: Programs) -> Programs:
             return replace(programs, pairs=list(with_normals(programs.pairs)))

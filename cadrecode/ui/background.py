@@ -14,7 +14,7 @@ WAITING = "waiting"  # a stage whose `done` is the number of those who are serve
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work is."""
+    """The progress of the work."""
 
     stage: str
     done: int

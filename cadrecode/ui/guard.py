@@ -222,7 +222,7 @@ class Guard:
         return answer
 
     def role(self, scope: Scope) -> Role:
-        """Who has sent a request."""
+        """The role of the sender of a request."""
         if self.logins is None:
             return Role.OWNER
         visitor = next(

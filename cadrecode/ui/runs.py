@@ -51,7 +51,7 @@ def ious(run: Run, status: dict[str, Any]) -> tuple[float | None, float | None]:
 
 
 def queued(run: Run, words: Words, waiting: list[Run] | None = None) -> str:
-    """That a run waits, and its place in the queue.
+    """The place in the queue of a run that waits, in words.
 
     Args:
         waiting: The runs that wait, where they are known already.

@@ -116,7 +116,7 @@ def _wire_list(
 
 
 def _wire_model(shown: Shown, look: Callable, services: Services, words: Words) -> None:
-    """Which model answers."""
+    """Wire the choice of the model that answers."""
 
     def use(name: str | None):
         yield html.progress(words.stage("loading"), 0, 1)

@@ -116,7 +116,7 @@ def _gain(before: float | None, after: float | None, is_worse: bool, words: Word
 
 
 def answering(services: Services, words: Words) -> str:
-    """Which model answers now."""
+    """The model that answers now."""
     engine = services.engine
     if engine.base is None:
         return html.note(words("adapters.none_loaded"))

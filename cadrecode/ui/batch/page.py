@@ -51,5 +51,5 @@ def within(row: BatchItem, unit: str, words: Words) -> str:
 
 
 def remark(row: BatchItem, words: Words) -> str:
-    """Why a scan failed, what is missing, what is doubtful."""
+    """The remarks on a scan: its failure, missing parts, doubts."""
     return " ".join(filter(None, (words.said(row.why), row.hint)))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def shown(unit: str) -> tuple[float, str]:
-    """How lengths of a unit are shown: times what, and in which unit. Metres are shown as millimetres."""
+    """The factor and the unit in which lengths of a unit are shown: metres as millimetres."""
     return figures.SHOWN_IN.get(unit, (1.0, unit))
 
 

@@ -71,7 +71,7 @@ def cloud_facts(cloud: Cloud | None, unit: str, words: Words, source: str = "") 
 
 
 def unit_hint(cloud: Cloud, unit: str, words: Words) -> str:
-    """That a scan is too small for its unit; empty where it is not."""
+    """A hint at a scan too small for its unit; else empty."""
     side = float(np.ptp(cloud.points, axis=0).max())
     return words("cloud.tiny", size=html.length(side, unit)) if unit == "mm" and side < TINY_MM else ""
 

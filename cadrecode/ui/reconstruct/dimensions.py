@@ -31,7 +31,7 @@ def named(part: Part | None) -> tuple[list[Parameter], list[Parameter]]:
 
 
 def left_out(part: Part) -> int:
-    """How many numbers of a part's program have no slider."""
+    """The number of a program's numbers that have no slider."""
     sizes, places = named(part)
     return len(part.parameters) - len(sizes) - len(places) if sizes else 0
 
@@ -57,7 +57,7 @@ def sent(event: gr.EventData, unit: str) -> dict[str, float]:
 
 
 def reasons(part: Part, unit: str, words: Words) -> dict[str, str]:
-    """Why numbers were changed after the fit, by name: "12.02 → 12: whole, within 0.05"."""
+    """The reasons why numbers were changed after the fit, by name: "12.02 → 12: whole, within 0.05"."""
     factor, _ = html.shown(unit)
     texts = {}
     for snap in part.snapped:

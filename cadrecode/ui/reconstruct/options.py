@@ -15,7 +15,7 @@ def _texts(key: str, words: Words) -> dict[str, str]:
 
 
 def candidates_slider(words: Words, elem_id: str | None = None) -> gr.Slider:
-    """How many programs are drawn."""
+    """The number of programs that are drawn."""
     return gr.Slider(1, 32, USUAL.candidates, step=1, elem_id=elem_id, **_texts("candidates", words))
 
 

@@ -149,7 +149,7 @@ def shown_state(status: dict[str, Any]) -> str:
 
 
 def phase_of(status: dict[str, Any]) -> int:
-    """Which of PHASES a run that is at work has reached."""
+    """The phase, of PHASES, that a run at work has reached."""
     match State(status["state"]):
         case State.QUEUED | State.PREPARING:
             return 0

@@ -39,7 +39,7 @@ class Words:
         return self(f"state.{state}")
 
     def outcome(self, outcome: str) -> str:
-        """How a program ended."""
+        """The outcome of a program."""
         return self(f"outcome.{outcome}")
 
     def stage(self, stage: str) -> str:
