@@ -33,6 +33,11 @@ class Scan:
     noise: float = 0.0
     flaw: str = ""
 
+    @classmethod
+    def of_report(cls, report: dict) -> Scan:
+        """The scan that a report's clouds were sampled with."""
+        return cls(**{name: report[name] for name in ("points", "noise", "flaw") if name in report})
+
     @property
     def name(self) -> str:
         """The flaw, else the noise, else the number of points, in words."""

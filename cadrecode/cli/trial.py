@@ -95,7 +95,7 @@ def _sweep(trial: Trial, workers: Workers, arguments: argparse.Namespace, argv: 
     for report in trial.sweep(arguments.targets, limit=arguments.limit, workers=workers):
         reports.append(report)
         good, right = good_matches(report["shapes"])
-        name = Scan(report["points"], report["noise"], report["flaw"]).name
+        name = Scan.of_report(report).name
         say(
             f"{name:<22}{report['n']:>7}{report['final_mean_iou']:>10.3f}{report['final_median_iou']:>8.3f}"
             f"{report['final_genus_right']:>13.1%}{report['median_seconds']:>9.1f}  {good}, {right}"

@@ -31,7 +31,7 @@ from cadrecode.report.parts import (
     worst_first,
 )
 from cadrecode.report.series import BANDS, ModelReport, Series, good_matches, scores, series_of, verdicts
-from cadrecode.scans import POINTS, Scan
+from cadrecode.scans import Scan
 from cadrecode.scoring.bootstrap import interval
 from cadrecode.scoring.targets import seed_of
 from cadrecode.scoring.verdict import WORDS as VERDICTS
@@ -116,9 +116,7 @@ def evaluation_page(
         language: Of the page: "en" or "zh".
     """
     if sweep:
-        reports = [
-            (said(Scan(report["points"], report["noise"], report["flaw"]).name), report) for _, report in reports
-        ]
+        reports = [(said(Scan.of_report(report).name), report) for _, report in reports]
     first = reports[0][1] if reports else {}
     columns = series_of(reports, said)
     gallery = Gallery(reports, sweep, sandbox, said)
@@ -171,7 +169,7 @@ def _sweep(reports: Sequence[ModelReport], said: Said) -> dict[str, Any]:
         counts |= {
             str(verdict): report["verdict"].get(str(verdict), 0) for verdict in Verdict if verdict != Verdict.GOOD
         }
-        shares = [(kind, _verdict_words(kind, said), count / len(ious)) for kind, count in counts.items()]
+        shares = [(kind, _words_of(kind, said), count / len(ious)) for kind, count in counts.items()]
         lines.append(charts.ScanLine(name, float(ious.mean()), low, high, shares))
         genus = f"{100 * report['final_genus_right']:.0f} %"
         table.append(
@@ -181,21 +179,22 @@ def _sweep(reports: Sequence[ModelReport], said: Said) -> dict[str, Any]:
     return {
         "iou": charts.iou_chart(lines, said(WORDS["sweep_iou"])),
         "verdicts": charts.verdict_chart(lines, said(WORDS["sweep_verdicts"])),
-        "kinds": [(str(kind), _verdict_words(kind, said)) for kind in kinds],
+        "kinds": [(str(kind), _words_of(kind, said)) for kind in kinds],
         "table": table,
     }
 
 
-def _verdict_words(kind: str, said: Said) -> str:
-    if kind == "wrong":
-        return said(WORDS["wrong"])
+def _words_of(kind: str, said: Said) -> str:
+    """The words for a verdict, for a failure, and for the good matches that are right ("good") and "wrong"."""
+    if kind in ("failed", "wrong"):
+        return said(WORDS[kind])
     return said(VERDICTS[Verdict.GOOD if kind == "good" else Verdict(kind)])
 
 
 def _verdicts(reports: Sequence[ModelReport], said: Said) -> list[tuple[str, list[int]]]:
     """The table of verdicts by true IoU; empty where no verdicts were given."""
     pairs = [(row["verdict"], row["iou"]) for _, report in reports for row in report["shapes"] if "verdict" in row]
-    return [(_verdict_words(verdict, said), counts) for verdict, counts in verdicts(pairs).items()] if pairs else []
+    return [(_words_of(verdict, said), counts) for verdict, counts in verdicts(pairs).items()] if pairs else []
 
 
 def _parts(reports: Sequence[ModelReport], sweep: bool) -> list[ScoredPart]:
@@ -209,12 +208,8 @@ def _filters(parts: Sequence[ScoredPart], said: Said) -> list[tuple[str, str, in
     """A button each: grade, words, and count over all parts."""
     counts = [(grade, sum(part.grade == grade for part in parts)) for grade in GRADES]
     return [("", said(WORDS["all"]), len(parts))] + [
-        (str(grade), _grade_words(grade, said), count) for grade, count in counts if count
+        (str(grade), _words_of(grade, said), count) for grade, count in counts if count
     ]
-
-
-def _grade_words(grade: str, said: Said) -> str:
-    return said(WORDS["failed"]) if grade == "failed" else said(VERDICTS[Verdict(grade)])
 
 
 def _rows(columns: Sequence[Series], parts: Sequence[ScoredPart], said: Said) -> list[tuple[str, list[str]]]:
@@ -283,7 +278,7 @@ class Gallery:
             "id": part.id,
             "note": part.answers[0].model if self.sweep else "",
             "grade": str(part.grade),
-            "words": _grade_words(part.grade, self.said),
+            "words": _words_of(part.grade, self.said),
             "figures": figures,
         }
 
@@ -314,5 +309,4 @@ def cloud_of(report: dict, id: str, target: Mesh) -> np.ndarray | None:
     """(n, 3) RAW, the points that a shape was rebuilt from, sampled again; None where there were none."""
     if report.get("input") == "mesh" or "programs" in report:
         return None
-    scan = Scan(report.get("points", POINTS), report.get("noise", 0.0), report.get("flaw", ""))
-    return scan.of(*target, seed_of(id, report["seed"]))
+    return Scan.of_report(report).of(*target, seed_of(id, report["seed"]))
