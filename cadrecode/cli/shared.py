@@ -252,7 +252,7 @@ def add_processor_time(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--processor-time",
         action="store_true",
-        help="limits of time count the processor's seconds, so that a crowded machine changes no figure",
+        help="limits of time count the processor's seconds, so that a crowded machine changes figures little",
     )
 
 
