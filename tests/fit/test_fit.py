@@ -78,7 +78,7 @@ def test_what_repeats_is_counted_again(true, drawn):
 def test_a_right_program_is_left_alone_and_soon():
     fitted = fit(parse(PLATE), cloud(PLATE, n=4096, noise=1.0), seconds=8)
     assert overlap(fitted.program, PLATE) > 0.99
-    assert fitted.seconds < 10
+    assert fitted.seconds < 20
 
 
 @pytest.mark.slow
