@@ -203,9 +203,10 @@ def test_its_command_opens_an_app_that_works_on_a_read_only_disk(dockerfile, spa
                 assert visitor.run_program() == ""
                 assert visitor.rebuild() == ""
             assert (data / "runs").is_dir()
-        finally:
             process.send_signal(signal.SIGTERM)
-    assert process.returncode == 0
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.skipif(read_only.version() == 0, reason="needs Landlock")
