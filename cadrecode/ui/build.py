@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -45,7 +44,6 @@ CACHE_SECONDS = (1800, 24 * 3600)  # how often Gradio looks for old files of its
 OWNERS = ("train", "evaluate", "adapters")  # tabs that guests may not use
 LOOK_SECONDS = 0.03  # how often Gradio looks for work; its default, a thousand times a second, takes 5 % of a core
 PROGRESS_SECONDS = 1.0  # how often it looks for its own progress bars, of which there are none here
-SIGNAL_SECONDS = 0.5  # until Ctrl-C or SIGTERM is noticed, at the latest
 THREADS = 200  # for handlers; a visitor who waits for the engine holds one
 AT_ONCE = 16  # calls of one handler at the same time; the engine and the sandbox do one thing at a time by themselves
 
@@ -227,24 +225,18 @@ def stop(app: gr.Blocks) -> None:
     app.close(verbose=False)
 
 
-def _forever() -> None:
-    """Wait in pieces: a wait without a limit goes on where the system gives a signal to another thread."""
-    while True:
-        time.sleep(SIGNAL_SECONDS)
-
-
 def serve(
     services: Services,
     *,
+    stay: Callable[[], None],
     ready: Callable[[str], None] = print,
-    stay: Callable[[], None] = _forever,
     **options: Any,
 ) -> None:
     """Open the app and stay until it is interrupted.
 
     Args:
-        ready: Called with the address.
         stay: Returns when the app is to close.
+        ready: Called with the address.
         options: See `start`.
     """
     app, address = start(services, **options)

@@ -32,6 +32,7 @@ OPEN_TO_ALL = (
 # beside visitors on two cores a training made 14 steps a minute so, and 132 with this; alone 360 and 312.
 SPINS = "1000"
 SPACE_PAGES = "https://huggingface.co"  # shows a Space's app in a frame
+SIGNAL_SECONDS = 0.5  # until SIGTERM is noticed, at the latest
 
 
 def on_space() -> bool:
@@ -110,12 +111,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             missing = _missing_layers(shared_sandbox())
             print(f"Programs of others will not run: this machine lacks {missing}. STEP downloads are off.", flush=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts with &
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that files made for pages are removed then, too
+    ended = threading.Event()
+
+    def end(*_: object) -> NoReturn:
+        ended.set()  # where the exception is lost, in a callback of a library
+        sys.exit(0)
+
+    def until_it_ends() -> None:
+        while not ended.wait(SIGNAL_SECONDS):  # without a limit it goes on where another thread gets the signal
+            pass
+
+    signal.signal(signal.SIGTERM, end)  # so that files made for pages are removed then, too
     guests = frozenset({known.guest[0]} if known.guest else ())
     services = Services(
         EngineProcess(), given.runs_dir.resolve(), shared_sandbox, run_programs, guests, logins=known.pairs is not None
     )
-    window = open_window(given.port) if given.window else {}
+    stay = (open_window(given.port) if given.window else None) or until_it_ends
     try:
         serve(
             services,
@@ -127,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             names=given.trust_host,
             framed_by=SPACE_PAGES if on_space() else "",
             ready=_opened,
-            **window,
+            stay=stay,
         )
     except OSError as error:  # the port is taken
         print(error, file=sys.stderr)
@@ -175,16 +186,16 @@ def _require_mcp() -> None:
         raise ConfigError('--mcp needs a library that is not installed: pip install "gradio[mcp]"')
 
 
-def open_window(port: int) -> dict[str, Callable[[], None]]:
-    """Arguments with which `serve` stays as long as a window is open; none, and a message, without pywebview."""
+def open_window(port: int) -> Callable[[], None] | None:
+    """Opens a window and stays as long as it is open; None, and a message, without pywebview."""
     try:
         import webview
     except ImportError:
         print("--window needs pywebview (pip install pywebview). Open the address below in a browser.", flush=True)
-        return {}
+        return None
 
     def stay() -> None:
         webview.create_window("cadrecode", f"http://127.0.0.1:{port}", width=1440, height=960)
         webview.start()
 
-    return {"stay": stay}
+    return stay

@@ -69,7 +69,7 @@ def test_a_password_may_hold_colons():
 
 def test_what_is_not_installed_is_said(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "webview", None)
-    assert launch.open_window(7860) == {}
+    assert launch.open_window(7860) is None
     assert "pip install pywebview" in capsys.readouterr().out
     monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
     assert launch.main(["--mcp"]) == 2
@@ -82,7 +82,7 @@ def test_a_window_shows_the_app_and_closing_it_ends_it(monkeypatch):
         create_window=lambda title, url, **size: shown.append((title, url)), start=lambda: shown.append("start")
     )
     monkeypatch.setitem(sys.modules, "webview", pretend)
-    launch.open_window(7999)["stay"]()
+    launch.open_window(7999)()
     assert shown == [("cadrecode", "http://127.0.0.1:7999"), "start"]
 
 
