@@ -20,18 +20,23 @@ DETAIL = 800  # characters of a traceback that are printed: its end
 def run(
     routes: list[Route], short: bool, seconds: float, report: Callable[[Result], None] = lambda result: None
 ) -> list[Result]:
-    """Try the attacks of these routes, as many as fit into `seconds`; `report` is called with each result."""
-    until, results = time.monotonic() + seconds, []
+    """Try the attacks of these routes, as many as fit into `seconds`; `report` is called with each result.
+
+    Seconds in which a route opens its door, which starts processes, do not count.
+    """
+    left, results = seconds, []
     outside = Outside.stand()
     try:
         for route in routes:
             attacks = [attack for attack in route.attacks if attack.short or not short]
             with route.door() as send:
+                began = time.monotonic()
                 for attack in attacks:
-                    if time.monotonic() > until:
+                    if time.monotonic() > began + left:
                         break
                     results.append(attempt(route, attack, send, outside))
                     report(results[-1])
+                left -= time.monotonic() - began
     finally:
         outside.leave()
     return results
