@@ -8,7 +8,7 @@ PYTHON ?= python3.11
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 BIN := .venv/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-# Slow tests wait for browsers and other processes: three at a time used 62 % of two cores, so five run at a time.
+# Slow tests wait for browsers and other processes: three at a time used 62 % of two cores; with five some starved.
 PARALLEL := --dist loadfile --no-loadscope-reorder
 
 .PHONY: app test test-slow test-all test-gpu attack fuzz lint words
@@ -20,7 +20,7 @@ test: .venv/.installed-dev
 	$(PYTEST) -n 3 $(PARALLEL) $(ARGS)
 
 test-slow: .venv/.installed-dev
-	$(PYTEST) -n 5 $(PARALLEL) -m 'slow and not gpu' $(ARGS)
+	$(PYTEST) -n 4 $(PARALLEL) -m 'slow and not gpu' $(ARGS)
 
 test-all: test test-slow
 

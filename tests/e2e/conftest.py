@@ -171,7 +171,7 @@ def page(browser, app):
 def opened(page, app):
     """The Reconstruct tab with its sample part drawn."""
     page.goto(app.url)
-    page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=240_000)
     return page
 
 

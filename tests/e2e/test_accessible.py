@@ -23,7 +23,7 @@ STOPS = 5
 def test_axe_finds_nothing_serious(page, app, path, theme, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{app.url}{path}?__theme={theme}")
-    page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=240_000)
     page.locator(".cr-tour button:visible").last.click()
     page.locator("#open-program").click()
     page.locator("#program .cm-line span").first.wait_for()
@@ -39,7 +39,7 @@ def test_axe_finds_nothing_serious(page, app, path, theme, width):
 def test_rebuild_is_near_for_the_tab_key(page, app):
     page.add_init_script("localStorage.setItem('cadrecode_tour', 'seen')")
     page.goto(app.url)
-    page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=240_000)
     for _ in range(STOPS):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.id") == "rebuild":
@@ -50,7 +50,7 @@ def test_rebuild_is_near_for_the_tab_key(page, app):
 def test_the_view_takes_the_wheel_once_it_was_clicked(page, app):
     page.set_viewport_size({"width": 1440, "height": 500})
     page.goto(app.url)
-    page.locator("#result .cr-viewer[data-drawn]").wait_for(timeout=90_000)
+    page.locator("#result .cr-viewer[data-drawn]").wait_for(timeout=240_000)
     stage = page.locator("#result .cr-stage")
     page.mouse.move(*_middle(stage))
     page.mouse.wheel(0, 120)

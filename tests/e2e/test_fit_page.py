@@ -15,7 +15,7 @@ from .conftest import slide
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-REBUILD_SECONDS = 120
+REBUILD_SECONDS = 300
 FITTED = re.compile(r"both ways <?([\d.,]+) mm \(<?([\d.,]+) mm before the fit\)")
 CHANGED = re.compile(r"<?([\d.]+)[^→]*→ <?([\d.]+)")
 SEEN = """() => { window.seen = new Set();
@@ -41,9 +41,9 @@ def with_bar(page, app, bar):
 
 def opened(page, app, scan):
     page.goto(app.url)
-    page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=240_000)
     page.locator("#cloud-file input[type=file]").set_input_files(scan)
-    page.locator("#cloud-facts").get_by_text(scan.name).wait_for(timeout=90_000)
+    page.locator("#cloud-facts").get_by_text(scan.name).wait_for(timeout=240_000)
     return page
 
 
@@ -60,7 +60,7 @@ def rebuild(page, seconds: int | None) -> str:
     page.evaluate(SEEN)
     page.locator("#rebuild").click()
     page.get_by_text(re.compile(r"^Done in")).wait_for(timeout=REBUILD_SECONDS * 1000)
-    page.locator("#download-step:not([disabled])").wait_for(timeout=120_000)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=300_000)
     return page.locator("#numbers").inner_text()
 
 
@@ -82,7 +82,7 @@ def test_without_a_fit_there_are_no_numbers_before_it_and_the_legend_is_there_wh
     assert legend.locator("rect").count() == 2 * 27  # a colour and a bar for each step
     with_bar.locator("#numbers input").fill("0.2")
     with_bar.locator("#numbers input").press("Enter")
-    legend.get_by_text("0.2 mm outside").wait_for(timeout=90_000)
+    legend.get_by_text("0.2 mm outside").wait_for(timeout=240_000)
     modes.get_by_text("solid").click()
     legend.wait_for(state="hidden")
 
@@ -97,6 +97,7 @@ def test_with_a_fit_the_numbers_before_and_after_are_told_and_the_files_are_thos
     with_bar = opened(page, app, tmp_path / "slanted.xyz")
     open_options(with_bar)
     assert with_bar.locator("#fit-seconds input[type=number]").input_value() == "6"  # as ReconstructConfig has it
+    slide(with_bar, "#fit-seconds", 25)  # by the clock, and the machine has other things to do
     rebuild(with_bar, None)
     stages = " ".join(with_bar.evaluate("() => [...window.seen]"))
     for stage in ("writing programs", "fitting to the cloud", "checking in OpenCASCADE"):
@@ -115,7 +116,7 @@ def test_with_a_fit_the_numbers_before_and_after_are_told_and_the_files_are_thos
     with_bar.locator("#candidates button").nth(fitted).click()  # while the files of the other are made
     expect(program).to_have_text(best, use_inner_text=True)
     with_bar.locator(".cr-numbers-side .cr-fold > button").click()
-    with with_bar.expect_download(timeout=120_000) as coming:
+    with with_bar.expect_download(timeout=300_000) as coming:
         with_bar.locator("#download-py").click()
     assert coming.value.path().read_text().split() == best.split()
 
@@ -124,7 +125,7 @@ def test_the_coloured_cloud_and_the_report_are_downloads(with_bar, bar, tmp_path
     rebuild(with_bar, 2)
     with_bar.locator(".cr-numbers-side .cr-fold > button").click()
     for kind, name in (("deviation", "bar_deviation.ply"), ("report", "bar_report.json")):
-        with with_bar.expect_download(timeout=120_000) as coming:
+        with with_bar.expect_download(timeout=300_000) as coming:
             with_bar.locator(f"#download-{kind}").click()
         assert coming.value.suggested_filename == name
         coming.value.save_as(tmp_path / name)

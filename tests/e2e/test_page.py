@@ -42,14 +42,14 @@ def test_a_chinese_browser_reads_chinese_and_can_change_its_mind(browser, app):
     context = browser.new_context(locale="zh-CN")
     page = context.new_page()
     page.goto(app.url)
-    page.get_by_role("tab", name="重建").wait_for(timeout=120_000)
+    page.get_by_role("tab", name="重建").wait_for(timeout=300_000)
     assert page.url.endswith("/zh")
     page.get_by_text("点击上传").first.wait_for(state="attached")  # Gradio's own words
     page.get_by_role("link", name="English").click()
-    page.get_by_role("tab", name="Reconstruct").wait_for(timeout=120_000)
+    page.get_by_role("tab", name="Reconstruct").wait_for(timeout=300_000)
     page.get_by_text("Click to Upload").first.wait_for(state="attached")
     page.goto(app.url)  # remembered
-    page.get_by_role("tab", name="Reconstruct").wait_for(timeout=120_000)
+    page.get_by_role("tab", name="Reconstruct").wait_for(timeout=300_000)
     context.close()
 
 
@@ -61,7 +61,7 @@ def test_a_fault_in_a_program_is_shown_with_its_place(opened):
     opened.keyboard.insert_text("import cadquery as cq\nr=cq.Workplane('XY').box(10,20,'wide')")
     opened.locator("#run-program").click()
     fault = opened.locator("#program-error .cr-bad")
-    fault.wait_for(timeout=90_000)
+    fault.wait_for(timeout=240_000)
     assert "Line 2:" in fault.inner_text()  # OpenCASCADE's own error, as it is
     assert "TypeError" in fault.inner_text()
     assert "box(10,20,'wide')" in fault.locator("pre").inner_text()
@@ -71,8 +71,8 @@ def test_a_fault_in_a_program_is_shown_with_its_place(opened):
     opened.keyboard.insert_text("import cadquery as cq\nr=cq.Workplane('XY').box(10,20,30).edges('|Z').fillet(2)")
     opened.locator("#program-error .cr-warn").wait_for()  # view and files are of the program before
     opened.keyboard.press("Control+Enter")  # outside of the language: OpenCASCADE builds it, in the sandbox
-    opened.locator("#numbers").get_by_text("10.0 × 20.0 × 30.0 mm").wait_for(timeout=120_000)
-    expect(opened.locator("#program-error")).to_have_text(re.compile(r"^\s*$"), timeout=90_000)  # once files are made
+    opened.locator("#numbers").get_by_text("10.0 × 20.0 × 30.0 mm").wait_for(timeout=300_000)
+    expect(opened.locator("#program-error")).to_have_text(re.compile(r"^\s*$"), timeout=240_000)  # once files are made
 
 
 def test_a_row_is_picked_by_mouse_and_by_keyboard(page, app):
@@ -83,10 +83,10 @@ def test_a_row_is_picked_by_mouse_and_by_keyboard(page, app):
     page.get_by_role("tab", name="Train").click()
     shown = page.locator("#run-status b")
     page.locator("#runs tr[data-name=first]").click()
-    shown.get_by_text("first", exact=True).wait_for(timeout=90_000)
-    page.locator("#runs tr[data-name=first][aria-selected=true]").wait_for(timeout=90_000)
+    shown.get_by_text("first", exact=True).wait_for(timeout=240_000)
+    page.locator("#runs tr[data-name=first][aria-selected=true]").wait_for(timeout=240_000)
     page.locator("#runs tr[data-name=second]").press("Enter")
-    shown.get_by_text("second", exact=True).wait_for(timeout=90_000)
+    shown.get_by_text("second", exact=True).wait_for(timeout=240_000)
     assert page.locator("#runs tr[aria-selected=true]").count() == 1
 
 
@@ -99,12 +99,12 @@ def test_a_login_is_asked_for_and_lets_its_owner_in_and_out(browser, tmp_path):
         page.get_by_label("Name").fill("me")
         page.get_by_label("Password").fill("guess")
         page.get_by_role("button", name="Log in").click()
-        page.get_by_text("The name or the password is wrong.").wait_for(timeout=90_000)
+        page.get_by_text("The name or the password is wrong.").wait_for(timeout=240_000)
         page.get_by_label("Password").fill("secret:word")
         page.get_by_role("button", name="Log in").click()
-        page.get_by_role("tab", name="Reconstruct").wait_for(timeout=120_000)
+        page.get_by_role("tab", name="Reconstruct").wait_for(timeout=300_000)
         page.get_by_role("button", name="Log out").click()
-        page.get_by_role("button", name="Log in").wait_for(timeout=90_000)
+        page.get_by_role("button", name="Log in").wait_for(timeout=240_000)
         page.close()
     finally:
         app.stop()
@@ -113,7 +113,7 @@ def test_a_login_is_asked_for_and_lets_its_owner_in_and_out(browser, tmp_path):
 def test_methods_are_completed_and_a_reload_keeps_the_part(page, app):
     page.add_init_script("localStorage.setItem('cadrecode_tour', 'seen')")
     page.goto(app.url)
-    page.locator("#download-step:not([disabled])").wait_for(timeout=90_000)
+    page.locator("#download-step:not([disabled])").wait_for(timeout=240_000)
     page.locator("#open-program").click()
     page.locator("#program .cm-content").click()
     page.keyboard.press("Control+a")
@@ -126,8 +126,8 @@ def test_methods_are_completed_and_a_reload_keeps_the_part(page, app):
     page.keyboard.type("(2)")
     page.keyboard.press("Control+Enter")
     size = page.locator("#numbers").get_by_text("10.0 × 20.0 × 30.0 mm")
-    size.wait_for(timeout=90_000)
-    page.locator("#numbers").get_by_text("valid solid").wait_for(timeout=90_000)
+    size.wait_for(timeout=240_000)
+    page.locator("#numbers").get_by_text("valid solid").wait_for(timeout=240_000)
     page.reload()
-    size.wait_for(timeout=90_000)
+    size.wait_for(timeout=240_000)
     assert ".edges('|Z').fillet(2)" in page.locator("#program .cm-content").text_content()

@@ -20,9 +20,9 @@ FOLD = {"max_train_samples": 24, "max_eval_samples": 6, "eval_programs": 3, "eva
         "logging_steps": 1, "warmup_steps": 1}  # fmt: skip
 MERGING = ("auto_merge_lora", "merge_final_only", "auto_merge_final")
 SECONDS = 1000
-TRAIN = 150 * SECONDS
+TRAIN = 400 * SECONDS
 ENDED = re.compile("^(done|已?完成)")  # four steps may leave a model that is worse than the base, and the pill says so
-expect.set_options(timeout=60 * SECONDS)  # of a machine that has other things to do
+expect.set_options(timeout=180 * SECONDS)  # of a machine that has other things to do
 
 
 ZH = Words("zh")
@@ -35,7 +35,7 @@ def on_a_phone(page, app, tab):
 
 
 def opened(page, app, tab, path="/"):
-    page.set_default_timeout(60 * SECONDS)
+    page.set_default_timeout(180 * SECONDS)
     page.goto(app.url + path)
     page.get_by_role("tab", name=tab, exact=True).click()
     return page
@@ -248,7 +248,7 @@ def test_every_tab_in_both_sizes_and_languages(browser, app, trained, size, lang
     words, (width, height) = Words(language), SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": height}, locale=language)
     page, broken = context.new_page(), []
-    page.set_default_timeout(60 * SECONDS)
+    page.set_default_timeout(180 * SECONDS)
     page.on("pageerror", lambda error: broken.append(str(error)))
     page.goto(app.url + ("/" if language == "en" else "/zh"))
     places = {"reconstruct": "#numbers .cr-lead", "batch": "#batch-go"}
