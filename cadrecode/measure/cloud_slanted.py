@@ -3,16 +3,13 @@ so."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import numpy as np
 from scipy.optimize import least_squares
 from scipy.spatial import cKDTree
 
 from cadrecode.geometry import square_to, unit
 from cadrecode.measure.cloud_judge import CloudJudge
-from cadrecode.measure.evidence import FACING, HALF_EXPLAINED, HOLE_NUMBERS, SAME_RADIUS, SKIN
+from cadrecode.measure.evidence import FACING, HALF_EXPLAINED, HOLE_NUMBERS, SAME_RADIUS, SKIN, grouped
 from cadrecode.measure.features import OVERSHOOT, TILT_NUMBERS, Feature, Tilted
 from cadrecode.measure.gaps import View, tilts
 from cadrecode.measure.judge import better
@@ -59,7 +56,7 @@ def with_slanted_bores(features: tuple[Feature, ...], judge: CloudJudge) -> tupl
             hole, gain = _hole_along((*features, *added, *own), wall, view, judge)
             if gain > judge.nats_per_number * (HOLE_NUMBERS if own else HOLE_NUMBERS + TILT_NUMBERS):
                 own.append(hole)
-        added += _together(own)
+        added += grouped(own, _overlap, 2 * SAME_RADIUS)  # along one direction
     for hole in added:
         features = better(features, (*features, hole), judge)
     return features
@@ -164,22 +161,5 @@ def _hole(wall: RoundWall, view: View, low: float, high: float) -> Tilted:
     return Tilted(Operation.CUT, aside, normal, round(low, 3), round(high, 3), (step,))
 
 
-def _together(holes: Sequence[Tilted]) -> list[Tilted]:
-    """Equal holes along one direction as one feature, as long as the longest."""
-    groups: list[list[Tilted]] = []
-    for hole in holes:
-        radius = hole.steps[0].shape.radius
-        for group in groups:
-            alike = abs(group[0].steps[0].shape.radius - radius) < 2 * SAME_RADIUS * radius
-            if alike and group[0].low < hole.high and hole.low < group[0].high:
-                group.append(hole)
-                break
-        else:
-            groups.append([hole])
-    made = []
-    for group in groups:
-        radius = round(float(np.mean([hole.steps[0].shape.radius for hole in group])), 3)
-        places = tuple(hole.steps[0].places[0] for hole in group)
-        low, high = min(hole.low for hole in group), max(hole.high for hole in group)
-        made.append(replace(group[0], low=low, high=high, steps=(SketchStep(Circle(radius), places=places),)))
-    return made
+def _overlap(hole: Tilted, other: Tilted) -> bool:
+    return hole.low < other.high and other.low < hole.high

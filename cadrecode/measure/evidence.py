@@ -5,8 +5,9 @@ pockets by their floors. Each is added if the points that it explains pay for it
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from cadrecode.measure.round_walls import FEWEST, FEWEST_SECTORS, NEAR_BY_RADIUS
 from cadrecode.program.language import Circle, Mode, Operation, SketchStep
 from cadrecode.program.planes import plane_axes
 from cadrecode.program.solid import through_holes
+
+Hole = TypeVar("Hole", Prism, Tilted)
 
 ON_LEVEL = 0.02  # of the size: a wall's points may end so far before its ends
 SAME_RADIUS = 0.05  # of the radius: circles of one span that differ by less are equal
@@ -55,7 +58,7 @@ def with_bores(
                 added.append(bore)
                 if operation is Operation.CUT:
                     waiting = [*_walls_around(wall, judge.costs((*before, bore)), judge), *waiting]
-    return (*features, *_grouped(added))
+    return (*features, *grouped(added, _of_one_span, SAME_RADIUS))
 
 
 def _bore_along(
@@ -193,23 +196,32 @@ def _bore(wall: RoundWall, operation: Operation, low: float, high: float) -> Pri
     return Prism(operation, wall.axis, round(low, 3), round(high, 3), (step,))
 
 
-def _grouped(bores: Sequence[Prism]) -> list[Prism]:
-    """Equal bores of one span as one feature."""
-    groups: list[list[Prism]] = []
-    for bore in bores:
-        radius = bore.steps[0].shape.radius
+def _of_one_span(bore: Prism, other: Prism) -> bool:
+    return replace(bore, steps=()) == replace(other, steps=())
+
+
+def grouped(holes: Sequence[Hole], may_join: Callable[[Hole, Hole], bool], tolerance: float) -> list[Hole]:
+    """Equal round holes as one feature, which is as long as all of them together.
+
+    Args:
+        may_join: Whether a hole may be one feature with the first of a group.
+        tolerance: By how much of its radius it may differ from that one.
+    """
+    groups: list[list[Hole]] = []
+    for hole in holes:
+        radius = hole.steps[0].shape.radius
         for group in groups:
-            same_span = replace(bore, steps=()) == replace(group[0], steps=())
-            if same_span and abs(group[0].steps[0].shape.radius - radius) < SAME_RADIUS * radius:
-                group.append(bore)
+            if may_join(group[0], hole) and abs(group[0].steps[0].shape.radius - radius) < tolerance * radius:
+                group.append(hole)
                 break
         else:
-            groups.append([bore])
+            groups.append([hole])
     made = []
     for group in groups:
-        radius = round(float(np.mean([bore.steps[0].shape.radius for bore in group])), 3)
-        places = tuple(bore.steps[0].places[0] for bore in group)
-        made.append(replace(group[0], steps=(SketchStep(Circle(radius), places=places),)))
+        radius = round(float(np.mean([hole.steps[0].shape.radius for hole in group])), 3)
+        places = tuple(hole.steps[0].places[0] for hole in group)
+        low, high = min(hole.low for hole in group), max(hole.high for hole in group)
+        made.append(replace(group[0], low=low, high=high, steps=(SketchStep(Circle(radius), places=places),)))
     return made
 
 
