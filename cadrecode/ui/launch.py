@@ -111,17 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             missing = _missing_layers(shared_sandbox())
             print(f"Programs of others will not run: this machine lacks {missing}. STEP downloads are off.", flush=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts with &
-    ended = threading.Event()
-
-    def end(*_: object) -> NoReturn:
-        ended.set()  # where the exception is lost, in a callback of a library
-        sys.exit(0)
-
-    def until_it_ends() -> None:
-        while not ended.wait(SIGNAL_SECONDS):  # without a limit it goes on where another thread gets the signal
-            pass
-
-    signal.signal(signal.SIGTERM, end)  # so that files made for pages are removed then, too
+    until_it_ends = _ended_by_sigterm()
     guests = frozenset({known.guest[0]} if known.guest else ())
     services = Services(
         EngineProcess(), given.runs_dir.resolve(), shared_sandbox, run_programs, guests, logins=known.pairs is not None
@@ -146,6 +136,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Closed. Training runs go on.")
     return 0
+
+
+def _ended_by_sigterm() -> Callable[[], None]:
+    """Have SIGTERM end the app as Ctrl-C does, so that files made for pages are removed then, too.
+
+    Returns: Waits until it comes.
+    """
+    ended = threading.Event()
+
+    def end(*_: object) -> NoReturn:
+        ended.set()  # where the exception is lost, in a callback of a library
+        sys.exit(0)
+
+    def until_it_ends() -> None:
+        while not ended.wait(SIGNAL_SECONDS):  # without a limit it goes on where another thread gets the signal
+            pass
+
+    signal.signal(signal.SIGTERM, end)
+    return until_it_ends
 
 
 def _missing_layers(sandbox: Sandbox) -> str:
