@@ -159,7 +159,7 @@ def inference_main(argv: Arguments = None) -> int:
     source.add_argument(
         "point_cloud_file", nargs="?", default=argparse.SUPPRESS, metavar="FILE", help="cloud, mesh or STEP file"
     )
-    source.add_argument("--point_cloud_file", dest="point_cloud_file", metavar="FILE", help="the same, by its name")
+    source.add_argument("--point_cloud_file", metavar="FILE", help="the same, by its name")
     source.add_argument("--shape", metavar="NAME", help="a sample shape instead: cube, sphere, cylinder, ...")
     parser.add_argument(
         "--output",
