@@ -136,7 +136,7 @@ class Reader:
         if key not in self._read:
             outline = outline_of(polygon, tolerance, self.walls)
             read = [outline and on_levels(outline, self.levels, self.on_level), outline]
-            self._read[key] = next((one for one in read if one is not None and _is_simple(one)), None)
+            self._read[key] = next((shape for shape in read if shape is not None and _is_simple(shape)), None)
         return self._read[key]
 
 

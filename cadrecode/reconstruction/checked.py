@@ -56,17 +56,17 @@ def checked(
         if execution.ok:
             break
         del waiting[0]
-        why = Message("Manifold builds it, OpenCASCADE does not: {why}", why=execution.detail or execution.outcome)
-        failed = replace(first, outcome=execution.outcome, detail=why, solid=None)
         if first.text in shorter:
             continue
+        why = Message("Manifold builds it, OpenCASCADE does not: {why}", why=execution.detail or execution.outcome)
+        failed = replace(first, outcome=execution.outcome, detail=why, solid=None)
         refused.append(failed)
         if first.as_written is not None:
             instead = [first.as_written]
         else:
             behind.append(failed)
-            instead = [one for one in _with_a_step_less(first, yardstick) if one.text not in seen]
-            shorter |= {one.text for one in instead}
+            instead = [candidate for candidate in _with_a_step_less(first, yardstick) if candidate.text not in seen]
+            shorter |= {candidate.text for candidate in instead}
         for candidate in instead:
             seen.add(candidate.text)
             bisect.insort(waiting, candidate, key=yardstick.key)
@@ -88,5 +88,6 @@ def _with_a_step_less(candidate: Candidate, yardstick: Yardstick) -> list[Candid
         programs.append(replace(program, finishes=()))
     built = [build_program(shorter, source=candidate.source) for shorter in programs]
     detail = Message("It lacks a feature that OpenCASCADE could not build.")
-    measured = [yardstick.measured(replace(one, index=candidate.index, detail=detail)) for one in built if one.ok]
+    named = [replace(shorter, index=candidate.index, detail=detail) for shorter in built if shorter.ok]
+    measured = map(yardstick.measured, named)
     return sorted(measured, key=yardstick.key)[:MOST_SHORTER]
