@@ -2,6 +2,7 @@
 
     python -m benchmarks.evaluation compare BASE.json ADAPTER.json
     python -m benchmarks.evaluation ceiling --programs FILE.jsonl.gz --targets MESHES.npz
+    python -m benchmarks.evaluation lengths --programs FILE.jsonl.gz REPORT.json
     python -m benchmarks.evaluation verdicts REPORT.json ...
     python -m benchmarks.evaluation changed --programs FILE.jsonl.gz [--count 40] [--seed 0] [--points 8192]
 
@@ -11,6 +12,8 @@ counts 0, each with a 90 % bootstrap interval over the targets (Efron 1979), and
 `ceiling` scores the designers' own programs, rounded to whole numbers, against the true meshes. Parts are not made of
 whole numbers, so this is the best that a model can hope for that writes such programs. Where a row has no program (the
 rounding broke the shape, or the language cannot express it) the row counts with the IoU of `--otherwise`.
+
+`lengths` compares the characters of a report's programs with those of the designers' own.
 
 `verdicts` and `changed` print verdicts by the true IoU, which a verdict never sees. `verdicts` takes the rows of
 reports: results as people get them. `changed` takes the `code` of each row for the true shape, and samples clouds of
@@ -59,6 +62,9 @@ def main() -> None:
     own.add_argument("--programs", type=Path, required=True, help='rows of {"id", "code"}, CODE frame')
     own.add_argument("--targets", required=True, help="as `cadrecode evaluate` takes them, with the same ids")
     own.add_argument("--otherwise", type=float, default=1.0, help="IoU where there is no program [%(default)s]")
+    lengths = modes.add_parser("lengths")
+    lengths.add_argument("--programs", type=Path, required=True, help='rows of {"id", "code"}')
+    lengths.add_argument("report", type=Path)
     modes.add_parser("verdicts").add_argument("reports", type=Path, nargs="+")
     changed = modes.add_parser("changed")
     changed.add_argument("--programs", type=Path, required=True)
@@ -68,6 +74,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.mode == "ceiling":
         ceiling(options.programs, options.targets, options.otherwise)
+    elif options.mode == "lengths":
+        compare_lengths(options.programs, options.report)
     elif options.mode == "verdicts":
         rows = [row for path in options.reports for row in json.loads(path.read_text(encoding="utf-8"))["shapes"]]
         print_verdicts((row["verdict"], row["iou"]) for row in rows)
@@ -133,6 +141,15 @@ def ceiling(programs: Path, targets: str, otherwise: float) -> None:
     for name, values in (("where there is a program", known), (f"all, the others at {otherwise:g}", everywhere)):
         cells = (f"{value:.3f}" for value in (values.mean(), *np.percentile(values, PERCENTILES)))
         print(f"| {name} | {len(values)} | {' | '.join(cells)} |")
+
+
+def compare_lengths(programs: Path, report: Path) -> None:
+    """Print characters of a report's programs and of the designers', where there is one: medians, and of the ratio."""
+    own = {row.id: len(row.code) for row in read_programs(programs)[0] if row.code}
+    shapes = [shape for shape in json.loads(report.read_text(encoding="utf-8"))["shapes"] if shape["id"] in own]
+    ours, theirs = (np.array(sizes) for sizes in zip(*((shape["characters"], own[shape["id"]]) for shape in shapes)))
+    print("| shapes | characters, median | the designers' | ratio, median |\n|---|---|---|---|")
+    print(f"| {len(shapes)} | {np.median(ours):.0f} | {np.median(theirs):.0f} | {np.median(ours / theirs):.2f} |")
 
 
 def _own_iou(shape: Shape, text: str) -> float:
