@@ -28,7 +28,7 @@ from cadrecode.ui.draw import html, theme
 from cadrecode.ui.evaluate import tab as evaluate
 from cadrecode.ui.events import hear
 from cadrecode.ui.guard import Guard, Hosts, fetch_nothing
-from cadrecode.ui.login import Logins
+from cadrecode.ui.login import PasswordCheck
 from cadrecode.ui.reconstruct import samples
 from cadrecode.ui.reconstruct import tab as reconstruct
 from cadrecode.ui.services import Services
@@ -179,7 +179,7 @@ def start(
     downloads.mkdir(parents=True, exist_ok=True)
     gr.set_static_paths([downloads])  # served from where they lie, never copied
     hosts = Hosts(host, {name.lower() for name in names}, framed_by)
-    checked = Logins(auth) if auth else None
+    checked = PasswordCheck(auth) if auth else None
     app = build_app(services)
     fetch_nothing()
     _, local, public = app.launch(
@@ -208,7 +208,7 @@ def start(
     return app, public or local
 
 
-def _guarding(hosts: Hosts, logins: Logins | None, downloads: Path) -> list[Middleware]:
+def _guarding(hosts: Hosts, logins: PasswordCheck | None, downloads: Path) -> list[Middleware]:
     """The middleware before Gradio's server, the outermost first."""
 
     def files() -> list[Path]:

@@ -26,7 +26,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cadrecode.ui import access
-from cadrecode.ui.login import Logins, login_page
+from cadrecode.ui.login import PasswordCheck, login_page
 from cadrecode.ui.viewer import component
 from cadrecode.ui.words.language import PAGES
 
@@ -156,7 +156,12 @@ class Guard:
     """
 
     def __init__(
-        self, app: ASGIApp, hosts: Hosts, logins: Logins | None, files: Callable[[], Iterable[Path]], owners: Path
+        self,
+        app: ASGIApp,
+        hosts: Hosts,
+        logins: PasswordCheck | None,
+        files: Callable[[], Iterable[Path]],
+        owners: Path,
     ):
         self.app, self.hosts, self.logins, self.files, self.owners = app, hosts, logins, files, owners.resolve()
 

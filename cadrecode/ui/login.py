@@ -30,12 +30,12 @@ MOST_CALLERS = 10_000  # that are remembered
 _caller: ContextVar[str] = ContextVar("caller", default="")
 
 
-class Logins:
-    """Checks names and passwords, as Gradio's `auth`.
+class PasswordCheck:
+    """Checks names and passwords; its `check` is what Gradio takes as `auth`.
 
     Args:
         pairs: Names and passwords; the owner's first.
-        clock, sleep: In place of the machine's.
+        clock, sleep: In place of those of the machine.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class Logins:
         self._failures: OrderedDict[str, tuple[int, float, float]] = OrderedDict()  # how many, when last, locked until
 
     def remember_caller(self, scope: Scope) -> None:
-        """Note from which address the current request comes."""
+        """Note the address that the current request comes from."""
         _caller.set(scope["client"][0] if scope.get("client") else "")
 
     async def check(self, name: str, password: str) -> bool:
         """Whether the name has this password.
 
-        Raises: HTTPException: the caller has failed too often, and has to wait; also with the right password.
+        Raises: HTTPException: The caller has failed too often and has to wait, even with the right password.
         """
         caller, now = _caller.get(), self._clock()
         failures, last, until = self._failures.get(caller, (0, now, now))

@@ -8,7 +8,7 @@ import pytest
 from fastapi import HTTPException
 
 from cadrecode.ui import login
-from cadrecode.ui.login import FREE_FAILURES, LOCKED_SECONDS, MOST_LOCKED_SECONDS, Logins
+from cadrecode.ui.login import FREE_FAILURES, LOCKED_SECONDS, MOST_LOCKED_SECONDS, PasswordCheck
 
 
 class Clock:
@@ -31,7 +31,7 @@ def clock():
 
 @pytest.fixture
 def logins(clock):
-    return Logins([("me", "secret"), ("you", "wörd")], clock, clock.sleep)
+    return PasswordCheck([("me", "secret"), ("you", "wörd")], clock, clock.sleep)
 
 
 def finished(work):
