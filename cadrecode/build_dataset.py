@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 import cadrecode
-from cadrecode.data.dataset import family_in, require
+from cadrecode.data.dataset import INVENTED, require
 from cadrecode.data.pairs import POOL_POINTS
 from cadrecode.data.shards import (
     MANIFEST_FILE,
@@ -39,6 +39,7 @@ from cadrecode.data.shards import (
 )
 from cadrecode.data.stream import invent_pairs
 from cadrecode.errors import DatasetError, Message
+from cadrecode.invent.source import PREFIX, family_in
 from cadrecode.json_files import write_whole
 from cadrecode.label import SECONDS, Unlabelled, find_parts, label_part
 from cadrecode.parallel import ALONE, Workers, in_order
@@ -49,7 +50,6 @@ from cadrecode.scoring.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
-INVENTED = 2000  # parts, where no count is given
 BUILT = 2  # first number of the seeds of invented units; training has 0 there
 INVENTED_PER_UNIT, PROGRAMS_PER_UNIT = 64, 32  # a quarter of a second each; a part that is measured is a unit alone
 SHARD_ROWS = 1024  # a shard is written as soon as it has so many: 25 MB
@@ -152,7 +152,7 @@ class _Units:
     def of(cls, source: str, count: int | None, seed: int, height_steps: int, seconds: float) -> _Units:
         """Raises: DatasetError: there is no such source."""
         settings = {"source": source, "seed": seed, "height_steps": height_steps}
-        if source.startswith("invent:") or source == "invent":
+        if source.startswith(PREFIX) or source == "invent":
             family, own = family_in(source) if ":" in source else ("general", None)
             count = count or own or INVENTED
             work = functools.partial(invented_unit, family=family, seed=seed, height_steps=height_steps)

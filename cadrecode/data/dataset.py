@@ -26,6 +26,7 @@ from cadrecode.frames import CODE_PER_MODEL, MODEL_SIDE, Frame
 from cadrecode.geometry import bounding_box
 from cadrecode.invent import draw as inventing
 from cadrecode.invent.canonical import canonical
+from cadrecode.invent.source import PREFIX, family_in
 from cadrecode.program import build, edit, iou, parse, write
 from cadrecode.program.language import Program
 from cadrecode.program.solid import bounds, sample
@@ -81,7 +82,7 @@ def load_programs(
         pairs = [_respelled(pair, height_steps) for pair in built.pairs] if respell else built.pairs
         return replace(built, pairs=_spelled_alike(pairs, tokens_in))
     entries, total = _entries(source, seed, limit, height_steps)
-    if source.startswith("invent:") and height_steps == 1:
+    if source.startswith(PREFIX) and height_steps == 1:
         respell = False  # invented programs are canonical already; finer heights are rounded anew in the CODE frame
     skipped: list[Skipped] = []
 
@@ -127,7 +128,7 @@ def _spelled_alike(pairs: list[Pair], tokens_in: Callable[[str], int]) -> list[P
 
 def exists(source: str | Path) -> bool:
     """Whether a source can be read; an invented source always can."""
-    return str(source).startswith("invent:") or Path(source).exists()
+    return str(source).startswith(PREFIX) or Path(source).exists()
 
 
 def require(source: str | Path) -> None:
@@ -237,7 +238,7 @@ class Entry:
 def _entries(source: str, seed: int, limit: int | None, height_steps: int = 1) -> tuple[Iterable[Entry], int]:
     """The entries of a source and their number."""
     path = Path(source)
-    if source.startswith("invent:"):
+    if source.startswith(PREFIX):
         return _invented(source, seed, limit, height_steps)
     require(source)
     if path.is_dir():
@@ -294,21 +295,6 @@ def _line_entry(number: int, line: str) -> Entry:
     if not isinstance(values, dict) or not isinstance(values.get("code"), str):
         return Entry(name, refusal=Message("has no program under `code`"))
     return Entry(str(values.get("id") or values.get("name") or name), values["code"])
-
-
-def family_in(source: str) -> tuple[str, int | None]:
-    """The family and the count of `invent:<family>[:count]`. Raises: DatasetError: it is not written like that."""
-    _, family, *rest = source.split(":")
-    if family not in inventing.FAMILIES:
-        raise DatasetError(
-            "{source}: no family {family!r}. There are {names}.",
-            source=source,
-            family=family,
-            names=", ".join(sorted(inventing.FAMILIES)),
-        )
-    if len(rest) > 1 or (rest and not rest[0].isdigit()):
-        raise DatasetError("{source}: expected invent:<family> or invent:<family>:<count>.", source=source)
-    return family, int(rest[0]) if rest else None
 
 
 def _invented(source: str, seed: int, limit: int | None, height_steps: int) -> tuple[Iterator[Entry], int]:

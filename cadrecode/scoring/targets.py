@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,14 @@ import numpy as np
 
 from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, read_mesh
 from cadrecode.errors import DatasetError, KernelError, Message, PointCloudError, ProgramError
-from cadrecode.invent.draw import FAMILIES
 from cadrecode.invent.held_out import held_out
+from cadrecode.invent.source import PREFIX, family_in
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.scoring.programs import read_programs
 
 T = TypeVar("T")
+
+INVENTED = 100  # parts of invent:<family> where no count is given
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def load_targets(
     Raises: DatasetError: the source is none of these.
     """
     source = str(source)
-    if source.startswith("invent:"):
+    if source.startswith(PREFIX):
         yield from _invented(source, limit, ids)
         return
     path = Path(source)
@@ -120,14 +121,8 @@ def _from_programs(
 
 
 def _invented(source: str, limit: int | None, ids: Collection[str] | None) -> Iterator[Shape]:
-    match = re.fullmatch(r"invent:([\w-]+)(?::(\d+))?", source)
-    if not match or match[1] not in FAMILIES:
-        raise DatasetError(
-            "{source!r}: expected invent:<family>:<count> with one of {names}.",
-            source=source,
-            names=", ".join(FAMILIES),
-        )
-    family, count = match[1], int(match[2] or 100)
+    family, count = family_in(source)
+    count = INVENTED if count is None else count
     for index in range(min(count, limit or count)):
         id = f"{family}-{index:04d}"
         if ids is None or id in ids:

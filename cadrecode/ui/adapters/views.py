@@ -10,6 +10,7 @@ from pathlib import Path
 from cadrecode.adapters import AdapterInfo, discover_adapters
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ConfigError
+from cadrecode.invent.source import PREFIX
 from cadrecode.jobs import merging
 from cadrecode.runs import Run, State
 from cadrecode.shipped import EMBEDDED
@@ -87,7 +88,7 @@ def _data(folder: Path) -> str:
         path = TrainConfig.load(folder / "config.yaml").train_data_path
     except ConfigError:  # an uploaded adapter without the settings of its run
         return "–"
-    return path.removeprefix("invent:") if path.startswith("invent:") else Path(path).name
+    return path.removeprefix(PREFIX) if path.startswith(PREFIX) else Path(path).name
 
 
 def cards_html(listed: list[Card], chosen: str | None, words: Words) -> str:
