@@ -25,7 +25,6 @@ with what models wrote where the row has it.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -39,6 +38,7 @@ from cadrecode.errors import ProgramError
 from cadrecode.fit import ruler_for
 from cadrecode.fit.knobs import knobs_of
 from cadrecode.fit.structure import simpler
+from cadrecode.json_files import numbered_lines
 from cadrecode.program import Program, build, iou, mesh_of, parse
 from cadrecode.report.series import BANDS, good_matches, verdicts
 from cadrecode.scoring import Target, build_program, build_text, score
@@ -169,9 +169,7 @@ def print_verdicts(pairs: Iterable[tuple[str, float]]) -> None:
 
 def changed_programs(path: Path, count: int, seed: int, n_points: int) -> Iterator[tuple[str, str, float]]:
     """For each cloud and each candidate: the cloud's name, the verdict on the candidate, and its true IoU."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt") as lines:
-        rows = [row for line in lines if (row := json.loads(line)).get("code")]
+    rows = [row for _, line in numbered_lines(path) if (row := json.loads(line)).get("code")]
     for place in np.random.default_rng(seed).permutation(len(rows))[:count]:
         row = rows[place]
         try:

@@ -1,15 +1,17 @@
-"""JSON files that other processes write: read with checks, and replaced such that no reader sees a part of one."""
+"""JSON files of people and of other processes: read with checks, and replaced such that no reader sees half of one."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cadrecode.errors import CadrecodeError
+from cadrecode.errors import CadrecodeError, DatasetError
 
 MOST_BYTES = 8 * 2**20  # of a file that is read whole
 
@@ -48,6 +50,20 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         value = parsed(line)
         if isinstance(value, dict):
             yield value
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file that people made, also of one that gzip has packed (.gz), each with its number from 1.
+
+    Empty lines are left out.
+    Raises: DatasetError: The file cannot be read.
+    """
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8-sig") as lines:
+            yield from ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise DatasetError("{path} cannot be read as JSON lines: {error}.", path=path, error=error) from error
 
 
 def write_whole(path: Path, text: str) -> None:

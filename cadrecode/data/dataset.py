@@ -27,6 +27,7 @@ from cadrecode.geometry import bounding_box
 from cadrecode.invent import draw as inventing
 from cadrecode.invent.canonical import canonical
 from cadrecode.invent.source import PREFIX, family_in
+from cadrecode.json_files import numbered_lines
 from cadrecode.program import build, edit, iou, parse, write
 from cadrecode.program.language import Program
 from cadrecode.program.solid import bounds, sample
@@ -274,23 +275,14 @@ def cloud_beside(program: Path) -> Path | None:
 
 def lines_of(path: Path) -> list[Entry]:
     """The programs of a .jsonl or .jsonl.gz file. Raises: DatasetError: it cannot be read."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    entries = []
-    try:
-        with opened(path, "rt", encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    entries.append(_line_entry(number, line))
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DatasetError("{path} cannot be read: {error}", path=path, error=error) from error
-    return entries
+    return [_line_entry(number, line) for number, line in numbered_lines(path)]
 
 
 def _line_entry(number: int, line: str) -> Entry:
     name = f"line {number}"
     try:
         values = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # the second where it is nested too deeply
         return Entry(name, refusal=Message("not JSON"))
     if not isinstance(values, dict) or not isinstance(values.get("code"), str):
         return Entry(name, refusal=Message("has no program under `code`"))

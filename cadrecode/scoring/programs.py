@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cadrecode.errors import DatasetError, Message, joined
+from cadrecode.json_files import numbered_lines
 
 
 class Row(NamedTuple):
@@ -31,11 +30,8 @@ def read_programs(path: str | Path, field: str = "code") -> tuple[list[Row], lis
     path = Path(path)
     rows: list[Row] = []
     skipped: list[dict[str, Any]] = []
-    try:
-        for row in _files(path) if path.is_dir() else _lines(path, field):
-            (rows if isinstance(row, Row) else skipped).append(row)
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise DatasetError("{path} cannot be read as JSON lines: {error}.", path=path, error=error) from error
+    for row in _files(path) if path.is_dir() else (_row(line, number, field) for number, line in numbered_lines(path)):
+        (rows if isinstance(row, Row) else skipped).append(row)
     if not rows:
         sentences = [Message("{path} holds no programs.", path=path)]
         if skipped:
@@ -52,14 +48,6 @@ def _files(folder: Path) -> Iterator[Row | dict[str, Any]]:
             yield Row(file.stem, file.read_text(encoding="utf-8-sig"), 1)
         except (OSError, UnicodeDecodeError) as error:
             yield skip(file.stem, 1, Message("{error}", error=error))
-
-
-def _lines(path: Path, field: str) -> Iterator[Row | dict[str, Any]]:
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield _row(line, number, field)
 
 
 def _row(line: str, number: int, field: str) -> Row | dict[str, Any]:

@@ -53,6 +53,7 @@ def test_lines_of_programs(tmp_path, suffix):
         "{broken",
         json.dumps({"text": ROD}),
         json.dumps({"code": "r=1"}),
+        "[" * 100_000,
     ]
     with (gzip.open if suffix.endswith("gz") else open)(path, "wt") as file:
         file.write("\n".join(lines))
@@ -62,6 +63,16 @@ def test_lines_of_programs(tmp_path, suffix):
     assert reasons["line 3"] == "not JSON"
     assert reasons["line 4"] == "has no program under `code`"
     assert "line 5" in reasons
+    assert reasons["line 6"] == "not JSON"
+
+
+def test_a_damaged_archive_of_lines_is_refused_in_words(tmp_path):
+    path = tmp_path / "parts.jsonl.gz"
+    content = bytearray(gzip.compress(json.dumps({"code": PLATE}).encode()))
+    content[10:20] = bytes(10)
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"parts\.jsonl\.gz cannot be read as JSON lines"):
+        load_programs(path)
 
 
 def test_invented_parts_are_the_same_for_a_seed():
