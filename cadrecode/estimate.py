@@ -111,7 +111,7 @@ def _not_given_back(settings: TrainConfig, parts: dict[str, int], peak: int, roo
     return int(KEPT_SHARE * (parts["activations"] + parts["logits"]))
 
 
-def available_memory(device: str = "auto") -> int:
+def available_memory(device: str) -> int:
     """Bytes free on the device that a setting names: the GPU's where there is one, else the machine's."""
     import torch
 

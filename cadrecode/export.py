@@ -40,7 +40,7 @@ class Exported:
         return f"{execution.outcome}, {execution.detail}" if execution.detail else str(execution.outcome)
 
 
-def export_program(text: str, sandbox: Sandbox, *, name: str = "part", unit: str = "mm") -> Exported:
+def export_program(text: str, sandbox: Sandbox, *, name: str, unit: str = "mm") -> Exported:
     """Run a program in OpenCASCADE once: the check and all files.
 
     Args:

@@ -101,7 +101,7 @@ def align(points: np.ndarray, normals: np.ndarray | None = None, *, seed: int = 
         if axis is None:
             return UNCLEAR
         return _turned(axes.least_turn(axis), noise)
-    rotation = _sharpened(rotation, points, directions, few, noise)
+    rotation = _sharpened(rotation, points, directions, noise)
     own = axes.on_faces(axes.refined(np.eye(3), directions, start=1.0, rounds=6), points, directions, noise)
     if np.degrees(axes.angle(own)) < ALIGNED_DEGREES and _own_axes_hold(rotation, directions):
         return UPRIGHT
@@ -161,9 +161,7 @@ def _apart(a: np.ndarray, b: np.ndarray) -> float:
     return axes.angle(axes.nearest_to_identity(a.T @ b))
 
 
-def _sharpened(
-    rotation: np.ndarray, points: np.ndarray, normals: np.ndarray, few: np.ndarray, noise: float
-) -> np.ndarray:
+def _sharpened(rotation: np.ndarray, points: np.ndarray, normals: np.ndarray, noise: float) -> np.ndarray:
     """The rotation as exact as the cloud allows. About the axis of a round part: as in the file, or to a tight box."""
     rotation = axes.refined(rotation, normals, start=1.0, rounds=6)
     free = axes.round_about(rotation, normals)

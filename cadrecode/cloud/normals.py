@@ -62,15 +62,14 @@ def given_normals(points: np.ndarray, directions: np.ndarray) -> Normals:
     return Normals(outward, known.astype(np.float64), local_noise(points))
 
 
-def outward_normals(points: np.ndarray, *, views: int = VIEWS, seed: int = 0) -> Normals:
+def outward_normals(points: np.ndarray, *, seed: int = 0) -> Normals:
     """Estimate a normal at each point and turn it outward.
 
-    A point is seen from outside: each of `views` eyes around the cloud votes on the points that are not hidden from it
+    A point is seen from outside: each of VIEWS eyes around the cloud votes on the points that are not hidden from it
     (Katz et al. 2007: the points on the convex hull of the cloud turned inside out around the eye).
 
     Args:
         points: (N, 3) float, any frame.
-        views: number of eyes.
         seed: chooses the points that the eyes look at.
     Returns: directions, confidence 0 for all where there are fewer than 16 points or they lie in one plane.
     """
@@ -80,8 +79,8 @@ def outward_normals(points: np.ndarray, *, views: int = VIEWS, seed: int = 0) ->
     tree = cKDTree(points)
     directions, noise = _plane_normals(points, tree)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(points))[:SEEN_POINTS])
-    votes = _votes(points[chosen], directions[chosen], views)
-    own = np.sign(votes) * _confidence(votes, views)
+    votes = _votes(points[chosen], directions[chosen])
+    own = np.sign(votes) * _confidence(votes)
     sides = _along_surface(points[chosen], directions[chosen], own, noise)
     side, confidence = np.sign(sides), np.abs(sides)
     if len(chosen) < len(points):
@@ -185,12 +184,12 @@ def _spare(patches: np.ndarray) -> int:
     return max(patches.shape[1] - 3, 1)
 
 
-def _votes(points: np.ndarray, directions: np.ndarray, views: int) -> np.ndarray:
+def _votes(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """(n,): for each point the sum of cosines towards the eyes that see it."""
     centre = bounding_box(points).mean(axis=0)
     radius = float(np.linalg.norm(points - centre, axis=1).max())
     votes = np.zeros(len(points))
-    for direction in _spread(views):
+    for direction in _spread(VIEWS):
         eye = centre + direction * radius * VIEW_DISTANCE
         rays = points - eye
         lengths = np.linalg.norm(rays, axis=1, keepdims=True)
@@ -206,12 +205,12 @@ def _votes(points: np.ndarray, directions: np.ndarray, views: int) -> np.ndarray
     return votes
 
 
-def _confidence(votes: np.ndarray, views: int) -> np.ndarray:
+def _confidence(votes: np.ndarray) -> np.ndarray:
     """(n,) in [0, 1]: 0.5 where the votes of a tenth of the views agree.
 
     Half of the views see a point of a convex part, at a mean cosine of 0.5: it gets a quarter of the votes.
     """
-    return np.minimum(np.abs(votes) / (CERTAIN_VOTES * views), 1.0)
+    return np.minimum(np.abs(votes) / (CERTAIN_VOTES * VIEWS), 1.0)
 
 
 def _spread(count: int) -> np.ndarray:

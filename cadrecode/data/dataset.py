@@ -192,7 +192,7 @@ def in_code_frame(low: np.ndarray, high: np.ndarray, height_steps: int = 1) -> b
     return bool(centred and abs((high - low).max() - CODE_SIDE) <= SIDE_SLACK * slack)
 
 
-def to_code_frame(program: Program, frame: Frame, height_steps: int = 1) -> Program:
+def to_code_frame(program: Program, frame: Frame, height_steps: int) -> Program:
     """Bring a program from the RAW into the CODE frame, with numbers rounded to halves, or to finer `height_steps`.
 
     Raises: ProgramError: the part is so fine that rounding would make another part of it.

@@ -55,7 +55,7 @@ def describe(head: bytes) -> tuple[str, str | None] | None:
     return None
 
 
-def wrong_content(path: Path, wanted: str, detail: str = "") -> PointCloudError:
+def wrong_content(path: Path, wanted: str, detail: str) -> PointCloudError:
     """The error for a file that is not what its suffix says.
 
     Args:
@@ -65,10 +65,7 @@ def wrong_content(path: Path, wanted: str, detail: str = "") -> PointCloudError:
     content = describe(read_head(path))
     if content is None:
         return PointCloudError(
-            "{name} is not {wanted}{detail}. Export it again.",
-            name=path.name,
-            wanted=wanted,
-            detail=Message(": {detail}", detail=detail) if detail else "",
+            "{name} is not {wanted}: {detail}. Export it again.", name=path.name, wanted=wanted, detail=detail
         )
     name, suffix = content
     advice = (

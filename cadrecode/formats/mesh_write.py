@@ -19,7 +19,7 @@ def write_stl(path: Path, vertices: np.ndarray, faces: np.ndarray) -> Path:
     return path
 
 
-def write_3mf(path: Path, vertices: np.ndarray, faces: np.ndarray, unit: str = "mm") -> Path:
+def write_3mf(path: Path, vertices: np.ndarray, faces: np.ndarray, unit: str) -> Path:
     """A 3MF file, in millimetres whatever `unit` is: the format's default, and all that some slicers look at.
 
     Args:

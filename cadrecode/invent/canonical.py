@@ -242,7 +242,7 @@ def _to_world(plane: cad.Plane, axis: int) -> Callable:
 # --- as little as the shape allows
 
 
-def simplified(slabs: Sequence[Slab], height_steps: int = 1) -> list[Slab]:
+def simplified(slabs: Sequence[Slab], height_steps: int) -> list[Slab]:
     """The drawing without what its shape does not need.
 
     Raises: Degenerate, ProgramError: it cannot be put on the grid.

@@ -81,7 +81,7 @@ class Mix:
 # --- holes
 
 
-def draw_holes(rng: np.random.Generator, outline: Outline, single: float = 0.0) -> tuple[Outline, ...]:
+def draw_holes(rng: np.random.Generator, outline: Outline, single: float) -> tuple[Outline, ...]:
     """Holes for an outline, in the patterns of real parts; some may miss the material, which `invent` sees.
 
     Args:

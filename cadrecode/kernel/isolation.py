@@ -25,6 +25,7 @@ except ImportError:  # Windows has no resource limits: the wall clock and the ki
     resource = None
 
 FILE_MB = 256  # largest file that a job may write
+MOST_ENTRIES = 1000  # of a folder; no job makes so many files
 # All files that a job writes. They are made before it is confined: afterwards none can be made, renamed or removed.
 JOB_FILES = ("result.json", "part.step", "part.stl", "part.glb", "vertices.npy", "facets.npy")
 OPEN_FILES = 64
@@ -41,7 +42,7 @@ _IOCTL_REQUESTS = (0x5401, 0x5451, 0x5450, 0x5421)  # is it a terminal; close on
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "/etc/fonts")  # Workplane.text reads them
 
 
-def confine(folder: Path, seconds: float, memory_mb: int, file_mb: int = FILE_MB) -> None:
+def confine(folder: Path, seconds: float, memory_mb: int, file_mb: int) -> None:
     """Give up, for this process and for good, whatever a CadQuery program does not need.
 
     Args:
@@ -110,13 +111,13 @@ def is_stopped(pid: int) -> bool:
         return False
 
 
-def folder_mb(folder: Path, most_entries: int = 1000) -> float:
+def folder_mb(folder: Path) -> float:
     """The size of a job's folder, in MB; infinite where it holds more entries than any job makes."""
     total = 0
     try:
         with os.scandir(folder) as entries:
             for count, entry in enumerate(entries):
-                if count >= most_entries:
+                if count >= MOST_ENTRIES:
                     return math.inf
                 total += entry.stat(follow_symlinks=False).st_size
     except OSError:  # it changes while it is looked at

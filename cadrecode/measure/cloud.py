@@ -54,13 +54,12 @@ SQUARE = 0.9  # cosine of a point's normal with an axis: a point of a side of th
 CELL_ROUNDING, REACH_OF_NOISE = 0.75, 3.0
 
 
-def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> list[Measured]:
+def from_cloud(ruler: CloudRuler, *, seconds: float) -> list[Measured]:
     """Programs that fill an oriented cloud, best first.
 
     Args:
         ruler: Measures by the cloud, CODE, with its normals; see `fit.ruler_for`.
         seconds: Processor time, at most about so long: on a busy machine the result is the same, later.
-        price: IoU that each number of a program must bring.
     Returns: Nothing where the cloud has no inside: it has no normals, or too few points.
     """
     started = time.thread_time()
@@ -70,8 +69,8 @@ def from_cloud(ruler: CloudRuler, *, seconds: float, price: float = PRICE) -> li
     part = read(ruler, smoothed, started + READING_SHARE * seconds)
     if not part.proposals or not part.cells.any():
         return []
-    drafts = drafts_of(part, price, started, SEARCH_SHARE * seconds, IN_PAIRS)
-    judge = CloudJudge(ruler, smoothed, part, price, started + seconds)
+    drafts = drafts_of(part, PRICE, started, SEARCH_SHARE * seconds, IN_PAIRS)
+    judge = CloudJudge(ruler, smoothed, part, PRICE, started + seconds)
     drawn = dict.fromkeys(draft.features(part.grid) for draft in drafts)
     bodies = [body for body in drawn if judge.makes_a_solid(body)]
     box = _box(judge, part.grid)
@@ -146,7 +145,7 @@ def _finished(
     judge.deadline = end
     features = with_gaps(with_countersinks(features, part.grid, judge), judge)  # which takes cones for small holes
     features = with_countersinks(features, part.grid, judge)  # of the holes that gaps have shown
-    return respelled(rounded(opened(merged(features, judge, part.grid), judge), judge), judge)
+    return respelled(rounded(opened(merged(features, judge), judge), judge), judge)
 
 
 def _round_walls(ruler: CloudRuler, part: Survey, judge: CloudJudge) -> list[RoundWall]:

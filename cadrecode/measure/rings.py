@@ -15,6 +15,7 @@ from cadrecode.program.language import Circle, Face, Mode, Rect, Ring, Sketch, S
 from cadrecode.program.section import cross_section
 
 FEWEST, MOST = 5, 90  # teeth
+ON_OUTLINE = 4096  # points along an outline
 LEAST_DEPTH = 0.02  # of the radius: a rim that varies by less is round
 BINS = 1024  # around the circle, for the order of the symmetry
 CLEAR = 0.3  # of the strongest harmonic: one that counts
@@ -120,11 +121,11 @@ def _centroid(polygon: np.ndarray) -> np.ndarray:
     return (polygon + following).T @ cross / (3 * cross.sum())
 
 
-def _dense(polygon: np.ndarray, count: int = 4096) -> np.ndarray:
-    """(count, 2) points along a polygon, equally far apart."""
+def _dense(polygon: np.ndarray) -> np.ndarray:
+    """(ON_OUTLINE, 2) points along a polygon, equally far apart."""
     closed = np.vstack((polygon, polygon[:1]))
     way = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))))
-    places = np.linspace(0, way[-1], count, endpoint=False)
+    places = np.linspace(0, way[-1], ON_OUTLINE, endpoint=False)
     return np.column_stack([np.interp(places, way, closed[:, axis]) for axis in range(2)])
 
 

@@ -37,7 +37,7 @@ def shortened(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[
     """The features without those that are not needed, joined where one sketch says two."""
     for _ in range(2):
         before = features
-        features = respanned(merged(dropped(features, judge), judge, grid), judge, grid)
+        features = respanned(merged(dropped(features, judge), judge), judge, grid)
         if features == before:
             break
     return features
@@ -60,7 +60,7 @@ def dropped(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
     return features
 
 
-def merged(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
+def merged(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
     """Cuts written as holes of a sketch before them; features of one span, and of equal shapes, written as one."""
     index = 1
     while index < len(features) and not judge.out_of_time:

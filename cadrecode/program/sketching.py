@@ -215,7 +215,7 @@ def _regular(sketch: Drawing, arguments: Arguments) -> Drawing:
     return _with_step(sketch, regular_polygon(radius, count, arguments.number("angle", 2, 0)), arguments)
 
 
-def regular_polygon(radius: float, count: int, angle: float = 0) -> cad.Loop:
+def regular_polygon(radius: float, count: int, angle: float) -> cad.Loop:
     turns = [math.radians(angle) + math.tau * index / count for index in range(count)]
     points = [(round(radius * math.cos(turn), 9), round(radius * math.sin(turn), 9)) for turn in turns]
     return cad.Loop.through(points)

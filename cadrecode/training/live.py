@@ -49,7 +49,7 @@ class Trained:
 
 
 def train_adapter(
-    config: TrainConfig, run: Run, data: RunPrograms, checkpoint: Path | None, team: Team, done: bool = False
+    config: TrainConfig, run: Run, data: RunPrograms, checkpoint: Path | None, team: Team, done: bool
 ) -> Trained:
     """Train an adapter, and save it into the run's folder unless the run was stopped.
 

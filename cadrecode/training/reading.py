@@ -73,7 +73,7 @@ def read_programs(config: TrainConfig, run: Run, team: Team, held_out: bool | No
     respell = config.canonical == "yes" or (config.canonical == "auto" and bool(integer_tokens(tokenizer)))
     reading = shared | {"respell": respell, "tokens_in": lambda text: len(encode_program(tokenizer, text))}
     progress = _progress_of(run, team)
-    config = _with_programs(config, run, team, stopping, progress)
+    config = _with_programs(config, run, team, progress)
     read = _read_both(config, reading, held_out, progress)
     programs = read.training
     if stopping():
@@ -96,9 +96,7 @@ def read_programs(config: TrainConfig, run: Run, team: Team, held_out: bool | No
     return replace(read, training=programs)
 
 
-def _with_programs(
-    config: TrainConfig, run: Run, team: Team, stopping: Callable[[], bool], progress: OnProgress
-) -> TrainConfig:
+def _with_programs(config: TrainConfig, run: Run, team: Team, progress: OnProgress) -> TrainConfig:
     """The settings with sources that hold programs: parts without any are measured first, into the run's folder."""
     changes = {}
     for key, limit in (("train_data_path", config.max_train_samples), ("val_data_path", config.max_eval_samples)):

@@ -106,7 +106,7 @@ class RunFolder(TrainerCallback):
         if not logs or "loss" not in logs:
             return
         step, loss = state.global_step, logs["loss"]
-        self._refuse_divergence(step, loss, logs.get("learning_rate") or 0.0)
+        self._refuse_divergence(step, loss)
         now = time.monotonic()
         seconds = max(1e-9, now - self.last_log - self.paused)
         speed = (step - self.logged_step) * self.pairs_per_step / seconds
@@ -169,7 +169,7 @@ class RunFolder(TrainerCallback):
         self._pause(time.monotonic() - started)
         self._set_status(State.SAVING if control.should_training_stop else State.TRAINING, state)
 
-    def _refuse_divergence(self, step: int, loss: float, learning_rate: float) -> None:
+    def _refuse_divergence(self, step: int, loss: float) -> None:
         """Raises: RunError: the loss is not finite, or several times in a row far above the lowest loss."""
         advice = Message(
             "Set learning_rate to {rate:g} (it is {now:g}) and warmup_steps to {n}; lora_r 32 with "

@@ -209,11 +209,11 @@ def test_a_loss_that_explodes_is_a_failed_run_with_advice(settings, monkeypatch,
     run = Run.create(tmp_path / "run", "")
     looking = watch.RunFolder(run, settings(learning_rate=4e-4), lambda folder: folder, None, None, 9, Team())
     for step, loss in enumerate((5.0, 1.0, 4.5, 1.1, 4.5, 4.5)):  # a bad batch now and then is none
-        looking._refuse_divergence(step, loss, 4e-4)
+        looking._refuse_divergence(step, loss)
     with pytest.raises(RunError, match=r"The loss is 4.6 at step 7, after 1: .*learning_rate to 0.0001"):
-        looking._refuse_divergence(7, 4.6, 4e-4)
+        looking._refuse_divergence(7, 4.6)
     with pytest.raises(RunError, match="no number"):
-        looking._refuse_divergence(8, float("nan"), 4e-4)
+        looking._refuse_divergence(8, float("nan"))
 
 
 # --- preflight
