@@ -32,6 +32,11 @@ def _fixed(value: float, digits: int) -> str:
     return f"{value:,.{max(decimals, 0)}f}"
 
 
+def shown_in(unit: str) -> tuple[float, str]:
+    """The factor and the unit in which lengths of a unit are shown: metres as millimetres."""
+    return SHOWN_IN.get(unit, (1.0, unit))
+
+
 def length(value: float, unit: str = "") -> str:
     """A length with its unit: 0.0502 m -> 50.2 mm."""
     return lengths([value], unit)
@@ -39,5 +44,5 @@ def length(value: float, unit: str = "") -> str:
 
 def lengths(values: Iterable[float], unit: str = "", between: str = " x ") -> str:
     """Lengths with their unit behind the last."""
-    scale, shown_in = SHOWN_IN.get(unit, (1.0, unit))
-    return f"{between.join(figure(value * scale) for value in values)} {shown_in}".rstrip()
+    factor, shown = shown_in(unit)
+    return f"{between.join(figure(value * factor) for value in values)} {shown}".rstrip()

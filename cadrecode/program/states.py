@@ -15,8 +15,6 @@ from cadrecode.program.arguments import error_at
 from cadrecode.program.planes import axes
 from cadrecode.program.weight import checked
 
-NOISE_DECIMALS = 9  # of planes that are computed from others
-
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -164,5 +162,5 @@ def sketch_of(wires: tuple[cad.SketchStep, ...]) -> cad.Sketch:
 
 def plain(value: float) -> float:
     """Without what computing with floats adds; whole numbers are int."""
-    value = round(float(value), NOISE_DECIMALS) + 0.0
+    value = round(float(value), cad.NOISE_DECIMALS) + 0.0
     return int(value) if value == int(value) else value

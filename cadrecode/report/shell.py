@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-LANGUAGES = {"en": "en", "zh": "zh-CN"}
+BROWSER_NAMES = {"en": "en", "zh": "zh-CN"}  # of the languages, as browsers and HTML name them
 
 
 def whole_page(title: str, body: str, language: str = "en") -> str:
@@ -24,7 +24,7 @@ def whole_page(title: str, body: str, language: str = "en") -> str:
 
 def drawn(template: str, *, language: str, **values: Any) -> str:
     """A template of this folder with its gaps filled. Values are escaped, apart from `Markup`."""
-    return _environment().get_template(template).render(html_language=LANGUAGES[language], **values)
+    return _environment().get_template(template).render(html_language=BROWSER_NAMES[language], **values)
 
 
 def beside(name: str) -> str:

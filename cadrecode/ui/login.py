@@ -18,7 +18,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.types import Scope
 
-from cadrecode.ui.words.language import BROWSER_NAMES, PAGES
+from cadrecode.report.shell import BROWSER_NAMES
+from cadrecode.ui.words.language import PAGES
 from cadrecode.ui.words.text import LANGUAGES, Words
 
 FREE_FAILURES = 4  # of a caller; the next one locks out

@@ -45,7 +45,7 @@ def within(row: BatchItem, unit: str, words: Words) -> str:
     """ "98.4 % within 0.5 mm"; a dash for what is not rebuilt."""
     if row.within is None:
         return "–"
-    factor, unit = html.shown(unit)
+    factor, unit = html.shown_in(unit)
     tolerance = f"{short(factor * row.tolerance)} {unit}"
     return words("batch.share", share=html.percent(row.within), x=tolerance)
 

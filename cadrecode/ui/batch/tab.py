@@ -141,7 +141,7 @@ def _run(
     with services.stoppable(visitor) as stop:
         try:
             config = ReconstructConfig.from_values(values, source=Message("form"))
-            tolerance = tolerance and tolerance / html.shown(config.unit)[0]  # entered as it is shown
+            tolerance = tolerance and tolerance / html.shown_in(config.unit)[0]  # entered as it is shown
             job = batching.gather(uploads, folder, config, base, adapter, tolerance)
             for item in follow(work):
                 texts, pictures = cells(rows, config.unit, words), [(row.picture, row.grade) for row in rows]

@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING
 
 from cadrecode import figures
 from cadrecode.figures import length as length  # with the small pieces of page, as they all are
+from cadrecode.figures import shown_in as shown_in
 
 if TYPE_CHECKING:
     from cadrecode.ui.words.text import Words
-
-
-def shown(unit: str) -> tuple[float, str]:
-    """The factor and the unit in which lengths of a unit are shown: metres as millimetres."""
-    return figures.SHOWN_IN.get(unit, (1.0, unit))
 
 
 def lengths(values: Iterable[float], unit: str) -> str:

@@ -43,7 +43,7 @@ def distance(part: Part, unit: str) -> str:
     """The distance before and after the fit, in the unit that is shown but without it; a single number for a part that
     was not fitted."""
     after, before = (
-        None if value is None else figure(html.shown(unit)[0] * value)
+        None if value is None else figure(html.shown_in(unit)[0] * value)
         for value in (part.distance, part.distance_before)
     )
     return after if before is None else f"{before} → {after}"
@@ -111,7 +111,7 @@ def numbers(work: Work, words: Words, validity: str = "", *, judged: bool = True
 
 def _within(deviation: Deviation, tolerance: float, unit: str, words: Words) -> str:
     """ "98.4 % of the points within [0.5] mm"; the tolerance can be edited."""
-    factor, unit = html.shown(unit)
+    factor, unit = html.shown_in(unit)
     field = (
         f'<input type="number" min="0" step="any" value="{factor * tolerance:.6g}" '
         f'aria-label="{escape(words("result.tolerance"))} ({unit})">'
@@ -186,7 +186,7 @@ def _distances(part: Part, unit: str, words: Words) -> list[str]:
         facts.append(f"{words('result.mean')} {bold(part.deviation.mean)}")
         facts.append(words("result.p95", x=bold(part.deviation.p95)))
         facts.append(words("result.max", x=bold(part.deviation.max)))
-        if abs(bias) > max(LEAST_BIAS * part.deviation.mean, LEAST / html.shown(unit)[0]):
+        if abs(bias) > max(LEAST_BIAS * part.deviation.mean, LEAST / html.shown_in(unit)[0]):
             facts.append(words("result.outside" if bias >= 0 else "result.inside", x=bold(abs(bias))))
     if part.distance is not None:
         before = "" if part.distance_before is None else words("result.before", x=bold(part.distance_before))

@@ -51,14 +51,14 @@ def moved(work: Work, base: Part, values: Mapping[str, float]) -> Work:
 
 
 def sent(event: gr.EventData, unit: str) -> dict[str, float]:
-    """The numbers that the page sends, in the part's unit: angles apart, it shows lengths as `html.shown` has them."""
-    factor, _ = html.shown(unit)
+    """The numbers that the page sends, in the part's unit: the page shows lengths in that of `html.shown_in`."""
+    factor, _ = html.shown_in(unit)
     return {name: float(value) / (1 if angle else factor) for name, (value, angle) in event.numbers.items()}
 
 
 def reasons(part: Part, unit: str, words: Words) -> dict[str, str]:
     """The reasons why numbers were changed after the fit, by name: "12.02 → 12: whole, within 0.05"."""
-    factor, _ = html.shown(unit)
+    factor, _ = html.shown_in(unit)
     texts = {}
     for snap in part.snapped:
         values = snap.reason.values
@@ -105,7 +105,7 @@ def _row(number: Parameter, unit: str, words: Words, why: str, measured: float |
         why: Why it was made simple, if it was; `measured` is what it was before.
         folded: It is among those behind one click.
     """
-    factor, unit = (1.0, "°") if number.is_angle else html.shown(unit)
+    factor, unit = (1.0, "°") if number.is_angle else html.shown_in(unit)
     low, high, step = slider_ends(number)
     value, low, high, step = (f"{factor * x:.10g}" for x in (number.value, low, high, step))
     label = escape(f"{words.dimension(number.name)} ({unit})")

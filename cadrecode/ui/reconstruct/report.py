@@ -95,7 +95,7 @@ def _numbers(work: Work, part: Part, words: Words, validity: str) -> list[tuple[
 
 def _dimensions(part: Part, unit: str, words: Words) -> list[tuple[str, str]]:
     sizes, _ = dimensions.named(part)
-    factor, unit = html.shown(unit)
+    factor, unit = html.shown_in(unit)
     return [
         (words.dimension(size.name), f"{size.value:.6g} °" if size.is_angle else f"{factor * size.value:.6g} {unit}")
         for size in sizes

@@ -262,7 +262,7 @@ def _wire_looks(screen: Screen) -> None:
         return now.choosing(int(event.number))
 
     def tolerate(now: Work, event: gr.EventData) -> Work:
-        return replace(now, tolerance=float(event.tolerance) / html.shown(now.unit)[0])
+        return replace(now, tolerance=float(event.tolerance) / html.shown_in(now.unit)[0])
 
     chosen = hear(shown.candidates.select, choose, work, work, words)
     screen.then_strip(chosen)

@@ -64,10 +64,11 @@ def downloads(paths: dict[str, Path]) -> list[dict]:
 
 def strip(work: Work, words: Words) -> list[tuple[str, str]]:
     """A picture of each candidate with its distance and source, best first."""
+    _, unit = html.shown_in(work.unit)
     return [
         (
             film.of_part((part.vertices, part.faces)),
-            f"{describe.distance(part, work.unit)} {html.shown(work.unit)[1]}\n{words.said(source_words(part.source))}",
+            f"{describe.distance(part, work.unit)} {unit}\n{words.said(source_words(part.source))}",
         )
         for part in work.parts
         if part.distance is not None

@@ -43,7 +43,7 @@ def scene(
     drawn = np.concatenate([places for places in (mesh and mesh[0], points) if places is not None])
     box = bounding_box(drawn if mesh is None else mesh[0])
     center = box.mean(axis=0)
-    factor, shown_unit = html.shown(unit)
+    factor, shown_unit = html.shown_in(unit)
     shown: dict[str, Any] = {
         "part": scene_name(content), "center": center.tolist(), "size": np.ptp(box, axis=0).tolist(),
         "unit": shown_unit, "factor": factor, "tolerance": tolerance,

@@ -10,9 +10,10 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cadrecode.report.shell import BROWSER_NAMES
+
 COOKIE = "cadrecode_language"
 PAGES = {"en": "/", "zh": "/zh"}
-BROWSER_NAMES = {"en": "en", "zh": "zh-CN"}
 YEAR_SECONDS = 365 * 24 * 3600
 
 
