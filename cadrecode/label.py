@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, Cloud, read_cloud
+from cadrecode.cloud import READABLE, Cloud, read_cloud
 from cadrecode.config import ReconstructConfig
 from cadrecode.data.alike import alike
 from cadrecode.data.dataset import (
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READABLE = (*MESH_SUFFIXES, *BREP_SUFFIXES, *CLOUD_SUFFIXES)
 ROWS_FILE, POINTS_FOLDER, PAGE_FILE = "labels.jsonl", "points", "index.html"
 SECONDS = 20.0  # for a part; most closed meshes take 1 to 3
 PIXELS, MOST_PICTURES = 120, 1000  # of the page

@@ -41,7 +41,8 @@ _MESH_READERS = {".stl": read_stl, ".obj": read_obj, ".off": read_off, ".glb": r
 CLOUD_SUFFIXES = tuple(_CLOUD_READERS)  # .ply is here and holds a mesh where it has faces
 MESH_SUFFIXES = tuple(_MESH_READERS)
 BREP_SUFFIXES = (".step", ".stp", ".brep")
-_ALL_SUFFIXES = CLOUD_SUFFIXES + MESH_SUFFIXES + BREP_SUFFIXES
+SURFACE_SUFFIXES = (*MESH_SUFFIXES, *BREP_SUFFIXES, ".ply")
+READABLE = CLOUD_SUFFIXES + MESH_SUFFIXES + BREP_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,11 @@ def read_mesh(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """
     path = _existing_file(path)
     suffix = _known_suffix(path)
-    if suffix not in (*MESH_SUFFIXES, *BREP_SUFFIXES, ".ply"):
+    if suffix not in SURFACE_SUFFIXES:
         raise PointCloudError(
             "{name} holds points; a surface is needed: {suffixes}.",
             name=path.name,
-            suffixes=", ".join(MESH_SUFFIXES + BREP_SUFFIXES),
+            suffixes=", ".join(SURFACE_SUFFIXES),
         )
     contents = _read(path, suffix, seed=0)
     if contents.faces is None or not len(contents.faces):
@@ -154,14 +155,14 @@ def _existing_file(path: str | Path) -> Path:
 def _close_name(path: Path) -> str:
     if not path.parent.is_dir():
         return Message(" There is no folder {parent} either.", parent=path.parent)
-    readable = [other.name for other in path.parent.iterdir() if other.suffix.lower() in _ALL_SUFFIXES]
+    readable = [other.name for other in path.parent.iterdir() if other.suffix.lower() in READABLE]
     close = difflib.get_close_matches(path.name, readable, n=1)
     return Message(" Did you mean {close}?", close=close[0]) if close else ""
 
 
 def _known_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
-    if suffix not in _ALL_SUFFIXES:
+    if suffix not in READABLE:
         what = Message("the extension {suffix}", suffix=path.suffix) if path.suffix else Message("no extension")
         raise PointCloudError(
             "{name} has {what}, which is not known. Clouds: {clouds}; meshes: {meshes}; CAD: {solids}.",

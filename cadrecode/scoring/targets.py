@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES, read_mesh
+from cadrecode.cloud import SURFACE_SUFFIXES, read_mesh
 from cadrecode.errors import DatasetError, KernelError, Message, PointCloudError, ProgramError
 from cadrecode.invent.held_out import held_out
 from cadrecode.invent.source import PREFIX, family_in
@@ -62,10 +62,9 @@ def load_targets(
     if path.name.endswith((".jsonl", ".jsonl.gz")):
         yield from _from_programs(path, limit, seed, ids)
         return
-    suffixes = {*MESH_SUFFIXES, *BREP_SUFFIXES, ".ply"}
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes)
-    elif path.is_file() and path.suffix.lower() in suffixes:
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in SURFACE_SUFFIXES)
+    elif path.is_file() and path.suffix.lower() in SURFACE_SUFFIXES:
         files = [path]
     else:
         raise DatasetError(
@@ -75,7 +74,7 @@ def load_targets(
         )
     if not files:
         raise DatasetError(
-            "{name} holds no meshes. Readable: {suffixes}.", name=path, suffixes=", ".join(sorted(suffixes))
+            "{name} holds no meshes. Readable: {suffixes}.", name=path, suffixes=", ".join(sorted(SURFACE_SUFFIXES))
         )
     for file in drawn([file for file in files if ids is None or file.stem in ids], limit, seed):
         try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES
+from cadrecode.cloud import READABLE
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError, Message
 from cadrecode.ui import archive, models
@@ -24,7 +24,6 @@ from cadrecode.ui.reconstruct.files import write_files
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
-READABLE = frozenset({*CLOUD_SUFFIXES, *MESH_SUFFIXES, *BREP_SUFFIXES})
 PACKED = ("py", "step", "stl", "3mf", "report", "page")
 
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from cadrecode.cloud import BREP_SUFFIXES, MESH_SUFFIXES
+from cadrecode.cloud import SURFACE_SUFFIXES
 from cadrecode.config import EvaluationConfig
 from cadrecode.errors import CadrecodeError, DatasetError, Message
 from cadrecode.jobs import evaluating, queue
@@ -17,7 +17,6 @@ from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
 INVENTED, UPLOAD, OWN = "invented", "upload", "own"
-SUFFIXES = (*MESH_SUFFIXES, *BREP_SUFFIXES)
 
 
 def start(
@@ -85,23 +84,23 @@ def targets_of(source: str, family: str, files: Sequence[str] | None, path: str 
 def _uploaded(files: list[Path], folder: Path) -> Path:
     """One folder of meshes, from files and zips of them; an .npz as it is."""
     if not files:
-        raise DatasetError("Drop meshes ({kinds}), a .zip of them, or an .npz.", kinds=", ".join(SUFFIXES))
+        raise DatasetError("Drop meshes ({kinds}), a .zip of them, or an .npz.", kinds=", ".join(SURFACE_SUFFIXES))
     folder.mkdir(parents=True)
     if len(files) == 1 and files[0].suffix.lower() == ".npz":
         return Path(shutil.copyfile(files[0], folder / files[0].name))
     for file in files:
         if file.suffix.lower() == ".zip":
-            unpacked, _ = archive.unpack(file, folder, SUFFIXES)
+            unpacked, _ = archive.unpack(file, folder, SURFACE_SUFFIXES)
             if not unpacked:
-                kinds = ", ".join(SUFFIXES)
+                kinds = ", ".join(SURFACE_SUFFIXES)
                 raise DatasetError("{name} holds no meshes. Readable: {kinds}.", name=file.name, kinds=kinds)
-        elif file.suffix.lower() in SUFFIXES:
+        elif file.suffix.lower() in SURFACE_SUFFIXES:
             shutil.copyfile(file, folder / file.name)
         else:
             raise DatasetError(
                 "{name} is not a mesh. Readable: {kinds}, a .zip of them, or one .npz.",
                 name=file.name,
-                kinds=", ".join(SUFFIXES),
+                kinds=", ".join(SURFACE_SUFFIXES),
             )
     return folder
 

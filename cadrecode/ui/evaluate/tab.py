@@ -6,11 +6,12 @@ from typing import Any
 
 import gradio as gr
 
+from cadrecode.cloud import SURFACE_SUFFIXES
 from cadrecode.invent.draw import FAMILIES
 from cadrecode.ui.draw import figures, html
 from cadrecode.ui.draw.table import empty_table, rows_html
 from cadrecode.ui.evaluate import actions, parts, views
-from cadrecode.ui.evaluate.actions import INVENTED, OWN, SUFFIXES, UPLOAD
+from cadrecode.ui.evaluate.actions import INVENTED, OWN, UPLOAD
 from cadrecode.ui.events import error_text, hear
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
@@ -39,7 +40,7 @@ class Form:
             families = [(f"{key}: {words.family(key, text)}", key) for key, text in FAMILIES.items()]
             self.family = gr.Dropdown(families, value="brackets", label=words("data.family"))
             self.files = gr.File(
-                label=words("evaluate.files"), file_count="multiple", file_types=[*SUFFIXES, ".zip", ".npz"],
+                label=words("evaluate.files"), file_count="multiple", file_types=[*SURFACE_SUFFIXES, ".zip", ".npz"],
                 visible=False, elem_id="evaluate-files", height=140,
             )  # fmt: skip
             self.path = gr.Textbox(label=words("evaluate.path"), info=words("evaluate.path.info"), visible=False)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE
+from cadrecode.cloud import READABLE
 from cadrecode.errors import ConfigError, RunError
 from cadrecode.jobs import queue
-from cadrecode.label import READABLE
 from cadrecode.runs import Run, checkpoint_step, free_folder
 from cadrecode.ui import archive
 from cadrecode.ui.adapters.incoming import BESIDE, INCOMING
