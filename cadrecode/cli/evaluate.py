@@ -14,10 +14,10 @@ from cadrecode.cli.shared import (
     clock_of,
     count,
     log_progress,
+    open_model,
     parser_of,
     positive,
     run_verb,
-    say,
     workers_for,
     writer_of,
 )
@@ -53,15 +53,12 @@ def evaluate_main(argv: Arguments = None) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace, argv: Arguments) -> None:
-    from cadrecode.engine import Engine
     from cadrecode.evaluation import evaluate
     from cadrecode.export import write_json
     from cadrecode.kernel import shared_sandbox
     from cadrecode.model.decode import follows_grammar
 
-    engine = Engine(arguments.device)
-    opened = engine.open(arguments.model, arguments.lora_path)
-    say(f"model       {opened.note}")
+    engine, opened = open_model(arguments)
     with engine.ready() as (model, tokenizer), clock_of(arguments):
         grammar = arguments.grammar or follows_grammar(tokenizer)
         report = evaluate(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from transformers import PreTrainedModel
 
+    from cadrecode.engine import Engine, Opened
     from cadrecode.estimate import Estimate
     from cadrecode.part import Part, Written
     from cadrecode.scoring import Deviation
@@ -168,6 +169,16 @@ def run_verb(work: Callable[[], None], failure: int = 1) -> int:
         print("interrupted", file=sys.stderr, flush=True)
         return 130
     return 0
+
+
+def open_model(arguments: argparse.Namespace) -> tuple[Engine, Opened]:
+    """Load what --model and --lora_path name onto --device, and print it. Raises: ModelError: See `Engine.open`."""
+    from cadrecode.engine import Engine
+
+    engine = Engine(arguments.device)
+    opened = engine.open(arguments.model, arguments.lora_path)
+    say(f"model       {opened.note}")
+    return engine, opened
 
 
 def log_progress(what: str) -> Callable[[int, int | None], None]:

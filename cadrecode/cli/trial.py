@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadrecode.cli.report import write_page
-from cadrecode.cli.shared import Arguments, clock_of, log_progress, not_negative, positive, say, workers_for, writer_of
+from cadrecode.cli.shared import (
+    Arguments,
+    clock_of,
+    log_progress,
+    not_negative,
+    open_model,
+    positive,
+    say,
+    workers_for,
+    writer_of,
+)
 
 if TYPE_CHECKING:
     from cadrecode.parallel import Workers
@@ -36,7 +46,6 @@ def is_asked(arguments: argparse.Namespace) -> bool:
 
 def run(arguments: argparse.Namespace, argv: Arguments) -> None:
     """Rebuild the targets, print the figures, and write the report where a file is named."""
-    from cadrecode.engine import Engine
     from cadrecode.export import write_json
     from cadrecode.reconstruction import Writer
     from cadrecode.scans import Scan
@@ -46,9 +55,7 @@ def run(arguments: argparse.Namespace, argv: Arguments) -> None:
     opened = None
     ready: Any = nullcontext((None, None))
     if source != "measured":
-        engine = Engine(arguments.device)
-        opened = engine.open(arguments.model, arguments.lora_path)
-        say(f"model       {opened.note}")
+        engine, opened = open_model(arguments)
         ready = engine.ready()
     with ready as (model, tokenizer), clock_of(arguments):
         trial = Trial(
