@@ -40,8 +40,6 @@ NAMED_PLANES: dict[str, tuple[Point3, Point3]] = {
     "YX": ((0, 1, 0), (0, 0, -1)),
     "ZY": ((0, 0, 1), (-1, 0, 0)),
 }
-
-
 AXIS_PLANES = ("YZ", "ZX", "XY")  # those whose normals are x, y and z
 
 
@@ -294,6 +292,10 @@ class Step:
     operation: Operation
     solid: Solid | Program
 
+    def solids(self) -> list[Solid]:
+        """The solid, or those of the body."""
+        return self.solid.solids() if isinstance(self.solid, Program) else [self.solid]
+
 
 @dataclass(frozen=True, slots=True)
 class Counterbore:
@@ -394,14 +396,4 @@ class Program:
 
     def solids(self) -> list[Solid]:
         """Every solid in order, those of nested bodies too."""
-        solids: list[Solid] = []
-        for step in self.steps:
-            solids.extend(step.solid.solids() if isinstance(step.solid, Program) else [step.solid])
-        return solids
-
-    def planes(self) -> list[Plane]:
-        """Every plane in order: of each body's solids, then of its holes."""
-        planes: list[Plane] = []
-        for step in self.steps:
-            planes.extend(step.solid.planes() if isinstance(step.solid, Program) else [step.solid.plane])
-        return planes + [finish.plane for finish in self.finishes if isinstance(finish, Hole)]
+        return [solid for step in self.steps for solid in step.solids()]

@@ -7,7 +7,7 @@ where the whole part is placed, a last line turns and moves it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cadrecode.program import language as cad
@@ -30,7 +30,7 @@ def write(program: cad.Program, *, names: bool = False) -> str:
     if names:
         return _named(program)
     planes: dict[cad.Plane, str] = {}
-    for plane in program.planes():
+    for plane in _planes_of(program):
         planes.setdefault(plane, f"w{len(planes)}")
     lines = ["import cadquery as cq"]
     lines += [f"{name}={_plane(plane)}" for plane, name in planes.items()]
@@ -38,6 +38,16 @@ def write(program: cad.Program, *, names: bool = False) -> str:
     if program.placement is not None:
         lines.append(f"r=r{_placement(program.placement)}")
     return "\n".join(lines)
+
+
+def _planes_of(program: cad.Program) -> Iterator[cad.Plane]:
+    """Every plane in order: those of each body's solids, then those of its holes."""
+    for step in program.steps:
+        if isinstance(step.solid, cad.Program):
+            yield from _planes_of(step.solid)
+        else:
+            yield step.solid.plane
+    yield from (finish.plane for finish in program.finishes if isinstance(finish, cad.Hole))
 
 
 @dataclass(frozen=True)

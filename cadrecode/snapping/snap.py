@@ -13,7 +13,7 @@ from cadrecode.errors import Message, ProgramError
 from cadrecode.figures import short
 from cadrecode.program import Program
 from cadrecode.program.edit import Parameter, parameters, set_parameters
-from cadrecode.program.language import NOISE_DECIMALS, Operation, Solid, Step
+from cadrecode.program.language import NOISE_DECIMALS, Operation
 from cadrecode.program.roles import box_of
 from cadrecode.snapping.levels import levels_of, moved
 from cadrecode.snapping.preferred import RANKS, ROUNDED, choices, reason_for
@@ -91,7 +91,7 @@ def _level_map(program: Program, axis: int, allowed: float, unit: str) -> LevelM
     """Where the levels along an axis go: the part's ends first, then what is centred, symmetric, or a round distance
     from an end."""
     levels = levels_of(program)[axis]
-    boxes = [box_of(solid) for step in program.steps if step.operation is Operation.UNION for solid in solids_in(step)]
+    boxes = [box_of(solid) for step in program.steps if step.operation is Operation.UNION for solid in step.solids()]
     low, high = min(box[0, axis] for box in boxes), max(box[1, axis] for box in boxes)
     same = SAME * (high - low)
     low_after, high_after = _ends(low, high, allowed, unit)
@@ -135,10 +135,6 @@ def _ends(low: float, high: float, allowed: float, unit: str) -> tuple[float, fl
             shifts.append((choice.value != 0, RANKS.get(choice.reason, len(RANKS)), choice.value - place))
     shift = min(shifts)[-1] if shifts else 0.0
     return center + shift - size / 2, center + shift + size / 2
-
-
-def solids_in(step: Step) -> list[Solid]:
-    return step.solid.solids() if isinstance(step.solid, Program) else [step.solid]
 
 
 # --- sizes
