@@ -68,7 +68,7 @@ def _places(text: str) -> Places | None:
         return None
 
 
-def write_json(path: Path, content: dict[str, Any]) -> Path:
+def write_json(path: Path, content: Any) -> Path:
     """Write JSON as a person reads it. Its folder is made where it is missing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from cadrecode.cli.shared import (
     run_verb,
     say,
     say_deviation,
+    say_skipped,
     say_verdict,
     say_written,
     seed,
@@ -136,10 +137,8 @@ def _fit_many(arguments: argparse.Namespace) -> None:
         f"programs    {report['n']} fitted or failed, {report['n_errors']} of them with an error, "
         f"{report['n_skipped']} skipped, {report['seconds']:.1f} s"
     )
-    for entry in report["skipped"][:10]:
-        say(f"            {entry['id']}: {entry['reason']}")
-    for row in [row for row in report["rows"] if "error" in row][:10]:
-        say(f"            {row['id']}: {row['error']}")
+    say_skipped((entry["id"], entry["reason"]) for entry in report["skipped"])
+    say_skipped((row["id"], row["error"]) for row in report["rows"] if "error" in row)
     rows = {
         "mean IoU (all)": "mean_iou_{}",
         "mean IoU (valid)": "mean_iou_{}_valid",

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cadrecode.cli.shared import Arguments, add_processor_time, count, not_negative, say, seed
+from cadrecode.cli.shared import Arguments, add_processor_time, count, not_negative, say, say_skipped, seed
 from cadrecode.errors import ConfigError
 
 
@@ -75,8 +75,7 @@ def say_scores(reports: Sequence[tuple[str, dict]], seconds: float) -> None:
         f"shapes      {report['n']} scored, {len(report['skipped'])} skipped"
         + (f", {seconds:.1f} s" if seconds else "")
     )
-    for entry in report["skipped"][:10]:
-        say(f"            {entry['id']}: {entry['reason']}")
+    say_skipped((entry["id"], entry["reason"]) for entry in report["skipped"])
     columns = series_of(reports)
     widths = [max(26, len(column.name) + 2) for column in columns]
     say(f"{'':26}" + "".join(f"{column.name:>{width}}" for column, width in zip(columns, widths)))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import logging
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -219,6 +220,12 @@ def say_few(entries: Sequence[Any], text_of: Callable[[Any], str], head: str) ->
         say(f"{' ' * len(head) if place else head}{text_of(entry)}")
     if len(entries) > MOST_LISTED:
         say(f"{' ' * len(head)}and {len(entries) - MOST_LISTED} more, in the report")
+
+
+def say_skipped(entries: Iterable[tuple[str, str]]) -> None:
+    """Print the names and the reasons of the first ten that were left out."""
+    for name, reason in itertools.islice(entries, 10):
+        say(f"            {name}: {reason}")
 
 
 def deviations_of(deviation: Deviation, unit: str) -> str:

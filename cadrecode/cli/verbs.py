@@ -34,6 +34,7 @@ from cadrecode.cli.shared import (
     say_deviation,
     say_estimate,
     say_few,
+    say_skipped,
     say_verdict,
     say_written,
     seed,
@@ -338,8 +339,7 @@ def label_main(argv: Arguments = None) -> int:
             on_progress=log_progress("parts"),
         )
         say(f"{arguments.out}: {len(made.pairs):,} parts with a program, {len(made.skipped):,} without")
-        for entry in made.skipped[:10]:
-            say(f"  {entry.name}: {entry.reason}")
+        say_skipped((entry.name, entry.reason) for entry in made.skipped)
         say(f"look at     {Path(arguments.out) / PAGE_FILE}")
 
     with clock_of(arguments):

@@ -358,7 +358,7 @@ def _read_labelled(folder: Path) -> tuple[int, Callable[[Path, np.ndarray], Iter
         points = np.load(folder / POINTS_FILE, mmap_mode="r", allow_pickle=False)
         with gzip.open(folder / PROGRAMS_FILE, "rt", encoding="utf-8") as file:
             rows = [json.loads(line) for line in file]
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise DatasetError("{path} cannot be read: {error}. Build it again.", path=folder, error=error) from error
     if len(rows) != len(points) or points.ndim != 3 or points.shape[2] != 3:
         raise DatasetError(

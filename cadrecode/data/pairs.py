@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,11 @@ class Skipped:
 
     name: str
     reason: str
+
+
+def first_of(skipped: Sequence[Skipped]) -> str:
+    """The first three, each with its reason, for a sentence."""
+    return "; ".join(f"{entry.name} ({entry.reason})" for entry in skipped[:3])
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class DatasetReport:
             count=len(self.too_long),
             total=len(self.too_long) + self.used,
             source=self.source,
-            longest="; ".join(f"{entry.name} ({entry.reason})" for entry in self.too_long[:3]),
+            longest=first_of(self.too_long),
             enough=self.room_for_all + n_points,
         )
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from cadrecode.config import TrainConfig
 from cadrecode.data.dataset import LEFT_OUT_FILE, POOL_POINTS, names_in
-from cadrecode.data.pairs import Pair, Programs, Skipped
+from cadrecode.data.pairs import Pair, Programs, Skipped, first_of
 from cadrecode.errors import CadrecodeError, DatasetError
 from cadrecode.frames import Frame
 from cadrecode.json_files import read_lines
@@ -76,8 +76,7 @@ def _held_out_parts(folder: Path, programs: Programs, config: TrainConfig) -> Pr
         except CadrecodeError as error:
             skipped.append(Skipped(name, str(error)))
     if skipped:
-        listed = "; ".join(f"{entry.name} ({entry.reason})" for entry in skipped[:3])
-        log.warning("%d held-out parts cannot be evaluated: %s", len(skipped), listed)
+        log.warning("%d held-out parts cannot be evaluated: %s", len(skipped), first_of(skipped))
     if not pairs:
         raise DatasetError("None of the held-out parts of {folder} can be evaluated.", folder=folder)
     without = sum(not pair.text for pair in pairs)

@@ -11,7 +11,7 @@ from typing import Any
 from cadrecode.config import TrainConfig
 from cadrecode.data.copies import copies_of, pattern_copy, turned_copy, warped_copy
 from cadrecode.data.dataset import exists, load_programs
-from cadrecode.data.pairs import Programs
+from cadrecode.data.pairs import Programs, first_of
 from cadrecode.data.views import with_normals
 from cadrecode.errors import ConfigError, DatasetError
 from cadrecode.label import PAGE_FILE, label, without_programs
@@ -111,8 +111,9 @@ def _with_programs(config: TrainConfig, run: Run, team: Team, progress: OnProgre
                 should_stop=run.stop_requested,
             )  # fmt: skip
             if made.skipped:
-                names = "; ".join(f"{entry.name} ({entry.reason})" for entry in made.skipped[:3])
-                log.warning("%d parts have no program and will NOT be learnt: %s ...", len(made.skipped), names)
+                log.warning(
+                    "%d parts have no program and will NOT be learnt: %s ...", len(made.skipped), first_of(made.skipped)
+                )
         team.wait()
         changes[key] = str(out)
     return config.changed(**changes) if changes else config

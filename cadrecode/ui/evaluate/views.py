@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from cadrecode.config import EvaluationConfig
 from cadrecode.errors import ConfigError, restored
+from cadrecode.export import write_json
 from cadrecode.jobs import evaluating, queue
 from cadrecode.jobs.evaluating import name_of
 from cadrecode.report.page import evaluation_page
@@ -197,10 +197,5 @@ def files(results: Results, services: Services, words: Words) -> tuple[Path, Pat
         said=words.said, language=words.language,
     )  # fmt: skip
     stem.with_suffix(".html").write_text(page, encoding="utf-8")
-    return stem.with_suffix(".html"), write_report(results.reports, stem.with_suffix(".json"))
-
-
-def write_report(reports: Sequence[ModelReport], path: Path) -> Path:
-    """The reports as a JSON file."""
-    path.write_text(json.dumps([{"model": name, **scored} for name, scored in reports], indent=1), encoding="utf-8")
-    return path
+    reports = [{"model": name, **scored} for name, scored in results.reports]
+    return stem.with_suffix(".html"), write_json(stem.with_suffix(".json"), reports)
