@@ -28,7 +28,7 @@ LEAST_GAIN = 0.012  # of the part's volume: the least change by a step that is s
 LONGEST_TEXT = 1100  # characters
 MOST_ATTEMPTS = 2000  # far beyond what any family needs; a family that never succeeds is a bug and says so
 
-FAMILIES: dict[str, str] = families.DESCRIPTIONS
+FAMILIES = (*families.DRAWERS, families.MACHINED)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def invent_solid(
     if family not in families.DRAWERS:
         raise ProgramError(
             "There is no family {family!r}.",
-            expected=Message("one of {names}", names=", ".join(families.DRAWERS)),
+            expected=Message("one of {names}", names=", ".join(FAMILIES)),
             family=family,
         )
     draw = families.DRAWERS[family]

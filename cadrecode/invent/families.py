@@ -152,11 +152,3 @@ DRAWERS: dict[str, Callable[[np.random.Generator], list[Slab]]] = {
     "shafts": shafts,
     "designs": functools.partial(_parts, mix=DESIGNS),
 }
-DESCRIPTIONS: dict[str, str] = {
-    "general": "one to four solids of every kind; what the embedded base was trained on",
-    "brackets": "flanged brackets with bolt holes and a bore",
-    "plates": "flat plates with bolt patterns and a window",
-    "shafts": "stepped shafts and flanged hubs",
-    "designs": "one to six solids, as human designs have them: thin plates, cuts, bent and slanted outlines",
-    MACHINED: "drilled, rounded, turned, drafted and hollowed parts, in all of the language",
-}

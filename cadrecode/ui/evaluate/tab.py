@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 
 from cadrecode.cloud import SURFACE_SUFFIXES
-from cadrecode.invent.draw import FAMILIES
 from cadrecode.ui.draw import figures, html
 from cadrecode.ui.draw.table import empty_table, rows_html
 from cadrecode.ui.evaluate import actions, parts, views
@@ -37,8 +36,7 @@ class Form:
         with gr.Column(elem_classes="cr-step"):
             kinds = [(words(f"evaluate.{kind}"), kind) for kind in (INVENTED, UPLOAD, OWN)]
             self.source = gr.Radio(kinds, value=INVENTED, label=words("evaluate.targets"), elem_id="evaluate-source")
-            families = [(f"{key}: {words.family(key, text)}", key) for key, text in FAMILIES.items()]
-            self.family = gr.Dropdown(families, value="brackets", label=words("data.family"))
+            self.family = gr.Dropdown(words.families(), value="brackets", label=words("data.family"))
             self.files = gr.File(
                 label=words("evaluate.files"), file_count="multiple", file_types=[*SURFACE_SUFFIXES, ".zip", ".npz"],
                 visible=False, elem_id="evaluate-files", height=140,

@@ -10,7 +10,6 @@ import gradio as gr
 
 from cadrecode.config import LORA_PRESETS, TrainConfig
 from cadrecode.errors import CadrecodeError, ConfigError
-from cadrecode.invent.draw import FAMILIES
 from cadrecode.ui.draw import html
 from cadrecode.ui.events import hear
 from cadrecode.ui.services import Services
@@ -53,11 +52,11 @@ class Form:
         """The data to train on."""
         kinds = [(words("data.invented"), INVENTED), (words("data.own"), OWN)]
         self.source = gr.Radio(kinds, value=INVENTED, label=words("data.title"), show_label=False)
-        families = [(f"{key}: {words.family(key, text)}", key) for key, text in FAMILIES.items()]
         with gr.Row():
             self.family = gr.Dropdown(
-                families, value=actions.family_of(data), label=words("data.family"), elem_id="family", min_width=180
-            )
+                words.families(), value=actions.family_of(data), label=words("data.family"), elem_id="family",
+                min_width=180,
+            )  # fmt: skip
             self.count = gr.Number(
                 actions.count_of(data),
                 precision=0,

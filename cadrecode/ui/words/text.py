@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 
 from cadrecode.config import TrainConfig
+from cadrecode.invent.draw import FAMILIES
 from cadrecode.ui.words import catalogue
 
 LANGUAGES = {"en": "English", "zh": "简体中文"}
@@ -47,9 +48,9 @@ class Words:
         key = f"stage.{stage}"
         return self(key) if key in WORDS else stage
 
-    def family(self, key: str, described: str) -> str:
-        """A family of invented parts; a family without words of its own is shown by its own description."""
-        return self(f"family.{key}") if f"family.{key}" in WORDS else described
+    def families(self) -> list[tuple[str, str]]:
+        """The families of invented parts to choose from, as (what is shown, value)."""
+        return [(f"{family}: {self(f'family.{family}')}", family) for family in FAMILIES]
 
     def dimension(self, name: str) -> str:
         """A named number of a program: "hole 2 diameter"."""
