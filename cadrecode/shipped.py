@@ -1,5 +1,6 @@
 """Where the files that ship with the package lie: beside it in a checkout, inside it where a wheel was installed."""
 
+import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -10,6 +11,12 @@ EMBEDDED_FOLDER = ROOT / "assets" / "base"
 CLOUDS = ROOT / "assets" / "clouds"
 SAMPLE_PROGRAM = ROOT / "assets" / "sample" / "bracket.py"  # in mm
 CONFIGS = ROOT / "configs"
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a child process that imports this very package, and reads and prints UTF-8."""
+    paths = [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
 
 
 def find(path: str | Path) -> Path:

@@ -26,7 +26,7 @@ from cadrecode.config import Settings, TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.errors import Message, RunError
 from cadrecode.runs import Kind, Run, State, free_folder, is_alive, process_start
-from cadrecode.shipped import IMPORT_ROOT
+from cadrecode.shipped import child_environment
 
 log = logging.getLogger(__name__)
 
@@ -269,8 +269,7 @@ def processor_seconds() -> float:
 
 
 def _launch(run: Run) -> None:
-    paths = [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    environment = child_environment() | {"PYTHONUNBUFFERED": "1"}
     processes = processes_of(run)
     if processes > 1:  # otherwise the launcher sets one thread for each
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))

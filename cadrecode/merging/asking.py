@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cadrecode.errors import ModelError
-from cadrecode.shipped import IMPORT_ROOT
+from cadrecode.shipped import child_environment
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +53,9 @@ class ProofProcess:
             self.process = None
 
     def _start(self) -> None:
-        paths = [str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
         self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  (for its life)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cadrecode.merging.proof"], env=environment, stdin=subprocess.PIPE,
+            [sys.executable, "-m", "cadrecode.merging.proof"], env=child_environment(), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self.errors, text=True, encoding="utf-8",
         )  # fmt: skip
 
