@@ -184,8 +184,7 @@ def _with_few_decimals(candidate: Candidate) -> Candidate:
     if not candidate.ok or candidate.program is None:
         return candidate
     short = build_program(rounded(candidate.program, DECIMALS))
-    same = short.ok and short.shells == candidate.shells
-    if not same or through_holes(short.solid) != through_holes(candidate.solid):
+    if not short.is_like(candidate):
         return candidate
     return replace(candidate, text=short.text, program=short.program, solid=short.solid)
 

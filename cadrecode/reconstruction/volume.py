@@ -56,12 +56,10 @@ class ByVolume:
         return max(RESOLUTION * self.ruler.size, NOISY_RESOLUTION * self.ruler.noise * self.ruler.is_noisy)
 
     def keeps(self, after: Candidate, before: Candidate, allowed: float) -> bool:
-        same = after.ok and after.shells == before.shells
-        same = same and through_holes(after.solid) == through_holes(before.solid)
         loss = KEPT * allowed * self.solid.surface_area() / self.solid.volume()
         if allowed <= self.resolution:  # nobody has asked for simple numbers at any price
             loss = min(loss, MOST_LOST)
-        return same and iou(after.solid, self.solid) >= before.likeness - loss
+        return after.is_like(before) and iou(after.solid, self.solid) >= before.likeness - loss
 
     def is_exact(self, candidate: Candidate) -> bool:
         return candidate.ok and candidate.likeness >= EXACT and self._wrong_holes(candidate) == 0

@@ -16,7 +16,7 @@ from cadrecode.errors import Message, PointCloudError, ProgramError, at_line, fo
 from cadrecode.kernel.sandbox import Outcome
 from cadrecode.program import Program, build, from_mesh, mesh_of, parse, write
 from cadrecode.program.edit import parameters
-from cadrecode.program.solid import shells
+from cadrecode.program.solid import shells, through_holes
 from cadrecode.snapping import Snap
 
 if TYPE_CHECKING:
@@ -84,6 +84,12 @@ class Candidate:
     def shells(self) -> tuple[int, int]:
         """The number of separate bodies of the solid, and of closed cavities in them."""
         return shells(self.solid)
+
+    def is_like(self, other: Candidate) -> bool:
+        """Whether it is a solid with as many bodies, cavities and through holes as another."""
+        if not (self.ok and other.ok) or self.shells != other.shells:
+            return False
+        return through_holes(self.solid) == through_holes(other.solid)
 
     @property
     def key(self) -> tuple:

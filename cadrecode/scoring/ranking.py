@@ -14,7 +14,6 @@ from cadrecode.cloud.distance import CloudRuler
 from cadrecode.fit import fit
 from cadrecode.geometry import bounding_box
 from cadrecode.program import Program, write
-from cadrecode.program.solid import through_holes
 from cadrecode.scoring.candidate import Candidate, build_text
 from cadrecode.scoring.unexplained import clusters_of
 
@@ -153,8 +152,7 @@ class ByDistance:
         return max(RESOLUTION[0] * self.ruler.size, RESOLUTION[1] * self.ruler.noise)
 
     def keeps(self, after: Candidate, before: Candidate, allowed: float) -> bool:
-        same = after.ok and after.shells == before.shells
-        same = same and through_holes(after.solid) == through_holes(before.solid)
+        same = after.is_like(before)
         if same and allowed <= self.resolution:  # a thin sheet is not to lose a tenth of its thickness
             same = abs(after.solid.volume() / before.solid.volume() - 1) <= MOST_LOST
         return same and self.ruler.distance(*after.mesh) <= before.distance + KEPT * allowed
