@@ -12,7 +12,7 @@ from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import HALF_EXPLAINED
 from cadrecode.measure.features import AXIS_PLANES, Drilled, Feature, Prism
 from cadrecode.measure.grid import Grid
-from cadrecode.measure.heads import FACING_DOWN, USUAL_DEGREES, on_plane, round_holes, without_step
+from cadrecode.measure.heads import FACING_DOWN, on_plane, round_holes, usual_angle, without_step
 from cadrecode.measure.judge import better
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.program import language as cad
@@ -132,8 +132,7 @@ def _holes(drill: _Drill, way: int, cone: _Cone, levels: np.ndarray) -> Iterator
     if not deep > 0 or abs(way * end - cone.top) > SHORT * deep:
         return
     degrees = 2 * math.degrees(math.atan(cone.slope))
-    usual = min(USUAL_DEGREES, key=lambda angle: abs(angle - degrees))
-    head = cad.Countersink(round(2 * mouth, DECIMALS), usual if abs(usual - degrees) < NEAR_DEGREES else round(degrees))
+    head = cad.Countersink(round(2 * mouth, DECIMALS), usual_angle(degrees, NEAR_DEGREES))
     origin = tuple(round(end, DECIMALS) if axis == drill.axis else 0.0 for axis in range(3))
     plane = cad.Plane.named((AXIS_PLANES if way > 0 else FACING_DOWN)[drill.axis], origin)
     places = on_plane(plane, drill.axis, drill.places)

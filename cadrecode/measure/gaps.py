@@ -184,7 +184,7 @@ def _gaps(wall: Wall, lost: np.ndarray, view: View, judge: CloudJudge) -> list[t
         if len(gaps) == MOST_GAPS:
             break
         (x, y), shape = step.places[0], step.shape
-        reach = shape.radius if isinstance(shape, Circle) else min(shape.width, shape.height) / 2
+        reach = _half_width(shape)
         region = region_of((step,))
         if any(np.hypot(x - u, y - v) < 0.5 * min(reach, r) and reach > r / 3 for u, v, r in taken):
             continue
@@ -197,6 +197,10 @@ def _gaps(wall: Wall, lost: np.ndarray, view: View, judge: CloudJudge) -> list[t
             taken.append((x, y, reach))
             gaps.append((count, view.cut(wall, step, judge)))
     return gaps
+
+
+def _half_width(shape: Circle | Rect) -> float:
+    return shape.radius if isinstance(shape, Circle) else min(shape.width, shape.height) / 2
 
 
 def _has_wall(step: SketchStep, wall: Wall, lost: np.ndarray, judge: CloudJudge) -> bool:
@@ -238,7 +242,7 @@ def _is_apart(step: SketchStep, wall: Wall, flat: np.ndarray, judge: CloudJudge)
             countersink that it lacks there are others.
     """
     middle, shape = np.array(step.places[0]), step.shape
-    reach = shape.radius if isinstance(shape, Circle) else min(shape.width, shape.height) / 2
+    reach = _half_width(shape)
     rim = _nearest_on(wall.area, middle)
     away = float(np.hypot(*(rim - middle)))
     if away > reach + judge.spacing:

@@ -125,11 +125,16 @@ def _head(
     if deeper is None or abs(mouth - 2 * below + deeper) > STRAIGHT * (mouth - radius):
         return None
     degrees = 2 * math.degrees(math.atan2(mouth - below, step))
-    usual = min(USUAL_DEGREES, key=lambda angle: abs(angle - degrees))
-    degrees = usual if abs(usual - degrees) < NEAR_DEGREES else round(degrees)
+    degrees = usual_angle(degrees, NEAR_DEGREES)
     if degrees > FLATTEST:
         return None
     return cad.Countersink(round(2 * (mouth + BELOW * math.tan(math.radians(degrees / 2))), DECIMALS), degrees)
+
+
+def usual_angle(degrees: float, near: float) -> int:
+    """The angle of a countersink: the usual angle that is less than `near` degrees away, or the whole number next."""
+    usual = min(USUAL_DEGREES, key=lambda angle: abs(angle - degrees))
+    return usual if abs(usual - degrees) < near else round(degrees)
 
 
 def _depth(turned: Manifold, end: float, into: int, between: float, places: Sequence[cad.Point2]) -> float | None:

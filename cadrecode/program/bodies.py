@@ -12,7 +12,7 @@ from cadrecode.errors import Message
 from cadrecode.program import language as cad
 from cadrecode.program import primitives
 from cadrecode.program.arguments import Arguments, error_at, flat_point, number_of
-from cadrecode.program.drawing import first_vertices, outlines
+from cadrecode.program.drawing import drawn, first_vertices
 from cadrecode.program.planes import axes, placement_of, placing
 from cadrecode.program.primitives import operation_of
 from cadrecode.program.reach import distance_to
@@ -29,9 +29,7 @@ NAMES_OF_NORMALS = {normal: name for name, (_, normal) in cad.NAMED_PLANES.items
 
 def _drawn(stack: Stack, arguments: Arguments) -> tuple[Stack, cad.Plane]:
     """With closed outlines alone, and the plane on which they lie."""
-    stack = outlines(stack, arguments.call)
-    if not stack.wires:
-        raise arguments.wrong("Nothing is drawn.", Message("an outline, circle or rectangle before it"))
+    stack = drawn(stack, arguments)
     return replace(stack, wires=nested(stack.wires)), stack.lifted
 
 

@@ -119,9 +119,7 @@ def _offset(stack: Stack, arguments: Arguments) -> Stack:
     distance, kind = arguments.number("d", 0), arguments.text("kind", 1, "arc")
     if kind not in ("arc", "intersection"):
         raise arguments.wrong("Unknown kind of offset.", Message("'arc' or 'intersection'"))
-    stack = outlines(stack, arguments.call)
-    if not stack.wires:
-        raise arguments.wrong("Nothing is drawn.", Message("an outline, circle or rectangle before it"))
+    stack = drawn(stack, arguments)
     wires = tuple(
         replace(wire, shape=shape)
         for wire in stack.wires
@@ -292,6 +290,14 @@ def outlines(stack: Stack, node: ast.AST) -> Stack:
     if math.dist(stack.start, here(stack)) > CLOSED_WITHIN:
         raise error_at(node, "The outline is open.", Message("`.close()` before it"))
     return _closed(stack, node)
+
+
+def drawn(stack: Stack, arguments: Arguments) -> Stack:
+    """`outlines`, of which there is at least one. Raises: ProgramError: there is none."""
+    stack = outlines(stack, arguments.call)
+    if not stack.wires:
+        raise arguments.wrong("Nothing is drawn.", Message("an outline, circle or rectangle before it"))
+    return stack
 
 
 def first_vertices(stack: Stack) -> Stack:
