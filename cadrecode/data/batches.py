@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from cadrecode.data.pairs import DatasetReport, Pair, Programs, Skipped
 from cadrecode.data.pool import pieces_on_disk
+from cadrecode.data.rows import with_row_lengths
 from cadrecode.data.views import view
 from cadrecode.errors import DatasetError, Message
 from cadrecode.model.network import IGNORED
@@ -36,7 +37,7 @@ class EncodedPair:
 def encode(
     programs: Programs, tokenizer: PreTrainedTokenizerBase, max_tokens: int
 ) -> tuple[list[EncodedPair], DatasetReport]:
-    """The tokens of each program.
+    """The tokens of each program, whose rows are spelled by their length.
 
     Programs of more than `max_tokens`, and programs that their tokens do not give back, are left out and listed.
 
@@ -44,6 +45,7 @@ def encode(
     """
     usable, too_long, lossy = [], [], []
     for pair in programs.pairs:
+        pair = replace(pair, text=with_row_lengths(pair.text))
         tokens = encode_program(tokenizer, pair.text)
         if decode_program(tokenizer, tokens) != pair.text:
             lossy.append(

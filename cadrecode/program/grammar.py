@@ -145,7 +145,8 @@ _SHARED = {
     "selector": _all("'", _SELECTOR, _at_most(2, _all(_either(" and ", " or "), _SELECTOR)), "'"),
     "blend": _all(_either(".fillet(", ".chamfer("), _LENGTH, ")"),
     "ring": _all(_LENGTH, ",", _NUMBER, ",", _LENGTH, ",", _COUNT, ")"),
-    "grid": _all(_LENGTH, ",", _LENGTH, ",", _COUNT, ",", _COUNT, ")"),
+    "spacing": _all(_LENGTH, _maybe("/", _COUNT)),  # or a row's length over its gaps, as models learn it
+    "grid": _all(_rule("spacing"), ",", _rule("spacing"), ",", _COUNT, ",", _COUNT, ")"),
     "edge": _either(_all(".segment(", _POINT, ")"), _all(".arc(", _POINT, ",", _POINT, ")")),
     "loop": _all(
         _either(

@@ -6,8 +6,10 @@ import torch
 
 from cadrecode.data.batches import IGNORED, Collate, LikeLengths, Views, encode
 from cadrecode.data.dataset import load_programs
+from cadrecode.data.rows import with_row_lengths
 from cadrecode.errors import DatasetError
 from cadrecode.model.tokens import END, START, build_tokenizer, decode_program
+from cadrecode.program import build, iou, parse
 
 SLOTS = 16
 
@@ -93,3 +95,15 @@ def test_the_order_is_the_seeds_and_full_batches_come_from_a_small_set():
     assert all(len(batch) == 4 for batch in batches)
     counts = np.bincount(np.concatenate(batches) % 3)
     assert counts.tolist() == [8, 8, 8]
+
+
+def test_rows_are_learnt_by_their_length():
+    """14 fins are 168.5 long; two are learnt by their spacing, as is a row so short that tenths of its length count."""
+    head = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,0))\nr=w0.sketch()"
+    tail = ".rect(6,120).finalize().extrude(40)"
+    text = f"{head}.rarray(12.96,1,14,1){tail}"
+    learnt = with_row_lengths(text)
+    assert learnt == f"{head}.rarray(168.5/13,1,14,1){tail}"
+    assert iou(build(parse(learnt)), build(parse(text))) > 0.99
+    for text in (f"{head}.rarray(80,50,2,2){tail}", f"{head}.rarray(0.12,0.13,14,3){tail}"):
+        assert with_row_lengths(text) == text

@@ -37,6 +37,7 @@ def test_what_is_written_of_invented_parts_is_in_it(family):
         "w0.sketch().push([(1,2),(-3,4.25)]).circle(5,mode='s').finalize().extrude(1)",
         "w0.sketch().face(w0.sketch().rect(5,5).circle(1,mode='s'),mode='s').finalize().extrude(1)",
         "w0.workplane(offset=-15/2).moveTo(1,2).box(1,2,3).cut(w0.workplane(offset=0.5).cylinder(3,4))",
+        "w0.sketch().rarray(168.5/13,1,14,1).rect(6,120).finalize().extrude(40)",
         "w0.sketch().parray(12,10,360,5).rect(6,2).reset().vertices('>Y').chamfer(2).reset().finalize().extrude(5,taper=-3)",
         "w0.sketch().push([(5,0)]).circle(2).finalize().revolve(90,(0,0),(0,1))",
         "w0.workplane(offset=1).sphere(3).copyWorkplane(w0).center(1,0).polarArray(4,0,360,5).cskHole(2,4,82,1)",
