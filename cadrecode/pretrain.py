@@ -266,6 +266,7 @@ def fresh_model(config: PretrainConfig, tokenizer: PreTrainedTokenizerBase) -> Q
             "neighbours": config.neighbours,
             "width": config.encoder_width,
             "layers": config.encoder_layers,
+            "frequencies": config.frequencies,
         }
     return new_model(
         tokenizer,

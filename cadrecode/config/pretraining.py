@@ -82,7 +82,7 @@ class PretrainConfig(Settings):
     max_position_embeddings: PositiveInt = 1024
     """Longest sequence the model is made for."""
     point_encoder: Literal["patch", "fourier"] = "patch"
-    """patch: local patches of the cloud are the tokens. fourier: each point is one, as CAD-Recode has it; the next four
+    """patch: local patches of the cloud are the tokens. fourier: each point is one, as CAD-Recode has it; the next five
     settings do not matter then."""
     point_tokens: PositiveInt = 32
     """Patches that a cloud is read as; each is one token."""
@@ -92,6 +92,8 @@ class PretrainConfig(Settings):
     """Width of the point encoder."""
     encoder_layers: NonNegativeInt = 2
     """Layers in which patches look at each other."""
+    frequencies: NonNegativeInt = 0
+    """Frequencies of the cloud's spectrum, by which a model counts what repeats; 0 for none."""
 
     device: Device = "auto"
     """auto, cpu, cuda, cuda:1, mps."""

@@ -205,6 +205,8 @@ def load_adapter(
         logger.warning("%s was trained on %s; it is loaded on %s.", folder, base, own)
     config = PeftConfig.from_pretrained(str(folder))
     config.inference_mode = not trainable
+    silent = _without_spectrum(_encoder_of(model), state)
+    state |= silent
     mismatch = _mismatch(model, state, config)  # before anything is changed
     if mismatch:
         raise ModelError(
@@ -219,8 +221,9 @@ def load_adapter(
     if not isinstance(model, PeftModel):
         model = get_peft_model(model, config, adapter_name=name)
     try:
-        if any(parameter.is_meta for parameter in model.parameters()):
-            _load_onto_empty(model, config, state, name)
+        is_empty = any(parameter.is_meta for parameter in model.parameters())
+        if is_empty or silent:
+            _load_by_name(model, config, state, name, assign=is_empty)
         else:
             model.load_adapter(str(folder), adapter_name=name, is_trainable=trainable)
     except (RuntimeError, ValueError, TypeError) as error:
@@ -315,9 +318,14 @@ def same(a: torch.Tensor | None, b: torch.Tensor | None) -> bool:
     return torch.equal(a.detach().cpu().float(), b.detach().cpu().float())
 
 
-def _load_onto_empty(model: PeftModel, config: PeftConfig, state: dict[str, torch.Tensor], name: str) -> None:
-    """Load an adapter onto a base without weights in memory (merging/lazy.py), where PEFT would leave it empty, too.
+def _load_by_name(
+    model: PeftModel, config: PeftConfig, state: dict[str, torch.Tensor], name: str, *, assign: bool
+) -> None:
+    """Load tensors that are not those of the adapter's file, or onto a base without weights in memory
+    (merging/lazy.py), where PEFT would leave the adapter empty, too.
 
+    Args:
+        assign: Use these tensors themselves, in place of copies of their numbers.
     Raises: ValueError: PEFT made no place for a tensor.
     """
     if name not in model.peft_config:
@@ -331,9 +339,22 @@ def _load_onto_empty(model: PeftModel, config: PeftConfig, state: dict[str, torc
         else:
             key = key.replace(f"{PREFIX}{ENCODER}.", f"{PREFIX}{ENCODER}.modules_to_save.{name}.")
         tensors[key] = value.float()
-    unknown = model.load_state_dict(tensors, strict=False, assign=True).unexpected_keys
+    unknown = model.load_state_dict(tensors, strict=False, assign=assign).unexpected_keys
     if unknown:
         raise ValueError(unknown[0])
+
+
+def _encoder_of(model: PreTrainedModel | PeftModel) -> nn.Module:
+    """The base's own point encoder."""
+    network = model.get_base_model() if isinstance(model, PeftModel) else model
+    return getattr(network.point_encoder, "original_module", network.point_encoder)
+
+
+def _without_spectrum(encoder: nn.Module, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Zeros for the layers of the spectrum, where an adapter was trained before its base had them."""
+    shapes = {f"{PREFIX}{ENCODER}.{key}": value.shape for key, value in encoder.state_dict().items()}
+    spectrum = {key: shape for key, shape in shapes.items() if key.startswith(f"{PREFIX}{ENCODER}.spectrum_")}
+    return {} if spectrum.keys() & state.keys() else {key: torch.zeros(shape) for key, shape in spectrum.items()}
 
 
 def _mismatch(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], config: PeftConfig) -> str | None:
@@ -341,8 +362,7 @@ def _mismatch(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor]
     if config.peft_type != "LORA":
         return Message("it is of the kind {kind}, and only LORA is known here", kind=config.peft_type)
     network = model.get_base_model() if isinstance(model, PeftModel) else model
-    encoder = getattr(network.point_encoder, "original_module", network.point_encoder)
-    expected = {f"{ENCODER}.{key}": value.shape for key, value in encoder.state_dict().items()}
+    expected = {f"{ENCODER}.{key}": value.shape for key, value in _encoder_of(model).state_dict().items()}
     lacking = [name for name in expected if PREFIX + name not in state]
     for name, module in network.named_modules():
         if hasattr(module, "in_features") and hasattr(module, "out_features"):

@@ -328,3 +328,21 @@ def test_a_further_round_of_training(tokenizer, base, trained):
     wrapped = load_adapter(model, folder, trainable=True)
     assert count_parameters(wrapped)[0] == adapters.save_adapter(wrapped, tokenizer, folder).parameters
     assert learn(wrapped, make_batch(model, tokenizer, TEXTS), steps=2, lr=1e-4) < 0.1
+
+
+def test_an_adapter_from_before_spectra_hears_none(tokenizer, base, trained, tmp_path):
+    """Its base has a spectrum by now; the adapter was trained without, so its own stays silent."""
+    folder, batch, _ = trained
+
+    def older(tensors: dict) -> dict:
+        return {key: value for key, value in tensors.items() if "spectrum" not in key}
+
+    model, _ = load_model(base, device="cpu")
+    model = load_adapter(model, broken(folder, tmp_path, older))
+    encoder = model.get_base_model().point_encoder.modules_to_save["default"]
+    assert not any(value.any() for name, value in encoder.named_parameters() if "spectrum" in name)
+    silent = load_file(folder / "adapter_model.safetensors")
+    silent = {key: torch.zeros_like(value) if "spectrum" in key else value for key, value in silent.items()}
+    (tmp_path / "silent").mkdir()
+    expected = load_adapter(load_model(base, device="cpu")[0], broken(folder, tmp_path / "silent", lambda _: silent))
+    torch.testing.assert_close(logits_of(model, batch), logits_of(expected, batch))

@@ -5,6 +5,7 @@ import torch
 
 from cadrecode.errors import ModelError
 from cadrecode.model.encoder import FourierPointEncoder, PatchPointEncoder, PointEncoderSettings, patches
+from cadrecode.model.spectrum import cloud_spectrum
 
 from .tiny import FOURIER, PATCH, make_model
 
@@ -104,3 +105,15 @@ def test_settings_default_to_cad_recodes():
     settings = PointEncoderSettings.of(None)
     assert (settings.kind, settings.n_points, settings.n_tokens, settings.columns) == ("fourier", 256, 256, 3)
     assert PointEncoderSettings.of(settings.to_dict()) == settings
+
+
+def test_the_spectrum_of_a_row_and_of_a_ring():
+    """13 fins along x, and 24 teeth about z, wherever they begin."""
+    numbers = torch.arange(13 * 40)
+    row = torch.stack((numbers % 13 * 2 / 13, torch.rand(len(numbers)), torch.rand(len(numbers))), dim=1) - 0.9
+    angle = (torch.arange(24 * 20) % 24 * (2 * torch.pi / 24) + 0.3)[:, None]
+    ring = torch.cat((angle.cos(), angle.sin(), torch.rand(len(angle), 1) - 0.5), dim=1)
+    for points, place, cycles in ((row, 0, 13), (ring, 2 * 5 + 3, 24)):
+        heard = cloud_spectrum(points[None], 32).reshape(15, 32)[place]
+        assert heard.argmax() + 1 == cycles
+        torch.testing.assert_close(heard[cycles - 1].expm1(), torch.tensor(len(points)).sqrt(), rtol=1e-3, atol=0)

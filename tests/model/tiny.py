@@ -18,7 +18,7 @@ SIZES = {
     "pad_token_id": 0,
 }
 FOURIER = {"kind": "fourier", "n_points": 12}
-PATCH = {"kind": "patch", "n_points": 40, "n_tokens": 6, "neighbours": 5, "layers": 1}
+PATCH = {"kind": "patch", "n_points": 40, "n_tokens": 6, "neighbours": 5, "layers": 1, "frequencies": 8}
 
 
 def make_model(tokenizer, kind: str = "qwen3", encoder: dict = FOURIER, **more):
