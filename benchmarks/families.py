@@ -41,7 +41,7 @@ from cadrecode.trial import Trial
 CONFIG = "configs/parts.yaml"
 SETTINGS = {"do_eval": False, "auto_merge_final": False, "merge_final_only": False, "auto_merge_lora": False,
             "save_steps": 100_000}  # fmt: skip
-COPIES = 1200  # in all, so that few parts have more of them
+COPIES = 3000  # in all, so that few parts have more of them
 PROBES, PROBE_PARTS = (2, 14), 24  # steps, and parts, of the trainings that say how fast this machine is
 RESERVE = 0.8  # of the time left is for steps; the rest for reading, copies, and for what else the machine does
 RING = 1.5  # CODE, width of the ring in which teeth are cut
