@@ -52,8 +52,8 @@ log = logging.getLogger(__name__)
 
 BUILT = 2  # first number of the seeds of invented units; training has 0 there
 INVENTED_PER_UNIT, PROGRAMS_PER_UNIT = 64, 32  # a quarter of a second each; a part that is measured is a unit alone
-SHARD_ROWS = 1024  # a shard is written as soon as it has so many: 25 MB
-MOST_SECONDS = 300.0  # or, where parts come slowly, as soon as a kill would lose so much
+SHARD_ROWS = 1024  # rows of a shard: 25 MB
+MOST_SECONDS = 300.0  # a smaller shard is written after this time, so that a kill loses no more
 HELD_OUT_PARTS = 500  # of `invent:<family>` and `invent:general`, which `evaluate` measures on: no data set has them
 EXAMPLES = 20  # of failures in the manifest; the shards have all
 RECORDED = ("cadrecode", "numpy", "manifold3d", "cadquery", "pyarrow")  # libraries whose version the manifest names
@@ -201,7 +201,7 @@ def _kind_of(reason: str) -> str:
 
 
 class _Building:
-    """A data set that grows, and what is not written yet.
+    """A data set that is being written: the shards on disk, and the rows that wait for the next shard.
 
     Raises: DatasetError: the folder holds another data set, or one with a gap.
     """
@@ -264,7 +264,7 @@ class _Building:
             self.write()
 
     def write(self) -> None:
-        """Write what waits as a shard."""
+        """Write the rows that wait as a shard."""
         if self.tally.end == self.tally.first:
             return
         path, self.hashes[path.name] = write_shard(self.folder, self.waiting, self.tally, self.settings)

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 Verdict = Literal["enough", "tight", "not_enough"]
 
 COMFORT = 0.85  # a training that needs less than this share of the memory certainly has enough
-FRAMEWORK_CPU = 520 * 2**20  # measured: a process that has imported torch, transformers and peft, and what it adds
+FRAMEWORK_CPU = 520 * 2**20  # measured: a process that has imported torch, transformers and peft
 FRAMEWORK_GPU = 600 * 2**20  # CUDA context and libraries beside what torch allocates: assumed, not measured
 SCARCE = 0.5  # a training that needs more than this share of the free memory gives freed blocks back
-KEPT_SHARE = 1.0  # of activations and logits: measured, what the process grows by otherwise is at most this
+KEPT_SHARE = 1.0  # of activations and logits: the most that a process was measured to keep of them
 GIB = 2**30
 SMALLER_BASE = {"Qwen/Qwen2-7B": "Qwen/Qwen2.5-3B", "Qwen/Qwen2.5-3B": "Qwen/Qwen3-1.7B-Base"}
 

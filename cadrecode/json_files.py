@@ -43,7 +43,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a file with one a line. Lines that were cut off or damaged are left out."""
+    """The objects of a file of JSON lines. Lines that were cut short or damaged are left out."""
     if not path.is_file():
         return
     for line in path.read_bytes().splitlines():
@@ -53,9 +53,8 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a file that people made, also of one that gzip has packed (.gz), each with its number from 1.
+    """The lines of a text file, plain or packed by gzip (.gz), each with its number from 1. Empty lines are left out.
 
-    Empty lines are left out.
     Raises: DatasetError: The file cannot be read.
     """
     opened = gzip.open if path.suffix.lower() == ".gz" else open

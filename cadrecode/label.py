@@ -288,7 +288,7 @@ def _points_of(out: Path, name: str) -> Path:
 
 
 def _rows(out: Path) -> dict[str, Label]:
-    """The labels that are there, by name. A line that was cut off by a kill is not one, and is taken off the file."""
+    """The labels that were written already, by name. Lines that a kill cut short are removed from the file."""
     rows = {}
     for values in read_lines(out / ROWS_FILE):
         with contextlib.suppress(TypeError):  # other keys: a damaged line

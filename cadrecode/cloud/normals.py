@@ -17,18 +17,23 @@ NEIGHBOURS = 12  # points of a local plane in a clean cloud
 NEIGHBOURS_NOISY = 40  # and in a noisy cloud
 FLATTEST = 0.02  # quantile of the patches' spread that gives the noise; edges and bends thicken other patches
 FLATTEST_SPREAD = 0.26  # that quantile for 12-point patches, in units of the noise (Gaussian noise on a plane, drawn)
-BUNDLE, ON_PLANE, TRIPLES, BUNDLES = 20, 9, 60, 400  # of `_noise_of_planes`: points, those of one plane, planes tried
-PLANE_QUANTILE, PLANE_SPREAD = 0.25, 0.29  # of the bundles, and what it is in units of the noise (drawn as above)
-CORNERS, CORNER_TRIPLES, FEWEST_ON_FACE = 20, 48, 7  # of `_faces_at`: points, planes tried, and points of a face
-ON_FACE, ON_FACE_OF_NOISE = 0.03, 2.5  # of the nearest neighbours' distance, and of the noise: points of one plane
+# `_noise_of_planes`: points of a patch, points on its plane, planes tried
+BUNDLE, ON_PLANE, TRIPLES, BUNDLES = 20, 9, 60, 400
+# quantile over the patches, and its value in units of the noise (drawn as above)
+PLANE_QUANTILE, PLANE_SPREAD = 0.25, 0.29
+# `_faces_at`: points of a patch, planes tried, fewest points of a face
+CORNERS, CORNER_TRIPLES, FEWEST_ON_FACE = 20, 48, 7
+# in neighbour distances, and in units of the noise: how far a face's points lie off it
+ON_FACE, ON_FACE_OF_NOISE = 0.03, 2.5
 AT_ONCE = 4096  # points whose planes are tried together
 NOISY = 0.25  # a cloud is noisy above this noise, in units of the distance to the nearest neighbour
-VIEWS = 40  # twice as many turn 0.1 % of the points more to the right side, in twice the time
+VIEWS = 40  # eyes; twice as many turn another 0.1 % of the points to the right side, in twice the time
 VIEW_DISTANCE = 4.0  # of an eye from the centre, in radii of the cloud
 HIDING_RADIUS = 100.0  # in largest distances from the eye; a larger radius sees into hollows, and through thin walls
 SEEN_POINTS = 8192  # points that the eyes look at; others take the side of their neighbours
 CERTAIN_VOTES = 0.2  # share of the views that makes a side certain; with less, a point may be seen through a wall
-SIDE_NEIGHBOURS, SIDE_ROUNDS, OWN_WEIGHT = 16, 150, 6.0  # of `_along_surface`; a sure side weighs as so many neighbours
+# `_along_surface`: neighbours, rounds, weight of a sure side in neighbours
+SIDE_NEIGHBOURS, SIDE_ROUNDS, OWN_WEIGHT = 16, 150, 6.0
 TURNED_ALIKE, CROSSING = 0.25, 0.3  # of the turn between two normals, and the least sine of a line with two faces
 GUESSED = 0.4  # confidence of a side that only the neighbours tell
 FEWEST_POINTS = 16  # fewer points make no surface
@@ -156,7 +161,7 @@ def _noise(patches: np.ndarray, directions: np.ndarray) -> float:
 
 
 def _noise_of_planes(points: np.ndarray, near: np.ndarray) -> float:
-    """The noise, from how nearly some of the points around a place lie in one plane through it.
+    """The noise by the best plane through a place: how far the nearest of the points around it lie off that plane.
 
     Where a part is made of thin walls and narrow gaps, all patches hold points of several faces, and `_noise` takes the
     distance of the faces for noise. A plane through three points of one face is as near to the others of that face as

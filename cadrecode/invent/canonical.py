@@ -39,9 +39,9 @@ from cadrecode.program import language as cad
 from cadrecode.program.planes import axes, plane_axes
 from cadrecode.program.solid import bounds, build, iou
 
-EQUAL = 0.995  # IoU of two spellings of one shape, rounded
-LEAST_LIKE = 0.9  # IoU of a shape and of what rounding leaves of it
-SAME = 0.9999  # IoU of a drawing with and without what its shape does not need
+EQUAL = 0.995  # least IoU of two spellings of a shape that are equal but for rounding
+LEAST_LIKE = 0.9  # least IoU of a shape before and after rounding
+SAME = 0.9999  # least IoU of a drawing before and after a simplification
 MOST_TRIED = 8  # slabs; beyond that a plainer drawing takes seconds to find, and the base knows four solids
 TURNED = 0.5  # of warped programs
 EXACT = 1000  # steps of a unit, for clouds
@@ -243,7 +243,7 @@ def _to_world(plane: cad.Plane, axis: int) -> Callable:
 
 
 def simplified(slabs: Sequence[Slab], height_steps: int) -> list[Slab]:
-    """The drawing without what its shape does not need.
+    """The drawing without slabs, holes and lengths that its shape does not need.
 
     Raises: Degenerate, ProgramError: it cannot be put on the grid.
     """

@@ -53,7 +53,7 @@ def _center(outline: Outline) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Mix:
-    """How often a family draws what; shares are of 1.
+    """How often a family draws each kind of piece; shares are between 0 and 1.
 
     Args:
         outlines: weights of the outlines of slabs.

@@ -47,7 +47,7 @@ READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and 
 READ_AGAIN = 1.5  # times as long as reading has taken, where bends end within the part
 SHORTENING_SHARE, GAPS_FROM = 0.4, 0.8  # of the time for a body: when shortening ends, and gaps are looked for
 HOPELESS = 0.5  # of the score: drafts that are so much worse than the best are not worth finishing
-IN_PAIRS = 0.4  # of the time for a search: when two features take the place of one no more
+IN_PAIRS = 0.4  # of the time for a search: until then two features may take the place of one
 TOLERANCES = (0.3, 0.7), (0.6, 3.5)  # of a cell, and of the noise
 SQUARE = 0.9  # cosine of a point's normal with an axis: a point of a side of the box around the part
 # of a cell, and of the noise: how far a contour may be from the points of its wall
@@ -149,7 +149,7 @@ def _finished(
 
 
 def _round_walls(ruler: CloudRuler, part: Survey, judge: CloudJudge) -> list[RoundWall]:
-    """Those along all three axes, most points first."""
+    """The round walls along all three axes, those with the most points first."""
     count = len(judge.points)
     normals = ruler.all_normals.directions[:count]
     walls = [
@@ -163,7 +163,7 @@ def _round_walls(ruler: CloudRuler, part: Survey, judge: CloudJudge) -> list[Rou
 
 
 def read(ruler: CloudRuler, smoothed: Smoothed, deadline: float = np.inf) -> Survey:
-    """A cloud's levels, sections and inside, and what the part might be made of.
+    """The levels, the sections and the inside of a cloud, and proposals for the features of its part.
 
     Args:
         ruler: Measures by the cloud, with its normals.
@@ -182,7 +182,7 @@ def read(ruler: CloudRuler, smoothed: Smoothed, deadline: float = np.inf) -> Sur
 
 
 def _read_between(levels: list[np.ndarray], ruler: CloudRuler, smoothed: Smoothed, deadline: float) -> Survey:
-    """What a part might be made of, by its sections between these levels."""
+    """The survey of a part by its sections between given levels."""
     points, normals = ruler.points, ruler.normals.directions
     noise = smoothed.noise
     grid = _grid(levels, min(MOST_PLACES, PLACES_PER_SECOND * (deadline - time.thread_time())))
@@ -208,7 +208,7 @@ def _read_between(levels: list[np.ndarray], ruler: CloudRuler, smoothed: Smoothe
 
 
 def _grid(levels: list[np.ndarray], most: float) -> Grid:
-    """The finest grid of at most so many places, with more cells along a needle, whose points are closer together."""
+    """The finest grid of at most `most` places. A needle has more cells, since its points are closer together."""
     cells = CELLS
     while math.prod(Grid.between(levels, cells).shape) < FEW_PLACES and cells < MOST_CELLS:
         cells += CELLS // 2

@@ -29,22 +29,23 @@ from cadrecode.program.solid import triangles_of
 
 SQUARE = 0.9999  # cosine of a face of a body with the axis
 LEAST_WALL = 1e-3  # of the size squared: walls with smaller faces are left out
-NEAR_FACE = 2.0  # times as far as a point may be that a surface explains: so near to a face lie its points
+NEAR_FACE = 2.0  # times the distance at which a surface explains a point: the points of a face are nearer
 LEAST_RADIUS = 0.004  # of the size
-LEAST_EXPECTED = 7.0  # points on both faces of a gap that none lies in
-WALL_POINTS = 2, 3  # of a hole whose gap is smaller: corners of a triangle of Delaunay, and all on its circle
+LEAST_EXPECTED = 7.0  # points expected on both faces of a gap, in which none lies
+WALL_POINTS = 2, 3  # of a hole with a smaller gap: on a Delaunay triangle, and in all on its circle
 ON_CIRCLE = 0.05  # of the radius
 LEAST_DENSE = 0.45  # of the points to expect on the wall of a hole
-MOST_BARE = 7.0  # points to expect on a stretch of a hole's wall without any: more is the wall of a groove
-WIDEST_OPENING = np.radians(240)  # around a hole, without a point of its wall: more is a rounded edge
+MOST_BARE = 7.0  # points expected on a bare stretch of a hole's wall; with more it is a groove's wall
+WIDEST_OPENING = np.radians(240)  # around a hole, without a point of its wall; with more it is a rounded edge
 CLEAR_WALL = 1.5  # times as many unexplained points on the wall of a hole as around it
-BRIDGE = 0.7  # of a hole's radius: half the width of what is between it and a rim
-WITHIN = 0.97  # of a gap's area that lies on both faces
-CLEAR, PIXELS = (1.1, 0.85), 4  # spacings: places so far from all points are a gap; pixels to a spacing
+BRIDGE = 0.7  # half the width of the bridge between a hole and a rim, in radii of the hole
+WITHIN = 0.97  # share of a gap's area that lies on both faces
+CLEAR, PIXELS = (1.1, 0.85), 4  # spacings: places that far from all points are a gap; pixels per spacing
 MOST_GAPS, MOST_TRIED = 24, 60  # of one wall, and of one direction
-EVEN, UNEVEN = 0.25, 1.0  # of what a surface explains: how far faces along axes, and others, may lie off their plane
+EVEN, UNEVEN = 0.25, 1.0  # how far faces along axes, and others, may lie off their plane, by what a surface explains
 MOST_TILTS = 4  # directions that are no axis
-LEAST_TILTED, LEAST_TRIANGLE = 5e-3, 1e-3  # of the size squared: faces that look in such a direction, and one of them
+# of the size squared: the faces of a tilted direction together, and a single face
+LEAST_TILTED, LEAST_TRIANGLE = 5e-3, 1e-3
 DIRECTION_DECIMALS = 6
 SLACK = 0.02  # spacings: how far a rectangle may go beyond a point
 
@@ -123,7 +124,7 @@ def with_gaps(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature
 
 
 def _together(holes: Sequence[Prism | Tilted]) -> list[Prism | Tilted]:
-    """Those of one span as one feature."""
+    """The holes, with those of the same span joined into one feature."""
     spans: dict[Prism | Tilted, list[SketchStep]] = {}
     for hole in holes:
         spans.setdefault(replace(hole, steps=()), []).extend(hole.steps)

@@ -57,7 +57,7 @@ def _has(features: Sequence[Feature], axis: int, step: cad.SketchStep) -> bool:
 
 
 def without_step(features: Sequence[Feature], axis: int, step: cad.SketchStep) -> tuple[Feature, ...]:
-    """Without a step of the sketches across an axis, and without what had no other."""
+    """The features without a step of the sketches across an axis; a feature with no other step is dropped."""
     left: list[Feature] = []
     for feature in features:
         if isinstance(feature, Prism) and feature.axis == axis and step in feature.steps:
@@ -110,7 +110,7 @@ def on_plane(plane: cad.Plane, axis: int, places: Sequence[cad.Point2]) -> tuple
 def _head(
     turned: Manifold, end: float, into: int, radius: float, places: Sequence[cad.Point2]
 ) -> cad.Counterbore | cad.Countersink | None:
-    """The head at one end of holes; None where there is none, or not the same at each."""
+    """The head at one end of equal holes; None where there is none, or where it differs between holes."""
     mouth = _radius(turned, end + into * BELOW, places)
     if mouth is None or mouth < radius + LEAST_WIDER:
         return None

@@ -20,8 +20,10 @@ FILM = 0.15  # CODE: thicker than what is left between a wall and a cut that end
 
 
 def without_films(features: tuple[Feature, ...], readers: Sequence[Reader], judge: Judge) -> tuple[Feature, ...]:
-    """The features with cuts a little wider where what they should end on leaves films: two outlines of one round wall
-    are drawn in other facets."""
+    """The features with cuts made a little wider where they leave thin films.
+
+    A cut that ends on a round wall leaves films, because its outline and that of the wall have different facets.
+    """
     for index, feature in enumerate(features):
         is_cut = index and isinstance(feature, Prism) and feature.operation is Operation.CUT
         if is_cut and not judge.out_of_time and judge.is_torn(features[: index + 1]):
@@ -34,7 +36,7 @@ def without_films(features: tuple[Feature, ...], readers: Sequence[Reader], judg
 
 
 def shortened(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
-    """The features without those that are not needed, joined where one sketch says two."""
+    """The features without those that are not needed; two features that fit into one sketch are joined."""
     for _ in range(2):
         before = features
         features = respanned(merged(dropped(features, judge), judge), judge, grid)
@@ -61,7 +63,7 @@ def dropped(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
 
 
 def merged(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
-    """Cuts written as holes of a sketch before them; features of one span, and of equal shapes, written as one."""
+    """The features with cuts as holes of earlier sketches; features of the same span or of equal shapes are joined."""
     index = 1
     while index < len(features) and not judge.out_of_time:
         joined = [(host, both) for host in range(index) for both in _joined(features[host], features[index])]
@@ -101,7 +103,7 @@ def _joined(host: Feature, feature: Feature) -> list[Prism]:
 
 
 def _box_along(axis: int, prism: Prism) -> Prism:
-    """The same box extruded along another axis; what is no box as it is."""
+    """The same box extruded along another axis; a prism that is no box is returned unchanged."""
     match prism.steps:
         case (SketchStep(Rect(wide, high), Mode.ADD, ((x, y),)),) if prism.axis != axis:
             middles, sizes = np.zeros(3), np.zeros(3)
@@ -117,7 +119,7 @@ def _box_along(axis: int, prism: Prism) -> Prism:
 
 
 def pooled_steps(steps: Sequence[SketchStep]) -> tuple[SketchStep, ...]:
-    """Steps of one shape and mode as one, as long as no other mode stands between them."""
+    """The steps with those of equal shape and mode joined into one step at several places."""
     pooled: list[SketchStep] = []
     for step in steps:
         for index, earlier in enumerate(pooled):
@@ -148,7 +150,7 @@ def respanned(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[
 
 
 def flush(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
-    """Cuts that go on beyond the part end with it, where no skin is left: two features on one plane name it once."""
+    """The features with cuts that end at the part's surface, not beyond it, where another feature ends there, too."""
     for index, feature in enumerate(features):
         if not isinstance(feature, Prism):
             continue

@@ -259,7 +259,7 @@ def _wire(stack: Stack, arguments: Arguments) -> Stack:
 
 
 def _mirror(axis: int):
-    """The outline so far and its image, as one closed outline."""
+    """The call that closes the outline so far with its mirror image."""
 
     def mirrored(stack: Stack, arguments: Arguments) -> Stack:
         if not stack.edges or max(abs(stack.start[axis]), abs(here(stack)[axis])) > CLOSED_WITHIN:
@@ -284,7 +284,7 @@ def _mirror(axis: int):
 
 
 def outlines(stack: Stack, node: ast.AST) -> Stack:
-    """With an outline that came back to its start as a closed one. Raises: ProgramError: it is open."""
+    """The stack with its last outline closed, if that ends where it starts. Raises: ProgramError: it is open."""
     if not stack.edges:
         return stack
     if math.dist(stack.start, here(stack)) > CLOSED_WITHIN:
@@ -293,7 +293,7 @@ def outlines(stack: Stack, node: ast.AST) -> Stack:
 
 
 def drawn(stack: Stack, arguments: Arguments) -> Stack:
-    """`outlines`, of which there is at least one. Raises: ProgramError: there is none."""
+    """As `outlines`, for calls that need an outline. Raises: ProgramError: there is none, or it is open."""
     stack = outlines(stack, arguments.call)
     if not stack.wires:
         raise arguments.wrong("Nothing is drawn.", Message("an outline, circle or rectangle before it"))

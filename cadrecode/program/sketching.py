@@ -26,7 +26,7 @@ def _segment(sketch: Drawing, arguments: Arguments) -> Drawing:
 
 
 def _arc(sketch: Drawing, arguments: Arguments) -> Drawing:
-    """Through points, or by a centre, a radius, the angle at which it begins and the angle over which it goes."""
+    """An arc through points, or by centre, radius, first angle and sweep."""
     arguments.skip("tag")
     if len(arguments.positional) + len(arguments.keywords) != 4:
         return _edge(sketch, arguments, 2)
@@ -46,7 +46,7 @@ def _arc(sketch: Drawing, arguments: Arguments) -> Drawing:
 
 
 def _kept(sketch: Drawing, arguments: Arguments) -> Drawing:
-    """With the loop that is drawn put aside, so that another one can begin."""
+    """The drawing with its current loop finished, so that the next loop can begin."""
     if not sketch.closed and math.dist(_end(sketch), sketch.start) > CLOSED_WITHIN:
         raise arguments.wrong(
             "A second loop begins before the first one is assembled.", Message("`.close()` before it")

@@ -161,6 +161,6 @@ def sketch_of(wires: tuple[cad.SketchStep, ...]) -> cad.Sketch:
 
 
 def plain(value: float) -> float:
-    """Without what computing with floats adds; whole numbers are int."""
+    """The value without rounding errors of floats; a whole number as an int."""
     value = round(float(value), cad.NOISE_DECIMALS) + 0.0
     return int(value) if value == int(value) else value

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from cadrecode.cloud.distance import CloudRuler
     from cadrecode.program.solid import Manifold
 
-NOISE_PRICE = 0.1  # of the IoU that the noise of a scanned surface costs: what a number must bring there
-UNEVEN_PRICE = 0.02  # the same of the IoU that its unevenness costs
-RESOLUTION = 2e-4  # of the size: how far a tessellation may be off
+NOISE_PRICE = 0.1  # a number must gain this share of the IoU that the noise of a scanned surface costs
+UNEVEN_PRICE = 0.02  # the same for the IoU that its unevenness costs
+RESOLUTION = 2e-4  # of the size: the largest error of a tessellation
 NOISY_RESOLUTION = 0.3  # of the noise of a scanned surface
-KEPT = 0.5  # of what the IoU would lose if all of the surface moved by the allowed change of numbers
-MOST_LOST = 2e-4  # of the IoU, where nobody says how far numbers may change
+KEPT = 0.5  # of the IoU that would be lost if the whole surface moved by the allowed change of numbers
+MOST_LOST = 2e-4  # of the IoU, where the user does not say how far numbers may change
 EXACT = 0.995  # IoU that is good enough to look no further, where the holes agree
 
 
