@@ -15,7 +15,6 @@ seconds of this process's own, for a machine that others use.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import time
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from cadrecode.fit.knobs import knobs_of
 from cadrecode.fit.numbers import STEPS, coordinate_steps, fit_numbers, least_squares
 from cadrecode.fit.objective import Objective
 from cadrecode.fit.search import SEARCHES
+from cadrecode.json_files import numbered_lines
 from cadrecode.program import Program, build, iou, mesh_of, parse
 from cadrecode.program.solid import Manifold
 
@@ -66,8 +66,7 @@ def main() -> None:
 
 def _cases(options: argparse.Namespace) -> Iterator[tuple[str, Manifold, Program, float, np.ndarray]]:
     """Rows drawn with the seed: id, true solid, the program to begin with, its IoU, and points (2048, 3) CODE."""
-    with gzip.open(options.programs, "rt") as lines:
-        rows = [row for row in map(json.loads, lines) if row["code"]]
+    rows = [row for _, line in numbered_lines(options.programs) if (row := json.loads(line))["code"]]
     for index in np.random.default_rng(options.seed).permutation(len(rows))[: options.count]:
         row, rng = rows[index], np.random.default_rng([options.seed, index])
         try:

@@ -10,7 +10,6 @@ use trusted ones. The last line is the rate of inventing pairs of a program and 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from cadrecode.data.stream import invent_pairs
 from cadrecode.errors import ProgramError
 from cadrecode.invent.draw import invent
+from cadrecode.json_files import numbered_lines
 from cadrecode.program import build, from_mesh, iou, parse, write
 from cadrecode.program.solid import Manifold
 
@@ -82,8 +82,7 @@ def _programs(path: Path | None, count: int, seed: int, family: str) -> list[str
     if path.suffix == ".json":
         texts = [row["program"] for row in json.loads(path.read_text())["shapes"]]
     else:
-        with gzip.open(path, "rt") as lines:
-            texts = [json.loads(line)["code"] for line in lines]
+        texts = [json.loads(line)["code"] for _, line in numbered_lines(path)]
     return [texts[i] for i in rng.permutation(len(texts))[:count]]
 
 
