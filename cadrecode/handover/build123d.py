@@ -7,7 +7,7 @@ import keyword
 import numpy as np
 
 from cadrecode.handover.choices import FUNCTIONS, choice
-from cadrecode.handover.walk import Words, numbers
+from cadrecode.handover.walk import Words, numbers, step_of
 from cadrecode.program import language as cad
 from cadrecode.program.planes import axes
 from cadrecode.program.write import Marked
@@ -106,9 +106,7 @@ class Build123d(Words):
         none, shape = "Part()" if is_solid else "Sketch()", _grouped(shape)
         match places:
             case cad.Ring((x, y), radius, first, _, count):
-                angles = places.angles()
-                step = angles[1] - angles[0] if count > 1 else 0.0
-                turned = f"Rot(0, 0, {n(first)} + {n(step)} * i) * Pos({n(radius)}, 0)"
+                turned = f"Rot(0, 0, {n(first)} + {n(step_of(places))} * i) * Pos({n(radius)}, 0)"
                 return f"{none} + [Pos({n(x)}, {n(y)}) * {turned} * {shape} for i in range({count})]"
             case cad.Grid((x, y), dx, dy, columns, rows):
                 grid = f"GridLocations({n(dx)}, {n(dy)}, {columns}, {rows})"

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from cadrecode.handover.walk import Words, numbers
+from cadrecode.handover.walk import Words, numbers, step_of
 from cadrecode.program import language as cad
 from cadrecode.program.planes import matrix_of, placing
 from cadrecode.program.section import corners
@@ -93,10 +93,10 @@ class OpenScad(Words):
     def at(self, shape: str, places: cad.Places, *, is_solid: bool = False) -> str:
         match places:
             case cad.Ring(center, radius, first, _, count):
-                angles = places.angles()
-                step = angles[1] - angles[0] if count > 1 else 0.0
                 head = f"translate({numbers(center, '[]')}) for (i = [0 : {count - 1}])"
-                return _block(f"{head} rotate({n(first)} + {n(step)} * i) translate([{n(radius)}, 0])", shape)
+                return _block(
+                    f"{head} rotate({n(first)} + {n(step_of(places))} * i) translate([{n(radius)}, 0])", shape
+                )
             case cad.Grid((x, y), dx, dy, columns, rows):
                 loops = f"for (i = [0 : {columns - 1}], j = [0 : {rows - 1}])"
                 at = f"{n(dx)} * (i - {n((columns - 1) / 2)}), {n(dy)} * (j - {n((rows - 1) / 2)})"

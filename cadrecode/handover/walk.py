@@ -28,6 +28,12 @@ FINE, COARSE = 5e-7, 5e-5  # of the half side: how far the sides of what comes a
 FEWEST = 2.0  # so many diagonals of the body is what "through all" reaches
 
 
+def step_of(ring: cad.Ring) -> float:
+    """Degrees from one place of a ring to the next; 0 for a single place."""
+    angles = ring.angles()
+    return angles[1] - angles[0] if ring.count > 1 else 0.0
+
+
 def numbers(values: Sequence[float], brackets: str = "()") -> str:
     """(1, 2.5) or [1, 2.5]."""
     return f"{brackets[0]}{', '.join(number(value) for value in values)}{brackets[1]}"
