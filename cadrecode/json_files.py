@@ -9,9 +9,12 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cadrecode.errors import CadrecodeError, DatasetError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 MOST_BYTES = 8 * 2**20  # of a file that is read whole
 
@@ -50,6 +53,11 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         value = parsed(line)
         if isinstance(value, dict):
             yield value
+
+
+def wrong_fields(error: ValidationError) -> str:
+    """The names of the fields that a model refuses, with commas between them."""
+    return ", ".join(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors(include_input=False)))
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -22,10 +22,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from cadrecode.errors import Message, RunError, joined, restored, stored
-from cadrecode.json_files import DamagedFile, read_lines, read_object, write_whole
+from cadrecode.json_files import DamagedFile, read_lines, read_object, write_whole, wrong_fields
 from cadrecode.runs.checkpoints import checkpoint_problems, checkpoint_step
 from cadrecode.runs.processes import is_alive, memory_kills, process_start
-from cadrecode.runs.state import Evaluation, Kind, State, Status
+from cadrecode.runs.state import Kind, Samples, State, Status
 
 log = logging.getLogger(__name__)
 
@@ -167,8 +167,7 @@ class Run:
         except DamagedFile as error:
             reason = error.message
         except ValidationError as error:
-            names = ", ".join(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors(include_input=False)))
-            reason = Message("status.json is damaged: {names} cannot be understood.", names=names)
+            reason = Message("status.json is damaged: {names} cannot be understood.", names=wrong_fields(error))
         return {"kind": self._kind_of_place, "state": State.DAMAGED, "error": reason}
 
     # --- the figures
@@ -222,7 +221,7 @@ class Run:
         entries = []
         for path in sorted((self.folder / "samples").glob("step-*/samples.json")):
             with contextlib.suppress(DamagedFile, ValidationError, FileNotFoundError):
-                entry = Evaluation.model_validate(read_object(path))
+                entry = Samples.model_validate(read_object(path))
                 entries.append({**entry.model_dump(), "folder": str(path.parent)})
         return entries
 

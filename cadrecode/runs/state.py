@@ -101,7 +101,7 @@ class Status(BaseModel):
     ended_early: str | None = None
 
 
-class Evaluation(BaseModel):
+class Samples(BaseModel):
     """The contents of samples.json."""
 
     model_config = ConfigDict(strict=True)

@@ -17,7 +17,7 @@ from cadrecode.adapters import CONFIG_FILE, WEIGHTS_FILE, same_base
 from cadrecode.engine import HUB_BASES
 from cadrecode.errors import ModelError
 from cadrecode.jobs import queue
-from cadrecode.json_files import parsed, write_whole
+from cadrecode.json_files import parsed, write_whole, wrong_fields
 from cadrecode.runs import free_folder
 from cadrecode.shipped import EMBEDDED
 from cadrecode.ui import archive
@@ -167,12 +167,11 @@ def _description(name: str, raw: bytes, bases: list[str]) -> dict:
         known.pop("peft_version", None)
         description = Description.model_validate(known)
     except ValidationError as error:
-        wrong = ", ".join(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors(include_input=False)))
         raise ModelError(
             "{name}: {file} describes no LoRA adapter that the app can use: {keys} cannot be taken.",
             name=name,
             file=CONFIG_FILE,
-            keys=wrong,
+            keys=wrong_fields(error),
         ) from error
     wanted = description.base_model_name_or_path or EMBEDDED
     base = next((base for base in bases if same_base(base, wanted)), None)
