@@ -14,11 +14,11 @@ import psutil
 from packaging.requirements import Requirement
 
 from cadrecode.errors import Message, joined
+from cadrecode.figures import GIB
 from cadrecode.kernel import shared_sandbox
 from cadrecode.shipped import ROOT
 
 OLDEST_PYTHON = (3, 11)
-GIB = 2**30
 LEAST_DISK = 5 * GIB  # a training's checkpoints, and a merged copy of a small model
 HUB = "https://huggingface.co"
 PROBE = "import cadquery as cq\nr=cq.Workplane('XY').box(1,2,3)"

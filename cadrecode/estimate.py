@@ -19,6 +19,7 @@ import psutil
 
 from cadrecode.config import LORA_PRESETS, TrainConfig
 from cadrecode.errors import Message
+from cadrecode.figures import GIB
 from cadrecode.shipped import EMBEDDED
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ FRAMEWORK_CPU = 520 * 2**20  # measured: a process that has imported torch, tran
 FRAMEWORK_GPU = 600 * 2**20  # CUDA context and libraries beside what torch allocates: assumed, not measured
 SCARCE = 0.5  # a training that needs more than this share of the free memory gives freed blocks back
 KEPT_SHARE = 1.0  # of activations and logits: the most that a process was measured to keep of them
-GIB = 2**30
 SMALLER_BASE = {"Qwen/Qwen2-7B": "Qwen/Qwen2.5-3B", "Qwen/Qwen2.5-3B": "Qwen/Qwen3-1.7B-Base"}
 
 

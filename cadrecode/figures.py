@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+GIB = 2**30  # bytes of a gigabyte, as memory and disks are shown
 LEAST = 1e-4  # smaller figures say nothing to a person
 SHOWN_IN = {"m": (1000.0, "mm")}  # scanners write metres, and people measure parts in millimetres
 

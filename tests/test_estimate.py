@@ -8,7 +8,8 @@ import pytest
 from cadrecode.cli import main
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ModelError
-from cadrecode.estimate import GIB, estimate, recommended
+from cadrecode.estimate import estimate, recommended
+from cadrecode.figures import GIB
 
 GUIDE = TrainConfig.load(
     "configs/train_config_lora.yaml", {"device": "cpu", "mixed_precision": "no"}

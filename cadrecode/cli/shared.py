@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO, get_args
 
 from cadrecode.config import Settings
 from cadrecode.errors import CadrecodeError, ConfigError
-from cadrecode.figures import length, lengths
+from cadrecode.figures import GIB, length, lengths
 from cadrecode.parallel import Workers, processor_time
 from cadrecode.runs import Run
 
@@ -250,15 +250,15 @@ def say_written(written: Written) -> None:
 
 def say_estimate(expected: Estimate) -> None:
     """Print parameters, and the memory that is needed beside the memory that is free."""
-    gib, share = 2**30, 100 * expected.trainable / expected.total
+    share = 100 * expected.trainable / expected.total
     say(f"trainable   {expected.trainable:,} of {expected.total:,} parameters ({share:.2f} %)")
     say(f"adapter     {expected.adapter_bytes / 2**20:,.1f} MB on disk")
     for name, size in expected.parts.items():
-        say(f"{name:<12}{size / gib:8.2f} GB")
+        say(f"{name:<12}{size / GIB:8.2f} GB")
     verdict = {"enough": "enough", "tight": "tight", "not_enough": "not enough"}[expected.verdict]
-    say(f"peak        {expected.peak_bytes / gib:8.2f} GB of {expected.available_bytes / gib:.1f} GB free: {verdict}")
+    say(f"peak        {expected.peak_bytes / GIB:8.2f} GB of {expected.available_bytes / GIB:.1f} GB free: {verdict}")
     if expected.most_bytes > expected.peak_bytes:
-        say(f"at most     {expected.most_bytes / gib:8.2f} GB while memory is plenty: freed blocks are kept")
+        say(f"at most     {expected.most_bytes / GIB:8.2f} GB while memory is plenty: freed blocks are kept")
     if expected.advice:
         say(f"            {expected.advice}")
     words = " ".join(f"--{name} {str(value).lower()}" for name, value in expected.recommended.items())

@@ -46,7 +46,7 @@ from cadrecode.cli.shared import (
 from cadrecode.config import PretrainConfig, ReconstructConfig, TrainConfig
 from cadrecode.data.dataset import require
 from cadrecode.errors import ConfigError
-from cadrecode.figures import length
+from cadrecode.figures import GIB, length
 from cadrecode.runs import Follower, Run
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def estimate_main(argv: Arguments = None) -> int:
     parser.add_argument("--gigabytes", type=positive, help="memory to compare with [what is free on the device now]")
 
     def work(config: TrainConfig, arguments: argparse.Namespace) -> None:
-        from cadrecode.estimate import GIB, estimate
+        from cadrecode.estimate import estimate
 
         room = None if arguments.gigabytes is None else int(arguments.gigabytes * GIB)
         say_estimate(estimate(config, available_bytes=room))

@@ -11,7 +11,8 @@ from transformers import PreTrainedTokenizerBase, Trainer
 
 from cadrecode.config import TrainConfig
 from cadrecode.errors import CadrecodeError, DatasetError, Message, RunError
-from cadrecode.estimate import GIB, Estimate, estimate
+from cadrecode.estimate import Estimate, estimate
+from cadrecode.figures import GIB
 from cadrecode.model.hub import find_folder
 from cadrecode.model.network import IGNORED
 from cadrecode.model.tokens import END, decode_program

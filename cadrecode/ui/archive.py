@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from cadrecode.errors import CadrecodeError
+from cadrecode.figures import GIB
 
 MOST_FILES = 500
-MOST_BYTES = 2 * 1024**3  # of all files together, unpacked
+MOST_BYTES = 2 * GIB  # of all files together, unpacked
 MOST_LETTERS = 80  # of a name; file systems take 255 bytes
 SLICE = 1 << 20
 MOST_DIRECTORY_BYTES = 2**20  # of the list of files, which zipfile reads whole
@@ -87,7 +88,11 @@ def _check(path: Path, wanted: list[zipfile.ZipInfo]) -> None:
             most=MOST_FILES,
         )
     if sum(entry.file_size for entry in wanted) > MOST_BYTES:
-        raise ArchiveError("{name} unpacks to over {most:.0f} GB. Split it.", name=path.name, most=MOST_BYTES / 1024**3)
+        raise _too_large(path)
+
+
+def _too_large(path: Path) -> ArchiveError:
+    return ArchiveError("{name} unpacks to over {most:.0f} GB. Split it.", name=path.name, most=MOST_BYTES / GIB)
 
 
 def _safe(name: str) -> str:
@@ -118,8 +123,6 @@ def copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: i
         while piece := source.read(SLICE):
             written += len(piece)
             if written > left:
-                raise ArchiveError(
-                    "{name} unpacks to over {most:.0f} GB. Split it.", name=path.name, most=MOST_BYTES / 1024**3
-                )
+                raise _too_large(path)
             out.write(piece)
     return written

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cadrecode.config import TrainConfig
-from cadrecode.estimate import GIB, estimate, is_scarce
+from cadrecode.estimate import estimate, is_scarce
+from cadrecode.figures import GIB
 from cadrecode.runs import Run
 
 FREED = """
