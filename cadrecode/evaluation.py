@@ -208,7 +208,7 @@ class Evaluation:
                 skipped.append(Skipped(shape.id, error.message))
                 continue
             batch.shapes.append(shape)
-            if len(batch.shapes) >= max(1, ROWS_PER_BATCH // self.candidates):
+            if len(batch.shapes) >= max(1, ROWS_PER_BATCH // (self.candidates + self.further)):
                 yield batch
                 batch = _Batch(batch.seed + len(batch.shapes), [], [])
         if batch.shapes:
@@ -224,7 +224,7 @@ class Evaluation:
         points_model, frame = normalise(points)
         target = Target.of(shape.id, shape.vertices, shape.faces, frame=frame, seed=own_seed)
         shown = normals if settings.columns > 3 else None  # a CAD-Recode v1 checkpoint was trained with them
-        views = point_subsets(points_model, self.candidates, settings.n_points, own_seed, shown)
+        views = point_subsets(points_model, self.candidates + self.further, settings.n_points, own_seed, shown)
         return _Prepared(target, points_model, views)
 
     def rows(self, batch: _Batch) -> Iterator[dict]:
@@ -246,22 +246,33 @@ class Evaluation:
                 return
             yield row
 
-    def _draw(self, views: np.ndarray, seed: int) -> list[list[str]]:
-        """(targets, candidates, n_points, 3 or 6) MODEL -> texts for each target, the first of them greedy."""
-        generate = self.generate
-        if generate is None:
-            from cadrecode.model.decode import draw as generate  # torch is imported only when a model is used
+    @cached_property
+    def further(self) -> int:
+        """Further views of a cloud, which the greedy program reads as well."""
+        if self.generate is not None:
+            return 0
+        from cadrecode.model.decode import readings_of  # torch is imported only when a model is used
 
-        n_targets, n_candidates = views.shape[:2]
+        return readings_of(self.tokenizer) - 1
+
+    def _draw(self, views: np.ndarray, seed: int) -> list[list[str]]:
+        """(targets, candidates + further, n_points, 3 or 6) MODEL -> texts of each target, the first of them greedy."""
+        generate, more = self.generate, {}
+        if generate is None:
+            from cadrecode.model.decode import draw as generate
+
+            more["again"] = np.repeat(np.arange(len(views)) * self.candidates, self.further).tolist()
+        candidates, further = views[:, : self.candidates], views[:, self.candidates :]
         texts = generate(
             self.model,
             self.tokenizer,
-            views.reshape(-1, *views.shape[2:]),
-            temperature=([0.0] + [self.temperature] * (n_candidates - 1)) * n_targets,
+            np.concatenate([part.reshape(-1, *views.shape[2:]) for part in (candidates, further)]),
+            temperature=([0.0] + [self.temperature] * (self.candidates - 1)) * len(views),
             seed=seed,
             stop=self.should_stop,
+            **more,
         )
-        return [texts[i : i + n_candidates] for i in range(0, len(texts), n_candidates)]
+        return [texts[i : i + self.candidates] for i in range(0, len(texts), self.candidates)]
 
     def _row(self, prepared: _Prepared, texts: list[str], decoding_seconds: float) -> dict:
         started = time.monotonic()

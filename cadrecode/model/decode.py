@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
 MAX_NEW_TOKENS = 768  # CAD-Recode's
+READINGS = 8  # of a cloud, for a greedy program of the embedded base: half of 8,192 points, in place of 512
 Pick = Callable[[torch.Tensor, list[int]], torch.Tensor]  # (rows, V) logits and the rows' numbers -> (rows,) int64
 
 
@@ -36,6 +37,7 @@ def generate(
     seed: int = 0,
     mask_edges: bool = True,
     grammar: bool = False,
+    again: Sequence[int] = (),
     stop: Callable[[], bool] | None = None,
     on_token: Callable[[int, int], None] | None = None,
 ) -> list[str]:
@@ -43,12 +45,15 @@ def generate(
 
     Args:
         model: a network of ours, or one that PEFT wraps; in eval mode while it writes.
-        clouds: (B, N, 3) float, MODEL; the same cloud B times, or B draws from it, for B candidates.
+        clouds: (B, N, 3) float, MODEL; the same cloud B times, or B draws from it, for B candidates. After them one for
+            each row in `again`.
         temperature: 0 takes the likeliest token; a higher temperature is bolder. A number for all rows, or B numbers.
         max_new_tokens: longer programs are cut here, and where the model's positions end.
         seed: the same seed, clouds and settings give the same programs.
         mask_edges: never write an edge that ends where it begins; see `EdgeMask` for the tokenizers that allow it.
         grammar: write only what `program.grammar` allows; see `GrammarMask`.
+        again: greedy rows that read further draws of their cloud, one each time they are named: the tokens of such a
+            row follow the mean of the logarithms of the probabilities, so that a count does not hang on 512 points.
         stop: called after every token; once it returns True, unfinished programs are given up, and are empty texts.
         on_token: called after every token with (tokens so far, rows that go on).
     Returns: B texts, without special tokens.
@@ -56,13 +61,16 @@ def generate(
     network = model.get_base_model() if hasattr(model, "get_base_model") else model
     training = model.training
     model.eval()
+    written = len(clouds) - len(again)
+    temperatures = np.concatenate((np.broadcast_to(temperature, written), np.zeros(len(again))))
     try:
         rows = _decode(
             network,
             torch.as_tensor(clouds, dtype=torch.float32),
             start_id=tokenizer.convert_tokens_to_ids(START),
             end_id=network.config.eos_token_id,
-            pick=_picker(np.broadcast_to(temperature, len(clouds)), seed),
+            owners=[*range(written), *again],
+            pick=_picker(temperatures, seed),
             edges=EdgeMask.of(tokenizer) if mask_edges else None,
             grammar=grammar_mask(tokenizer) if grammar else None,
             max_new_tokens=max_new_tokens,
@@ -71,7 +79,7 @@ def generate(
         )
     finally:
         model.train(training)
-    return [decode_program(tokenizer, row) for row in rows]
+    return [decode_program(tokenizer, row) for row in rows[:written]]
 
 
 def draw(
@@ -93,12 +101,18 @@ def follows_grammar(tokenizer: PreTrainedTokenizerBase) -> bool:
     return bool(integer_tokens(tokenizer))
 
 
+def readings_of(tokenizer: PreTrainedTokenizerBase) -> int:
+    """How often a greedy program's cloud is read: more than once by the embedded base, which is small."""
+    return READINGS if integer_tokens(tokenizer) else 1
+
+
 def _decode(
     network: PreTrainedModel,
     clouds: torch.Tensor,
     *,
     start_id: int,
     end_id: int,
+    owners: Sequence[int],
     pick: Pick,
     edges: EdgeMask | None,
     grammar: GrammarMask | None,
@@ -106,7 +120,11 @@ def _decode(
     stop: Callable[[], bool] | None,
     on_token: Callable[[int, int], None] | None,
 ) -> list[list[int]]:
-    """The tokens of each row, without the end's."""
+    """The tokens of each row, without the end's.
+
+    Args:
+        owners: the row whose program each row writes: its own, or another's that it helps.
+    """
     embeds = network.prompt_embeds(clouds, start_id)  # (B, n_tokens + 1 or more, hidden)
     max_new_tokens = min(max_new_tokens, network.config.max_position_embeddings - embeds.shape[1])
     embed, cache = network.get_input_embeddings(), DynamicCache(config=network.config)
@@ -124,6 +142,8 @@ def _decode(
             for place, row in enumerate(alive):
                 for token in edges.forbidden(rows[row]):
                     logits[place, token] = -torch.inf
+        if len(set(owners)) < len(owners):
+            logits = _together(logits, [owners[row] for row in alive])
         tokens = pick(logits, alive)  # (rows alive,)
         written = tokens.tolist()  # here alone the processor waits for the device
         for row, token in zip(alive, written):
@@ -138,7 +158,7 @@ def _decode(
             decoder.keep(rows_left)
             tokens = tokens[rows_left]
         if on_token is not None:
-            on_token(count, len(alive))
+            on_token(count, len({owners[row] for row in alive}))
         if not alive:
             break
         if stop is not None and stop():
@@ -147,6 +167,14 @@ def _decode(
             break
         embeds = embed(tokens.unsqueeze(1))
     return rows
+
+
+def _together(logits: torch.Tensor, owners: Sequence[int]) -> torch.Tensor:
+    """(rows, V) logits -> (rows, V) mean logarithms of the probabilities over the rows of each owner."""
+    index = torch.tensor(owners, device=logits.device)
+    sums = torch.zeros(max(owners) + 1, logits.shape[1], device=logits.device)
+    sums.index_add_(0, index, logits.float().log_softmax(dim=-1))
+    return (sums / index.bincount().clamp(min=1).unsqueeze(1))[index]
 
 
 def _picker(temperatures: np.ndarray, seed: int) -> Pick:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import threading
@@ -243,15 +244,17 @@ def _written(
 def _draw(
     given: Given, writer: Writer, config: ReconstructConfig, progress: OnProgress, stop: Callable[[], bool]
 ) -> list[str]:
-    """The texts that the model writes in one batch, the first greedy, the others sampled."""
-    generate = writer.generate
-    if generate is None:
-        from cadrecode.model.decode import draw as generate  # torch is imported only when a model is used
-
+    """The texts that the model writes in one batch, the first greedy, from several views, the others sampled."""
     model, tokenizer = writer.opened()
     settings, total = model.point_settings, config.candidates
+    generate, again = writer.generate, 0
+    if generate is None:
+        from cadrecode.model.decode import draw, readings_of  # torch is imported only when a model is used
+
+        again = readings_of(tokenizer) - 1
+        generate = functools.partial(draw, again=[0] * again)
     normals = given.normals if settings.columns > 3 else None
-    views = point_subsets(given.points_model, total, settings.n_points, config.seed, normals)
+    views = point_subsets(given.points_model, total + again, settings.n_points, config.seed, normals)
     progress("sampling", 0, total)
     return generate(
         model,

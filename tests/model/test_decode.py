@@ -9,6 +9,7 @@ from cadrecode.model import decode, decoder
 from cadrecode.model.adapters import attach_lora
 from cadrecode.model.decode import generate
 from cadrecode.model.decoder import FastDecoder, PlainDecoder, decoder_of
+from cadrecode.model.tokens import decode_program
 
 from .tiny import FOURIER, PATCH, learn, make_batch, make_model
 
@@ -231,3 +232,23 @@ def make_copy(model):
     import copy
 
     return copy.deepcopy(model)
+
+
+@torch.inference_mode()
+def test_a_greedy_row_follows_the_mean_of_its_readings(tokenizer):
+    """The first cloud is seen twice more: its tokens are those of the mean log-probability; the other row is alone."""
+    model = make_model(tokenizer, initializer_range=0.5)  # texts that depend on the cloud
+    clouds = torch.rand(4, 12, 3) * 2 - 1
+    together, alone = generate(model, tokenizer, clouds, max_new_tokens=12, again=[0, 0])
+    assert alone == generate(model, tokenizer, clouds[1:2], max_new_tokens=12)[0]
+    views = clouds[[0, 2, 3]]
+    embeds, ids = model.prompt_embeds(views, tokenizer.bos_token_id), []
+    for _ in range(12):
+        logits = model(inputs_embeds=embeds).logits[:, -1]
+        ids.append(int(logits.log_softmax(-1).mean(0).argmax()))
+        if ids[-1] == model.config.eos_token_id:
+            break
+        step = model.get_input_embeddings()(torch.tensor([[ids[-1]]] * 3))
+        embeds = torch.cat((embeds, step), dim=1)
+    assert together == decode_program(tokenizer, [i for i in ids if i != model.config.eos_token_id])
+    assert together != generate(model, tokenizer, views[:1], max_new_tokens=12)[0], "one view alone writes another text"
