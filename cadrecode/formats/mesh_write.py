@@ -11,16 +11,15 @@ from cadrecode.frames import MM_PER_UNIT
 from cadrecode.geometry import face_normals
 
 
-def write_stl(path: Path, vertices: np.ndarray, faces: np.ndarray) -> Path:
-    """Binary STL of a mesh: (n, 3) float, (m, 3) int. STL knows no units and only float32."""
+def write_stl(path: Path, vertices: np.ndarray, faces: np.ndarray) -> None:
+    """Write binary STL of a mesh: (n, 3) float, (m, 3) int. STL knows no units and only float32."""
     records = np.zeros(len(faces), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
     records["normal"], records["corners"] = face_normals(vertices, faces), np.asarray(vertices, np.float64)[faces]
     path.write_bytes(b"cadrecode".ljust(80, b" ") + struct.pack("<I", len(faces)) + records.tobytes())
-    return path
 
 
-def write_3mf(path: Path, vertices: np.ndarray, faces: np.ndarray, unit: str) -> Path:
-    """A 3MF file, in millimetres whatever `unit` is: the format's default, and all that some slicers look at.
+def write_3mf(path: Path, vertices: np.ndarray, faces: np.ndarray, unit: str) -> None:
+    """Write a 3MF file, in millimetres whatever `unit` is: the format's default, and all that some slicers look at.
 
     Args:
         vertices: (n, 3) float in `unit`.
@@ -30,4 +29,3 @@ def write_3mf(path: Path, vertices: np.ndarray, faces: np.ndarray, unit: str) ->
 
     mesh = trimesh.Trimesh(np.asarray(vertices, np.float64) * MM_PER_UNIT[unit], faces, process=False)
     path.write_bytes(mesh.export(file_type="3mf"))
-    return path

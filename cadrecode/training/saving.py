@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from cadrecode.adapters import MERGED
 from cadrecode.config import TrainConfig
 from cadrecode.errors import ModelError
 from cadrecode.merging.plan import merge_adapters
@@ -42,10 +43,10 @@ def check_saved(config: TrainConfig, folder: Path, batch: dict[str, torch.Tensor
 
 
 def merge_beside(config: TrainConfig, folder: Path, run: Run) -> Path:
-    """Merge the adapter in `folder` into a fresh base in full precision, and write `folder`/merged_model."""
+    """Merge the adapter in `folder` into a fresh base in full precision, and write it beside."""
     run.set_status(State.MERGING)
     started = time.monotonic()
-    target = folder / "merged_model"
+    target = folder / MERGED
     check = merge_adapters(config.base_model_name, folder, target)
     log.info(
         "Merged: %d tensors, logits equal to base and adapter within %.2g, %.1f MB, %.1f s: %s",

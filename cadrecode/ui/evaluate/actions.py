@@ -9,6 +9,7 @@ from pathlib import Path
 from cadrecode.cloud import SURFACE_SUFFIXES
 from cadrecode.config import EvaluationConfig
 from cadrecode.errors import CadrecodeError, DatasetError, Message
+from cadrecode.invent.source import PREFIX
 from cadrecode.jobs import evaluating, queue
 from cadrecode.jobs.evaluating import ADAPTER, BASE
 from cadrecode.runs import Run
@@ -72,7 +73,7 @@ def targets_of(source: str, family: str, files: Sequence[str] | None, path: str 
     Raises: DatasetError, ArchiveError: Nothing was given, or nothing in it can be read.
     """
     if source == INVENTED:
-        return f"invent:{family}"
+        return f"{PREFIX}{family}"
     if source == UPLOAD:
         return str(_uploaded([Path(file) for file in files or ()], folder / "targets"))
     path = (path or "").strip().strip("'\"")

@@ -13,6 +13,7 @@ import numpy as np
 
 from cadrecode.config import TrainConfig
 from cadrecode.errors import CadrecodeError, ConfigError, Message
+from cadrecode.invent.source import PREFIX
 from cadrecode.jobs import queue
 from cadrecode.shipped import CONFIGS
 from cadrecode.ui.draw import film, html
@@ -66,7 +67,7 @@ def data_path(source: str, family: str, count: float | None, path: str | None) -
     if source == INVENTED:
         if not count or count < 1:
             raise ConfigError("Give the number of parts to invent: 1 or more.")
-        return f"invent:{family}:{int(count)}"
+        return f"{PREFIX}{family}:{int(count)}"
     path = (path or "").strip().strip("'\"")
     if not path:
         raise ConfigError("Give the folder of parts (.py, STEP, STL, clouds) or the .jsonl file to train on.")
