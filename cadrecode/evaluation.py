@@ -251,9 +251,9 @@ class Evaluation:
         """Further views of a cloud, which the greedy program reads as well."""
         if self.generate is not None:
             return 0
-        from cadrecode.model.decode import readings_of  # torch is imported only when a model is used
+        from cadrecode.model.decode import further_readings  # torch is imported only when a model is used
 
-        return readings_of(self.tokenizer) - 1
+        return further_readings(self.tokenizer)
 
     def _draw(self, views: np.ndarray, seed: int) -> list[list[str]]:
         """(targets, candidates + further, n_points, 3 or 6) MODEL -> texts of each target, the first of them greedy."""

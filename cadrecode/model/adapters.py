@@ -205,7 +205,7 @@ def load_adapter(
         logger.warning("%s was trained on %s; it is loaded on %s.", folder, base, own)
     config = PeftConfig.from_pretrained(str(folder))
     config.inference_mode = not trainable
-    silent = _without_spectrum(_encoder_of(model), state)
+    silent = _without_spectrum(_network_of(model), state)
     state |= silent
     mismatch = _mismatch(model, state, config)  # before anything is changed
     if mismatch:
@@ -344,25 +344,29 @@ def _load_by_name(
         raise ValueError(unknown[0])
 
 
-def _encoder_of(model: PreTrainedModel | PeftModel) -> nn.Module:
-    """The base's own point encoder."""
-    network = model.get_base_model() if isinstance(model, PeftModel) else model
-    return getattr(network.point_encoder, "original_module", network.point_encoder)
+def _network_of(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
+    return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
-def _without_spectrum(encoder: nn.Module, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _encoder_shapes(network: PreTrainedModel) -> dict[str, torch.Size]:
+    """The tensors of the base's own point encoder, by their names in the network."""
+    encoder = getattr(network.point_encoder, "original_module", network.point_encoder)
+    return {f"{ENCODER}.{key}": value.shape for key, value in encoder.state_dict().items()}
+
+
+def _without_spectrum(network: PreTrainedModel, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Zeros for the layers of the spectrum, where an adapter was trained before its base had them."""
-    shapes = {f"{PREFIX}{ENCODER}.{key}": value.shape for key, value in encoder.state_dict().items()}
-    spectrum = {key: shape for key, shape in shapes.items() if key.startswith(f"{PREFIX}{ENCODER}.spectrum_")}
-    return {} if spectrum.keys() & state.keys() else {key: torch.zeros(shape) for key, shape in spectrum.items()}
+    shapes = _encoder_shapes(network).items()
+    spectrum = {PREFIX + key: torch.zeros(shape) for key, shape in shapes if key.startswith(f"{ENCODER}.spectrum_")}
+    return {} if spectrum.keys() & state.keys() else spectrum
 
 
 def _mismatch(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], config: PeftConfig) -> str | None:
     """The reason why the model cannot take an adapter, in words; None where every tensor has its place."""
     if config.peft_type != "LORA":
         return Message("it is of the kind {kind}, and only LORA is known here", kind=config.peft_type)
-    network = model.get_base_model() if isinstance(model, PeftModel) else model
-    expected = {f"{ENCODER}.{key}": value.shape for key, value in _encoder_of(model).state_dict().items()}
+    network = _network_of(model)
+    expected: dict[str, Sequence[int]] = dict(_encoder_shapes(network))
     lacking = [name for name in expected if PREFIX + name not in state]
     for name, module in network.named_modules():
         if hasattr(module, "in_features") and hasattr(module, "out_features"):

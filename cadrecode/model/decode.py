@@ -101,9 +101,9 @@ def follows_grammar(tokenizer: PreTrainedTokenizerBase) -> bool:
     return bool(integer_tokens(tokenizer))
 
 
-def readings_of(tokenizer: PreTrainedTokenizerBase) -> int:
-    """How often a greedy program's cloud is read: more than once by the embedded base, which is small."""
-    return READINGS if integer_tokens(tokenizer) else 1
+def further_readings(tokenizer: PreTrainedTokenizerBase) -> int:
+    """How often a greedy program's cloud is read again: by the embedded base alone, which is small."""
+    return READINGS - 1 if integer_tokens(tokenizer) else 0
 
 
 def _decode(
@@ -132,6 +132,7 @@ def _decode(
     rows: list[list[int]] = [[] for _ in range(len(clouds))]
     alive = list(range(len(clouds)))  # the row of the batch that each row of the cache belongs to
     states = [grammar.start] * len(clouds) if grammar is not None else []
+    is_read_again = len(set(owners)) < len(owners)
     for count in range(1, max_new_tokens + 1):
         logits = decoder(embeds)  # (rows alive, V)
         if count == 1:
@@ -142,7 +143,7 @@ def _decode(
             for place, row in enumerate(alive):
                 for token in edges.forbidden(rows[row]):
                     logits[place, token] = -torch.inf
-        if len(set(owners)) < len(owners):
+        if is_read_again:
             logits = _together(logits, [owners[row] for row in alive])
         tokens = pick(logits, alive)  # (rows alive,)
         written = tokens.tolist()  # here alone the processor waits for the device

@@ -249,9 +249,9 @@ def _draw(
     settings, total = model.point_settings, config.candidates
     generate, again = writer.generate, 0
     if generate is None:
-        from cadrecode.model.decode import draw, readings_of  # torch is imported only when a model is used
+        from cadrecode.model.decode import draw, further_readings  # torch is imported only when a model is used
 
-        again = readings_of(tokenizer) - 1
+        again = further_readings(tokenizer)
         generate = functools.partial(draw, again=[0] * again)
     normals = given.normals if settings.columns > 3 else None
     views = point_subsets(given.points_model, total + again, settings.n_points, config.seed, normals)
