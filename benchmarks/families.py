@@ -44,6 +44,7 @@ SETTINGS = {"do_eval": False, "auto_merge_final": False, "merge_final_only": Fal
 COPIES = 3000  # in all, so that few parts have more of them
 PROBES, PROBE_PARTS = (2, 14), 24  # steps, and parts, of the trainings that say how fast this machine is
 RESERVE = 0.8  # of the time left is for steps; the rest for reading, copies, and for what else the machine does
+HEADS = "family", "who", "median, single", "mean, single", "median, best of the candidates", "count right", "invalid"
 RING = 1.5  # CODE, width of the ring in which teeth are cut
 
 
@@ -121,16 +122,26 @@ def clock(options: argparse.Namespace) -> float:
     return (used.ru_utime + used.ru_stime) / options.processes
 
 
-def teach(folder: Path, options: argparse.Namespace) -> tuple[Path, str]:
-    """Label and train within the time. Returns: the adapter, and what was done, in words."""
-    started = clock(options)
+def labels_of(folder: Path, options: argparse.Namespace) -> tuple[Path, int]:
+    """Measure the parts to learn from. Returns: the folder of their labels, and how many there are."""
     labels = folder / "labels"
     words = ["label", "--parts", folder / "train.npz", "--out", labels, "--workers", options.processes]
     words += ["--processor-time"] if options.processor_time else []
     subprocess.run([sys.executable, "-m", "cadrecode", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
-    kept, labelled = json.loads((labels / "report.json").read_text("utf-8"))["used"], clock(options) - started
+    return labels, json.loads((labels / "report.json").read_text("utf-8"))["used"]
+
+
+def more_settings(kept: int, options: argparse.Namespace) -> dict[str, float]:
+    """The settings of a training that depend on the number of its parts, and on how they are seen."""
     copies = max(1, COPIES // kept)
-    more = {"warped_copies": copies, "pattern_copies": copies, "partial_probability": 0.7 if options.one_side else 0.0}
+    return {"warped_copies": copies, "pattern_copies": copies, "partial_probability": 0.7 if options.one_side else 0.0}
+
+
+def teach(folder: Path, options: argparse.Namespace) -> tuple[Path, str]:
+    """Label and train within the time. Returns: the adapter, and what was done, in words."""
+    started = clock(options)
+    labels, kept = labels_of(folder, options)
+    labelled, more = clock(options) - started, more_settings(kept, options)
     steps = options.steps
     if steps is None:
         spent = [clock(options)]
@@ -161,20 +172,38 @@ def trained(folder: Path, labels: Path, options: argparse.Namespace, **changes: 
     return folder
 
 
-def row(name: str, family: str, shapes: list[dict], counts: dict[str, int], single: str) -> str:
-    """A row of the table. `single`: the prefix of single samples' figures; empty where there is no other."""
+def count_right(family: str, shapes: list[dict], counts: dict[str, int], prefix: str) -> str:
+    found = [count_in(shape[f"{prefix}program"], family) == counts[shape["id"]] for shape in shapes]
+    return f"{np.mean(found):.0%}" if any(counts.values()) else "-"
 
-    def right(prefix: str) -> str:
-        found = [count_in(shape[f"{prefix}program"], family) == counts[shape["id"]] for shape in shapes]
-        return f"{np.mean(found):.0%}" if any(counts.values()) else "-"
 
+def cells_of(name: str, family: str, shapes: list[dict], counts: dict[str, int], single: str) -> list[str]:
+    """What stands under HEADS. `single`: the prefix of single samples' figures; empty where there is no other."""
     ious = np.array([shape[f"{single}iou"] for shape in shapes])
     best = f"{np.median([shape['iou'] for shape in shapes]):.3f}" if single else "-"
     invalid = np.mean([shape[f"{single}cd"] is None for shape in shapes])
-    cells = [family, name, f"{np.median(ious):.3f}", f"{ious.mean():.3f}", best, right(single), f"{invalid:.0%}"]
+    right = count_right(family, shapes, counts, single)
+    return [family, name, f"{np.median(ious):.3f}", f"{ious.mean():.3f}", best, right, f"{invalid:.0%}"]
+
+
+def row(name: str, family: str, shapes: list[dict], counts: dict[str, int], single: str) -> str:
+    """A row of the table, with the figures of fitted programs where there are any."""
+    cells = cells_of(name, family, shapes, counts, single)
     fitted = [shape["fit_iou"] for shape in shapes if "fit_iou" in shape]
-    cells += [f"{np.median(fitted):.3f}", right("fit_")] if fitted else ["-", "-"]
+    cells += [f"{np.median(fitted):.3f}", count_right(family, shapes, counts, "fit_")] if fitted else ["-", "-"]
     return f"| {' | '.join(cells)} |"
+
+
+def measured_on(
+    folder: Path, name: str, adapter: Path | None, engine: Engine, options: argparse.Namespace
+) -> list[dict]:
+    """The held-out parts, rebuilt by the base or by an adapter; the report is kept under its name."""
+    engine.open("embedded", adapter)
+    with engine.ready() as (model, tokenizer), processor_time() if options.processor_time else nullcontext():
+        report = evaluate(folder / "held_out.npz", model, tokenizer, candidates=options.candidates,
+                          seed=options.seed, one_side=options.one_side, fit_seconds=options.fit)  # fmt: skip
+    (folder / f"{name}.json").write_text(json.dumps(report), encoding="utf-8")
+    return report["shapes"]
 
 
 def main() -> None:
@@ -204,27 +233,14 @@ def main() -> None:
             print(f"{family}: {done}", flush=True)
             measured = [("base", None), ("adapter", adapter)]
         for name, path in measured:
-            engine.open("embedded", path)
-            with engine.ready() as (model, tokenizer), processor_time() if options.processor_time else nullcontext():
-                report = evaluate(folder / "held_out.npz", model, tokenizer, candidates=options.candidates,
-                                  seed=options.seed, one_side=options.one_side, fit_seconds=options.fit)  # fmt: skip
-            (folder / f"{name}.json").write_text(json.dumps(report), encoding="utf-8")
-            rows.append(row(name, family, report["shapes"], counts, "single_"))
+            shapes = measured_on(folder, name, path, engine, options)
+            rows.append(row(name, family, shapes, counts, "single_"))
         if options.one_side:
             report = Trial(source="measured", seconds=10, seed=options.seed, scan=Scan(flaw="seen aslant")).run(
                 folder / "held_out.npz"
             )
             rows.append(row("measured alone", family, report["shapes"], counts, ""))
-    heads = (
-        "family",
-        "who",
-        "median, single",
-        "mean, single",
-        "median, best of the candidates",
-        "count right",
-        "invalid",
-    )
-    heads += "median, fitted", "count right, fitted"
+    heads = *HEADS, "median, fitted", "count right, fitted"
     print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|\n" + "\n".join(rows))
 
 
