@@ -114,17 +114,18 @@ def log_probabilities(model: nn.Module, batch: Batch) -> torch.Tensor:
     return chosen.masked_fill(labels == IGNORED, 0.0)
 
 
-def reward_loss(now: torch.Tensor, before: torch.Tensor, gains: torch.Tensor) -> torch.Tensor:
+def reward_loss(now: torch.Tensor, before: torch.Tensor, gains: torch.Tensor, labelled: torch.Tensor) -> torch.Tensor:
     """The loss of GRPO for programs that the model has just drawn, with the KL divergence as Schulman (2020) has it.
 
     Args:
-        now: (B, T) of `log_probabilities`, by the model that learns; 0 where there is no label.
+        now: (B, T) of `log_probabilities`, by the model that learns.
         before: The same by the model that it began as.
         gains: (B,), the advantages.
+        labelled: (B, T) bool, the tokens that count.
     """
     toward = (now - now.detach()).exp() * gains.unsqueeze(1)
     apart = (before - now).exp() - (before - now) - 1
-    return ((CLOSENESS * apart - toward) * (now != 0)).sum() / (now != 0).sum()
+    return (CLOSENESS * apart - toward)[labelled].mean()
 
 
 def spent() -> float:
@@ -305,7 +306,8 @@ def learn(model: nn.Module, first: nn.Module, batch: Batch, gains: torch.Tensor,
     """A step towards the draws that are worth more than the rest of their group."""
     with torch.no_grad():
         before = log_probabilities(first, batch)
-    reward_loss(log_probabilities(model, batch), before, gains).backward()
+    labelled = batch["labels"][:, 1:] != IGNORED
+    reward_loss(log_probabilities(model, batch), before, gains, labelled).backward()
     nn.utils.clip_grad_norm_([parameter for group in optimizer.param_groups for parameter in group["params"]], 1.0)
     optimizer.step()
     optimizer.zero_grad()

@@ -56,10 +56,12 @@ def test_a_groups_advantages_add_up_to_nothing():
 
 
 def test_a_model_is_held_to_what_it_was():
-    before, nothing = torch.tensor([[-1.0, -2.0]]), torch.zeros(1)
-    assert reward_loss(before, before, nothing) == 0
-    assert reward_loss(before + 0.5, before, nothing) > 0
-    assert reward_loss(before - 0.5, before, nothing) > 0
+    before, nothing = torch.tensor([[-1.0, -2.0, 0.0]]), torch.zeros(1)
+    labelled = torch.tensor([[True, True, False]])
+    assert reward_loss(before, before, nothing, labelled) == 0
+    assert reward_loss(before + torch.tensor([0, 0, 0.5]), before, nothing, labelled) == 0
+    for change in (0.5, -0.5):
+        assert reward_loss(before + change, before, nothing, labelled) > 0
 
 
 def test_a_step_makes_the_better_draw_likelier(tokenizer):
