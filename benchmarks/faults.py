@@ -165,11 +165,14 @@ class Bench:
         return bool(harmed)
 
     def second_app(self) -> bool:
-        other = App(self.runs_dir, free_port()).start()
-        at_work = self._at_work(*Kind)
-        self._expect(len(at_work) <= queue.PARALLEL, "second_app", f"{len(at_work)} runs at a time")
-        other.process.kill()
-        other.process.wait()
+        other = App(self.runs_dir, free_port())
+        try:
+            other.start()
+            at_work = self._at_work(*Kind)
+            self._expect(len(at_work) <= queue.PARALLEL, "second_app", f"{len(at_work)} runs at a time")
+        finally:
+            other.process.kill()
+            other.process.wait()
         return True
 
     def damage_status(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import itertools
 import logging
 import math
 import os
@@ -214,18 +213,17 @@ def say_verdict(part: Part) -> None:
     say_few(part.assessment.report(part.unit)["unexplained"], lambda entry: entry["text"], " " * 12)
 
 
-def say_few(entries: Sequence[Any], text_of: Callable[[Any], str], head: str) -> None:
+def say_few(entries: Sequence[Any], text_of: Callable[[Any], str], head: str, most: int = MOST_LISTED) -> None:
     """Print the first few of a list, a line each; the report has all of them."""
-    for place, entry in enumerate(entries[:MOST_LISTED]):
+    for place, entry in enumerate(entries[:most]):
         say(f"{' ' * len(head) if place else head}{text_of(entry)}")
-    if len(entries) > MOST_LISTED:
-        say(f"{' ' * len(head)}and {len(entries) - MOST_LISTED} more, in the report")
+    if len(entries) > most:
+        say(f"{' ' * len(head)}and {len(entries) - most:,} more, in the report")
 
 
 def say_skipped(entries: Iterable[tuple[str, str]]) -> None:
-    """Print the names and the reasons of the first ten that were left out."""
-    for name, reason in itertools.islice(entries, 10):
-        say(f"            {name}: {reason}")
+    """Print the names and the reasons of the first ten that were left out, and how many more there are."""
+    say_few(list(entries), ": ".join, " " * 12, most=10)
 
 
 def deviations_of(deviation: Deviation, unit: str) -> str:
