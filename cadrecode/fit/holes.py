@@ -13,7 +13,7 @@ from cadrecode.program.solid import Manifold, bounds, mesh_of, through_holes
 
 CLOSE = 5e-4, 3.0  # of the size, and of the noise: how near to a surface its points are
 MARGIN = 20.0  # times that: points farther from what has changed are explained as before
-PLAIN = 14.0  # nats, e^14 to 1: so much more likely must the points be with the hole
+PLAIN = 4.0  # nats, e^4 to 1: so much more likely must the points be with the hole; one of a symmetric part has few
 
 
 def hides_a_hole(before: Manifold, after: Manifold, ruler: CloudRuler) -> bool:
