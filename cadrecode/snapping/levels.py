@@ -64,7 +64,7 @@ def moved(program: cad.Program, move: Move, *, centers: bool = True) -> cad.Prog
             steps.append(step if placed else replace(step, solid=moved(step.solid, move, centers=centers)))
         else:
             steps.append(replace(step, solid=_moved_solid(step.solid, move, centers)))
-    finishes = tuple(_moved_hole(f, move, centers) if isinstance(f, cad.Hole) else f for f in program.finishes)
+    finishes = tuple(_moved_finish(finish, move, centers) for finish in program.finishes)
     return replace(program, steps=tuple(steps), finishes=finishes)
 
 
@@ -104,6 +104,17 @@ def _moved_solid(solid: cad.Solid, move: Move, centers: bool) -> cad.Solid:
             if solid.both:  # the middle is its plane
                 return replace(solid, plane=plane, sketch=sketch)
             return replace(solid, plane=plane, sketch=sketch, distance=local(2, solid.distance) - local(2, 0.0))
+
+
+def _moved_finish(finish: cad.Finish, move: Move, centers: bool) -> cad.Finish:
+    """Holes go with the levels that they are at, and a mirror with the one that it lies on."""
+    match finish:
+        case cad.Hole():
+            return _moved_hole(finish, move, centers)
+        case cad.Mirror(plane, base):
+            across = int(np.abs(cad.NAMED_PLANES[plane][1]).argmax())
+            return replace(finish, base=tuple(move(k, place) if k == across else place for k, place in enumerate(base)))
+    return finish
 
 
 def _moved_hole(hole: cad.Hole, move: Move, centers: bool) -> cad.Hole:

@@ -143,3 +143,11 @@ def test_of_a_closed_mesh_the_best_gets_simple_numbers_even_when_its_time_is_up(
     assert sorted(late) == [text.format(100), text.format("100.0037")]
     early = _with_simple_numbers(ranked, given, config, lambda: False, math.inf)
     assert [candidate.text for candidate in early] == 2 * [text.format(100)]
+
+
+def test_a_mirror_goes_with_the_level_that_it_lies_on():
+    half = "r=w0.sketch().push([(20,0)]).rect(40.02,40.02).finalize().extrude(8.02)"
+    program = parse(HEAD + half + ".mirror('YZ',(500.003,0,0),union=True)")
+    simple, _ = snapped(program, 0.05, anything)
+    assert simple.finishes[0].base[0] == pytest.approx(box_of(simple.steps[0].solid)[0, 0], abs=1e-6)
+    assert len(build(simple).decompose()) == 1
