@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from manifold3d import CrossSection, OpType
@@ -22,6 +24,8 @@ from cadrecode.measure.judge import PRICE, Judge
 from cadrecode.measure.levels import levels_of_points
 from cadrecode.measure.measured import Measured
 from cadrecode.measure.meridians import FoldedCloud
+from cadrecode.measure.mirroring import evened, with_images, with_shared_gaps
+from cadrecode.measure.mirrors import MirrorPlane, planes_of_cloud
 from cadrecode.measure.outlines import rect_between
 from cadrecode.measure.proposals import Reader, Survey, proposals
 from cadrecode.measure.round_walls import RoundWall, round_walls
@@ -32,6 +36,7 @@ from cadrecode.measure.shorten import dropped, merged, shortened
 from cadrecode.measure.slopes import with_slopes
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.spelling import respelled
+from cadrecode.measure.trimming import trimmed
 from cadrecode.measure.turned import ends_of_bends, turned_proposals
 from cadrecode.measure.walls import Walls
 from cadrecode.measure.winding import INSIDE, sections_of, winding_numbers
@@ -78,17 +83,24 @@ def from_cloud(ruler: CloudRuler, *, seconds: float) -> list[Measured]:
         return []
     judge.settle([*bodies, *box])
     walls = _round_walls(ruler, part, judge)
+    planes = planes_of_cloud(judge)
     bodies = worth_finishing(bodies, judge)
-    finished: dict[tuple[Feature, ...], None] = {}
+    finished: dict[tuple[Feature, ...], Plain] = {}
     for index, body in enumerate(bodies):
         now = time.thread_time()
         judge.deadline = now + (started + seconds - now) * 3 / (len(bodies) - index + 2)  # the first is the likeliest
-        finished[_finished(body, part, walls, judge)] = None
+        plain = _finished(body, part, walls, planes, judge)
+        finished[respelled(plain.features, judge)] = plain
     ranked = with_same_holes(sorted(finished, key=lambda features: -judge.score(features)), judge)
     ranked = sorted(
         dict.fromkeys((*ranked, *(rounded(body, judge) for body in box))), key=lambda features: -judge.score(features)
     )
-    return [Measured.of(features, judge.score(features)) for features in ranked]
+    none = Plain((), False)
+    return [
+        Measured.of(features, judge.score(features), plain.features, planes, evened=plain.evened)
+        for features in ranked
+        for plain in [finished.get(features, none)]
+    ]
 
 
 def with_same_holes(ranked: list[tuple[Feature, ...]], judge: Judge) -> list[tuple[Feature, ...]]:
@@ -121,12 +133,30 @@ def _box(judge: CloudJudge, grid: Grid) -> list[tuple[Prism]]:
     return [(Prism(Operation.UNION, 2, low[2], high[2], (SketchStep(shape, places=(place,)),)),)]
 
 
+@dataclass(frozen=True)
+class Plain:
+    """Features before their outlines are spelled in fewer words.
+
+    Args:
+        evened: Whether a plane of symmetry has changed them.
+    """
+
+    features: tuple[Feature, ...]
+    evened: bool
+
+
 def _finished(
-    features: tuple[Feature, ...], part: Survey, walls: list[RoundWall], judge: CloudJudge
-) -> tuple[Feature, ...]:
+    features: tuple[Feature, ...],
+    part: Survey,
+    walls: list[RoundWall],
+    planes: Sequence[MirrorPlane],
+    judge: CloudJudge,
+) -> Plain:
     end, now = judge.deadline, time.thread_time()
     judge.deadline = now + SHORTENING_SHARE * (end - now)  # holes need the rest
-    features = shortened(features, judge, part.grid)
+    short = shortened(features, judge, part.grid)
+    features = evened(short, planes, judge)
+    changed = features != short
     judge.deadline = now + GAPS_FROM * (end - now)
     for reader in part.readers:
         reader.deadline = judge.deadline
@@ -144,8 +174,13 @@ def _finished(
     features = redrilled(turned_about(features, judge), judge)
     judge.deadline = end
     features = with_gaps(with_countersinks(features, part.grid, judge), judge)  # which takes cones for small holes
+    one_sided = features
+    features = with_shared_gaps(with_images(features, planes, judge), planes, judge)
+    changed |= features != one_sided
     features = with_countersinks(features, part.grid, judge)  # of the holes that gaps have shown
-    return respelled(rounded(opened(merged(features, judge), judge), judge), judge)
+    joined = opened(merged(features, judge), judge)
+    features = trimmed(evened(joined, planes, judge), part.grid, judge)
+    return Plain(rounded(features, judge), changed or features != joined)
 
 
 def _round_walls(ruler: CloudRuler, part: Survey, judge: CloudJudge) -> list[RoundWall]:

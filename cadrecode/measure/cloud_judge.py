@@ -101,6 +101,17 @@ class CloudJudge(Judge):
         sharp._reached = {}
         return sharp
 
+    def joined_by(self, points: np.ndarray, normals: np.ndarray) -> CloudJudge:
+        """A judge of as many points again, on the same surface: the images of its own, in their order."""
+        both = copy.copy(self)
+        both._recent, both._scores, both._reached = [], {}, {}
+        both.points, both.normals = np.concatenate((self.points, points)), np.concatenate((self.normals, normals))
+        both.sure = np.tile(self.sure, 2)
+        both.per_area = 2 * self.per_area
+        both.spacing = self.spacing / math.sqrt(2)
+        both._settle(self.close)
+        return both
+
     def hole_pays(self, features: Sequence[Feature], other: Sequence[Feature]) -> bool:
         """Whether `other`, which has features more, explains the points so much better that it pays for its numbers."""
         numbers = sum(feature.numbers for feature in other) - sum(feature.numbers for feature in features)

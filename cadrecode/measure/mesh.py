@@ -19,6 +19,7 @@ from cadrecode.measure.judge import PRICE, SAGITTA, Judge
 from cadrecode.measure.levels import levels_of_faces
 from cadrecode.measure.measured import Measured
 from cadrecode.measure.meridians import HalfSections
+from cadrecode.measure.mirrors import planes_of_solid
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.measure.proposals import Reader, Survey, proposals
 from cadrecode.measure.rounding import rounded
@@ -85,8 +86,10 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
     best, *others = sorted(dict.fromkeys((*rimmed, *by_score[:FINISHED])), key=lambda features: -judge.score(features))
     finished = [_written(best, part, judge)]
     finished += [_written(features, part, judge) for features in others if not judge.out_of_time]
-    ranked = sorted(dict.fromkeys(finished), key=lambda features: -judge.score(features))
-    return [Measured.of(features, judge.score(features)) for features in ranked]
+    spelled = {respelled(features, judge): features for features in finished}
+    planes = planes_of_solid(solid)
+    ranked = sorted(spelled, key=lambda features: -judge.score(features))
+    return [Measured.of(features, judge.score(features), spelled[features], planes) for features in ranked]
 
 
 def _shortened(features: tuple[Feature, ...], part: Survey, holes: Sequence[Hole], judge: Judge) -> tuple[Feature, ...]:
@@ -100,7 +103,7 @@ def _shortened(features: tuple[Feature, ...], part: Survey, holes: Sequence[Hole
 
 
 def _written(features: tuple[Feature, ...], part: Survey, judge: Judge) -> tuple[Feature, ...]:
-    """The features as they are written: with few digits, on few planes, and in few words."""
+    """The features as they are written but for their words: with few digits and on few planes."""
     if any(isinstance(feature, Finished) for feature in features):
         features = dropped(features, judge)
     features = rounded(features, judge)
@@ -109,7 +112,7 @@ def _written(features: tuple[Feature, ...], part: Survey, judge: Judge) -> tuple
         sound = through_holes(build(program_of(flushed), SAGITTA)) == through_holes(judge.build(features))
     except ProgramError:  # no room for a rim once faces are flush
         sound = False
-    return respelled(flushed if sound else features, judge)
+    return flushed if sound else features
 
 
 def read(solid: Manifold, deadline: float = np.inf) -> Survey:
