@@ -224,7 +224,9 @@ class Evaluation:
         points_model, frame = normalise(points)
         target = Target.of(shape.id, shape.vertices, shape.faces, frame=frame, seed=own_seed)
         shown = normals if settings.columns > 3 else None  # a CAD-Recode v1 checkpoint was trained with them
-        views = point_subsets(points_model, self.candidates + self.further, settings.n_points, own_seed, shown)
+        views = point_subsets(
+            points_model, self.candidates + self.further, settings.n_points, own_seed, shown, settings.heard_points
+        )
         return _Prepared(target, points_model, views)
 
     def rows(self, batch: _Batch) -> Iterator[dict]:

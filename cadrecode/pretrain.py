@@ -118,7 +118,11 @@ def _pretrain(config: PretrainConfig, folder: Path, device: torch.device, team: 
     log.info("%.2f M parameters, %d words", sum(p.numel() for p in model.parameters()) / 1e6, len(tokenizer))
 
     held_out = held_out_pairs(
-        EVALUATION_PARTS, family=config.family, n_points=config.n_points, height_steps=config.height_steps
+        EVALUATION_PARTS,
+        family=config.family,
+        n_points=config.n_points,
+        height_steps=config.height_steps,
+        heard=config.frequencies > 0,
     )
     make = functools.partial(make_chunk, config=config, tokenizer_folder=str(folder), rank=team.rank, size=team.size)
     visit, skipped = divmod(elapsed.step, BATCHES_PER_CHUNK)

@@ -221,7 +221,7 @@ def test_a_model_is_loaded_only_where_measuring_leaves_something_to_do(bases, mo
     monkeypatch.setattr(candidates, "HEAD_START", 1000.0)  # on a busy machine, a few seconds are no time
     cube, loaded = make_shape("cube", n=2048), []
     model = SimpleNamespace(
-        point_settings=SimpleNamespace(n_points=32, columns=3), device="fake", num_parameters=lambda: 1
+        point_settings=SimpleNamespace(n_points=32, heard_points=0, columns=3), device="fake", num_parameters=lambda: 1
     )
     engine = Engine(
         load_model=lambda base, device: loaded.append(base) or (model, None),
@@ -251,7 +251,7 @@ def test_a_busy_engine_lets_others_wait():
         running.pop()
         return [BLOCK] * len(clouds)
 
-    model = SimpleNamespace(point_settings=SimpleNamespace(n_points=32, columns=3), device="fake")
+    model = SimpleNamespace(point_settings=SimpleNamespace(n_points=32, heard_points=0, columns=3), device="fake")
     engine = Engine(load_model=lambda base, device: (model, None), generate=generate)
     results = []
     threads = [

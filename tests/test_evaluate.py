@@ -18,7 +18,7 @@ BLOCK = HEAD + "r=w0.workplane(offset=0/2).moveTo(0,0).box(200,100,40)"
 HALF = HEAD + "r=w0.workplane(offset=0/2).moveTo(-50,0).box(100,100,40)"
 QUARTER = HEAD + "r=w0.workplane(offset=0/2).moveTo(-75,0).box(50,100,40)"
 BROKEN = "r=("
-MODEL = SimpleNamespace(point_settings=SimpleNamespace(n_points=64, columns=3))
+MODEL = SimpleNamespace(point_settings=SimpleNamespace(n_points=64, heard_points=0, columns=3))
 
 
 def block():

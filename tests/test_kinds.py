@@ -38,7 +38,7 @@ class Model:
     device = "fake"
 
     class point_settings:
-        n_points, columns = 32, 3
+        n_points, heard_points, columns = 32, 0, 3
 
 
 def blob():

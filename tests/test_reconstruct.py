@@ -31,7 +31,7 @@ LOFTED = (
 )  # outside of the language
 BROKEN = "import cadquery as cq\nr=cq.Workplane('XY'"
 
-MODEL = SimpleNamespace(point_settings=SimpleNamespace(n_points=64, columns=3))
+MODEL = SimpleNamespace(point_settings=SimpleNamespace(n_points=64, heard_points=0, columns=3))
 SCALE, PLACE = 0.021, np.array([12.5, -300.0, 7.0])  # RAW units in a CODE unit; where the middle stands
 
 

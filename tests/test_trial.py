@@ -17,7 +17,7 @@ from cadrecode.trial import Trial, _with_few_decimals, summarise
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,-10))\n"
 PLATE = HEAD + "r=w0.sketch().rect(200,100).push([(50,10)]).circle(20,mode='s').finalize().extrude(20)"
 HALF = HEAD + "r=w0.sketch().push([(-50,0)]).rect(100,100).finalize().extrude(20)"
-MODEL = SimpleNamespace(point_settings=SimpleNamespace(n_points=64, columns=3))
+MODEL = SimpleNamespace(point_settings=SimpleNamespace(n_points=64, heard_points=0, columns=3))
 FIELDS = {"id", "iou", "cd", "genus", "true_genus", "verdict", "source", "characters", "numbers", "program", "seconds"}
 
 

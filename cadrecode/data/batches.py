@@ -79,7 +79,8 @@ class Views(Dataset):
     """Pairs as the network reads them: item `epoch * len(pairs) + i` is the view of pair i in that epoch.
 
     Args:
-        n_points: points of each cloud.
+        n_points: points of each cloud that are spread over it.
+        heard: points that follow them, for the encoder's spectrum.
         noise_probability: share of clouds with Gaussian noise; 0 for evaluation.
         noise_std: standard deviation of the noise, MODEL units.
         partial_probability: share of clouds that are seen from one side.
@@ -89,13 +90,14 @@ class Views(Dataset):
         self,
         encoded: Sequence[EncodedPair],
         n_points: int,
+        heard: int = 0,
         *,
         seed: int = 0,
         noise_probability: float = 0.0,
         noise_std: float = 0.0,
         partial_probability: float = 0.0,
     ):
-        self.encoded, self.n_points, self.seed = encoded, n_points, seed
+        self.encoded, self.n_points, self.heard, self.seed = encoded, n_points, heard, seed
         self.noise_probability, self.noise_std = noise_probability, noise_std
         self.partial_probability = partial_probability
 
@@ -103,14 +105,14 @@ class Views(Dataset):
         return len(self.encoded)
 
     def __getitem__(self, item: int) -> dict:
-        """{"tokens": (T,) int32, "point_cloud": (n_points, 3) float32 MODEL, or (n_points, 6) with normals}."""
+        """{"tokens": (T,) int32, "point_cloud": (n_points + heard, 3 or with normals 6) float32 MODEL}."""
         epoch, index = divmod(int(item), len(self.encoded))
         rng = np.random.default_rng([self.seed, epoch, index])
         entry = self.encoded[index]
         one_sided = self.partial_probability > 0 and rng.random() < self.partial_probability
-        cloud = view(entry.pair.points, self.n_points, rng, one_sided)
+        cloud = view(entry.pair.points, self.n_points, rng, one_sided, self.heard)
         if rng.random() < self.noise_probability:
-            cloud[:, :3] += rng.normal(0, self.noise_std, (self.n_points, 3)).astype(np.float32)
+            cloud[:, :3] += rng.normal(0, self.noise_std, (len(cloud), 3)).astype(np.float32)
         return {"tokens": entry.tokens, "point_cloud": cloud}
 
 

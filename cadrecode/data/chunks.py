@@ -48,12 +48,13 @@ class Prepare:
         self.generator = torch.Generator(device)
 
     def __call__(self, raw: RawBatch, step: int) -> dict[str, torch.Tensor]:
-        """input_ids, labels (B, T) int64; point_mask (B, T) bool; point_cloud (B, n_points, 3) float32."""
+        """input_ids, labels (B, T) int64; point_mask (B, T) bool; point_cloud (B, N, 3) float32."""
         self.generator.manual_seed(self.config.seed * 2**32 + step)
         cloud = spread(
             self._to_device(raw.surfaces),
             self.config.n_points,
             self.generator,
+            heard=raw.surfaces.shape[1] if self.config.frequencies else 0,
             **{name: getattr(self.config, name) for name in DISTURBANCES},
         )
         tokens = self._to_device(raw.tokens).long()  # (B, L)

@@ -26,6 +26,7 @@ def spread(
     uneven_probability: float = 0.0,
     missing_probability: float = 0.0,
     outlier_probability: float = 0.0,
+    heard: int = 0,
 ) -> torch.Tensor:
     """Choose points by farthest-point sampling from samples of surfaces, and disturb some clouds.
 
@@ -37,7 +38,8 @@ def spread(
         uneven_probability: share of clouds that are denser towards a side.
         missing_probability: share of clouds without points in a ball around one of their points.
         outlier_probability: share of clouds with outliers, up to MOST_OUTLIERS of their points.
-    Returns: (B, n_points, 3) float32, MODEL.
+        heard: points that follow the chosen ones, in random order; few where few are chosen.
+    Returns: (B, n_points + heard, 3) float32, MODEL.
     """
     device, count = surfaces.device, len(surfaces)
     points = surfaces.float()
@@ -52,7 +54,9 @@ def spread(
     share = FEWEST + (1 - FEWEST) * torch.rand(count, 1, generator=generator, device=device)
     few = torch.rand(count, 1, generator=generator, device=device) < FEW_PROBABILITY
     seen = torch.where(few, (share * n_points).long().clamp(min=1), n_points)  # (B, 1)
-    chosen = chosen.gather(1, torch.arange(n_points, device=device) % seen)
+    rest = torch.arange(heard, device=device).expand(count, -1)
+    rest = torch.where(few, chosen.gather(1, rest % seen), rest % points.shape[1])
+    chosen = torch.cat((chosen.gather(1, torch.arange(n_points, device=device) % seen), rest), dim=1)
     cloud = points.gather(1, chosen.unsqueeze(-1).expand(-1, -1, 3))
     return cloud if outlier_probability == 0 else _with_outliers(cloud, outlier_probability, generator)
 

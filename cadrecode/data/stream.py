@@ -83,12 +83,19 @@ def invent_pairs(
     return InventedPairs(texts, clouds, solids)
 
 
-def held_out_pairs(count: int, *, family: str = "general", n_points: int = 256, height_steps: int = 1) -> InventedPairs:
-    """Parts that no training has seen, since their seeds are others; points in farthest-point order."""
+def held_out_pairs(
+    count: int, *, family: str = "general", n_points: int = 256, height_steps: int = 1, heard: bool = False
+) -> InventedPairs:
+    """Parts that no training has seen, since their seeds are others; points in farthest-point order.
+
+    Args:
+        heard: all points follow them, for the encoder's spectrum.
+    """
     points = CANDIDATES_PER_POINT * n_points
     pairs = invent_pairs((HELD_OUT, 0), count, family=family, n_points=points, height_steps=height_steps)
     chosen = farthest_points(pairs.clouds, n_points, np.zeros(count, np.int64))
-    return InventedPairs(pairs.texts, np.take_along_axis(pairs.clouds, chosen[..., None], axis=1))
+    clouds = np.take_along_axis(pairs.clouds, chosen[..., None], axis=1)
+    return InventedPairs(pairs.texts, np.concatenate((clouds, pairs.clouds), axis=1) if heard else clouds)
 
 
 @functools.lru_cache(maxsize=1)

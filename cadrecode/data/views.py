@@ -28,21 +28,23 @@ LEAST_SLANT = 0.4  # of the smallest component of a way to the largest: three si
 TRIES = 4  # directions, before the whole part is shown
 
 
-def view(points: np.ndarray, n_points: int, rng: np.random.Generator, one_sided: bool = False) -> np.ndarray:
+def view(
+    points: np.ndarray, n_points: int, rng: np.random.Generator, one_sided: bool = False, heard: int = 0
+) -> np.ndarray:
     """The points that the model reads, spread over a random half of a cloud.
 
     Args:
         points: (P, 3) MODEL, or (P, 6) with normals.
         one_sided: leave out what cannot be seen from one side of the part.
-    Returns: (n_points, 3 or 6) float32.
+        heard: further points, of all that is seen; they repeat where there are fewer.
+    Returns: (n_points + heard, 3 or 6) float32.
     """
-    count = min(len(points), max(n_points, len(points) // 2))
-    subset = np.asarray(points[rng.permutation(len(points))[:count]], np.float32)
+    seen = np.asarray(points[rng.permutation(len(points))], np.float32)
     if one_sided:
-        subset = subset[seen_from_a_side(subset[:, :3], rng)]
-    count = min(n_points, len(subset))
-    order = farthest_point_sample(subset[:, :3], count, seed=int(rng.integers(2**31)))
-    return subset[np.resize(order, n_points)]
+        seen = seen[seen_from_a_side(seen[:, :3], rng)]
+    half = seen[: max(n_points, len(seen) // 2)]
+    order = farthest_point_sample(half[:, :3], min(n_points, len(half)), seed=int(rng.integers(2**31)))
+    return seen[np.concatenate((np.resize(order, n_points), np.arange(heard) % len(seen)))]
 
 
 def seen_from_a_side(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from cadrecode.errors import Message, ModelError
-from cadrecode.model.spectrum import cloud_spectrum, spectrum_width
+from cadrecode.model.spectrum import HEARD_POINTS, cloud_spectrum, spectrum_width
 
 NUM_FREQUENCIES = 8
 POINT_FEATURES = 3 * (1 + 2 * NUM_FREQUENCIES)  # xyz, a sine and a cosine per frequency: 51
@@ -108,6 +108,11 @@ class PointEncoderSettings:
     def columns(self) -> int:
         """Columns of a point: x, y, z, and a normal if the checkpoint was trained with normals."""
         return _columns(self.inputs)
+
+    @property
+    def heard_points(self) -> int:
+        """Points that follow the n_points of a view, for the cloud's spectrum alone."""
+        return HEARD_POINTS if self.frequencies else 0
 
     def to_dict(self) -> dict:
         """The settings for config.json."""
@@ -212,7 +217,7 @@ class PatchPointEncoder(nn.Module):
     def __init__(self, hidden_size: int, settings: PointEncoderSettings):
         super().__init__()
         width = settings.width or hidden_size
-        self.n_tokens, self.neighbours = settings.n_tokens, settings.neighbours
+        self.n_points, self.n_tokens, self.neighbours = settings.n_points, settings.n_tokens, settings.neighbours
         self.local_in = linear(POINT_FEATURES, width)
         self.local_out = linear(width, width)
         self.mix_in = linear(width, width)
@@ -229,7 +234,7 @@ class PatchPointEncoder(nn.Module):
         self.projection = linear(width, hidden_size, TOKEN_STD * width**-0.5)
 
     def forward(self, points: torch.Tensor) -> torch.Tensor:
-        """(B, N, 3) MODEL -> (B, n_tokens, hidden).
+        """(B, N, 3) MODEL -> (B, n_tokens, hidden). With a spectrum, it is that of the points after the first n_points.
 
         Raises: ModelError: other columns than x, y, z, or fewer points than tokens.
         """
@@ -245,6 +250,10 @@ class PatchPointEncoder(nn.Module):
             dtype = self.place.weight.dtype
             with torch.no_grad():
                 points = points.float()
+                if self.frequencies:
+                    whole = points[:, self.n_points :] if points.shape[1] > self.n_points else points
+                    heard = cloud_spectrum(whole, self.frequencies).to(dtype)  # (B, 15 * frequencies)
+                    points = points[:, : self.n_points]
                 centre, patch = patches(points, self.n_tokens, self.neighbours)  # (B, T), (B, T, K)
                 row = torch.arange(len(points), device=points.device)[:, None]
                 around = (points[row.unsqueeze(-1), patch] - points[row, centre].unsqueeze(2)) * RELATIVE_SCALE
@@ -255,7 +264,6 @@ class PatchPointEncoder(nn.Module):
             whole = self.whole_out(functional.gelu(self.whole_in(where)))  # (B, N, width)
             tokens = tokens + whole.mean(dim=1, keepdim=True) + whole.amax(dim=1, keepdim=True)
             if self.frequencies:
-                heard = cloud_spectrum(points, self.frequencies).to(dtype)  # (B, 15 * frequencies)
                 tokens = tokens + self.spectrum_out(functional.gelu(self.spectrum_in(heard))).unsqueeze(1)
             for block in self.blocks:
                 tokens = block(tokens)

@@ -254,7 +254,9 @@ def _draw(
         again = further_readings(tokenizer)
         generate = functools.partial(draw, again=[0] * again)
     normals = given.normals if settings.columns > 3 else None
-    views = point_subsets(given.points_model, total + again, settings.n_points, config.seed, normals)
+    views = point_subsets(
+        given.points_model, total + again, settings.n_points, config.seed, normals, settings.heard_points
+    )
     progress("sampling", 0, total)
     return generate(
         model,

@@ -36,7 +36,7 @@ WORTH_A_FIT = 0.1  # of the time: do not start another fit with less time left t
 
 
 def point_subsets(
-    points: np.ndarray, count: int, n_points: int, seed: int, normals: np.ndarray | None = None
+    points: np.ndarray, count: int, n_points: int, seed: int, normals: np.ndarray | None = None, heard: int = 0
 ) -> np.ndarray:
     """Different views of one cloud for `count` candidates.
 
@@ -46,18 +46,19 @@ def point_subsets(
     Args:
         points: (N, 3), MODEL.
         normals: (N, 3), for a model that was trained with them.
-    Returns: (count, n_points, 3 or 6) float32, MODEL. The same seed gives the same points, whatever the count.
+        heard: further points of each view, in random order, for a model that hears the cloud's spectrum.
+    Returns: (count, n_points + heard, 3 or 6) float32, MODEL. The same seed gives the same points, whatever the count.
     """
     points = np.asarray(points, np.float64)
     columns = points if normals is None else np.hstack((points, normals))
-    views = np.empty((count, n_points, columns.shape[1]), np.float32)
+    views = np.empty((count, n_points + heard, columns.shape[1]), np.float32)
     for i in range(count):
         rng = np.random.default_rng([seed, i])
         size = len(points) if i == 0 else len(points) // 2
         size = min(max(size, n_points), TRAINING_POINTS, len(points))
         seen = rng.permutation(len(points))[:size]
         order = farthest_point_sample(points[seen], min(n_points, size), seed=int(rng.integers(2**31)))
-        views[i] = columns[seen[np.resize(order, n_points)]]
+        views[i] = columns[seen[np.concatenate((np.resize(order, n_points), np.arange(heard) % size))]]
     return views
 
 

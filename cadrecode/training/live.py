@@ -78,7 +78,8 @@ def train_adapter(
         part = sharding.share_out(wrapped, precision.device)
         log.info("The base is shared out: %.1f MB of it in each of %d processes.", part / 2**20, team.size)
     check_disk(config, run.folder, adapters.count_parameters(wrapped)[0])
-    held_views = Views(held, config.n_points, seed=config.seed) if held else None
+    points = (config.n_points, model.point_settings.heard_points)
+    held_views = Views(held, *points, seed=config.seed) if held else None
     trainer = AdapterTrainer(
         origin=origin,
         encoder_rate=config.encoder_learning_rate,
@@ -88,7 +89,7 @@ def train_adapter(
         data_collator=Collate(tokenizer.pad_token_id, model.n_point_tokens),
         train_dataset=Views(
             pairs,
-            config.n_points,
+            *points,
             seed=config.seed,
             noise_probability=config.noise_probability,
             noise_std=config.noise_std,
@@ -99,7 +100,7 @@ def train_adapter(
     check_labels(trainer, tokenizer)
     try_longest_batch(trainer, config)
     asked = data.validation.pairs if data.validation is not None and held else []  # also the too long
-    asked_views = Views([EncodedPair(pair, NO_TOKENS) for pair in asked], config.n_points, seed=config.seed)
+    asked_views = Views([EncodedPair(pair, NO_TOKENS) for pair in asked], *points, seed=config.seed)
     watch = RunFolder(
         run, config, lambda folder: merge_beside(config, folder, run), tokenizer, asked_views, longest, team
     )
@@ -115,7 +116,7 @@ def train_adapter(
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if watch.stopped:
         return Trained(stopped=True)
-    checked = Views(pairs[:CHECKED_PAIRS], config.n_points, seed=config.seed)
+    checked = Views(pairs[:CHECKED_PAIRS], *points, seed=config.seed)
     batch = trainer._prepare_inputs(trainer.data_collator([checked[i] for i in range(len(checked))]))
     loss = loss_of(wrapped, batch)  # in all processes: where the base is shared out, none can compute it alone
     if not team.first:
@@ -186,7 +187,8 @@ def _room_for_tokens(config: TrainConfig, model: PreTrainedModel) -> int:
     """Tokens of the longest program, with START and END, that settings and model allow."""
     room = min(config.max_seq_length - config.n_points, model.config.max_position_embeddings - model.n_point_tokens)
     wanted = model.point_settings.n_points
-    if config.n_points < model.n_point_tokens or (wanted != config.n_points and model.point_settings.kind == "fourier"):
+    is_exact = model.point_settings.kind == "fourier" or model.point_settings.heard_points > 0
+    if config.n_points < model.n_point_tokens or (wanted != config.n_points and is_exact):
         raise ConfigError(
             "n_points is {n_points}; {base} reads {wanted} points.",
             n_points=config.n_points,

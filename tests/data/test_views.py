@@ -5,7 +5,7 @@ import pytest
 
 from cadrecode.data.batches import EncodedPair, Views
 from cadrecode.data.dataset import make_pair
-from cadrecode.data.views import seen_from_a_side, visible_from, with_normals
+from cadrecode.data.views import seen_from_a_side, view, visible_from, with_normals
 
 HEAD = "import cadquery as cq\n"
 CUBE = HEAD + "r=cq.Workplane('XY').box(200,200,200)"
@@ -56,6 +56,16 @@ def test_a_share_of_clouds_is_partial_and_none_without_the_setting(cube):
     lacking = [sides(partial[epoch]["point_cloud"]) < 6 for epoch in range(24)]
     assert 0.2 < np.mean(lacking) < 0.7
     assert all(partial[epoch]["point_cloud"].shape == (256, 3) for epoch in range(5))
+
+
+def test_further_points_are_all_that_is_seen(cube):
+    points = cube.points.astype(np.float32)
+    whole = view(points, 256, np.random.default_rng(0), heard=5000)
+    assert whole.shape == (5256, 3)
+    assert len(np.unique(whole[256:], axis=0)) == len(np.unique(points, axis=0))
+    np.testing.assert_array_equal(whole[:256], view(points, 256, np.random.default_rng(0)))
+    partial = view(points, 256, np.random.default_rng(0), one_sided=True, heard=5000)
+    assert len(np.unique(partial[256:], axis=0)) < 0.9 * len(points)
 
 
 def test_normals_point_outward_also_inside_of_a_pipe():

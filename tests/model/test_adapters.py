@@ -65,7 +65,7 @@ def train_one(tokenizer, base, texts, folder):
     model, _ = load_model(base, device="cpu")
     wrapped = attach_lora(model, r=8, alpha=32, dropout=0.0)
     batch = make_batch(model, tokenizer, texts)
-    learn(wrapped, batch, steps=60)
+    learn(wrapped, batch, steps=80)
     counts = save_adapter(wrapped, tokenizer, folder)
     assert counts.lora_tensors == 2 * 7 * 2
     return folder, batch, logits_of(wrapped, batch)

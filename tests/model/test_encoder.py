@@ -1,5 +1,7 @@
 """The encoders against the published formula and against geometry."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -116,4 +118,17 @@ def test_the_spectrum_of_a_row_and_of_a_ring():
     for points, place, cycles in ((row, 0, 13), (ring, 2 * 5 + 3, 24)):
         heard = cloud_spectrum(points[None], 32).reshape(15, 32)[place]
         assert heard.argmax() + 1 == cycles
-        torch.testing.assert_close(heard[cycles - 1].expm1(), torch.tensor(len(points)).sqrt(), rtol=1e-3, atol=0)
+        torch.testing.assert_close(heard[cycles - 1].expm1(), torch.tensor(512.0).sqrt(), rtol=2e-3, atol=0)
+
+
+def test_points_after_those_that_are_read_change_the_spectrum_alone():
+    settings = PointEncoderSettings.of(PATCH)
+    deaf = PatchPointEncoder(32, replace(settings, frequencies=0))
+    encoder = PatchPointEncoder(32, settings)
+    encoder.load_state_dict(deaf.state_dict(), strict=False)
+    read, heard, others = (torch.rand(1, 40, 3) * 2 - 1 for _ in range(3))
+    first, second = (encoder(torch.cat((read, more), dim=1)) for more in (heard, others))
+    assert (first - second).abs().max() > 1e-3
+    torch.nn.init.zeros_(encoder.spectrum_out.weight)
+    torch.nn.init.zeros_(encoder.spectrum_out.bias)
+    torch.testing.assert_close(encoder(torch.cat((read, heard), dim=1)), deaf(read))

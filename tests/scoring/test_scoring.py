@@ -195,6 +195,9 @@ def test_subsets_differ_repeat_by_seed_and_do_not_depend_on_their_number():
     chosen = [{tuple(point) for point in view} for view in views]
     assert all(view <= cloud and len(view) == 256 for view in chosen)
     assert len(chosen[0] & chosen[1]) < 64
+    longer = point_subsets(points, 4, 256, seed=5, heard=5000)
+    np.testing.assert_array_equal(longer[:, :256], views)
+    assert [len(np.unique(view[256:], axis=0)) for view in longer] == [5000, 4096, 4096, 4096]
 
 
 def test_a_small_cloud_repeats_its_points():

@@ -64,11 +64,12 @@ def test_other_points_than_the_base_was_trained_with_are_said_or_refused(setting
         )
 
     config = settings(n_points=256)
-    assert _room_for_tokens(config, base(kind="patch", n_points=512)) == 800 - 256
+    assert _room_for_tokens(config, base(kind="patch", n_points=512, heard_points=0)) == 800 - 256
     assert "n_points is 256" in caplog.text
     assert "was trained with 512 points" in caplog.text
-    with pytest.raises(ConfigError, match=r"n_points is 256; .* reads 512 points"):
-        _room_for_tokens(config, base(kind="fourier", n_points=512))
+    for exact in ({"kind": "fourier", "heard_points": 0}, {"kind": "patch", "heard_points": 4096}):
+        with pytest.raises(ConfigError, match=r"n_points is 256; .* reads 512 points"):
+            _room_for_tokens(config, base(n_points=512, **exact))
 
 
 @pytest.mark.parametrize("init", ["pissa", "olora"])
