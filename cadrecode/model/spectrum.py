@@ -7,7 +7,7 @@ import math
 import torch
 
 SUMS = 5  # along an axis: of the points and of two coordinates; about it: of the points and of their distances
-HEARD_POINTS = 4096  # of a cloud: with them a two-layer network counts 50 % of unknown rows of 5 to 22, with 512 33 %
+HEARD_POINTS = 4096  # of a cloud, as many as trainings store of a part
 BINS = 1024  # of an axis, and of a turn; 64 cycles lose 0.6 % in them
 QUIET = 512  # points at random, whose sums are about 1
 

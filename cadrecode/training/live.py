@@ -69,15 +69,7 @@ def train_adapter(
     if checkpoint is not None:
         refuse_strangers(checkpoint, origin)
     longest = max(report.token_lengths)
-    expected = check_memory(config, longest, team.size)
-    scarce = is_scarce(config, expected.peak_bytes, expected.available_bytes)
-    if precision.device.type == "cpu" and scarce and return_freed_blocks():
-        log.info("Memory is short: freed blocks go back to the system at once, which takes some time.")
-    wrapped = attach(config, model)
-    if team.shards:
-        part = sharding.share_out(wrapped, precision.device)
-        log.info("The base is shared out: %.1f MB of it in each of %d processes.", part / 2**20, team.size)
-    check_disk(config, run.folder, adapters.count_parameters(wrapped)[0])
+    wrapped = _attached(config, run, model, longest, precision, team)
     points = (config.n_points, model.point_settings.heard_points)
     held_views = Views(held, *points, seed=config.seed) if held else None
     trainer = AdapterTrainer(
@@ -124,6 +116,27 @@ def train_adapter(
     _save(config, run, trainer, report)
     cpu_batch = {key: value.cpu() for key, value in batch.items()}
     return Trained(stopped=False, steps=trainer.state.global_step, batch=cpu_batch, loss=loss)
+
+
+def _attached(
+    config: TrainConfig, run: Run, model: PreTrainedModel, longest: int, precision: Precision, team: Team
+) -> PeftModel:
+    """The base with its adapter, where memory and disk have room for the training.
+
+    Args:
+        longest: Tokens of the longest program.
+    Raises: RunError: too little memory, or too little room on the disk.
+    """
+    expected = check_memory(config, longest, team.size)
+    scarce = is_scarce(config, expected.peak_bytes, expected.available_bytes)
+    if precision.device.type == "cpu" and scarce and return_freed_blocks():
+        log.info("Memory is short: freed blocks go back to the system at once, which takes some time.")
+    wrapped = attach(config, model)
+    if team.shards:
+        part = sharding.share_out(wrapped, precision.device)
+        log.info("The base is shared out: %.1f MB of it in each of %d processes.", part / 2**20, team.size)
+    check_disk(config, run.folder, adapters.count_parameters(wrapped)[0])
+    return wrapped
 
 
 def with_steps(config: TrainConfig, pairs: int, processes: int) -> TrainConfig:
