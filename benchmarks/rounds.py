@@ -51,6 +51,7 @@ from cadrecode.frames import CODE_PER_MODEL, Frame
 from cadrecode.model.adapters import PeftModel, save_adapter
 from cadrecode.model.decode import draw
 from cadrecode.model.network import IGNORED
+from cadrecode.model.spectrum import HEARD_POINTS
 from cadrecode.model.team import Team
 from cadrecode.model.tokens import encode_program
 from cadrecode.parallel import processor_time
@@ -173,7 +174,7 @@ class Task:
     def views(self, pairs: Sequence[Pair], seed: int) -> Views:
         """Clouds as training shows them."""
         config = self.config
-        return Views([EncodedPair(pair, NO_TOKENS) for pair in pairs], config.n_points, seed=seed,
+        return Views([EncodedPair(pair, NO_TOKENS) for pair in pairs], config.n_points, HEARD_POINTS, seed=seed,
                      noise_probability=config.noise_probability, noise_std=config.noise_std,
                      partial_probability=config.partial_probability)  # fmt: skip
 

@@ -25,7 +25,9 @@ class Typist:
 
     def load(self, base, *, device="auto"):
         model = SimpleNamespace(
-            point_settings=SimpleNamespace(n_points=64, heard_points=0, columns=3), device="cpu", num_parameters=lambda: 0
+            point_settings=SimpleNamespace(n_points=64, heard_points=0, columns=3),
+            device="cpu",
+            num_parameters=lambda: 0,
         )
         return model, SimpleNamespace()
 
