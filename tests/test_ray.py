@@ -1,6 +1,6 @@
 """A real Ray cluster of two nodes on this machine makes what one process makes, also when a node is killed.
 
-Ray is optional (`pip install '.[scale]'`) and no part of requirements-dev.txt: where it is absent these tests skip.
+Ray is optional (`pip install '.[scale]'`): where it is absent these tests skip.
 """
 
 import os
@@ -55,7 +55,7 @@ def cluster():
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     folder = Path(tempfile.mkdtemp(prefix="ray-"))  # a socket's path is short: not pytest's
-    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}  # other tests run, too
     node = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus=1", "--object-store-memory=100000000"]
     head = [f"--port={address.split(':')[1]}", "--head", "--include-dashboard=false", f"--temp-dir={folder}", "--block"]
     started = []
