@@ -19,7 +19,7 @@ from .conftest import SIZES, fill
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-STEPS = 20
+STEPS = 40
 FORM = {"max_steps": STEPS, "per_device_train_batch_size": 4, "learning_rate": "2e-3"}  # enough for a loss that falls
 FOLD = {"max_train_samples": 60, "max_eval_samples": 6, "eval_programs": 2, "warmup_steps": 4, "logging_steps": 5}
 MERGING = ("merge_final_only", "auto_merge_final")

@@ -235,7 +235,7 @@ def test_base_against_adapter_on_uploaded_meshes(page, app, trained, tmp_path):
     page.locator("#evaluate").click()
     expect(page.locator("#evaluate")).to_be_disabled()
     on_a_phone(page, app, "evaluate")  # the page is closed, and opened again: the evaluation goes on
-    expect(page.locator("#evaluation tbody tr")).to_have_count(2, timeout=90 * SECONDS)
+    expect(page.locator("#evaluation tbody tr")).to_have_count(2, timeout=TRAIN)
     expect(page.locator("#evaluate-parts img")).to_have_count(3)  # the true part, and what each model made of it
     scores = [float(cell) for cell in page.locator("#evaluation tbody td:nth-child(6)").all_inner_texts()]
     assert min(scores) > 0.5
@@ -293,7 +293,7 @@ def test_runs_and_evaluations_survive_a_restart_of_the_app(browser, app, trained
     expect(page.locator("#film img")).to_have_count(12)
 
     opened(page, app, "Evaluate")  # it went on while there was no app
-    expect(page.locator("#evaluation tbody td:nth-child(2)")).to_have_text("4", timeout=90 * SECONDS)
+    expect(page.locator("#evaluation tbody td:nth-child(2)")).to_have_text("4", timeout=TRAIN)
     expect(page.locator("#evaluate-of")).to_contain_text("invent:brackets: up to 4 parts")
 
     fill(page, "#evaluate-limit", 12)  # what was scored before a cancel is there, and the rest can be scored
@@ -304,7 +304,7 @@ def test_runs_and_evaluations_survive_a_restart_of_the_app(browser, app, trained
     expect(page.locator("#evaluate-progress")).to_contain_text("Cut off before its end")
     expect(page.locator("#evaluation tbody td:nth-child(2)")).not_to_have_text("12")
     page.locator("#evaluate-go-on").click()
-    expect(page.locator("#evaluation tbody td:nth-child(2)")).to_have_text("12", timeout=90 * SECONDS)
+    expect(page.locator("#evaluation tbody td:nth-child(2)")).to_have_text("12", timeout=TRAIN)
     expect(page.locator("#evaluate-of")).to_contain_text("invent:brackets: up to 12 parts")
     expect(page.locator("#evaluate-go-on")).to_be_hidden()
     page.close()
