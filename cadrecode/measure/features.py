@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -174,6 +174,7 @@ class Drilled:
 
 Finished = Rim | Drilled  # applied to the body once all other features are joined
 Feature = Prism | Tilted | Turned | Finished
+Item = TypeVar("Item")
 
 
 def patterned(step: cad.SketchStep) -> cad.SketchStep:
@@ -208,9 +209,9 @@ def _sketch(steps: Sequence[cad.SketchStep]) -> cad.Sketch:
     )
 
 
-def exchanged(features: Sequence[Feature], index: int, *others: Feature) -> tuple[Feature, ...]:
-    """The features, with others, or none, in place of one."""
-    return *features[:index], *others, *features[index + 1 :]
+def exchanged(items: Sequence[Item], index: int, *others: Item) -> tuple[Item, ...]:
+    """Features, or steps of a sketch, with others, or none, in place of one."""
+    return *items[:index], *others, *items[index + 1 :]
 
 
 def span_between(operation: cad.Operation, levels: np.ndarray, first: int, last: int) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from cadrecode.errors import ProgramError
 from cadrecode.measure.features import AXIS_PLANES, PLANE_NUMBERS, Feature, Finished, Prism, program_of
+from cadrecode.measure.judge import SAGITTA
 from cadrecode.measure.mirror_sketches import Axis
 from cadrecode.measure.mirrors import MirrorPlane
 from cadrecode.measure.outlines import DECIMALS
@@ -34,7 +35,6 @@ from cadrecode.program.write import write
 SAME = 0.9999  # IoU of half and its image with the whole
 NEAR = 0.02  # CODE: corners of an outline so near to the plane lie on it
 TOUCHING = 1e-6  # CODE: what reaches no farther over the plane stands on one side of it
-SAGITTA = 0.05  # CODE: how finely circles are drawn
 
 
 def halved(

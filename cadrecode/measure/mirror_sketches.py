@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cadrecode.measure.judge import SAGITTA
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.program.language import ORIGIN, Arc, Circle, Line, Loop, Point2, Rect, SketchStep
 from cadrecode.program.section import arc_points, circle_through
 
 Side = tuple[Point2, Line | Arc]
-SAGITTA = 0.05  # CODE: how finely an arc is drawn to find where it crosses the line
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def _with_equal_sides(feature: Feature, index: int, plane: MirrorPlane, near: fl
     if step is None or feature.axis == plane.axis or not isinstance(step.shape, Loop) or step.places != ORIGIN:
         return []
     loops = [plane.line(feature.axis, near).evened(step.shape, way) for way in (1, -1)]
-    steps = [(*feature.steps[:index], replace(step, shape=loop), *feature.steps[index + 1 :]) for loop in loops if loop]
+    steps = [exchanged(feature.steps, index, replace(step, shape=loop)) for loop in loops if loop]
     return [replace(feature, steps=own) for own in steps]
 
 

@@ -22,10 +22,8 @@ from cadrecode.program.solid import bounds, iou
 SAME_CLOUD = 0.985  # of the share of points on their own surface: 0.99 and more where there is symmetry, else 0.96
 SAME_SOLID = 0.998  # IoU of a closed solid with its image: a hole on one side of a small part is more than the rest
 NEIGHBOURS = 4  # of a point, one of which must be of its face
-ON_SURFACE, BESIDE = (
-    2.0,
-    3.0,
-)  # how far from a neighbour's plane, over what a surface explains; and from it, in spacings
+ON_SURFACE = 2.0  # how far from a neighbour's plane, over what a surface explains
+BESIDE = 3.0  # how far from the neighbour, in spacings
 SAME_WAY = 0.8  # cosine of the normals of one face
 CENTRED = 0.5  # of what a surface explains: how far the plane may be from 0, where a part's middle lies, to be there
 ALMOST = 1e-6

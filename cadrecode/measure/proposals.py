@@ -13,6 +13,7 @@ from cadrecode.geometry import bounding_box, is_simple, polygon_area
 from cadrecode.measure.arcs import discs_of
 from cadrecode.measure.features import Prism, Turned, numbers_of, sketch_steps, span_between, with_holes
 from cadrecode.measure.grid import Grid, along
+from cadrecode.measure.judge import SAGITTA
 from cadrecode.measure.outlines import DECIMALS, ON_LEVEL, Outline, on_levels, outline_of
 from cadrecode.measure.rings import ringed
 from cadrecode.measure.walls import Walls
@@ -21,7 +22,6 @@ from cadrecode.program.section import cross_section, loop_points
 
 TOLERANCES = 0.06, 0.2, 0.4  # CODE: close to the section, over coarse facets, and short where a spline has many pieces
 LEAST_AREA = 3e-5  # of the size squared: a smaller outline is left out
-SAGITTA = 0.05  # CODE: how finely circles are drawn
 TOUCHING = 1e-3  # CODE: parts of an outline that are nearer touch each other
 MOST_SINGLES = 8  # outlines of one section that are proposed one by one
 SLIVER = 0.15  # CODE: a difference of section and silhouette thinner than twice this is no feature

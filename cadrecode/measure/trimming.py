@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -42,7 +41,7 @@ def _trimmed(features: tuple[Feature, ...], index: int, line: Axis, way: int, ju
         if isinstance(step.shape, Loop) and step.places == ORIGIN and step.mode is Mode.ADD:
             loop = line.clipped(step.shape, way)
             if loop is not None:
-                steps = _exchanged(prism.steps, place, replace(step, shape=loop))
+                steps = exchanged(prism.steps, place, replace(step, shape=loop))
                 other = exchanged(features, index, replace(prism, steps=steps))
                 same = through_holes(judge.build(other)) == through_holes(judge.build(features))
                 more = sum(f.numbers for f in other) - sum(f.numbers for f in features)
@@ -50,7 +49,3 @@ def _trimmed(features: tuple[Feature, ...], index: int, line: Axis, way: int, ju
                     features = other
                     prism = features[index]
     return features
-
-
-def _exchanged(steps: Sequence, place: int, step: object) -> tuple:
-    return *steps[:place], step, *steps[place + 1 :]
