@@ -63,15 +63,13 @@ def train_adapter(
     evaluate_first = checkpoint is None and not model.fresh_encoder
     pairs, held, report = _encode(config, run, data, model, tokenizer, team)
     config = with_steps(config, len(pairs), team.size)
-    if checkpoint is not None:
-        refuse_finished(checkpoint, config.max_steps, done)
     origin = origin_of(config, pairs, team.size, data.held_out)
     if checkpoint is not None:
+        refuse_finished(checkpoint, config.max_steps, done)
         refuse_strangers(checkpoint, origin)
     longest = max(report.token_lengths)
     wrapped = _attached(config, run, model, longest, precision, team)
     points = (config.n_points, model.point_settings.heard_points)
-    held_views = Views(held, *points, seed=config.seed) if held else None
     trainer = AdapterTrainer(
         origin=origin,
         encoder_rate=config.encoder_learning_rate,
@@ -87,7 +85,7 @@ def train_adapter(
             noise_std=config.noise_std,
             partial_probability=config.partial_probability,
         ),
-        eval_dataset=held_views,
+        eval_dataset=Views(held, *points, seed=config.seed) if held else None,
     )
     check_labels(trainer, tokenizer)
     try_longest_batch(trainer, config)
@@ -99,13 +97,7 @@ def train_adapter(
     trainer.add_callback(watch)
     if config.early_stopping is not None:
         trainer.add_callback(EarlyStoppingCallback(config.early_stopping))  # after `watch`, which adds the score
-    if checkpoint is not None:
-        run.forget_metrics_after(checkpoint_step(checkpoint))
-        log.info("Going on from %s", checkpoint)
-    if checkpoint is not None and checkpoint_step(checkpoint) == config.max_steps:
-        _load_trained(trainer, checkpoint, config)
-    else:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    _take_steps(config, run, trainer, checkpoint)
     if watch.stopped:
         return Trained(stopped=True)
     checked = Views(pairs[:CHECKED_PAIRS], *points, seed=config.seed)
@@ -116,6 +108,17 @@ def train_adapter(
     _save(config, run, trainer, report)
     cpu_batch = {key: value.cpu() for key, value in batch.items()}
     return Trained(stopped=False, steps=trainer.state.global_step, batch=cpu_batch, loss=loss)
+
+
+def _take_steps(config: TrainConfig, run: Run, trainer: AdapterTrainer, checkpoint: Path | None) -> None:
+    """Train from the start, or go on from a checkpoint: there may be no step left after it."""
+    if checkpoint is not None:
+        run.forget_metrics_after(checkpoint_step(checkpoint))
+        log.info("Going on from %s", checkpoint)
+    if checkpoint is not None and checkpoint_step(checkpoint) == config.max_steps:
+        _load_trained(trainer, checkpoint, config)
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
 def _attached(
