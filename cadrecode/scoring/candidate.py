@@ -29,8 +29,8 @@ SOURCES = {  # in words
     MODEL: Message("written by the model"),
     "sections": Message("measured sections"),
     "revolved": Message("revolved"),
-    "symmetric sections": Message("measured sections, equal on both sides"),
-    "symmetric revolved": Message("revolved, equal on both sides"),
+    "symmetric sections": Message("symmetric sections"),
+    "symmetric revolved": Message("symmetric, revolved"),
     "person": Message("written by a person"),
 }
 ODD_SHELLS_FACTOR = 1.5  # a part is one body without closed cavities: anything else must be clearly nearer to win
