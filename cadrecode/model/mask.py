@@ -84,6 +84,7 @@ class Number(Enum):
     PIECE = 3  # after a further piece: no integer follows but by another mark
 
 
+REMEMBERED = 1_000  # states whose tokens are remembered: programs have few places
 MaskState = tuple[Place, Number]  # the place in the grammar, and in a number
 
 
@@ -91,8 +92,8 @@ class GrammarMask:
     """The tokens that may come next by `program.grammar`, for any tokenizer.
 
     The tokens that continue a place in the grammar are found by a walk through the vocabulary, letter by letter, and
-    remembered: programs have few places. For a tokenizer of `build_tokenizer`, an integer after an integer is a
-    decimal, and integers above 200 are written in pieces; see `model.tokens`.
+    remembered. For a tokenizer of `build_tokenizer`, an integer after an integer is a decimal, and integers above 200
+    are written in pieces; see `model.tokens`.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase):
@@ -112,7 +113,7 @@ class GrammarMask:
             for letter in text:
                 place = place.setdefault(letter, {})
             place.setdefault(None, []).append(index)
-        self._allowed: dict[MaskState, torch.Tensor] = {}
+        self.allowed = lru_cache(REMEMBERED)(self._allowed)
 
     @property
     def start(self) -> MaskState:
@@ -142,24 +143,22 @@ class GrammarMask:
             restricted[place, allowed] = logits[place, allowed]
         return restricted
 
-    def allowed(self, state: MaskState) -> torch.Tensor:
+    def _allowed(self, state: MaskState) -> torch.Tensor:
         """(n,) int64 ids of the allowed tokens. Raises: ModelError: there is none."""
-        if state not in self._allowed:
-            place, number = state
-            ids = [self._end] if self._grammar.is_whole(place) and number is not Number.APART else []
-            if number is Number.WHOLE and not self._grammar.is_dead(self._after_decimal(place)):
-                cannot_end = all(self._grammar.is_dead(self._grammar.read(place, end)) for end in AFTER_NUMBER)
-                ids += self._positive if cannot_end else self._decimals  # a length of 0 cannot end
-            if number in (Number.WHOLE, Number.PIECE) and self._is_before_point(place):
-                ids += [] if self._grammar.is_dead(self._grammar.read(place, "1")) else [self._mark]
-            ids += (index for index in self._continuing(place) if self._may_follow(number, index))
-            if not ids:
-                raise ModelError(
-                    "The tokenizer has no token that continues a program of the language, so its grammar cannot be "
-                    "followed. Leave --grammar out for this model."
-                )
-            self._allowed[state] = torch.tensor(ids, dtype=torch.long)
-        return self._allowed[state]
+        place, number = state
+        ids = [self._end] if self._grammar.is_whole(place) and number is not Number.APART else []
+        if number is Number.WHOLE and not self._grammar.is_dead(self._after_decimal(place)):
+            cannot_end = all(self._grammar.is_dead(self._grammar.read(place, end)) for end in AFTER_NUMBER)
+            ids += self._positive if cannot_end else self._decimals  # a length of 0 cannot end
+        if number in (Number.WHOLE, Number.PIECE) and self._is_before_point(place):
+            ids += [] if self._grammar.is_dead(self._grammar.read(place, "1")) else [self._mark]
+        ids += (index for index in self._continuing(place) if self._may_follow(number, index))
+        if not ids:
+            raise ModelError(
+                "The tokenizer has no token that continues a program of the language, so its grammar cannot be "
+                "followed. Leave --grammar out for this model."
+            )
+        return torch.tensor(ids, dtype=torch.long)
 
     def _continuing(self, place: Place) -> Iterator[int]:
         """The tokens whose text continues a place in the grammar."""

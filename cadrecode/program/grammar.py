@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 
 from cadrecode.program.language import NAMED_PLANES, Mode, Operation
 from cadrecode.program.write import DECIMALS
 
 MOST_PLANES = 16  # workplanes in a program; of 5,664 real ones (CAD-Recode's and Fusion 360's) none has more than 13
 MOST_DIGITS = 4  # before the point: in the CODE frame a part is 200 long
+REMEMBERED = 60_000  # steps from a state by a character, about 15 MB; each new program has hundreds of its own
 DIGITS, NOT_ZERO = "0123456789", "123456789"
 
 Stack = tuple[int, ...]  # where the reading stands, innermost last, and where it goes on after each rule that it is in
@@ -225,22 +226,22 @@ class Grammar:
         for count in counts:
             rules |= _rules(count)
         self._net = _Net(rules)
-        self._after: dict[tuple[Place, str], Place] = {}
+        self._after = lru_cache(REMEMBERED)(self._computed_after)
         self.start: Place = self._closed((self._net.starts[f"program {count}"],) for count in counts)
 
     def read(self, state: Place, text: str) -> Place:
         """The state after more text; the empty state if no program begins so."""
         for character in text:
-            known = (state, character)
-            if known not in self._after:
-                self._after[known] = self._closed(
-                    (*stack[:-1], after)
-                    for stack in state
-                    if stack
-                    for after in self._net.nodes[stack[-1]].characters.get(character, ())
-                )
-            state = self._after[known]
+            state = self._after(state, character)
         return state
+
+    def _computed_after(self, state: Place, character: str) -> Place:
+        return self._closed(
+            (*stack[:-1], after)
+            for stack in state
+            if stack
+            for after in self._net.nodes[stack[-1]].characters.get(character, ())
+        )
 
     @staticmethod
     def is_whole(state: Place) -> bool:
