@@ -73,7 +73,7 @@ def _rounded_point(point: Point2, decimals: int) -> Point2:
 
 
 def _is_sound(features: Sequence[Feature]) -> bool:
-    """Whether no size has been rounded to nothing."""
+    """Whether no size has been rounded to nothing, and no edge ends where it begins."""
     for feature in features:
         if isinstance(feature, Prism | Tilted) and not feature.high > feature.low:
             return False
@@ -86,7 +86,7 @@ def _is_sound(features: Sequence[Feature]) -> bool:
                 return False
             if isinstance(step.shape, Rect) and not min(step.shape.width, step.shape.height) > 0:
                 return False
-            if isinstance(step.shape, Loop) and len(set(step.shape.corners)) < 2:
+            if isinstance(step.shape, Loop) and any(start == edge.end for start, edge in step.shape.sides):
                 return False
     return True
 

@@ -102,7 +102,7 @@ def circle_through(start: cad.Point2, middle: cad.Point2, end: cad.Point2) -> tu
     (x1, y1), (x2, y2), (x3, y3) = start, middle, end
     twice_area = x1 * (y2 - y3) + x2 * (y3 - y1) + x3 * (y1 - y2)
     span = max(math.dist(start, middle), math.dist(middle, end), math.dist(start, end))
-    if abs(twice_area) < 1e-9 * span * span:
+    if abs(twice_area) <= 1e-9 * span * span:
         return None
     # the circumscribed circle, by its Cartesian formula
     s1, s2, s3 = x1 * x1 + y1 * y1, x2 * x2 + y2 * y2, x3 * x3 + y3 * y3

@@ -21,7 +21,8 @@ from cadrecode.measure.rounding import rounded
 from cadrecode.measure.slopes import with_slopes
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.program import build, mesh_of, parse
-from cadrecode.program.language import Circle, Line, Loop, Mode, Operation, Rect, SketchStep
+from cadrecode.program.language import Arc, Circle, Line, Loop, Mode, Operation, Rect, SketchStep
+from cadrecode.program.section import arc_points
 from cadrecode.program.shapes import build_solid
 from cadrecode.program.solid import bounds, iou, joined, through_holes
 
@@ -167,6 +168,19 @@ def test_rounding_opens_no_hole_into_the_rim():
     judge, _ = judge_of(PLATE, drill)
     judge.score = lambda features: 1.0
     assert through_holes(judge.build(rounded((PLATE, drill), judge))) == 1
+
+
+def test_rounding_leaves_every_edge_a_length():
+    """In whole numbers the three points of the arc at a corner would be one."""
+    corner = Arc((99.8, 60.1), (99.6, 60.2))
+    outline = Loop((-100.2, -60.0), (Line((100.2, -60.0)), Line((100.0, 60.0)), corner, Line((-100.0, 60.0))))
+    plate = prism(Operation.UNION, -2.0, 2.0, SketchStep(outline))
+    judge, _ = judge_of(plate)
+    judge.score = lambda features: 1.0
+    [kept] = rounded((plate,), judge)
+    assert all(start != edge.end for start, edge in kept.steps[0].shape.sides)
+    same = (1.0, 2.0)
+    assert arc_points(same, same, same, 0.1) == [same]
 
 
 @pytest.mark.parametrize(("seed", "count"), [(5, 2000), (0, 3500)])
