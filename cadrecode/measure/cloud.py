@@ -26,6 +26,7 @@ from cadrecode.measure.measured import Measured
 from cadrecode.measure.meridians import FoldedCloud
 from cadrecode.measure.mirroring import evened, with_images, with_shared_gaps
 from cadrecode.measure.mirrors import MirrorPlane, planes_of_cloud
+from cadrecode.measure.outlined import resketched, with_outlines
 from cadrecode.measure.outlines import rect_between
 from cadrecode.measure.proposals import Reader, Survey, proposals
 from cadrecode.measure.round_walls import RoundWall, round_walls
@@ -51,6 +52,7 @@ PLACES_PER_SECOND = 60_000  # of reading: the winding numbers take a third to a 
 READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
 READ_AGAIN = 1.5  # times as long as reading has taken, where bends end within the part
 SHORTENING_SHARE, GAPS_FROM = 0.4, 0.8  # of the time for a body: when shortening ends, and gaps are looked for
+OUTLINES_SHARE = 0.1  # of the time that is left then: for closer outlines
 HOPELESS = 0.5  # of the score: drafts that are so much worse than the best are not worth finishing
 IN_PAIRS = 0.4  # of the time for a search: until then two features may take the place of one
 TOLERANCES = (0.3, 0.7), (0.6, 3.5)  # of a cell, and of the noise
@@ -155,6 +157,8 @@ def _finished(
     end, now = judge.deadline, time.thread_time()
     judge.deadline = now + SHORTENING_SHARE * (end - now)  # holes need the rest
     short = shortened(features, judge, part.grid)
+    judge.deadline = time.thread_time() + OUTLINES_SHARE * (end - time.thread_time())
+    short = with_outlines(resketched(short, part, judge), part, judge)
     features = evened(short, planes, judge)
     changed = features != short
     judge.deadline = now + GAPS_FROM * (end - now)
@@ -254,9 +258,10 @@ def _grid(levels: list[np.ndarray], most: float) -> Grid:
 
 def _levels(ruler: CloudRuler, smoothed: Smoothed, axis: int) -> np.ndarray:
     heights, facing = smoothed.points[:, axis], ruler.normals.directions[:, axis]
+    middle = float(np.median(np.ptp(ruler.box, axis=0)))
     if not smoothed.left < smoothed.noise:
         ends = float(ruler.box[0, axis]), float(ruler.box[1, axis])
-        return levels_of_points(heights, facing, smoothed.areas, ends, ruler.size, smoothed.noise)
+        return levels_of_points(heights, facing, smoothed.areas, ends, ruler.size, smoothed.noise, middle=middle)
     ends = float(heights.min()), float(heights.max())
-    levels = levels_of_points(heights, facing, smoothed.areas, ends, ruler.size, smoothed.left, smoothed.noise)
+    levels = levels_of_points(heights, facing, smoothed.areas, ends, ruler.size, smoothed.left, smoothed.noise, middle)
     return unmixed(levels, ruler.points[:, axis], facing, smoothed.noise)

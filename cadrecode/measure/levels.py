@@ -16,7 +16,7 @@ FROM_RIM = 0.02  # of the size: rims of a wide face are nearer to it
 POINTS_SAME_LEVEL = 5e-4  # of the size
 TAILS = 4.0  # deviations of the noise: points of one face lie so near to its level
 BESIDE_FACE = 0.25  # spacings of the points: so near to a face, points of low walls have its normal
-LEAST_PEAK = 1.2e-3  # of the size squared
+LEAST_PEAK, SLENDER = 1.2e-3, 2.5  # of the longest side times itself, or times so many middle sides where that is less
 FEWEST_POINTS = 5  # of a level, beyond those that chance puts there
 CROWD, CLEAR = 6, 6.0  # strips beside a level, and how many times as many points it has as one of them; where a
 # cylinder's wall is square to the axis, there are 4.5 times as many
@@ -54,6 +54,7 @@ def levels_of_points(
     size: float,
     noise: float,
     aside: float | None = None,
+    middle: float | None = None,
 ) -> np.ndarray:
     """The levels along one axis of a cloud: heights that many more of its points share than the heights beside them.
 
@@ -61,15 +62,17 @@ def levels_of_points(
         heights, facing, areas, ends, size: See `levels_of_faces`.
         noise: How far points lie off their faces.
         aside: How far they lie beyond the rims of their faces, where that is more.
+        middle: The part's middle side by length; as long as the longest where it is not given.
     """
+    least = LEAST_PEAK * size * min(size, SLENDER * (size if middle is None else middle))
     near = max(POINTS_SAME_LEVEL * size, 2 * noise)
     tails = max(near, TAILS * noise, BESIDE_FACE * float(np.sqrt(np.median(areas))))
     peaks: list[tuple[float, float]] = []
     for side in (facing > POINTS_ACROSS, facing < -POINTS_ACROSS):
-        peaks += _peaks(heights[side], areas[side], near, tails, LEAST_PEAK * size * size)
+        peaks += _peaks(heights[side], areas[side], near, tails, least)
     sure = [*ends, *(height for _, height in peaks)]
     for side in (facing > RIM_ACROSS, facing < -RIM_ACROSS):
-        narrow = _peaks(heights[side], areas[side], near, tails, LEAST_PEAK * size * size)
+        narrow = _peaks(heights[side], areas[side], near, tails, least)
         peaks += [peak for peak in narrow if all(abs(peak[1] - height) > FROM_RIM * size for height in sure)]
     blur = noise if aside is None else aside
     by_walls = _end(-heights, -ends[0], blur), _end(heights, ends[1], blur)

@@ -49,7 +49,7 @@ class Candidate:
         index: Its place in the pool; of the model's candidates, 0 is the greedy one.
         source: Where it comes from: MODEL, or the name of the way in which it was measured.
         distance: `CloudRuler.distance`, in the cloud's unit; None for a failure and before `rank`.
-        unexplained: How many places of the cloud it does not explain; 0 before `rank`.
+        unexplained: How many places of the cloud it does not explain, large ones as several; 0 before `rank`.
         likeness: IoU with the input; None where the input is not a closed solid.
         as_written: What it was before `improve` changed the program; None where it did not.
         snapped: The numbers that were made simple, in the file's units and its own axes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ FAR = 0.006, 4.0, 0.3  # of the size, the noise and the unevenness: points that 
 BOX_OFF = 2.0  # of the distance of a candidate: its box need not agree better with the cloud's
 BOX_AGREES, BOX_FACE = 5e-3, 5e-3  # of the cloud's size: tolerance for a face of a clean cloud's box; its cost
 UNEXPLAINED_COST, MOST_UNEXPLAINED = 5e-4, 8  # of the cloud's size, for each unexplained place, and how many count
+ONE_PLACE = 40  # points of an unexplained place; a larger one counts for several, as many small features would
 NEAR = 5e-5, 0.4  # of the size, and of the noise: the distance of a program that nothing can better
 RESOLUTION = 6.25e-4, 0.3  # of the size, and of the noise: many points fix a number better than a single point
 KEPT = 0.1  # of the allowed change of numbers: how much farther away the surface may be on average
@@ -131,7 +133,8 @@ class ByDistance:
             return replace(candidate, distance=None)
         measured = self.ruler.measure(*candidate.mesh)
         places = clusters_of(measured, self.ruler.points, self.ruler.spacing, far_from(self.ruler))
-        return replace(candidate, distance=measured.distance, unexplained=len(places))
+        unexplained = sum(math.ceil(place.weight / ONE_PLACE) for place in places)
+        return replace(candidate, distance=measured.distance, unexplained=unexplained)
 
     def key(self, candidate: Candidate) -> tuple:
         failed, distance, index = self._key_and_box(candidate)
@@ -140,8 +143,8 @@ class ByDistance:
     def _key_and_box(self, candidate: Candidate) -> tuple:
         failed, distance, index = candidate.key
         places = min(candidate.unexplained, MOST_UNEXPLAINED)
-        off = BOX_FACE * self._faces_off(candidate) + UNEXPLAINED_COST * places
-        return failed, distance + self.ruler.size * off, index
+        off = self._faces_off(candidate) * min(BOX_FACE * self.ruler.size, distance)  # no more than all else together
+        return failed, distance + off + UNEXPLAINED_COST * self.ruler.size * places, index
 
     def improves(self, after: Candidate, before: Candidate) -> bool:
         if self.unevenness > 0:

@@ -224,15 +224,16 @@ def test_a_bounding_box_that_agrees_is_worth_a_little_distance():
     points = surface(BLOCK, 4000)
     yardstick = ByDistance(CloudRuler(points))
     short = HEAD + "r=w0.workplane(offset=0/2).moveTo(0.7,0).box(198.6,100,40)"
-    dented = HEAD + "r=w0.workplane(offset=0/2).box(200,100,40).cut(w0.workplane(offset=20).box(70,70,4))"
+    dented = HEAD + "r=w0.workplane(offset=0/2).box(200,100,40).cut(w0.workplane(offset=20).box(90,90,2))"
     judged = rank([build_text(short), build_text(dented)], yardstick)
     assert order(judged) == [1, 0]
     assert judged[1].distance < judged[0].distance  # the short one is nearer
     assert improve(judged[1:], yardstick, lambda program, seconds: parse(dented), seconds=9, count=1)[0].as_written
     noise = 1.5 * np.random.default_rng(0).standard_normal(points.shape)
+    deeper = dented.replace("box(90,90,2)", "box(70,70,4)")
     noisy = ByDistance(CloudRuler(points + noise, outward_normals(points + noise)))
-    judged = rank([build_text(short), build_text(dented)], noisy)
-    assert improve(judged[:1], noisy, lambda program, seconds: parse(dented), seconds=9, count=1) == judged[:1]
+    judged = rank([build_text(short), build_text(deeper)], noisy)
+    assert improve(judged[:1], noisy, lambda program, seconds: parse(deeper), seconds=9, count=1) == judged[:1]
 
 
 def test_what_is_left_of_the_time_goes_to_the_best():
@@ -258,5 +259,5 @@ def test_a_hole_is_worth_its_numbers_in_noise_too():
     yardstick = ByDistance(CloudRuler(points, outward_normals(points)))
     with_hole, without = rank([build_text(text) for text in holes], yardstick)
     assert (with_hole.index, with_hole.unexplained) == (0, 0)
-    assert without.unexplained == 1
+    assert without.unexplained > 1  # it is large
     assert yardstick.key(without)[1] - yardstick.key(with_hole)[1] > 5e-4 * yardstick.ruler.size
