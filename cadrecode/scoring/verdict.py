@@ -13,16 +13,20 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.stats import poisson
 
-from cadrecode.cloud.distance import CloudRuler, Measured
+from cadrecode.cloud.distance import CloudRuler, Measured, point_to_surface
 from cadrecode.errors import Message
 from cadrecode.frames import Frame
+from cadrecode.geometry import bounding_box
 from cadrecode.program import iou, mesh_of
 from cadrecode.program.solid import Manifold, bounds, through_holes
+from cadrecode.program.topology import Topology
 from cadrecode.scoring.ranking import far_from
 from cadrecode.scoring.unexplained import (
     LINK,
     Cluster,
+    Kind,
     clusters_of,
     hull_volume,
     in_words,
@@ -42,6 +46,8 @@ CHANCE = 0.12  # of the noise of a mean: a third of what is left of it where a p
 PATCHES = 10  # along the longest side: the patches in which gaps are averaged, so that noise cancels out
 LOCAL_NEIGHBOURS, LOCAL_GAP = 4, 1.5  # of random points, 1 place in 10,000 is farther from all of them than that
 AREA_NEIGHBOURS = 8  # the distance to the last of them gives the area that a point stands for
+FACE_POINTS, NO_CHANCE = (12, 100), 1e-6  # that a face is likely to have, and the probability of so few
+ON_FACE = 1e-3, 3.0  # of the size, and of the noise: so near to a face, a point lies on it
 FAR = 0.04  # of the size: where the surface of a good match is nowhere farther from that of a closed input
 PIECE, THIN = 3e-4, 0.006  # of the volume, and of the size: smaller and thinner pieces of a difference do not count
 
@@ -141,11 +147,30 @@ def assess_cloud(part: Manifold | None, ruler: CloudRuler) -> Assessment:
     likeness = max(1 - off - guessed, 0.0)
     if likeness < SOME:
         verdict = Verdict.NONE
-    elif likeness < GOOD or clusters:
+    elif likeness < GOOD or clusters or (clusters := _faces_without_points(part, ruler)):
         verdict = Verdict.DETAILS
     else:
         verdict = Verdict.GOOD
     return Assessment(verdict, likeness, clusters)
+
+
+def _faces_without_points(part: Manifold, ruler: CloudRuler) -> tuple[Cluster, ...]:
+    """Small flat faces that so few points lie on that it is no chance: a bar may end where the scan has a hole.
+
+    The number of points on a face is a Poisson variable. Of a narrow face, no place is far from its neighbours' points.
+    """
+    topology = Topology(part)
+    expected = topology.facet_area * (len(ruler.points) / topology.facet_area.sum())
+    near = max(ON_FACE[0] * ruler.size, ON_FACE[1] * ruler.noise)
+    found = []
+    for facet in np.flatnonzero((expected >= FACE_POINTS[0]) & (expected <= FACE_POINTS[1])):
+        triangles = topology.triangles[topology.facet == facet]
+        count = np.count_nonzero(point_to_surface(ruler.points, topology.points, triangles) < near)
+        if poisson.cdf(count, expected[facet]) < NO_CHANCE:
+            low, high = bounding_box(topology.points[triangles].reshape(-1, 3))
+            place = tuple(((low + high) / 2).tolist())
+            found.append(Cluster(Kind.BARE, place, float((high - low).max()), round(float(expected[facet]))))
+    return tuple(sorted(found, key=lambda cluster: -cluster.weight))
 
 
 def _area_of(points: np.ndarray) -> float:

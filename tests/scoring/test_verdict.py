@@ -60,6 +60,18 @@ def test_holes_that_nobody_saw_are_a_detail_too():
     assert assessed.unexplained
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_a_bar_that_ends_where_the_scan_does_is_no_good_match(noise):
+    """Its end has no points, but is so narrow that all of it is near those of its sides."""
+    bar = HEAD + "r=w0.sketch().rect(200,20).finalize().extrude(4)"
+    short = bar.replace("rect(200,20)", "push([(-20,0)]).rect(160,20)")
+    assessed = assess_cloud(build_text(short).solid, scan(bar, noise, lambda points, _: points[:, 0] < 60))
+    assert assessed.verdict is Verdict.DETAILS
+    [end] = assessed.unexplained
+    assert (end.kind, end.place[0]) == (Kind.BARE, pytest.approx(60))
+    assert assess_cloud(build_text(short).solid, scan(short, noise)).verdict is Verdict.GOOD
+
+
 def test_a_wrong_thickness_is_no_good_match(plate):
     assert assess_cloud(build_text(THICKER).solid, plate).verdict is Verdict.DETAILS
     assert assess_cloud(build_text(THICKER).solid, scan(PLATE, 1.0)).verdict is Verdict.DETAILS
