@@ -26,7 +26,7 @@ from cadrecode.measure.measured import Measured
 from cadrecode.measure.meridians import FoldedCloud
 from cadrecode.measure.mirroring import evened, with_images, with_shared_gaps
 from cadrecode.measure.mirrors import MirrorPlane, planes_of_cloud
-from cadrecode.measure.outlined import resketched, with_outlines
+from cadrecode.measure.outlined import outlined
 from cadrecode.measure.outlines import rect_between
 from cadrecode.measure.proposals import Reader, Survey, proposals
 from cadrecode.measure.round_walls import RoundWall, round_walls
@@ -158,7 +158,7 @@ def _finished(
     judge.deadline = now + SHORTENING_SHARE * (end - now)  # holes need the rest
     short = shortened(features, judge, part.grid)
     judge.deadline = time.thread_time() + OUTLINES_SHARE * (end - time.thread_time())
-    short = with_outlines(resketched(short, part, judge), part, judge)
+    short = outlined(short, part, judge)
     features = evened(short, planes, judge)
     changed = features != short
     judge.deadline = now + GAPS_FROM * (end - now)

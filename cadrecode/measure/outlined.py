@@ -18,7 +18,15 @@ from cadrecode.program.planes import plane_axes
 
 SIMILAR = 0.8  # IoU of the columns that two sketches cover of which one may take the place of the other
 WALL = 0.3  # cosine of a wall's normals with the axis of its sketch, at most
+ONE_SIDED = 0.12  # length of the points' mean normal, at most: sections of what was seen from one side are a guess
 MOST_ADDED, MOST_TRIED = 6, 8  # features, and sketches that are tried for each
+
+
+def outlined(features: tuple[Feature, ...], part: Survey, judge: CloudJudge) -> tuple[Feature, ...]:
+    """The features with both; as they are where the points do not face all ways."""
+    if np.linalg.norm(judge.normals.mean(axis=0)) > ONE_SIDED:
+        return features
+    return with_outlines(resketched(features, part, judge), part, judge)
 
 
 def resketched(features: tuple[Feature, ...], part: Survey, judge: CloudJudge) -> tuple[Feature, ...]:

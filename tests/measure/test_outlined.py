@@ -5,7 +5,7 @@ import pytest
 
 from cadrecode.measure.features import numbers_of
 from cadrecode.measure.grid import Grid
-from cadrecode.measure.outlined import resketched, with_outlines
+from cadrecode.measure.outlined import outlined, resketched, with_outlines
 from cadrecode.measure.proposals import Proposal, Survey, region_of
 from cadrecode.program.language import Line, Loop, Operation, Rect, SketchStep
 from tests.measure.test_gaps import PLATE, SLOT, judge_of, prism
@@ -45,3 +45,11 @@ def test_a_post_is_joined_and_not_cut():
     judge, grid = judge_of(PLATE, post)
     (_, joined) = with_outlines((PLATE,), survey_of(grid, (post.steps[0], True)), judge)
     assert (joined.operation, joined.steps, joined.high) == (Operation.UNION, post.steps, 30.0)
+
+
+def test_what_was_seen_from_one_side_keeps_its_outlines():
+    judge, grid = judge_of(prism(Operation.UNION, -2.0, 2.0, BEVELLED))
+    stands, part = (PLATE,), survey_of(grid, (BEVELLED, True))
+    assert outlined(stands, part, judge) != stands
+    judge.normals = np.abs(judge.normals)
+    assert outlined(stands, part, judge) == stands
