@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 _BLOCK_FACES = 1 << 16  # triangles handled together, so that a large mesh needs little more memory than it has
@@ -52,6 +54,16 @@ def is_simple(corners: np.ndarray, near: float) -> bool:
     parted = turns != np.roll(turns, -1, axis=0)  # side i has an end on either side of the line of side j
     parted[index, (index + 1) % len(index)] = False  # neighbours meet
     return not (parted & parted.T).any()
+
+
+def nearest_on_rims(places: np.ndarray, polygons: Sequence[np.ndarray]) -> np.ndarray:
+    """(n, 2) places, closed polygons of (m, 2) corners each -> (n, 2): the nearest place to each on their edges."""
+    starts, ends = np.concatenate(polygons), np.concatenate([np.roll(polygon, -1, axis=0) for polygon in polygons])
+    ways = ends - starts
+    shares = ((places[:, None] - starts) * ways).sum(axis=2) / np.maximum((ways**2).sum(axis=1), 1e-12)
+    feet = starts + np.clip(shares, 0, 1)[..., None] * ways
+    nearest = np.linalg.norm(feet - places[:, None], axis=2).argmin(axis=1)
+    return feet[np.arange(len(places)), nearest]
 
 
 def corner_crosses(corners: np.ndarray) -> np.ndarray:

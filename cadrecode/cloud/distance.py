@@ -22,6 +22,7 @@ SURFACE_SAMPLES = 4096
 SPACING_QUANTILE, SPACING_FACTOR = 0.95, 1.5  # of evenly random points, 1 in 1,000 places is farther from a point
 SURE = 0.5  # normals of less confidence may have the wrong sign
 SUPPORTERS = 12  # nearest points of a place that are tried for a normal that agrees with its own
+ONE_SIDED = 0.12  # length of the mean normal: of a closed surface it is 0, of a box without its bottom 0.2
 UNEXPLAINED = 5.0  # nats: cost of a point that lies on no surface
 AWAY = -0.5  # cosine; a normal at an edge lies between the normals of its faces, and supports both
 ROUNDING = 1.25e-3  # of the longest side, a quarter of a CODE unit: shorter distances count by their squares

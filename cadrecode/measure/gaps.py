@@ -14,7 +14,7 @@ from manifold3d import CrossSection, Manifold
 from scipy.ndimage import find_objects, label, maximum
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
-from cadrecode.geometry import square_to, turned_left
+from cadrecode.geometry import nearest_on_rims, square_to, turned_left
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import HALF_EXPLAINED, HOLE_NUMBERS
 from cadrecode.measure.features import Feature, Prism, Tilted
@@ -244,7 +244,7 @@ def _is_apart(step: SketchStep, wall: Wall, flat: np.ndarray, judge: CloudJudge)
     """
     middle, shape = np.array(step.places[0]), step.shape
     reach = _half_width(shape)
-    rim = _nearest_on(wall.area, middle)
+    [rim] = nearest_on_rims(middle[None], wall.area.to_polygons())
     away = float(np.hypot(*(rim - middle)))
     if away > reach + judge.spacing:
         return True
@@ -252,16 +252,6 @@ def _is_apart(step: SketchStep, wall: Wall, flat: np.ndarray, judge: CloudJudge)
     between = (flat - middle) @ along
     aside = np.abs((flat - middle) @ turned_left(along))
     return bool(((aside < BRIDGE * reach) & (between > reach) & (between < away + judge.exact)).any())
-
-
-def _nearest_on(area: CrossSection, place: np.ndarray) -> np.ndarray:
-    """(2,): the place on the rims of an area that is nearest to another."""
-    parts = area.to_polygons()
-    start, end = np.concatenate(parts), np.concatenate([np.roll(part, -1, axis=0) for part in parts])
-    way = end - start
-    share = ((place - start) * way).sum(axis=1) / np.maximum((way**2).sum(axis=1), 1e-12)
-    feet = start + np.clip(share, 0, 1)[:, None] * way
-    return feet[np.hypot(*(feet - place).T).argmin()]
 
 
 def _round_gaps(flat: np.ndarray, lost: np.ndarray, judge: CloudJudge) -> Iterator[tuple[float, SketchStep]]:

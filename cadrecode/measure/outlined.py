@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from cadrecode.cloud.distance import ONE_SIDED
+from cadrecode.geometry import nearest_on_rims
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import FEWEST_ON_FLOOR, HALF_EXPLAINED
 from cadrecode.measure.features import Feature, Prism, exchanged
@@ -18,12 +20,11 @@ from cadrecode.program.planes import plane_axes
 
 SIMILAR = 0.8  # IoU of the columns that two sketches cover of which one may take the place of the other
 WALL = 0.3  # cosine of a wall's normals with the axis of its sketch, at most
-ONE_SIDED = 0.12  # length of the points' mean normal, at most: sections of what was seen from one side are a guess
 MOST_ADDED, MOST_TRIED = 6, 8  # features, and sketches that are tried for each
 
 
 def outlined(features: tuple[Feature, ...], part: Survey, judge: CloudJudge) -> tuple[Feature, ...]:
-    """The features with both; as they are where the points do not face all ways."""
+    """The features with both, but for those of what was seen from one side alone, whose sections are a guess."""
     if np.linalg.norm(judge.normals.mean(axis=0)) > ONE_SIDED:
         return features
     return with_outlines(resketched(features, part, judge), part, judge)
@@ -75,22 +76,10 @@ def _sketches(part: Survey) -> list[Proposal]:
 
 def _on_walls(proposal: Proposal, points: np.ndarray, normals: np.ndarray, near: float) -> np.ndarray:
     """(n,) bool: the points on the walls of a sketch, however high they are."""
-    flat = points[:, plane_axes(proposal.axis)]
-    on = np.zeros(len(points), bool)
-    upright = np.abs(normals[:, proposal.axis]) < WALL
-    for polygon in region_of(proposal.steps).to_polygons():
-        corners = np.asarray(polygon)
-        on[upright] |= _distances(flat[upright], corners, np.roll(corners, -1, axis=0)) < near
+    on = np.abs(normals[:, proposal.axis]) < WALL
+    flat = points[on][:, plane_axes(proposal.axis)]
+    on[on] = np.linalg.norm(flat - nearest_on_rims(flat, region_of(proposal.steps).to_polygons()), axis=1) < near
     return on
-
-
-def _distances(points: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """(n, 2) points, (m, 2) ends of edges -> (n,): to the nearest edge."""
-    ways = ends - starts
-    lengths = np.maximum(np.einsum("ij,ij->i", ways, ways), np.finfo(float).tiny)
-    along = np.einsum("nij,ij->ni", points[:, None] - starts, ways) / lengths
-    feet = starts + np.clip(along, 0, 1)[..., None] * ways
-    return np.linalg.norm(points[:, None] - feet, axis=2).min(axis=1, initial=np.inf)
 
 
 def _span(heights: np.ndarray, grid: Grid, axis: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.stats import poisson
 
-from cadrecode.cloud.distance import CloudRuler, Measured, point_to_surface
+from cadrecode.cloud.distance import ONE_SIDED, CloudRuler, Measured, point_to_surface
 from cadrecode.errors import Message
 from cadrecode.frames import Frame
 from cadrecode.geometry import bounding_box
@@ -39,7 +39,6 @@ GOOD, SOME = 0.978, 0.8  # likely IoU, at least: of a good match, and of a part 
 CLOSE = 0.9  # likely IoU, at least, of the faces that were seen, where others were not
 MOST_FAR = 0.35  # share of the points that are unexplained, at most, where others were not seen
 UNSEEN = 0.12  # share of the surface without points near it: more was not seen
-ONE_SIDED = 0.12  # length of the mean normal: of a closed surface it is 0, of a box without its bottom 0.2
 LINE, LINE_NOISE = 1e-4, 2.0  # of the size, and of the noise: the spread of a cloud that is a line
 MOST_AREA = 5.0  # of a part's surface, in areas of the cloud: more is held up by lone points alone
 CHANCE = 0.12  # of the noise of a mean: a third of what is left of it where a part is right, so that doubt counts
@@ -165,9 +164,10 @@ def _faces_without_points(part: Manifold, ruler: CloudRuler) -> tuple[Cluster, .
     found = []
     for facet in np.flatnonzero((expected >= FACE_POINTS[0]) & (expected <= FACE_POINTS[1])):
         triangles = topology.triangles[topology.facet == facet]
-        count = np.count_nonzero(point_to_surface(ruler.points, topology.points, triangles) < near)
+        low, high = bounding_box(topology.points[triangles].reshape(-1, 3))
+        beside = ruler.points[((ruler.points > low - near) & (ruler.points < high + near)).all(axis=1)]
+        count = np.count_nonzero(point_to_surface(beside, topology.points, triangles) < near) if len(beside) else 0
         if poisson.cdf(count, expected[facet]) < NO_CHANCE:
-            low, high = bounding_box(topology.points[triangles].reshape(-1, 3))
             place = tuple(((low + high) / 2).tolist())
             found.append(Cluster(Kind.BARE, place, float((high - low).max()), round(float(expected[facet]))))
     return tuple(sorted(found, key=lambda cluster: -cluster.weight))
