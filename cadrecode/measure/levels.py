@@ -54,7 +54,7 @@ def levels_of_points(
     size: float,
     noise: float,
     aside: float | None = None,
-    middle: float | None = None,
+    middle: float = np.inf,
 ) -> np.ndarray:
     """The levels along one axis of a cloud: heights that many more of its points share than the heights beside them.
 
@@ -62,9 +62,9 @@ def levels_of_points(
         heights, facing, areas, ends, size: See `levels_of_faces`.
         noise: How far points lie off their faces.
         aside: How far they lie beyond the rims of their faces, where that is more.
-        middle: The part's middle side by length; as long as the longest where it is not given.
+        middle: The part's middle side by length; the part is not slender where it is not given.
     """
-    least = LEAST_PEAK * size * min(size, SLENDER * (size if middle is None else middle))
+    least = LEAST_PEAK * size * min(size, SLENDER * middle)
     near = max(POINTS_SAME_LEVEL * size, 2 * noise)
     tails = max(near, TAILS * noise, BESIDE_FACE * float(np.sqrt(np.median(areas))))
     peaks: list[tuple[float, float]] = []

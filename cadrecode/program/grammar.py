@@ -16,7 +16,7 @@ from cadrecode.program.write import DECIMALS
 
 MOST_PLANES = 16  # workplanes in a program; of 5,664 real ones (CAD-Recode's and Fusion 360's) none has more than 13
 MOST_DIGITS = 4  # before the point: in the CODE frame a part is 200 long
-REMEMBERED = 60_000  # steps from a state by a character, about 15 MB; each new program has hundreds of its own
+REMEMBERED = 60_000  # steps from a state by a character; each new program has hundreds of its own
 DIGITS, NOT_ZERO = "0123456789", "123456789"
 
 Stack = tuple[int, ...]  # where the reading stands, innermost last, and where it goes on after each rule that it is in
