@@ -154,22 +154,23 @@ def assess_cloud(part: Manifold | None, ruler: CloudRuler) -> Assessment:
 
 
 def _faces_without_points(part: Manifold, ruler: CloudRuler) -> tuple[Cluster, ...]:
-    """Small flat faces that so few points lie on that it is no chance: a bar may end where the scan has a hole.
+    """Small faces that so few points lie on that it is no chance: a bar may end where the scan has a hole.
 
     The number of points on a face is a Poisson variable. Of a narrow face, no place is far from its neighbours' points.
     """
     topology = Topology(part)
-    expected = topology.facet_area * (len(ruler.points) / topology.facet_area.sum())
+    area = np.bincount(topology.face_of_facet, topology.facet_area)
+    expected = area * (len(ruler.points) / area.sum())
     near = max(ON_FACE[0] * ruler.size, ON_FACE[1] * ruler.noise)
     found = []
-    for facet in np.flatnonzero((expected >= FACE_POINTS[0]) & (expected <= FACE_POINTS[1])):
-        triangles = topology.triangles[topology.facet == facet]
+    for face in np.flatnonzero((expected >= FACE_POINTS[0]) & (expected <= FACE_POINTS[1])):
+        triangles = topology.triangles[topology.face_of_facet[topology.facet] == face]
         low, high = bounding_box(topology.points[triangles].reshape(-1, 3))
         beside = ruler.points[((ruler.points > low - near) & (ruler.points < high + near)).all(axis=1)]
         count = np.count_nonzero(point_to_surface(beside, topology.points, triangles) < near) if len(beside) else 0
-        if poisson.cdf(count, expected[facet]) < NO_CHANCE:
+        if poisson.cdf(count, expected[face]) < NO_CHANCE:
             place = tuple(((low + high) / 2).tolist())
-            found.append(Cluster(Kind.BARE, place, float((high - low).max()), round(float(expected[facet]))))
+            found.append(Cluster(Kind.BARE, place, float((high - low).max()), round(float(expected[face]))))
     return tuple(sorted(found, key=lambda cluster: -cluster.weight))
 
 

@@ -72,6 +72,17 @@ def test_a_bar_that_ends_where_the_scan_does_is_no_good_match(noise):
     assert assess_cloud(build_text(short).solid, scan(short, noise)).verdict is Verdict.GOOD
 
 
+def test_a_hole_that_is_one_of_the_scan_is_no_good_match():
+    """Both faces of a thin plate lack points there, as at a true hole, but the hole's wall has none."""
+    sheet = HEAD + "r=w0.sketch().rect(200,150).finalize().extrude(3)"
+    holed = sheet.replace(".finalize()", ".circle(24,mode='s').finalize()")
+    unseen = scan(sheet, seen=lambda points, _: np.linalg.norm(points[:, :2], axis=1) > 24)
+    assessed = assess_cloud(build_text(holed).solid, unseen)
+    assert assessed.verdict is Verdict.DETAILS
+    assert [cluster.kind for cluster in assessed.unexplained] == [Kind.BARE]
+    assert assess_cloud(build_text(holed).solid, scan(holed)).verdict is Verdict.GOOD
+
+
 def test_a_wrong_thickness_is_no_good_match(plate):
     assert assess_cloud(build_text(THICKER).solid, plate).verdict is Verdict.DETAILS
     assert assess_cloud(build_text(THICKER).solid, scan(PLATE, 1.0)).verdict is Verdict.DETAILS
