@@ -84,8 +84,9 @@ class Topology:
         self.segments = Segments(start[sharp], end[sharp], *facets, turn[sharp])
 
     def _join_curved(self, left: np.ndarray, right: np.ndarray, length: np.ndarray, count: int) -> None:
-        """Facets of like width that turn into each other are one curved face."""
+        """Facets of like width that turn into each other are one curved face; of any width, they are one patch."""
         a, b = self.facet[left], self.facet[right]
+        self.patch_of_facet = _components(count, a, b)
         widths = self.facet_area[a] / length, self.facet_area[b] / length
         like = np.abs(widths[0] - widths[1]) < LIKE * np.maximum(*widths)
         self.face_of_facet = _components(count, a[like], b[like])

@@ -46,6 +46,7 @@ PATCHES = 10  # along the longest side: the patches in which gaps are averaged, 
 LOCAL_NEIGHBOURS, LOCAL_GAP = 4, 1.5  # of random points, 1 place in 10,000 is farther from all of them than that
 AREA_NEIGHBOURS = 8  # the distance to the last of them gives the area that a point stands for
 FACE_POINTS, NO_CHANCE = (12, 100), 1e-6  # that a face is likely to have, and the probability of so few
+DOUBT = 0.1  # of the volume, by which a surface of such small faces may be wrong: of 28 faces beside 256 points, 0.03
 ON_FACE = 1e-3, 3.0  # of the size, and of the noise: so near to a face, a point lies on it
 FAR = 0.04  # of the size: where the surface of a good match is nowhere farther from that of a closed input
 PIECE, THIN = 3e-4, 0.006  # of the volume, and of the size: smaller and thinner pieces of a difference do not count
@@ -144,21 +145,30 @@ def assess_cloud(part: Manifold | None, ruler: CloudRuler) -> Assessment:
         verdict = Verdict.NONE if is_other or 1 - off < CLOSE else Verdict.PARTLY
         return Assessment(verdict, max(1 - off - guessed, 0.0), clusters)
     likeness = max(1 - off - guessed, 0.0)
+    if likeness >= GOOD and not clusters:
+        topology = Topology(part)
+        likeness -= DOUBT * _share_of_small_faces(topology, len(ruler.points))
+        clusters = _faces_without_points(topology, ruler)
     if likeness < SOME:
         verdict = Verdict.NONE
-    elif likeness < GOOD or clusters or (clusters := _faces_without_points(part, ruler)):
+    elif likeness < GOOD or clusters:
         verdict = Verdict.DETAILS
     else:
         verdict = Verdict.GOOD
     return Assessment(verdict, likeness, clusters)
 
 
-def _faces_without_points(part: Manifold, ruler: CloudRuler) -> tuple[Cluster, ...]:
+def _share_of_small_faces(topology: Topology, points: int) -> float:
+    """The share of a part's surface on faces too small for so many points to say whether they are right."""
+    area = np.bincount(topology.patch_of_facet, topology.facet_area)
+    return float(area[area * points < FACE_POINTS[0] * area.sum()].sum() / area.sum())
+
+
+def _faces_without_points(topology: Topology, ruler: CloudRuler) -> tuple[Cluster, ...]:
     """Small faces that so few points lie on that it is no chance: a bar may end where the scan has a hole.
 
     The number of points on a face is a Poisson variable. Of a narrow face, no place is far from its neighbours' points.
     """
-    topology = Topology(part)
     area = np.bincount(topology.face_of_facet, topology.facet_area)
     expected = area * (len(ruler.points) / area.sum())
     near = max(ON_FACE[0] * ruler.size, ON_FACE[1] * ruler.noise)

@@ -83,6 +83,17 @@ def test_a_hole_that_is_one_of_the_scan_is_no_good_match():
     assert assess_cloud(build_text(holed).solid, scan(holed)).verdict is Verdict.GOOD
 
 
+def test_few_points_are_too_few_for_many_faces():
+    """What 256 points say of a box, they cannot say of a comb: there is no place where it is wrong."""
+    teeth = ",".join(f"({x},40)" for x in range(-90, 91, 20))
+    comb = NO_HOLE.replace(".finalize()", f".push([{teeth}]).rect(10,20,mode='s').finalize()")
+    assessed = assess_cloud(build_text(comb).solid, scan(comb, count=256))
+    assert (assessed.verdict, assessed.unexplained) == (Verdict.DETAILS, ())
+    assert assess_cloud(build_text(comb).solid, scan(comb, count=8192)).verdict is Verdict.GOOD
+    for few in (BOX, BALL):
+        assert assess_cloud(build_text(few).solid, scan(few, count=256)).verdict is Verdict.GOOD
+
+
 def test_a_wrong_thickness_is_no_good_match(plate):
     assert assess_cloud(build_text(THICKER).solid, plate).verdict is Verdict.DETAILS
     assert assess_cloud(build_text(THICKER).solid, scan(PLATE, 1.0)).verdict is Verdict.DETAILS
