@@ -16,6 +16,7 @@ import numpy as np
 from manifold3d import Manifold
 
 from cadrecode.cloud.distance import SURE, UNEXPLAINED, CloudRuler, point_to_surface, surprise
+from cadrecode.errors import ProgramError
 from cadrecode.measure.features import Feature, Finished
 from cadrecode.measure.judge import PRICE, Judge
 from cadrecode.measure.proposals import Survey
@@ -133,12 +134,15 @@ class CloudJudge(Judge):
         return float(explained.costs.sum()) + self.per_area * explained.area - len(self.points)
 
     def _explained(self, features: tuple[Feature, ...]) -> _Explained | None:
-        """None where nothing is left of the features."""
+        """None where nothing is left of the features, or one of them has no volume."""
         for known in self._recent:
             if known.features == features:
                 return known
-        body = self.build(features) if features else Manifold()
-        if body.is_empty():
+        try:
+            body = self.build(features) if features else Manifold()
+        except ProgramError:  # an outline without area
+            return None
+        if not body.volume() > 0:
             return None
         costs, near = self._beside(features)
         if near.any():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -214,3 +215,14 @@ def test_a_straight_hole_has_no_countersink():
     plate = prism(Operation.UNION, -4.0, 4.0, SketchStep(Rect(200, 120)), hole)
     judge, grid = judge_of(plate)
     assert with_countersinks((plate,), grid, judge) == (plate,)
+
+
+def test_features_without_a_volume_are_worth_nothing():
+    """Symmetry and closer outlines make such of few or noisy points; the other features still have their turn."""
+    judge, _ = judge_of(PLATE)
+    flat = Loop((0.0, 0.0), (Line((9.0, 0.0)), Line((4.0, 0.0))))
+    line = prism(Operation.UNION, -4.0, 4.0, SketchStep(flat))
+    for features in ((line,), (PLATE, line), (PLATE, prism(Operation.CUT, -4.0, 4.0, SketchStep(Rect(300, 300))))):
+        assert judge.score(features) == -np.inf
+    judge.build = lambda features: SimpleNamespace(volume=lambda: -1e-9)  # what is left where faces nearly touch
+    assert judge.score((PLATE, PLATE)) == -np.inf
