@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from cadrecode.data.pairs import DatasetReport, Pair, Programs, Skipped
 from cadrecode.data.pool import pieces_on_disk
-from cadrecode.data.rows import with_row_lengths
+from cadrecode.data.rows import COUNT_WEIGHT, counts_in, with_row_lengths
 from cadrecode.data.views import view
 from cadrecode.errors import DatasetError, Message
 from cadrecode.model.network import IGNORED
@@ -28,10 +28,16 @@ GROUPED_BATCHES = 50  # batches that are sorted by length together: little paddi
 
 @dataclass(frozen=True)
 class EncodedPair:
-    """A pair and its program as token numbers, with START before and END after."""
+    """A pair and its program as token numbers, with START before and END after.
+
+    Args:
+        tokens: (T,) int32.
+        counts: Places in them of tokens that say how many of something there are.
+    """
 
     pair: Pair
-    tokens: np.ndarray  # (T,) int32
+    tokens: np.ndarray
+    counts: tuple[int, ...] = ()
 
 
 def encode(
@@ -67,12 +73,23 @@ def encode(
         )
     lengths = [len(tokens) for _, tokens in usable]
     stored = pieces_on_disk([tokens for _, tokens in usable]) if usable else []
-    encoded = [EncodedPair(pair, tokens) for (pair, _), tokens in zip(usable, stored)]
+    encoded = [
+        EncodedPair(pair, tokens, _places_of_counts(tokenizer, pair.text)) for (pair, _), tokens in zip(usable, stored)
+    ]
     too_long.sort(key=lambda entry: -entry[0])
     longest = max([*lengths, *(length for length, _ in too_long)], default=0)
     left_out = [entry for _, entry in too_long]
     skipped = [*programs.skipped, *lossy]
     return encoded, DatasetReport(programs.source, len(encoded), skipped, left_out, lengths, longest)
+
+
+def _places_of_counts(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+    """The places of the tokens that spell counts: those of the text up to a number, and up to its end, tell them."""
+
+    def length(end: int) -> int:
+        return len(encode_program(tokenizer, text[:end])) - 1  # without END
+
+    return tuple(place for start, end in counts_in(text) for place in range(length(start), length(end)))
 
 
 class Views(Dataset):
@@ -105,7 +122,10 @@ class Views(Dataset):
         return len(self.encoded)
 
     def __getitem__(self, item: int) -> dict:
-        """{"tokens": (T,) int32, "point_cloud": (n_points + heard, 3 or with normals 6) float32 MODEL}."""
+        """{"tokens": (T,) int32, "counts": places in them, "point_cloud": (n_points + heard, 3 or with normals 6)}.
+
+        The cloud is float32, MODEL.
+        """
         epoch, index = divmod(int(item), len(self.encoded))
         rng = np.random.default_rng([self.seed, epoch, index])
         entry = self.encoded[index]
@@ -113,7 +133,7 @@ class Views(Dataset):
         cloud = view(entry.pair.points, self.n_points, rng, one_sided, self.heard)
         if rng.random() < self.noise_probability:
             cloud[:, :3] += rng.normal(0, self.noise_std, (len(cloud), 3)).astype(np.float32)
-        return {"tokens": entry.tokens, "point_cloud": cloud}
+        return {"tokens": entry.tokens, "counts": entry.counts, "point_cloud": cloud}
 
 
 class LikeLengths(Sampler[list[int]]):
@@ -177,7 +197,7 @@ class Collate:
         self.pad_id, self.n_point_tokens = pad_id, n_point_tokens
 
     def __call__(self, items: Sequence[dict]) -> dict[str, torch.Tensor]:
-        """input_ids, labels (B, T) int64; point_mask (B, T) bool; point_cloud (B, N, 3) float32.
+        """input_ids, labels (B, T) int64; loss_weights (B, T), point_cloud (B, N, 3) float32; point_mask (B, T) bool.
 
         Labels are the program and END; points, START and padding are ignored. There is no attention_mask: padding is on
         the right, which a causal model does not attend to, and without a mask attention is fastest and keeps least.
@@ -185,13 +205,20 @@ class Collate:
         slots = self.n_point_tokens
         width = slots + max(len(item["tokens"]) for item in items)
         input_ids = torch.full((len(items), width), self.pad_id)
-        labels = torch.full((len(items), width), IGNORED)
+        labels, weights = torch.full((len(items), width), IGNORED), torch.ones(len(items), width)
         for row, item in enumerate(items):
             tokens = torch.tensor(item["tokens"], dtype=torch.int64)
             end = slots + len(tokens)
             input_ids[row, slots:end] = tokens
             labels[row, slots + 1 : end] = tokens[1:]
+            weights[row, [slots + place for place in item["counts"]]] = COUNT_WEIGHT
         point_mask = torch.zeros((len(items), width), dtype=torch.bool)
         point_mask[:, :slots] = True
         clouds = torch.from_numpy(np.stack([item["point_cloud"] for item in items]))
-        return {"input_ids": input_ids, "labels": labels, "point_mask": point_mask, "point_cloud": clouds}
+        return {
+            "input_ids": input_ids,
+            "labels": labels,
+            "loss_weights": weights,
+            "point_mask": point_mask,
+            "point_cloud": clouds,
+        }

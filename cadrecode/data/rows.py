@@ -1,10 +1,14 @@
-"""Rows as a model learns them best: by their length and their count, so that a small error does not add up."""
+"""Rows and rings as a model learns them best: by their length and their count, which weighs more than other numbers."""
 
 from __future__ import annotations
 
 import re
 
 ROW = re.compile(r"\.rarray\(([\d.]+),([\d.]+),(\d+),(\d+)\)")  # as `write` spells it
+COUNTS = re.compile(
+    r"\.rarray\([\d.]+(?:/(\d+))?,[\d.]+(?:/(\d+))?,(\d+),(\d+)\)|\.(?:parray|polarArray)\([^()]*,(\d+)\)"
+)
+COUNT_WEIGHT = 10.0  # of a token of a count in the loss: beside some forty others, of sizes, it is learnt last
 DECIMALS = 1  # of a row's length, CODE
 SHORTEST = 10.0  # CODE: a shorter row needs all the digits of its spacing
 
@@ -26,3 +30,12 @@ def _by_length(row: re.Match[str]) -> str:
 def _spacing(spacing: str, count: int) -> str:
     length = float(spacing) * (count - 1)
     return spacing if count < 3 or length < SHORTEST else f"{round(length, DECIMALS):g}/{count - 1}"
+
+
+def counts_in(text: str) -> list[tuple[int, int]]:
+    """Where a program says how many of something there are: start and end of each such number in its text.
+
+    Of a row with its length these are the gaps, the columns and the rows, of a ring its places.
+    """
+    found = COUNTS.finditer(text)
+    return [match.span(group) for match in found for group in range(1, COUNTS.groups + 1) if match[group]]

@@ -97,6 +97,7 @@ class PointCloudMixin(PreTrainedModel if TYPE_CHECKING else object):
         point_mask: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
+        loss_weights: torch.Tensor | None = None,
         cache: Cache | None = None,
         position_ids: torch.Tensor | None = None,
         use_cache: bool | None = None,
@@ -113,6 +114,7 @@ class PointCloudMixin(PreTrainedModel if TYPE_CHECKING else object):
             point_cloud: (B, N, 3) float, MODEL.
             point_mask: (B, T) bool, with n_point_tokens True in each row.
             labels: (B, T) int64, aligned with input_ids (the shift happens here); IGNORED where there is no label.
+            loss_weights: (B, T) float, what each label's loss is multiplied by in training; evaluations ignore it.
             return_logits: with labels, also return (B, T, V) logits. Without it only labelled positions are multiplied
                 with the vocabulary, some at a time, which saves the largest tensor of a plain training step.
             num_items_in_batch: the divisor of the summed loss; the labelled positions of this batch by default.
@@ -135,7 +137,11 @@ class PointCloudMixin(PreTrainedModel if TYPE_CHECKING else object):
             **kwargs,
         )
         hidden = outputs.last_hidden_state
-        loss = None if labels is None else self._loss(hidden, labels, num_items_in_batch)
+        loss = None
+        if labels is not None:
+            if loss_weights is None or not self.training:
+                loss_weights = torch.ones_like(labels, dtype=torch.float32)
+            loss = self._loss(hidden, labels, loss_weights, num_items_in_batch)
         logits = None
         if labels is None or return_logits:
             positions = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
@@ -148,27 +154,29 @@ class PointCloudMixin(PreTrainedModel if TYPE_CHECKING else object):
             attentions=outputs.attentions,
         )
 
-    def _loss(self, hidden: torch.Tensor, labels: torch.Tensor, n_items: torch.Tensor | int | None) -> torch.Tensor:
-        """Cross-entropy of the labels: (B, T, hidden), (B, T) -> (), float32."""
+    def _loss(
+        self, hidden: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, n_items: torch.Tensor | int | None
+    ) -> torch.Tensor:
+        """Weighted cross-entropy of the labels: (B, T, hidden), (B, T), (B, T) -> (), float32."""
         targets = labels[:, 1:].flatten()  # (B * (T - 1),)
         labelled = (targets != IGNORED).nonzero().squeeze(-1)
-        targets = targets[labelled]  # (K,)
+        targets, weights = targets[labelled], weights[:, 1:].flatten()[labelled]  # (K,)
         hidden = hidden[:, :-1].flatten(0, 1).index_select(0, labelled)  # (K, hidden)
         rows = max(1, LOGITS_BYTES // (4 * self.config.vocab_size))
         if len(targets) <= rows:
-            total = self._summed_loss(hidden, targets)
+            total = self._summed_loss(hidden, targets, weights)
         else:  # recompute the logits of each piece in the backward pass
-            pieces = zip(hidden.split(rows), targets.split(rows))
-            total = sum(checkpoint(self._summed_loss, h, t, use_reentrant=False) for h, t in pieces)
+            pieces = zip(hidden.split(rows), targets.split(rows), weights.split(rows))
+            total = sum(checkpoint(self._summed_loss, *piece, use_reentrant=False) for piece in pieces)
         if n_items is None:
             n_items = max(1, len(targets))
         elif torch.is_tensor(n_items):
             n_items = n_items.to(total.device)
         return total / n_items
 
-    def _summed_loss(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """(K, hidden), (K,) -> ()."""
-        return functional.cross_entropy(self.lm_head(hidden).float(), targets, reduction="sum")
+    def _summed_loss(self, hidden: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """(K, hidden), (K,), (K,) -> ()."""
+        return functional.cross_entropy(self.lm_head(hidden).float(), targets, reduction="none") @ weights
 
 
 class Qwen2WithPoints(PointCloudMixin, Qwen2ForCausalLM):

@@ -110,6 +110,19 @@ def test_the_loss_is_the_plain_one(tokenizer, monkeypatch, rows):
     assert both.loss.item() == pytest.approx(plain.item() * labelled / 10, rel=1e-5)
 
 
+def test_labels_weigh_as_they_are_told_in_training_alone(tokenizer):
+    model = make_model(tokenizer)
+    batch = make_batch(model, tokenizer, TEXTS)
+    heavy = torch.zeros_like(batch["labels"], dtype=torch.bool)
+    heavy[0, -3] = True
+    others = batch | {"labels": batch["labels"].masked_fill(~heavy, -100)}
+    count = (batch["labels"] != -100).sum().item()
+    plain, alone = model(**batch).loss.item(), model(**others).loss.item()
+    weighted = batch | {"loss_weights": 1 + 9.0 * heavy}
+    assert model(**weighted).loss.item() == plain
+    assert model.train()(**weighted).loss.item() == pytest.approx(plain + 9 * alone / count, rel=1e-5)
+
+
 def test_a_batch_that_asks_for_nothing_has_no_loss(tokenizer):
     model = make_model(tokenizer)
     batch = make_batch(model, tokenizer, TEXTS)
