@@ -355,10 +355,11 @@ def _encoder_shapes(network: PreTrainedModel) -> dict[str, torch.Size]:
 
 
 def _without_spectrum(network: PreTrainedModel, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Zeros for the layers of the spectrum, where an adapter was trained before its base had them."""
+    """Zeros for the layers of spectrum and levels, where an adapter was trained before its base had them."""
+    layers = f"{ENCODER}.spectrum_", f"{ENCODER}.levels_"
     shapes = _encoder_shapes(network).items()
-    spectrum = {PREFIX + key: torch.zeros(shape) for key, shape in shapes if key.startswith(f"{ENCODER}.spectrum_")}
-    return {} if spectrum.keys() & state.keys() else spectrum
+    silent = {PREFIX + key: torch.zeros(shape) for key, shape in shapes if key.startswith(layers)}
+    return {} if silent.keys() & state.keys() else silent
 
 
 def _mismatch(model: PreTrainedModel | PeftModel, state: dict[str, torch.Tensor], config: PeftConfig) -> str | None:

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from cadrecode.errors import Message, ModelError
-from cadrecode.model.spectrum import HEARD_POINTS, cloud_spectrum, spectrum_width
+from cadrecode.model.spectrum import HEARD_POINTS, LEVELS_WIDTH, cloud_levels, cloud_spectrum, spectrum_width
 
 NUM_FREQUENCIES = 8
 POINT_FEATURES = 3 * (1 + 2 * NUM_FREQUENCIES)  # xyz, a sine and a cosine per frequency: 51
@@ -29,6 +29,7 @@ DECAY = 0.5**0.5  # of a patch's features from a frequency to the next: at equal
 HEAD_WIDTH = 32
 TOKEN_STD = 0.25  # of a fresh patch token. Much smaller tokens would drown in the output of the first layers, and much
 # larger ones would drown it; word embeddings start at 0.02 and grow to about this in a small model.
+LEVELS_STD = 1 / 3  # nine of the inputs are 1 and the others 0: what is made of them has a deviation of 1
 FOURIER_STD = 0.02  # of the fresh published projection, as the rest of a Qwen model
 
 
@@ -45,7 +46,8 @@ class PointEncoderSettings:
         neighbours: "patch" only: points in a patch.
         width: "patch" only: inner width; 0 means the language model's.
         layers: "patch" only: transformer layers over the patches.
-        frequencies: "patch" only: of the cloud's spectrum, which is added to every token; 0 for none.
+        frequencies: "patch" only: of the cloud's spectrum, which is added to every token with the counts of its
+            faces; 0 for neither.
     """
 
     kind: str = "fourier"
@@ -207,7 +209,8 @@ class PatchPointEncoder(nn.Module):
     on the order of the points. A patch is its centre's nearest neighbours relative to the centre, through a small MLP
     and a maximum over the patch; the position of the centre is added (Fourier features resolve 1 CODE unit), and the
     mean and maximum of an MLP over all points of the cloud. Without these last two, the model was slow to learn even
-    the axis of a part. Without the cloud's spectrum it was slow to learn the spacing of rows.
+    the axis of a part. Without the cloud's spectrum it was slow to learn the spacing of rows, and without the counts of
+    faces their number; added before the layers over the patches, both were drowned.
 
     Args:
         hidden_size: width of the language model.
@@ -228,7 +231,8 @@ class PatchPointEncoder(nn.Module):
         self.frequencies = settings.frequencies
         if self.frequencies:
             self.spectrum_in = linear(spectrum_width(self.frequencies), width)
-            self.spectrum_out = linear(width, width)
+            self.levels_in = linear(LEVELS_WIDTH, width, LEVELS_STD)
+            self.spectrum_out = linear(width, hidden_size, TOKEN_STD / 2 * width**-0.5)
         self.blocks = nn.ModuleList(PatchBlock(width, settings.layers) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(width, dtype=torch.float32)
         self.projection = linear(width, hidden_size, TOKEN_STD * width**-0.5)
@@ -253,6 +257,7 @@ class PatchPointEncoder(nn.Module):
                 if self.frequencies:
                     whole = points[:, self.n_points :] if points.shape[1] > self.n_points else points
                     heard = cloud_spectrum(whole, self.frequencies).to(dtype)  # (B, 15 * frequencies)
+                    levels = cloud_levels(whole).to(dtype)  # (B, LEVELS_WIDTH)
                     points = points[:, : self.n_points]
                 centre, patch = patches(points, self.n_tokens, self.neighbours)  # (B, T), (B, T, K)
                 row = torch.arange(len(points), device=points.device)[:, None]
@@ -263,11 +268,13 @@ class PatchPointEncoder(nn.Module):
             tokens = self.mix_out(functional.gelu(self.mix_in(local))) + self.place(where[row, centre])
             whole = self.whole_out(functional.gelu(self.whole_in(where)))  # (B, N, width)
             tokens = tokens + whole.mean(dim=1, keepdim=True) + whole.amax(dim=1, keepdim=True)
-            if self.frequencies:
-                tokens = tokens + self.spectrum_out(functional.gelu(self.spectrum_in(heard))).unsqueeze(1)
             for block in self.blocks:
                 tokens = block(tokens)
-            return self.projection(self.norm(tokens))  # (B, T, hidden)
+            tokens = self.projection(self.norm(tokens))  # (B, T, hidden)
+            if self.frequencies:
+                said = functional.gelu(self.spectrum_in(heard) + self.levels_in(levels))
+                tokens = tokens + self.spectrum_out(said).unsqueeze(1)
+            return tokens
 
     @staticmethod
     def _features(points: torch.Tensor) -> torch.Tensor:

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from cadrecode.errors import ModelError
 from cadrecode.model.encoder import FourierPointEncoder, PatchPointEncoder, PointEncoderSettings, patches
-from cadrecode.model.spectrum import cloud_spectrum
+from cadrecode.model.spectrum import cloud_levels, cloud_spectrum
 
 from .tiny import FOURIER, PATCH, make_model
 
@@ -119,6 +120,17 @@ def test_the_spectrum_of_a_row_and_of_a_ring():
         heard = cloud_spectrum(points[None], 32).reshape(15, 32)[place]
         assert heard.argmax() + 1 == cycles
         torch.testing.assert_close(heard[cycles - 1].expm1(), torch.tensor(512.0).sqrt(), rtol=2e-3, atol=0)
+
+
+def test_the_levels_of_a_row_of_fins():
+    """Two walls for each of 13 fins along x, one face across y, and nothing but points at random along z."""
+    rng = np.random.default_rng(0)
+    walls = np.concatenate([(-0.9 + 0.14 * np.arange(13)), (-0.9 + 0.14 * np.arange(13) + 0.06)])
+    points = np.stack((rng.choice(walls, 4000), rng.uniform(-1, 1, 4000), rng.uniform(-1, 1, 4000)), axis=1)
+    points[:1000, 1] = 0.3
+    points[:1000, 0] = rng.uniform(-1, 1, 1000)
+    counts = cloud_levels(torch.tensor(points[None], dtype=torch.float32)).reshape(3, 3, -1).argmax(2)
+    assert counts[:, 1].tolist() == [26, 1, 0]
 
 
 def test_points_after_those_that_are_read_change_the_spectrum_alone():

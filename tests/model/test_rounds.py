@@ -73,7 +73,7 @@ def test_a_step_makes_the_better_draw_likelier(tokenizer):
     before = log_probabilities(wrapped, batch)
     torch.testing.assert_close(before, log_probabilities(first, batch))
     assert ((before != 0).sum(dim=1) == (batch["labels"] >= 0).sum(dim=1)).all()
-    optimizer = torch.optim.AdamW([p for p in wrapped.parameters() if p.requires_grad], lr=1e-3)
+    optimizer = torch.optim.AdamW([p for p in wrapped.parameters() if p.requires_grad], lr=1e-4)
     learn(wrapped, first, batch, advantages(torch.tensor([[0.1, 0.9]])).flatten(), optimizer)
     (worse, likelier) = (log_probabilities(wrapped, batch) - before).sum(dim=1)
     assert likelier > 0
