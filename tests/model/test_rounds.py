@@ -68,12 +68,12 @@ def test_a_step_makes_the_better_draw_likelier(tokenizer):
     model = make_model(tokenizer, encoder=PATCH)
     first = copy.deepcopy(model)
     wrapped = attach_lora(model, r=4, alpha=8, dropout=0.0)
-    batch = make_batch(model, tokenizer, ["r=w.box(1,2,3)", "r=w.box(1,2,30)"])
+    batch = make_batch(model, tokenizer, ["r=w.box(1,2,3)", "r=w.cylinder(10,20)"])
     batch["point_cloud"][1] = batch["point_cloud"][0]  # two draws for one cloud
     before = log_probabilities(wrapped, batch)
     torch.testing.assert_close(before, log_probabilities(first, batch))
     assert ((before != 0).sum(dim=1) == (batch["labels"] >= 0).sum(dim=1)).all()
-    optimizer = torch.optim.AdamW([p for p in wrapped.parameters() if p.requires_grad], lr=1e-4)
+    optimizer = torch.optim.AdamW([p for p in wrapped.parameters() if p.requires_grad], lr=1e-3)
     learn(wrapped, first, batch, advantages(torch.tensor([[0.1, 0.9]])).flatten(), optimizer)
     (worse, likelier) = (log_probabilities(wrapped, batch) - before).sum(dim=1)
     assert likelier > 0
