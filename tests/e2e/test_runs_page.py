@@ -91,7 +91,7 @@ def trained(browser, app, tmp_path_factory):
     advanced(page)
     page.locator("#strength").get_by_text("high").click()
     expect(page.locator("#command pre")).to_have_text(re.compile("--lora_r 64 --lora_alpha 128"))
-    expect(page.locator("#badge")).to_contain_text("an adapter of 21.6 MB")
+    expect(page.locator("#badge")).to_contain_text("an adapter of 22.6 MB")
 
     # Out as YAML, and in again after everything was changed.
     fill_tiny(page, "tiny")
@@ -190,7 +190,7 @@ def test_an_adapter_is_merged_handed_on_and_taken_in_again(page, app, trained, t
     expect(card).to_contain_text("4 / 8")
     page.locator("#merge:not([disabled])").click()
     expect(page.locator("#merge-progress")).to_contain_text(ZH("merge.verified", x="", tensors="")[:6], timeout=TRAIN)
-    expect(page.locator("#pack-merged")).to_contain_text(re.compile(r"\(29\.\d MB\)"))
+    expect(page.locator("#pack-merged")).to_contain_text(re.compile(r"\(30\.\d MB\)"))
     page.locator("#pack-adapter").click()
     with page.expect_download() as coming:
         page.locator("#adapter-file a[download]").first.click()
