@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 
 ROW = re.compile(r"\.rarray\(([\d.]+),([\d.]+),(\d+),(\d+)\)")  # as `write` spells it
-COUNTS = re.compile(
-    r"\.rarray\([\d.]+(?:/(\d+))?,[\d.]+(?:/(\d+))?,(\d+),(\d+)\)|\.(?:parray|polarArray)\([^()]*,(\d+)\)"
-)
+COUNTS = re.compile(r"\d+/(\d+)|\.(?:parray|polarArray)\([^()]*,(\d+)\)")
 COUNT_WEIGHT = 10.0  # of a token of a count in the loss: beside some forty others, of sizes, it is learnt last
 DECIMALS = 1  # of a row's length, CODE
 SHORTEST = 10.0  # CODE: a shorter row needs all the digits of its spacing
@@ -33,9 +31,8 @@ def _spacing(spacing: str, count: int) -> str:
 
 
 def counts_in(text: str) -> list[tuple[int, int]]:
-    """Where a program says how many of something there are: start and end of each such number in its text.
+    """Where a program first says how many of something there are: start and end of each such number in its text.
 
-    Of a row with its length these are the gaps, the columns and the rows, of a ring its places.
+    Of a row with its length these are the gaps, which tell the rest, and of a ring its places.
     """
-    found = COUNTS.finditer(text)
-    return [match.span(group) for match in found for group in range(1, COUNTS.groups + 1) if match[group]]
+    return [match.span(match.lastindex) for match in COUNTS.finditer(text) if match.lastindex]
