@@ -33,7 +33,7 @@ from cadrecode.measure.round_walls import RoundWall, round_walls
 from cadrecode.measure.rounding import rounded
 from cadrecode.measure.search import drafts_of
 from cadrecode.measure.sheets import unmixed, with_sheets
-from cadrecode.measure.shorten import dropped, merged, shortened
+from cadrecode.measure.shorten import dropped, merged, sealed, shortened
 from cadrecode.measure.slopes import with_slopes
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.spelling import respelled
@@ -184,7 +184,7 @@ def _finished(
     features = with_countersinks(features, part.grid, judge)  # of the holes that gaps have shown
     joined = opened(merged(features, judge), judge)
     features = trimmed(evened(joined, planes, judge), part.grid, judge)
-    return Plain(rounded(features, judge), changed or features != joined)
+    return Plain(sealed(rounded(features, judge), judge), changed or features != joined)
 
 
 def _round_walls(ruler: CloudRuler, part: Survey, judge: CloudJudge) -> list[RoundWall]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +13,11 @@ from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.measure.proposals import Reader, region_of
-from cadrecode.program.language import Mode, Operation, Rect, SketchStep
+from cadrecode.program.language import Circle, Mode, Operation, Rect, SketchStep, count_of
 from cadrecode.program.planes import plane_axes
+from cadrecode.program.solid import through_holes
 
+FILM_PRICE = 0.002  # IoU that points must say more for each film that a step leaves
 FILM = 0.15  # CODE: thicker than what is left between a wall and a cut that ends on it
 
 
@@ -33,6 +35,42 @@ def without_films(features: tuple[Feature, ...], readers: Sequence[Reader], judg
             changed = exchanged(features, index, replace(feature, steps=steps))
             features = better(features, changed, judge) if steps else features
     return features
+
+
+def sealed(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
+    """The features without films beside their steps, such as a disk within an arc of its size: wider, or dropped.
+
+    Equal outlines have other facets, between which there are through holes that no place of a sketch makes. Points say
+    little of slits that are narrower than they are apart.
+    """
+    holes = through_holes(judge.build(features))
+    for index in reversed(range(len(features))):
+        if isinstance(features[index], Finished):
+            continue
+        for number in reversed(range(len(features[index].steps))):
+            steps = features[index].steps
+            best, least = features, holes
+            for others in _without_films(steps[number]):
+                changed = steps[:number] + others + steps[number + 1 :]
+                if judge.out_of_time or not changed or changed[0].mode is not Mode.ADD:
+                    continue
+                tried = exchanged(features, index, replace(features[index], steps=changed))
+                left = through_holes(judge.build(tried))
+                own = 0 if others else count_of(steps[number].places)
+                if left + own < holes and judge.score(tried) + FILM_PRICE * (least - left) > judge.score(best):
+                    best, least = tried, left
+            features, holes = best, least
+    return features
+
+
+def _without_films(step: SketchStep) -> Iterator[tuple[SketchStep, ...]]:
+    """A step that is a little wider, and none."""
+    match step.shape:
+        case Circle(radius):
+            yield (replace(step, shape=Circle(round(radius + FILM, DECIMALS))),)
+        case Rect(width, height):
+            yield (replace(step, shape=Rect(round(width + 2 * FILM, DECIMALS), round(height + 2 * FILM, DECIMALS))),)
+    yield ()
 
 
 def shortened(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:

@@ -1,5 +1,6 @@
 """Holes by the gaps of faces, and cuts that go on where they should not, or are filled by what comes after them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -19,9 +20,11 @@ from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import PRICE
 from cadrecode.measure.proposals import Survey
 from cadrecode.measure.rounding import rounded
+from cadrecode.measure.shorten import sealed
 from cadrecode.measure.slopes import with_slopes
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.program import build, mesh_of, parse
+from cadrecode.program import language as cad
 from cadrecode.program.language import Arc, Circle, Line, Loop, Mode, Operation, Rect, SketchStep
 from cadrecode.program.section import arc_points
 from cadrecode.program.shapes import build_solid
@@ -226,3 +229,25 @@ def test_features_without_a_volume_are_worth_nothing():
         assert judge.score(features) == -np.inf
     judge.build = lambda features: SimpleNamespace(volume=lambda: -1e-9)  # what is left where faces nearly touch
     assert judge.score((PLATE, PLATE)) == -np.inf
+
+
+def test_films_between_a_disk_and_an_arc_of_its_size_are_closed():
+    """Their facets differ, so that the plate has holes that nobody drew."""
+
+    def on_disk(degrees: float) -> tuple[float, float]:
+        turn = math.radians(degrees)
+        return round(20 * math.cos(turn), 3), round(40 + 20 * math.sin(turn), 3)
+
+    right, left = on_disk(-17), on_disk(-163.7)
+    edges = Line((80.0, -40.0)), Line((80.0, right[1])), Line(right), Arc(on_disk(-95), left), Line((-80.0, left[1]))
+    outline, disk = Loop((-80.0, -40.0), edges), SketchStep(Circle(20), places=((0.0, 40.0),))
+    plate = prism(Operation.UNION, -5.0, 5.0, SketchStep(outline), disk)
+    whole = replace(plate, steps=(plate.steps[0], replace(disk, shape=Circle(20.1))))
+    judge, _ = judge_of(whole)
+    assert through_holes(judge.build((plate,))) > 10
+    [closed] = sealed((plate,), judge)
+    assert through_holes(judge.build((closed,))) == 0
+    assert iou(judge.build((closed,)), judge.build((whole,))) > 0.995
+    holes = SketchStep(Circle(4), Mode.SUBTRACT, cad.Grid((0.0, 0.0), 60.0, 50.0, 2, 2))
+    drilled = replace(PLATE, steps=(*PLATE.steps, holes))
+    assert sealed((drilled,), judge_of(drilled)[0]) == (drilled,)
