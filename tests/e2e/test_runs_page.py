@@ -91,7 +91,7 @@ def trained(browser, app, tmp_path_factory):
     advanced(page)
     page.locator("#strength").get_by_text("high").click()
     expect(page.locator("#command pre")).to_have_text(re.compile("--lora_r 64 --lora_alpha 128"))
-    expect(page.locator("#badge")).to_contain_text("an adapter of 22.6 MB")
+    expect(page.locator("#badge")).to_contain_text("an adapter of 22.5 MB")
 
     # Out as YAML, and in again after everything was changed.
     fill_tiny(page, "tiny")
