@@ -176,7 +176,7 @@ class PointCloudMixin(PreTrainedModel if TYPE_CHECKING else object):
 
     def _summed_loss(self, hidden: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """(K, hidden), (K,), (K,) -> ()."""
-        return functional.cross_entropy(self.lm_head(hidden).float(), targets, reduction="none") @ weights
+        return (functional.cross_entropy(self.lm_head(hidden).float(), targets, reduction="none") * weights).sum()
 
 
 class Qwen2WithPoints(PointCloudMixin, Qwen2ForCausalLM):

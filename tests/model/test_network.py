@@ -121,6 +121,8 @@ def test_labels_weigh_as_they_are_told_in_training_alone(tokenizer):
     weighted = batch | {"loss_weights": 1 + 9.0 * heavy}
     assert model(**weighted).loss.item() == plain
     assert model.train()(**weighted).loss.item() == pytest.approx(plain + 9 * alone / count, rel=1e-5)
+    with torch.autocast("cpu", torch.bfloat16):  # in which a product of vectors has three digits
+        assert model(**weighted).loss.dtype == torch.float32
 
 
 def test_a_batch_that_asks_for_nothing_has_no_loss(tokenizer):
