@@ -18,10 +18,12 @@ from cadrecode.program.solid import iou, through_holes
 ROUNDING_LOSS = 1.5e-4  # of the score, for each feature, that fewer digits may cost
 MOST_CHANGED = 0.003  # IoU: points that no feature explains say nothing of how well the others are kept
 DECIMALS = 0, 1, 2
+STUB = 1e-3  # CODE
 
 
 def rounded(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
     """The features with as few digits as they keep their shape and their holes with. One level stays one level."""
+    features = tuple(map(_without_stubs, features))
     allowed = judge.score(features) - ROUNDING_LOSS * len(features)
     if not np.isfinite(allowed):
         return features
@@ -31,6 +33,27 @@ def rounded(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
         if _is_sound(shorter) and judge.score(shorter) > allowed and _alike(judge.build(shorter), body):
             return shorter
     return features
+
+
+def _without_stubs(feature: Feature) -> Feature:
+    """The feature without edges as short as a rounding error, which neither `parse` nor OpenCASCADE takes."""
+    if isinstance(feature, Finished):
+        return feature
+    steps = tuple(
+        replace(step, shape=_loop_without_stubs(step.shape)) if isinstance(step.shape, Loop) else step
+        for step in feature.steps
+    )
+    return feature if steps == feature.steps else replace(feature, steps=steps)
+
+
+def _loop_without_stubs(loop: Loop) -> Loop:
+    edges: list[Arc | Line] = []
+    for start, edge in loop.sides:
+        if isinstance(edge, Arc) or math.dist(start, edge.end) >= STUB:
+            edges.append(edge)
+        elif edges:
+            edges[-1] = replace(edges[-1], end=edge.end)
+    return loop if len(edges) == len(loop.sides) else replace(loop, edges=tuple(edges))
 
 
 def _alike(first: Manifold, second: Manifold) -> bool:

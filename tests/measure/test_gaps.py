@@ -251,3 +251,16 @@ def test_films_between_a_disk_and_an_arc_of_its_size_are_closed():
     holes = SketchStep(Circle(4), Mode.SUBTRACT, cad.Grid((0.0, 0.0), 60.0, 50.0, 2, 2))
     drilled = replace(PLATE, steps=(*PLATE.steps, holes))
     assert sealed((drilled,), judge_of(drilled)[0]) == (drilled,)
+
+
+def test_edges_no_longer_than_a_rounding_error_are_left_out():
+    """Neither `parse` nor OpenCASCADE takes them, so that the whole part was lost."""
+    judge, _ = judge_of(PLATE)
+    judge.score = lambda features: -np.inf  # no number may lose a digit
+    ends = (100.0000001, -60.0), (100.0000002, -60.0), (100.0, 60.0), (-100.0, 60.0), (-100.0000003, -60.0)
+    plate = prism(Operation.UNION, -2.0, 2.0, SketchStep(Loop((-100.0, -60.0), tuple(map(Line, ends)))))
+    [kept] = rounded((plate,), judge)
+    lengths = [math.dist(start, edge.end) for start, edge in kept.steps[0].shape.sides]
+    assert len(lengths) == 4
+    assert min(lengths) > 1
+    assert rounded((PLATE,), judge) == (PLATE,)
