@@ -199,7 +199,8 @@ class Collate:
     def __call__(self, items: Sequence[dict]) -> dict[str, torch.Tensor]:
         """input_ids, labels (B, T) int64; loss_weights (B, T), point_cloud (B, N, 3) float32; point_mask (B, T) bool.
 
-        Labels are the program and END; points, START and padding are ignored. There is no attention_mask: padding is on
+        Labels are the program and END; points, START and padding are ignored. Their weights have a mean of 1 in each
+        program, so that a loss is a mean per token with and without counts. There is no attention_mask: padding is on
         the right, which a causal model does not attend to, and without a mask attention is fastest and keeps least.
         """
         slots = self.n_point_tokens
@@ -212,6 +213,7 @@ class Collate:
             input_ids[row, slots:end] = tokens
             labels[row, slots + 1 : end] = tokens[1:]
             weights[row, [slots + place for place in item["counts"]]] = COUNT_WEIGHT
+            weights[row, slots + 1 : end] /= weights[row, slots + 1 : end].mean()
         point_mask = torch.zeros((len(items), width), dtype=torch.bool)
         point_mask[:, :slots] = True
         clouds = torch.from_numpy(np.stack([item["point_cloud"] for item in items]))
