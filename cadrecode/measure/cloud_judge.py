@@ -134,7 +134,7 @@ class CloudJudge(Judge):
         return float(explained.costs.sum()) + self.per_area * explained.area - len(self.points)
 
     def _explained(self, features: tuple[Feature, ...]) -> _Explained | None:
-        """None where nothing is left of the features, or one of them has no volume."""
+        """None where nothing is left of the features, an outline has no area, or the body no volume."""
         for known in self._recent:
             if known.features == features:
                 return known

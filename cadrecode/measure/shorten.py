@@ -50,7 +50,7 @@ def sealed(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
         for number in reversed(range(len(features[index].steps))):
             steps = features[index].steps
             best, least = features, holes
-            for others in _without_films(steps[number]):
+            for others in _wider_or_gone(steps[number]):
                 changed = steps[:number] + others + steps[number + 1 :]
                 if judge.out_of_time or not changed or changed[0].mode is not Mode.ADD:
                     continue
@@ -63,7 +63,7 @@ def sealed(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
     return features
 
 
-def _without_films(step: SketchStep) -> Iterator[tuple[SketchStep, ...]]:
+def _wider_or_gone(step: SketchStep) -> Iterator[tuple[SketchStep, ...]]:
     """A step that is a little wider, and none."""
     match step.shape:
         case Circle(radius):

@@ -137,11 +137,8 @@ class PointCloudMixin(PreTrainedModel if TYPE_CHECKING else object):
             **kwargs,
         )
         hidden = outputs.last_hidden_state
-        loss = None
-        if labels is not None:
-            if loss_weights is None or not self.training:
-                loss_weights = torch.ones_like(labels, dtype=torch.float32)
-            loss = self._loss(hidden, labels, loss_weights, num_items_in_batch)
+        weights = loss_weights if self.training else None
+        loss = None if labels is None else self._loss(hidden, labels, weights, num_items_in_batch)
         logits = None
         if labels is None or return_logits:
             positions = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
@@ -155,9 +152,15 @@ class PointCloudMixin(PreTrainedModel if TYPE_CHECKING else object):
         )
 
     def _loss(
-        self, hidden: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, n_items: torch.Tensor | int | None
+        self,
+        hidden: torch.Tensor,
+        labels: torch.Tensor,
+        weights: torch.Tensor | None,
+        n_items: torch.Tensor | int | None,
     ) -> torch.Tensor:
-        """Weighted cross-entropy of the labels: (B, T, hidden), (B, T), (B, T) -> (), float32."""
+        """Cross-entropy of the labels: (B, T, hidden), (B, T), weights (B, T) or none -> (), float32."""
+        if weights is None:
+            weights = torch.ones_like(labels, dtype=torch.float32)
         targets = labels[:, 1:].flatten()  # (B * (T - 1),)
         labelled = (targets != IGNORED).nonzero().squeeze(-1)
         targets, weights = targets[labelled], weights[:, 1:].flatten()[labelled]  # (K,)

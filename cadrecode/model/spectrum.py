@@ -46,8 +46,7 @@ def cloud_levels(points: torch.Tensor) -> torch.Tensor:
     """How many planes across each axis hold many points: (B, N, 3) MODEL -> (B, LEVELS_WIDTH), one-hot.
 
     For each axis the counts are of planes that hold at least so many of the points, LEVEL_SHARES; the walls of 13 fins
-    are 26. A count is easier to learn from than a spectrum: by 300 heat sinks a small network tells the number of fins
-    of 98 % of others, and by 1,600 and their spectra that of 48 %.
+    are 26. A count is easier to learn from than the peaks of a spectrum.
     """
     place = ((points.transpose(1, 2) + 1) * (SLICES / 2)).floor().long().clamp(0, SLICES - 1)  # (B, 3, N)
     counted = points.new_zeros(*place.shape[:2], SLICES + 1)

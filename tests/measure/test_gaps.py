@@ -232,7 +232,7 @@ def test_features_without_a_volume_are_worth_nothing():
 
 
 def test_films_between_a_disk_and_an_arc_of_its_size_are_closed():
-    """Their facets differ, so that the plate has holes that nobody drew."""
+    """Their facets differ, so that the plate has holes that are no circle of its sketch."""
 
     def on_disk(degrees: float) -> tuple[float, float]:
         turn = math.radians(degrees)
