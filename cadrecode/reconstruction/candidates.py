@@ -17,22 +17,19 @@ import numpy as np
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import CadrecodeError, Message
 from cadrecode.measure import from_cloud, from_mesh
+from cadrecode.measure.boxes import boxes
 from cadrecode.program import Program, mesh_of
-from cadrecode.program import language as cad
 from cadrecode.reconstruction.given import Given
 from cadrecode.scoring import Candidate, build_program, build_text, point_subsets, unevenness
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from cadrecode.cloud.distance import CloudRuler
     from cadrecode.kernel.sandbox import Sandbox
 
 T = TypeVar("T")
 
-OUTER = 0.25  # of the length: the points at that end of it
 FLAT = 1e-6  # of the longest side: a cloud that is thinner has no inside
-FACES = 0.9  # cosine of a normal that faces along an axis
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1  # between two looks at whether the person has stopped the rebuild
@@ -185,26 +182,14 @@ def _read(given: Given, seconds: float) -> tuple[list[Candidate], bool]:
     else:
         readings = from_mesh(*mesh_of(given.solid), seconds=seconds, price=yardstick.price)  # type: ignore[attr-defined]
     programs = [(reading.program, reading.source) for reading in readings]
+
+    def cost(program: Program) -> tuple:
+        return yardstick.key(yardstick.measured(build_program(program)))
+
     if unevenness(given.ruler) > 0:
-        programs.append((_box(given.ruler), "sections"))
+        programs += [(program, "sections") for program in boxes(given.ruler, cost)]
     candidates = [yardstick.measured(build_program(program, source=source)) for program, source in programs]
     return candidates, any(map(yardstick.is_exact, candidates))
-
-
-def _box(ruler: CloudRuler) -> Program:
-    """A box whose faces lie in the middle of the points that face their way."""
-    low, high = ruler.box.copy()
-    for axis in range(3):
-        for ends, side in ((low, -1), (high, 1)):
-            outer = side * (ruler.points[:, axis] - ends[axis]) > -OUTER * np.ptp(ruler.box[:, axis])
-            faces = ruler.points[outer & (side * ruler.normals.directions[:, axis] > FACES), axis]
-            if len(faces):
-                ends[axis] = np.median(faces)
-    x, y = (low[:2] + high[:2]) / 2
-    width, depth, height = (high - low).tolist()
-    sketch = cad.Sketch.of(cad.Rect(width, depth))
-    box = cad.Extrusion(cad.Plane.named("XY", (float(x), float(y), float(low[2]))), sketch, height)
-    return cad.Program.of(box)
 
 
 def _written(
