@@ -17,13 +17,14 @@ from cadrecode.measure.wedges import longest_run, roundest, wedges_about
 from cadrecode.measure.winding import bordered, contoured
 from cadrecode.program.language import Point2
 from cadrecode.program.planes import plane_axes
-from cadrecode.program.solid import mesh_of, triangles_of
+from cadrecode.program.solid import mesh_of, sample, triangles_of
 
 HALF_SECTIONS = 8  # planes through the line in which the half profile is looked for; each has two
 ALIKE = 0.02  # of its area: half sections that differ by less are of one profile
 FEWEST_ALIKE = 3  # half sections, one after another
 LEAST_ALIKE = 0.5  # of the half sections of a part of a turn: those of one profile
 CAP = 0.95  # cosine with the axis: points whose normals are nearer to it say nothing of where it stands
+POINTS = 6000  # on a solid, that say where it is round
 PAIRS = 600  # of points, whose normals meet somewhere
 LEAST_ANGLE = np.sin(np.radians(20))  # between the normals of a pair
 MEETS = 0.01  # of the size: how far from the line a point's normal may pass
@@ -54,9 +55,16 @@ class HalfSections:
         self.solid, self.levels, self.size = solid, levels, size
         self.vertices, _ = mesh_of(solid)
         self._fans: dict[tuple, list[tuple[float, CrossSection]]] = {}
+        self._points: tuple[np.ndarray, np.ndarray] | None = None
 
     def main(self, axis: int) -> None:
         return None
+
+    def by_points(self, axis: int) -> Point2 | None:
+        if self._points is None:
+            self._points = sample(self.solid, POINTS, np.random.default_rng(0))
+        points, normals = self._points
+        return round_about(points, normals, axis, self.size)
 
     def refined(self, axis: int, center: Point2, radius: float) -> Point2:
         return center
@@ -179,6 +187,9 @@ class FoldedCloud:
 
     def main(self, axis: int) -> Point2 | None:
         return round_about(self.middles, self.normals, axis, self.size)
+
+    def by_points(self, axis: int) -> None:
+        return None  # `main` has asked them
 
     def refined(self, axis: int, center: Point2, radius: float) -> Point2:
         """The middle by the points nearby: sections of a cone between two levels are rough."""

@@ -38,6 +38,9 @@ class Profiles(Protocol):
     def main(self, axis: int) -> Point2 | None:
         """Where the line stands about which the whole part is round; None where the sections have to say."""
 
+    def by_points(self, axis: int) -> Point2 | None:
+        """The same by points of the surface, where the sections do not say: those of a scan have no arcs."""
+
     def refined(self, axis: int, center: Point2, radius: float) -> Point2:
         """The place of a line that the arcs of sections, of this radius at most, have shown."""
 
@@ -90,7 +93,7 @@ def turned_proposals(
     groups = _about_one_line(rings)[:MOST_CENTERS]
     made: list[Proposal | TurnedProposal] = []
     own = profiles.main(axis)
-    main = own or _main_line(groups, sections, levels)
+    main = own or _main_line(groups, sections, levels) or profiles.by_points(axis)
     if main is not None:
         whole, meridian = profiles.about(axis, main)
         cavities = _cavities(whole)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from manifold3d import Manifold
+from manifold3d import Manifold, Mesh64
 
 from cadrecode.cloud import sample_surface
 from cadrecode.fit import ruler_for
@@ -17,6 +17,10 @@ from cadrecode.program.solid import through_holes
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XZ',origin=({},0))\nr=w0.sketch()"
 TURN = ".assemble().finalize().revolve(360,(0,0),(0,1))"
+CUP = (
+    HEAD.format("0,0") + ".segment((0,-80),(85,-80)).segment((88,100)).segment((80,100)).segment((78,-72))"
+    ".segment((0,-72)).close()" + TURN
+)
 SHAFT = (
     HEAD.format("0,0") + ".segment((0,-100),(20,-100)).segment((20,-40)).segment((30,-40)).segment((30,20))"
     ".segment((18,20)).segment((18,97)).segment((15,100)).segment((0,100)).close()" + TURN
@@ -74,6 +78,15 @@ def test_the_axis_may_be_any_of_the_three(axis):
 
 
 @pytest.mark.slow
+def test_the_line_of_a_scanned_cup_is_found_although_its_sections_have_no_arcs():
+    vertices, faces = mesh_of(build(parse(CUP)).refine_to_length(12))
+    bumps = np.random.default_rng(0).normal(scale=0.1, size=vertices.shape)
+    scanned = Manifold(Mesh64(vertices + bumps, faces))
+    best, *_ = from_mesh(*mesh_of(scanned), seconds=20)
+    assert best.source == "revolved"
+    assert iou(build(best.program), scanned) > 0.97
+
+
 def test_a_dome_is_an_arc():
     (solid,) = turned(read_back(DOME))
     assert any(isinstance(edge, Arc) for step in solid.sketch.steps for edge in step.shape.edges)
