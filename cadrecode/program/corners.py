@@ -88,11 +88,6 @@ def blended(area: CrossSection, corners: Corners, segments: int) -> CrossSection
     return rounded
 
 
-def corner_points(area: CrossSection, selector: str | None) -> list[tuple[float, float]]:
-    """The places of the corners that a selector names."""
-    return [tuple(corner.point.tolist()) for corner in _chosen(area, selector)]
-
-
 def _chosen(area: CrossSection, selector: str | None) -> list[_Corner]:
     corners = [corner for outline in area.to_polygons() for corner in _corners_of(np.array(outline))]
     if selector is None:

@@ -10,13 +10,12 @@ from typing import Any
 from cadrecode.errors import Message
 from cadrecode.program import language as cad
 from cadrecode.program.arguments import Arguments, error_at, tuple_of
-from cadrecode.program.corners import corner_points
 from cadrecode.program.section import cross_section
-from cadrecode.program.selectors import check_selector
+from cadrecode.program.selectors import Item, check_selector, selected
 from cadrecode.program.states import Drawing, Stack
+from cadrecode.program.vertices import ELLIPSE_ARCS, vertices_of
 from cadrecode.program.weight import checked_steps
 
-ELLIPSE_ARCS = 16
 COARSE = 1e-3  # sagitta, of an outline's size, where only its place matters
 CLOSED_WITHIN = 1e-6  # the end of a loop that lies nearer than this to its start is its start
 
@@ -127,12 +126,26 @@ def nested(wires: tuple[cad.SketchStep, ...]) -> tuple[cad.SketchStep, ...]:
 
 def _with_step(sketch: Drawing, shape: cad.Shape, arguments: Arguments, **changes: Any) -> Drawing:
     arguments.skip("tag")
-    places = sketch.places or cad.ORIGIN
-    if sketch.corners is not None:  # a shape at each of the chosen corners
-        area = cross_section(sketch.sketch, math.inf)
-        places = tuple(tuple(round(v, 6) for v in point) for point in corner_points(area, sketch.corners or None))
-    step = cad.SketchStep(shape, arguments.mode(), places)
-    return replace(sketch, steps=checked_steps((*sketch.steps, step), arguments.call), corners=None, **changes)
+    step = cad.SketchStep(shape, arguments.mode(), _places(sketch, arguments))
+    return replace(sketch, steps=checked_steps((*sketch.steps, step), arguments.call), **changes)
+
+
+def _places(sketch: Drawing, arguments: Arguments) -> cad.Places:
+    """The places of the next shape: those that were pushed, or the vertices that were chosen, as they were then."""
+    if sketch.corners is None:
+        return cad.ORIGIN if sketch.places is None else sketch.places
+    points = vertices_of(cad.Sketch(sketch.steps[: sketch.chosen_at]))
+    if points is None:
+        raise arguments.wrong(
+            "The sketch has shapes that overlap, ellipses or blended corners, whose vertices are unknown here.",
+            Message("`.push([...])` with the places"),
+        )
+    chosen = (
+        selected([Item((*point, 0.0)) for point in points], sketch.corners) if sketch.corners else range(len(points))
+    )
+    if not chosen:
+        raise arguments.wrong("There is no such corner.", Message("a selector of corners"))
+    return tuple(points[index] for index in chosen)
 
 
 def _push(sketch: Drawing, arguments: Arguments) -> Drawing:
@@ -143,16 +156,17 @@ def _reset(sketch: Drawing, arguments: Arguments) -> Drawing:
     return replace(sketch, places=None, corners=None)
 
 
-def _center(places: cad.Places | None, arguments: Arguments) -> cad.Point2:
-    points = cad.ORIGIN if places is None else cad.points_of(places)
-    if len(points) != 1:
+def _center(sketch: Drawing, arguments: Arguments) -> cad.Point2:
+    places = _places(sketch, arguments)
+    points = cad.points_of(places)
+    if len(points) != 1 or (isinstance(places, cad.Ring) and places.first % 360):  # which is turned
         raise arguments.wrong("An array of arrays is not in the language.", Message("a single place"))
     return points[0]
 
 
 def _ring(sketch: Drawing, arguments: Arguments) -> Drawing:
     sizes = (arguments.number(name, at) for at, name in enumerate(("r", "a1", "da")))
-    ring = cad.Ring(_center(sketch.places, arguments), *sizes, count=arguments.count("n", 3))
+    ring = cad.Ring(_center(sketch, arguments), *sizes, count=arguments.count("n", 3))
     turned = arguments.flag("rotate", 4, True)
     return replace(sketch, places=ring if turned else cad.points_of(ring), corners=None)
 
@@ -160,7 +174,7 @@ def _ring(sketch: Drawing, arguments: Arguments) -> Drawing:
 def _grid(sketch: Drawing, arguments: Arguments) -> Drawing:
     dx, dy = (arguments.number(name, at) for at, name in enumerate(("xs", "ys")))
     columns, rows = arguments.counts(("nx", "ny"), 2)
-    grid = cad.Grid(_center(sketch.places, arguments), dx, dy, columns, rows)
+    grid = cad.Grid(_center(sketch, arguments), dx, dy, columns, rows)
     return replace(sketch, places=grid, corners=None)
 
 
@@ -266,14 +280,22 @@ def _face(sketch: Drawing, arguments: Arguments) -> Drawing:
 
 
 def _vertices(sketch: Drawing, arguments: Arguments) -> Drawing:
-    arguments.skip("tag")
+    """All vertices of the sketch; of those that are chosen already, a selector names some."""
+    if sketch.edges or sketch.loops:
+        raise arguments.wrong("The loop is not assembled.", Message("`.assemble()` before it"))
+    if not sketch.steps:
+        raise arguments.wrong("The sketch is empty.", Message("a loop, circle or rectangle"))
     node = arguments.node("s", 0)
     selector = None if node is None else arguments.scope.value(node)
-    if sketch.places is not None and sketch.places != cad.ORIGIN:
+    if sketch.places is not None:
         raise arguments.wrong("Places are chosen, no corners.", Message("`.reset()` before `.vertices()`"))
     if selector is not None:
         _check(selector, node)
-    return replace(sketch, corners=selector or "")
+    if sketch.corners is None:
+        return replace(sketch, corners=selector or "", chosen_at=len(sketch.steps))
+    if selector and sketch.corners:
+        raise arguments.wrong("Corners are chosen already.", Message("`.reset()` before `.vertices()`"))
+    return replace(sketch, corners=selector or sketch.corners)
 
 
 def _check(selector: object, node: ast.expr) -> None:
@@ -283,9 +305,15 @@ def _check(selector: object, node: ast.expr) -> None:
 
 
 def _blend(blend: cad.Blend):
+    """The call that blends the chosen corners, which stay chosen: later shapes are put where they were."""
+
     def corners(sketch: Drawing, arguments: Arguments) -> Drawing:
         if sketch.corners is None:
             raise arguments.wrong("No corners are chosen.", Message("`.vertices()` before it"))
+        if len(sketch.steps) != sketch.chosen_at:  # CadQuery would look for the old corners, and change nothing
+            raise arguments.wrong(
+                "The sketch has changed since its corners were chosen.", Message("`.reset().vertices()` before it")
+            )
         step = cad.Corners(blend, arguments.length("d", 0), sketch.corners or None)
         return replace(sketch, steps=checked_steps((*sketch.steps, step), arguments.call))
 

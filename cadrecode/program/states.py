@@ -128,6 +128,9 @@ class Drawing:
     """A sketch on its way; `on` is None for `cq.Sketch()`, which stands on no plane.
 
     `loops` are closed and wait, with the edges that are being drawn, for `.assemble()`.
+
+    As in CadQuery, what is chosen stays chosen until something else is: `places`, or the vertices that the selector
+    `corners` names ("" names all) of the first `chosen_at` steps.
     """
 
     on: Stack | None
@@ -138,6 +141,7 @@ class Drawing:
     closed: bool = False
     loops: tuple[cad.SketchStep, ...] = ()
     corners: str | None = None
+    chosen_at: int = 0
 
     kind = Message("a sketch")
 

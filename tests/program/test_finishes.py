@@ -96,6 +96,54 @@ def test_a_program_with_a_fillet_has_its_sliders():
     assert {"fillet 1 radius", "fillet 2 radius"} <= {parameter.name for parameter in parameters(two)}
 
 
+@pytest.mark.parametrize(
+    "calls",
+    [
+        ".rect(50,30).vertices().fillet(4).circle(3,mode='s')",  # where the corners were
+        ".rect(50,30).vertices().chamfer(4).circle(8,mode='s')",
+        ".rect(50,30).vertices().circle(3,mode='s').circle(5,mode='s')",
+        ".rect(50,30).vertices('>Y').rect(4,6,angle=30,mode='s').slot(8,2,mode='s')",
+        ".rect(50,30).vertices('>X').fillet(4).reset().circle(3,mode='s')",
+        ".rect(50,30).vertices('>X').fillet(4).push([(1,1)]).circle(3,mode='s')",
+        ".rect(50,30).vertices().vertices('>X').fillet(6)",
+        ".rect(50,30).vertices('>X and >Y').rarray(10,2,2,1).circle(2,mode='s')",
+        ".rect(50,30).vertices('>X and >Y').parray(10,0,360,3).circle(2,mode='s')",
+        ".rect(50,30).push([(5,0),(-10,0)]).circle(3,mode='s').circle(4,mode='s')",
+        ".rect(50,30).circle(5,mode='s').vertices().circle(2,mode='s')",  # a circle has a vertex on its right
+        ".slot(30,10).vertices().circle(2,mode='s')",
+        ".rect(50,30).parray(8,20,360,3).circle(3,mode='s').reset().vertices().circle(1,mode='s')",
+        ".polygon([(0,0),(10,0),(20,0),(20,20),(0,20),(0,0)]).vertices().circle(2,mode='s')",
+    ],
+)
+def test_what_a_sketch_has_chosen_stays_chosen_as_in_cadquery(calls, sandbox):
+    text = f"import cadquery as cq\nr=cq.Workplane().sketch(){calls}.finalize().extrude(5)"
+    execution = sandbox.run(text)
+    assert execution.valid
+    assert build(parse(text)).volume() == pytest.approx(execution.volume, rel=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("calls", "words"),
+    [
+        (".vertices().fillet(4).fillet(2)", "changed since its corners"),
+        (".vertices('>Y').fillet(4).vertices('<Y').fillet(6)", "chosen already"),
+        (".vertices('>Y').circle(3,mode='s').fillet(4)", "changed since its corners"),
+        (".vertices().rarray(10,1,2,1).circle(2,mode='s')", "array of arrays"),
+        (".parray(10,30,360,1).rarray(10,1,2,1).rect(4,2,mode='s')", "array of arrays"),
+        (".push([(0,0)]).vertices().fillet(2)", "Places are chosen"),
+        (".rect(20,10,mode='s',tag='h').vertices(tag='h').circle(2,mode='s')", "no argument tag"),
+        (".vertices().fillet(4).reset().vertices().circle(2,mode='s')", "blended corners"),
+        (".push([(25,0)]).rect(20,10).reset().vertices().circle(2,mode='s')", "overlap"),
+        (".ellipse(20,10,mode='s').vertices().circle(2,mode='s')", "ellipses"),
+        (".vertices('|Z').circle(2,mode='s')", "no such corner"),
+        (".segment((0,0),(9,0)).segment((0,5)).close().vertices().assemble(mode='s')", "not assembled"),
+    ],
+)
+def test_what_a_sketch_has_chosen_is_refused_where_it_is_not_known(calls, words):
+    with pytest.raises(ProgramError, match=words):
+        parse(f"import cadquery as cq\nr=cq.Workplane().sketch().rect(50,30){calls}.finalize().extrude(5)")
+
+
 @pytest.mark.parametrize("body", FINISHED[:18:3])
 def test_every_knob_of_a_finished_part_changes_it(body):
     program = parse(HEAD + f"r={body}")
