@@ -225,8 +225,9 @@ def ellipse(x_radius: float, y_radius: float, degrees: float = 0) -> cad.Loop:
 
 
 def _regular(sketch: Drawing, arguments: Arguments) -> Drawing:
+    """CadQuery's: the first vertex is at the top, that of a workplane's `polygon` on the right."""
     radius, count = arguments.length("r", 0), arguments.count("n", 1)
-    return _with_step(sketch, regular_polygon(radius, count, arguments.number("angle", 2, 0)), arguments)
+    return _with_step(sketch, regular_polygon(radius, count, arguments.number("angle", 2, 0) + 90), arguments)
 
 
 def regular_polygon(radius: float, count: int, angle: float) -> cad.Loop:

@@ -112,6 +112,8 @@ def test_a_program_with_a_fillet_has_its_sliders():
         ".rect(50,30).circle(5,mode='s').vertices().circle(2,mode='s')",  # a circle has a vertex on its right
         ".slot(30,10).vertices().circle(2,mode='s')",
         ".rect(50,30).parray(8,20,360,3).circle(3,mode='s').reset().vertices().circle(1,mode='s')",
+        ".regularPolygon(20,6).vertices('>X').circle(4,mode='s')",  # a hexagon with a vertex at the top
+        ".regularPolygon(20,5,angle=10).vertices('>X').circle(4,mode='s')",
         ".polygon([(0,0),(10,0),(20,0),(20,20),(0,20),(0,0)]).vertices().circle(2,mode='s')",
     ],
 )
