@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cadrecode.program import language as cad
-from cadrecode.program.contacts import followers
+from cadrecode.program.contacts import Body
 from cadrecode.program.outline_sizes import (
     Moves,
     Path,
@@ -28,6 +28,7 @@ OTHER = {
     cad.Operation.CUT: cad.Operation.UNION,
     cad.Operation.INTERSECT: cad.Operation.CUT,
 }
+NOTHING: Mapping[str, Moves] = {}
 CUTS = {"circle": "hole", "rectangle": "window", "profile": "cutout"}  # what a shape is where it is taken away
 
 
@@ -78,7 +79,7 @@ class _Namer:
         self.numbers: list[Number] = []
         self.features: dict[Path, str] = {}  # the solids and the finishes, by their places in the tree
         self.is_turned = False  # the body begins with a cylinder or a disk
-        self.body(program, ())
+        self.body(Body.of(program))
 
     def name(self, noun: str) -> str:
         """The next of its kind: box 1, box 2, hole 1."""
@@ -97,10 +98,10 @@ class _Namer:
     def place(self, name: str, value: float, moves: Moves) -> None:
         self.numbers.append(Number(name, value, moves, False, PLACE))
 
-    def sizes(self, name: str, sizes: Iterable[Size], rank: int) -> None:
+    def sizes(self, name: str, sizes: Iterable[Size], rank: int, follow: Mapping[str, Moves] = NOTHING) -> None:
         for what, value, moves, is_length in sizes:
             if is_length:
-                self.size(f"{name} {what}", value, moves, rank)
+                self.size(f"{name} {what}", value, moves, rank, follow.get(what, ()))
             else:
                 self.place(f"{name} {what}", value, moves)
 
@@ -108,32 +109,32 @@ class _Namer:
         for index, axis in enumerate("xy"):
             self.place(f"{name} {axis}", point[index], move_of(*path, index))
 
-    def body(self, program: cad.Program, path: Path) -> None:
+    def body(self, body: Body) -> None:
+        program, path = body.program, body.path
         base, main = program.steps[0].solid, main_step(program)
         self.is_turned = not isinstance(base, cad.Program) and is_round(base)
         for index, (step, role) in enumerate(zip(program.steps, roles_of(program))):
-            here = (*path, "steps", index, "solid")
             if role is None:
-                self.body(step.solid, here)
+                self.body(Body.of(step.solid, (*path, "steps", index, "solid"), (body, index)))
             else:
-                rank = BODY if index == main or role == SECTION else FEATURE
-                self.solid(step, role, here, rank, followers(program, path, index, role.is_through))
+                self.solid(body, index, role, BODY if index == main or role == SECTION else FEATURE)
         for index, finish in enumerate(program.finishes):
             self.finish(finish, (*path, "finishes", index))
 
-    def solid(self, step: cad.Step, role: Role, path: Path, rank: int, follow: Moves) -> None:
+    def solid(self, body: Body, index: int, role: Role, rank: int) -> None:
+        step, path = body.step(index), (*body.path, "steps", index, "solid")
         solid, name = step.solid, self.name(role.noun)
         self.features[path] = name
         minor = MINOR if role.is_through else rank
-        along = f"{name} {role.along}"
         match solid:
             case cad.Box():
-                self.size(f"{name} width", solid.width, move_of(*path, "width"), rank)
-                self.size(f"{name} length", solid.height, move_of(*path, "height"), rank)
-                self._centred(name, role.along, solid, "depth", path, minor, follow)
+                for axis, (what, field) in enumerate((("width", "width"), ("length", "height"))):
+                    follow = body.both_ends(index, axis)
+                    self.size(f"{name} {what}", getattr(solid, field), move_of(*path, field), rank, follow)
+                self._centred(name, role.along, body, index, "depth", minor)
             case cad.Cylinder():
                 self.size(f"{name} diameter", 2 * solid.radius, move_of(*path, "radius", factor=0.5), rank)
-                self._centred(name, role.along, solid, "height", path, minor, follow)
+                self._centred(name, role.along, body, index, "height", minor)
             case cad.Sphere():
                 self.size(f"{name} diameter", 2 * solid.radius, move_of(*path, "radius", factor=0.5), rank)
                 self.place(f"{name} offset", solid.offset, move_of(*path, "offset"))
@@ -152,23 +153,28 @@ class _Namer:
                 )
                 self.point(solid.start, f"{name} axis", (*path, "start"))
             case cad.Extrusion():
-                self.sketch(solid.sketch, (*path, "sketch"), name, step.operation, rank)
+                self.sketch(solid.sketch, (*path, "sketch"), name, step.operation, rank, body.outline(index))
                 factor = (0.5 if solid.both else 1.0) * (-1.0 if solid.distance < 0 else 1.0)
-                moves = move_of(*path, "distance", factor=factor)
-                self.size(along, solid.distance / factor, moves, minor, () if solid.both else follow)
+                follow = body.both_ends(index) if solid.both else body.far_end(index)
+                self.size(
+                    f"{name} {role.along}",
+                    solid.distance / factor,
+                    move_of(*path, "distance", factor=factor),
+                    minor,
+                    follow,
+                )
                 self.size(f"{name} taper", solid.taper, move_of(*path, "taper"), FINISH)
         self.origin(solid, name, path)
 
-    def _centred(
-        self, name: str, along: str, solid: cad.Box | cad.Cylinder, field: str, path: Path, rank: int, follow: Moves
-    ) -> None:
+    def _centred(self, name: str, along: str, body: Body, index: int, field: str, rank: int) -> None:
         """The size of a box or a cylinder along its normal; one that stands on its plane stays there."""
-        value = getattr(solid, field)
-        moves = move_of(*path, field)
+        solid, path = body.step(index).solid, (*body.path, "steps", index, "solid")
+        value, moves = getattr(solid, field), move_of(*path, field)
         if value and abs(abs(2 * solid.offset) - value) < 1e-6 * value:
             moves += move_of(*path, "offset", factor=0.5 if solid.offset > 0 else -0.5)
+            follow = body.far_end(index)
         else:
-            follow = ()
+            follow = body.both_ends(index)
             self.place(f"{name} offset", solid.offset, move_of(*path, "offset"))
         self.size(f"{name} {along}", value, moves, rank, follow)
         self.point(solid.center, name, (*path, "center"))
@@ -215,8 +221,20 @@ class _Namer:
                 name = self.features[path] = self.name("mirror")
                 self.place(f"{name} plane {'xyz'[axis]}", finish.base[axis], move_of(*path, "base", axis))
 
-    def sketch(self, sketch: cad.Sketch, path: Path, owner: str, operation: cad.Operation, rank: int) -> None:
-        """The numbers of a sketch. Its first shape has the name of the solid that it makes."""
+    def sketch(
+        self,
+        sketch: cad.Sketch,
+        path: Path,
+        owner: str,
+        operation: cad.Operation,
+        rank: int,
+        follow: Mapping[str, Moves] = NOTHING,
+    ) -> None:
+        """The numbers of a sketch. Its first shape has the name of the solid that it makes.
+
+        Args:
+            follow: What follows the width and the length of the first shape.
+        """
         first: str | None = owner
         begins_round = isinstance(getattr(sketch.steps[0], "shape", None), cad.Circle)
         is_turned = begins_round if operation is cad.Operation.UNION else self.is_turned
@@ -235,7 +253,7 @@ class _Namer:
                     self.numbers[before:] = [number for number in self.numbers[before:] if number.is_length]
                     self.places(step.places, name, (*here, "places"), is_turned)
             else:
-                self.shape(step, here, name, own_rank, is_turned)
+                self.shape(step, here, name, own_rank, is_turned, follow if first else NOTHING)
             first = None
 
     def _shape(self, step: cad.SketchStep, operation: cad.Operation) -> str:
@@ -248,17 +266,22 @@ class _Namer:
         is_slot = isinstance(shape, cad.Loop) and obround(shape) is not None
         return self.name("slot" if is_slot else CUTS[plain])
 
-    def shape(self, step: cad.SketchStep, path: Path, name: str, rank: int, is_turned: bool) -> None:
+    def shape(
+        self, step: cad.SketchStep, path: Path, name: str, rank: int, is_turned: bool, follow: Mapping[str, Moves]
+    ) -> None:
         where = (*path, "shape")
         match step.shape:
             case cad.Circle(radius):
                 self.size(f"{name} diameter", 2 * radius, move_of(*where, "radius", factor=0.5), rank)
             case cad.Rect(width, height):
-                self.size(f"{name} width", width, move_of(*where, "width"), rank)
-                self.size(f"{name} length", height, move_of(*where, "height"), rank)
+                self.size(f"{name} width", width, move_of(*where, "width"), rank, follow.get("width", ()))
+                self.size(f"{name} length", height, move_of(*where, "height"), rank, follow.get("length", ()))
             case cad.Loop() as loop:
                 slot = obround(loop)
-                self.sizes(name, loop_sizes(loop, where) if slot is None else slot_sizes(loop, slot, where), rank)
+                if slot is None:
+                    self.sizes(name, loop_sizes(loop, where), rank, follow)
+                else:
+                    self.sizes(name, slot_sizes(loop, slot, where), rank)
                 if step.places == cad.ORIGIN:
                     return
         if rank != BODY or step.places != cad.ORIGIN:

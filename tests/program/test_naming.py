@@ -115,6 +115,42 @@ def test_what_stands_on_a_face_follows_it():
     assert len(build(thick).decompose()) == 1
 
 
+FACES = [
+    ("box(60,35,{})", ".faces('>Z').workplane().hole(10)"),
+    ("box(60,35,{})", ".faces('<Z').workplane().cboreHole(5,8,2)"),
+    ("box(60,35,{})", ".faces('>Z').workplane().circle(5).extrude(10)"),
+    ("box(60,35,{})", ".faces('>Z').workplane().circle(5).cutBlind(-3)"),
+    ("box(60,35,{})", ".faces('>Z').workplane().circle(5).extrude(10).faces('>Z').workplane().hole(3,4)"),
+    (  # after a finish, the boss is joined to a body of its own
+        "box(60,35,{})",
+        ".edges('|Z').fillet(3).faces('>Z').workplane().hole(5).faces('<Z').workplane().moveTo(15,0).circle(8).extrude(4)",
+    ),
+    ("box(60,35,{})", ".union(cq.Workplane('XY',origin=(0,0,{}/2)).circle(6).extrude(5).faces('>Z').chamfer(1))"),
+    ("rect(60,35).extrude({}/2,both=True)", ".faces('>Z').workplane().circle(5).extrude(10)"),
+    ("cylinder({},30)", ".faces('<Z').workplane().circle(5).extrude(10)"),
+    ("box({},35,20)", ".faces('>X').workplane().hole(5,8)"),
+    ("box(35,{},20,centered=(True,True,False))", ".faces('<Y').workplane().center(0,10).rect(9,6).extrude(8)"),
+    ("rect({},35).extrude(20)", ".faces('<X').workplane(centerOption='CenterOfBoundBox').circle(5).cutBlind(-3)"),
+    (
+        "polyline([(0,0),({0},0),({0},35),(0,35)]).close().extrude(20)",
+        ".faces('>X').workplane(centerOption='CenterOfBoundBox').circle(5).extrude(6)",
+    ),
+    ("box(20,20,{})", ".faces('>Z').workplane().circle(3).cutThruAll()"),
+]
+
+
+@pytest.mark.parametrize(("base", "feature"), FACES)
+def test_what_stands_on_a_face_follows_it_as_if_its_script_had_the_other_number(base, feature, sandbox):
+    text = f"import cadquery as cq\nr=cq.Workplane().{base}{feature}"
+    program = parse(text.replace("{}", "40").replace("{0}", "40"))
+    (name,) = [n.name for n in parameters(program) if n.value == 40 and n.is_length and "edge" not in n.name]
+    for value in (25, 90):
+        execution = sandbox.run(text.replace("{}", str(value)).replace("{0}", str(value)))
+        changed = build(set_parameters(program, {name: value}))
+        assert changed.volume() == pytest.approx(execution.volume, rel=2e-3)
+        assert len(changed.decompose()) == 1
+
+
 def test_corners_of_a_loop_in_line_move_together_and_arcs_keep_their_radius():
     outline = (
         "segment((0,0),(20,0)).segment((20,5)).segment((8,5)).arc((5.9,5.9),(5,8)).segment((5,20)).segment((0,20))"
