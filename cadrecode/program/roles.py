@@ -50,7 +50,7 @@ def span_of(solid: cad.Solid) -> tuple[float, float]:
         case cad.Sphere():
             return solid.offset - solid.radius, solid.offset + solid.radius
         case cad.Revolution():
-            reach = float(np.abs(np.array(corners(solid.sketch)) - solid.start).max())
+            reach = float(np.linalg.norm(np.diff(_around_axis(solid), axis=0), axis=-1).max()) / 2
             return -reach, reach
 
 
@@ -61,11 +61,19 @@ def outline_of(solid: cad.Solid) -> tuple[cad.Point2, cad.Point2]:
             return (x - solid.width / 2, y - solid.height / 2), (x + solid.width / 2, y + solid.height / 2)
         case cad.Cylinder(center=(x, y)) | cad.Sphere(center=(x, y)):
             return (x - solid.radius, y - solid.radius), (x + solid.radius, y + solid.radius)
-    points = np.array(corners(solid.sketch), float)
-    if isinstance(solid, cad.Revolution):
-        points = np.vstack((points, 2 * np.array(solid.start) - points))
+    turned = isinstance(solid, cad.Revolution)
+    points = _around_axis(solid).reshape(-1, 2) if turned else np.array(corners(solid.sketch), float)
     low, high = bounding_box(points).tolist()
     return tuple(low), tuple(high)
+
+
+def _around_axis(solid: cad.Revolution) -> np.ndarray:
+    """(2, 4, 2): the corners of the rectangle around a revolution's sketch, and their images beyond its axis."""
+    low, high = bounding_box(np.array(corners(solid.sketch), float))
+    here = np.array(list(itertools.product(*zip(low, high))))
+    along = np.array(solid.direction, float) / np.hypot(*solid.direction)
+    beyond = solid.start + 2 * np.outer((here - solid.start) @ along, along) - (here - solid.start)
+    return np.array((here, beyond))
 
 
 def box_of(solid: cad.Solid) -> np.ndarray:

@@ -45,6 +45,26 @@ class _Local:
         return self.point(point) if self.centers else point
 
 
+class _Profile(_Local):
+    """The coordinates of a revolution: those along its axis move each by itself, those across it with the axis.
+
+    Args:
+        along: Which coordinate of the plane, 0 or 1, its axis lies along.
+    """
+
+    def __init__(self, solid: cad.Revolution, along: int, move: Move, centers: bool):
+        axis_along = int(np.abs(axes(solid.plane)[:, along]).argmax())
+        super().__init__(
+            solid.plane, lambda axis, place: move(axis, place) if centers or axis == axis_along else place, centers
+        )
+        self.along = along
+        start = solid.start[1 - along]
+        self.shift = super().__call__(1 - along, start) - start
+
+    def __call__(self, local: int, value: float) -> float:
+        return super().__call__(local, value) if local == self.along else value + self.shift
+
+
 def is_square(plane: cad.Plane) -> bool:
     """Whether a plane's directions are axes of space."""
     return bool(np.abs(np.abs(axes(plane)).max(axis=0) - 1).max() < SQUARE)
@@ -83,6 +103,8 @@ def levels_of(program: cad.Program) -> list[list[float]]:
 def _moved_solid(solid: cad.Solid, move: Move, centers: bool) -> cad.Solid:
     if not is_square(solid.plane):
         return solid
+    if isinstance(solid, cad.Revolution):
+        return _moved_revolution(solid, move, centers)
     local = _Local(solid.plane, move, centers)
     plane = replace(solid.plane, origin=local.after)
     match solid:
@@ -97,13 +119,22 @@ def _moved_solid(solid: cad.Solid, move: Move, centers: bool) -> cad.Solid:
             return cad.Cylinder(plane, (below + above) / 2, local.center(solid.center), above - below, solid.radius)
         case cad.Sphere():
             return cad.Sphere(plane, local(2, solid.offset), local.center(solid.center), solid.radius)
-        case cad.Revolution():
-            return replace(solid, plane=plane)
         case cad.Extrusion():
             sketch = _moved_sketch(solid.sketch, local)
             if solid.both:  # the middle is its plane
                 return replace(solid, plane=plane, sketch=sketch)
             return replace(solid, plane=plane, sketch=sketch, distance=local(2, solid.distance) - local(2, 0.0))
+
+
+def _moved_revolution(solid: cad.Revolution, move: Move, centers: bool) -> cad.Revolution:
+    """The places along its axis moved, and the axis as a whole; one that stands askew stays."""
+    along = next((k for k in range(2) if abs(solid.direction[1 - k]) <= SQUARE * abs(solid.direction[k])), None)
+    if along is None:
+        return solid
+    local = _Profile(solid, along, move, centers)
+    start = tuple(place + local.shift if k != along else place for k, place in enumerate(solid.start))
+    sketch = _moved_sketch(solid.sketch, local)
+    return replace(solid, plane=replace(solid.plane, origin=local.after), sketch=sketch, start=start)
 
 
 def _moved_finish(finish: cad.Finish, move: Move, centers: bool) -> cad.Finish:
@@ -175,9 +206,19 @@ def _moved_loop(loop: cad.Loop, local: _Local) -> cad.Loop:
     for edge in loop.edges:
         end = start if edge.end == loop.start else local.point(edge.end)
         if isinstance(edge, cad.Arc):
-            shift = [(here[k] - before[k] + end[k] - edge.end[k]) / 2 for k in range(2)]
-            edges.append(cad.Arc((edge.middle[0] + shift[0], edge.middle[1] + shift[1]), end))
+            edges.append(cad.Arc(_moved_with_ends(edge.middle, (before, edge.end), (here, end)), end))
         else:
             edges.append(replace(edge, end=end))
         here, before = end, edge.end
     return cad.Loop(start, tuple(edges))
+
+
+def _moved_with_ends(
+    middle: cad.Point2, before: tuple[cad.Point2, cad.Point2], after: tuple[cad.Point2, cad.Point2]
+) -> cad.Point2:
+    """The middle of an arc whose ends moved: the arc turns and grows with its chord, and keeps its angle."""
+    (start, end), (new_start, new_end) = (tuple(complex(*point) for point in ends) for ends in (before, after))
+    if start == end or (start, end) == (new_start, new_end):
+        return middle
+    moved_middle = new_start + (complex(*middle) - start) * (new_end - new_start) / (end - start)
+    return moved_middle.real, moved_middle.imag

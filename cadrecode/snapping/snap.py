@@ -53,18 +53,35 @@ def snapped(
 
     Args:
         program: In the units of the person's file, its numbers not yet rounded.
-        allowed: How far the surface may move; each number may change so much, those of corners and edges more.
+        allowed: How far the surface may move; each number may change so much, those of corners and edges and the
+            diameters of turned profiles more.
         accepts: Whether a changed program explains the input as well.
     """
-    maps = [_level_map(program, axis, allowed, unit) for axis in range(3)]
-    tried = _with_sizes(_with_levels(program, maps, range(3)), program, allowed, unit)
+    tried = _simple(program, allowed, unit, [range(3)])
     if tried != program and not accepts(tried):  # one by one, without what the input contradicts
-        tried = program
-        for axis in range(3):
-            changed = _with_levels(tried, maps, [axis])
-            tried = changed if changed != tried and accepts(changed) else tried
-        tried = _with_sizes(tried, program, allowed, unit, accepts)
+        tried = _simple(program, allowed, unit, [[0], [1], [2]], accepts)
     return tried, tuple(_snaps(program, tried, allowed, unit))
+
+
+def _simple(
+    program: Program,
+    allowed: float,
+    unit: str,
+    groups: Sequence[Iterable[int]],
+    accepts: Accepts = lambda program: True,
+) -> Program:
+    """The program with simple numbers: the radii of what is turned, which ends of the part may depend on, then levels,
+    then all sizes.
+
+    Args:
+        groups: The axes along which levels are moved at once.
+    """
+    tried = _with_sizes(program, program, allowed, unit, accepts, _is_turned)
+    maps = [_level_map(tried, axis, allowed, unit) for axis in range(3)]
+    for group in groups:
+        changed = _with_levels(tried, maps, group)
+        tried = changed if changed != tried and accepts(changed) else tried
+    return _with_sizes(tried, program, allowed, unit, accepts, lambda number: not _is_turned(number))
 
 
 # --- levels
@@ -141,18 +158,24 @@ def _ends(low: float, high: float, allowed: float, unit: str) -> tuple[float, fl
 
 
 def _with_sizes(
-    program: Program, reference: Program, allowed: float, unit: str, accepts: Accepts = lambda program: True
+    program: Program,
+    reference: Program,
+    allowed: float,
+    unit: str,
+    accepts: Accepts,
+    is_meant: Callable[[Parameter], bool],
 ) -> Program:
     """The program with its sizes set to simple numbers, and equal where they nearly are.
 
     Args:
         reference: The program whose names its numbers have.
+        is_meant: Which sizes to set.
     """
     known: dict[str, list[float]] = {}  # by kind of size: "hole diameter"
     numbers = {number.name: number for number in parameters(program, named_like=reference)}
     for name in [number.name for number in parameters(reference) if number.is_length and not number.is_angle]:
         number = numbers.get(name)
-        if number is None:
+        if number is None or not is_meant(number):
             continue
         room = _room(number, allowed)
         equal = [value for value in known.get(_kind(name), ()) if abs(value - number.value) <= room]
@@ -188,8 +211,16 @@ def _is_hole(number: Parameter) -> bool:
     return _kind(number.name) == "hole diameter"
 
 
+def _is_turned(number: Parameter) -> bool:
+    """Whether a number is a diameter of a profile that is turned about an axis, which is drawn with its radii."""
+    path = number.moves[0][0]
+    return number.name.endswith("diameter") and ("start" in path or "edges" in path)
+
+
 def _room(number: Parameter, allowed: float) -> float:
     """The largest change of a number that moves the surface by at most `allowed`."""
+    if _is_turned(number):
+        return 2 * allowed
     return allowed * next((room for words, room in ROOM.items() if words in number.name), 1.0)
 
 

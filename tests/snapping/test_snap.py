@@ -10,8 +10,9 @@ from cadrecode.config import ReconstructConfig
 from cadrecode.invent import machined
 from cadrecode.invent.draw import invent
 from cadrecode.program import build, iou, mesh_of, parse, write
-from cadrecode.program.edit import parameters, transform
+from cadrecode.program.edit import parameters, rounded, transform
 from cadrecode.program.roles import box_of
+from cadrecode.program.section import circle_through
 from cadrecode.reconstruction.given import Given
 from cadrecode.reconstruction.rebuild import _with_simple_numbers
 from cadrecode.scoring import build_text
@@ -151,3 +152,52 @@ def test_a_mirror_goes_with_the_level_that_it_lies_on():
     simple, _ = snapped(program, 0.05, anything)
     assert simple.finishes[0].base[0] == pytest.approx(box_of(simple.steps[0].solid)[0, 0], abs=1e-6)
     assert len(build(simple).decompose()) == 1
+
+
+def turned(plane, axis, places, middle):
+    """A profile of three lines, an arc and a line, given by (place along the axis, radius); `middle` is the arc's."""
+    order = (lambda pair: pair) if axis[0] else (lambda pair: pair[::-1])
+    a, b, c, d, e = (order(place) for place in places)
+    edges = f"segment({a},{b}).segment({c}).arc({order(middle)},{d}).segment({e}).close().assemble()"
+    head = f"import cadquery as cq\nw0=cq.Workplane('{plane}')\n"
+    return parse(f"{head}r=w0.sketch().{edges}.finalize().revolve(360,(0,0),{axis})")
+
+
+@pytest.mark.parametrize(("plane", "axis"), [("XZ", (0, 1)), ("YX", (1, 0)), ("YZ", (0, -1))])
+def test_places_along_the_axis_of_what_is_turned_become_round_and_so_do_radii(plane, axis):
+    lean = math.sqrt(0.5)
+    exact = turned(plane, axis, [(-16, 5), (-16, 30), (-7, 30), (-1, 24), (16, 5)], (-7 + 6 * lean, 24 + 6 * lean))
+    wider = 0.01 * (axis == (0, 1))  # the radii of other profiles have no names yet
+    off = [(-15.999, 5), (-15.999, 30 + wider), (-6.993, 30 + wider), (-0.993, 24 + wider), (16.001, 5)]
+    rough = turned(plane, axis, off, (-6.993 + 6 * lean, 24 + wider + 6 * lean))
+    simple, snaps = snapped(rough, 0.012, anything)
+    assert write(rounded(simple, 6)) == write(rounded(exact, 6))
+    assert snaps
+
+
+def test_a_quarter_of_a_circle_stays_one_when_its_ends_become_round():
+    start, end = 40.03 + 9.96j, 29.98 + 20.02j
+    middle = (start + end) / 2 - 1j * (end - start) * math.tan(math.pi / 8) / 2
+    quarter = f"segment((40.03,9.96)).arc(({middle.real},{middle.imag}),(29.98,20.02))"
+    outline = f"segment((-40.02,-20.03),(40.03,-20.03)).{quarter}.segment((-40.02,20.02)).close().assemble()"
+    simple, _ = snapped(parse(HEAD + f"r=w0.sketch().{outline}.finalize().extrude(8)"), 0.05, anything)
+    begin, arc = simple.steps[0].solid.sketch.steps[0].shape.sides[2]
+    *center, radius = circle_through(begin, arc.middle, arc.end)
+    assert radius == pytest.approx(10, abs=1e-6)
+    assert center == pytest.approx([arc.end[0], begin[1]], abs=1e-6)
+
+
+@pytest.mark.parametrize("axis", ["(0,0),(0,1)", "(0,0),(1,0)", "(-3,1),(-3,5)", "(-3,0),(3,-1)"])
+def test_the_box_of_what_is_turned_is_that_of_its_solid(axis):
+    text = f"r=w0.sketch().push([(4,30)]).rect(5,40).finalize().revolve(360,{axis})"
+    program = parse(HEAD + text)
+    box, solid = box_of(program.steps[0].solid), np.reshape(build(program).bounding_box(), (2, 3))
+    assert box == pytest.approx(solid, abs=0.1)
+
+
+def test_what_is_turned_goes_onto_the_faces_of_the_mesh_and_keeps_its_axis():
+    text = "r=w0.sketch().push([({x},0.01)]).rect(10,{height}).finalize().revolve(360,(0,0),(0,1))"
+    exact, rough = (parse(HEAD.replace("XY", "XZ") + text.format(x=x, height=h)) for x, h in ((20, 30), (20.1, 30.2)))
+    moved = onto_faces(rough, face_places(*mesh_of(build(exact))))
+    assert box_of(moved.steps[0].solid)[:, 2] == pytest.approx(box_of(exact.steps[0].solid)[:, 2], abs=1e-5)
+    assert box_of(moved.steps[0].solid)[:, :2] == pytest.approx(box_of(rough.steps[0].solid)[:, :2], abs=1e-9)
