@@ -127,6 +127,26 @@ def test_the_command_writes_the_report(plates, tmp_path, capsys):
     assert "1 good_match" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--input mesh --noise 0.005", "--noise is of clouds"),
+        ("--input cloud --noise 2", "'2' is not a share of the longest side from 0 to 0.2"),
+        ("--sweep --noise 0.01", "--sweep, which has noise of its own"),
+        ("--sweep --input mesh", "--sweep is of clouds"),
+        ("--input cloud --fit 3", "within --seconds"),
+        ("--input mesh --temperature 0.3", "--temperature is of a model alone"),
+        ("--from measured --candidates 4", "--candidates is of a model"),
+        ("--from measured --lora_path adapter", "--lora_path is of a model"),
+    ],
+)
+def test_options_without_an_effect_are_refused_in_words(options, words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "--targets", "none.npz", *options.split()])
+    assert stop.value.code == 2
+    assert words in capsys.readouterr().err
+
+
 def test_reported_numbers_have_few_decimals_unless_that_changes_the_solid(tmp_path):
     """23.456789 is simple in the file's units; a gap of 0.0002 is not to be closed."""
     exact = PLATE.replace("circle(20", "circle(23.456789")

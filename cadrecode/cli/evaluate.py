@@ -49,6 +49,8 @@ def evaluate_main(argv: Arguments = None) -> int:
     add_workers(parser)
     arguments = parser.parse_args(argv)
     evaluating = trial.run if trial.is_asked(arguments) else _evaluate
+    if evaluating is trial.run and (fault := trial.contradiction(arguments)):
+        parser.error(fault)
     return run_verb(lambda: evaluating(arguments, argv), failure=2)
 
 

@@ -12,7 +12,7 @@ from cadrecode.cli.shared import (
     count,
     deviations_of,
     log_progress,
-    not_negative,
+    noise_share,
     output_of,
     parser_of,
     positive,
@@ -55,7 +55,7 @@ def fit_main(argv: Arguments = None) -> int:
     many.add_argument("--json", metavar="FILE", help="where the rows and their means go")
     many.add_argument("--points", type=count, help="to sample on a target; the fit sees nothing else of it [8192]")
     many.add_argument(
-        "--noise", type=not_negative, help="standard deviation of the points, as a share of the longest side [0]"
+        "--noise", type=noise_share, help="standard deviation of the points, as a share of the longest side, to 0.2 [0]"
     )
     many.add_argument("--limit", type=count, help="this many programs, drawn with the seed")
     parser.add_argument("--seconds", type=positive, default=FIT_SECONDS, help="at most, for each program [%(default)s]")

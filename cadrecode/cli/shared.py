@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 Arguments = Sequence[str] | None
 GRAMMAR_HELP = "let the model write programs of the language only, as the embedded base and its adapters always do"
 MOST_LISTED = 4  # entries of a list that are printed
+MOST_NOISE = 0.2  # of the longest side: beyond it nothing is left of a shape
 
 
 def count(text: str) -> int:
@@ -77,6 +78,14 @@ def _number(text: str) -> float:
 def not_negative(text: str) -> float:
     """A number from 0."""
     return 0.0 if text in ("0", "0.0") else positive(text)
+
+
+def noise_share(text: str) -> float:
+    """A standard deviation of points, as a share of the longest side."""
+    share = not_negative(text)
+    if share > MOST_NOISE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share of the longest side from 0 to {MOST_NOISE:g}")
+    return share
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:

@@ -12,17 +12,20 @@ from cadrecode.cli.shared import (
     Arguments,
     clock_of,
     log_progress,
-    not_negative,
+    noise_share,
     open_model,
     positive,
     say,
     workers_for,
     writer_of,
 )
+from cadrecode.config import ReconstructConfig
 
 if TYPE_CHECKING:
     from cadrecode.parallel import Workers
     from cadrecode.trial import Trial
+
+OF_A_MODEL = ("model", "lora_path", "candidates", "grammar")  # options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--input", choices=("cloud", "mesh"), help="what is rebuilt from: points alone, or the solid")
     group.add_argument("--from", dest="source", choices=("both", "model", "measured"), help="where programs come from")
     group.add_argument("--seconds", type=positive, help="for each shape, from points to program [20]")
-    group.add_argument("--noise", type=not_negative, metavar="SHARE", help="of the points, of the longest side [0]")
+    group.add_argument(
+        "--noise",
+        type=noise_share,
+        metavar="SHARE",
+        help="standard deviation of the points of clouds, as a share of the longest side, from 0 to 0.2 [0]",
+    )
     group.add_argument(
         "--sweep",
         action="store_true",
@@ -42,6 +50,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def is_asked(arguments: argparse.Namespace) -> bool:
     given = any(getattr(arguments, name) is not None for name in ("input", "source", "seconds", "noise"))
     return given or arguments.sweep
+
+
+def contradiction(arguments: argparse.Namespace) -> str | None:
+    """Which options of a trial have no effect beside the others, in words; None where each has one."""
+    if arguments.sweep and arguments.noise is not None:
+        return "--noise cannot be used together with --sweep, which has noise of its own"
+    if arguments.input == "mesh" and arguments.sweep:
+        return "--sweep is of clouds: it cannot be used together with --input mesh"
+    if arguments.input == "mesh" and arguments.noise:
+        return "--noise is of clouds: it cannot be used together with --input mesh"
+    if arguments.fit:
+        return "--fit is of a model alone: the whole way is fitted within --seconds"
+    if arguments.temperature != ReconstructConfig().temperature:
+        return f"--temperature is of a model alone: the whole way draws at {ReconstructConfig().temperature:g}"
+    named = [option for option in OF_A_MODEL if getattr(arguments, option) not in (None, False)]
+    if arguments.source == "measured" and named:
+        return f"--{named[0]} is of a model: it cannot be used together with --from measured"
+    return None
 
 
 def run(arguments: argparse.Namespace, argv: Arguments) -> None:
