@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from manifold3d import Manifold
+from manifold3d import CrossSection, Manifold, OpType
 
 from cadrecode.geometry import perimeter
-from cadrecode.measure.features import RIM_NUMBERS, Feature, Rim
+from cadrecode.measure.features import RIM_NUMBERS, Drilled, Feature, Rim, exchanged
 from cadrecode.measure.judge import Judge, better
+from cadrecode.measure.sizes import with_best_size
 from cadrecode.measure.turning import across
 from cadrecode.program.language import Blend
 from cadrecode.program.solid import bounds
@@ -19,7 +21,6 @@ LEAST_SIZE = 0.4  # CODE
 ALIKE = 0.15  # of their width: faces that differ by less are tried together
 EDGES = None, "%CIRCLE", "%LINE"  # which edges of a face are tried
 SHARES = {Blend.CHAMFER: 1.0, Blend.FILLET: 1.12}  # of the width: a fillet is already narrower a little below its face
-FINER = 0.87, 1.15, 0.94, 1.06, 0.98, 1.02  # times the size
 MOST_RIMS = 4
 LIKELIEST = 4  # rims of whole faces whose round and straight edges are tried alone
 NAMES = "XYZ"
@@ -36,19 +37,31 @@ def with_rims(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...
         best = features
         for edges in EDGES:  # all edges of each face first, then some edges of the likeliest faces
             for rim in rims:
-                if not judge.out_of_time:
-                    best = better(best, (*features, replace(rim, edges=edges)), judge)
+                for tried in _joined_by(features, replace(rim, edges=edges)):
+                    best = best if judge.out_of_time else better(best, tried, judge)
             if judge.out_of_time:
                 return best
             rims = sorted(rims, key=lambda rim: -judge.score((*features, rim)))[:LIKELIEST] if edges is None else rims
         if best == features:
             break
-        for share in FINER:
-            if not judge.out_of_time:
-                rim = best[-1]
-                best = better(best, (*features, replace(rim, size=round(share * rim.size, 3))), judge)
-        features = best
+        added = next(index for index, feature in enumerate(best) if feature != (*features, None)[index])
+        features = _with_best_size(best, added, judge)
     return features
+
+
+def _joined_by(features: tuple[Feature, ...], rim: Rim) -> Iterator[tuple[Feature, ...]]:
+    """The features with a rim last, and before the holes that are drilled, whose mouths stay sharp then."""
+    yield (*features, rim)
+    first = next((index for index, feature in enumerate(features) if isinstance(feature, Drilled)), len(features))
+    if first < len(features):
+        yield (*features[:first], rim, *features[first:])
+
+
+def _with_best_size(features: tuple[Feature, ...], index: int, judge: Judge) -> tuple[Feature, ...]:
+    rim = features[index]
+    return with_best_size(features, rim.size, lambda size: exchanged(features, index, replace(rim, size=size)), judge)[
+        0
+    ]
 
 
 def lacks_rims(features: tuple[Feature, ...], judge: Judge) -> bool:
@@ -85,9 +98,14 @@ def _widths(body: Manifold, solid: Manifold, least: float) -> dict[str, float]:
         for sign, end in ((">", float(high[axis])), ("<", float(low[axis]))):
             height = end - BELOW if sign == ">" else end + BELOW
             own, true = (part.slice(height) for part in turned)
-            lacks = own - true
-            if not lacks.is_empty() and not true.is_empty():
-                width = 2 * lacks.area() / sum(map(perimeter, lacks.to_polygons()))
-                if width > LEAST_SIZE and lacks.area() * width > least:
-                    widths[f"{sign}{NAMES[axis]}"] = width
+            bands = [] if true.is_empty() else [band for band in (own - true).decompose() if _width(band) > LEAST_SIZE]
+            if bands:
+                lacks = CrossSection.batch_boolean(bands, OpType.Add)
+                if lacks.area() * _width(lacks) > least:
+                    widths[f"{sign}{NAMES[axis]}"] = _width(lacks)
     return widths
+
+
+def _width(band: CrossSection) -> float:
+    around = sum(map(perimeter, band.to_polygons()))
+    return 2 * band.area() / around if around > 0 else 0.0

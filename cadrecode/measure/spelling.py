@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from cadrecode.geometry import bounding_box, perimeter
 from cadrecode.measure.features import SAME_SIZE, Feature, Prism, exchanged, numbers_of, same_shape
-from cadrecode.measure.judge import Judge, better
+from cadrecode.measure.judge import Judge
 from cadrecode.measure.proposals import region_of
 from cadrecode.measure.round_corners import NEAR, RADIUS_DECIMALS, Edge, few_digits, sharpened
+from cadrecode.measure.rounding import ROUNDING_LOSS
+from cadrecode.measure.sizes import with_best_size
 from cadrecode.program import language as cad
-
-WIDER = 1.03, 1.06, 1.1, 1.15, 1.2  # times the radius
 
 
 def respelled(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
@@ -29,19 +29,25 @@ def respelled(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...
 
 
 def _with_radii(features: tuple[Feature, ...], index: int, judge: Judge) -> tuple[Feature, ...]:
-    """The features, where the round corners of one may be wider: of coarse facets the first hardly leave the sides."""
+    """The features with the best radii of the round corners of one, in few digits: of coarse facets the first hardly
+    leave the sides."""
     for place, step in enumerate(features[index].steps):
-        if not isinstance(step.shape, cad.Face) or not isinstance(step.shape.sketch.steps[-1], cad.Corners):
-            continue
-        *drawn, corners = step.shape.sketch.steps
-        for share, decimals in itertools.product(WIDER, RADIUS_DECIMALS):
-            wider = replace(corners, size=round(share * corners.size, decimals))
-            steps = list(features[index].steps)
-            steps[place] = replace(step, shape=cad.Face(cad.Sketch((*drawn, wider))))
-            changed = exchanged(features, index, replace(features[index], steps=tuple(steps)))
-            if not judge.out_of_time:
-                features = better(features, changed, judge)
+        if isinstance(step.shape, cad.Face) and isinstance(step.shape.sketch.steps[-1], cad.Corners):
+            changed = functools.partial(_with_radius, features, index, place)
+            best, size = with_best_size(features, step.shape.sketch.steps[-1].size, changed, judge)
+            few = (changed(round(size, decimals)) for decimals in RADIUS_DECIMALS)
+            features = next((tried for tried in few if judge.score(tried) > judge.score(best) - ROUNDING_LOSS), best)
     return features
+
+
+def _with_radius(features: tuple[Feature, ...], index: int, place: int, size: float) -> tuple[Feature, ...]:
+    """The features with another radius of the corners in a step of one of them."""
+    feature = features[index]
+    step = feature.steps[place]
+    *drawn, corners = step.shape.sketch.steps
+    sketch = cad.Sketch((*drawn, replace(corners, size=size)))
+    steps = exchanged(feature.steps, place, replace(step, shape=cad.Face(sketch)))
+    return exchanged(features, index, replace(feature, steps=steps))
 
 
 def sharpened_ends(features: tuple[Feature, ...]) -> tuple[Feature, ...]:

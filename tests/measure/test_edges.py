@@ -4,9 +4,10 @@ import pytest
 
 from cadrecode.measure import from_mesh
 from cadrecode.program import build, iou, mesh_of, parse, write
-from cadrecode.program.language import Blend, Edges
+from cadrecode.program.language import Blend, Edges, count_of
 from cadrecode.program.solid import through_holes
 
+FINE = 1e-5  # CODE: of fillets that are not our own
 PLATE = (
     "import cadquery as cq\nr=cq.Workplane('XY',origin=(0,0,-10)).sketch().rect(200,120).push([(60,30),(-60,-30)])"
     ".circle(12,mode='s').finalize().extrude(30)"
@@ -31,6 +32,35 @@ def test_a_rim_is_read_back(finish, edges):
     assert iou(solid, again) > 0.999
     assert through_holes(again) == through_holes(solid)
     assert best.program.finishes == (edges,)
+
+
+@pytest.mark.parametrize(
+    ("finish", "size"), [("fillet(10)", 10), ("fillet(6.667)", 6.667), ("edges('%LINE').chamfer(6.667)", 6.667)]
+)
+def test_the_size_of_a_rim_is_that_of_the_round_surface(finish, size):
+    """A CAD system's facets are finer than those of our own fillets."""
+    plate = (
+        "import cadquery as cq\nr=cq.Workplane('XY').sketch().rect(200,130).circle(20,mode='s').finalize().extrude(50)"
+    )
+    selected = finish if "edges" in finish else f"edges('%LINE').{finish}"
+    solid = build(parse(f"{plate}.faces('>Z').{selected}"), FINE)
+    best, *_ = from_mesh(*mesh_of(solid), seconds=60)
+    (rim,) = best.program.finishes
+    assert rim.size == pytest.approx(size, rel=6e-3)
+
+
+@pytest.mark.slow
+def test_a_fillet_is_made_before_the_holes_are_drilled():
+    plate = "import cadquery as cq\nr=cq.Workplane('XY').sketch().rect(200,133).vertices().fillet(20).finalize()"
+    holes = ".faces('>Z').workplane().pushPoints([(66,36),(-66,36),(66,-36),(-66,-36)]).cboreHole(15,26,15)"
+    solid = build(parse(f"{plate}.extrude(50).faces('>Z').edges().fillet(6){holes}"), FINE)
+    best, *_ = from_mesh(*mesh_of(solid), seconds=60)
+    fillet, hole = best.program.finishes
+    assert fillet == Edges(Blend.FILLET, pytest.approx(6, rel=5e-3), ">Z")
+    assert count_of(hole.places) == 4
+    (extrusion,) = best.program.solids()
+    assert extrusion.sketch.steps[-1].size == 20
+    assert iou(solid, build(best.program)) > 0.999
 
 
 @pytest.mark.slow

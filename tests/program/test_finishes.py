@@ -1,5 +1,7 @@
 """Holes, rounded edges, shells, arrays, mirrors: as OpenCASCADE builds them, with names, and written one way."""
 
+import math
+
 import pytest
 
 from cadrecode.errors import ProgramError
@@ -168,3 +170,10 @@ def test_every_knob_of_a_finished_part_changes_it(body):
 def test_what_cannot_be_finished_is_refused_in_words(body, words):
     with pytest.raises(ProgramError, match=words):
         build(parse(HEAD + f"r={body}"))
+
+
+@pytest.mark.parametrize("radius", [0.5, 2, 5])
+def test_a_fillet_takes_the_volume_of_a_round_one(radius):
+    box = 20 * 12 * 10
+    taken = box - build(parse(HEAD + f"r={BOX}.edges('|Z').fillet({radius})")).volume()
+    assert taken == pytest.approx(4 * (1 - math.pi / 4) * radius**2 * 10, rel=1e-3)
