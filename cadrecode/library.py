@@ -42,7 +42,7 @@ def reconstruct(
         adapter: Folder of an adapter; a merged model in it is preferred.
         name: The part's name, in STEP and for its files; by default the name of the file.
         device: "auto", "cpu", "cuda", ...
-        settings: Fields of `ReconstructConfig`: candidates, temperature, seed, seconds, align, clean, unit.
+        settings: Fields of `ReconstructConfig`: candidates, temperature, seed, seconds, align, clean, names, unit.
     Raises: PointCloudError: not a usable scan. ConfigError: settings that are unknown or impossible.
         ModelError: no such model. CadrecodeError: no candidate is a valid solid.
     """

@@ -172,6 +172,11 @@ class Part:
             return None
 
     @cached_property
+    def has_names(self) -> bool:
+        """Whether the program's dimensions stand at its top as variables, as `write` puts them."""
+        return self.tree is not None and self.program.strip() == laid_out(write(self.tree, names=True)).strip()
+
+    @cached_property
     def numbers(self) -> list[Parameter]:
         """The program's numbers, the most telling first; none for text outside of the language."""
         return [] if self.tree is None else parameters(self.tree, named_like=self.named_like)
@@ -209,7 +214,8 @@ class Part:
         if self.tree is None:
             raise ProgramError("The program is outside of the language, so its numbers have no names.")
         with budget.limited():
-            text = laid_out(write(set_parameters(self.tree, values, named_like=self.named_like)))
+            tree = set_parameters(self.tree, values, named_like=self.named_like)
+            text = laid_out(write(tree, names=self.has_names))
         changed = self.of_program(
             text,
             cloud=self.cloud,

@@ -89,10 +89,11 @@ def test_a_file_is_rebuilt_in_its_own_units_and_place(cube_model, tmp_path, caps
     np.save(tmp_path / "sample.npy", points * 2 + corner)
     code = inference_main(
         ["--base_model", str(cube_model), "--point_cloud_file", str(tmp_path / "sample.npy"), "--source", "model",
-         "--candidates", "1",
+         "--candidates", "1", "--names",
          "--output", str(tmp_path / "cube")]
     )  # fmt: skip
     assert code == 0, capsys.readouterr().err
+    assert "\nblock_width = 2\n" in (tmp_path / "cube.py").read_text(encoding="utf-8")
     vertices, _ = read_mesh(tmp_path / "cube.stl")
     np.testing.assert_allclose([vertices.min(0), vertices.max(0)], [corner, corner + 2], atol=0.01)
 

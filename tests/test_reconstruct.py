@@ -133,6 +133,19 @@ def test_nothing_valid_is_a_result_without_a_best(cloud):
         result.require_best()
 
 
+def test_dimensions_stand_at_the_top_where_the_settings_ask_for_it(cloud, tmp_path):
+    plain, named = (rebuilt(cloud, candidates=1, generate=answers(PLATE), names=names).best for names in (False, True))
+    written = named.write_all(tmp_path, "plate")["py"].read_text(encoding="utf-8")
+    width = f"plate_width = {named.parameters['plate width']:g}\n"
+    assert width in written
+    assert "plate_width" not in plain.program
+    assert named.tree == plain.tree
+    wider = named.with_parameters({"plate width": 7})
+    assert wider.program == written.replace(width, "plate_width = 7\n")
+    assert np.ptp(wider.vertices, axis=0) == pytest.approx([7, *np.ptp(named.vertices, axis=0)[1:]])
+    assert "plate_width" not in plain.with_parameters({"plate width": 7}).program
+
+
 @pytest.mark.slow
 def test_progress_counts_up_to_its_total_in_every_stage(cloud):
     progress = []

@@ -37,5 +37,7 @@ class ReconstructConfig(Settings):
     snap: Annotated[Literal["auto", "off"] | PositiveFloat, reading({True: "auto", "": "auto", False: "off"})] = "auto"
     """How far a number may be changed to be one that a person would write: whole, a drill size, equal to another.
     A length in the unit of the file. auto: as far as the input cannot tell the difference. off: not at all."""
+    names: bool = False
+    """Write the program with its dimensions as variables at the top: plate_width = 80."""
     unit: Unit = "mm"
     """Unit of the file's numbers: mm, cm, m or inch."""

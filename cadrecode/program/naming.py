@@ -22,7 +22,7 @@ from cadrecode.program.outline_sizes import (
 from cadrecode.program.roles import SECTION, Role, axis_of, is_round, is_turned_profile, main_step, obround, roles_of
 
 NUMBERED = {"hole", "slot", "pocket", "window", "cutout", "step"}  # also where there is a single one: "hole 1 diameter"
-BODY, FEATURE, FINISH, MINOR, PLACE = range(5)  # ranks: what a person looks for first
+BODY, FEATURE, FINISH, MINOR, PLACE = range(5)  # ranks: what a person looks for first; MINOR is no dimension
 OTHER = {
     cad.Operation.UNION: cad.Operation.CUT,
     cad.Operation.CUT: cad.Operation.UNION,

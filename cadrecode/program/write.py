@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from cadrecode.program import language as cad
 from cadrecode.program.edit import number_at, replaced
-from cadrecode.program.naming import named_numbers
+from cadrecode.program.naming import MINOR, named_numbers
 from cadrecode.program.outline_sizes import SAME
 from cadrecode.program.selectors import THEN
 
@@ -71,10 +71,15 @@ class Marked:
         marked = program
         for size in named_numbers(program):
             stored = [(path, factor, number_at(program, path)) for path, factor in size.moves]
-            if not size.is_length or any(
-                abs(factor) not in (0.5, 1) or abs(value - factor * size.value) > SAME for _, factor, value in stored
+            if (
+                not size.is_length
+                or size.rank == MINOR
+                or any(
+                    abs(factor) not in (0.5, 1) or abs(value - factor * size.value) > SAME
+                    for _, factor, value in stored
+                )
             ):
-                continue  # a distance between numbers of the program, which none of them is
+                continue  # no dimension, or a distance between numbers of the program, which none of them is
             name = size.name.replace(" ", "_")
             sizes[name] = size.value
             for path, factor, value in stored:

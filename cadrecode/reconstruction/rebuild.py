@@ -72,7 +72,7 @@ def reconstruct(
     if sandbox is not None:
 
         def run(candidate: Candidate) -> Execution:
-            text = raw_text(candidate, rebuilt.given.frame)
+            text = raw_text(candidate, rebuilt.given.frame, names=config.names)
             exports[text] = export_program(text, sandbox, name=name, unit=config.unit)
             return exports[text].execution
 

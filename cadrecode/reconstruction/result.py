@@ -113,10 +113,14 @@ class Reconstruction:
         return self.parts[0]
 
 
-def raw_text(candidate: Candidate, frame: Frame) -> str:
-    """The program in the file's units and place. Text outside of the language gets its finished part placed instead."""
+def raw_text(candidate: Candidate, frame: Frame, *, names: bool = False) -> str:
+    """The program in the file's units and place. Text outside of the language gets its finished part placed instead.
+
+    Args:
+        names: See `write`.
+    """
     if candidate.program is not None:
-        return laid_out(write(to_raw(candidate.program, frame)))
+        return laid_out(write(to_raw(candidate.program, frame), names=names))
     scale = f"{frame.raw_per_code:.8g}"
     place = ",".join(f"{value:.8g}" for value in frame.center)
     turn = ""
@@ -131,14 +135,15 @@ def parts_of(
     result: Reconstruction, ranked: Sequence[Candidate], name: str, exports: dict[str, Exported]
 ) -> tuple[Part, ...]:
     """The valid candidates in the file's units and place; the deviation of the first at all points of the cloud."""
-    frame, cloud = result.frame, result.cloud
+    frame, cloud, names = result.frame, result.cloud, result.config.names
     parts: list[Part] = []
     about = _about(result, ranked)
     for candidate in ranked:
         if not candidate.ok:
             continue
         vertices, faces = candidate.mesh
-        vertices, text, before = frame.code_to_raw(vertices), raw_text(candidate, frame), candidate.as_written
+        vertices, before = frame.code_to_raw(vertices), candidate.as_written
+        text = raw_text(candidate, frame, names=names)
         quick = {"most": QUICK_POINTS} if parts else {}
         parts.append(
             Part(
@@ -179,13 +184,13 @@ def _about(result: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any
         "input": result.cloud.used_as,
         "alignment": str(result.alignment),
         "best": next((candidate.index for candidate in ranked if candidate.ok), None),
-        "candidates": [_listed(candidate, result.frame) for candidate in ranked],
+        "candidates": [_listed(candidate, result.frame, result.config.names) for candidate in ranked],
         "seconds": round(result.seconds, 2),
         "warnings": warnings,
     }
 
 
-def _listed(candidate: Candidate, frame: Frame) -> dict[str, Any]:
+def _listed(candidate: Candidate, frame: Frame, names: bool) -> dict[str, Any]:
     """A candidate in a report. Lengths are in the file's units."""
     entry = {
         "index": candidate.index,
@@ -204,4 +209,4 @@ def _listed(candidate: Candidate, frame: Frame) -> dict[str, Any]:
         bodies, cavities = candidate.shells
         entry |= {"bodies": bodies, "cavities": cavities}
     numbers = None if candidate.program is None else candidate.number_count
-    return entry | {"numbers": numbers, "program": raw_text(candidate, frame)}
+    return entry | {"numbers": numbers, "program": raw_text(candidate, frame, names=names)}

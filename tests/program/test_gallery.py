@@ -149,3 +149,11 @@ def test_sizes_can_stand_at_the_top_with_their_names():
     assert ".hole(hole_1_diameter)" in text
     assert parse(text) == program
     assert parse(text.replace("hole_1_diameter=6", "hole_1_diameter=8")).finishes[1].diameter == 8
+
+
+def test_the_depth_of_a_through_cut_is_no_dimension():
+    program = parse(HEAD + f"r={PLATE}.faces('>Z').workplane().rect(20,6).cutThruAll()")
+    text = write(program, names=True)
+    assert "window_1_width=20\n" in text
+    assert "depth" not in text
+    assert parse(text) == program

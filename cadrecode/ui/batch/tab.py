@@ -20,7 +20,15 @@ from cadrecode.ui.draw import html
 from cadrecode.ui.draw.table import empty_table, rows_html
 from cadrecode.ui.events import error_text
 from cadrecode.ui.reconstruct import views
-from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider, snap_field
+from cadrecode.ui.reconstruct.options import (
+    USUAL,
+    align_box,
+    candidates_slider,
+    clean_box,
+    fit_slider,
+    names_box,
+    snap_field,
+)
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
@@ -78,6 +86,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                         "align": align_box(words),
                         "clean": clean_box(words),
                         "snap": snap_field(words),
+                        "names": names_box(words),
                     }
             model = gr.HTML("", padding=False)
             with gr.Row():

@@ -14,7 +14,15 @@ from cadrecode.ui.draw import html
 from cadrecode.ui.draw.strip import strip
 from cadrecode.ui.reconstruct import describe, dimensions
 from cadrecode.ui.reconstruct.files import KINDS
-from cadrecode.ui.reconstruct.options import USUAL, align_box, candidates_slider, clean_box, fit_slider, snap_field
+from cadrecode.ui.reconstruct.options import (
+    USUAL,
+    align_box,
+    candidates_slider,
+    clean_box,
+    fit_slider,
+    names_box,
+    snap_field,
+)
 from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.viewer import component
 from cadrecode.ui.words.text import Words
@@ -101,6 +109,7 @@ class Form:
                 "align": align_box(words, "align"),
                 "clean": clean_box(words, "clean"),
                 "snap": snap_field(words, "snap"),
+                "names": names_box(words, "names"),
                 "seed": gr.Number(
                     USUAL.seed, precision=0, label=words("options.seed"), info=words("options.seed.info")
                 ),

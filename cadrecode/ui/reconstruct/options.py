@@ -36,6 +36,11 @@ def snap_field(words: Words, elem_id: str | None = None) -> gr.Dropdown:
     )
 
 
+def names_box(words: Words, elem_id: str | None = None) -> gr.Checkbox:
+    """Whether the program's dimensions stand at its top as variables."""
+    return gr.Checkbox(USUAL.names, elem_id=elem_id, **_texts("names", words))
+
+
 def clean_box(words: Words, elem_id: str | None = None) -> gr.Checkbox:
     """Whether lone points and the table under the part are removed."""
     return gr.Checkbox(USUAL.clean != "off", elem_id=elem_id, **_texts("clean", words))
