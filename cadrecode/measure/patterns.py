@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +15,7 @@ from cadrecode.program.language import Grid, Places, Point2, Ring, points_of
 FEWEST = 3  # places of a pattern
 NEAR = 0.05  # CODE: how far a place may be from its pattern
 SAME_ROW = 0.1  # CODE: places of one row of a grid are nearer across it
-ANGLE_DECIMALS = 2  # of degrees
+ANGLES = (1.0, 0.5, 0.01)  # degrees: of places on a circle, multiples of the first that is near enough
 
 
 def rounded_places(places: Places, decimals: int) -> Places:
@@ -81,5 +82,15 @@ def _ring(places: tuple[Point2, ...]) -> Ring | None:
     if not 0 < radius < LARGEST_RADIUS:
         return None
     angles = np.sort(np.degrees(np.arctan2(*(np.array(places) - (x, y)).T[::-1])))
-    first = float(np.mean(angles - 360 / len(places) * np.arange(len(places))))
-    return Ring((short(x), short(y)), short(radius), round(first, ANGLE_DECIMALS) + 0.0, 360, len(places))
+    step = 360 / len(places)
+    first = float(np.mean(angles - step * np.arange(len(places))))
+    ring = Ring((short(x), short(y)), short(radius), first, 360, len(places))
+    starts = [_from_zero(first, step, grid) for grid in ANGLES]
+    simple = (replace(ring, first=start) for start in starts)
+    return next((own for own in simple if _same_places(points_of(own), places)), replace(ring, first=starts[-1]))
+
+
+def _from_zero(first: float, step: float, grid: float) -> float:
+    """The angle of the place of a full circle that comes first, from 0 on: a multiple of `grid`."""
+    near = round(round(first % step / grid) * grid, 2)
+    return 0.0 if near >= round(step, 2) else near

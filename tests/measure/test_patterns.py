@@ -25,6 +25,23 @@ def test_places_on_a_circle_are_a_ring(ring):
 
 
 @pytest.mark.parametrize(
+    ("ring", "first"),
+    [
+        (Ring((0, 0), 30, -120, 360, 3), 0),
+        (Ring((0, 0), 30, -180, 360, 4), 0),
+        (Ring((0, 0), 30, -179.98, 360, 6), 0),
+        (Ring((0, 0), 30, 179.98, 360, 6), 0),
+        (Ring((4, 0), 30, -157.48, 360, 8), 22.5),
+        (Ring((0, 0), 30, -90, 360, 7), 12.86),
+        (Ring((0, 0), 30, -89.99, 360, 3), 30),
+    ],
+)
+def test_a_full_circle_begins_at_its_first_angle_from_zero(ring, first):
+    pattern = pattern_of(rounded(points_of(ring)), turns=True)
+    assert (pattern.first, pattern.sweep) == (first, 360)
+
+
+@pytest.mark.parametrize(
     "grid", [Grid((0, 0), 160, 90, 2, 2), Grid((-12.5, 7), 20, 15, 4, 3), Grid((0, 30), 25, 25, 5, 1)]
 )
 def test_places_in_rows_are_a_grid(grid):
