@@ -19,7 +19,7 @@ ALIKE = 1e-6  # of an area: a smaller difference is none
 def vertices_of(sketch: cad.Sketch) -> tuple[cad.Point2, ...] | None:
     """The ends of all edges, as OpenCASCADE has them: a circle's is on the right.
 
-    Returns: None where the tree does not say them: outlines cross, or corners were rounded or bevelled.
+    Returns: None where the tree does not say them: outlines cross, nothing is left, or corners were blended.
     """
     found: dict[cad.Point2, None] = {}
     for step in sketch.steps:
@@ -55,7 +55,9 @@ def _placed(points: tuple[cad.Point2, ...], places: cad.Places) -> list[cad.Poin
 
 
 def _is_crossed(sketch: cad.Sketch) -> bool:
-    """Whether some shape does not lie wholly outside those before it, or inside where it is subtracted."""
+    """Whether some shape does not lie wholly outside those before it, or inside where it is subtracted, or nothing is
+    left.
+    """
     sagitta = FINE * max(abs(value) for value in cross_section(sketch, math.inf).bounds())
     area = CrossSection()
     for step in sketch.steps:
@@ -66,4 +68,4 @@ def _is_crossed(sketch: cad.Sketch) -> bool:
         if abs(abs(joined.area() - area.area()) - alone) > ALIKE * alone:
             return True
         area = joined
-    return False
+    return area.is_empty()

@@ -138,6 +138,7 @@ def test_what_a_sketch_has_chosen_stays_chosen_as_in_cadquery(calls, sandbox):
         (".rect(20,10,mode='s',tag='h').vertices(tag='h').circle(2,mode='s')", "no argument tag"),
         (".vertices().fillet(4).reset().vertices().circle(2,mode='s')", "blended corners"),
         (".push([(25,0)]).rect(20,10).reset().vertices().circle(2,mode='s')", "overlap"),
+        (".rect(50,30,mode='s').vertices().circle(2)", "overlap"),  # nothing is left
         (".ellipse(20,10,mode='s').vertices().circle(2,mode='s')", "ellipses"),
         (".vertices('|Z').circle(2,mode='s')", "no such corner"),
         (".segment((0,0),(9,0)).segment((0,5)).close().vertices().assemble(mode='s')", "not assembled"),
