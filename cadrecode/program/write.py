@@ -35,8 +35,8 @@ def write(program: cad.Program, *, names: bool = False) -> str:
     lines = ["import cadquery as cq"]
     lines += [f"{name}={_plane(plane)}" for plane, name in planes.items()]
     lines.append(f"r={_unplaced(program, planes)}")
-    if program.placement is not None:
-        lines.append(f"r=r{_placement(program.placement)}")
+    if placed := _placement(program.placement):
+        lines.append(f"r=r{placed}")
     return "\n".join(lines)
 
 
@@ -128,13 +128,17 @@ def _plane(plane: cad.Plane) -> str:
     return f"cq.Workplane(cq.Plane({directions}))"
 
 
-def _placement(placement: cad.Placement) -> str:
+def _placement(placement: cad.Placement | None) -> str:
+    """The turn and the move of a body, each where there is one."""
+    if placement is None:
+        return ""
     turn = f".rotate((0,0,0),{_numbers(placement.axis)},{number(placement.degrees)})" if placement.degrees else ""
-    return f"{turn}.translate({_numbers(placement.offset)})"
+    offset = _numbers(placement.offset)
+    return turn if offset == "(0,0,0)" else f"{turn}.translate({offset})"
 
 
 def _body(program: cad.Program, planes: dict[cad.Plane, str]) -> str:
-    return _unplaced(program, planes) + (_placement(program.placement) if program.placement is not None else "")
+    return _unplaced(program, planes) + _placement(program.placement)
 
 
 def _unplaced(program: cad.Program, planes: dict[cad.Plane, str]) -> str:

@@ -123,3 +123,17 @@ def test_a_program_that_turns_already_is_turned_as_a_whole():
     vertices, faces = mesh_of(build(program))
     expected = from_mesh(frame.code_to_raw(vertices), faces)
     assert iou(build(parse(write(to_raw(program, frame)))), expected) > 0.9999
+
+
+@pytest.mark.parametrize(
+    ("placed", "end"),
+    [
+        (".rotate((0,0,0),(0,0,1),33).translate((0,0,0))", "r=r.rotate((0,0,0),(0,0,1),33)"),
+        (".translate((0,0,0))", ".box(1,2,3)"),
+        (".rotate((0,0,0),(0,0,1),33).translate((0,0,2))", "r=r.rotate((0,0,0),(0,0,1),33).translate((0,0,2))"),
+    ],
+)
+def test_a_move_by_nothing_is_not_written(placed, end):
+    program = parse("import cadquery as cq\nw0=cq.Workplane('XY',origin=(0,0,0))\nr=w0.box(1,2,3)" + placed)
+    assert write(program).endswith(end)
+    assert iou(build(program), build(parse(write(program)))) > 0.999
