@@ -32,7 +32,7 @@ class Preferred:
     """A number that a person would write, and what it is."""
 
     value: float
-    reason: str
+    reason: Message
 
 
 def choices(value: float, allowed: float, unit: str = "mm", *, is_hole: bool = False) -> list[Preferred]:
@@ -54,24 +54,24 @@ def choices(value: float, allowed: float, unit: str = "mm", *, is_hole: bool = F
 
 
 def reason_for(value: float, unit: str = "mm", *, is_hole: bool = False) -> str:
-    """The reason for a number that is simple already."""
-    clearance = _clearance(value, unit) if is_hole else []  # 7 is whole, and the hole for an M6
-    exact = [choice for choice in clearance if abs(choice.value - value) <= EXACT * abs(value)]
-    return (exact or choices(value, EXACT * abs(value) + 1e-9, unit, is_hole=is_hole) or [Preferred(value, "")])[
-        0
-    ].reason
+    """The reason for a number that is simple already: for a hole its clearance, but for the coarse series, comes before
+    what is whole. 9 is the hole for an M8, 10 is whole.
+    """
+    listed = choices(value, EXACT * abs(value) + 1e-9, unit, is_hole=is_hole)
+    usual = [choice for choice in listed if choice.reason.values.get("series") in SERIES[:2]]
+    return next((choice.reason for choice in (*usual, *listed)), "")
 
 
-def _on_grid(value: float, grid: float, reason: str) -> Preferred:
+def _on_grid(value: float, grid: float, reason: Message) -> Preferred:
     return Preferred(round(round(value / grid) * grid, 9), reason)
 
 
 def _clearance(value: float, unit: str) -> list[Preferred]:
-    """The nearest clearance hole of ISO 273."""
+    """The nearest clearance hole of ISO 273, of the finer series where it is in two."""
     millimetres = value * MM_PER_UNIT[unit]
-    sizes = [(size, bolt, SERIES[index]) for bolt, row in CLEARANCE.items() for index, size in enumerate(row)]
-    size, bolt, series = min(sizes, key=lambda entry: abs(entry[0] - millimetres))
-    reason = Message("clearance hole for {bolt}, {series} (ISO 273)", bolt=bolt, series=series)
+    sizes = [(size, index, bolt) for bolt, row in CLEARANCE.items() for index, size in enumerate(row)]
+    size, index, bolt = min(sizes, key=lambda entry: (abs(entry[0] - millimetres), entry[1]))
+    reason = Message("clearance hole for {bolt}, {series} (ISO 273)", bolt=bolt, series=SERIES[index])
     return [Preferred(round(size / MM_PER_UNIT[unit], 9), reason)]
 
 

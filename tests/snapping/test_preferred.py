@@ -35,6 +35,9 @@ def test_no_choice_is_farther_than_allowed():
 
 
 def test_a_number_that_stands_there_is_named():
-    assert reason_for(7, is_hole=True) == "clearance hole for M6, coarse (ISO 273)"
+    assert reason_for(9, is_hole=True) == "clearance hole for M8, medium (ISO 273)"
+    assert reason_for(21, is_hole=True) == "clearance hole for M20, fine (ISO 273)"  # M18, coarse
+    assert reason_for(5.8, is_hole=True) == "clearance hole for M5, coarse (ISO 273)"
+    assert {reason_for(size, is_hole=True) for size in (7, 10, 12)} == {"whole"}  # M6, M8 and M10, coarse
     assert reason_for(7) == "whole"
     assert reason_for(0.123456789) == ""
