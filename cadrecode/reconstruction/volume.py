@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cadrecode.errors import ProgramError
 from cadrecode.measure.judge import HOLE_PRICE, PRICE
-from cadrecode.program import iou
-from cadrecode.program.solid import through_holes
+from cadrecode.program import build, iou
+from cadrecode.program.solid import sagitta_of, through_holes
 from cadrecode.scoring import Candidate, unevenness
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ RESOLUTION = 2e-4  # of the size: the largest error of a tessellation
 NOISY_RESOLUTION = 0.3  # of the noise of a scanned surface
 KEPT = 0.5  # of the IoU that would be lost if the whole surface moved by the allowed change of numbers
 MOST_LOST = 2e-4  # of the IoU, where the user does not say how far numbers may change
+FACETED = 2e-3  # of the IoU: what the facets of a program's curves may take from it
+FINER = 0.1  # sagitta of the curves where these are not to count, in units of the usual one
 EXACT = 0.995  # IoU that is good enough to look no further, where the holes agree
 
 
@@ -59,7 +62,22 @@ class ByVolume:
         loss = KEPT * allowed * self.solid.surface_area() / self.solid.volume()
         if allowed <= self.resolution:  # nobody has asked for simple numbers at any price
             loss = min(loss, MOST_LOST)
-        return after.is_like(before) and iou(after.solid, self.solid) >= before.likeness - loss
+        if not after.is_like(before):
+            return False
+        gain = iou(after.solid, self.solid) - before.likeness
+        return gain >= -loss or (gain >= -loss - FACETED and self._smooth_gain(after, before) >= -loss)
+
+    def _smooth_gain(self, after: Candidate, before: Candidate) -> float:
+        """What a program gains where its curves have far finer facets, which take as little as the solid's own do: with
+        the usual ones a cylinder that is a little too wide is nearer to the solid."""
+        likeness = []
+        for candidate in (before, after):
+            try:
+                smooth = build(candidate.program, sagitta_of(candidate.program) * FINER)
+            except ProgramError:
+                return -1.0
+            likeness.append(iou(smooth, self.solid))
+        return likeness[1] - likeness[0]
 
     def is_exact(self, candidate: Candidate) -> bool:
         return candidate.ok and candidate.likeness >= EXACT and self._wrong_holes(candidate) == 0

@@ -201,3 +201,21 @@ def test_what_is_turned_goes_onto_the_faces_of_the_mesh_and_keeps_its_axis():
     moved = onto_faces(rough, face_places(*mesh_of(build(exact))))
     assert box_of(moved.steps[0].solid)[:, 2] == pytest.approx(box_of(exact.steps[0].solid)[:, 2], abs=1e-5)
     assert box_of(moved.steps[0].solid)[:, :2] == pytest.approx(box_of(rough.steps[0].solid)[:, :2], abs=1e-9)
+
+
+def test_a_shaft_of_a_closed_mesh_gets_its_radius_although_facets_of_a_wider_one_are_nearer():
+    """Facets of a program lie further within its circles than those of the mesh."""
+    head = "import cadquery as cq\nw0=cq.Workplane('XZ',origin=(0,0,0))\n"
+    text = head + "r=w0.sketch().segment((0,-100),({r},-100)).segment(({r},100)).segment((0,100)).close().assemble()"
+    text += ".finalize().revolve(360,(0,0),(0,1))"
+    config = ReconstructConfig(align=False, clean="off")
+
+    def given_of(radius):
+        vertices, faces = mesh_of(build(parse(text.format(r=radius)), 0.01))
+        return Given.of(Cloud.of_mesh(vertices, faces, n_surface=500, seed=0), config)
+
+    given, other = given_of(30), given_of(30.03)
+    wide, round_number = given.yardstick.measured(build_text(text.format(r=30.03))), build_text(text.format(r=30))
+    (simple,) = _with_simple_numbers([wide], given, config, lambda: False, -math.inf)
+    assert simple.text == round_number.text
+    assert not other.yardstick.keeps(round_number, other.yardstick.measured(wide), other.yardstick.resolution)
