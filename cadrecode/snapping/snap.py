@@ -19,7 +19,6 @@ from cadrecode.snapping.levels import levels_of, moved
 from cadrecode.snapping.preferred import RANKS, ROUNDED, choices, reason_for
 
 SAME = 1e-6  # of the part's size: levels nearer to each other than this are one
-SHIFT = 0.5  # of the allowed deviation: how far the whole part may be moved, so that its place is round
 # How much a number may change for each unit that the surface may move: at a right corner the middle of a fillet of
 # radius r is (sqrt(2) - 1) r away from it, the flat of a chamfer of c is c / sqrt(2) away.
 ROOM = {"fillet radius": 1 / (math.sqrt(2) - 1), "chamfer": math.sqrt(2)}
@@ -145,7 +144,7 @@ def _level_map(program: Program, axis: int, allowed: float, unit: str) -> LevelM
 def _ends(low: float, high: float, allowed: float, unit: str) -> tuple[float, float]:
     """Where the ends of the part go: the size is round, and so is an end or the middle where that is near."""
     size = next((choice.value for choice in choices(high - low, allowed, unit)), high - low)
-    center, slack = (low + high) / 2, SHIFT * allowed
+    center, slack = (low + high) / 2, allowed - abs(size - (high - low)) / 2  # no end moves by more than is allowed
     shifts = []
     for place in (center, center - size / 2, center + size / 2):
         for choice in choices(place, slack, unit):

@@ -86,6 +86,14 @@ def test_patterns_and_slots_keep_their_shape():
     assert "segment((-5,-2),(5,-2)).arc((7,0),(5,2)).segment((-5,2)).arc((-7,0),(-5,-2))" in text
 
 
+@pytest.mark.parametrize(("x", "width", "placed"), [(-0.024, 60, 0), (0.024, 60.02, 0), (0.036, 60.02, 0.036)])
+def test_a_part_is_placed_in_the_middle_where_no_end_moves_by_more_than_allowed(x, width, placed):
+    program = parse(f"import cadquery as cq\nw0=cq.Workplane('XY',origin=({x},0,0))\nr=w0.box({width},40,8)")
+    simple, _ = snapped(program, 0.0375, anything)
+    assert box_of(simple.steps[0].solid)[:, 0].mean() == pytest.approx(placed, abs=1e-6)
+    assert np.abs(box_of(simple.steps[0].solid) - box_of(program.steps[0].solid)).max() <= 0.0375 + 1e-9
+
+
 def test_what_the_input_contradicts_stays():
     program = parse(HEAD + f"r={PLATE}")
 
