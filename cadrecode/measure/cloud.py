@@ -14,6 +14,7 @@ from manifold3d import CrossSection, OpType
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.measure.cloud_heads import with_countersinks
 from cadrecode.measure.cloud_judge import CloudJudge
+from cadrecode.measure.cloud_rims import with_cloud_rims, without_bevels
 from cadrecode.measure.cloud_slanted import with_slanted_bores
 from cadrecode.measure.evidence import opened, parted, redrilled, turned_about, with_bores, with_steps
 from cadrecode.measure.features import Feature, Prism
@@ -52,6 +53,7 @@ PLACES_PER_SECOND = 60_000  # of reading: the winding numbers take a third to a 
 READING_SHARE, SEARCH_SHARE = 0.35, 0.65  # of the time: when reading ends, and when the search on the grid does
 READ_AGAIN = 1.5  # times as long as reading has taken, where bends end within the part
 SHORTENING_SHARE, GAPS_FROM = 0.4, 0.8  # of the time for a body: when shortening ends, and gaps are looked for
+RIMS_SHARE, MOST_RIMMED = 0.25, 8  # of that time, for fillets and chamfers, where bevels are cut from so few features
 OUTLINES_SHARE = 0.1  # of the time that is left then: for closer outlines
 HOPELESS = 0.5  # of the score: drafts that are so much worse than the best are not worth finishing
 IN_PAIRS = 0.4  # of the time for a search: until then two features may take the place of one
@@ -176,7 +178,8 @@ def _finished(
         waiting = [wall for wall in walls if (wall.axis, (round(wall.x, 3), round(wall.y, 3))) not in tried]
         features = with_bores(features, waiting, part.grid, judge)
     features = redrilled(turned_about(features, judge), judge)
-    judge.deadline = end
+    may_have_rims = len(features) <= MOST_RIMMED and without_bevels(features) != features
+    judge.deadline = end - RIMS_SHARE * (end - now) * may_have_rims
     features = with_gaps(with_countersinks(features, part.grid, judge), judge)  # which takes cones for small holes
     one_sided = features
     features = with_shared_gaps(with_images(features, planes, judge), planes, judge)
@@ -184,7 +187,10 @@ def _finished(
     features = with_countersinks(features, part.grid, judge)  # of the holes that gaps have shown
     joined = opened(merged(features, judge), judge)
     features = trimmed(evened(joined, planes, judge), part.grid, judge)
-    return Plain(sealed(rounded(features, judge), judge), changed or features != joined)
+    changed |= features != joined
+    judge.deadline = end
+    features = with_cloud_rims(features, judge)
+    return Plain(sealed(rounded(features, judge), judge), changed)
 
 
 def _round_walls(ruler: CloudRuler, part: Survey, judge: CloudJudge) -> list[RoundWall]:

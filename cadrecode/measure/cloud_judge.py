@@ -17,12 +17,13 @@ from manifold3d import Manifold
 
 from cadrecode.cloud.distance import SURE, UNEXPLAINED, CloudRuler, point_to_surface, surprise
 from cadrecode.errors import ProgramError
-from cadrecode.measure.features import Feature, Finished
+from cadrecode.measure.features import Feature, Finished, Rim
 from cadrecode.measure.judge import PRICE, Judge
 from cadrecode.measure.proposals import Survey
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.program.language import Operation
 from cadrecode.program.solid import bounds, mesh_of
+from cadrecode.program.topology import Topology
 
 MOST_POINTS = 20_000
 CLOSE = 1e-3  # of the size: a point so near to a surface is explained by it; noise makes it more
@@ -68,6 +69,7 @@ class CloudJudge(Judge):
         self.exact = max(CLOSE * ruler.size, smoothed.noise)
         self._settle(self.exact)
         self._solids: dict[Feature, Manifold] = {}
+        self._topologies: dict[tuple[Feature, ...], Topology] = {}
         self._scores: dict[tuple[Feature, ...], tuple[float, float]] = {}
         self._recent: list[_Explained] = []
         self._reached: dict[Feature, np.ndarray] = {}  # rows of the points whose nearest surface each may change
@@ -138,9 +140,11 @@ class CloudJudge(Judge):
         for known in self._recent:
             if known.features == features:
                 return known
+        if features and isinstance(features[0], Finished):
+            return None
         try:
             body = self.build(features) if features else Manifold()
-        except ProgramError:  # an outline without area
+        except ProgramError:  # an outline without area, or a rim without room
             return None
         if not body.volume() > 0:
             return None
@@ -159,7 +163,8 @@ class CloudJudge(Judge):
     def _beside(self, features: tuple[Feature, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Costs of the points by the most similar list of features, and which of them have to be computed anew."""
         best, changed = None, np.ones(len(self.points), bool)
-        for known in self._recent:
+        is_rimmed = any(isinstance(feature, Rim) for feature in features)  # any feature may move the edges of a rim
+        for known in () if is_rimmed else self._recent:
             near = self._near(_differing(known.features, features))
             if near is not None and np.count_nonzero(near) < np.count_nonzero(changed):
                 best, changed = known, near

@@ -10,6 +10,7 @@ from manifold3d import CrossSection, Manifold, OpType
 
 from cadrecode.geometry import perimeter
 from cadrecode.measure.features import RIM_NUMBERS, Drilled, Feature, Rim, exchanged
+from cadrecode.measure.heads import with_drilled_holes
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.sizes import with_best_size
 from cadrecode.measure.turning import across
@@ -31,37 +32,39 @@ def with_rims(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...
     for _ in range(MOST_RIMS):
         rims = [
             Rim(blend, round(share * width, 3), faces)
-            for faces, width in _faces(_lacking(features, judge)).items()
+            for faces, width in faces_alike(_lacking(features, judge)).items()
             for blend, share in SHARES.items()
         ]
         best = features
         for edges in EDGES:  # all edges of each face first, then some edges of the likeliest faces
             for rim in rims:
-                for tried in _joined_by(features, replace(rim, edges=edges)):
+                for tried in joined_by(features, replace(rim, edges=edges), judge):
                     best = best if judge.out_of_time else better(best, tried, judge)
             if judge.out_of_time:
                 return best
             rims = sorted(rims, key=lambda rim: -judge.score((*features, rim)))[:LIKELIEST] if edges is None else rims
         if best == features:
             break
-        added = next(index for index, feature in enumerate(best) if feature != (*features, None)[index])
-        features = _with_best_size(best, added, judge)
+        features = with_best_rim_size(features, best, judge)
     return features
 
 
-def _joined_by(features: tuple[Feature, ...], rim: Rim) -> Iterator[tuple[Feature, ...]]:
+def joined_by(features: tuple[Feature, ...], rim: Rim, judge: Judge) -> Iterator[tuple[Feature, ...]]:
     """The features with a rim last, and before the holes that are drilled, whose mouths stay sharp then."""
     yield (*features, rim)
-    first = next((index for index, feature in enumerate(features) if isinstance(feature, Drilled)), len(features))
-    if first < len(features):
-        yield (*features[:first], rim, *features[first:])
+    drilled = features
+    if rim.edges is None:
+        drilled = with_drilled_holes(features, NAMES.index(rim.faces[1]), rim.faces[0], judge)
+    first = next((index for index, feature in enumerate(drilled) if isinstance(feature, Drilled)), len(drilled))
+    if first < len(drilled):
+        yield (*drilled[:first], rim, *drilled[first:])
 
 
-def _with_best_size(features: tuple[Feature, ...], index: int, judge: Judge) -> tuple[Feature, ...]:
-    rim = features[index]
-    return with_best_size(features, rim.size, lambda size: exchanged(features, index, replace(rim, size=size)), judge)[
-        0
-    ]
+def with_best_rim_size(features: tuple[Feature, ...], rimmed: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
+    """The features with the one rim more that `rimmed` has, in its best size."""
+    index = next(i for i, feature in enumerate(rimmed) if isinstance(feature, Rim) and feature not in features)
+    rim = rimmed[index]
+    return with_best_size(rimmed, rim.size, lambda size: exchanged(rimmed, index, replace(rim, size=size)), judge)[0]
 
 
 def lacks_rims(features: tuple[Feature, ...], judge: Judge) -> bool:
@@ -73,7 +76,7 @@ def _lacking(features: tuple[Feature, ...], judge: Judge) -> dict[str, float]:
     return _widths(judge.build(features), judge.solid, judge.price * RIM_NUMBERS * judge.solid.volume())
 
 
-def _faces(widths: dict[str, float]) -> dict[str, float]:
+def faces_alike(widths: dict[str, float]) -> dict[str, float]:
     """Selectors of faces to try and the width of each: single faces, opposite faces alike, and all of one width."""
     groups = [[face] for face in widths]
     groups += [[face, face.replace(">", "<")] for face in widths if face[0] == ">"] + [list(widths)]

@@ -17,6 +17,7 @@ from cadrecode.measure.outlines import DECIMALS
 from cadrecode.measure.turning import across
 from cadrecode.program import language as cad
 from cadrecode.program.planes import axes, plane_axes
+from cadrecode.program.solid import bounds
 
 BELOW = 0.02  # CODE: how far below a face the mouth is measured
 LEAST_WIDER = 0.4  # CODE: by which a mouth is wider than its hole
@@ -98,6 +99,41 @@ def _with_head(turned: Manifold, prism: Prism, step: cad.SketchStep) -> Iterator
         yield hole
         if top - bottom < high - low - BELOW:
             yield replace(hole, depth=round(top - bottom, DECIMALS))
+
+
+def with_drilled_holes(features: tuple[Feature, ...], axis: int, end: str, judge: Judge) -> tuple[Feature, ...]:
+    """The features with the round holes that go through the whole part along an axis drilled after all else, with
+    wider cuts at one end as their heads.
+
+    Args:
+        end: ">" or "<", the end of the part that they are drilled from.
+    """
+    low, high = (float(side[axis]) for side in bounds(judge.build(features)))
+    at, names = (high, AXIS_PLANES) if end == ">" else (low, FACING_DOWN)
+    plane = cad.Plane.named(names[axis], tuple(round(at, DECIMALS) * (k == axis) for k in range(3)))
+    prisms = [feature for feature in features if isinstance(feature, Prism) and feature.axis == axis]
+    through = [prism for prism in prisms if prism.low < low + BELOW and prism.high > high - BELOW]
+    for step in itertools.chain.from_iterable(map(round_holes, through)):
+        mouth, head = _counterbore(step, prisms, at, high - low) or (None, None)
+        for taken in (step, mouth):
+            features = features if taken is None else without_step(features, axis, taken)
+        places = on_plane(plane, axis, step.places)
+        features = (*features, Drilled(cad.Hole(plane, places, round(2 * step.shape.radius, DECIMALS), None, head)))
+    return features
+
+
+def _counterbore(
+    hole: cad.SketchStep, prisms: Sequence[Prism], end: float, length: float
+) -> tuple[cad.SketchStep, cad.Counterbore] | None:
+    """The wider cut into one end of the part about the same lines as a hole, and the head that it is."""
+    for prism in prisms:
+        floor = prism.low if end - prism.low > prism.high - end else prism.high
+        depth = abs(end - floor)
+        if prism.low < end + BELOW and prism.high > end - BELOW and BELOW < depth < length - BELOW:
+            for mouth in round_holes(prism):
+                if mouth.shape.radius > hole.shape.radius and set(mouth.places) == set(hole.places):
+                    return mouth, cad.Counterbore(round(2 * mouth.shape.radius, DECIMALS), round(depth, DECIMALS))
+    return None
 
 
 def on_plane(plane: cad.Plane, axis: int, places: Sequence[cad.Point2]) -> tuple[cad.Point2, ...]:

@@ -56,6 +56,8 @@ class Judge:
         return self._solids[feature]
 
     def build(self, features: Sequence[Feature]) -> Manifold:
+        """The solid; rims and drilled holes come last, as in a program."""
+        features = sorted(features, key=lambda feature: isinstance(feature, Finished))
         body = self.solid_of(features[0])
         for index, feature in enumerate(features[1:], 1):
             if isinstance(feature, Rim):

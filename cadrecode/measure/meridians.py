@@ -25,6 +25,7 @@ FEWEST_ALIKE = 3  # half sections, one after another
 LEAST_ALIKE = 0.5  # of the half sections of a part of a turn: those of one profile
 CAP = 0.95  # cosine with the axis: points whose normals are nearer to it say nothing of where it stands
 POINTS = 6000  # on a solid, that say where it is round
+OF_A_SCAN = 2000  # vertices: arcs of meshes with fewer are as a CAD system made them
 PAIRS = 600  # of points, whose normals meet somewhere
 LEAST_ANGLE = np.sin(np.radians(20))  # between the normals of a pair
 MEETS = 0.01  # of the size: how far from the line a point's normal may pass
@@ -61,6 +62,8 @@ class HalfSections:
         return None
 
     def by_points(self, axis: int) -> Point2 | None:
+        if len(self.vertices) < OF_A_SCAN:
+            return None
         if self._points is None:
             self._points = sample(self.solid, POINTS, np.random.default_rng(0))
         points, normals = self._points

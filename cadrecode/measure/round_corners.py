@@ -27,7 +27,7 @@ def sharpened(loop: Loop) -> Iterator[tuple[SketchStep, Corners]]:
     found = _corners_of(loop)
     if found is None:
         return
-    points, radii = found
+    points, radii, by_middles = found
     rounded = [radius for radius in radii if radius > 0]
     radius = float(np.median(rounded))
     if np.ptp(rounded) > max(SAME_RADIUS * radius, NEAR):
@@ -37,9 +37,10 @@ def sharpened(loop: Loop) -> Iterator[tuple[SketchStep, Corners]]:
         return
     drawn = _polygon(points)
     slack = max(NEAR / 2, np.ptp(rounded) / 2)
-    for size in (round(radius, decimals) for decimals in RADIUS_DECIMALS):
-        if size > 0 and abs(size - radius) <= slack:
-            yield drawn, Corners(Blend.FILLET, size, selector)
+    for between in (radius, float(np.median(by_middles))):  # of points, an arc's ends are rougher than its middle
+        for size in (round(between, decimals) for decimals in RADIUS_DECIMALS):
+            if size > 0 and abs(size - between) <= slack:
+                yield drawn, Corners(Blend.FILLET, size, selector)
 
 
 def is_slot(loop: Loop) -> bool:
@@ -64,13 +65,13 @@ def is_slot(loop: Loop) -> bool:
     return True
 
 
-def _corners_of(loop: Loop) -> tuple[list[Point2], list[float]] | None:
-    """The corners between the lines of a loop and the radius that each is rounded by, 0 where it is sharp; None where
-    an arc does not round a corner."""
+def _corners_of(loop: Loop) -> tuple[list[Point2], list[float], list[float]] | None:
+    """The corners between the lines of a loop and the radius that each is rounded by, 0 where it is sharp, and of those
+    that are not sharp the radius by the middles of arcs; None where an arc does not round a corner."""
     starts, edges = zip(*loop.sides)
     if not any(isinstance(edge, Arc) for edge in edges):
         return None
-    points, radii = [], []
+    points, radii, by_middles = [], [], []
     for i, edge in enumerate(edges):
         before, after = edges[i - 1], edges[(i + 1) % len(edges)]
         if isinstance(edge, Line):
@@ -85,13 +86,15 @@ def _corners_of(loop: Loop) -> tuple[list[Point2], list[float]] | None:
             return None
         points.append(corner[0])
         radii.append(corner[1])
-    return points, radii
+        by_middles.append(corner[2])
+    return points, radii, by_middles
 
 
 def _rounded_corner(
     before: tuple[Point2, Point2], after: tuple[Point2, Point2], arc: Arc
-) -> tuple[Point2, float] | None:
-    """The point where two lines meet, and the radius of the arc between them; None where it does not touch both."""
+) -> tuple[Point2, float, float] | None:
+    """The point where two lines meet, and the radius of the arc between them, by its ends and by its middle; None where
+    it does not touch both."""
     (a, b), (c, d) = np.array(before), np.array(after)
     lengths = np.hypot(*(b - a)), np.hypot(*(d - c))
     if min(lengths) < NEAR:
@@ -106,7 +109,9 @@ def _rounded_corner(
     center = b + radius * math.copysign(1, turn) * turned_left(first)
     touches = min(setbacks) > 0 and abs(setbacks[0] - setbacks[1]) < max(2 * NEAR, SAME_RADIUS * radius)
     on_arc = abs(math.dist(arc.middle, center) - radius) < max(2 * NEAR, SAME_RADIUS * radius)
-    return (few_digits(corner), radius) if touches and on_arc else None
+    if not touches or not on_arc:
+        return None
+    return few_digits(corner), radius, math.dist(corner, arc.middle) / (1 / math.cos(turn / 2) - 1)
 
 
 def _selector(points: Sequence[Point2], is_rounded: Sequence[bool]) -> str | bool | None:

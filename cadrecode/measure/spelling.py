@@ -10,7 +10,7 @@ import numpy as np
 
 from cadrecode.geometry import bounding_box, perimeter
 from cadrecode.measure.features import SAME_SIZE, Feature, Prism, exchanged, numbers_of, same_shape
-from cadrecode.measure.judge import Judge
+from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.proposals import region_of
 from cadrecode.measure.round_corners import NEAR, RADIUS_DECIMALS, Edge, few_digits, sharpened
 from cadrecode.measure.rounding import ROUNDING_LOSS
@@ -25,6 +25,20 @@ def respelled(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...
             shorter = replace(feature, steps=respelled_steps(feature.steps))
             changed = _with_radii(exchanged(features, index, shorter), index, judge)
             features = changed if judge.score(changed) > judge.score(features) - judge.price else features
+            features = _with_likely_corners(features, index, judge)
+    return features
+
+
+def _with_likely_corners(features: tuple[Feature, ...], index: int, judge: Judge) -> tuple[Feature, ...]:
+    """The features with the corners of one rounded whose arcs are not quite such, where that is better: arcs that are
+    read off points end anywhere near the lines beside them."""
+    for place, step in enumerate(features[index].steps):
+        if isinstance(step.shape, cad.Loop) and step.places == cad.ORIGIN:
+            for drawn, corners in list(sharpened(step.shape))[-1:]:
+                shorter = replace(step, shape=cad.Face(cad.Sketch((drawn, corners))))
+                steps = exchanged(features[index].steps, place, shorter)
+                changed = exchanged(features, index, replace(features[index], steps=steps))
+                features = better(features, _with_radii(changed, index, judge), judge)
     return features
 
 

@@ -43,7 +43,7 @@ def test_the_size_of_a_rim_is_that_of_the_round_surface(finish, size):
         "import cadquery as cq\nr=cq.Workplane('XY').sketch().rect(200,130).circle(20,mode='s').finalize().extrude(50)"
     )
     selected = finish if "edges" in finish else f"edges('%LINE').{finish}"
-    solid = build(parse(f"{plate}.finalize().extrude(50).faces('>Z').{selected}"), FINE)
+    solid = build(parse(f"{plate}.faces('>Z').{selected}"), FINE)
     best, *_ = from_mesh(*mesh_of(solid), seconds=60)
     (rim,) = best.program.finishes
     assert rim.size == pytest.approx(size, rel=6e-3)

@@ -1,0 +1,99 @@
+"""Fillets and chamfers of the rims of a part's outermost faces in a cloud: points near the end of the part, whose
+normals lean out of the face, and which no other feature explains."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+
+from cadrecode.errors import ProgramError
+from cadrecode.measure.cloud_judge import CloudJudge
+from cadrecode.measure.edges import EDGES, NAMES, faces_alike, joined_by, with_best_rim_size
+from cadrecode.measure.evidence import HALF_EXPLAINED
+from cadrecode.measure.features import Feature, Finished, Prism, Rim, program_of
+from cadrecode.measure.judge import better
+from cadrecode.measure.shorten import dropped
+from cadrecode.measure.spelling import respelled, sharpened_ends
+from cadrecode.program.language import Blend, Line, Loop, Mode, Operation, SketchStep
+from cadrecode.program.solid import bounds, build
+
+LEANS = 0.15, 0.97  # cosine with the axis of the normals of a rim's points
+WIDEST = 0.12  # of the size: rims that are looked for
+FEWEST = 24  # such points
+DEPTH = 0.95  # quantile of their depths below the face: the size of the rim
+# sizes that are tried, of that depth: points near the faces beside a fillet are explained without it
+SHARES = {Blend.CHAMFER: (0.9, 1.1), Blend.FILLET: (1.1, 1.5, 2.0)}
+MOST_RIMS = 2
+
+
+def with_cloud_rims(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
+    """The features with the fillets and chamfers that the points pay for, in place of bevels that are cut."""
+    plain = without_bevels(features)
+    if not plain or isinstance(plain[0], Finished):
+        return features
+    for body in dict.fromkeys((sharpened_ends(plain), plain)):
+        body = dropped(respelled(body, judge), judge)  # a rim goes round corners that are smooth
+        rimmed = _rimmed(body, judge)
+        features = better(features, body, judge)
+        features = better(features, rimmed, judge) if _is_written(rimmed) else features
+    return features
+
+
+def _rimmed(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
+    for _ in range(MOST_RIMS):
+        best = features
+        groups = faces_alike(_depths(features, judge))
+        for faces, depth in sorted(groups.items(), key=lambda group: group[1]):
+            for blend, edges in itertools.product(SHARES, EDGES):
+                for share in SHARES[blend]:
+                    for tried in joined_by(features, Rim(blend, round(share * depth, 3), faces, edges), judge):
+                        best = best if judge.out_of_time else better(best, tried, judge)
+        if best == features:
+            break
+        features = with_best_rim_size(features, best, judge)
+    return features
+
+
+def _is_written(features: tuple[Feature, ...]) -> bool:
+    """Whether the program of the features can be built, whose circles are finer than the judge's."""
+    try:
+        build(program_of(features))
+    except ProgramError:
+        return False
+    return True
+
+
+def without_bevels(features: tuple[Feature, ...]) -> tuple[Feature, ...]:
+    """The features without cuts whose sides lie along no axis, as `with_slopes` makes them."""
+    return tuple(itertools.chain.from_iterable(map(_without_bevels, features)))
+
+
+def _without_bevels(feature: Feature) -> tuple[Feature, ...]:
+    if not isinstance(feature, Prism) or feature.operation is Operation.INTERSECT:
+        return (feature,)
+    cuts = Mode.ADD if feature.operation is Operation.CUT else Mode.SUBTRACT
+    steps = tuple(step for step in feature.steps if step.mode is not cuts or not _is_slanted(step))
+    return (replace(feature, steps=steps),) if steps else ()
+
+
+def _is_slanted(step: SketchStep) -> bool:
+    return isinstance(step.shape, Loop) and all(
+        isinstance(edge, Line) and min(np.abs(np.subtract(edge.end, start))) > 0 for start, edge in step.shape.sides
+    )
+
+
+def _depths(features: tuple[Feature, ...], judge: CloudJudge) -> dict[str, float]:
+    """For the selector of each outermost face the depth of the unexplained points that lean out of it."""
+    low, high = bounds(judge.build(features))
+    lost = judge.costs(features) > HALF_EXPLAINED
+    depths = {}
+    for axis in range(3):
+        for sign, way, end in ((">", 1, high[axis]), ("<", -1, low[axis])):
+            depth = way * (end - judge.points[:, axis])
+            leaning = way * judge.normals[:, axis]
+            near = lost & (depth < WIDEST * judge.size) & (leaning > LEANS[0]) & (leaning < LEANS[1])
+            if np.count_nonzero(near) >= FEWEST:
+                depths[f"{sign}{NAMES[axis]}"] = float(np.quantile(depth[near], DEPTH))
+    return {face: depth for face, depth in depths.items() if depth > 0}
