@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -134,9 +135,10 @@ class Reader:
         spread = np.concatenate((*bounding_box(polygon), polygon.mean(axis=0), polygon.std(axis=0)))
         key = (tolerance, len(polygon), polygon_area(polygon) > 0, *np.round(spread, 3))
         if key not in self._read:
-            outline = outline_of(polygon, tolerance, self.walls)
-            read = [outline and on_levels(outline, self.levels, self.on_level), outline]
-            self._read[key] = next((shape for shape in read if shape is not None and _is_simple(shape)), None)
+            outlines = (outline_of(polygon, tolerance, walls) for walls in dict.fromkeys((self.walls, None)))
+            read = ((outline and on_levels(outline, self.levels, self.on_level), outline) for outline in outlines)
+            shapes = itertools.chain.from_iterable(read)  # moved onto the points of its walls, one may cross itself
+            self._read[key] = next((shape for shape in shapes if shape is not None and _is_simple(shape)), None)
         return self._read[key]
 
 
