@@ -12,12 +12,11 @@ from cadrecode.errors import ProgramError
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.edges import EDGES, NAMES, faces_alike, joined_by, with_best_rim_size
 from cadrecode.measure.evidence import HALF_EXPLAINED
-from cadrecode.measure.features import Feature, Finished, Prism, Rim, program_of
+from cadrecode.measure.features import Feature, Finished, Prism, Rim, exchanged, program_of
 from cadrecode.measure.judge import better
-from cadrecode.measure.shorten import dropped
 from cadrecode.measure.spelling import respelled, sharpened_ends
 from cadrecode.program.language import Blend, Line, Loop, Mode, Operation, SketchStep
-from cadrecode.program.solid import bounds, build
+from cadrecode.program.solid import bounds, build, through_holes
 
 LEANS = 0.15, 0.97  # cosine with the axis of the normals of a rim's points
 WIDEST = 0.12  # of the size: rims that are looked for
@@ -33,11 +32,20 @@ def with_cloud_rims(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[F
     plain = without_bevels(features)
     if not plain or isinstance(plain[0], Finished):
         return features
+    holes = through_holes(judge.build(features))
     for body in dict.fromkeys((sharpened_ends(plain), plain)):
-        body = dropped(respelled(body, judge), judge)  # a rim goes round corners that are smooth
-        rimmed = _rimmed(body, judge)
-        features = better(features, body, judge)
-        features = better(features, rimmed, judge) if _is_written(rimmed) else features
+        body = _without_bounds(respelled(body, judge), judge)  # a rim goes round corners that are smooth
+        for tried in (body, _rimmed(body, judge)):
+            if _is_written(tried) and through_holes(judge.build(tried)) >= holes:  # a hole's points may pay for little
+                features = better(features, tried, judge)
+    return features
+
+
+def _without_bounds(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
+    """Without intersections that take nothing away any more, once the ends of their outlines are sharp."""
+    for index in reversed(range(1, len(features))):
+        if isinstance(features[index], Prism) and features[index].operation is Operation.INTERSECT:
+            features = better(features, exchanged(features, index), judge)
     return features
 
 

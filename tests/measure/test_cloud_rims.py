@@ -7,7 +7,7 @@ from cadrecode.fit import ruler_for
 from cadrecode.measure import from_cloud
 from cadrecode.program import build, iou, parse
 from cadrecode.program.language import Blend, Edges
-from cadrecode.program.solid import sample
+from cadrecode.program.solid import sample, through_holes
 
 PLATE = "import cadquery as cq\nr=cq.Workplane('XY',origin=(0,0,-25)).sketch().rect(200,133)"
 
@@ -38,6 +38,7 @@ def test_a_rim_of_a_plate(corners, finish, edges):
 
 
 @pytest.mark.slow
-def test_a_sharp_part_has_no_rim():
-    _, program = read(".push([(60,0),(-60,0)]).circle(15,mode='s').finalize().extrude(50)")
+def test_a_sharp_part_has_no_rim_and_keeps_its_small_holes():
+    solid, program = read(".push([(60,40),(-60,40),(60,-40),(-60,-40)]).circle(3,mode='s').finalize().extrude(20)")
     assert program.finishes == ()
+    assert through_holes(build(program)) == through_holes(solid) == 4
