@@ -36,7 +36,8 @@ def with_cloud_rims(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[F
     for body in dict.fromkeys((sharpened_ends(plain), plain)):
         body = _without_bounds(respelled(body, judge), judge)  # a rim goes round corners that are smooth
         for tried in (body, _rimmed(body, judge)):
-            if _is_written(tried) and through_holes(judge.build(tried)) >= holes:  # a hole's points may pay for little
+            sound = judge.makes_a_solid(tried) and _is_written(tried)
+            if sound and through_holes(judge.build(tried)) >= holes:  # the points of a small hole pay for little
                 features = better(features, tried, judge)
     return features
 

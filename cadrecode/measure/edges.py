@@ -62,7 +62,11 @@ def joined_by(features: tuple[Feature, ...], rim: Rim, judge: Judge) -> Iterator
 
 def with_best_rim_size(features: tuple[Feature, ...], rimmed: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
     """The features with the one rim more that `rimmed` has, in its best size."""
-    index = next(i for i, feature in enumerate(rimmed) if isinstance(feature, Rim) and feature not in features)
+    index = max(
+        i
+        for i, feature in enumerate(rimmed)
+        if isinstance(feature, Rim) and rimmed.count(feature) > features.count(feature)
+    )
     rim = rimmed[index]
     return with_best_size(rimmed, rim.size, lambda size: exchanged(rimmed, index, replace(rim, size=size)), judge)[0]
 
