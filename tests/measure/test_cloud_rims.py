@@ -21,16 +21,15 @@ def read(text: str):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("finish", "edges"),
+    ("corners", "finish", "edges"),
     [
-        (".faces('>Z').edges().chamfer(5)", Edges(Blend.CHAMFER, pytest.approx(5, abs=0.15), ">Z")),
-        (".faces('>Z').edges().fillet(7)", Edges(Blend.FILLET, pytest.approx(7, abs=0.3), ">Z")),
+        ("", "chamfer(5)", Edges(Blend.CHAMFER, pytest.approx(5, abs=0.15), ">Z")),
+        (".vertices().fillet(20).reset()", "fillet(7)", Edges(Blend.FILLET, pytest.approx(7, abs=0.3), ">Z")),
     ],
-    ids=["chamfer", "fillet"],
+    ids=["chamfer", "fillet round corners"],
 )
-@pytest.mark.parametrize("corners", ["", ".vertices().fillet(20).reset()"], ids=["sharp", "round"])
 def test_a_rim_of_a_plate(corners, finish, edges):
-    solid, program = read(f"{corners}.finalize().extrude(50){finish}")
+    solid, program = read(f"{corners}.finalize().extrude(50).faces('>Z').edges().{finish}")
     assert program.finishes == (edges,)
     (extrusion,) = program.solids()
     assert len(extrusion.sketch.steps) == (2 if corners else 1)
