@@ -55,6 +55,8 @@ def sealed(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
                 if judge.out_of_time or not changed or changed[0].mode is not Mode.ADD:
                     continue
                 tried = exchanged(features, index, replace(features[index], steps=changed))
+                if not judge.makes_a_solid(tried):  # a wider profile may reach over the line that it is turned about
+                    continue
                 left = through_holes(judge.build(tried))
                 own = 0 if others else count_of(steps[number].places)
                 if left + own < holes and judge.score(tried) + FILM_PRICE * (least - left) > judge.score(best):

@@ -209,3 +209,11 @@ def test_a_body_with_other_holes_than_the_likeliest_is_no_candidate():
     thicker = (Prism(Operation.UNION, 2, 0.0, 11.0, plate.steps), drilled[1])
     judge = Judge(build(parse(PLATE)), 1e-4, np.inf)
     assert with_same_holes([drilled, (plate,), thicker], judge) == [drilled, thicker]
+
+
+@pytest.mark.slow
+def test_a_long_rod_is_read_although_its_profile_could_be_no_wider():
+    """The half profile of a rod is a rectangle beside its line: wider, it would reach over it."""
+    solid, ruler = ruler_of("import cadquery as cq\nr=cq.Workplane('XY',origin=(0,0,-100)).circle(20).extrude(200)")
+    best, *_ = from_cloud(ruler, seconds=8)
+    assert iou(solid, build(best.program)) > 0.99
