@@ -10,9 +10,9 @@ import numpy as np
 
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import HALF_EXPLAINED
-from cadrecode.measure.features import AXIS_PLANES, Drilled, Feature, Prism
+from cadrecode.measure.features import Drilled, Feature, Prism
 from cadrecode.measure.grid import Grid
-from cadrecode.measure.heads import FACING_DOWN, on_plane, round_holes, usual_angle, without_step
+from cadrecode.measure.heads import hole_at, round_holes, usual_angle, without_step
 from cadrecode.measure.judge import better
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.program import language as cad
@@ -133,10 +133,7 @@ def _holes(drill: _Drill, way: int, cone: _Cone, levels: np.ndarray) -> Iterator
         return
     degrees = 2 * math.degrees(math.atan(cone.slope))
     head = cad.Countersink(round(2 * mouth, DECIMALS), usual_angle(degrees, NEAR_DEGREES))
-    origin = tuple(round(end, DECIMALS) if axis == drill.axis else 0.0 for axis in range(3))
-    plane = cad.Plane.named((AXIS_PLANES if way > 0 else FACING_DOWN)[drill.axis], origin)
-    places = on_plane(plane, drill.axis, drill.places)
-    hole = cad.Hole(plane, places, round(2 * drill.radius, DECIMALS), None, head)
+    hole = hole_at(drill.axis, end, way, drill.radius, drill.places, head)
     yield hole
     far = min(way * prism.low if way > 0 else way * prism.high for prism, _ in drill.cuts)
     if far > (way * levels).min():

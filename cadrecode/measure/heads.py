@@ -90,12 +90,7 @@ def _with_head(turned: Manifold, prism: Prism, step: cad.SketchStep) -> Iterator
         head = _head(turned, end, into, step.shape.radius, step.places)
         if head is None:
             continue
-        names = AXIS_PLANES if into < 0 else FACING_DOWN
-        origin = tuple(round(end, DECIMALS) if axis == prism.axis else 0.0 for axis in range(3))
-        plane = cad.Plane.named(names[prism.axis], origin)
-        hole = cad.Hole(
-            plane, on_plane(plane, prism.axis, step.places), round(2 * step.shape.radius, DECIMALS), None, head
-        )
+        hole = hole_at(prism.axis, end, -into, step.shape.radius, step.places, head)
         yield hole
         if top - bottom < high - low - BELOW:
             yield replace(hole, depth=round(top - bottom, DECIMALS))
@@ -109,16 +104,14 @@ def with_drilled_holes(features: tuple[Feature, ...], axis: int, end: str, judge
         end: ">" or "<", the end of the part that they are drilled from.
     """
     low, high = (float(side[axis]) for side in bounds(judge.build(features)))
-    at, names = (high, AXIS_PLANES) if end == ">" else (low, FACING_DOWN)
-    plane = cad.Plane.named(names[axis], tuple(round(at, DECIMALS) * (k == axis) for k in range(3)))
+    at, way = (high, 1) if end == ">" else (low, -1)
     prisms = [feature for feature in features if isinstance(feature, Prism) and feature.axis == axis]
     through = [prism for prism in prisms if prism.low < low + BELOW and prism.high > high - BELOW]
     for step in itertools.chain.from_iterable(map(round_holes, through)):
         mouth, head = _counterbore(step, prisms, at, high - low) or (None, None)
         for taken in (step, mouth):
             features = features if taken is None else without_step(features, axis, taken)
-        places = on_plane(plane, axis, step.places)
-        features = (*features, Drilled(cad.Hole(plane, places, round(2 * step.shape.radius, DECIMALS), None, head)))
+        features = (*features, Drilled(hole_at(axis, at, way, step.shape.radius, step.places, head)))
     return features
 
 
@@ -136,7 +129,27 @@ def _counterbore(
     return None
 
 
-def on_plane(plane: cad.Plane, axis: int, places: Sequence[cad.Point2]) -> tuple[cad.Point2, ...]:
+def hole_at(
+    axis: int,
+    end: float,
+    way: int,
+    radius: float,
+    places: Sequence[cad.Point2],
+    head: cad.Counterbore | cad.Countersink | None,
+) -> cad.Hole:
+    """Equal holes through all of the part, from a plane across an axis.
+
+    Args:
+        end: Where the plane is along the axis.
+        way: 1 or -1: along the axis or against it, out of the holes.
+        places: Of a sketch across the axis.
+    """
+    names = AXIS_PLANES if way > 0 else FACING_DOWN
+    plane = cad.Plane.named(names[axis], tuple(round(end, DECIMALS) if k == axis else 0.0 for k in range(3)))
+    return cad.Hole(plane, _on_plane(plane, axis, places), round(2 * radius, DECIMALS), None, head)
+
+
+def _on_plane(plane: cad.Plane, axis: int, places: Sequence[cad.Point2]) -> tuple[cad.Point2, ...]:
     """Places of a sketch across an axis in the coordinates of a plane that faces along it or against it."""
     points = np.zeros((len(places), 3))
     points[:, plane_axes(axis)] = places

@@ -34,10 +34,8 @@ def _with_likely_corners(features: tuple[Feature, ...], index: int, judge: Judge
     read off points end anywhere near the lines beside them."""
     for place, step in enumerate(features[index].steps):
         if isinstance(step.shape, cad.Loop) and step.places == cad.ORIGIN:
-            for drawn, corners in list(sharpened(step.shape))[-1:]:
-                shorter = replace(step, shape=cad.Face(cad.Sketch((drawn, corners))))
-                steps = exchanged(features[index].steps, place, shorter)
-                changed = exchanged(features, index, replace(features[index], steps=steps))
+            for likeliest in list(sharpened(step.shape))[-1:]:
+                changed = _with_sketch(features, index, place, likeliest)
                 features = better(features, _with_radii(changed, index, judge), judge)
     return features
 
@@ -56,12 +54,17 @@ def _with_radii(features: tuple[Feature, ...], index: int, judge: Judge) -> tupl
 
 def _with_radius(features: tuple[Feature, ...], index: int, place: int, size: float) -> tuple[Feature, ...]:
     """The features with another radius of the corners in a step of one of them."""
-    feature = features[index]
-    step = feature.steps[place]
-    *drawn, corners = step.shape.sketch.steps
-    sketch = cad.Sketch((*drawn, replace(corners, size=size)))
-    steps = exchanged(feature.steps, place, replace(step, shape=cad.Face(sketch)))
-    return exchanged(features, index, replace(feature, steps=steps))
+    *drawn, corners = features[index].steps[place].shape.sketch.steps
+    return _with_sketch(features, index, place, (*drawn, replace(corners, size=size)))
+
+
+def _with_sketch(
+    features: tuple[Feature, ...], index: int, place: int, drawn: Sequence[cad.SketchStep | cad.Corners]
+) -> tuple[Feature, ...]:
+    """The features with the face of a sketch of its own in a step of one of them."""
+    steps = features[index].steps
+    own = replace(steps[place], shape=cad.Face(cad.Sketch(tuple(drawn))))
+    return exchanged(features, index, replace(features[index], steps=exchanged(steps, place, own)))
 
 
 def sharpened_ends(features: tuple[Feature, ...]) -> tuple[Feature, ...]:
