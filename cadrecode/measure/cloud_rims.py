@@ -10,7 +10,7 @@ import numpy as np
 
 from cadrecode.errors import ProgramError
 from cadrecode.measure.cloud_judge import CloudJudge
-from cadrecode.measure.edges import EDGES, NAMES, faces_alike, joined_by, with_best_rim_size
+from cadrecode.measure.edges import EDGES, NAMES, best_joined, faces_alike, with_best_rim_size
 from cadrecode.measure.evidence import HALF_EXPLAINED
 from cadrecode.measure.features import Feature, Finished, Prism, Rim, exchanged, program_of
 from cadrecode.measure.judge import better
@@ -52,13 +52,14 @@ def _without_bounds(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[F
 
 def _rimmed(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
     for _ in range(MOST_RIMS):
-        best = features
         groups = faces_alike(_depths(features, judge))
-        for faces, depth in sorted(groups.items(), key=lambda group: group[1]):
-            for blend, edges in itertools.product(SHARES, EDGES):
-                for share in SHARES[blend]:
-                    for tried in joined_by(features, Rim(blend, round(share * depth, 3), faces, edges), judge):
-                        best = best if judge.out_of_time else better(best, tried, judge)
+        rims = [
+            Rim(blend, round(share * depth, 3), faces, edges)
+            for faces, depth in sorted(groups.items(), key=lambda group: group[1])
+            for blend, edges in itertools.product(SHARES, EDGES)
+            for share in SHARES[blend]
+        ]
+        best = best_joined(features, rims, features, judge)
         if best == features:
             break
         features = with_best_rim_size(features, best, judge)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -37,9 +37,7 @@ def with_rims(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...
         ]
         best = features
         for edges in EDGES:  # all edges of each face first, then some edges of the likeliest faces
-            for rim in rims:
-                for tried in joined_by(features, replace(rim, edges=edges), judge):
-                    best = best if judge.out_of_time else better(best, tried, judge)
+            best = best_joined(features, [replace(rim, edges=edges) for rim in rims], best, judge)
             if judge.out_of_time:
                 return best
             rims = sorted(rims, key=lambda rim: -judge.score((*features, rim)))[:LIKELIEST] if edges is None else rims
@@ -49,15 +47,25 @@ def with_rims(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...
     return features
 
 
-def joined_by(features: tuple[Feature, ...], rim: Rim, judge: Judge) -> Iterator[tuple[Feature, ...]]:
-    """The features with a rim last, and before the holes that are drilled, whose mouths stay sharp then."""
-    yield (*features, rim)
-    drilled = features
-    if rim.edges is None:
-        drilled = with_drilled_holes(features, NAMES.index(rim.faces[1]), rim.faces[0], judge)
-    first = next((index for index, feature in enumerate(drilled) if isinstance(feature, Drilled)), len(drilled))
-    if first < len(drilled):
-        yield (*drilled[:first], rim, *drilled[first:])
+def best_joined(
+    features: tuple[Feature, ...], rims: Sequence[Rim], best: tuple[Feature, ...], judge: Judge
+) -> tuple[Feature, ...]:
+    """The best of what is known and of the features with one of the rims, last or before the holes that are drilled,
+    whose mouths stay sharp then."""
+    drilled: dict[str, tuple[Feature, ...]] = {}  # by the face that holes are drilled from
+    for rim in rims:
+        if judge.out_of_time:
+            break
+        best = better(best, (*features, rim), judge)
+        body, face = features, rim.faces[:2]
+        if rim.edges is None:
+            if face not in drilled:
+                drilled[face] = with_drilled_holes(features, NAMES.index(face[1]), face[0], judge)
+            body = drilled[face]
+        first = next((index for index, feature in enumerate(body) if isinstance(feature, Drilled)), len(body))
+        if first < len(body) and not judge.out_of_time:
+            best = better(best, (*body[:first], rim, *body[first:]), judge)
+    return best
 
 
 def with_best_rim_size(features: tuple[Feature, ...], rimmed: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
@@ -108,8 +116,9 @@ def _widths(body: Manifold, solid: Manifold, least: float) -> dict[str, float]:
             bands = [] if true.is_empty() else [band for band in (own - true).decompose() if _width(band) > LEAST_SIZE]
             if bands:
                 lacks = CrossSection.batch_boolean(bands, OpType.Add)
-                if lacks.area() * _width(lacks) > least:
-                    widths[f"{sign}{NAMES[axis]}"] = _width(lacks)
+                width = _width(lacks)
+                if lacks.area() * width > least:
+                    widths[f"{sign}{NAMES[axis]}"] = width
     return widths
 
 
