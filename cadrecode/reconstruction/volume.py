@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cadrecode.errors import ProgramError
 from cadrecode.measure.judge import HOLE_PRICE, PRICE
-from cadrecode.program import build, iou
+from cadrecode.program import Program, build, iou
 from cadrecode.program.solid import sagitta_of, through_holes
 from cadrecode.scoring import Candidate, unevenness
 
@@ -37,6 +37,7 @@ class ByVolume:
     def __init__(self, solid: Manifold, ruler: CloudRuler):
         self.solid, self.ruler = solid, ruler
         self.holes = through_holes(solid)
+        self._smooth: dict[Program, float] = {}
         noise = ruler.noise if ruler.is_noisy else 0.0
         per_length = solid.surface_area() / solid.volume()
         self.price = max(PRICE, NOISE_PRICE * noise * per_length, UNEVEN_PRICE * unevenness(ruler) * per_length)
@@ -70,14 +71,16 @@ class ByVolume:
     def _smooth_gain(self, after: Candidate, before: Candidate) -> float:
         """What a program gains where its curves have far finer facets, which take as little as the solid's own do: with
         the usual ones a cylinder that is a little too wide is nearer to the solid."""
-        likeness = []
-        for candidate in (before, after):
-            try:
-                smooth = build(candidate.program, sagitta_of(candidate.program) * FINER)
-            except ProgramError:
-                return -1.0
-            likeness.append(iou(smooth, self.solid))
-        return likeness[1] - likeness[0]
+        try:
+            return self._smooth_likeness(after.program) - self._smooth_likeness(before.program)
+        except ProgramError:
+            return -1.0
+
+    def _smooth_likeness(self, program: Program) -> float:
+        """Many programs are compared with one, which is built so finely once."""
+        if program not in self._smooth:
+            self._smooth[program] = iou(build(program, sagitta_of(program) * FINER), self.solid)
+        return self._smooth[program]
 
     def is_exact(self, candidate: Candidate) -> bool:
         return candidate.ok and candidate.likeness >= EXACT and self._wrong_holes(candidate) == 0
