@@ -20,15 +20,7 @@ from cadrecode.ui.draw import html
 from cadrecode.ui.draw.table import empty_table, rows_html
 from cadrecode.ui.events import error_text
 from cadrecode.ui.reconstruct import views
-from cadrecode.ui.reconstruct.options import (
-    USUAL,
-    align_box,
-    candidates_slider,
-    clean_box,
-    fit_slider,
-    names_box,
-    snap_field,
-)
+from cadrecode.ui.reconstruct.options import USUAL, candidates_slider, common_fields, fit_slider
 from cadrecode.ui.services import Services
 from cadrecode.ui.words.text import Words
 
@@ -83,10 +75,7 @@ def build(services: Services, words: Words, page: gr.Blocks, tab: gr.Tab) -> Non
                         "unit": unit,
                         "candidates": candidates_slider(words, "batch-candidates"),
                         "seconds": fit_slider(words, "batch-fit"),
-                        "align": align_box(words),
-                        "clean": clean_box(words),
-                        "snap": snap_field(words),
-                        "names": names_box(words),
+                        **common_fields(words),
                     }
             model = gr.HTML("", padding=False)
             with gr.Row():

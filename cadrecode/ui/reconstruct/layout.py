@@ -14,15 +14,7 @@ from cadrecode.ui.draw import html
 from cadrecode.ui.draw.strip import strip
 from cadrecode.ui.reconstruct import describe, dimensions
 from cadrecode.ui.reconstruct.files import KINDS
-from cadrecode.ui.reconstruct.options import (
-    USUAL,
-    align_box,
-    candidates_slider,
-    clean_box,
-    fit_slider,
-    names_box,
-    snap_field,
-)
+from cadrecode.ui.reconstruct.options import USUAL, candidates_slider, common_fields, fit_slider
 from cadrecode.ui.reconstruct.state import Work
 from cadrecode.ui.viewer import component
 from cadrecode.ui.words.text import Words
@@ -106,10 +98,7 @@ class Form:
                     label=words("options.temperature"), info=words("options.temperature.info"),
                 ),
                 "fit_seconds": fit_slider(words, "fit-seconds"),
-                "align": align_box(words, "align"),
-                "clean": clean_box(words, "clean"),
-                "snap": snap_field(words, "snap"),
-                "names": names_box(words, "names"),
+                **common_fields(words, with_ids=True),
                 "seed": gr.Number(
                     USUAL.seed, precision=0, label=words("options.seed"), info=words("options.seed.info")
                 ),

@@ -24,23 +24,21 @@ def fit_slider(words: Words, elem_id: str) -> gr.Slider:
     return gr.Slider(0, 30, USUAL.seconds, step=1, elem_id=elem_id, **_texts("fit", words))
 
 
-def align_box(words: Words, elem_id: str | None = None) -> gr.Checkbox:
-    """Whether a part that stands askew is turned."""
-    return gr.Checkbox(USUAL.align, elem_id=elem_id, **_texts("align", words))
+def common_fields(words: Words, *, with_ids: bool = False) -> dict[str, gr.Component]:
+    """The fields that both tabs show one below the other, by the settings that they stand for: whether a part that
+    stands askew is turned, whether lone points and the table under the part are removed, how far a number may change to
+    be a simple one (auto, off, or a length that is typed), whether dimensions are variables.
 
+    Args:
+        with_ids: Each has its setting as its id.
+    """
 
-def snap_field(words: Words, elem_id: str | None = None) -> gr.Dropdown:
-    """How far a number may change to be a simple one: auto, off, or a length that is typed."""
-    return gr.Dropdown(
-        ["auto", "off"], value=str(USUAL.snap), allow_custom_value=True, elem_id=elem_id, **_texts("snap", words)
-    )
+    def texts(key: str) -> dict[str, str | None]:
+        return {"elem_id": key if with_ids else None, **_texts(key, words)}
 
-
-def names_box(words: Words, elem_id: str | None = None) -> gr.Checkbox:
-    """Whether the program's dimensions stand at its top as variables."""
-    return gr.Checkbox(USUAL.names, elem_id=elem_id, **_texts("names", words))
-
-
-def clean_box(words: Words, elem_id: str | None = None) -> gr.Checkbox:
-    """Whether lone points and the table under the part are removed."""
-    return gr.Checkbox(USUAL.clean != "off", elem_id=elem_id, **_texts("clean", words))
+    return {
+        "align": gr.Checkbox(USUAL.align, **texts("align")),
+        "clean": gr.Checkbox(USUAL.clean != "off", **texts("clean")),
+        "snap": gr.Dropdown(["auto", "off"], value=str(USUAL.snap), allow_custom_value=True, **texts("snap")),
+        "names": gr.Checkbox(USUAL.names, **texts("names")),
+    }
