@@ -123,7 +123,8 @@ class CloudRuler:
 
     Attributes:
         points: (n, 3) the points that are measured.
-        all_points, all_normals: the whole cloud, or 200,000 of its points at random.
+        all_points, all_normals: the whole cloud, or 200,000 of its points; in random order where there are more than
+            8,192.
         box: (2, 3) lowest and highest corner of the cloud's bounding box.
         size: its longest side.
         spacing: how far apart neighbours in the cloud may lie; surface closer than that to a point is supported.
@@ -137,13 +138,10 @@ class CloudRuler:
         self.box = bounding_box(points)
         self.all_points, self.all_normals = points, normals
         if len(points) > MAX_RULER_POINTS:
-            order = np.random.default_rng(seed).permutation(len(points))
-            if len(points) > MOST_POINTS:
-                rows = order[:MOST_POINTS]
-                self.all_points, self.all_normals = points[rows], normals and normals.of(rows)
-            chosen = order[:MAX_RULER_POINTS]
-            points = points[chosen]
-            normals = normals and normals.of(chosen)
+            rows = np.random.default_rng(seed).permutation(len(points))[:MOST_POINTS]  # scanners write line after line
+            points, normals = points[rows], normals and normals.of(rows)
+            self.all_points, self.all_normals = points, normals
+            points, normals = points[:MAX_RULER_POINTS], normals and normals.of(np.arange(MAX_RULER_POINTS))
         self.points, self.normals = points, normals
         self.size = float(np.ptp(points, axis=0).max())
         self.spacing = _spacing(points)

@@ -67,6 +67,17 @@ def test_repeated_and_many_points_change_little():
     assert cloud_distance(surface(BLOCK, 50_000), vertices, faces) == pytest.approx(distance, rel=0.2)
 
 
+def test_the_first_points_of_a_ruler_are_of_the_whole_part_where_a_scanner_wrote_line_after_line():
+    points = surface(PLATE, 30_000)
+    lines = points[np.argsort(points[:, 2])]  # the bottom first
+    ruler = CloudRuler(lines, outward_normals(lines))
+    assert len(ruler.all_points) == 30_000
+    first = ruler.all_points[:10_000]
+    assert abs((first[:, 2] > 19.9).mean() - (points[:, 2] > 19.9).mean()) < 0.02
+    up = ruler.all_normals.directions[:10_000][first[:, 2] > 19.9]
+    assert np.median(up[:, 2]) > 0.99, "each point keeps its normal"
+
+
 def test_gaps_are_positive_outside_and_negative_inside():
     points = np.array([(0, 0, 25), (103, 4, 0), (0, 0, 18), (99, 0, 0)], float)
     np.testing.assert_allclose(CloudRuler(points).measure(*mesh(BLOCK)).gaps, [5, 3, -2, -1], atol=1e-9)
