@@ -83,7 +83,7 @@ def test_a_ruler_keeps_the_points_that_it_does_not_measure_by():
     points = np.random.default_rng(0).uniform(-1, 1, (20_000, 3))
     ruler = ruler_for(points)
     assert ruler.points.shape == (8192, 3)
-    np.testing.assert_array_equal(ruler.all_points, points)
+    np.testing.assert_array_equal(np.unique(ruler.all_points, axis=0), np.unique(points, axis=0))
     assert ruler.all_normals.directions.shape == points.shape
 
 
