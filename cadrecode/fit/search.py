@@ -64,18 +64,32 @@ class FitResult:
 def ruler_for(points: np.ndarray, normals: np.ndarray | Normals | None = None, *, seed: int = 0) -> CloudRuler:
     """A ruler that knows on which side of a point the solid is: by the cloud's own normals, else by estimated ones.
 
+    Points that occur more than once count once: they tell no more, and the winding number has no end of dividing them.
+
     Args:
         points: (N, 3), any frame.
         normals: (N, 3) of the points, where the file has any, or `Normals` made of them.
         seed: Chooses the points of a cloud of more than 200,000.
     """
+    if len(points) > MOST_POINTS:  # the neighbours of all would fill the memory
+        points, normals = _rows(points, normals, np.random.default_rng(seed).permutation(len(points))[:MOST_POINTS])
+    first = np.sort(np.unique(points, axis=0, return_index=True)[1])
+    if len(first) < len(points):
+        points, normals = _rows(points, normals, first)
     if normals is None:
-        if len(points) > MOST_POINTS:  # their neighbours alone would fill the memory
-            points = points[np.random.default_rng(seed).permutation(len(points))[:MOST_POINTS]]
         normals = outward_normals(points, seed=seed)
     elif not isinstance(normals, Normals):
         normals = given_normals(points, normals)
     return CloudRuler(points, normals, seed=seed)
+
+
+def _rows(
+    points: np.ndarray, normals: np.ndarray | Normals | None, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | Normals | None]:
+    """Some of the points with their normals."""
+    if normals is None:
+        return points[rows], None
+    return points[rows], normals.of(rows) if isinstance(normals, Normals) else normals[rows]
 
 
 def fit(
