@@ -67,7 +67,7 @@ def given_normals(points: np.ndarray, directions: np.ndarray) -> Normals:
     return Normals(outward, known.astype(np.float64), local_noise(points))
 
 
-def outward_normals(points: np.ndarray, *, seed: int = 0) -> Normals:
+def outward_normals(points: np.ndarray, *, seed: int = 0, hidden_side: tuple[int, int] | None = None) -> Normals:
     """Estimate a normal at each point and turn it outward.
 
     A point is seen from outside: each of VIEWS eyes around the cloud votes on the points that are not hidden from it
@@ -76,6 +76,7 @@ def outward_normals(points: np.ndarray, *, seed: int = 0) -> Normals:
     Args:
         points: (N, 3) float, any frame.
         seed: chooses the points that the eyes look at.
+        hidden_side: (axis, -1 or 1) of a side without points, through which no eye may look into the part.
     Returns: directions, confidence 0 for all where there are fewer than 16 points or they lie in one plane.
     """
     points = np.asarray(points, np.float64)
@@ -84,7 +85,7 @@ def outward_normals(points: np.ndarray, *, seed: int = 0) -> Normals:
     tree = cKDTree(points)
     directions, noise = _plane_normals(points, tree)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(points))[:SEEN_POINTS])
-    votes = _votes(points[chosen], directions[chosen])
+    votes = _votes(points[chosen], directions[chosen], hidden_side)
     own = np.sign(votes) * _confidence(votes)
     sides = _along_surface(points[chosen], directions[chosen], own, noise)
     side, confidence = np.sign(sides), np.abs(sides)
@@ -189,12 +190,14 @@ def _spare(patches: np.ndarray) -> int:
     return max(patches.shape[1] - 3, 1)
 
 
-def _votes(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
+def _votes(points: np.ndarray, directions: np.ndarray, hidden_side: tuple[int, int] | None) -> np.ndarray:
     """(n,): for each point the sum of cosines towards the eyes that see it."""
     centre = bounding_box(points).mean(axis=0)
     radius = float(np.linalg.norm(points - centre, axis=1).max())
     votes = np.zeros(len(points))
     for direction in _spread(VIEWS):
+        if hidden_side and direction[hidden_side[0]] * hidden_side[1] > 0:
+            continue
         eye = centre + direction * radius * VIEW_DISTANCE
         rays = points - eye
         lengths = np.linalg.norm(rays, axis=1, keepdims=True)

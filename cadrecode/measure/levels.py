@@ -20,7 +20,8 @@ LEAST_PEAK, SLENDER = 1.2e-3, 2.5  # of the longest side times itself, or times 
 FEWEST_POINTS = 5  # of a level, beyond those that chance puts there
 CROWD, CLEAR = 6, 6.0  # strips beside a level, and how many times as many points it has as one of them; where a
 # cylinder's wall is square to the axis, there are 4.5 times as many
-# of `_end`: share of a strip's points that lie beyond an end that walls run up to; its width in deviations of the noise
+# of `end_of_walls`: share of a strip's points that lie beyond an end that walls run up to; its width in deviations
+# of the noise
 BEYOND, BLUR = 0.2, 2.0
 FARTHEST_IN = 4.0  # deviations: an end is no farther in from the outermost point
 MOST_LEVELS = 18  # along one axis; those of the largest faces are kept
@@ -75,7 +76,7 @@ def levels_of_points(
         narrow = _peaks(heights[side], areas[side], near, tails, least)
         peaks += [peak for peak in narrow if all(abs(peak[1] - height) > FROM_RIM * size for height in sure)]
     blur = noise if aside is None else aside
-    by_walls = _end(-heights, -ends[0], blur), _end(heights, ends[1], blur)
+    by_walls = end_of_walls(-heights, -ends[0], blur), end_of_walls(heights, ends[1], blur)
     outer = [
         next((h for _, h in sorted(peaks, reverse=True) if abs(h - end) < 2 * near), wall)
         for end, wall in zip(ends, (-by_walls[0], by_walls[1]))
@@ -83,7 +84,7 @@ def levels_of_points(
     return _largest(peaks, (outer[0], outer[1]), max(SAME_PLACE * size, 2 * noise))
 
 
-def _end(heights: np.ndarray, highest: float, noise: float) -> float:
+def end_of_walls(heights: np.ndarray, highest: float, noise: float) -> float:
     """Where a part ends that has no face there: its outermost points lie beyond its end by several times the noise."""
     out = np.sort(heights[heights > highest - (FARTHEST_IN + BLUR) * noise])[::-1]
     within = np.searchsorted(-out, BLUR * noise - out, side="right")  # points beyond each, and in the strip below it

@@ -42,9 +42,14 @@ def surface_area(points: np.ndarray, normals: np.ndarray) -> float:
 def winding_numbers(points: np.ndarray, normals: np.ndarray, areas: np.ndarray, grid: Grid) -> np.ndarray:
     """(nx, ny, nz) float32 at the places of the grid, cut off at -0.5 and 1.5."""
     places = np.stack(np.meshgrid(*grid.places, indexing="ij"), axis=-1).reshape(-1, 3)
-    columns = [np.ascontiguousarray(array, np.float64) for array in (points, normals, areas, places)]
-    numbers = igl.fast_winding_number(*columns)
+    numbers = winding_numbers_at(places, points, normals, areas)
     return np.clip(numbers, -0.5, 1.5).astype(np.float32).reshape(grid.shape)
+
+
+def winding_numbers_at(places: np.ndarray, points: np.ndarray, normals: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """(n,) at the places (n, 3). No two points may be the same: the tree around them would be divided without end."""
+    columns = [np.ascontiguousarray(array, np.float64) for array in (points, normals, areas, places)]
+    return igl.fast_winding_number(*columns)
 
 
 def sections_of(numbers: np.ndarray, grid: Grid, axis: int) -> list[CrossSection]:

@@ -1,0 +1,98 @@
+"""A side that a scanner did not see, closed by a flat face where the walls end: the side that a part stood on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cadrecode.cloud.distance import CloudRuler
+from cadrecode.cloud.normals import Normals, outward_normals
+from cadrecode.geometry import bounding_box
+from cadrecode.measure.levels import end_of_walls
+from cadrecode.measure.winding import INSIDE, patch_areas, surface_area, winding_numbers_at
+from cadrecode.program.planes import plane_axes
+
+FACING = 0.7  # cosine of a normal that faces along an axis
+LACKING = 0.5  # of the area that faces the other way: so much more of it than of this side is missing
+SEEN = 0.05  # of that area: of an unseen side no more is there
+TURNED = 0.5  # as long as eyes look into the part through that side, where they take faces of the other side for it
+THINNEST = 1e-3  # of the size: what has no depth is not closed
+NO_DEPTH = 1e-5  # of the size: nearer to the plane, a point and its image are one
+MOST_PLACES = 40_000  # in which a plane is divided
+
+Side = tuple[int, int]  # axis, and -1 or 1: the way along it
+
+
+def closed(ruler: CloudRuler, *, estimated: bool, seed: int = 0) -> tuple[CloudRuler, list[Side]]:
+    """A cloud with points on the flat sides that were not seen, and which these are.
+
+    Of a closed surface, the normals weighted by area add up to nothing. A side was not seen where nothing faces its
+    way, although much faces the other way.
+
+    Args:
+        ruler: Measures by the cloud, CODE.
+        estimated: Whether its normals were estimated: then they are again, without looking in through that side.
+        seed: Chooses points, see `outward_normals`.
+    Returns: The ruler itself where nothing is missing.
+    """
+    sides = [(axis, way) for axis in range(3) for way in (-1, 1)]
+    unseen = []
+    for side in sides:
+        if ruler.normals is None or not _lacks(ruler, side, TURNED if estimated else SEEN):
+            continue
+        again = ruler
+        if estimated:
+            again = CloudRuler(ruler.all_points, outward_normals(ruler.all_points, seed=seed, hidden_side=side))
+        if _lacks(again, side, SEEN):
+            ruler = _with_side(again, side)
+            unseen.append(side)
+    return ruler, unseen
+
+
+def _lacks(ruler: CloudRuler, side: Side, seen: float) -> bool:
+    """Whether no more faces the way of a side than a share of what faces the other way, and the sum is as uneven."""
+    axis, way = side
+    if np.ptp(ruler.box[:, axis]) < THINNEST * ruler.size:
+        return False
+    areas, facing = patch_areas(ruler.points), way * ruler.normals.directions[:, axis]
+    opposite, lacking = float(areas[facing < -FACING].sum()), -float((areas * facing).sum())
+    return lacking > LACKING * opposite and float(areas[facing > FACING].sum()) < seen * opposite
+
+
+def _with_side(ruler: CloudRuler, side: Side) -> CloudRuler:
+    """Points on the plane where the walls end, as dense as the cloud, wherever the part is between the cloud and its
+    image in that plane."""
+    axis, way = side
+    end = way * end_of_walls(way * ruler.points[:, axis], float((way * ruler.box[:, axis]).max()), ruler.noise)
+    before = way * (end - ruler.points[:, axis]) > NO_DEPTH * ruler.size
+    points, directions = ruler.points[before], ruler.normals.directions[before]
+    if not len(points):
+        return ruler
+    known, apart = ruler.all_normals, math.sqrt(surface_area(points, directions) / len(ruler.all_points))
+    face = _face(points, directions, axis, end, apart)
+    outward = np.zeros_like(face)
+    outward[:, axis] = way
+    directions = np.concatenate((known.directions, outward))
+    normals = Normals(directions, np.append(known.confidence, np.ones(len(face))), known.noise)
+    return CloudRuler(np.concatenate((ruler.all_points, face)), normals)
+
+
+def _face(points: np.ndarray, directions: np.ndarray, axis: int, end: float, apart: float) -> np.ndarray:
+    """(n, 3): places on the plane across an axis that lie between the points and their image in it, `apart` from each
+    other in the mean."""
+    image, image_directions = points.copy(), directions.copy()
+    image[:, axis] = 2 * end - image[:, axis]
+    image_directions[:, axis] *= -1
+    u, v = sorted(plane_axes(axis))
+    low, high = bounding_box(points)[:, [u, v]]
+    cell = max(apart, math.sqrt(float(np.prod(high - low)) / MOST_PLACES))
+    across = np.meshgrid(*(np.arange(a + cell / 2, b, cell) for a, b in zip(low, high)), indexing="ij")
+    places = np.full((across[0].size, 3), end)
+    places[:, u], places[:, v] = across[0].ravel(), across[1].ravel()
+    both, both_directions = np.concatenate((points, image)), np.concatenate((directions, image_directions))
+    numbers = winding_numbers_at(places, both, both_directions, np.tile(patch_areas(points), 2))
+    face = np.repeat(places[numbers > INSIDE], round((cell / apart) ** 2), axis=0)
+    if cell > apart:
+        face[:, [u, v]] += np.random.default_rng(0).uniform(-cell / 2, cell / 2, (len(face), 2))
+    return face

@@ -1,0 +1,77 @@
+"""Sides that a scanner did not see: found by what is missing, closed by a flat face, and told as a guess."""
+
+import numpy as np
+import pytest
+
+from cadrecode.cloud import Cloud, sample_surface
+from cadrecode.fit import ruler_for
+from cadrecode.measure import closed
+from cadrecode.program import build, iou, mesh_of, parse
+from cadrecode.scoring.verdict import Verdict
+from tests.test_reconstruct import answers, rebuilt
+
+PLATE = (
+    "r=cq.Workplane('XY').box(80,60,8).faces('>Z').workplane()"
+    ".pushPoints([(-30,-20),(30,-20),(-30,20),(30,20)]).hole(6)"
+)
+CUP = "r=cq.Workplane('XY').circle(30).circle(27).extrude(60).union(cq.Workplane('XY').circle(30).extrude(4))"
+
+
+def points_of(text: str, count: int = 8192, seed: int = 3) -> np.ndarray:
+    return sample_surface(*mesh_of(build(parse(text))), count, seed)[0]
+
+
+def without_bottom(points: np.ndarray) -> np.ndarray:
+    return points[points[:, 2] > points[:, 2].min() + 1e-6]
+
+
+@pytest.mark.parametrize("text", [PLATE, CUP, "r=cq.Workplane('XY').sphere(20)"], ids=["plate", "cup", "ball"])
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_what_was_seen_from_all_around_lacks_nothing(text, noise):
+    points = points_of(text)
+    ruler = ruler_for(points + noise * np.random.default_rng(0).standard_normal(points.shape))
+    assert closed(ruler, estimated=True) == (ruler, [])
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_the_bottom_is_missing_and_is_closed_but_for_its_holes(noise):
+    points = without_bottom(points_of(PLATE))
+    points = points + noise * np.random.default_rng(0).standard_normal(points.shape)
+    whole, sides = closed(ruler_for(points), estimated=True)
+    assert sides == [(2, -1)]
+    added = whole.all_points[whole.all_normals.directions[:, 2] < -0.99]
+    assert np.quantile(np.abs(added[:, 2] + 4), 0.98) < 0.05 + 2 * noise
+    from_holes = np.linalg.norm(np.abs(added[:, :2]) - (30, 20), axis=1)
+    assert np.count_nonzero(from_holes < 2.5) <= 10 * noise
+    assert np.ptp(added[:, 0]) == pytest.approx(80, abs=2)
+    assert len(whole.all_points) == pytest.approx(8192, rel=0.05), "as dense as the cloud"
+    assert closed(whole, estimated=False) == (whole, [])
+
+
+def test_a_cloud_without_normals_or_of_a_plane_lacks_nothing_that_could_be_closed():
+    flat = np.random.default_rng(0).uniform(-50, 50, (2000, 3)) * (1, 1, 0)
+    ruler = ruler_for(flat)
+    assert closed(ruler, estimated=True) == (ruler, [])
+
+
+def test_points_that_occur_more_than_once_count_once(processor_time):
+    points = points_of(PLATE)
+    repeated = np.concatenate((points, points[:500], np.repeat(points[:1], 300, axis=0)))
+    normals = np.tile((0.0, 0.0, 1.0), (len(repeated), 1))
+    assert len(ruler_for(repeated).all_points) == len(points)
+    assert len(ruler_for(repeated, normals).all_normals.directions) == len(points)
+    result = rebuilt(Cloud(repeated, None, "plate.xyz", "cloud"), generate=answers(), source="measured", seconds=4.0)
+    assert result.warnings == ()
+    assert iou(build(parse(result.best.program)), build(parse(PLATE))) > 0.99
+
+
+def test_a_plate_scanned_on_a_table_is_a_plate_with_its_holes_and_a_guess(processor_time):
+    points = without_bottom(points_of(PLATE))
+    result = rebuilt(Cloud(points, None, "plate.xyz", "cloud"), generate=answers(), source="measured", seconds=8.0)
+    part = build(parse(result.best.program))
+    assert iou(part, build(parse(PLATE))) > 0.98
+    assert part.genus() == 4
+    assert result.best.assessment.verdict is Verdict.PARTLY
+    assert [str(warning) for warning in result.warnings] == [
+        "The side that faces -Z was not seen: it is taken for flat."
+    ]
