@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,28 +37,54 @@ def closed(ruler: CloudRuler, *, estimated: bool, seed: int = 0) -> tuple[CloudR
         seed: Chooses points, see `outward_normals`.
     Returns: The ruler itself where nothing is missing.
     """
-    sides = [(axis, way) for axis in range(3) for way in (-1, 1)]
-    unseen = []
-    for side in sides:
-        if ruler.normals is None or not _lacks(ruler, side, TURNED if estimated else SEEN):
+    waiting = [(axis, way) for axis in range(3) for way in (-1, 1)]
+    unseen: list[Side] = []
+    if ruler.normals is None:
+        return ruler, unseen
+    balance = _balance(ruler)
+    while waiting:
+        side = max(waiting, key=lambda side: balance[side].lacking)  # it tells most of where the inside is
+        waiting.remove(side)
+        if not balance[side].shows_unseen(TURNED if estimated else SEEN):
             continue
         again = ruler
         if estimated:
-            again = CloudRuler(ruler.all_points, outward_normals(ruler.all_points, seed=seed, hidden_side=side))
-        if _lacks(again, side, SEEN):
+            normals = outward_normals(ruler.all_points, seed=seed, hidden_sides=(*unseen, side))
+            again = CloudRuler(ruler.all_points, normals)
+        if _balance(again)[side].shows_unseen(SEEN):
             ruler = _with_side(again, side)
+            balance = _balance(ruler)
             unseen.append(side)
     return ruler, unseen
 
 
-def _lacks(ruler: CloudRuler, side: Side, seen: float) -> bool:
-    """Whether no more faces the way of a side than a share of what faces the other way, and the sum is as uneven."""
-    axis, way = side
-    if np.ptp(ruler.box[:, axis]) < THINNEST * ruler.size:
-        return False
-    areas, facing = patch_areas(ruler.points), way * ruler.normals.directions[:, axis]
-    opposite, lacking = float(areas[facing < -FACING].sum()), -float((areas * facing).sum())
-    return lacking > LACKING * opposite and float(areas[facing > FACING].sum()) < seen * opposite
+@dataclass(frozen=True)
+class _Facing:
+    """What faces the way of a side, and the other way.
+
+    Args:
+        lacking: Area, as it is seen along the axis, by which the first is less.
+        same, opposite: Areas of what faces either way nearly squarely.
+    """
+
+    lacking: float
+    same: float
+    opposite: float
+
+    def shows_unseen(self, seen: float) -> bool:
+        """Whether much faces the other way, and no more than a share of that this way."""
+        return self.lacking > LACKING * self.opposite and self.same < seen * self.opposite
+
+
+def _balance(ruler: CloudRuler) -> dict[Side, _Facing]:
+    areas, sides = patch_areas(ruler.points), {}
+    for axis in range(3):
+        is_flat = np.ptp(ruler.box[:, axis]) < THINNEST * ruler.size
+        for way in (-1, 1):
+            facing = way * ruler.normals.directions[:, axis] * (not is_flat)
+            same, opposite = (float(areas[toward > FACING].sum()) for toward in (facing, -facing))
+            sides[axis, way] = _Facing(-float((areas * facing).sum()), same, opposite)
+    return sides
 
 
 def _with_side(ruler: CloudRuler, side: Side) -> CloudRuler:

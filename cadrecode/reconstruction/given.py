@@ -13,6 +13,7 @@ from cadrecode.assessor import Assessor
 from cadrecode.cloud import Cloud, normalise
 from cadrecode.cloud.align import SKIPPED, Alignment, align
 from cadrecode.cloud.clean import Cleaned, clean
+from cadrecode.cloud.normals import checked_directions
 from cadrecode.config import ReconstructConfig
 from cadrecode.errors import Message
 from cadrecode.frames import Frame
@@ -57,6 +58,10 @@ class Given:
             cleaned = clean(cloud, surroundings=config.clean == "all", seed=config.seed)
             whole = cleaned.remaining.all()
             cloud = cleaned.cloud if whole else replace(cleaned.cloud, solid=None)
+        if cloud.solid is None and cloud.normals is not None:
+            directions, said = checked_directions(cloud.points, cloud.normals, seed=config.seed)
+            if said:
+                cloud = replace(cloud, normals=directions, warnings=(*cloud.warnings, said))
         alignment = align(cloud.points, cloud.normals, seed=config.seed) if config.align else SKIPPED
         if cloud.solid is None:
             _, frame = normalise(cloud.points, alignment.rotation)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cadrecode.cloud import sample_surface
-from cadrecode.cloud.normals import given_normals, local_noise, outward_normals
+from cadrecode.cloud.normals import checked_directions, given_normals, local_noise, outward_normals
 from cadrecode.program import build, mesh_of, parse
 
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
@@ -72,6 +72,22 @@ def test_the_normals_of_a_file_are_believed_where_they_are_numbers():
     result = given_normals(points, 5 * true)
     np.testing.assert_array_equal(result.confidence, [0, 0, *[1] * 62])
     np.testing.assert_allclose(result.directions[2:], true[2:])
+
+
+def test_normals_that_point_inwards_are_turned_about_and_those_that_point_to_both_sides_are_left_out():
+    points, true = surface(PLATE, 4096)
+    assert checked_directions(points, true) == (pytest.approx(true), None)
+    turned, said = checked_directions(points, -3 * true)
+    np.testing.assert_allclose(turned, 3 * true)
+    assert said == "The normals of the file point into the part: they were turned about."
+    either = np.random.default_rng(0).choice((-1, 1), (4096, 1))
+    assert checked_directions(points, true * either) == (
+        None,
+        "The normals of the file point to both sides: others were estimated.",
+    )
+    unknown = np.where(np.arange(4096)[:, None] % 2, true, np.nan)
+    assert checked_directions(points, unknown)[1] is None
+    assert checked_directions(points[:9], -true[:9])[1] is None, "nine points make no surface"
 
 
 @pytest.mark.parametrize("n", [2048, 8192])
