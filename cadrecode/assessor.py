@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cadrecode.errors import Message
 from cadrecode.fit import ruler_for
 from cadrecode.frames import Frame
+from cadrecode.measure import closed
 from cadrecode.program import from_mesh
 from cadrecode.scoring.verdict import Assessment, assess_cloud, assess_volume
 
@@ -31,6 +34,20 @@ class Assessor:
     frame: Frame
     ruler: CloudRuler = field(repr=False)
     solid: Manifold | None = field(default=None, repr=False)
+
+    @cached_property
+    def closed(self) -> tuple[CloudRuler, list[tuple[int, int]]]:
+        """The ruler that programs are measured, ranked and fitted by: with flat faces for the sides that the points
+        lack, which are (axis, -1 or 1). The assessment does without these faces."""
+        return closed(self.ruler) if self.solid is None else (self.ruler, [])
+
+    @property
+    def warnings(self) -> tuple[Message, ...]:
+        """What is guessed about the scan."""
+        names = ", ".join(f"{'-+'[way > 0]}{'XYZ'[axis]}" for axis, way in self.closed[1])
+        if not names:
+            return ()
+        return (Message("The side that faces {sides} was not seen: it is taken for flat.", sides=names),)
 
     @classmethod
     def of(cls, cloud: Cloud, frame: Frame | None = None, seed: int = 0) -> Assessor:

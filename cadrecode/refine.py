@@ -96,7 +96,7 @@ def refine(
     program = in_file if written_in == RAW else given
     built = _built(program, program_name)
     assessor = Assessor.of(cloud, frame, seed)
-    before, after = _moved(built, assessor.ruler, seconds, seed, frame, unit)
+    before, after = _moved(built, assessor.closed[0], seconds, seed, frame, unit)
 
     def part(candidate: Candidate, program_text: str, **more: Any) -> Part:
         vertices, faces = candidate.mesh
@@ -116,7 +116,7 @@ def refine(
         "deviation_before": first.deviation.figures(),
         "program_before": first.program,
         "seconds": round(taken, 2),
-        "warnings": [*cloud.warnings, *doubts],
+        "warnings": [*cloud.warnings, *assessor.warnings, *doubts],
     }
     if after is before:
         return Refined(first, replace(first, distance_before=first.distance, about=about), taken)

@@ -52,15 +52,17 @@ class Normals:
         directions: (N, 3) float64, unit length.
         confidence: (N,) float64 in [0, 1]: how many views agree on the side; 0 where the side is not known.
         noise: how far points lie off their local planes, in the cloud's unit.
+        estimated: whether they were estimated from the points, and not given.
     """
 
     directions: np.ndarray
     confidence: np.ndarray
     noise: float
+    estimated: bool = False
 
     def of(self, rows: np.ndarray) -> Normals:
         """The normals of some of the points, by their row numbers."""
-        return Normals(self.directions[rows], self.confidence[rows], self.noise)
+        return Normals(self.directions[rows], self.confidence[rows], self.noise, self.estimated)
 
 
 def given_normals(points: np.ndarray, directions: np.ndarray) -> Normals:
@@ -74,7 +76,7 @@ def given_normals(points: np.ndarray, directions: np.ndarray) -> Normals:
 
 def checked_directions(
     points: np.ndarray, directions: np.ndarray, *, seed: int = 0
-) -> tuple[np.ndarray | None, Message | None]:
+) -> tuple[np.ndarray | None, list[Message]]:
     """The normals of a file as far as they point out of the surface that can be seen.
 
     Args:
@@ -87,13 +89,13 @@ def checked_directions(
     votes = given.confidence * _votes(points[rows], given.directions)
     sure = np.abs(votes) > CERTAIN_VOTES * VIEWS / 2
     if np.count_nonzero(sure) < FEWEST_POINTS:
-        return directions, None
+        return directions, []
     outward = float((votes[sure] > 0).mean())
     if outward > BELIEVED:
-        return directions, None
+        return directions, []
     if outward < 1 - BELIEVED:
-        return -directions, Message("The normals of the file point into the part: they were turned about.")
-    return None, Message("The normals of the file point to both sides: others were estimated.")
+        return -directions, [Message("The normals of the file point into the part: they were turned about.")]
+    return None, [Message("The normals of the file point to both sides: others were estimated.")]
 
 
 def outward_normals(points: np.ndarray, *, seed: int = 0, hidden_sides: Sequence[tuple[int, int]] = ()) -> Normals:
@@ -110,7 +112,7 @@ def outward_normals(points: np.ndarray, *, seed: int = 0, hidden_sides: Sequence
     """
     points = np.asarray(points, np.float64)
     if len(points) < FEWEST_POINTS:
-        return Normals(np.tile((0.0, 0.0, 1.0), (len(points), 1)), np.zeros(len(points)), 0.0)
+        return Normals(np.tile((0.0, 0.0, 1.0), (len(points), 1)), np.zeros(len(points)), 0.0, True)
     tree = cKDTree(points)
     directions, noise = _plane_normals(points, tree)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(points))[:SEEN_POINTS])
@@ -120,7 +122,7 @@ def outward_normals(points: np.ndarray, *, seed: int = 0, hidden_sides: Sequence
     side, confidence = np.sign(sides), np.abs(sides)
     if len(chosen) < len(points):
         side, confidence = _from_neighbours(points, directions, chosen, sides)
-    return Normals(directions * np.where(side < 0, -1.0, 1.0)[:, None], confidence, noise)
+    return Normals(directions * np.where(side < 0, -1.0, 1.0)[:, None], confidence, noise, True)
 
 
 def local_noise(points: np.ndarray) -> float:

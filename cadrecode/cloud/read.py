@@ -113,6 +113,11 @@ def read_cloud(path: str | Path, *, seed: int = 0) -> Cloud:
         cloud = Cloud(points, normals, path.name, kind, announced=announced)
     require_distinct(cloud.points, path.name)
     warnings += flatness_warnings(cloud.points, path.name)
+    if cloud.solid is None and cloud.normals is not None:
+        from cadrecode.cloud.normals import checked_directions  # scipy, which pretraining does without
+
+        normals, said = checked_directions(cloud.points, cloud.normals, seed=seed)
+        cloud, warnings = replace(cloud, normals=normals), [*warnings, *said]
     return replace(cloud, warnings=tuple(warnings))
 
 

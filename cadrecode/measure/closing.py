@@ -25,15 +25,14 @@ MOST_PLACES = 40_000  # in which a plane is divided
 Side = tuple[int, int]  # axis, and -1 or 1: the way along it
 
 
-def closed(ruler: CloudRuler, *, estimated: bool, seed: int = 0) -> tuple[CloudRuler, list[Side]]:
+def closed(ruler: CloudRuler, *, seed: int = 0) -> tuple[CloudRuler, list[Side]]:
     """A cloud with points on the flat sides that were not seen, and which these are.
 
     Of a closed surface, the normals weighted by area add up to nothing. A side was not seen where nothing faces its
     way, although much faces the other way.
 
     Args:
-        ruler: Measures by the cloud, CODE.
-        estimated: Whether its normals were estimated: then they are again, without looking in through that side.
+        ruler: Measures by the cloud, CODE. Normals that were estimated are again, without looking in through that side.
         seed: Chooses points, see `outward_normals`.
     Returns: The ruler itself where nothing is missing.
     """
@@ -41,7 +40,7 @@ def closed(ruler: CloudRuler, *, estimated: bool, seed: int = 0) -> tuple[CloudR
     unseen: list[Side] = []
     if ruler.normals is None:
         return ruler, unseen
-    balance = _balance(ruler)
+    balance, estimated = _balance(ruler), ruler.normals.estimated
     while waiting:
         side = max(waiting, key=lambda side: balance[side].lacking)  # it tells most of where the inside is
         waiting.remove(side)
@@ -101,7 +100,7 @@ def _with_side(ruler: CloudRuler, side: Side) -> CloudRuler:
     outward = np.zeros_like(face)
     outward[:, axis] = way
     directions = np.concatenate((known.directions, outward))
-    normals = Normals(directions, np.append(known.confidence, np.ones(len(face))), known.noise)
+    normals = Normals(directions, np.append(known.confidence, np.ones(len(face))), known.noise, known.estimated)
     return CloudRuler(np.concatenate((ruler.all_points, face)), normals)
 
 

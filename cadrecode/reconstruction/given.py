@@ -13,11 +13,8 @@ from cadrecode.assessor import Assessor
 from cadrecode.cloud import Cloud, normalise
 from cadrecode.cloud.align import SKIPPED, Alignment, align
 from cadrecode.cloud.clean import Cleaned, clean
-from cadrecode.cloud.normals import checked_directions
 from cadrecode.config import ReconstructConfig
-from cadrecode.errors import Message
 from cadrecode.frames import Frame
-from cadrecode.measure import closed
 from cadrecode.program import mesh_of
 from cadrecode.reconstruction.volume import ByVolume
 from cadrecode.scoring import ByDistance, Yardstick
@@ -58,10 +55,6 @@ class Given:
             cleaned = clean(cloud, surroundings=config.clean == "all", seed=config.seed)
             whole = cleaned.remaining.all()
             cloud = cleaned.cloud if whole else replace(cleaned.cloud, solid=None)
-        if cloud.solid is None and cloud.normals is not None:
-            directions, said = checked_directions(cloud.points, cloud.normals, seed=config.seed)
-            if said:
-                cloud = replace(cloud, normals=directions, warnings=(*cloud.warnings, said))
         alignment = align(cloud.points, cloud.normals, seed=config.seed) if config.align else SKIPPED
         if cloud.solid is None:
             _, frame = normalise(cloud.points, alignment.rotation)
@@ -79,22 +72,7 @@ class Given:
     @property
     def ruler(self) -> CloudRuler:
         """The ruler of the points, CODE, with flat faces for sides that they lack; the verdict does without these."""
-        return self._closed[0]
-
-    @cached_property
-    def _closed(self) -> tuple[CloudRuler, list[tuple[int, int]]]:
-        if self.solid is not None:
-            return self.assessor.ruler, []
-        return closed(self.assessor.ruler, estimated=self.normals is None)
-
-    @property
-    def warnings(self) -> tuple[Message, ...]:
-        """What was guessed about the input."""
-        unseen = self._closed[1]
-        if not unseen:
-            return ()
-        names = ", ".join(f"{'-+'[way > 0]}{'XYZ'[axis]}" for axis, way in unseen)
-        return (Message("The side that faces {sides} was not seen: it is taken for flat.", sides=names),)
+        return self.assessor.closed[0]
 
     @property
     def solid(self) -> Manifold | None:

@@ -89,7 +89,7 @@ def reconstruct(
         seconds=time.monotonic() - started,
         model=model_name,
         model_used=bool(rebuilt.pool.written),
-        warnings=(*rebuilt.given.warnings, *rebuilt.pool.warnings),
+        warnings=(*rebuilt.given.assessor.warnings, *rebuilt.pool.warnings),
     )
     return replace(result, parts=parts_of(result, ranked, name, exports))
 

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from manifold3d import Manifold
 
-from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud, read_mesh
+from cadrecode.cloud import BREP_SUFFIXES, CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud, read_mesh, sample_surface
 from cadrecode.cloud.read import SURFACE_POINTS
 from cadrecode.errors import PointCloudError
+from cadrecode.program import mesh_of
 
 
 def test_the_suffixes_promised():
@@ -107,6 +109,15 @@ def test_flat_and_straight_clouds_are_allowed_with_a_warning(tmp_path, scale):
             assert cloud.warnings == ()
         else:
             assert words in " ".join(cloud.warnings)
+
+
+def test_normals_that_point_into_the_part_are_turned_about_and_it_is_said(tmp_path):
+    points, normals = sample_surface(*mesh_of(Manifold.cube((3, 2, 1))), 2000, 0)
+    for sign, warnings in ((1, ()), (-1, ("The normals of the file point into the part: they were turned about.",))):
+        np.savetxt(tmp_path / "a.xyz", np.hstack((points, sign * normals)))
+        cloud = read_cloud(tmp_path / "a.xyz")
+        np.testing.assert_allclose(cloud.normals, normals, atol=1e-9)
+        assert cloud.warnings == warnings
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".xyz", ".ply", ".pcd"])
