@@ -57,7 +57,7 @@ def _extruded(axis: int, low: np.ndarray, high: np.ndarray, radius: float) -> ca
     origin[axis] = float(low[axis])
     width, depth, height = ((high - low)[k].item() for k in (x, y, axis))
     sketch = cad.Sketch.of(cad.Rect(width, depth))
-    if radius:
-        sketch = cad.Sketch((*sketch.steps, cad.Corners(cad.Blend.FILLET, round(radius, DECIMALS))))
+    if (radius := round(radius, DECIMALS)) > 0:
+        sketch = cad.Sketch((*sketch.steps, cad.Corners(cad.Blend.FILLET, radius)))
     plane = cad.Plane.named(cad.AXIS_PLANES[axis], tuple(origin))
     return cad.Program.of(cad.Extrusion(plane, sketch, height))
