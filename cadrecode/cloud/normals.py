@@ -98,7 +98,7 @@ def checked_directions(
     return None, [Message("The normals of the file point to both sides: others were estimated.")]
 
 
-def outward_normals(points: np.ndarray, *, seed: int = 0, hidden_sides: Sequence[tuple[int, int]] = ()) -> Normals:
+def outward_normals(points: np.ndarray, *, seed: int = 0) -> Normals:
     """Estimate a normal at each point and turn it outward.
 
     A point is seen from outside: each of VIEWS eyes around the cloud votes on the points that are not hidden from it
@@ -107,22 +107,32 @@ def outward_normals(points: np.ndarray, *, seed: int = 0, hidden_sides: Sequence
     Args:
         points: (N, 3) float, any frame.
         seed: chooses the points that the eyes look at.
-        hidden_sides: (axis, -1 or 1) of each side without points, through which no eye may look into the part.
     Returns: directions, confidence 0 for all where there are fewer than 16 points or they lie in one plane.
     """
     points = np.asarray(points, np.float64)
     if len(points) < FEWEST_POINTS:
         return Normals(np.tile((0.0, 0.0, 1.0), (len(points), 1)), np.zeros(len(points)), 0.0, True)
-    tree = cKDTree(points)
-    directions, noise = _plane_normals(points, tree)
+    directions, noise = _plane_normals(points, cKDTree(points))
+    return turned_outward(points, Normals(directions, np.zeros(len(points)), noise, True), seed=seed)
+
+
+def turned_outward(
+    points: np.ndarray, normals: Normals, *, seed: int = 0, hidden_sides: Sequence[tuple[int, int]] = ()
+) -> Normals:
+    """Normals of either sign, of at least 16 points, turned outward; see `outward_normals`.
+
+    Args:
+        hidden_sides: (axis, -1 or 1) of each side without points, through which no eye may look into the part.
+    """
+    directions = normals.directions
     chosen = np.sort(np.random.default_rng(seed).permutation(len(points))[:SEEN_POINTS])
     votes = _votes(points[chosen], directions[chosen], hidden_sides)
     own = np.sign(votes) * _confidence(votes)
-    sides = _along_surface(points[chosen], directions[chosen], own, noise)
+    sides = _along_surface(points[chosen], directions[chosen], own, normals.noise)
     side, confidence = np.sign(sides), np.abs(sides)
     if len(chosen) < len(points):
         side, confidence = _from_neighbours(points, directions, chosen, sides)
-    return Normals(directions * np.where(side < 0, -1.0, 1.0)[:, None], confidence, noise, True)
+    return Normals(directions * np.where(side < 0, -1.0, 1.0)[:, None], confidence, normals.noise, normals.estimated)
 
 
 def local_noise(points: np.ndarray) -> float:

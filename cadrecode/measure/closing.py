@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cadrecode.cloud.distance import CloudRuler
-from cadrecode.cloud.normals import Normals, outward_normals
+from cadrecode.cloud.normals import Normals, turned_outward
 from cadrecode.geometry import bounding_box
 from cadrecode.measure.levels import end_of_walls
 from cadrecode.measure.winding import INSIDE, patch_areas, surface_area, winding_numbers_at
@@ -32,15 +32,16 @@ def closed(ruler: CloudRuler, *, seed: int = 0) -> tuple[CloudRuler, list[Side]]
     way, although much faces the other way.
 
     Args:
-        ruler: Measures by the cloud, CODE. Normals that were estimated are again, without looking in through that side.
-        seed: Chooses points, see `outward_normals`.
+        ruler: Measures by the cloud, CODE. Normals that were estimated are turned outward again, without looking in
+            through that side.
+        seed: Chooses points, see `turned_outward`.
     Returns: The ruler itself where nothing is missing.
     """
-    waiting = [(axis, way) for axis in range(3) for way in (-1, 1)]
     unseen: list[Side] = []
     if ruler.normals is None:
         return ruler, unseen
     balance, estimated = _balance(ruler), ruler.normals.estimated
+    waiting = list(balance)
     while waiting:
         side = max(waiting, key=lambda side: balance[side].lacking)  # it tells most of where the inside is
         waiting.remove(side)
@@ -48,7 +49,8 @@ def closed(ruler: CloudRuler, *, seed: int = 0) -> tuple[CloudRuler, list[Side]]
             continue
         again = ruler
         if estimated:
-            normals = outward_normals(ruler.all_points, seed=seed, hidden_sides=(*unseen, side))
+            hidden = *unseen, side
+            normals = turned_outward(ruler.all_points, ruler.all_normals, seed=seed, hidden_sides=hidden)
             again = CloudRuler(ruler.all_points, normals)
         if _balance(again)[side].shows_unseen(SEEN):
             ruler = _with_side(again, side)
