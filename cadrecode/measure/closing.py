@@ -18,6 +18,7 @@ FACING = 0.7  # cosine of a normal that faces along an axis
 LACKING = 0.5  # of the area that faces the other way: so much more of it than of this side is missing
 SEEN = 0.05  # of that area: of an unseen side no more is there
 TURNED = 0.5  # as long as eyes look into the part through that side, where they take faces of the other side for it
+FEWEST = 100  # points: fewer show no faces
 THINNEST = 1e-3  # of the size: what has no depth is not closed
 NO_DEPTH = 1e-5  # of the size: nearer to the plane, a point and its image are one
 MOST_PLACES = 40_000  # in which a plane is divided
@@ -38,7 +39,7 @@ def closed(ruler: CloudRuler, *, seed: int = 0) -> tuple[CloudRuler, list[Side]]
     Returns: The ruler itself where nothing is missing.
     """
     unseen: list[Side] = []
-    if ruler.normals is None:
+    if ruler.normals is None or len(ruler.points) < FEWEST:
         return ruler, unseen
     balance, estimated = _balance(ruler), ruler.normals.estimated
     waiting = list(balance)

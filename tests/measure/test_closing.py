@@ -51,10 +51,11 @@ def test_the_bottom_is_missing_and_is_closed_but_for_its_holes(noise):
     assert closed(whole) == (whole, [])
 
 
-def test_a_cloud_without_normals_or_of_a_plane_lacks_nothing_that_could_be_closed():
-    flat = np.random.default_rng(0).uniform(-50, 50, (2000, 3)) * (1, 1, 0)
-    ruler = ruler_for(flat)
-    assert closed(ruler) == (ruler, [])
+def test_a_plane_and_a_handful_of_points_lack_nothing_that_could_be_closed():
+    points = np.random.default_rng(0).uniform(-50, 50, (2000, 3))
+    for cloud in (points * (1, 1, 0), points[:4], points[:9], points[:40]):
+        ruler = ruler_for(cloud)
+        assert closed(ruler) == (ruler, [])
 
 
 def test_points_that_occur_more_than_once_count_once():
