@@ -220,6 +220,8 @@ def _inference(config: ReconstructConfig, arguments: argparse.Namespace) -> None
     how = f" ({', '.join(f'{count} {outcome}' for outcome, count in failed.items())})" if failed else ""
     valid = len(result.parts)
     say(f"candidates  {valid} of {valid + failed.total()} valid{how}, {result.seconds:.1f} s")
+    for remark in result.remarks:
+        say(f"            {remark}")
     best = result.require_best()
     written = best.write_all(output.parent, sandbox=shared_sandbox())
     say(f"program     candidate {best.index}, {source_words(best.source)}, {len(best.parameters)} numbers")

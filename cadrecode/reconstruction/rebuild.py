@@ -89,7 +89,11 @@ def reconstruct(
         seconds=time.monotonic() - started,
         model=model_name,
         model_used=bool(rebuilt.pool.written),
-        warnings=(*rebuilt.given.assessor.warnings, *rebuilt.pool.warnings),
+        warnings=(
+            *rebuilt.given.assessor.warnings,
+            *rebuilt.pool.warnings,
+            *(candidate.detail for candidate in ranked[:1] if candidate.ok and candidate.detail),
+        ),
     )
     return replace(result, parts=parts_of(result, ranked, name, exports))
 

@@ -41,7 +41,7 @@ class Reconstruction:
         stopped: The person stopped it; candidates that were not reached are absent.
         model: What writes programs, in words.
         model_used: Whether it wrote any of the candidates.
-        warnings: What went wrong on the way.
+        warnings: What was guessed or went wrong on the way; see `remarks`.
     """
 
     parts: tuple[Part, ...]
@@ -74,6 +74,14 @@ class Reconstruction:
     def cleaned(self) -> Cleaned | None:
         """The points that were taken out of the cloud; None where cleaning was off."""
         return self.given.cleaned
+
+    @property
+    def remarks(self) -> tuple[Message, ...]:
+        """What a person should know of the way to the parts: what was guessed, went wrong or was passed over."""
+        stopped = [Message("It was stopped early: not all candidates were drawn.")] if self.stopped else []
+        template = Message("Candidate {number} is nearer, but was passed over. {why}")
+        passed_over = [Message(template, number=each.index, why=each.detail) for each in self.passed_over]
+        return (*self.warnings, *stopped, *passed_over)
 
     @property
     def best(self) -> Part | None:
@@ -170,13 +178,6 @@ def parts_of(
 
 def _about(result: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any]:
     """The facts about the rebuild for the report of every part; see the README."""
-    warnings = [*result.cloud.warnings, *result.warnings]
-    if result.stopped:
-        warnings.append(Message("It was stopped early: not all candidates were drawn."))
-    warnings += [candidate.detail for candidate in ranked[:1] if candidate.ok and candidate.detail]
-    for candidate in result.passed_over:
-        template = Message("Candidate {number} is nearer, but was passed over. {why}")
-        warnings.append(Message(template, number=candidate.index, why=candidate.detail))
     return {
         "model": result.model,
         "model_used": result.model_used,
@@ -186,7 +187,7 @@ def _about(result: Reconstruction, ranked: Sequence[Candidate]) -> dict[str, Any
         "best": next((candidate.index for candidate in ranked if candidate.ok), None),
         "candidates": [_listed(candidate, result.frame, result.config.names) for candidate in ranked],
         "seconds": round(result.seconds, 2),
-        "warnings": warnings,
+        "warnings": [*result.cloud.warnings, *result.remarks],
     }
 
 

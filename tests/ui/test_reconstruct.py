@@ -57,6 +57,16 @@ def test_rebuilding_puts_the_nearest_first_and_names_the_failures(plate, service
     assert "语法错误" in describe.numbers(after, ZH)
 
 
+def test_what_was_guessed_and_passed_over_on_the_way_is_said_beside_the_part(after, tmp_path):
+    guess = Message("The side that faces {sides} was not seen: it is taken for flat.", sides="-Z")
+    told = replace(after, rebuilt=replace(after.rebuilt, warnings=(guess,), stopped=True))
+    page = write_page(tmp_path / "part.html", told, EN).read_text()
+    for shown in (describe.numbers(told, EN), page):
+        assert guess in shown
+        assert "It was stopped early: not all candidates were drawn." in shown
+    assert "朝向 -Z 的一侧没有扫描到" in describe.numbers(told, ZH)
+
+
 def test_the_verdict_stands_before_every_number_in_both_languages(after):
     for words, verdict in ((EN, "good match"), (ZH, "吻合良好")):
         shown = describe.numbers(after, words)

@@ -99,8 +99,8 @@ def numbers(work: Work, words: Words, validity: str = "", *, judged: bool = True
     head = "".join(f'<th scope="col">{escape(words(f"facts.{key}"))}</th>' for key in facts)
     cells = "".join(f"<td>{' · '.join(lines)}</td>" for lines in facts.values())
     notes = " · ".join(_notes(work, words))
-    advice = () if work.rebuilt is None else work.rebuilt.advice
-    hints = "".join(html.warning(words.said(hint)) for hint in advice)
+    told = () if work.rebuilt is None else (*work.rebuilt.remarks, *work.rebuilt.advice)
+    hints = "".join(html.warning(words.said(line)) for line in told)
     missed = _unexplained(part, unit, words, can_search=work.rebuilt is not None) if judged else ""
     return (
         f'<div class="cr-numbers"><p class="cr-verdict">{verdict}{within}</p>{missed}'
@@ -132,7 +132,7 @@ def _solid(work: Work, part: Part, words: Words, validity: str) -> list[str]:
 
 
 def _notes(work: Work, words: Words) -> list[str]:
-    """Notes on the rebuild: failed candidates, turning, cleaning, a stop."""
+    """Notes on the rebuild: failed candidates, turning, cleaning."""
     notes: list[str] = []
     if work.rebuilt is None:
         return notes
@@ -144,8 +144,6 @@ def _notes(work: Work, words: Words) -> list[str]:
     whole, left = len(work.cloud.points), len(work.scan.points)
     if left < whole:
         notes.append(words("result.cleaned", x=f"{whole - left:,}", n=f"{whole:,}"))
-    if work.rebuilt.stopped:
-        notes.append(words("result.stopped"))
     return notes
 
 

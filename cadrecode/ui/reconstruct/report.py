@@ -25,7 +25,8 @@ def write_page(path: Path, work: Work, words: Words, validity: str = "") -> Path
         validity: Whether the solid is valid in OpenCASCADE, in words.
     """
     part = work.shown
-    warnings = () if work.scan is None else [words.said(warning) for warning in work.scan.warnings]
+    told = () if work.scan is None else (*work.scan.warnings, *(work.rebuilt.remarks if work.rebuilt else ()))
+    warnings = [words.said(warning) for warning in told]
     body = [
         f"<h1>{escape(work.name)}</h1>",
         f'<p class="small">cadrecode {__version__} · {datetime.now():%Y-%m-%d %H:%M}'
