@@ -139,6 +139,8 @@ def fit(
         search = objective(n_points, n_samples, 1 - (FINAL_SHARE_NOISY if judge.is_noisy else FINAL_SHARE), False)
         if programs[1:] and (search.out_of_time or len(ruler.points) <= SEARCHES[0][0]):
             break  # no time to look closer, or nothing more to see
+        if search.solid(programs[-1]) is None:
+            continue  # its facets are coarser than the judge's, and leave a fillet or a chamfer no room
         moved, cost = fit_numbers(programs[-1], search, rng, steps=FINE_STEPS if programs[1:] else STEPS)
         programs += (moved, _restructured(moved, cost, search, rng)) if structure else (moved,)
         evaluations += search.evaluations

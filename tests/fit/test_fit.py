@@ -12,7 +12,7 @@ from cadrecode.fit.objective import Objective
 from cadrecode.fit.repeats import counted_again
 from cadrecode.fit.tidy import tidied
 from cadrecode.program import build, iou, mesh_of, parse, write
-from cadrecode.program.solid import shells, through_holes
+from cadrecode.program.solid import sagitta_of, shells, through_holes
 
 pytestmark = pytest.mark.usefixtures("processor_time")
 HEAD = "import cadquery as cq\nw0=cq.Workplane('XY')\n"
@@ -264,3 +264,11 @@ def test_a_small_hole_that_the_cloud_shows_is_not_dropped_for_its_numbers():
         objective = Objective(ruler_for(cloud(shown, 4096)), drilled, np.inf, fine=True)
         tidy, _, _ = tidied(drilled, objective.cost(drilled), drilled, objective)
         assert through_holes(build(tidy)) == holes
+
+
+def test_a_program_that_builds_with_fine_facets_alone_is_fitted_with_these(monkeypatch):
+    """A fillet may have no room between the corners of coarse facets."""
+    fine, built = sagitta_of(parse(PLATE)), Objective.solid
+    monkeypatch.setattr(Objective, "solid", lambda self, program: None if self.sagitta > fine else built(self, program))
+    off = parse(PLATE.replace("extrude(30)", "extrude(31)"))
+    assert overlap(fit(off, cloud(PLATE), seconds=2.0).program, PLATE) > overlap(off, PLATE) + 0.02
