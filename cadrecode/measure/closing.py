@@ -17,8 +17,11 @@ from cadrecode.program.planes import plane_axes
 FACING = 0.7  # cosine of a normal that faces along an axis
 LACKING = 0.5  # of the area that faces the other way: so much more of it than of this side is missing
 SEEN = 0.05  # of that area: of an unseen side no more is there
-TURNED = 0.5  # as long as eyes look into the part through that side, where they take faces of the other side for it
+# of all that faces either way, where eyes that look in through that side may have turned it: so uneven is the sum, and
+# so near to that end of the part, by its size or a quarter of its depth, is next to nothing
+UNEVEN, AT_END = 0.25, 0.02
 FEWEST = 100  # points: fewer show no faces
+MUCH = 0.02  # of the surface: less of it says nothing about a side
 THINNEST = 1e-3  # of the size: what has no depth is not closed
 NO_DEPTH = 1e-5  # of the size: nearer to the plane, a point and its image are one
 MOST_PLACES = 40_000  # in which a plane is divided
@@ -44,16 +47,16 @@ def closed(ruler: CloudRuler, *, seed: int = 0) -> tuple[CloudRuler, list[Side]]
     balance, estimated = _balance(ruler), ruler.normals.estimated
     waiting = list(balance)
     while waiting:
-        side = max(waiting, key=lambda side: balance[side].lacking)  # it tells most of where the inside is
+        side = max(waiting, key=lambda side: abs(balance[side].lacking))  # it tells most of where the inside is
         waiting.remove(side)
-        if not balance[side].shows_unseen(TURNED if estimated else SEEN):
+        if estimated and not balance[side].may_be_unseen():
             continue
         again = ruler
         if estimated:
             hidden = *unseen, side
             normals = turned_outward(ruler.all_points, ruler.all_normals, seed=seed, hidden_sides=hidden)
             again = CloudRuler(ruler.all_points, normals)
-        if _balance(again)[side].shows_unseen(SEEN):
+        if _balance(again)[side].is_unseen():
             ruler = _with_side(again, side)
             balance = _balance(ruler)
             unseen.append(side)
@@ -67,25 +70,36 @@ class _Facing:
     Args:
         lacking: Area, as it is seen along the axis, by which the first is less.
         same, opposite: Areas of what faces either way nearly squarely.
+        at_end: Area of these two where the part ends that way.
     """
 
     lacking: float
     same: float
     opposite: float
+    at_end: float
 
-    def shows_unseen(self, seen: float) -> bool:
-        """Whether much faces the other way, and no more than a share of that this way."""
-        return self.lacking > LACKING * self.opposite and self.same < seen * self.opposite
+    def may_be_unseen(self) -> bool:
+        """Whether the sum is uneven and nothing lies across that end, whichever way its faces were turned."""
+        both = self.same + self.opposite
+        return abs(self.lacking) > UNEVEN * both and self.at_end < SEEN * both
+
+    def is_unseen(self) -> bool:
+        """Whether much faces the other way, and next to nothing this way."""
+        return self.lacking > LACKING * self.opposite and self.same < SEEN * self.opposite
 
 
 def _balance(ruler: CloudRuler) -> dict[Side, _Facing]:
+    """What faces each side; nothing where little of the surface lies across an axis, or the cloud has no depth."""
     areas, sides = patch_areas(ruler.points), {}
     for axis in range(3):
-        is_flat = np.ptp(ruler.box[:, axis]) < THINNEST * ruler.size
+        heights, facing = ruler.points[:, axis], ruler.normals.directions[:, axis]
+        depth, across = float(np.ptp(heights)), np.abs(facing) > FACING
+        if depth < THINNEST * ruler.size or areas[across].sum() < MUCH * areas.sum():
+            facing = across = np.zeros(len(heights))
         for way in (-1, 1):
-            facing = way * ruler.normals.directions[:, axis] * (not is_flat)
-            same, opposite = (float(areas[toward > FACING].sum()) for toward in (facing, -facing))
-            sides[axis, way] = _Facing(-float((areas * facing).sum()), same, opposite)
+            ends = way * heights > (way * heights).max() - min(AT_END * ruler.size, depth / 4)
+            same, opposite, at_end = (areas @ (across * rows) for rows in (way * facing > 0, way * facing < 0, ends))
+            sides[axis, way] = _Facing(-way * float(areas @ facing), float(same), float(opposite), float(at_end))
     return sides
 
 
