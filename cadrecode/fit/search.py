@@ -124,11 +124,7 @@ def fit(
         return Objective(ruler.coarse(n_points, n_samples, seed), program, until, fine=fine, should_stop=should_stop)
 
     judge = objective(FINAL_POINTS, FINAL_SAMPLES, 1.0, True)
-    given = judge.evaluate(program)
-    if given is None:
-        raise ProgramError(
-            "The program has no solid, so there is nothing to fit.", expected=Message("a program that builds")
-        )
+    given = _evaluated(program, judge)
     counting = objective(*COUNTING, COUNTING_SHARE, False)
     programs = [counted_again(program, counting) if structure else program]  # then the results of each search
     evaluations = counting.evaluations
@@ -154,6 +150,15 @@ def fit(
     after = judge.evaluate(best).measured.distance
     evaluations += polish.evaluations + judge.evaluations
     return FitResult(best, given.measured.distance, after, evaluations, time.monotonic() - started)
+
+
+def _evaluated(program: Program, judge: Objective) -> Evaluated:
+    given = judge.evaluate(program)
+    if given is None:
+        raise ProgramError(
+            "The program has no solid, so there is nothing to fit.", expected=Message("a program that builds")
+        )
+    return given
 
 
 def _finished(

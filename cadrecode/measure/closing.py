@@ -51,12 +51,13 @@ def closed(ruler: CloudRuler, *, seed: int = 0) -> tuple[CloudRuler, list[Side]]
         waiting.remove(side)
         if estimated and not balance[side].may_be_unseen():
             continue
-        again = ruler
+        again, seen_again = ruler, balance
         if estimated:
             hidden = *unseen, side
             normals = turned_outward(ruler.all_points, ruler.all_normals, seed=seed, hidden_sides=hidden)
             again = CloudRuler(ruler.all_points, normals)
-        if _balance(again)[side].is_unseen():
+            seen_again = _balance(again)
+        if seen_again[side].is_unseen():
             ruler = _with_side(again, side)
             balance = _balance(ruler)
             unseen.append(side)

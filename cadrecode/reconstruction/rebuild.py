@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cadrecode.cloud import Cloud
 from cadrecode.config import ReconstructConfig
+from cadrecode.errors import Message
 from cadrecode.export import Exported, export_program
 from cadrecode.reconstruction.candidates import OnProgress, Pool, Writer, gather
 from cadrecode.reconstruction.checked import checked
@@ -89,13 +90,15 @@ def reconstruct(
         seconds=time.monotonic() - started,
         model=model_name,
         model_used=bool(rebuilt.pool.written),
-        warnings=(
-            *rebuilt.given.assessor.warnings,
-            *rebuilt.pool.warnings,
-            *(candidate.detail for candidate in ranked[:1] if candidate.ok and candidate.detail),
-        ),
+        warnings=_warnings(rebuilt, ranked),
     )
     return replace(result, parts=parts_of(result, ranked, name, exports))
+
+
+def _warnings(rebuilt: Rebuilt, ranked: Sequence[Candidate]) -> tuple[Message, ...]:
+    """What was guessed about the scan, what went wrong, and what the best candidate lacks."""
+    lacks = [candidate.detail for candidate in ranked[:1] if candidate.ok and candidate.detail]
+    return (*rebuilt.given.assessor.warnings, *rebuilt.pool.warnings, *lacks)
 
 
 @dataclass(frozen=True)
