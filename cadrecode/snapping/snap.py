@@ -12,7 +12,7 @@ import numpy as np
 from cadrecode.errors import Message, ProgramError
 from cadrecode.figures import short
 from cadrecode.program import Program
-from cadrecode.program.edit import Parameter, parameters, set_parameters
+from cadrecode.program.edit import Parameter, number_at, parameters, set_parameters
 from cadrecode.program.language import NOISE_DECIMALS, Operation
 from cadrecode.program.roles import box_of
 from cadrecode.snapping.levels import levels_of, moved
@@ -22,6 +22,7 @@ SAME = 1e-6  # of the part's size: levels nearer to each other than this are one
 # How much a number may change for each unit that the surface may move: at a right corner the middle of a fillet of
 # radius r is (sqrt(2) - 1) r away from it, the flat of a chamfer of c is c / sqrt(2) away.
 ROOM = {"fillet radius": 1 / (math.sqrt(2) - 1), "chamfer": math.sqrt(2)}
+MOST_CHANGE = 0.05  # of a size: a hole of 1.1 is none of 1
 
 Accepts = Callable[[Program], bool]
 
@@ -174,7 +175,7 @@ def _with_sizes(
     numbers = {number.name: number for number in parameters(program, named_like=reference)}
     for name in [number.name for number in parameters(reference) if number.is_length and not number.is_angle]:
         number = numbers.get(name)
-        if number is None or not is_meant(number):
+        if number is None or not is_meant(number) or _is_told_by_places(program, number, unit):
             continue
         room = _room(number, allowed)
         equal = [value for value in known.get(_kind(name), ()) if abs(value - number.value) <= room]
@@ -210,6 +211,13 @@ def _is_hole(number: Parameter) -> bool:
     return _kind(number.name) == "hole diameter"
 
 
+def _is_told_by_places(program: Program, number: Parameter, unit: str) -> bool:
+    """Whether a size is a distance between places whose coordinates are simple already, which it would spoil."""
+    coordinates = [number_at(program, path) for path, _ in number.moves if "places" in path[-3:-2]]
+    simple = [value for value in coordinates if reason_for(value, unit) not in ("", ROUNDED)]
+    return bool(number.moves) and len(simple) == len(number.moves)
+
+
 def _is_turned(number: Parameter) -> bool:
     """Whether a number is a diameter of a profile that is turned about an axis, which is drawn with its radii."""
     path = number.moves[0][0]
@@ -217,10 +225,11 @@ def _is_turned(number: Parameter) -> bool:
 
 
 def _room(number: Parameter, allowed: float) -> float:
-    """The largest change of a number that moves the surface by at most `allowed`."""
+    """The largest change of a number that moves the surface by at most `allowed`, and is small beside a size."""
     if _is_turned(number):
         return 2 * allowed
-    return allowed * next((room for words, room in ROOM.items() if words in number.name), 1.0)
+    room = allowed * next((room for words, room in ROOM.items() if words in number.name), 1.0)
+    return min(room, MOST_CHANGE * abs(number.value)) if number.is_length else room
 
 
 # --- reasons

@@ -53,6 +53,18 @@ def test_sizes_places_and_levels_become_round_and_each_says_why():
     assert reasons["hole 1 y"] == "0.01 -> 0: centred, within 0.05"
 
 
+def test_the_distance_of_two_holes_is_left_where_their_coordinates_are_simple():
+    plate = "r=w0.sketch().rect(120,80).push([(50.01,20),(-50,-29.99)]).circle(1.5,mode='s').finalize().extrude(40)"
+    simple, _ = snapped(parse("w0=cq.Workplane('XY')\n" + plate), 0.1, anything)
+    assert "push([(50,20),(-50,-30)])" in write(simple)  # they are 111.8034 apart
+
+
+def test_a_size_changes_by_little_of_itself():
+    plate = "r=w0.sketch().rect(200,150).push([(50,20)]).circle(0.547,mode='s').finalize().extrude(5)"
+    simple, _ = snapped(parse("w0=cq.Workplane('XY')\n" + plate), 0.2, anything)
+    assert values_of(simple)["hole 1 diameter"] == 1.1
+
+
 def test_a_fillet_may_change_by_more_than_the_surface_may_move():
     """Measured on chords, a radius of 2 comes out as 1.98; the surface moves by 0.41 of the change."""
     sheet = "r=w0.sketch().rect(80,40).vertices().fillet({}).reset().finalize().extrude(8)"
