@@ -7,6 +7,7 @@ import pytest
 from cadrecode.cloud import Cloud, sample_surface
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.program.solid import from_mesh, iou
+from cadrecode.reconstruction import given
 from tests.test_reconstruct import BLOCK, HALF, HEAD, PLACE, PLATE, SCALE, TURN, answers, rebuilt
 
 pytestmark = pytest.mark.usefixtures("processor_time")
@@ -92,3 +93,13 @@ def test_an_open_mesh_is_rebuilt_as_points():
     assert str(result.best.report["input"]).startswith("the mesh is open (3 edges)")
     assert result.best.report["verdict"] == "good_match"
     assert "iou" not in result.best.report["candidates"][0]
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_points_that_are_left_out_of_a_large_cloud_are_told(closed, monkeypatch):
+    monkeypatch.setattr(given, "MOST_POINTS", 4000)
+    mesh = Cloud.of_mesh(*mesh_of(build(parse(PLATE))), name="plate.stl", n_surface=4096)
+    scan = mesh if closed else Cloud(mesh.points, None, "plate.xyz", "cloud")
+    result = rebuilt(scan, candidates=1, generate=answers(PLATE), seconds=0)
+    told = "4,000 of the 4,096 points were used, chosen at random." in map(str, result.remarks)
+    assert told is not closed

@@ -13,7 +13,9 @@ from cadrecode.assessor import Assessor
 from cadrecode.cloud import Cloud, normalise
 from cadrecode.cloud.align import SKIPPED, Alignment, align
 from cadrecode.cloud.clean import Cleaned, clean
+from cadrecode.cloud.distance import MOST_POINTS
 from cadrecode.config import ReconstructConfig
+from cadrecode.errors import Message
 from cadrecode.frames import Frame
 from cadrecode.program import mesh_of
 from cadrecode.reconstruction.volume import ByVolume
@@ -68,6 +70,16 @@ class Given:
     def frame(self) -> Frame:
         """Between the file (RAW) and the candidates (CODE)."""
         return self.assessor.frame
+
+    @property
+    def warnings(self) -> tuple[Message, ...]:
+        """What is guessed about the scan, and what of it is left out."""
+        count = len(self.cloud.points)
+        if self.solid is not None or count <= MOST_POINTS:
+            return self.assessor.warnings
+        used, of = f"{MOST_POINTS:,}", f"{count:,}"
+        thinned = Message("{used} of the {count} points were used, chosen at random.", used=used, count=of)
+        return (thinned, *self.assessor.warnings)
 
     @property
     def ruler(self) -> CloudRuler:

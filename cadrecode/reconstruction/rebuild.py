@@ -98,7 +98,7 @@ def reconstruct(
 def _warnings(rebuilt: Rebuilt, ranked: Sequence[Candidate]) -> tuple[Message, ...]:
     """What was guessed about the scan, what went wrong, and what the best candidate lacks."""
     lacks = [candidate.detail for candidate in ranked[:1] if candidate.ok and candidate.detail]
-    return (*rebuilt.given.assessor.warnings, *rebuilt.pool.warnings, *lacks)
+    return (*rebuilt.given.warnings, *rebuilt.pool.warnings, *lacks)
 
 
 @dataclass(frozen=True)
