@@ -18,6 +18,7 @@ from cadrecode.program.solid import iou, through_holes
 ROUNDING_LOSS = 1.5e-4  # of the score, for each feature, that fewer digits may cost
 MOST_CHANGED = 0.003  # IoU: points that no feature explains say nothing of how well the others are kept
 DECIMALS = 0, 1, 2
+SAME_CIRCLE = 0.05  # of its radius
 STUB = 1e-3  # CODE
 
 
@@ -30,7 +31,8 @@ def rounded(features: tuple[Feature, ...], judge: Judge) -> tuple[Feature, ...]:
     body = judge.build(features)
     for decimals in DECIMALS:
         shorter = tuple(_rounded(feature, decimals) for feature in features)
-        if _is_sound(shorter) and judge.score(shorter) > allowed and _alike(judge.build(shorter), body):
+        is_sound = _is_sound(shorter) and _keeps_circles(features, shorter)
+        if is_sound and judge.score(shorter) > allowed and _alike(judge.build(shorter), body):
             return shorter
     return features
 
@@ -112,6 +114,18 @@ def _is_sound(features: Sequence[Feature]) -> bool:
             if isinstance(step.shape, Loop) and any(start == edge.end for start, edge in step.shape.sides):
                 return False
     return True
+
+
+def _keeps_circles(before: Sequence[Feature], after: Sequence[Feature]) -> bool:
+    """Whether no circle is another one: of a very small hole too few points may lie on the wall to tell."""
+    radii = (
+        (step.shape.radius, other.shape.radius)
+        for feature, changed in zip(before, after)
+        if not isinstance(feature, Finished)
+        for step, other in zip(feature.steps, changed.steps)
+        if isinstance(step.shape, Circle)
+    )
+    return all(abs(other - radius) <= SAME_CIRCLE * radius for radius, other in radii)
 
 
 def _rounded_step(step: SketchStep, decimals: int) -> SketchStep:

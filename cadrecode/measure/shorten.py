@@ -8,12 +8,21 @@ from dataclasses import replace
 import numpy as np
 from manifold3d import JoinType
 
-from cadrecode.measure.features import Feature, Finished, Prism, exchanged, same_shape, span_between, with_holes
+from cadrecode.measure.features import (
+    SAME_SIZE,
+    Feature,
+    Finished,
+    Prism,
+    exchanged,
+    same_shape,
+    span_between,
+    with_holes,
+)
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.outlines import DECIMALS
 from cadrecode.measure.proposals import Reader, region_of
-from cadrecode.program.language import Circle, Mode, Operation, Rect, SketchStep, count_of
+from cadrecode.program.language import Circle, Mode, Operation, Point2, Rect, SketchStep, count_of
 from cadrecode.program.planes import plane_axes
 from cadrecode.program.solid import through_holes
 
@@ -164,12 +173,16 @@ def pooled_steps(steps: Sequence[SketchStep]) -> tuple[SketchStep, ...]:
     for step in steps:
         for index, earlier in enumerate(pooled):
             if earlier.mode is step.mode and same_shape(earlier.shape, step.shape):
-                places = tuple(dict.fromkeys((*earlier.places, *step.places)))
-                pooled[index] = replace(earlier, places=places)
+                apart = [place for place in step.places if not any(_is_same(place, own) for own in earlier.places)]
+                pooled[index] = replace(earlier, places=(*earlier.places, *apart))
                 break
         else:
             pooled.append(step)
     return tuple(pooled)
+
+
+def _is_same(place: Point2, other: Point2) -> bool:
+    return max(abs(place[0] - other[0]), abs(place[1] - other[1])) < SAME_SIZE
 
 
 def respanned(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:
