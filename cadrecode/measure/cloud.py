@@ -16,9 +16,9 @@ from cadrecode.measure.cloud_heads import with_countersinks
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.cloud_rims import with_cloud_rims, without_bevels
 from cadrecode.measure.cloud_slanted import with_slanted_bores
-from cadrecode.measure.evidence import opened, parted, redrilled, turned_about, with_bores, with_steps
+from cadrecode.measure.evidence import opened, parted, redrilled, rounder, turned_about, with_bores, with_steps
 from cadrecode.measure.features import Feature, Prism
-from cadrecode.measure.gaps import with_gaps
+from cadrecode.measure.gaps import POINTS_PER_SECOND, with_gaps
 from cadrecode.measure.grid import FEWEST_ALONG, Grid
 from cadrecode.measure.holes import holes_of, with_missing_holes
 from cadrecode.measure.judge import PRICE, Judge
@@ -88,17 +88,17 @@ def from_cloud(ruler: CloudRuler, *, seconds: float) -> list[Measured]:
     judge.settle([*bodies, *box])
     walls = _round_walls(ruler, part, judge)
     planes = planes_of_cloud(judge)
-    bodies = worth_finishing(bodies, judge)
+    best = max(map(judge.score, bodies), default=-math.inf)
+    bodies = worth_finishing([*bodies, *(body for body in box if judge.score(body) > best)], judge)
     finished: dict[tuple[Feature, ...], Plain] = {}
     for index, body in enumerate(bodies):
         now = time.thread_time()
         judge.deadline = now + (started + seconds - now) * 3 / (len(bodies) - index + 2)  # the first is the likeliest
         plain = _finished(body, part, walls, planes, judge)
         finished[respelled(plain.features, judge)] = plain
-    ranked = with_same_holes(sorted(finished, key=lambda features: -judge.score(features)), judge)
-    ranked = sorted(
-        dict.fromkeys((*ranked, *(rounded(body, judge) for body in box))), key=lambda features: -judge.score(features)
-    )
+    ranked = dict.fromkeys((*finished, *(rounded(body, judge) for body in box)))
+    judge = judge.by()
+    ranked = with_same_holes(sorted(ranked, key=lambda features: -judge.score(features)), judge)
     none = Plain((), False)
     return [
         Measured.of(features, judge.score(features), plain.features, planes, evened=plain.evened)
@@ -177,10 +177,12 @@ def _finished(
         tried = {(prism.axis, place) for prism in prisms for step in prism.steps for place in step.places}
         waiting = [wall for wall in walls if (wall.axis, (round(wall.x, 3), round(wall.y, 3))) not in tried]
         features = with_bores(features, waiting, part.grid, judge)
-    features = redrilled(turned_about(features, judge), judge)
+    features = redrilled(turned_about(rounder(features, judge), judge), judge)
     may_have_rims = len(features) <= MOST_RIMMED and without_bevels(features) != features
     judge.deadline = end - RIMS_SHARE * (end - now) * may_have_rims
-    features = with_gaps(with_countersinks(features, part.grid, judge), judge)  # which takes cones for small holes
+    features = with_countersinks(features, part.grid, judge)  # before gaps, which take cones for small holes
+    seen_by = POINTS_PER_SECOND * (judge.deadline - time.thread_time())
+    features = with_gaps(features, judge.by(max(seen_by, len(judge.points))))
     one_sided = features
     features = with_shared_gaps(with_images(features, planes, judge), planes, judge)
     changed |= features != one_sided

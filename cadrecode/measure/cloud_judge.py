@@ -25,7 +25,7 @@ from cadrecode.program.language import Operation
 from cadrecode.program.solid import bounds, mesh_of
 from cadrecode.program.topology import Topology
 
-MOST_POINTS = 20_000
+MOST_POINTS = 20_000  # but for small holes, see `by`
 CLOSE = 1e-3  # of the size: a point so near to a surface is explained by it; noise makes it more
 SHARP, SHARP_OF_NOISE = 3e-4, 3.0  # of the size, and of the noise: the same for holes of clean clouds
 EVIDENCE_PRICE = PRICE  # in IoU, of so many nats as a number costs
@@ -59,8 +59,8 @@ class CloudJudge(Judge):
 
     def __init__(self, ruler: CloudRuler, smoothed: Smoothed, part: Survey, price: float, deadline: float):
         self.price, self.deadline = price, deadline
-        self.points, self.normals = ruler.all_points[:MOST_POINTS], ruler.all_normals.directions[:MOST_POINTS]
-        self.sure = ruler.all_normals.confidence[:MOST_POINTS] >= SURE
+        self._cloud = ruler.all_points, ruler.all_normals
+        self._take(MOST_POINTS)
         self.per_area = len(self.points) / smoothed.area
         self.spacing = 1 / math.sqrt(self.per_area)  # of evenly spread points
         self.volume = max(part.grid.volume(part.cells), 1e-9)
@@ -103,6 +103,24 @@ class CloudJudge(Judge):
             sharp._settle(sharp.exact)
         sharp._reached = {}
         return sharp
+
+    def _take(self, count: int) -> None:
+        points, normals = self._cloud
+        self.points, self.normals = points[:count], normals.directions[:count]
+        self.sure = normals.confidence[:count] >= SURE
+
+    def by(self, count: float = math.inf) -> CloudJudge:
+        """A judge by so many points of the cloud, or by all of them: what is very small is seen by these alone."""
+        count = int(min(count, len(self._cloud[0])))
+        if count == len(self.points):
+            return self
+        other = copy.copy(self)
+        other._take(count)
+        other._recent, other._scores, other._reached = [], {}, {}
+        other.per_area = self.per_area * count / len(self.points)
+        other.spacing = 1 / math.sqrt(other.per_area)
+        other._settle(self.close)
+        return other
 
     def joined_by(self, points: np.ndarray, normals: np.ndarray) -> CloudJudge:
         """A judge of as many points again, on the same surface: the images of its own, in their order."""

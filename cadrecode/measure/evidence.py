@@ -19,15 +19,16 @@ from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import better
 from cadrecode.measure.outlines import rect_between
 from cadrecode.measure.round_walls import FEWEST, FEWEST_SECTORS, NEAR_BY_RADIUS, RoundWall, sectors_with_points
-from cadrecode.program.language import Circle, Mode, Operation, SketchStep
+from cadrecode.program.language import Circle, Mode, Operation, Rect, SketchStep
 from cadrecode.program.planes import plane_axes
-from cadrecode.program.solid import through_holes
+from cadrecode.program.solid import bounds, through_holes
 
 Hole = TypeVar("Hole", Prism, Tilted)
 
 ON_LEVEL = 0.02  # of the size: a wall's points may end so far before its ends
 SAME_RADIUS = 0.05  # of the radius: circles of one span that differ by less are equal
 HOLE_NUMBERS = 3  # that a hole costs where others like it share the rest
+NEARLY_SQUARE = 0.15  # of the longer side: how much shorter the other is
 END_NUMBERS = 2  # of a cut that is left out of a wall: where it ends, and where it begins again
 FACING = 0.4  # mean outward part of the normals around a pin, at least
 SKIN = 3.0  # nats: how much likelier it is that a hole goes on into the air than that a skin covers its end
@@ -118,9 +119,10 @@ def opened(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, .
         if not isinstance(feature, Prism | Tilted) or feature.operation is not Operation.CUT or not index:
             continue
         heights = judge.points @ feature.normal
+        lowest, highest = heights.min() - OVERSHOOT / 2, heights.max() + OVERSHOOT / 2
         for end, way in (("low", -1), ("high", 1)):
             height = getattr(features[index], end)
-            if heights.min() <= height <= heights.max():
+            if lowest <= height <= highest:
                 longer = replace(features[index], **{end: round(height + way * OVERSHOOT, 3)})
                 changed = exchanged(features, index, longer)
                 if judge.evidence(features, changed) > -AS_GOOD:
@@ -159,6 +161,25 @@ def parted(features: tuple[Feature, ...], grid: Grid, judge: CloudJudge) -> tupl
             if judge.evidence(features, changed) > END_NUMBERS * judge.nats_per_number:
                 features = changed
                 break
+    return features
+
+
+def rounder(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
+    """The features with round holes in place of nearly square ones, along whichever axis, where that pays."""
+    for index, feature in enumerate(features):
+        is_cut = isinstance(feature, Prism) and feature.operation is Operation.CUT and index > 0
+        if not is_cut or len(feature.steps) > 1 or not isinstance(feature.steps[0].shape, Rect):
+            continue
+        low, high = bounds(judge.solid_of(feature))
+        for axis in range(3):
+            across = list(plane_axes(axis))
+            sides, middle = (high - low)[across], ((low + high) / 2)[across]
+            if np.ptp(sides) < NEARLY_SQUARE * sides.max() and not judge.out_of_time:
+                step = SketchStep(
+                    Circle(round(float(sides.mean()) / 2, 3)), places=(tuple(np.round(middle, 3).tolist()),)
+                )
+                bore = Prism(Operation.CUT, axis, float(low[axis]), float(high[axis]), (step,))
+                features = better(features, exchanged(features, index, bore), judge)
     return features
 
 

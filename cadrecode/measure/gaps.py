@@ -6,6 +6,7 @@ faces of a wall have the gap of a through hole, so that even a hole whose own wa
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -30,7 +31,7 @@ from cadrecode.program.solid import triangles_of
 SQUARE = 0.9999  # cosine of a face of a body with the axis
 LEAST_WALL = 1e-3  # of the size squared: walls with smaller faces are left out
 NEAR_FACE = 2.0  # times the distance at which a surface explains a point: the points of a face are nearer
-LEAST_RADIUS = 0.004  # of the size
+LEAST_RADIUS = 0.004, 2.5  # of the size, and of how exact the points are; the smaller
 LEAST_EXPECTED = 7.0  # points expected on both faces of a gap, in which none lies
 WALL_POINTS = 2, 3  # of a hole with a smaller gap: on a Delaunay triangle, and in all on its circle
 ON_CIRCLE = 0.05  # of the radius
@@ -41,7 +42,10 @@ CLEAR_WALL = 1.5  # times as many unexplained points on the wall of a hole as ar
 BRIDGE = 0.7  # half the width of the bridge between a hole and a rim, in radii of the hole
 WITHIN = 0.97  # share of a gap's area that lies on both faces
 CLEAR, PIXELS = (1.1, 0.85), 4  # spacings: places that far from all points are a gap; pixels per spacing
-MOST_GAPS, MOST_TRIED = 24, 60  # of one wall, and of one direction
+PLACES = 16  # per spacing: points that are nearer to each other bound the same gaps
+MOST_SQUARE, MOST_GAPS = 24, 400  # rectangles and gaps of one wall
+POINTS_PER_SECOND = 40_000  # of looking for gaps
+MOST_FAILURES = 60  # gaps of one direction whose points do not pay for them
 EVEN, UNEVEN = 0.25, 1.0  # how far faces along axes, and others, may lie off their plane, by what a surface explains
 MOST_TILTS = 4  # directions that are no axis
 # of the size squared: the faces of a tilted direction together, and a single face
@@ -108,9 +112,11 @@ def with_gaps(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature
     for view in views:
         body = judge.build((*features, *added))
         lost = sharp.costs((*features, *added)) > HALF_EXPLAINED
-        tried = [gap for wall in _walls_of(body, view, judge) for gap in _gaps(wall, lost, view, judge)]
-        for _, hole in sorted(tried, key=lambda pair: -pair[0])[:MOST_TRIED]:
-            if judge.out_of_time:
+        walls = itertools.takewhile(lambda _: not judge.out_of_time, _walls_of(body, view, judge))
+        tried = [gap for wall in walls for gap in _gaps(wall, lost, view, judge)]
+        failures = 0
+        for _, hole in sorted(tried, key=lambda pair: -pair[0]):
+            if judge.out_of_time or failures == MOST_FAILURES:
                 break
             region = region_of(hole.steps)
             same = [other for other in added if other.normal == hole.normal]
@@ -120,6 +126,8 @@ def with_gaps(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature
             least = sharp.nats_per_number * (HOLE_NUMBERS + isinstance(hole.steps[0].shape, Rect))
             if sharp.evidence(before, (*before, hole)) > least:
                 added.append(hole)
+            else:
+                failures += 1
     return (*features, *_together(added))
 
 
@@ -178,11 +186,12 @@ def _gaps(wall: Wall, lost: np.ndarray, view: View, judge: CloudJudge) -> list[t
     if np.count_nonzero(here) < 4:
         return []
     within = (heights > wall.low + judge.exact) & (heights < wall.high - judge.exact)
+    of_wall, explained = view.points[lost & within], flat[here & ~lost]
     shapes = [*_round_gaps(flat[here], (lost & within)[here], judge), *_square_gaps(wall.area, flat[here], judge)]
     gaps: list[tuple[float, Prism | Tilted]] = []
     taken: list[tuple[float, float, float]] = []
     for count, step in sorted(shapes, key=lambda pair: -pair[0]):
-        if len(gaps) == MOST_GAPS:
+        if len(gaps) == MOST_GAPS or judge.out_of_time:
             break
         (x, y), shape = step.places[0], step.shape
         reach = _half_width(shape)
@@ -190,11 +199,7 @@ def _gaps(wall: Wall, lost: np.ndarray, view: View, judge: CloudJudge) -> list[t
         if any(np.hypot(x - u, y - v) < 0.5 * min(reach, r) and reach > r / 3 for u, v, r in taken):
             continue
         is_within = (region ^ wall.area).area() > WITHIN * region.area()
-        if (
-            is_within
-            and _has_wall(step, wall, view.points[lost & within], judge)
-            and _is_apart(step, wall, flat[here & ~lost], judge)
-        ):
+        if is_within and _has_wall(step, wall, of_wall, judge) and _is_apart(step, wall, explained, judge):
             taken.append((x, y, reach))
             gaps.append((count, view.cut(wall, step, judge)))
     return gaps
@@ -228,10 +233,11 @@ def _has_wall(step: SketchStep, wall: Wall, lost: np.ndarray, judge: CloudJudge)
         or np.diff(angles, append=angles[0] + 2 * np.pi).max() > WIDEST_OPENING
     ):
         return False
-    bare = np.diff(heights, prepend=wall.low, append=wall.high).max() * judge.per_area * length
+    low, high = wall.low + judge.exact, wall.high - judge.exact
+    bare = np.diff(heights, prepend=low, append=high).max() * judge.per_area * length
     if bare > MOST_BARE:
         return False
-    return len(on) >= LEAST_DENSE * judge.per_area * length * (wall.high - wall.low - 2 * judge.exact)
+    return len(on) >= LEAST_DENSE * judge.per_area * length * (high - low)
 
 
 def _is_apart(step: SketchStep, wall: Wall, flat: np.ndarray, judge: CloudJudge) -> bool:
@@ -256,6 +262,8 @@ def _is_apart(step: SketchStep, wall: Wall, flat: np.ndarray, judge: CloudJudge)
 
 def _round_gaps(flat: np.ndarray, lost: np.ndarray, judge: CloudJudge) -> Iterator[tuple[float, SketchStep]]:
     """Circles without a point in them that are wide, or that unexplained points lie on."""
+    rows = _one_a_place(flat, lost, judge.spacing / PLACES)
+    flat, lost = flat[rows], lost[rows]
     try:
         # joggled: points of a face that is seen from its edge are all on one line, which takes ten times as long
         corners = Delaunay(flat, qhull_options="QJ Pp").simplices
@@ -265,8 +273,9 @@ def _round_gaps(flat: np.ndarray, lost: np.ndarray, judge: CloudJudge) -> Iterat
     x, y, radius = circles_through(a, b, c).T
     expected = 2 * np.pi * radius**2 * judge.per_area
     of_wall = lost[corners].sum(axis=1)
-    possible = (radius > LEAST_RADIUS * judge.size) & (radius < judge.size / 4)
-    possible &= (expected > LEAST_EXPECTED) | (of_wall >= WALL_POINTS[0])
+    least = min(LEAST_RADIUS[0] * judge.size, LEAST_RADIUS[1] * judge.exact)
+    possible = (expected > LEAST_EXPECTED) | (radius > least) & (of_wall >= WALL_POINTS[0])
+    possible &= radius < judge.size / 4
     tree = cKDTree(flat[lost]) if lost.any() else None
     for row in np.flatnonzero(possible):
         circle, on = (x[row], y[row], radius[row]), 0
@@ -275,6 +284,15 @@ def _round_gaps(flat: np.ndarray, lost: np.ndarray, judge: CloudJudge) -> Iterat
         if expected[row] > LEAST_EXPECTED or on >= WALL_POINTS[1]:
             place = round(float(circle[0]), 3), round(float(circle[1]), 3)
             yield float(expected[row]) + on, SketchStep(Circle(round(float(circle[2]), 3)), places=(place,))
+
+
+def _one_a_place(flat: np.ndarray, first: np.ndarray, width: float) -> np.ndarray:
+    """Rows of one point in each square of a width, of those that come first where there are any: of a face that is seen
+    from its edge, most points lie upon each other."""
+    columns, lines = np.floor((flat - flat.min(axis=0)) / width).astype(np.int64).T
+    rows = np.argsort(~first, kind="stable")
+    places = (columns * (lines.max() + 1) + lines)[rows]
+    return rows[np.unique(places, return_index=True)[1]]
 
 
 def _on_wall(
@@ -331,7 +349,7 @@ def _deepest(depths: np.ndarray, least: float, u: np.ndarray, v: np.ndarray) -> 
     peaks = np.asarray(maximum(depths, labels, np.arange(1, len(boxes) + 1)))
     return [
         np.array([[axis[part.start], axis[part.stop - 1]] for axis, part in zip((u, v), boxes[index])]).T
-        for index in np.argsort(-peaks)[:MOST_GAPS]
+        for index in np.argsort(-peaks)[:MOST_SQUARE]
     ]
 
 

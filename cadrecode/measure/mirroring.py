@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import Feature, Prism, exchanged, numbers_of
-from cadrecode.measure.gaps import with_gaps
+from cadrecode.measure.gaps import POINTS_PER_SECOND, with_gaps
 from cadrecode.measure.judge import Judge
 from cadrecode.measure.mirror_sketches import Axis
 from cadrecode.measure.mirrors import MirrorPlane
@@ -119,13 +119,14 @@ def with_shared_gaps(
 
     Each hole has to be likelier than none by the points of its own place alone, too.
     """
-    if not planes:
+    if not planes or judge.out_of_time:
         return features
-    both = judge
+    now = time.thread_time()
+    seconds = SHARED_TIME * (judge.deadline - now)
+    both = judge.by(min(POINTS_PER_SECOND * seconds / 2 ** len(planes), len(judge.points)))
     for plane in planes:
         both = both.joined_by(plane.of_points(both.points), plane.of_directions(both.normals))
-    now = time.thread_time()
-    both.deadline = now + SHARED_TIME * (judge.deadline - now)
+    both.deadline = now + seconds
     sharp, found = judge.sharper(), with_gaps(features, both)[len(features) :]
     for hole in found:
         for step in hole.steps:

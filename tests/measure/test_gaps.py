@@ -13,14 +13,14 @@ from cadrecode.cloud import sample_surface
 from cadrecode.fit import ruler_for
 from cadrecode.measure.cloud_heads import with_countersinks
 from cadrecode.measure.cloud_judge import CloudJudge
-from cadrecode.measure.evidence import parted, redrilled, turned_about
+from cadrecode.measure.evidence import opened, parted, redrilled, rounder, turned_about
 from cadrecode.measure.features import Feature, Prism, Tilted, program_of
 from cadrecode.measure.gaps import with_gaps
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import PRICE
 from cadrecode.measure.proposals import Survey
 from cadrecode.measure.rounding import rounded
-from cadrecode.measure.shorten import sealed
+from cadrecode.measure.shorten import pooled_steps, sealed
 from cadrecode.measure.slopes import with_slopes
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.program import build, mesh_of, parse
@@ -40,12 +40,12 @@ SLOT = SketchStep(Rect(14, 6), places=((30.0, 20.0),))
 DRILLED = SketchStep(Circle(4), places=((-60.0, 20.0),))
 
 
-def judge_of(*features: Feature) -> tuple[CloudJudge, Grid]:
-    """8,192 points of what the features make, with their true normals, as a cloud to judge by, and a grid."""
+def judge_of(*features: Feature, count: int = 8192) -> tuple[CloudJudge, Grid]:
+    """Points of what the features make, with their true normals, as a cloud to judge by, and a grid."""
     body = build_solid(features[0].solid(), 0.05)
     for feature in features[1:]:
         body = joined(body, build_solid(feature.solid(), 0.05), feature.operation)
-    return judge_of_body(body, features)
+    return judge_of_body(body, features, count=count)
 
 
 def judge_of_body(
@@ -73,6 +73,46 @@ def test_a_window_in_a_thin_wall_is_cut_where_both_faces_have_its_gap():
     (step,) = cut.steps
     assert (step.shape.width, step.shape.height) == pytest.approx((14, 6), abs=0.5)
     np.testing.assert_allclose(step.places[0], (30, 20), atol=0.3)
+
+
+@pytest.mark.slow
+def test_holes_too_small_for_the_points_that_others_are_judged_by_are_cut_by_all_of_them():
+    places = ((-61.0, 20.0), (35.0, -17.0), (80.0, 44.0))
+    judge, _ = judge_of(PLATE, prism(Operation.CUT, -4.0, 4.0, SketchStep(Circle(0.55), places=places)), count=150_000)
+    assert len(judge.points) == 20_000
+    few = with_gaps((PLATE,), judge)
+    assert sum(len(step.places) for cut in few[1:] for step in cut.steps) < len(places)
+    (_, cut) = with_gaps((PLATE,), judge.by())
+    (step,) = cut.steps
+    assert step.shape.radius == pytest.approx(0.55, abs=0.02)
+    np.testing.assert_allclose(sorted(step.places), places, atol=0.02)
+
+
+def test_one_hole_is_not_written_at_two_places_a_rounding_error_apart():
+    first, image = (
+        SketchStep(Circle(2), places=(place, (20.0, y))) for place, y in (((0.0, 0.0), 5), ((0.01, 0.0), 7))
+    )
+    (step,) = pooled_steps((first, image))
+    assert step.places == ((0.0, 0.0), (20.0, 5), (20.0, 7))
+
+
+def test_a_cut_that_ends_a_rounding_error_beyond_the_part_goes_on_into_the_air():
+    flush = prism(Operation.CUT, -2.0005, 2.0005, SLOT)
+    judge, _ = judge_of(PLATE, flush)
+    (_, cut) = opened((PLATE, flush), judge)
+    assert (cut.low, cut.high) == pytest.approx((-4, 4), abs=0.01)
+    assert opened((PLATE, cut), judge) == (PLATE, cut)
+
+
+def test_a_nearly_square_hole_is_round_where_its_points_say_so():
+    round_hole = prism(Operation.CUT, -4.0, 4.0, replace(DRILLED, shape=Circle(6)))
+    square = Prism(Operation.CUT, 0, -66.0, -54.0, (SketchStep(Rect(11.8, 8), places=((20.0, 0.0),)),))
+    judge, _ = judge_of(PLATE, round_hole)
+    (_, cut) = rounder((PLATE, square), judge)
+    assert (cut.axis, cut.steps[0].places) == (2, ((-60, 20),))
+    assert cut.steps[0].shape.radius == pytest.approx(6, abs=0.1)
+    judge, _ = judge_of(PLATE, square)
+    assert rounder((PLATE, square), judge) == (PLATE, square)
 
 
 def test_a_slot_hardly_wider_than_points_are_apart_is_cut():
@@ -172,6 +212,14 @@ def test_rounding_opens_no_hole_into_the_rim():
     judge, _ = judge_of(PLATE, drill)
     judge.score = lambda features: 1.0
     assert through_holes(judge.build(rounded((PLATE, drill), judge))) == 1
+
+
+def test_rounding_makes_no_other_hole_of_a_small_one():
+    """In 8,192 points a wall of 1.1 across has too few to tell it from one of 1."""
+    holes = prism(Operation.CUT, -4.0, 4.0, SketchStep(Circle(0.553), places=((30.04, 20.02),)))
+    judge, _ = judge_of(PLATE, holes)
+    (_, cut) = rounded((PLATE, holes), judge)
+    assert cut.steps[0].shape.radius == pytest.approx(0.55, abs=0.006)
 
 
 def test_rounding_leaves_every_edge_a_length():
