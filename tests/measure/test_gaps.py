@@ -173,6 +173,14 @@ def test_a_hole_is_cut_across_a_plate_that_leans():
     assert through_holes(build(program_of(rounded((plate, cut), judge)))) == 2
 
 
+def test_of_the_many_points_on_a_wall_some_are_far_apart():
+    """Of 150 points, the two that are farthest from each other leave room for eight or nine."""
+    places = tuple((float(x), float(y)) for x in range(-80, 81, 20) for y in (-40, 0, 40))
+    judge, _ = judge_of(PLATE, prism(Operation.CUT, -4.0, 4.0, SketchStep(Circle(2), places=places)), count=60_000)
+    (_, cut) = with_gaps((PLATE,), judge.by())
+    assert [len(step.places) for step in cut.steps] == [len(places)]
+
+
 @pytest.mark.parametrize("pocket", [(), (prism(Operation.CUT, 0.0, 4.0, SLOT),)])
 def test_no_hole_goes_through_a_wall_whose_other_face_has_points(pocket):
     judge, _ = judge_of(PLATE, *pocket)
