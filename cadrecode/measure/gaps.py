@@ -7,7 +7,6 @@ faces of a wall have the gap of a through hole, so that even a hole whose own wa
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -37,8 +36,8 @@ LEAST_EXPECTED = 7.0  # points expected on both faces of a gap, in which none li
 WALL_POINTS = 2, 3  # of a hole with a smaller gap: on a Delaunay triangle, and in all on its circle
 ON_CIRCLE = 0.05  # of the radius
 LEAST_DENSE = 0.45  # of the points to expect on the wall of a hole
-# points expected on a bare stretch of a hole's wall with so many; with more it is a groove's wall
-MOST_BARE, ON_WALL = 7.0, 10
+# points expected on a bare stretch of a hole's wall, and share of all on it, whichever is more; else it is a groove's
+MOST_BARE = 7.0, 0.25
 WIDEST_OPENING = np.radians(240)  # around a hole, without a point of its wall; with more it is a rounded edge
 CLEAR_WALL = 1.5  # times as many unexplained points on the wall of a hole as around it
 BRIDGE = 0.7  # half the width of the bridge between a hole and a rim, in radii of the hole
@@ -236,10 +235,10 @@ def _has_wall(step: SketchStep, wall: Wall, lost: np.ndarray, judge: CloudJudge)
     ):
         return False
     low, high = wall.low + judge.exact, wall.high - judge.exact
-    bare = np.diff(heights, prepend=low, append=high).max() * judge.per_area * length
-    if bare > MOST_BARE + math.log(max(len(on) / ON_WALL, 1.0)):  # of many stretches, one is longer by chance
+    bare, expected = np.diff(heights, prepend=low, append=high).max(), judge.per_area * length * (high - low)
+    if bare * judge.per_area * length > max(MOST_BARE[0], MOST_BARE[1] * expected):
         return False
-    return len(on) >= LEAST_DENSE * judge.per_area * length * (high - low)
+    return len(on) >= LEAST_DENSE * expected
 
 
 def _is_apart(step: SketchStep, wall: Wall, flat: np.ndarray, judge: CloudJudge) -> bool:
