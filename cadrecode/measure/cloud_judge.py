@@ -96,13 +96,17 @@ class CloudJudge(Judge):
     def sharper(self) -> CloudJudge:
         """A judge of the same points for which a point of a clean cloud is farther from a surface that is not its own:
         of a hole in a thin sheet, all points are near to one of the faces."""
-        sharp = copy.copy(self)
-        sharp._recent, sharp._scores = [], {}
+        sharp = self._forgetful()
         if self.close == self.exact:
             sharp.exact = min(self.exact, max(SHARP * self.size, SHARP_OF_NOISE * self.noise))
             sharp._settle(sharp.exact)
-        sharp._reached = {}
         return sharp
+
+    def _forgetful(self) -> CloudJudge:
+        """A copy that remembers no points and no scores."""
+        other = copy.copy(self)
+        other._recent, other._scores, other._reached = [], {}, {}
+        return other
 
     def _take(self, count: int) -> None:
         points, normals = self._cloud
@@ -114,9 +118,8 @@ class CloudJudge(Judge):
         count = int(min(count, len(self._cloud[0])))
         if count == len(self.points):
             return self
-        other = copy.copy(self)
+        other = self._forgetful()
         other._take(count)
-        other._recent, other._scores, other._reached = [], {}, {}
         other.per_area = self.per_area * count / len(self.points)
         other.spacing = 1 / math.sqrt(other.per_area)
         other._settle(self.close)
@@ -124,8 +127,7 @@ class CloudJudge(Judge):
 
     def joined_by(self, points: np.ndarray, normals: np.ndarray) -> CloudJudge:
         """A judge of as many points again, on the same surface: the images of its own, in their order."""
-        both = copy.copy(self)
-        both._recent, both._scores, both._reached = [], {}, {}
+        both = self._forgetful()
         both.points, both.normals = np.concatenate((self.points, points)), np.concatenate((self.normals, normals))
         both.sure = np.tile(self.sure, 2)
         both.per_area = 2 * self.per_area

@@ -13,8 +13,8 @@ from cadrecode.measure.gaps import POINTS_PER_SECOND, with_gaps
 from cadrecode.measure.judge import Judge
 from cadrecode.measure.mirror_sketches import Axis
 from cadrecode.measure.mirrors import MirrorPlane
-from cadrecode.measure.shorten import pooled_steps
-from cadrecode.program.language import ORIGIN, Circle, Loop, Point2, Rect, SketchStep
+from cadrecode.measure.shorten import apart, pooled_steps
+from cadrecode.program.language import ORIGIN, Circle, Loop, Rect, SketchStep
 from cadrecode.program.solid import iou, through_holes
 
 NEAR = 2.0  # times what a surface explains: places whose images are nearer to each other are meant to be equal
@@ -83,7 +83,7 @@ def _paired(steps: tuple[SketchStep, ...], line: Axis) -> tuple[SketchStep, ...]
     for (first, place), (second, other) in itertools.combinations(items, 2):
         image = line.image(other)
         both = place in places[first] and other in places[second]
-        if both and _apart(place, image) <= line.near and _same_size(shapes[first], shapes[second], line.near):
+        if both and apart(place, image) <= line.near and _same_size(shapes[first], shapes[second], line.near):
             middle = round((place[0] + image[0]) / 2, 3), round((place[1] + image[1]) / 2, 3)
             places[first][places[first].index(place)] = middle
             places[second][places[second].index(other)] = line.image(middle)
@@ -100,15 +100,11 @@ def _is_plain(step: SketchStep) -> bool:
     return isinstance(step.shape, Circle | Rect) and isinstance(step.places, tuple)
 
 
-def _apart(first: Point2, second: Point2) -> float:
-    return max(abs(first[0] - second[0]), abs(first[1] - second[1]))
-
-
 def _same_size(first: object, second: object, near: float) -> bool:
     if isinstance(first, Circle) and isinstance(second, Circle):
         return abs(first.radius - second.radius) <= near
     if isinstance(first, Rect) and isinstance(second, Rect):
-        return _apart((first.width, first.height), (second.width, second.height)) <= near
+        return apart((first.width, first.height), (second.width, second.height)) <= near
     return False
 
 

@@ -173,16 +173,17 @@ def pooled_steps(steps: Sequence[SketchStep]) -> tuple[SketchStep, ...]:
     for step in steps:
         for index, earlier in enumerate(pooled):
             if earlier.mode is step.mode and same_shape(earlier.shape, step.shape):
-                apart = [place for place in step.places if not any(_is_same(place, own) for own in earlier.places)]
-                pooled[index] = replace(earlier, places=(*earlier.places, *apart))
+                others = [p for p in step.places if all(apart(p, own) >= SAME_SIZE for own in earlier.places)]
+                pooled[index] = replace(earlier, places=(*earlier.places, *others))
                 break
         else:
             pooled.append(step)
     return tuple(pooled)
 
 
-def _is_same(place: Point2, other: Point2) -> bool:
-    return max(abs(place[0] - other[0]), abs(place[1] - other[1])) < SAME_SIZE
+def apart(first: Point2, second: Point2) -> float:
+    """How far two places are from each other along the axis where that is more."""
+    return max(abs(first[0] - second[0]), abs(first[1] - second[1]))
 
 
 def respanned(features: tuple[Feature, ...], judge: Judge, grid: Grid) -> tuple[Feature, ...]:

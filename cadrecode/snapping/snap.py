@@ -213,9 +213,10 @@ def _is_hole(number: Parameter) -> bool:
 
 def _is_told_by_places(program: Program, number: Parameter, unit: str) -> bool:
     """Whether a size is a distance between places whose coordinates are simple already, which it would spoil."""
-    coordinates = [number_at(program, path) for path, _ in number.moves if "places" in path[-3:-2]]
-    simple = [value for value in coordinates if reason_for(value, unit) not in ("", ROUNDED)]
-    return bool(number.moves) and len(simple) == len(number.moves)
+    return all(
+        "places" in path[-3:-2] and reason_for(number_at(program, path), unit) not in ("", ROUNDED)
+        for path, _ in number.moves
+    )
 
 
 def _is_turned(number: Parameter) -> bool:

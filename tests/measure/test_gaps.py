@@ -174,7 +174,7 @@ def test_a_hole_is_cut_across_a_plate_that_leans():
 
 
 def test_of_the_many_points_on_a_wall_some_are_far_apart():
-    """Of 150 points, the two that are farthest from each other leave room for eight or nine."""
+    """Of some 50 points on each of 27 walls, two leave room for more than seven somewhere."""
     places = tuple((float(x), float(y)) for x in range(-80, 81, 20) for y in (-40, 0, 40))
     judge, _ = judge_of(PLATE, prism(Operation.CUT, -4.0, 4.0, SketchStep(Circle(2), places=places)), count=60_000)
     (_, cut) = with_gaps((PLATE,), judge.by())
