@@ -17,7 +17,7 @@ from cadrecode.cloud.normals import Normals
 from cadrecode.geometry import bounding_box, corner_crosses, face_normals, fold_into_triangle, places_on
 
 MAX_RULER_POINTS = 8192  # more points cost time and change no ranking
-MOST_POINTS = 200_000  # of a cloud that are kept beside those of the ruler, for small features
+MOST_POINTS = 200_000  # of a cloud whose normals are kept; the others are kept without
 SURFACE_SAMPLES = 4096
 SPACING_QUANTILE, SPACING_FACTOR = 0.95, 1.5  # of evenly random points, 1 in 1,000 places is farther from a point
 SURE = 0.5  # normals of less confidence may have the wrong sign
@@ -119,12 +119,14 @@ class CloudRuler:
     Args:
         points: (N, 3) float, in the frame of the surfaces. Larger clouds are thinned to 8,192 points.
         normals: their normals; without them the side on which the solid lies does not count.
+        further: (M, 3) points of the same surface, in random order, whose normals are not known.
         seed: decides which points thinning takes.
 
     Attributes:
         points: (n, 3) the points that are measured.
         all_points, all_normals: the whole cloud, or 200,000 of its points; in random order where there are more than
             8,192.
+        further: As above, for what is too small for those.
         box: (2, 3) lowest and highest corner of the cloud's bounding box.
         size: its longest side.
         spacing: how far apart neighbours in the cloud may lie; surface closer than that to a point is supported.
@@ -133,8 +135,11 @@ class CloudRuler:
         floor: errors below it count by their squares: the cloud's noise, at least ROUNDING.
     """
 
-    def __init__(self, points: np.ndarray, normals: Normals | None = None, *, seed: int = 0):
+    def __init__(
+        self, points: np.ndarray, normals: Normals | None = None, *, further: np.ndarray | None = None, seed: int = 0
+    ):
         points = np.asarray(points, np.float64)
+        self.further = np.empty((0, 3)) if further is None else np.asarray(further, np.float64)
         self.box = bounding_box(points)
         self.all_points, self.all_normals = points, normals
         if len(points) > MAX_RULER_POINTS:

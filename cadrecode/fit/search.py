@@ -69,18 +69,21 @@ def ruler_for(points: np.ndarray, normals: np.ndarray | Normals | None = None, *
     Args:
         points: (N, 3), any frame.
         normals: (N, 3) of the points, where the file has any, or `Normals` made of them.
-        seed: Chooses the points of a cloud of more than 200,000.
+        seed: Chooses the points of a cloud of more than 200,000 that get normals.
     """
-    if len(points) > MOST_POINTS:  # the neighbours of all would fill the memory
-        points, normals = _rows(points, normals, np.random.default_rng(seed).permutation(len(points))[:MOST_POINTS])
     first = np.sort(np.unique(points, axis=0, return_index=True)[1])
     if len(first) < len(points):
         points, normals = _rows(points, normals, first)
+    further = None
+    if len(points) > MOST_POINTS:  # the neighbours of all would fill the memory
+        order = np.random.default_rng(seed).permutation(len(points))
+        further = points[order[MOST_POINTS:]]
+        points, normals = _rows(points, normals, order[:MOST_POINTS])
     if normals is None:
         normals = outward_normals(points, seed=seed)
     elif not isinstance(normals, Normals):
         normals = given_normals(points, normals)
-    return CloudRuler(points, normals, seed=seed)
+    return CloudRuler(points, normals, further=further, seed=seed)
 
 
 def _rows(

@@ -55,7 +55,7 @@ def closed(ruler: CloudRuler, *, seed: int = 0) -> tuple[CloudRuler, list[Side]]
         if estimated:
             hidden = *unseen, side
             normals = turned_outward(ruler.all_points, ruler.all_normals, seed=seed, hidden_sides=hidden)
-            again = CloudRuler(ruler.all_points, normals)
+            again = CloudRuler(ruler.all_points, normals, further=ruler.further)
             seen_again = _balance(again)
         if seen_again[side].is_unseen():
             ruler = _with_side(again, side)

@@ -59,7 +59,7 @@ class CloudJudge(Judge):
 
     def __init__(self, ruler: CloudRuler, smoothed: Smoothed, part: Survey, price: float, deadline: float):
         self.price, self.deadline = price, deadline
-        self._cloud = ruler.all_points, ruler.all_normals
+        self._cloud, self._normals = np.concatenate((ruler.all_points, ruler.further)), ruler.all_normals
         self._take(MOST_POINTS)
         self.per_area = len(self.points) / smoothed.area
         self.spacing = 1 / math.sqrt(self.per_area)  # of evenly spread points
@@ -109,13 +109,15 @@ class CloudJudge(Judge):
         return other
 
     def _take(self, count: int) -> None:
-        points, normals = self._cloud
-        self.points, self.normals = points[:count], normals.directions[:count]
-        self.sure = normals.confidence[:count] >= SURE
+        self.points = self._cloud[:count]
+        known = self._normals.of(np.arange(min(count, len(self._normals.directions))))
+        further = len(self.points) - len(known.directions)
+        self.normals = np.pad(known.directions, ((0, further), (0, 0)))
+        self.sure = np.pad(known.confidence >= SURE, (0, further))
 
     def by(self, count: float = math.inf) -> CloudJudge:
         """A judge by so many points of the cloud, or by all of them: what is very small is seen by these alone."""
-        count = int(min(count, len(self._cloud[0])))
+        count = int(min(count, len(self._cloud)))
         if count == len(self.points):
             return self
         other = self._forgetful()

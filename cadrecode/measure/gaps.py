@@ -7,6 +7,7 @@ faces of a wall have the gap of a through hole, so that even a hole whose own wa
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from cadrecode.geometry import nearest_on_rims, square_to, turned_left
 from cadrecode.measure.cloud_judge import CloudJudge
+from cadrecode.measure.emptiness import Emptiness
 from cadrecode.measure.evidence import HALF_EXPLAINED, HOLE_NUMBERS
 from cadrecode.measure.features import Feature, Prism, Tilted
 from cadrecode.measure.grid import inside
@@ -32,7 +34,9 @@ SQUARE = 0.9999  # cosine of a face of a body with the axis
 LEAST_WALL = 1e-3  # of the size squared: walls with smaller faces are left out
 NEAR_FACE = 2.0  # times the distance at which a surface explains a point: the points of a face are nearer
 LEAST_RADIUS = 0.004, 2.5  # of the size, and of how exact the points are; the smaller
-LEAST_EXPECTED = 7.0  # points expected on both faces of a gap, in which none lies
+# points expected on both faces of a gap in which none lies: at least, and so that of this many places less than one is
+# empty by chance
+LEAST_EXPECTED, PLACES_PER_POINT = 7.0, 0.05
 WALL_POINTS = 2, 3  # of a hole with a smaller gap: on a Delaunay triangle, and in all on its circle
 ON_CIRCLE = 0.05  # of the radius
 LEAST_DENSE = 0.45  # of the points to expect on the wall of a hole
@@ -45,13 +49,14 @@ WITHIN = 0.97  # share of a gap's area that lies on both faces
 CLEAR, PIXELS = (1.1, 0.85), 4  # spacings: places that far from all points are a gap; pixels per spacing
 PLACES = 16  # per spacing: points that are nearer to each other bound the same gaps
 MOST_SQUARE, MOST_GAPS = 24, 400  # rectangles and gaps of one wall
-POINTS_PER_SECOND = 40_000  # of looking for gaps
+POINTS_PER_SECOND = 150_000  # of looking for gaps
 MOST_FAILURES = 60  # gaps of one direction whose points do not pay for them
 EVEN, UNEVEN = 0.25, 1.0  # how far faces along axes, and others, may lie off their plane, by what a surface explains
 MOST_TILTS = 4  # directions that are no axis
 # of the size squared: the faces of a tilted direction together, and a single face
 LEAST_TILTED, LEAST_TRIANGLE = 5e-3, 1e-3
 DIRECTION_DECIMALS = 6
+ROOM = 4.0  # times its width and the spacing: how far a rectangle may grow to each side
 SLACK = 0.02  # spacings: how far a rectangle may go beyond a point
 
 
@@ -177,6 +182,10 @@ def _walls_of(body: Manifold, view: View, judge: CloudJudge) -> Iterator[Wall]:
                 yield Wall(low, high, area)
 
 
+def _least_expected(judge: CloudJudge) -> float:
+    return max(LEAST_EXPECTED, math.log(PLACES_PER_POINT * len(judge.points)))
+
+
 def _gaps(wall: Wall, lost: np.ndarray, view: View, judge: CloudJudge) -> list[tuple[float, Prism | Tilted]]:
     """Holes that may go through a wall, each with the number of points that speak for it."""
     flat, heights = view.points[:, :2], view.points[:, 2]
@@ -188,7 +197,8 @@ def _gaps(wall: Wall, lost: np.ndarray, view: View, judge: CloudJudge) -> list[t
         return []
     within = (heights > wall.low + judge.exact) & (heights < wall.high - judge.exact)
     of_wall, explained = view.points[lost & within], flat[here & ~lost]
-    shapes = [*_round_gaps(flat[here], (lost & within)[here], judge), *_square_gaps(wall.area, flat[here], judge)]
+    empty = Emptiness.of(flat[here], wall.area.bounds(), judge.spacing / PIXELS)
+    shapes = [*_round_gaps(empty, flat[here], (lost & within)[here], judge), *_square_gaps(wall.area, empty, flat[here], judge)]
     gaps: list[tuple[float, Prism | Tilted]] = []
     taken: list[tuple[float, float, float]] = []
     for count, step in sorted(shapes, key=lambda pair: -pair[0]):
@@ -261,8 +271,21 @@ def _is_apart(step: SketchStep, wall: Wall, flat: np.ndarray, judge: CloudJudge)
     return bool(((aside < BRIDGE * reach) & (between > reach) & (between < away + judge.exact)).any())
 
 
-def _round_gaps(flat: np.ndarray, lost: np.ndarray, judge: CloudJudge) -> Iterator[tuple[float, SketchStep]]:
-    """Circles without a point in them that are wide, or that unexplained points lie on."""
+def _round_gaps(
+    empty: Emptiness, flat: np.ndarray, lost: np.ndarray, judge: CloudJudge
+) -> Iterator[tuple[float, SketchStep]]:
+    """Circles without a point in them that are wide, or that unexplained points lie on.
+
+    Args:
+        flat: (N, 2) points of the wall and its faces.
+        lost: (N,) bool, which of them are unexplained points of the wall.
+    """
+    wide = math.sqrt(_least_expected(judge) / (2 * np.pi * judge.per_area))
+    least = min(LEAST_RADIUS[0] * judge.size, LEAST_RADIUS[1] * judge.exact)
+    near = empty.around_gaps(flat, lost, wide, least)
+    flat, lost = flat[near], lost[near]
+    if len(flat) < 4:
+        return
     rows = _one_a_place(flat, lost, judge.spacing / PLACES)
     flat, lost = flat[rows], lost[rows]
     try:
@@ -274,15 +297,16 @@ def _round_gaps(flat: np.ndarray, lost: np.ndarray, judge: CloudJudge) -> Iterat
     x, y, radius = circles_through(a, b, c).T
     expected = 2 * np.pi * radius**2 * judge.per_area
     of_wall = lost[corners].sum(axis=1)
-    least = min(LEAST_RADIUS[0] * judge.size, LEAST_RADIUS[1] * judge.exact)
-    possible = (expected > LEAST_EXPECTED) | (radius > least) & (of_wall >= WALL_POINTS[0])
+    possible = (radius > wide) | (radius > least) & (of_wall >= WALL_POINTS[0])
     possible &= radius < judge.size / 4
+    rows = np.flatnonzero(possible)
+    away = empty.away[empty.places_of(np.column_stack((x, y))[rows])]  # points between the gaps were left out
     tree = cKDTree(flat[lost]) if lost.any() else None
-    for row in np.flatnonzero(possible):
+    for row in rows[away > radius[rows] - 2 * empty.pixel]:
         circle, on = (x[row], y[row], radius[row]), 0
         if tree is not None:
             circle, on = _on_wall(circle, flat[lost], tree, judge)
-        if expected[row] > LEAST_EXPECTED or on >= WALL_POINTS[1]:
+        if radius[row] > wide or on >= WALL_POINTS[1]:
             place = round(float(circle[0]), 3), round(float(circle[1]), 3)
             yield float(expected[row]) + on, SketchStep(Circle(round(float(circle[2]), 3)), places=(place,))
 
@@ -316,25 +340,21 @@ def _on_wall(
     return circle, on
 
 
-def _square_gaps(area: CrossSection, flat: np.ndarray, judge: CloudJudge) -> Iterator[tuple[float, SketchStep]]:
+def _square_gaps(
+    area: CrossSection, empty: Emptiness, flat: np.ndarray, judge: CloudJudge
+) -> Iterator[tuple[float, SketchStep]]:
     """Rectangles along the axes without a point in them, around places that are far from all points."""
-    left, low, right, high = area.bounds()
-    pixel = judge.spacing / PIXELS
-    u, v = np.arange(left + pixel / 2, right, pixel), np.arange(low + pixel / 2, high, pixel)
-    places = np.argwhere(inside(area.to_polygons(), u, v))
-    if not len(places):
-        return
-    away = cKDTree(flat).query(np.column_stack((u[places[:, 0]], v[places[:, 1]])))[0]
-    depths = np.zeros((len(u), len(v)))
-    depths[tuple(places.T)] = away
+    u, v = empty.u, empty.v
+    depths = np.where(inside(area.to_polygons(), u, v), empty.away, 0.0)
+    bounds, flat = np.reshape(area.bounds(), (2, 2)), flat[np.argsort(flat[:, 0])]
     boxes: list[np.ndarray] = []
     for clear in CLEAR:
         for box in _deepest(depths, clear * judge.spacing, u, v):
             if not any((box.mean(axis=0) > other[0]).all() and (box.mean(axis=0) < other[1]).all() for other in boxes):
-                boxes.append(_grown(box, flat, np.array(((left, low), (right, high))), judge.spacing))
+                boxes.append(_grown(box, flat, bounds, judge.spacing))
     for box in boxes:
         expected = float(2 * np.prod(box[1] - box[0]) * judge.per_area)
-        if expected > LEAST_EXPECTED:
+        if expected > _least_expected(judge):
             shape, middle = rect_between(*box)
             yield expected, SketchStep(shape, places=(middle,))
 
@@ -346,8 +366,8 @@ def _deepest(depths: np.ndarray, least: float, u: np.ndarray, v: np.ndarray) -> 
         depths: (nu, nv) distances of the places u, v from the nearest point.
     """
     labels, _ = label(depths > least)
-    boxes = find_objects(labels)
-    peaks = np.asarray(maximum(depths, labels, np.arange(1, len(boxes) + 1)))
+    boxes, deep = find_objects(labels), labels > 0
+    peaks = np.asarray(maximum(depths[deep], labels[deep], np.arange(1, len(boxes) + 1)))
     return [
         np.array([[axis[part.start], axis[part.stop - 1]] for axis, part in zip((u, v), boxes[index])]).T
         for index in np.argsort(-peaks)[:MOST_SQUARE]
@@ -355,8 +375,15 @@ def _deepest(depths: np.ndarray, least: float, u: np.ndarray, v: np.ndarray) -> 
 
 
 def _grown(box: np.ndarray, flat: np.ndarray, bounds: np.ndarray, spacing: float) -> np.ndarray:
-    """A rectangle (2, 2), grown side by side until points stop it."""
+    """A rectangle (2, 2), grown side by side until points stop it.
+
+    Args:
+        flat: (N, 2), ascending along the first axis.
+    """
     box, slack = box.copy(), SLACK * spacing
+    reach = ROOM * (np.ptp(box, axis=0) + spacing)
+    flat = flat[slice(*np.searchsorted(flat[:, 0], (box[0, 0] - reach[0], box[1, 0] + reach[0])))]
+    bounds = np.array((np.maximum(bounds[0], box[0] - reach), np.minimum(bounds[1], box[1] + reach)))
     moving = [(end, k) for end in range(2) for k in range(2)]
     while moving:
         for end, k in list(moving):

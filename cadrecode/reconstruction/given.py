@@ -75,7 +75,7 @@ class Given:
     def warnings(self) -> tuple[Message, ...]:
         """What is guessed about the scan, and what of it is left out."""
         count = len(self.cloud.points)
-        if self.solid is not None or count <= MOST_POINTS:
+        if self.solid is not None or count <= MOST_POINTS or len(self.ruler.further):
             return self.assessor.warnings
         used, of = f"{MOST_POINTS:,}", f"{count:,}"
         thinned = Message("{used} of the {count} points were used, chosen at random.", used=used, count=of)
