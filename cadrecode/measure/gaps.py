@@ -197,8 +197,10 @@ def _gaps(wall: Wall, lost: np.ndarray, view: View, judge: CloudJudge) -> list[t
         return []
     within = (heights > wall.low + judge.exact) & (heights < wall.high - judge.exact)
     of_wall, explained = view.points[lost & within], flat[here & ~lost]
-    empty = Emptiness.of(flat[here], wall.area.bounds(), judge.spacing / PIXELS)
-    shapes = [*_round_gaps(empty, flat[here], (lost & within)[here], judge), *_square_gaps(wall.area, empty, flat[here], judge)]
+    flat = flat[here]
+    empty = Emptiness.of(flat, wall.area.bounds(), judge.spacing / PIXELS)
+    round_gaps = _round_gaps(empty, flat, (lost & within)[here], judge)
+    shapes = [*round_gaps, *_square_gaps(wall.area, empty, flat, judge)]
     gaps: list[tuple[float, Prism | Tilted]] = []
     taken: list[tuple[float, float, float]] = []
     for count, step in sorted(shapes, key=lambda pair: -pair[0]):
@@ -367,6 +369,8 @@ def _deepest(depths: np.ndarray, least: float, u: np.ndarray, v: np.ndarray) -> 
     """
     labels, _ = label(depths > least)
     boxes, deep = find_objects(labels), labels > 0
+    if not boxes:
+        return []
     peaks = np.asarray(maximum(depths[deep], labels[deep], np.arange(1, len(boxes) + 1)))
     return [
         np.array([[axis[part.start], axis[part.stop - 1]] for axis, part in zip((u, v), boxes[index])]).T
