@@ -28,6 +28,7 @@ LEAST_MEASURING_SECONDS = 12.0  # of the processor; the app's samples take 1 to 
 MEASURING_SHARE = 0.6  # of the time for a whole cloud; what is left is for the fit
 SOLID_SHARE = {"measured": 0.65, "both": 0.6, "model": 0.0}  # the same for a closed solid
 SOLID_FIT_SHARE, NUMBERS_SHARE = 0.5, 0.2  # of that time: its fit does not pay with less, and simple numbers get this
+NUMBERS_UNTIL = 0.96  # of that time
 EXACT_FIT_SHARE = 0.25  # of the time for the fit: enough for one program that is as near as the noise already
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
 
@@ -151,7 +152,7 @@ def rebuild(
         )  # fmt: skip
     if whole_seconds is not None or seconds > 0 or config.snap != "auto":
         is_limited = given.solid is not None and whole_seconds is not None
-        until = started + (1 - NUMBERS_SHARE / 2) * whole_seconds if is_limited else math.inf
+        until = started + NUMBERS_UNTIL * whole_seconds if is_limited else math.inf
         ranked = _with_simple_numbers(ranked, given, config, stopping, until)
     return Rebuilt(given, pool, ranked)
 
@@ -177,14 +178,12 @@ def threads_for(model: PreTrainedModel) -> Iterator[None]:
 def _with_simple_numbers(
     ranked: list[Candidate], given: Given, config: ReconstructConfig, stopping: Callable[[], bool], until: float
 ) -> list[Candidate]:
-    """The candidates in order, the numbers of the first few as a person would write them: of the first in any case, of
-    the others until `until`, on time.monotonic()."""
+    """The candidates in order, the numbers of the first few as a person would write them, as far as there is time until
+    `until`, on time.monotonic()."""
     faces = None if given.solid is None else given.faces
     numbers = SimpleNumbers(given.yardstick, given.frame, config.unit, config.snap, faces)
     changed = [
-        numbers.of(candidate)
-        if not stopping() and (place == 0 or (place < FITTED and time.monotonic() < until))
-        else candidate
+        numbers.of(candidate, until) if place < FITTED and not stopping() and time.monotonic() < until else candidate
         for place, candidate in enumerate(ranked)
     ]
     return sorted(changed, key=given.yardstick.key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -38,8 +40,12 @@ class SimpleNumbers:
     snap: float | str = "auto"
     faces: list[np.ndarray] | None = None
 
-    def of(self, candidate: Candidate) -> Candidate:
-        """The candidate with simple numbers; the very same where there is nothing to change."""
+    def of(self, candidate: Candidate, until: float = math.inf) -> Candidate:
+        """The candidate with simple numbers; the very same where there is nothing to change.
+
+        Args:
+            until: On time.monotonic(); what has not been tried by then is left as it is.
+        """
         if self.snap == "off" or not candidate.ok or candidate.program is None:
             return candidate
         if self.faces is not None:
@@ -50,6 +56,8 @@ class SimpleNumbers:
         allowed = self.yardstick.resolution if self.snap == "auto" else self.snap / scale
 
         def accepts(raw: Program) -> bool:
+            if time.monotonic() > until:
+                return False
             return self.yardstick.keeps(self._built(to_code(raw, self.frame), candidate), candidate, allowed)
 
         raw = to_raw(candidate.program, self.frame, decimals=EXACT_DECIMALS)
