@@ -348,6 +348,8 @@ def _square_gaps(
     """Rectangles along the axes without a point in them, around places that are far from all points."""
     u, v = empty.u, empty.v
     depths = np.where(inside(area.to_polygons(), u, v), empty.away, 0.0)
+    i, j = np.nonzero(depths > min(CLEAR) * judge.spacing)
+    depths[i, j] = cKDTree(flat).query(np.column_stack((u[i], v[j])))[0]
     bounds, flat = np.reshape(area.bounds(), (2, 2)), flat[np.argsort(flat[:, 0])]
     boxes: list[np.ndarray] = []
     for clear in CLEAR:

@@ -38,6 +38,7 @@ FIRST_SHARE = 0.7  # of that time, for the first reading; the rest is for a seco
 SEARCH_SHARE, PLAIN_SHARE = 0.4, 0.5  # of the time that is left: when the searches on the grid end
 SHORT_SHARE, RIMS_SHARE = 0.65, 0.78  # when features are short, and when rims have been tried
 SLANTED_SHARE = 0.5  # of the time that is left for a draft: the rest is for making it short
+LAST_HOLES_SHARE = 0.5  # of the time that is left then: for holes that are still missing
 PLAIN = 5  # times the price: for a body without its rims, which are looked for afterwards
 
 SAME_SECTION = 0.02  # of the area: sections of one interval that differ by more are of something slanted
@@ -84,6 +85,10 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
     rimmed = [with_rims(with_heads(features, judge), judge) for features in (*shorter[: len(sharp)], *by_score[:1])]
     judge.deadline = started + seconds
     best, *others = sorted(dict.fromkeys((*rimmed, *by_score[:FINISHED])), key=lambda features: -judge.score(features))
+    now = time.thread_time()
+    judge.deadline = now + LAST_HOLES_SHARE * (started + seconds - now)
+    best = with_missing_holes(best, part, holes, judge)  # those for which a draft had no time
+    judge.deadline = started + seconds
     finished = [_written(best, part, judge)]
     finished += [_written(features, part, judge) for features in others if not judge.out_of_time]
     spelled = {respelled(features, judge): features for features in finished}
