@@ -18,7 +18,7 @@ from cadrecode.measure.cloud_rims import with_cloud_rims, without_bevels
 from cadrecode.measure.cloud_slanted import with_slanted_bores
 from cadrecode.measure.evidence import opened, parted, redrilled, rounder, turned_about, with_bores, with_steps
 from cadrecode.measure.features import Feature, Prism
-from cadrecode.measure.gaps import POINTS_PER_SECOND, with_gaps
+from cadrecode.measure.gaps import with_all_gaps
 from cadrecode.measure.grid import FEWEST_ALONG, Grid
 from cadrecode.measure.holes import holes_of, with_missing_holes
 from cadrecode.measure.judge import PRICE, Judge
@@ -181,8 +181,7 @@ def _finished(
     may_have_rims = len(features) <= MOST_RIMMED and without_bevels(features) != features
     judge.deadline = end - RIMS_SHARE * (end - now) * may_have_rims
     features = with_countersinks(features, part.grid, judge)  # before gaps, which take cones for small holes
-    seen_by = POINTS_PER_SECOND * (judge.deadline - time.thread_time())
-    features = with_gaps(features, judge.by(max(seen_by, len(judge.points))))
+    features = with_all_gaps(features, judge)
     one_sided = features
     features = with_shared_gaps(with_images(features, planes, judge), planes, judge)
     changed |= features != one_sided

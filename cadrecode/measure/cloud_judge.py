@@ -25,7 +25,7 @@ from cadrecode.program.language import Operation
 from cadrecode.program.solid import bounds, mesh_of
 from cadrecode.program.topology import Topology
 
-MOST_POINTS = 20_000  # but for small holes, see `by`
+MOST_POINTS = 8192  # but for small holes, see `by`
 CLOSE = 1e-3  # of the size: a point so near to a surface is explained by it; noise makes it more
 SHARP, SHARP_OF_NOISE = 3e-4, 3.0  # of the size, and of the noise: the same for holes of clean clouds
 EVIDENCE_PRICE = PRICE  # in IoU, of so many nats as a number costs

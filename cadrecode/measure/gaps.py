@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -40,8 +41,9 @@ LEAST_EXPECTED, PLACES_PER_POINT = 7.0, 0.05
 WALL_POINTS = 2, 3  # of a hole with a smaller gap: on a Delaunay triangle, and in all on its circle
 ON_CIRCLE = 0.05  # of the radius
 LEAST_DENSE = 0.45  # of the points to expect on the wall of a hole
-# points expected on a bare stretch of a hole's wall, and share of all on it, whichever is more; else it is a groove's
-MOST_BARE = 7.0, 0.25
+# points expected on a bare stretch of a hole's wall, and share of all on it, whichever is more; else it is a groove's.
+# And share of the depth: the few points of a small one on one end of it are of a rounded edge
+MOST_BARE, MOST_BARE_DEPTH = (7.0, 0.25), 0.8
 WIDEST_OPENING = np.radians(240)  # around a hole, without a point of its wall; with more it is a rounded edge
 CLEAR_WALL = 1.5  # times as many unexplained points on the wall of a hole as around it
 BRIDGE = 0.7  # half the width of the bridge between a hole and a rim, in radii of the hole
@@ -49,7 +51,7 @@ WITHIN = 0.97  # share of a gap's area that lies on both faces
 CLEAR, PIXELS = (1.1, 0.85), 4  # spacings: places that far from all points are a gap; pixels per spacing
 PLACES = 16  # per spacing: points that are nearer to each other bound the same gaps
 MOST_SQUARE, MOST_GAPS = 24, 400  # rectangles and gaps of one wall
-POINTS_PER_SECOND = 150_000  # of looking for gaps
+SHARE, MUCH_MORE = 0.5, 2.0  # of the time that is left, for looking again; that pays with so many times the points
 MOST_FAILURES = 60  # gaps of one direction whose points do not pay for them
 EVEN, UNEVEN = 0.25, 1.0  # how far faces along axes, and others, may lie off their plane, by what a surface explains
 MOST_TILTS = 4  # directions that are no axis
@@ -107,6 +109,17 @@ class Wall:
     low: float
     high: float
     area: CrossSection
+
+
+def with_all_gaps(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
+    """`with_gaps` by the judge's points, which shows how long that takes, then by as many of the cloud as there is time
+    for."""
+    began = time.thread_time()
+    found = with_gaps(features, judge)
+    now = time.thread_time()
+    times = SHARE * (judge.deadline - now) / max(now - began, 1e-3)
+    more = judge.by(len(judge.points) * max(times, 1.0))
+    return with_gaps(features, more) if len(more.points) > MUCH_MORE * len(judge.points) else found
 
 
 def with_gaps(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
@@ -248,7 +261,8 @@ def _has_wall(step: SketchStep, wall: Wall, lost: np.ndarray, judge: CloudJudge)
         return False
     low, high = wall.low + judge.exact, wall.high - judge.exact
     bare, expected = np.diff(heights, prepend=low, append=high).max(), judge.per_area * length * (high - low)
-    if bare * judge.per_area * length > max(MOST_BARE[0], MOST_BARE[1] * expected):
+    most_bare = max(MOST_BARE[0], MOST_BARE[1] * expected) / (judge.per_area * length)
+    if bare > min(most_bare, MOST_BARE_DEPTH * (high - low)):
         return False
     return len(on) >= LEAST_DENSE * expected
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.features import Feature, Prism, exchanged, numbers_of
-from cadrecode.measure.gaps import POINTS_PER_SECOND, with_gaps
+from cadrecode.measure.gaps import with_gaps
 from cadrecode.measure.judge import Judge
 from cadrecode.measure.mirror_sketches import Axis
 from cadrecode.measure.mirrors import MirrorPlane
@@ -23,6 +23,7 @@ PARTNERS = 0.4  # IoU of a feature's image with another: that may be meant to be
 # points of their own, by how much they may speak against it
 LIKELIER, MOST_OF_IMAGES = 1.0, 3
 SHARED_TIME = 0.4  # of the time that is left, for such holes
+POINTS_PER_SECOND = 40_000  # of looking for them
 SELF = 0.98  # IoU of a feature with its own image: it stands in the middle
 
 
@@ -119,11 +120,11 @@ def with_shared_gaps(
     seconds = SHARED_TIME * (judge.deadline - now)
     if not planes or POINTS_PER_SECOND * seconds < len(judge.points):  # its own points alone show nothing more
         return features
-    both = judge.by(min(POINTS_PER_SECOND * seconds / 2 ** len(planes), len(judge.points)))
+    alone = both = judge.by(POINTS_PER_SECOND * seconds / 2 ** len(planes))
     for plane in planes:
         both = both.joined_by(plane.of_points(both.points), plane.of_directions(both.normals))
     both.deadline = now + seconds
-    sharp, found = judge.sharper(), with_gaps(features, both)[len(features) :]
+    sharp, found = alone.sharper(), with_gaps(features, both)[len(features) :]
     for hole in found:
         for step in hole.steps:
             ways = {place: replace(hole, steps=(replace(step, places=(place,)),)) for place in step.places}
