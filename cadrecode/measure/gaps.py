@@ -41,9 +41,7 @@ LEAST_EXPECTED, PLACES_PER_POINT = 7.0, 0.05
 WALL_POINTS = 2, 3  # of a hole with a smaller gap: on a Delaunay triangle, and in all on its circle
 ON_CIRCLE = 0.05  # of the radius
 LEAST_DENSE = 0.45  # of the points to expect on the wall of a hole
-# points expected on a bare stretch of a hole's wall, and share of all on it, whichever is more; else it is a groove's.
-# And share of the depth: the few points of a small one on one end of it are of a rounded edge
-MOST_BARE, MOST_BARE_DEPTH = (7.0, 0.25), 0.8
+MOST_BARE = 0.25, 2e-3  # of the depth of a hole without a point of its wall, where that is less likely by chance
 WIDEST_OPENING = np.radians(240)  # around a hole, without a point of its wall; with more it is a rounded edge
 CLEAR_WALL = 1.5  # times as many unexplained points on the wall of a hole as around it
 BRIDGE = 0.7  # half the width of the bridge between a hole and a rim, in radii of the hole
@@ -58,7 +56,7 @@ MOST_TILTS = 4  # directions that are no axis
 # of the size squared: the faces of a tilted direction together, and a single face
 LEAST_TILTED, LEAST_TRIANGLE = 5e-3, 1e-3
 DIRECTION_DECIMALS = 6
-ROOM = 4.0  # times its width and the spacing: how far a rectangle may grow to each side
+ROOM = 4.0, 20.0  # times its width, and spacings, together: how far a rectangle may grow to each side
 SLACK = 0.02  # spacings: how far a rectangle may go beyond a point
 
 
@@ -260,10 +258,12 @@ def _has_wall(step: SketchStep, wall: Wall, lost: np.ndarray, judge: CloudJudge)
     ):
         return False
     low, high = wall.low + judge.exact, wall.high - judge.exact
-    bare, expected = np.diff(heights, prepend=low, append=high).max(), judge.per_area * length * (high - low)
-    most_bare = max(MOST_BARE[0], MOST_BARE[1] * expected) / (judge.per_area * length)
-    if bare > min(most_bare, MOST_BARE_DEPTH * (high - low)):
+    bare = np.diff(heights, prepend=low, append=high).max() / (high - low)
+    # of the longest of n + 1 intervals between n even places, where at most one is so long
+    chance = (len(on) + 1) * (1 - min(bare, 1.0)) ** len(on)
+    if bare > MOST_BARE[0] and chance < MOST_BARE[1]:
         return False
+    expected = judge.per_area * length * (high - low)
     return len(on) >= LEAST_DENSE * expected
 
 
@@ -401,7 +401,7 @@ def _grown(box: np.ndarray, flat: np.ndarray, bounds: np.ndarray, spacing: float
         flat: (N, 2), ascending along the first axis.
     """
     box, slack = box.copy(), SLACK * spacing
-    reach = ROOM * (np.ptp(box, axis=0) + spacing)
+    reach = ROOM[0] * np.ptp(box, axis=0) + ROOM[1] * spacing
     flat = flat[slice(*np.searchsorted(flat[:, 0], (box[0, 0] - reach[0], box[1, 0] + reach[0])))]
     bounds = np.array((np.maximum(bounds[0], box[0] - reach), np.minimum(bounds[1], box[1] + reach)))
     moving = [(end, k) for end in range(2) for k in range(2)]

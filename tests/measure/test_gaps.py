@@ -15,7 +15,7 @@ from cadrecode.measure.cloud_heads import with_countersinks
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import opened, parted, redrilled, rounder, turned_about
 from cadrecode.measure.features import Feature, Prism, Tilted, program_of
-from cadrecode.measure.gaps import with_gaps
+from cadrecode.measure.gaps import with_all_gaps, with_gaps
 from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import PRICE
 from cadrecode.measure.proposals import Survey
@@ -78,10 +78,10 @@ def test_a_window_in_a_thin_wall_is_cut_where_both_faces_have_its_gap():
 def test_holes_too_small_for_the_points_that_others_are_judged_by_are_cut_by_all_of_them():
     places = ((-61.0, 20.0), (35.0, -17.0), (80.0, 44.0))
     judge, _ = judge_of(PLATE, prism(Operation.CUT, -4.0, 4.0, SketchStep(Circle(0.8), places=places)), count=60_000)
-    assert len(judge.points) == 20_000
-    few = with_gaps((PLATE,), judge.by(8192))
+    assert len(judge.points) == 8192
+    few = with_gaps((PLATE,), judge)
     assert sum(len(step.places) for cut in few[1:] for step in cut.steps) < len(places)
-    (_, cut) = with_gaps((PLATE,), judge.by())
+    (_, cut) = with_all_gaps((PLATE,), judge)
     (step,) = cut.steps
     assert step.shape.radius == pytest.approx(0.8, abs=0.02)
     np.testing.assert_allclose(sorted(step.places), places, atol=0.02)
