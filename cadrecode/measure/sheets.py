@@ -5,6 +5,8 @@ Their outline is that of the points on both of their faces together.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
@@ -38,18 +40,20 @@ def with_sheets(
     thin = THIN * spacing + THIN_OF_NOISE * noise
     for axis in range(3):
         levels, heights, facing = grid.levels[axis], points[:, axis], normals[:, axis]
-        for index in np.flatnonzero(np.diff(levels) < thin):
-            near = (levels[index + 1] - levels[index]) / 4
+        for low, high in itertools.combinations(range(len(levels)), 2):
+            if levels[high] - levels[low] > thin:
+                continue
+            near = (levels[high] - levels[low]) / 4
             counts = [
-                np.count_nonzero((np.abs(heights - levels[index + side]) < near) & (way * facing > FACING))
-                for side, way in enumerate((-1, 1))
+                np.count_nonzero((np.abs(heights - levels[end]) < near) & (way * facing > FACING))
+                for end, way in ((low, -1), (high, 1))
             ]
             if min(counts) < FEWEST_ON_SHEET:
                 continue
-            within = (heights > levels[index] - near) & (heights < levels[index + 1] + near)
+            within = (heights > levels[low] - near) & (heights < levels[high] + near)
             flat = points[within][:, plane_axes(axis)]
             covered = _covered(flat, *grid.across(axis))
-            local, here = along(numbers, axis), grid.interval[axis] == index
+            local, here = along(numbers, axis), (grid.interval[axis] >= low) & (grid.interval[axis] < high)
             local[here] = np.where(np.isnan(covered), local[here], covered)
     return numbers
 
