@@ -28,7 +28,7 @@ LEAST_MEASURING_SECONDS = 12.0  # of the processor; the app's samples take 1 to 
 MEASURING_SHARE = 0.6  # of the time for a whole cloud; what is left is for the fit
 SOLID_SHARE = {"measured": 0.65, "both": 0.6, "model": 0.0}  # the same for a closed solid
 SOLID_FIT_SHARE, NUMBERS_SHARE = 0.5, 0.2  # of that time: its fit does not pay with less, and simple numbers get this
-NUMBERS_UNTIL = 0.96  # of that time
+NUMBERS_UNTIL, LEAST_NUMBERS_SECONDS = 0.96, 0.5  # of that time
 EXACT_FIT_SHARE = 0.25  # of the time for the fit: enough for one program that is as near as the noise already
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
 
@@ -178,12 +178,13 @@ def threads_for(model: PreTrainedModel) -> Iterator[None]:
 def _with_simple_numbers(
     ranked: list[Candidate], given: Given, config: ReconstructConfig, stopping: Callable[[], bool], until: float
 ) -> list[Candidate]:
-    """The candidates in order, the numbers of the first few as a person would write them, as far as there is time until
-    `until`, on time.monotonic()."""
+    """The candidates in order, the numbers of the first few as a person would write them: of the first for a moment in
+    any case, of the others until `until`, on time.monotonic()."""
     faces = None if given.solid is None else given.faces
     numbers = SimpleNumbers(given.yardstick, given.frame, config.unit, config.snap, faces)
-    changed = [
-        numbers.of(candidate, until) if place < FITTED and not stopping() and time.monotonic() < until else candidate
-        for place, candidate in enumerate(ranked)
-    ]
+    changed = []
+    for place, candidate in enumerate(ranked):
+        end = until if place else max(until, time.monotonic() + LEAST_NUMBERS_SECONDS)
+        may_change = place < FITTED and not stopping() and time.monotonic() < end
+        changed.append(numbers.of(candidate, end) if may_change else candidate)
     return sorted(changed, key=given.yardstick.key)
