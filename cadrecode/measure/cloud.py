@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from manifold3d import CrossSection, OpType
 
 from cadrecode.cloud.distance import CloudRuler
 from cadrecode.measure.cloud_heads import with_countersinks
@@ -41,7 +40,7 @@ from cadrecode.measure.spelling import respelled
 from cadrecode.measure.trimming import trimmed
 from cadrecode.measure.turned import ends_of_bends, turned_proposals
 from cadrecode.measure.walls import Walls
-from cadrecode.measure.winding import INSIDE, sections_of, winding_numbers
+from cadrecode.measure.winding import INSIDE, sections_of, silhouette_of, winding_numbers
 from cadrecode.program.language import Operation, SketchStep
 from cadrecode.program.planes import plane_axes
 from cadrecode.program.solid import through_holes
@@ -246,7 +245,7 @@ def _read_between(levels: list[np.ndarray], ruler: CloudRuler, smoothed: Smoothe
         reader.deadline = now + (deadline - now) / (3 - axis)
         reach = CELL_ROUNDING * cell + REACH_OF_NOISE * noise
         reader.walls = Walls.between(points, normals, axis, -np.inf, np.inf, reach, noise)
-        proposed += proposals(axis, taken, CrossSection.batch_boolean(taken, OpType.Add), grid, reader)
+        proposed += proposals(axis, taken, silhouette_of(numbers, taken, grid, axis), grid, reader)
         proposed += turned_proposals(axis, taken, folded.reading(reader), grid, reader)
         sections.append(taken)
         readers.append(reader)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contourpy
 import igl
 import numpy as np
-from manifold3d import CrossSection, FillRule
+from manifold3d import CrossSection, FillRule, OpType
 from scipy.spatial import cKDTree
 
 from cadrecode.measure.grid import Grid, along
@@ -18,6 +18,7 @@ from cadrecode.program.planes import plane_axes
 PATCH_NEIGHBOURS, LOOKED_AT = 8, 24  # of a patch, and of both sides of a sheet
 OTHER_SIDE = -0.5  # cosine of two normals: at less, points are of the two sides of a sheet
 INSIDE = 0.5
+LEAST_SHOWN = 0.7  # of a shadow
 LEAST_CELLS = 4  # a contour around fewer cells is noise
 
 
@@ -60,6 +61,14 @@ def sections_of(numbers: np.ndarray, grid: Grid, axis: int) -> list[CrossSection
         field = np.median(local[grid.interval[axis] == interval], axis=0)
         sections.append(contoured(field, *(bordered(grid, k) for k in plane_axes(axis))))
     return sections
+
+
+def silhouette_of(numbers: np.ndarray, sections: list[CrossSection], grid: Grid, axis: int) -> CrossSection:
+    """What a cloud shows along an axis: its sections together; of a part that is bent between two levels, where those
+    have hardly anything in common, the shadow of its inside."""
+    together = CrossSection.batch_boolean(sections, OpType.Add)
+    shadow = contoured(along(numbers, axis).max(axis=0), *(bordered(grid, k) for k in plane_axes(axis)))
+    return shadow if together.area() < LEAST_SHOWN * shadow.area() else together
 
 
 def bordered(grid: Grid, axis: int) -> np.ndarray:
