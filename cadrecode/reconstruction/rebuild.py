@@ -17,18 +17,21 @@ from cadrecode.reconstruction.candidates import OnProgress, Pool, Writer, gather
 from cadrecode.reconstruction.checked import checked
 from cadrecode.reconstruction.given import Given
 from cadrecode.reconstruction.result import Reconstruction, parts_of, raw_text
-from cadrecode.scoring import FITTED, Candidate, SimpleNumbers, fitted, rank
+from cadrecode.scoring import FITTED, MODEL, Candidate, SimpleNumbers, fitted, rank
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from cadrecode.kernel.sandbox import Execution, Sandbox
 
-LEAST_MEASURING_SECONDS = 12.0  # of the processor; the app's samples take 1 to 12
-MEASURING_SHARE = 0.6  # of the time for a whole cloud; what is left is for the fit
+LEAST_MEASURING_SECONDS = 16.0  # of the processor; the app's samples take 1 to 12
+# of the time for a whole cloud, clean and noisy; what is left is for the fit, which hardly betters what was measured in a
+# clean one
+MEASURING_SHARE = 0.8, 0.6
 SOLID_SHARE = {"measured": 0.65, "both": 0.6, "model": 0.0}  # the same for a closed solid
 SOLID_FIT_SHARE, NUMBERS_SHARE = 0.5, 0.2  # of that time: its fit does not pay with less, and simple numbers get this
 NUMBERS_UNTIL, LEAST_NUMBERS_SECONDS = 0.96, 0.5  # of that time
+NEAR_MEASURED = 7.5e-4  # of the size: the mean distance of a measured program that is not fitted
 EXACT_FIT_SHARE = 0.25  # of the time for the fit: enough for one program that is as near as the noise already
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
 
@@ -133,7 +136,7 @@ def rebuild(
     given = Given.of(cloud, config, lambda: progress("cleaning", 0, 1))
     measuring_seconds = max(config.seconds, LEAST_MEASURING_SECONDS)
     if whole_seconds is not None:
-        share = MEASURING_SHARE if given.solid is None else SOLID_SHARE[config.source]
+        share = MEASURING_SHARE[given.ruler.is_noisy] if given.solid is None else SOLID_SHARE[config.source]
         measuring_seconds = started + share * whole_seconds - time.monotonic()
     pool = gather(given, writer, config, measuring_seconds, progress, stopping)
     candidates = pool.candidates
@@ -144,7 +147,7 @@ def rebuild(
         if given.solid is not None:
             seconds -= NUMBERS_SHARE * whole_seconds
             seconds = seconds if seconds > SOLID_FIT_SHARE * whole_seconds else 0.0
-    if seconds > 0 and not stopping() and not (pool.is_exact and given.solid is not None):
+    if seconds > 0 and not stopping() and not (pool.is_exact and given.solid is not None) and _may_fit(ranked, given):
         ranked = fitted(  # where a program is as near as the noise, it alone, for a short time
             ranked, given.yardstick, seconds=seconds * EXACT_FIT_SHARE if pool.is_exact else seconds,
             count=1 if pool.is_exact else FITTED, on_each=lambda done, total: progress("fitting", done, total),
@@ -155,6 +158,14 @@ def rebuild(
         until = started + NUMBERS_UNTIL * whole_seconds if is_limited else math.inf
         ranked = _with_simple_numbers(ranked, given, config, stopping, until)
     return Rebuilt(given, pool, ranked)
+
+
+def _may_fit(ranked: Sequence[Candidate], given: Given) -> bool:
+    """Whether a fit may better the best: of what was measured in a clean cloud it moves right numbers to places that
+    make up for what is missing."""
+    if not ranked or not ranked[0].ok or ranked[0].source == MODEL or given.solid is not None or given.ruler.is_noisy:
+        return True
+    return ranked[0].distance > NEAR_MEASURED * given.ruler.size
 
 
 @contextlib.contextmanager
