@@ -1,7 +1,9 @@
 """Programs that are read off the input: without a model, beside the model's, and against a closed mesh by volume."""
 
+import importlib
 import json
 
+import numpy as np
 import pytest
 
 from cadrecode.cloud import Cloud, sample_surface
@@ -23,6 +25,16 @@ def test_what_is_measured_needs_no_model_and_says_where_it_comes_from():
     back = build(parse(result.best.program))
     assert back.volume() == pytest.approx(solid.volume() * SCALE**3, rel=0.01)
     assert back.genus() == 1
+
+
+@pytest.mark.parametrize(("noise", "fits"), [(0.0, 0), (0.5, 1)])
+def test_what_was_measured_in_a_clean_cloud_is_not_fitted(noise, fits, monkeypatch):
+    module, calls = importlib.import_module("cadrecode.reconstruction.rebuild"), []
+    monkeypatch.setattr(module, "fitted", lambda ranked, *_, **settings: calls.append(settings) or ranked)
+    points = sample_surface(*mesh_of(build(parse(PLATE))), 4096, 3)[0]
+    points = points + noise * np.random.default_rng(3).standard_normal(points.shape)
+    rebuilt(Cloud(points, None, "plate", "mesh"), source="measured", seconds=2.0)
+    assert len(calls) == fits
 
 
 @pytest.mark.slow

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from cadrecode.kernel.sandbox import Execution, Sandbox
 
 LEAST_MEASURING_SECONDS = 16.0  # of the processor; the app's samples take 1 to 12
-# of the time for a whole cloud, clean and noisy; what is left is for the fit, which hardly betters what was measured in a
-# clean one
+# of the time for a whole cloud, a clean one and a noisy one; what is left is for the fit, which hardly betters what was
+# measured in a clean one
 MEASURING_SHARE = 0.8, 0.6
 SOLID_SHARE = {"measured": 0.65, "both": 0.6, "model": 0.0}  # the same for a closed solid
 SOLID_FIT_SHARE, NUMBERS_SHARE = 0.5, 0.2  # of that time: its fit does not pay with less, and simple numbers get this

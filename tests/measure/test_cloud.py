@@ -11,14 +11,15 @@ from cadrecode.fit import ruler_for
 from cadrecode.measure import from_cloud, search
 from cadrecode.measure.cloud import _grid, read, with_same_holes, worth_finishing
 from cadrecode.measure.features import Prism
+from cadrecode.measure.grid import Grid
 from cadrecode.measure.judge import Judge, through_holes
 from cadrecode.measure.levels import levels_of_points
 from cadrecode.measure.outlines import outline_of
 from cadrecode.measure.proposals import Proposal, Survey, TurnedProposal
-from cadrecode.measure.sheets import unmixed
+from cadrecode.measure.sheets import unmixed, with_sheets
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.measure.walls import Walls, circle_through_all
-from cadrecode.measure.winding import patch_areas, surface_area
+from cadrecode.measure.winding import patch_areas, sections_of, silhouette_of, surface_area
 from cadrecode.program import build, iou, mesh_of, parse, write
 from cadrecode.program.language import Circle, Operation, Rect, SketchStep
 
@@ -115,6 +116,25 @@ def test_a_part_ends_where_its_walls_do_and_not_at_its_farthest_point():
     heights = rng.uniform(-100, 100, 4000) + rng.normal(0, 1, 4000)
     levels = levels_of_points(heights, np.zeros(4000), np.full(4000, 10.0), (heights.min(), heights.max()), 200.0, 1.0)
     assert levels == pytest.approx([-100, 100], abs=0.6)
+
+
+def test_a_sheet_is_read_though_a_false_level_lies_between_its_faces():
+    points, normals = sample_surface(
+        *mesh_of(build(parse(PLATE.replace("-8", "-1").replace("extrude(16)", "extrude(2)")))), 4000, 3
+    )
+    grid = Grid.between([np.array(ends) for ends in ((-100.0, 100.0), (-60.0, 60.0), (-1.0, 0.2, 1.0))])
+    filled = with_sheets(np.zeros(grid.shape), points, normals, 3.5, 0.0, grid) > 0.5
+    assert grid.volume(filled) == pytest.approx(build(parse(PLATE)).volume() / 8, rel=0.05)
+
+
+def test_the_silhouette_of_what_is_bent_between_two_levels_is_its_shadow():
+    """A bar that leans has no place in common along a side of its box."""
+    grid = Grid.between([np.array((-50.0, 50.0))] * 3, 40)
+    x, y, z = np.meshgrid(*grid.places, indexing="ij")
+    leaning, upright = (np.float32((abs(x - lean * z) < 8) & (abs(y) < 10)) for lean in (0.8, 0.0))
+    for numbers, area in ((leaning, 95 * 20), (upright, 16 * 20)):
+        sections = sections_of(numbers, grid, 2)
+        assert silhouette_of(numbers, sections, grid, 2).area() == pytest.approx(area, rel=0.1)
 
 
 def test_the_faces_of_a_sheet_are_told_apart_where_noise_mixes_their_points():
