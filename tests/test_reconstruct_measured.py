@@ -33,7 +33,7 @@ def test_what_was_measured_in_a_clean_cloud_is_not_fitted(noise, fits, monkeypat
     monkeypatch.setattr(module, "fitted", lambda ranked, *_, **settings: calls.append(settings) or ranked)
     points = sample_surface(*mesh_of(build(parse(PLATE))), 4096, 3)[0]
     points = points + noise * np.random.default_rng(3).standard_normal(points.shape)
-    rebuilt(Cloud(points, None, "plate", "mesh"), source="measured", seconds=2.0)
+    rebuilt(Cloud(points, None, "plate", "mesh"), generate=answers(), source="measured", seconds=2.0)
     assert len(calls) == fits
 
 
