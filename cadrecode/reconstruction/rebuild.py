@@ -29,8 +29,9 @@ LEAST_MEASURING_SECONDS = 16.0  # of the processor; the app's samples take 1 to 
 # measured in a clean one
 MEASURING_SHARE = 0.8, 0.6
 SOLID_SHARE = {"measured": 0.65, "both": 0.6, "model": 0.0}  # the same for a closed solid
-SOLID_FIT_SHARE, NUMBERS_SHARE = 0.5, 0.2  # of that time: its fit does not pay with less, and simple numbers get this
-NUMBERS_UNTIL, LEAST_NUMBERS_SECONDS = 0.96, 0.5  # of that time
+SOLID_FIT_SHARE = 0.5  # of that time: its fit does not pay with less
+NUMBERS_SHARE = 0.1, 0.2  # of the time for a cloud, and for a solid: kept for simple numbers
+NUMBERS_UNTIL, LEAST_NUMBERS_SECONDS = 0.96, 0.5  # of the time for all: when those end
 NEAR_MEASURED = 7.5e-4  # of the size: the mean distance of a measured program that is not fitted
 EXACT_FIT_SHARE = 0.25  # of the time for the fit: enough for one program that is as near as the noise already
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
@@ -143,10 +144,9 @@ def rebuild(
     ranked = rank(candidates, given.yardstick, on_each=lambda done: progress("ranking", done, len(candidates)))
     seconds = config.seconds
     if whole_seconds is not None:
-        seconds = started + whole_seconds - time.monotonic()
-        if given.solid is not None:
-            seconds -= NUMBERS_SHARE * whole_seconds
-            seconds = seconds if seconds > SOLID_FIT_SHARE * whole_seconds else 0.0
+        seconds = started + (1 - NUMBERS_SHARE[given.solid is not None]) * whole_seconds - time.monotonic()
+        if given.solid is not None and seconds < SOLID_FIT_SHARE * whole_seconds:
+            seconds = 0.0
     if seconds > 0 and not stopping() and not (pool.is_exact and given.solid is not None) and _may_fit(ranked, given):
         ranked = fitted(  # where a program is as near as the noise, it alone, for a short time
             ranked, given.yardstick, seconds=seconds * EXACT_FIT_SHARE if pool.is_exact else seconds,
@@ -154,8 +154,7 @@ def rebuild(
             seed=config.seed, round_numbers=False, should_stop=stopping,
         )  # fmt: skip
     if whole_seconds is not None or seconds > 0 or config.snap != "auto":
-        is_limited = given.solid is not None and whole_seconds is not None
-        until = started + NUMBERS_UNTIL * whole_seconds if is_limited else math.inf
+        until = math.inf if whole_seconds is None else started + NUMBERS_UNTIL * whole_seconds
         ranked = _with_simple_numbers(ranked, given, config, stopping, until)
     return Rebuilt(given, pool, ranked)
 
