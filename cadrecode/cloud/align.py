@@ -30,6 +30,9 @@ OWN = 0.2  # the file's axes stay if the share of normals that they alone explai
 OWN_LEAST = 0.03  # and at least this share of the surface
 SPUN = 0.3  # share of the unexplained normals that a turn about an axis of the file must explain
 DOUBTFUL, AS_GOOD = 3.0, 0.97  # turns of less than 3 times the noise must raise the score by 3 %
+SMALL_TURN, LEVEL = np.radians(5.0), 4e-3  # turns by less have to put more points on one level; levels, in half sides
+TURNS = 1.0, 0.5, 0.25, 0.12, 0.06, 0.03  # degrees, of `_levelled`
+BETTER, CLEARLY = 1.03, 1.2  # times as many points on one level, of one such turn, and of all together
 PATCH, WIDEST = 12.0, 150  # radius of a normal's patch in units of the noise, and the most points in it
 FLAT = 0.7  # share of the patches, the flattest, whose normals are used
 CURVED = 2e-3  # thickness of a patch on a cylinder, in half sides; a patch with an edge in it is thicker
@@ -101,11 +104,13 @@ def align(points: np.ndarray, normals: np.ndarray | None = None, *, seed: int = 
         if axis is None:
             return UNCLEAR
         return _turned(axes.least_turn(axis), noise)
-    rotation = _sharpened(rotation, points, directions, noise)
+    rotation = _levelled(_sharpened(rotation, points, directions, noise), points)
     own = axes.on_faces(axes.refined(np.eye(3), directions, start=1.0, rounds=6), points, directions, noise)
     if np.degrees(axes.angle(own)) < ALIGNED_DEGREES and _own_axes_hold(rotation, directions):
         return UPRIGHT
     turn = axes.angle(axes.nearest_to_identity(rotation))
+    if turn < SMALL_TURN and _crowding(points) >= _crowding(points @ rotation):
+        return UPRIGHT
     if turn < DOUBTFUL * noise and axes.score(np.eye(3), directions) > AS_GOOD * axes.score(rotation, directions):
         return UPRIGHT
     return _turned(rotation, noise)
@@ -130,6 +135,33 @@ def _normals(points: np.ndarray, normals: np.ndarray | None) -> tuple[np.ndarray
     directions, thickness = thinnest(points[near])
     flat = thickness <= max(CURVED, np.quantile(thickness, FLAT))
     return points[flat], directions[flat], noise
+
+
+def _crowding(points: np.ndarray) -> float:
+    """How many pairs of points have the same x, y or z: of a sheet that is as thin as its points are apart, the patches
+    lean to all sides, but its faces are level.
+
+    Args:
+        points: (N, 3), a part of size 2.
+    """
+    places = np.floor(points / LEVEL).astype(int)
+    places -= places.min(axis=0)
+    return float(sum((np.bincount(column) / len(points)) @ (np.bincount(column) / len(points)) for column in places.T))
+
+
+def _levelled(rotation: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The rotation, turned by a little where that brings clearly more points onto one level."""
+    first = most = _crowding(points @ rotation)
+    level = rotation
+    for degrees in TURNS:
+        turns = Rotation.from_rotvec(np.radians(degrees) * np.concatenate((np.eye(3), -np.eye(3)))).as_matrix()
+        moved = True
+        while moved:
+            values = [_crowding(points @ level @ turn) for turn in turns]
+            moved = max(values) > BETTER * most
+            if moved:
+                level, most = level @ turns[int(np.argmax(values))], max(values)
+    return axes.nearest_to_identity(level) if most > CLEARLY * first else rotation
 
 
 def _turned(rotation: np.ndarray, noise: float) -> Alignment:

@@ -28,7 +28,7 @@ LEAST_MEASURING_SECONDS = 16.0  # of the processor; the app's samples take 1 to 
 # of the time for a whole cloud, a clean one and a noisy one; what is left is for the fit, which hardly betters what was
 # measured in a clean one
 MEASURING_SHARE = 0.8, 0.6
-SOLID_SHARE = {"measured": 0.65, "both": 0.6, "model": 0.0}  # the same for a closed solid
+SOLID_SHARE = 0.6  # the same for a closed solid
 SOLID_FIT_SHARE = 0.5  # of that time: its fit does not pay with less
 NUMBERS_SHARE = 0.1, 0.2  # of the time for a cloud, and for a solid: kept for simple numbers
 NUMBERS_UNTIL, LEAST_NUMBERS_SECONDS = 0.96, 0.5  # of the time for all: when those end
@@ -137,7 +137,7 @@ def rebuild(
     given = Given.of(cloud, config, lambda: progress("cleaning", 0, 1))
     measuring_seconds = max(config.seconds, LEAST_MEASURING_SECONDS)
     if whole_seconds is not None:
-        share = MEASURING_SHARE[given.ruler.is_noisy] if given.solid is None else SOLID_SHARE[config.source]
+        share = MEASURING_SHARE[given.ruler.is_noisy] if given.solid is None else SOLID_SHARE
         measuring_seconds = started + share * whole_seconds - time.monotonic()
     pool = gather(given, writer, config, measuring_seconds, progress, stopping)
     candidates = pool.candidates

@@ -95,6 +95,14 @@ def test_what_is_upright_stays_as_it_is(text, noise):
     assert align(points @ slight.T).rotation is None
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sheet_as_thin_as_its_points_are_apart_is_level(seed):
+    sheet, _ = cloud_of(HEAD + "r=w0.workplane().box(190,200,1.5).cut(w0.circle(24).extrude(9,both=True))", seed=seed)
+    assert align(sheet, seed=seed).standing is Standing.UPRIGHT
+    truth = Rotation.from_euler("xy", (1.5, 2.0), degrees=True).as_matrix()
+    assert askew(align(sheet @ truth.T, seed=seed).rotation, truth) < 0.15
+
+
 def test_slanted_faces_do_not_outvote_the_files_own_axes():
     wedge = (
         HEAD + "r=w0.sketch().segment((-80,-60),(80,-60)).segment((-80,60)).close().assemble().finalize().extrude(30)"
