@@ -52,17 +52,19 @@ def _without_bounds(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[F
 
 def _rimmed(features: tuple[Feature, ...], judge: CloudJudge) -> tuple[Feature, ...]:
     for _ in range(MOST_RIMS):
-        groups = faces_alike(_depths(features, judge))
-        rims = [
-            Rim(blend, round(share * depth, 3), faces, edges)
-            for faces, depth in sorted(groups.items(), key=lambda group: group[1])
-            for blend, edges in itertools.product(SHARES, EDGES)
-            for share in SHARES[blend]
-        ]
-        best = best_joined(features, rims, features, judge)
+        groups = sorted(faces_alike(_depths(features, judge)).items(), key=lambda group: group[1])
+        best = features
+        for blend, shares in SHARES.items():  # each in its best size: only then does one fit better than the other
+            rims = [
+                Rim(blend, round(share * depth, 3), faces, edges)
+                for (faces, depth), edges, share in itertools.product(groups, EDGES, shares)
+            ]
+            rimmed = best_joined(features, rims, features, judge)
+            if rimmed != features:
+                best = better(best, with_best_rim_size(features, rimmed, judge), judge)
         if best == features:
             break
-        features = with_best_rim_size(features, best, judge)
+        features = best
     return features
 
 
