@@ -19,6 +19,7 @@ MOST_BETWEEN = 3  # short lines that a contour may have in place of an arc
 LEAST_TURN, MOST_TURN = np.radians(25), np.radians(155)
 FEWEST = 5  # points of an arc
 NUMBERS_OF_ARC, NUMBERS_OF_LINE = 4, 2
+NUMBERS_OF_FILLET = 1  # of an arc that touches both sides
 NATS_PER_NUMBER = 4.5  # half the logarithm of the number of points
 FLOOR, OFF_SIDES = 0.02, 0.05  # of the reach: no closer do points lie on an arc; so far off both sides are those of it
 ON_ARC = 3.0  # times the median: points farther from the arc are of something else
@@ -136,7 +137,8 @@ def _gain(before: Piece, between: Sequence[Piece], after: Piece, walls: Walls) -
     if np.mean(~on) > MOST_ELSEWHERE or touch > room + walls.reach:
         return none
     by_lines, by_arc = (max(float(np.sqrt(np.mean(gaps[on] ** 2))), least) for gaps in (off_lines, off))
-    lines = sum(NUMBERS_OF_LINE if piece.circle is None else NUMBERS_OF_ARC for piece in between)
-    numbers = max(NUMBERS_OF_ARC - lines, 1)
+    known = sum(NUMBERS_OF_LINE if piece.circle is None else NUMBERS_OF_ARC for piece in between)
+    is_arc = any(piece.circle is not None for piece in between)  # else a fillet must be sure, as any arc must
+    numbers = NUMBERS_OF_FILLET - known if is_arc else max(NUMBERS_OF_ARC - known, NUMBERS_OF_FILLET)
     gain = np.count_nonzero(on) * np.log(by_lines / by_arc) - NATS_PER_NUMBER * numbers
     return float(gain), corner.arc(radius)
