@@ -10,6 +10,7 @@ import numpy as np
 from manifold3d import CrossSection, Manifold
 
 from cadrecode.errors import ProgramError
+from cadrecode.measure.bridges import with_missing_bridges
 from cadrecode.measure.edges import lacks_rims, with_rims
 from cadrecode.measure.features import Feature, Finished, program_of
 from cadrecode.measure.grid import Grid, along
@@ -100,6 +101,7 @@ def from_mesh(vertices: np.ndarray, faces: np.ndarray, *, seconds: float, price:
 def _shortened(features: tuple[Feature, ...], part: Survey, holes: Sequence[Hole], judge: Judge) -> tuple[Feature, ...]:
     """The features of a draft, with the holes that the search left out, in as few features as possible."""
     features = with_missing_holes(without_films(features, part.readers, judge), part, holes, judge)
+    features = with_missing_bridges(features, part, judge)
     end, now = judge.deadline, time.thread_time()
     judge.deadline = now + SLANTED_SHARE * (end - now)
     features = with_slanted_holes(features, judge)

@@ -28,10 +28,10 @@ LEAST_MEASURING_SECONDS = 16.0  # of the processor; the app's samples take 1 to 
 # of the time for a whole cloud, a clean one and a noisy one; what is left is for the fit, which hardly betters what was
 # measured in a clean one
 MEASURING_SHARE = 0.8, 0.6
-SOLID_SHARE = 0.6  # the same for a closed solid
+SOLID_SHARE = 0.65  # the same for a closed solid
 SOLID_FIT_SHARE = 0.5  # of that time: its fit does not pay with less
 NUMBERS_SHARE = 0.1, 0.2  # of the time for a cloud, and for a solid: kept for simple numbers
-NUMBERS_UNTIL, LEAST_NUMBERS_SECONDS = 0.96, 0.5  # of the time for all: when those end
+CHECK_SECONDS, LEAST_NUMBERS_SECONDS = 1.2, 0.5  # kept for OpenCASCADE after those; of the best in any case
 NEAR_MEASURED = 7.5e-4  # of the size: the mean distance of a measured program that is not fitted
 EXACT_FIT_SHARE = 0.25  # of the time for the fit: enough for one program that is as near as the noise already
 ONE_THREAD_PARAMETERS = 20_000_000  # the embedded base has one or two
@@ -154,7 +154,7 @@ def rebuild(
             seed=config.seed, round_numbers=False, should_stop=stopping,
         )  # fmt: skip
     if whole_seconds is not None or seconds > 0 or config.snap != "auto":
-        until = math.inf if whole_seconds is None else started + NUMBERS_UNTIL * whole_seconds
+        until = math.inf if whole_seconds is None else started + whole_seconds - CHECK_SECONDS
         ranked = _with_simple_numbers(ranked, given, config, stopping, until)
     return Rebuilt(given, pool, ranked)
 
