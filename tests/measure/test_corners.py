@@ -49,3 +49,22 @@ def test_a_corner_is_an_arc_where_its_points_are(radius, cut, clockwise):
 def test_a_sharp_corner_stays():
     sharp = closed((-HALF, -HALF), (HALF, -HALF), (HALF, HALF), (-HALF, HALF))
     assert all(piece.circle is None for piece in with_fillets(sharp, walls(1e-9)))
+
+
+@pytest.mark.parametrize("lean", [0.0, 1.5])
+def test_an_arc_touches_both_sides_where_points_say_so(lean):
+    """A contour's arc has the right circle, but not the right ends: those of a bevel, or of a bulge."""
+    radius, inner = 12.0, HALF - 12.0
+    pieces = []
+    for side in closed((-HALF, -HALF), (HALF, -HALF), (HALF, HALF), (-HALF, HALF)):
+        way = (side.end - side.start) / (2 * HALF)
+        start, end = side.start + (radius - 3) * way, side.end - (radius - 3) * way
+        corner, after = side.end, np.array((-way[1], way[0]))
+        center = np.sign(corner) * (inner + lean / 10)
+        pieces.append(Piece(start, end, None, (start + end) / 2, way))
+        bulge = center + radius * (corner - center) / np.hypot(*(corner - center))
+        ends = end, corner + (radius - 3) * after
+        pieces.append(Piece(*ends, (*center, radius - lean / 10), bulge, ends[1] - ends[0]))
+    for arc in with_fillets(pieces, walls(radius))[1::2]:
+        np.testing.assert_allclose(np.abs(arc.circle), (inner, inner, radius), atol=0.02)
+        np.testing.assert_allclose(np.sort(np.abs((arc.start, arc.end)), axis=1), [(inner, HALF)] * 2, atol=0.05)

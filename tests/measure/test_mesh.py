@@ -8,6 +8,7 @@ import pytest
 from cadrecode.errors import ProgramError
 from cadrecode.invent.held_out import held_out
 from cadrecode.measure import from_mesh, mesh
+from cadrecode.measure.bridges import with_missing_bridges
 from cadrecode.measure.features import Prism, Rim, Turned
 from cadrecode.measure.holes import holes_of, with_missing_lugs
 from cadrecode.measure.judge import PRICE, Judge, through_holes
@@ -103,6 +104,25 @@ def test_invented_parts_are_filled(family, index):
     again = build(parse(write(best.program)))
     assert iou(solid, again) > 0.97
     assert through_holes(again) == through_holes(solid)
+
+
+def test_what_falls_apart_is_bridged_and_its_window_closed():
+    frame = build(parse("import cadquery as cq\nr=cq.Workplane('XZ').rect(120,200).rect(60,180).extrude(8)"))
+    part, judge = mesh.read(frame), Judge(frame, PRICE, np.inf)
+    posts = (Prism(Operation.UNION, 1, -8, 0, (SketchStep(Rect(200, 30), places=((0, -45), (0, 45))),)),)
+    assert len(judge.build(posts).decompose()) == 2
+    bridged = with_missing_bridges(posts, part, judge)
+    assert len(bridged) == 3
+    assert len(judge.build(bridged).decompose()) == 1
+    assert through_holes(judge.build(bridged)) == 1
+    assert iou(frame, judge.build(bridged)) > 0.999
+
+
+def test_what_is_whole_gets_no_bridge():
+    text = "import cadquery as cq\nr=cq.Workplane('XZ').rect(120,200).extrude(8).cut(cq.Workplane().box(60,40,200))"
+    slotted = build(parse(text))
+    posts = (Prism(Operation.UNION, 1, -8, 0, (SketchStep(Rect(200, 30), places=((0, -45), (0, 45))),)),)
+    assert with_missing_bridges(posts, mesh.read(slotted), Judge(slotted, PRICE, np.inf)) == posts
 
 
 @pytest.mark.slow
