@@ -181,7 +181,7 @@ def test_a_side_is_moved_onto_its_points_and_no_farther():
 
 
 def test_a_side_that_began_off_its_wall_finds_it_by_the_round_corners():
-    """The contour ran from the middle of one corner to that of the other, 2.05 off a wall that a reach of 1.56 misses."""
+    """The contour ran from the middle of one corner to the next, 2.05 off a wall that a reach of 1.56 misses."""
     along, turned = np.linspace(-80, 80, 400), np.radians(np.linspace(270, 360, 60))
     corner = np.column_stack((np.cos(turned), np.sin(turned)))
     points = [np.column_stack((along, np.full(400, -66.5)))]
