@@ -16,7 +16,6 @@ ON_CIRCLE, ON_CIRCLE_OF_NOISE = 0.25, 0.5
 LINE_ROUNDS = 3  # of a line's fit, each without the points that the one before left far off
 COLLINEAR = 1e-10  # of the sum of squares: points so near to a line are solved for with more care
 TRIM = 3.0  # median deviations: points farther off are of something else
-FAR_OFF = 0.5  # of the reach: a line that lies so far from its side is looked for once more from there
 LEAST_SPREAD = 0.4  # of a line's length: points that cover less of it do not turn it
 MOST_BARE = 0.25  # of an arc's length: how much of it may be far from points
 LEAST_AROUND = 0.55  # of a circle's resultant: points all on one side (1.0) say little about its middle
@@ -47,16 +46,6 @@ class Walls:
 
     def line(self, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Middle and direction of the line through the points near a side; None where there are too few."""
-        fitted = self._line(start, end)
-        if fitted is None:
-            return None
-        off = turned_left(fitted[1]) @ (fitted[0] - (start + end) / 2)
-        if abs(off) < FAR_OFF * self.reach:
-            return fitted
-        moved = off * turned_left(fitted[1])  # a side that began off its wall found only the points where they cross
-        return self._line(start + moved, end + moved) or fitted
-
-    def _line(self, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         length = float(np.hypot(*(end - start)))
         direction = (end - start) / max(length, 1e-9)
         normal = turned_left(direction)

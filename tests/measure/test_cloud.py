@@ -180,19 +180,6 @@ def test_a_side_is_moved_onto_its_points_and_no_farther():
     assert walls.line(np.array((-40.0, 1.0)), np.array((40.0, 1.0))) is None  # out of reach
 
 
-def test_a_side_that_began_off_its_wall_finds_it_by_the_round_corners():
-    """The contour ran from the middle of one corner to the next, 2.05 off a wall that a reach of 1.56 misses."""
-    along, turned = np.linspace(-80, 80, 400), np.radians(np.linspace(270, 360, 60))
-    corner = np.column_stack((np.cos(turned), np.sin(turned)))
-    points = [np.column_stack((along, np.full(400, -66.5)))]
-    points += [20 * corner * (way, 1) + (80 * way, -46.5) for way in (1, -1)]
-    normals = [np.tile((0.0, -1.0), (400, 1)), corner, corner * (-1, 1)]
-    walls = Walls(np.vstack(points), np.vstack(normals), 1.56)
-    middle, direction = walls.line(np.array((-88.5, -64.45)), np.array((88.5, -64.45)))
-    assert middle[1] == pytest.approx(-66.5, abs=0.01)
-    assert abs(direction[0]) == pytest.approx(1, abs=1e-6)
-
-
 def test_a_circle_is_moved_onto_its_points_unless_they_are_on_one_side():
     angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     points = 10 * np.column_stack((np.cos(angles), np.sin(angles)))
