@@ -231,6 +231,18 @@ def test_of_a_program_that_opencascade_refuses_the_nearest_with_a_feature_less_i
     assert [part.index for part in result.parts] == [0, 1]
 
 
+def test_of_a_half_and_its_image_with_a_rim_that_opencascade_refuses_only_the_rim_goes(cloud):
+    class RefusesRims:
+        def run(self, code, *args, **options):
+            return Execution(Outcome.INVALID if "chamfer(" in code else Outcome.OK, "no good")
+
+    half = HALF + ".mirror('YZ',(0,0,0),union=True).faces('>Z').edges().chamfer(1)"
+    result = rebuilt(cloud, candidates=1, generate=answers(half), sandbox=RefusesRims(), seconds=0)
+    assert "mirror(" in result.best.program
+    assert "chamfer(" not in result.best.program
+    assert [(part.index, part.outcome) for part in result.passed_over] == [(0, Outcome.INVALID)]
+
+
 def test_where_opencascade_refuses_all_the_nearest_is_still_shown(cloud):
     class Refuses:
         def run(self, code, *args, **options):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from cadrecode.errors import Message
 from cadrecode.kernel.outcome import Execution
+from cadrecode.program.language import Mirror
 from cadrecode.scoring import Candidate, Yardstick, build_program
 
 MOST_SHORTER = 6  # programs with a step less, of each that is refused
@@ -78,14 +79,17 @@ def checked(
 
 
 def _with_a_step_less(candidate: Candidate, yardstick: Yardstick) -> list[Candidate]:
-    """The nearest programs that lack a step after the first, or the finishes; measured, best first."""
+    """The nearest programs that lack a step after the first, a finish, or all but mirror images; best first."""
     program = candidate.program
     if program is None:
         return []
     steps = program.steps
     programs = [replace(program, steps=steps[:place] + steps[place + 1 :]) for place in range(1, len(steps))]
-    if program.finishes:
-        programs.append(replace(program, finishes=()))
+    finishes = program.finishes
+    mirrors = tuple(finish for finish in finishes if isinstance(finish, Mirror))  # without one, half a part is left
+    fewer = {finishes[:place] + finishes[place + 1 :]: finish for place, finish in enumerate(finishes)}
+    less = [left for left, finish in fewer.items() if not isinstance(finish, Mirror)]
+    programs += [replace(program, finishes=left) for left in dict.fromkeys((*less, mirrors)) if left != finishes]
     built = [build_program(shorter, source=candidate.source) for shorter in programs]
     detail = Message("It lacks a feature that OpenCASCADE could not build.")
     named = [replace(shorter, index=candidate.index, detail=detail) for shorter in built if shorter.ok]
