@@ -168,14 +168,7 @@ def _finished(
     features = with_missing_holes(features, part, holes_of(part), judge)
     features = with_slopes(features, part.grid, judge)
     features = with_slanted_bores(features, judge)
-    features = parted(with_bores(features, walls, part.grid, judge), part.grid, judge)
-    stepped = with_steps(features, part.grid, judge)
-    features = dropped(stepped, judge)
-    if features != stepped:  # a bore within a rough hole is found once that is gone; what was dropped stays away
-        prisms = [feature for feature in stepped if isinstance(feature, Prism)]
-        tried = {(prism.axis, place) for prism in prisms for step in prism.steps for place in step.places}
-        waiting = [wall for wall in walls if (wall.axis, (round(wall.x, 3), round(wall.y, 3))) not in tried]
-        features = with_bores(features, waiting, part.grid, judge)
+    features = _bored(features, walls, part.grid, judge)
     features = redrilled(turned_about(rounder(features, judge), judge), judge)
     may_have_rims = len(features) <= MOST_RIMMED and without_bevels(features) != features
     judge.deadline = end - RIMS_SHARE * (end - now) * may_have_rims
@@ -191,6 +184,27 @@ def _finished(
     judge.deadline = end
     features = with_cloud_rims(features, judge)
     return Plain(sealed(rounded(features, judge), judge), changed)
+
+
+def _bored(
+    features: tuple[Feature, ...], walls: list[RoundWall], grid: Grid, judge: CloudJudge
+) -> tuple[Feature, ...]:
+    """The features with bores, and with steps where a wall has several, without those that are not worth their numbers.
+
+    A bore within a rough hole is found once that is gone. What was dropped stays away, and so do bores from another side
+    for the same points: a hole as wide as its wall is thick looks round from all sides.
+    """
+    bored = with_bores(features, walls, grid, judge)
+    stepped = with_steps(parted(bored, grid, judge), grid, judge)
+    left = dropped(stepped, judge)
+    if left == stepped:
+        return left
+    prisms = [feature for feature in stepped if isinstance(feature, Prism)]
+    tried = {(prism.axis, place) for prism in prisms for step in prism.steps for place in step.places}
+    waiting = [wall for wall in walls if (wall.axis, (round(wall.x, 3), round(wall.y, 3))) not in tried]
+    gone = tuple(bore for bore in bored[len(features) :] if bore in stepped and bore not in left)
+    again = with_bores((*left, *gone), waiting, grid, judge)
+    return *left, *again[len(left) + len(gone) :]
 
 
 def _round_walls(ruler: CloudRuler, part: Survey, judge: CloudJudge) -> list[RoundWall]:
