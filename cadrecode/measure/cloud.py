@@ -168,7 +168,7 @@ def _finished(
     features = with_missing_holes(features, part, holes_of(part), judge)
     features = with_slopes(features, part.grid, judge)
     features = with_slanted_bores(features, judge)
-    features = _bored(features, walls, part.grid, judge)
+    features = bored_and_stepped(features, walls, part.grid, judge)
     features = redrilled(turned_about(rounder(features, judge), judge), judge)
     may_have_rims = len(features) <= MOST_RIMMED and without_bevels(features) != features
     judge.deadline = end - RIMS_SHARE * (end - now) * may_have_rims
@@ -186,13 +186,13 @@ def _finished(
     return Plain(sealed(rounded(features, judge), judge), changed)
 
 
-def _bored(
+def bored_and_stepped(
     features: tuple[Feature, ...], walls: list[RoundWall], grid: Grid, judge: CloudJudge
 ) -> tuple[Feature, ...]:
     """The features with bores, and with steps where a wall has several, without those that are not worth their numbers.
 
-    A bore within a rough hole is found once that is gone. What was dropped stays away, and so do bores from another side
-    for the same points: a hole as wide as its wall is thick looks round from all sides.
+    A bore within a rough hole is found once that is gone. What was dropped stays away, and so do bores from another
+    side for the same points: a hole as wide as its wall is thick looks round from all sides.
     """
     bored = with_bores(features, walls, grid, judge)
     stepped = with_steps(parted(bored, grid, judge), grid, judge)

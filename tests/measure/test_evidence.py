@@ -7,12 +7,12 @@ from cadrecode.cloud import sample_surface
 from cadrecode.fit import ruler_for
 from cadrecode.geometry import unit
 from cadrecode.measure import from_cloud
-from cadrecode.measure.cloud import read
+from cadrecode.measure.cloud import bored_and_stepped, read
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.evidence import FACING, with_bores, with_steps
 from cadrecode.measure.features import Prism
 from cadrecode.measure.judge import PRICE
-from cadrecode.measure.round_walls import round_walls
+from cadrecode.measure.round_walls import RoundWall, round_walls
 from cadrecode.measure.smoothing import Smoothed
 from cadrecode.program import build, mesh_of, parse
 from cadrecode.program.edit import parameters
@@ -27,6 +27,17 @@ w0=cq.Workplane('XY',origin=(0,0,-30))
 w1=cq.Workplane('XY',origin=(0,0,20))
 r=w0.sketch().rect(200,100).finalize().extrude(60).cut(w1.sketch().push([(90,0)]).rect(20,100).finalize().extrude(20))"""
 
+PLATE = """import cadquery as cq
+w0=cq.Workplane('XY',origin=(0,0,-2.5))
+r=w0.sketch().rect(200,150).finalize().extrude(5)"""
+
+# (x, y, z) on the wall of a hole of 5 mm through it; from the side, half of them lie on a circle of radius 2.8
+ON_HOLE = (
+    (-1.78, -1.75, 1.57), (1.58, -1.91, -2.32), (-2.25, 1.05, -1.92), (2.45, -0.4, 1.17), (-1.45, -2.01, 0.49),
+    (-2.28, -0.96, 1.71), (-2.32, -0.88, -2.0), (2.22, -1.11, -1.68), (-1.98, 1.5, -1.97),
+    (-2.49, 0.09, -1.53), (0.07, 2.49, 0.31), (-0.43, 2.44, -1.35),
+)  # fmt: skip
+
 BLOCK = """import cadquery as cq
 w0=cq.Workplane('XY',origin=(0,0,-40))
 r=w0.sketch().rect(200,120).finalize().extrude(80)"""
@@ -34,6 +45,10 @@ r=w0.sketch().rect(200,120).finalize().extrude(80)"""
 
 def judged(text: str):
     points, _ = sample_surface(*mesh_of(build(parse(text))), 8192, 5)
+    return judged_by(points)
+
+
+def judged_by(points: np.ndarray):
     ruler = ruler_for(points)
     smoothed = Smoothed.of(ruler)
     part = read(ruler, smoothed)
@@ -94,6 +109,19 @@ def test_a_hole_pays_where_points_speak_for_it_and_nowhere_else():
     plate = (block(200, 120, -8, 8),)
     assert judge.hole_pays(plate, (*plate, hole(30, 20)))
     assert not judge.hole_pays(plate, (*plate, hole(30, -20)))
+
+
+def test_a_hole_as_wide_as_its_wall_is_thick_is_not_bored_from_the_edge():
+    points, _ = sample_surface(*mesh_of(build(parse(PLATE))), 8192, 5)
+    middle = np.array((-33.0, 60.0, 0.0))
+    points = points[np.hypot(*(points - middle)[:, :2].T) > 2.5]
+    _, part, judge = judged_by(np.concatenate((points, middle + ON_HOLE)))
+    plate = (block(200, 150, -2.5, 2.5),)
+    through = RoundWall(2, -33.0, 60.0, 2.5, -2.4, 2.4, 12, 0.0)
+    across = RoundWall(1, 0.0, -33.0, 2.8, 58.1, 61.5, 8, 0.0)
+    assert len(with_bores(plate, [across], part.grid, judge)) == 2  # points enough for a hole
+    left = bored_and_stepped(plate, [through, across], part.grid, judge)
+    assert all(feature.axis == 2 for feature in left[1:])
 
 
 @pytest.mark.slow
