@@ -203,8 +203,10 @@ def bored_and_stepped(
     tried = {(prism.axis, place) for prism in prisms for step in prism.steps for place in step.places}
     waiting = [wall for wall in walls if (wall.axis, (round(wall.x, 3), round(wall.y, 3))) not in tried]
     gone = tuple(bore for bore in bored[len(features) :] if bore in stepped and bore not in left)
-    again = with_bores((*left, *gone), waiting, grid, judge)
-    return *left, *again[len(left) + len(gone) :]
+    for axis in range(3):
+        taken = (*left, *(bore for bore in gone if bore.axis != axis))
+        left = (*left, *with_bores(taken, [wall for wall in waiting if wall.axis == axis], grid, judge)[len(taken) :])
+    return left
 
 
 def _round_walls(ruler: CloudRuler, part: Survey, judge: CloudJudge) -> list[RoundWall]:
