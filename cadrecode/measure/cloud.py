@@ -15,6 +15,7 @@ from cadrecode.measure.cloud_heads import with_countersinks
 from cadrecode.measure.cloud_judge import CloudJudge
 from cadrecode.measure.cloud_rims import with_cloud_rims, without_bevels
 from cadrecode.measure.cloud_slanted import with_slanted_bores
+from cadrecode.measure.covered import uncovered
 from cadrecode.measure.evidence import opened, parted, redrilled, rounder, turned_about, with_bores, with_steps
 from cadrecode.measure.features import Feature, Prism
 from cadrecode.measure.gaps import with_all_gaps
@@ -181,6 +182,7 @@ def _finished(
     joined = opened(merged(features, judge), judge)
     features = trimmed(evened(joined, planes, judge), part.grid, judge)
     changed |= features != joined
+    features = uncovered(features, part.readers, judge)
     judge.deadline = end
     features = with_cloud_rims(features, judge)
     return Plain(sealed(rounded(features, judge), judge), changed)

@@ -11,6 +11,7 @@ from manifold3d import CrossSection, Manifold
 
 from cadrecode.errors import ProgramError
 from cadrecode.measure.bridges import with_missing_bridges
+from cadrecode.measure.covered import uncovered
 from cadrecode.measure.edges import lacks_rims, with_rims
 from cadrecode.measure.features import Feature, Finished, program_of
 from cadrecode.measure.grid import Grid, along
@@ -113,7 +114,7 @@ def _written(features: tuple[Feature, ...], part: Survey, judge: Judge) -> tuple
     """The features as they are written but for their words: with few digits and on few planes."""
     if any(isinstance(feature, Finished) for feature in features):
         features = dropped(features, judge)
-    features = rounded(features, judge)
+    features = rounded(uncovered(features, part.readers, judge), judge)
     flushed = rounded(flush(features, judge, part.grid), judge)
     try:
         sound = through_holes(build(program_of(flushed), SAGITTA)) == through_holes(judge.build(features))
