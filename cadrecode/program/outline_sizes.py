@@ -142,9 +142,11 @@ def place_sizes(places: Places, path: Path, is_turned: bool) -> Iterator[Size]:
             yield from _middle(places.center, [(*path, "center")])
             return
         case Grid():
+            idle = 1 in (places.columns, places.rows) and places.dx == places.dy  # a single row is as far from no other
             for letter, field, number in (("x", "dx", places.columns), ("y", "dy", places.rows)):
                 if number > 1:
-                    yield f"spacing {letter}", getattr(places, field), move_of(*path, field), True
+                    moves = tuple(move for own in ("dx", "dy") if idle or own == field for move in move_of(*path, own))
+                    yield f"spacing {letter}", getattr(places, field), moves, True
             yield from _middle(places.center, [(*path, "center")])
             return
     paths = [(*path, index) for index in range(len(places))]
