@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cadrecode.program import Program
-from cadrecode.program.edit import rounded, to_code, to_raw
+from cadrecode.program.edit import raw_decimals, rounded, to_code, to_raw
 from cadrecode.scoring.candidate import Candidate, build_program
 from cadrecode.snapping import onto_faces, snapped
 
@@ -61,7 +61,8 @@ class SimpleNumbers:
             return self.yardstick.keeps(self._built(to_code(raw, self.frame), candidate), candidate, allowed)
 
         raw = to_raw(candidate.program, self.frame, decimals=EXACT_DECIMALS)
-        simple, snaps = snapped(raw, allowed * scale, accepts, unit=self.unit)
+        decimals = raw_decimals(self.frame)
+        simple, snaps = snapped(raw, allowed * scale, accepts, unit=self.unit, decimals=decimals)
         if simple == raw:
             return candidate
         return replace(self.yardstick.measured(self._built(to_code(simple, self.frame), candidate)), snapped=snaps)

@@ -6,7 +6,7 @@ A face is often written twice: as the end of one solid and the start of another.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,29 +20,48 @@ SQUARE = 1e-9  # how far a plane's directions may be off the axes
 Move = Callable[[int, float], float]  # (axis, place) -> the place that it moves to
 
 
+@dataclass(frozen=True)
+class _Moves:
+    """How places move.
+
+    Args:
+        place: Of a face, an edge, or, where `centers` is True, of a middle.
+        origin: Of a plane's origin, along the directions of the plane; None: as a middle.
+    """
+
+    place: Move
+    centers: bool = True
+    origin: Move | None = None
+
+    def of_origin(self, axis: int, place: float) -> float:
+        if self.origin is not None:
+            return self.origin(axis, place)
+        return self.place(axis, place) if self.centers else place
+
+
 class _Local:
     """The coordinates of one plane whose directions are axes of space: local 0, 1 and 2 is the normal."""
 
-    def __init__(self, plane: cad.Plane, move: Move, centers: bool):
+    def __init__(self, plane: cad.Plane, moves: _Moves):
         directions = axes(plane)
         self.axis = [int(np.abs(directions[:, k]).argmax()) for k in range(3)]
         self.sign = [float(np.sign(directions[self.axis[k], k])) for k in range(3)]
-        self.before, self.move, self.centers = plane.origin, move, centers
+        self.before, self.moves = plane.origin, moves
         normal = self.axis[2]
         self.after = tuple(
-            move(axis, place) if centers or axis == normal else place for axis, place in enumerate(plane.origin)
+            (moves.place if axis == normal else moves.of_origin)(axis, place) for axis, place in enumerate(plane.origin)
         )
 
     def __call__(self, local: int, value: float) -> float:
         """The new coordinate of a place on the plane or above it, in those of the moved plane."""
         axis, sign = self.axis[local], self.sign[local]
-        return sign * (self.move(axis, self.before[axis] + sign * value) - self.after[axis]) + 0.0
+        return sign * (self.moves.place(axis, self.before[axis] + sign * value) - self.after[axis]) + 0.0
 
     def point(self, point: cad.Point2) -> cad.Point2:
         return self(0, point[0]), self(1, point[1])
 
     def center(self, point: cad.Point2) -> cad.Point2:
-        return self.point(point) if self.centers else point
+        return self.point(point) if self.moves.centers else point
 
 
 class _Profile(_Local):
@@ -52,11 +71,13 @@ class _Profile(_Local):
         along: Which coordinate of the plane, 0 or 1, its axis lies along.
     """
 
-    def __init__(self, solid: cad.Revolution, along: int, move: Move, centers: bool):
+    def __init__(self, solid: cad.Revolution, along: int, moves: _Moves):
         axis_along = int(np.abs(axes(solid.plane)[:, along]).argmax())
-        super().__init__(
-            solid.plane, lambda axis, place: move(axis, place) if centers or axis == axis_along else place, centers
-        )
+
+        def place(axis: int, place: float) -> float:
+            return moves.place(axis, place) if moves.centers or axis == axis_along else place
+
+        super().__init__(solid.plane, replace(moves, place=place))
         self.along = along
         start = solid.start[1 - along]
         self.shift = super().__call__(1 - along, start) - start
@@ -70,21 +91,26 @@ def is_square(plane: cad.Plane) -> bool:
     return bool(np.abs(np.abs(axes(plane)).max(axis=0) - 1).max() < SQUARE)
 
 
-def moved(program: cad.Program, move: Move, *, centers: bool = True) -> cad.Program:
+def moved(program: cad.Program, move: Move, *, centers: bool = True, origin: Move | None = None) -> cad.Program:
     """The program with its levels moved. Radii, angles and what stands askew stay as they are.
 
     Args:
         move: (axis, place) -> place. Called for each level of the program.
         centers: False: middles of circles and patterns stay; faces and edges move.
+        origin: Moves the origins of planes along their directions, and no place of the part; None: as middles move.
     """
+    return _moved(program, _Moves(move, centers, origin))
+
+
+def _moved(program: cad.Program, moves: _Moves) -> cad.Program:
     steps = []
     for step in program.steps:
         if isinstance(step.solid, cad.Program):
             placed = step.solid.placement is not None
-            steps.append(step if placed else replace(step, solid=moved(step.solid, move, centers=centers)))
+            steps.append(step if placed else replace(step, solid=_moved(step.solid, moves)))
         else:
-            steps.append(replace(step, solid=_moved_solid(step.solid, move, centers)))
-    finishes = tuple(_moved_finish(finish, move, centers) for finish in program.finishes)
+            steps.append(replace(step, solid=_moved_solid(step.solid, moves)))
+    finishes = tuple(_moved_finish(finish, moves) for finish in program.finishes)
     return replace(program, steps=tuple(steps), finishes=finishes)
 
 
@@ -100,12 +126,12 @@ def levels_of(program: cad.Program) -> list[list[float]]:
     return [sorted(own) for own in levels]
 
 
-def _moved_solid(solid: cad.Solid, move: Move, centers: bool) -> cad.Solid:
+def _moved_solid(solid: cad.Solid, moves: _Moves) -> cad.Solid:
     if not is_square(solid.plane):
         return solid
     if isinstance(solid, cad.Revolution):
-        return _moved_revolution(solid, move, centers)
-    local = _Local(solid.plane, move, centers)
+        return _moved_revolution(solid, moves)
+    local = _Local(solid.plane, moves)
     plane = replace(solid.plane, origin=local.after)
     match solid:
         case cad.Box(center=(x, y)):
@@ -126,32 +152,32 @@ def _moved_solid(solid: cad.Solid, move: Move, centers: bool) -> cad.Solid:
             return replace(solid, plane=plane, sketch=sketch, distance=local(2, solid.distance) - local(2, 0.0))
 
 
-def _moved_revolution(solid: cad.Revolution, move: Move, centers: bool) -> cad.Revolution:
+def _moved_revolution(solid: cad.Revolution, moves: _Moves) -> cad.Revolution:
     """The places along its axis moved, and the axis as a whole; one that stands askew stays."""
     along = next((k for k in range(2) if abs(solid.direction[1 - k]) <= SQUARE * abs(solid.direction[k])), None)
     if along is None:
         return solid
-    local = _Profile(solid, along, move, centers)
+    local = _Profile(solid, along, moves)
     start = tuple(place + local.shift if k != along else place for k, place in enumerate(solid.start))
     sketch = _moved_sketch(solid.sketch, local)
     return replace(solid, plane=replace(solid.plane, origin=local.after), sketch=sketch, start=start)
 
 
-def _moved_finish(finish: cad.Finish, move: Move, centers: bool) -> cad.Finish:
+def _moved_finish(finish: cad.Finish, moves: _Moves) -> cad.Finish:
     """Holes go with the levels that they are at, and a mirror with the one that it lies on."""
     match finish:
         case cad.Hole():
-            return _moved_hole(finish, move, centers)
+            return _moved_hole(finish, moves)
         case cad.Mirror(plane, base):
             across = int(np.abs(cad.NAMED_PLANES[plane][1]).argmax())
-            return replace(finish, base=tuple(move(k, place) if k == across else place for k, place in enumerate(base)))
+            return replace(finish, base=tuple(moves.place(k, at) if k == across else at for k, at in enumerate(base)))
     return finish
 
 
-def _moved_hole(hole: cad.Hole, move: Move, centers: bool) -> cad.Hole:
+def _moved_hole(hole: cad.Hole, moves: _Moves) -> cad.Hole:
     if not is_square(hole.plane):
         return hole
-    local = _Local(hole.plane, move, centers)
+    local = _Local(hole.plane, moves)
     return replace(hole, plane=replace(hole.plane, origin=local.after), places=_moved_places(hole.places, local))
 
 

@@ -16,6 +16,7 @@ from cadrecode.program.edit import Parameter, number_at, parameters, set_paramet
 from cadrecode.program.language import NOISE_DECIMALS, Operation
 from cadrecode.program.roles import box_of
 from cadrecode.snapping.levels import levels_of, moved
+from cadrecode.snapping.origins import simple_origins, with_origins
 from cadrecode.snapping.preferred import RANKS, ROUNDED, choices, reason_for
 
 SAME = 1e-6  # of the part's size: levels nearer to each other than this are one
@@ -47,19 +48,24 @@ class Snap:
 
 
 def snapped(
-    program: Program, allowed: float, accepts: Accepts, *, unit: str = "mm"
+    program: Program, allowed: float, accepts: Accepts, *, unit: str = "mm", decimals: int | None = None
 ) -> tuple[Program, tuple[Snap, ...]]:
-    """The program with simple numbers: round, of holes that are drilled, equal and centred where they nearly are.
+    """The program with simple numbers: round, of holes that are drilled, equal and centred where they nearly are; and
+    with the origins of its planes at simple places.
 
     Args:
         program: In the units of the person's file, its numbers not yet rounded.
         allowed: How far the surface may move; each number may change so much, those of corners and edges and the
             diameters of turned profiles more.
         accepts: Whether a changed program explains the input as well.
+        decimals: Of the numbers of the program as it is written; None: the origins stay.
     """
     tried = _simple(program, allowed, unit, [range(3)])
     if tried != program and not accepts(tried):  # one by one, without what the input contradicts
         tried = _simple(program, allowed, unit, [[0], [1], [2]], accepts)
+    if decimals is not None:
+        origins = simple_origins(tried, decimals)
+        program, tried = with_origins(program, origins), with_origins(tried, origins)
     return tried, tuple(_snaps(program, tried, allowed, unit))
 
 
