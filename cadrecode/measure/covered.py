@@ -13,7 +13,7 @@ from cadrecode.measure.judge import Judge, better
 from cadrecode.measure.proposals import Reader, region_of
 from cadrecode.measure.turning import across
 from cadrecode.program.language import Operation
-from cadrecode.program.solid import bounds
+from cadrecode.program.solid import bounds, through_holes
 
 HEIGHTS = np.array([0.02, 0.2, 0.4, 0.6, 0.8, 0.98])  # of a feature: where the other is cut
 NARROW = 0.002  # of a sketch's longer side: pieces that are left and narrower than twice that are dropped
@@ -37,9 +37,15 @@ def uncovered(features: tuple[Feature, ...], readers: Sequence[Reader], judge: J
             for tolerance in readers[feature.axis].tolerances:
                 steps = with_holes(*readers[feature.axis].outlines(left, tolerance))
                 changed = exchanged(features, index, replace(feature, steps=steps))
-                if steps and judge.makes_a_solid(changed):
+                if steps and judge.makes_a_solid(changed) and _says_the_same(changed, features, judge):
                     features = better(features, changed, judge)
     return features
+
+
+def _says_the_same(changed: tuple[Feature, ...], features: tuple[Feature, ...], judge: Judge) -> bool:
+    """Whether features explain the part as well as others, but for what one number is worth, with as many holes."""
+    holes, before = (through_holes(judge.build(own)) for own in (changed, features))
+    return holes == before and judge.iou(changed) > judge.iou(features) - judge.price
 
 
 def _left_of(feature: Prism, other: Manifold) -> CrossSection | None:

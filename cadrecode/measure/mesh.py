@@ -41,6 +41,7 @@ SEARCH_SHARE, PLAIN_SHARE = 0.4, 0.5  # of the time that is left: when the searc
 SHORT_SHARE, RIMS_SHARE = 0.65, 0.78  # when features are short, and when rims have been tried
 SLANTED_SHARE = 0.5  # of the time that is left for a draft: the rest is for making it short
 LAST_HOLES_SHARE = 0.5  # of the time that is left then: for holes that are still missing
+COVERED_SHARE = 0.25  # of the time that is left when features are written: for outlines without what others fill
 PLAIN = 5  # times the price: for a body without its rims, which are looked for afterwards
 
 SAME_SECTION = 0.02  # of the area: sections of one interval that differ by more are of something slanted
@@ -114,7 +115,11 @@ def _written(features: tuple[Feature, ...], part: Survey, judge: Judge) -> tuple
     """The features as they are written but for their words: with few digits and on few planes."""
     if any(isinstance(feature, Finished) for feature in features):
         features = dropped(features, judge)
-    features = rounded(uncovered(features, part.readers, judge), judge)
+    end, now = judge.deadline, time.thread_time()
+    judge.deadline = now + COVERED_SHARE * (end - now)
+    features = uncovered(features, part.readers, judge)
+    judge.deadline = end
+    features = rounded(features, judge)
     flushed = rounded(flush(features, judge, part.grid), judge)
     try:
         sound = through_holes(build(program_of(flushed), SAGITTA)) == through_holes(judge.build(features))
