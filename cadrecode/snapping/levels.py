@@ -74,10 +74,10 @@ class _Profile(_Local):
     def __init__(self, solid: cad.Revolution, along: int, moves: _Moves):
         axis_along = int(np.abs(axes(solid.plane)[:, along]).argmax())
 
-        def place(axis: int, place: float) -> float:
+        def along_axis(axis: int, place: float) -> float:
             return moves.place(axis, place) if moves.centers or axis == axis_along else place
 
-        super().__init__(solid.plane, replace(moves, place=place))
+        super().__init__(solid.plane, replace(moves, place=along_axis))
         self.along = along
         start = solid.start[1 - along]
         self.shift = super().__call__(1 - along, start) - start
