@@ -30,6 +30,7 @@ from cadrecode.scans import CLEANED, POINTS, SWEEP, Scan
 from cadrecode.scoring import Candidate, Target, build_program, build_text, figures_of
 from cadrecode.scoring.targets import Shape, Skipped, load_targets, seed_of
 from cadrecode.scoring.verdict import Verdict
+from cadrecode.snapping import simple_origins, with_origins
 
 log = logging.getLogger(__name__)
 
@@ -179,11 +180,12 @@ def _run(candidate: Candidate) -> Execution:
 def _with_few_decimals(candidate: Candidate) -> Candidate:
     """The candidate with numbers of DECIMALS, where that leaves its bodies and holes as they are.
 
-    Numbers that are simple in the file's units are long in CODE.
+    Numbers that are simple in the file's units, and from its origin, are long in CODE.
     """
     if not candidate.ok or candidate.program is None:
         return candidate
-    short = build_program(rounded(candidate.program, DECIMALS))
+    program = with_origins(candidate.program, simple_origins(candidate.program, DECIMALS))
+    short = build_program(rounded(program, DECIMALS))
     if not short.is_like(candidate):
         return candidate
     return replace(candidate, text=short.text, program=short.program, solid=short.solid)
