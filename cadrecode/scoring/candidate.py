@@ -50,6 +50,7 @@ class Candidate:
         source: Where it comes from: MODEL, or the name of the way in which it was measured.
         distance: `CloudRuler.distance`, in the cloud's unit; None for a failure and before `rank`.
         unexplained: How many places of the cloud it does not explain, large ones as several; 0 before `rank`.
+        area_cost: What its area costs beside noisy points, in the cloud's unit; 0 before `rank`.
         likeness: IoU with the input; None where the input is not a closed solid.
         as_written: What it was before `improve` changed the program; None where it did not.
         snapped: The numbers that were made simple, in the file's units and its own axes.
@@ -64,6 +65,7 @@ class Candidate:
     source: str = MODEL
     distance: float | None = None
     unexplained: int = 0
+    area_cost: float = 0.0
     likeness: float | None = None
     as_written: Candidate | None = field(default=None, repr=False)
     snapped: tuple[Snap, ...] = field(default=(), repr=False)

@@ -115,7 +115,9 @@ class ByDistance:
 
     A bounding box that agrees with the cloud's is worth a little distance, and so is each place that is explained: a
     hole is a small part of the surface, and what a person sees first. Of two programs that are equally near within the
-    noise, the shorter comes first.
+    noise, the shorter comes first. In noise, two walls on either side of the points are nearer to them than the wall
+    that they lie on. Points that are spread evenly over a surface of area A have a likelihood of 1 / A each, so that
+    twice the area costs log 2 of the noise.
 
     Args:
         ruler: Measures by the cloud, in the frame of the candidates.
@@ -134,7 +136,10 @@ class ByDistance:
         measured = self.ruler.measure(*candidate.mesh)
         places = clusters_of(measured, self.ruler.points, self.ruler.spacing, far_from(self.ruler))
         unexplained = sum(math.ceil(place.weight / ONE_PLACE) for place in places)
-        return replace(candidate, distance=measured.distance, unexplained=unexplained)
+        area_cost = 0.0
+        if self.ruler.is_noisy:
+            area_cost = self.ruler.noise * math.log(candidate.solid.surface_area() / self.ruler.size**2)
+        return replace(candidate, distance=measured.distance, unexplained=unexplained, area_cost=area_cost)
 
     def key(self, candidate: Candidate) -> tuple:
         failed, distance, index = self._key_and_box(candidate)
@@ -144,7 +149,8 @@ class ByDistance:
         failed, distance, index = candidate.key
         places = min(candidate.unexplained, MOST_UNEXPLAINED)
         off = self._faces_off(candidate) * min(BOX_FACE * self.ruler.size, distance)  # no more than all else together
-        return failed, distance + off + UNEXPLAINED_COST * self.ruler.size * places, index
+        near = distance + candidate.area_cost
+        return failed, near + off + UNEXPLAINED_COST * self.ruler.size * places, index
 
     def improves(self, after: Candidate, before: Candidate) -> bool:
         if self.unevenness > 0:
