@@ -261,3 +261,15 @@ def test_a_hole_is_worth_its_numbers_in_noise_too():
     assert (with_hole.index, with_hole.unexplained) == (0, 0)
     assert without.unexplained == 12  # as many as its size is worth
     assert yardstick.key(without)[1] - yardstick.key(with_hole)[1] > 5e-4 * yardstick.ruler.size
+
+
+def test_in_noise_two_walls_on_either_side_of_the_points_are_no_better_than_one():
+    rod = HEAD + "r=w0.sketch().circle(18.85).finalize().extrude(190)"
+    bored = "w0.sketch().circle(1).finalize().extrude(190)"  # so that it is no closed cavity
+    inner = "w0.workplane(offset=95).cylinder(187,17.2)"
+    tube = HEAD + f"r=w0.sketch().circle(20.5).finalize().extrude(190).cut({inner}).cut({bored})"
+    points = surface(rod, 8192)
+    points = points + np.random.default_rng(0).normal(0, 2.0, points.shape)
+    first, second = rank([build_text(tube), build_text(rod)], ByDistance(CloudRuler(points, outward_normals(points))))
+    assert (first.index, second.index) == (1, 0)
+    assert second.distance < first.distance and second.unexplained == first.unexplained == 0
