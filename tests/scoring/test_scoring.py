@@ -272,4 +272,5 @@ def test_in_noise_two_walls_on_either_side_of_the_points_are_no_better_than_one(
     points = points + np.random.default_rng(0).normal(0, 2.0, points.shape)
     first, second = rank([build_text(tube), build_text(rod)], ByDistance(CloudRuler(points, outward_normals(points))))
     assert (first.index, second.index) == (1, 0)
-    assert second.distance < first.distance and second.unexplained == first.unexplained == 0
+    assert second.distance < first.distance
+    assert second.unexplained == first.unexplained == 0
