@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 import numpy as np
 from manifold3d import CrossSection, JoinType, Manifold
@@ -23,29 +25,33 @@ FEW_NUMBERS = 7  # of a sketch: a shorter one gains nothing
 
 def uncovered(features: tuple[Feature, ...], readers: Sequence[Reader], judge: Judge) -> tuple[Feature, ...]:
     """The features with shorter outlines that leave out what another fills over their whole length, where that pays."""
-    for index in range(len(features)):
-        for other in features:
-            feature = features[index]
-            is_long = isinstance(feature, Prism) and numbers_of(feature.steps) > FEW_NUMBERS
-            if not is_long or feature.operation is not Operation.UNION or judge.out_of_time:
-                break
-            if other is feature or isinstance(other, Finished) or other.operation is not Operation.UNION:
-                continue
-            left = _left_of(feature, judge.solid_of(other))
-            if left is None:
-                continue
-            for tolerance in readers[feature.axis].tolerances:
-                steps = with_holes(*readers[feature.axis].outlines(left, tolerance))
-                changed = exchanged(features, index, replace(feature, steps=steps))
-                if steps and judge.makes_a_solid(changed) and _says_the_same(changed, features, judge):
-                    features = better(features, changed, judge)
+    for index, place in itertools.permutations(range(len(features)), 2):
+        feature, other = features[index], features[place]
+        if judge.out_of_time:
+            break
+        if not _may_be_shorter(feature) or isinstance(other, Finished) or other.operation is not Operation.UNION:
+            continue
+        left = _left_of(feature, judge.solid_of(other))
+        if left is None:
+            continue
+        for tolerance in readers[feature.axis].tolerances:
+            steps = with_holes(*readers[feature.axis].outlines(left, tolerance))
+            changed = exchanged(features, index, replace(feature, steps=steps))
+            if steps and judge.makes_a_solid(changed) and _says_the_same(changed, features, judge):
+                features = better(features, changed, judge)
     return features
+
+
+def _may_be_shorter(feature: Feature) -> TypeGuard[Prism]:
+    is_joined = isinstance(feature, Prism) and feature.operation is Operation.UNION
+    return is_joined and numbers_of(feature.steps) > FEW_NUMBERS
 
 
 def _says_the_same(changed: tuple[Feature, ...], features: tuple[Feature, ...], judge: Judge) -> bool:
     """Whether features explain the part as well as others, but for what one number is worth, with as many holes."""
-    holes, before = (through_holes(judge.build(own)) for own in (changed, features))
-    return holes == before and judge.iou(changed) > judge.iou(features) - judge.price
+    if judge.iou(changed) <= judge.iou(features) - judge.price:
+        return False
+    return through_holes(judge.build(changed)) == through_holes(judge.build(features))
 
 
 def _left_of(feature: Prism, other: Manifold) -> CrossSection | None:

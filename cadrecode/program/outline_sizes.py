@@ -142,10 +142,11 @@ def place_sizes(places: Places, path: Path, is_turned: bool) -> Iterator[Size]:
             yield from _middle(places.center, [(*path, "center")])
             return
         case Grid():
-            idle = 1 in (places.columns, places.rows) and places.dx == places.dy  # a single row is as far from no other
+            is_row = 1 in (places.columns, places.rows) and places.dx == places.dy  # which has an idle spacing
             for letter, field, number in (("x", "dx", places.columns), ("y", "dy", places.rows)):
                 if number > 1:
-                    moves = tuple(move for own in ("dx", "dy") if idle or own == field for move in move_of(*path, own))
+                    moving = ("dx", "dy") if is_row else (field,)
+                    moves = tuple(((*path, own), 1.0) for own in moving)
                     yield f"spacing {letter}", getattr(places, field), moves, True
             yield from _middle(places.center, [(*path, "center")])
             return
